@@ -1,0 +1,1 @@
+"""Cython kernels for CPU work, each with a NumPy twin."""

@@ -1,0 +1,130 @@
+"""Native checkpoints: a folder ``NAME.npm`` of safetensors files and a ``model.json``. No pickle anywhere."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from engine.errors import InputError
+from engine.files import read_json, replacing_folder, write_json
+from engine.geometry.similarity import Similarity
+from engine.model import FrameLabel, ModelInfo, NeuralParametricModel
+from engine.networks.decoder import DecoderConfig, PoseDecoder, ShapeDecoder
+
+FORMAT_VERSION = 1
+_CURE = "give the folder NAME.npm that `npm-studio train` wrote"
+
+
+def save_model(model: NeuralParametricModel, folder: Path, codes_dtype: torch.dtype = torch.float32) -> None:
+    """Write ``model`` to ``folder``, replacing what was there only once everything is written.
+
+    Args:
+        codes_dtype: float32, or float16 to halve the code books (reading gives float32 again).
+    """
+    info = model.info
+    description: dict[str, Any] = {
+        "format": "npm-studio model",
+        "format_version": FORMAT_VERSION,
+        "name": info.name,
+        "class": info.category,
+        "licence": info.licence,
+        "similarity": info.similarity.as_dict(),
+        "shape": {"code_size": model.shape_decoder.code_size, "decoder": _as_dict(model.shape_decoder.config)},
+        "identities": list(info.identities),
+        "training": info.training,
+    }
+    tensors: dict[str, dict[str, Tensor]] = {
+        "shape_decoder": model.shape_decoder.state_dict(),
+        "shape_codes": {"codes": model.shape_codes.to(codes_dtype)},
+    }
+    if model.pose_decoder is not None and model.pose_codes is not None:
+        description["pose"] = {
+            "code_size": model.pose_decoder.pose_code_size,
+            "decoder": _as_dict(model.pose_decoder.config),
+        }
+        description["frames"] = [[f.identity, f.sequence, f.sample] for f in info.frames]
+        tensors["pose_decoder"] = model.pose_decoder.state_dict()
+        tensors["pose_codes"] = {"codes": model.pose_codes.to(codes_dtype)}
+    with replacing_folder(folder) as temporary:
+        for name, state in tensors.items():
+            flat = {key: value.detach().cpu().contiguous() for key, value in state.items()}
+            save_file(flat, temporary / f"{name}.safetensors")
+        write_json(temporary / "model.json", description)
+        for extra in sorted(folder.glob("*.md")):  # the model card outlives a re-save
+            (temporary / extra.name).write_bytes(extra.read_bytes())
+
+
+def load_model(folder: Path, device: torch.device | str = "cpu") -> NeuralParametricModel:
+    """Read a model folder; decoders come frozen, in evaluation mode, on ``device``, in float32.
+
+    Raises:
+        InputError: the folder is not a model, or a file of it is missing, truncated or does not match.
+    """
+    if not folder.is_dir():
+        problem = "is a file, not a model folder" if folder.exists() else "no such model"
+        raise InputError(folder, problem, _CURE)
+    if not (folder / "model.json").is_file():
+        raise InputError(folder, "is not a model: it has no model.json", _CURE)
+    description = read_json(folder / "model.json", _CURE)
+    if not isinstance(description, dict) or description.get("format") != "npm-studio model":
+        raise InputError(folder / "model.json", "does not describe a model", _CURE)
+    if description.get("format_version") != FORMAT_VERSION:
+        version = description.get("format_version")
+        raise InputError(folder, f"has format version {version}, this program reads {FORMAT_VERSION}", "upgrade npm-studio")
+    try:
+        model = _build(folder, description)
+    except (KeyError, TypeError, ValueError, AssertionError, RuntimeError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(folder, f"does not fit together ({_first_line(error)})", "copy or train it again") from None
+    return model.to(device)
+
+
+def _build(folder: Path, description: dict[str, Any]) -> NeuralParametricModel:
+    shape = description["shape"]
+    shape_decoder = ShapeDecoder(int(shape["code_size"]), DecoderConfig(**shape["decoder"]))
+    shape_decoder.load_state_dict(_read(folder, "shape_decoder"))
+    shape_codes = _read(folder, "shape_codes")["codes"]
+    pose_decoder, pose_codes, frames = None, None, ()
+    if "pose" in description:
+        pose = description["pose"]
+        pose_decoder = PoseDecoder(shape_decoder.code_size, int(pose["code_size"]), DecoderConfig(**pose["decoder"]))
+        pose_decoder.load_state_dict(_read(folder, "pose_decoder"))
+        pose_codes = _read(folder, "pose_codes")["codes"]
+        frames = tuple(FrameLabel(int(i), str(sequence), str(sample)) for i, sequence, sample in description["frames"])
+    info = ModelInfo(
+        name=str(description["name"]),
+        category=str(description["class"]),
+        licence=str(description["licence"]),
+        similarity=Similarity.from_dict(description["similarity"], folder / "model.json"),
+        identities=tuple(str(name) for name in description["identities"]),
+        frames=frames,
+        training=dict(description["training"]),
+    )
+    return NeuralParametricModel(info, shape_decoder, shape_codes, pose_decoder, pose_codes)
+
+
+def _read(folder: Path, name: str) -> dict[str, Tensor]:
+    path = folder / f"{name}.safetensors"
+    if not path.is_file():
+        raise InputError(path, "is missing", "copy the whole model folder again")
+    try:
+        state = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise InputError(path, f"is damaged ({_first_line(error)})", "copy the model folder again") from None
+    state = {key: value.float() for key, value in state.items()}
+    if not all(bool(torch.isfinite(value).all()) for value in state.values()):
+        raise InputError(path, "holds numbers that are not finite", "train it again")
+    return state
+
+
+def _as_dict(config: DecoderConfig) -> dict[str, Any]:
+    return dataclasses.asdict(config)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else error.__class__.__name__

@@ -1,0 +1,1 @@
+"""Registered meshes, labels, sample pools and depth sequences on disk."""

@@ -1,0 +1,68 @@
+"""Writing files so that a reader never sees half of one, and reading JSON that a user may have touched."""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from engine.errors import InputError
+
+
+@contextmanager
+def replacing_file(target: Path) -> Iterator[Path]:
+    """A temporary path beside ``target`` that takes its name when the block ends without an exception."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{target.stem}-", suffix=target.suffix, dir=target.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing_folder(target: Path) -> Iterator[Path]:
+    """A temporary folder beside ``target`` that replaces it when the block ends without an exception."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    os.chmod(temporary, 0o755)
+    previous = target.with_name(f".{target.name}-previous-{os.getpid()}")
+    try:
+        yield temporary
+        if target.exists():
+            os.replace(target, previous)
+        os.replace(temporary, target)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        if previous.exists() and not target.exists():
+            os.replace(previous, target)
+        shutil.rmtree(previous, ignore_errors=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write ``value`` as readable JSON, atomically."""
+    with replacing_file(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
+
+
+def read_json(path: Path, cure: str = "") -> Any:
+    """Parsed JSON of ``path``.
+
+    Raises:
+        InputError: the file is missing, unreadable or not JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(path, "no such file", cure) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(path, f"cannot be read ({error.__class__.__name__})", cure) from None
+    except json.JSONDecodeError as error:
+        raise InputError(path, f"is not valid JSON (line {error.lineno}: {error.msg})", cure) from None

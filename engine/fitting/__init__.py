@@ -1,0 +1,1 @@
+"""Codes from depth sequences."""

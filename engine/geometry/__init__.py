@@ -1,0 +1,1 @@
+"""Meshes, cameras, signed distance, sampling and ray casting."""

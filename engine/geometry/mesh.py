@@ -1,0 +1,78 @@
+"""Triangle meshes in memory and on disk."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import InputError
+from engine.files import replacing_file
+
+
+@dataclass(frozen=True, eq=False)
+class Mesh:
+    """A triangle mesh: ``vertices`` (V, 3) float32 and ``faces`` (F, 3) int32, outward orientation."""
+
+    vertices: NDArray[np.float32]
+    faces: NDArray[np.int32]
+
+    def __post_init__(self) -> None:
+        assert self.vertices.ndim == 2 and self.vertices.shape[1] == 3, self.vertices.shape
+        assert self.faces.ndim == 2 and self.faces.shape[1] == 3, self.faces.shape
+
+    @property
+    def is_empty(self) -> bool:
+        return len(self.faces) == 0
+
+
+def vertex_normals(vertices: NDArray[np.float32], faces: NDArray[np.int32]) -> NDArray[np.float32]:
+    """Area-weighted unit normals (V, 3) of a mesh with ``vertices`` (V, 3) and ``faces`` (F, 3)."""
+    corners = vertices[faces]  # (F, 3, 3)
+    area_normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    normals = np.stack(
+        [
+            sum(np.bincount(faces[:, c], area_normals[:, axis], len(vertices)) for c in range(3))
+            for axis in range(3)
+        ],
+        axis=1,
+    )
+    lengths = np.linalg.norm(normals, axis=1, keepdims=True)
+    return (normals / np.maximum(lengths, 1e-20)).astype(np.float32)
+
+
+def save_mesh(mesh: Mesh, path: Path) -> None:
+    """Write ``mesh`` as PLY, OBJ, STL, OFF or GLB by the ending of ``path``; coordinates are stored as they are.
+
+    Raises:
+        InputError: the ending is not a mesh format.
+    """
+    import trimesh
+
+    if path.suffix.lower() not in (".ply", ".obj", ".stl", ".off", ".glb"):
+        raise InputError(path, "unknown mesh format", "use .ply, .obj, .stl, .off or .glb")
+    with replacing_file(path) as temporary:
+        trimesh.Trimesh(mesh.vertices, mesh.faces, process=False).export(temporary)
+
+
+def load_mesh(path: Path) -> Mesh:
+    """Read one triangle mesh, vertices unmerged and in file order.
+
+    Raises:
+        InputError: the file is missing, unreadable, empty or has coordinates that are not finite.
+    """
+    import trimesh
+
+    if not path.is_file():
+        raise InputError(path, "no such mesh file")
+    try:
+        loaded = trimesh.load(path, force="mesh", process=False)
+        vertices = np.asarray(loaded.vertices, np.float32)  # type: ignore[attr-defined]
+        faces = np.asarray(loaded.faces, np.int32)  # type: ignore[attr-defined]
+    except Exception as error:  # a parser may fail in any way on a broken file
+        raise InputError(path, f"cannot be read as a mesh ({error.__class__.__name__})", "check the file") from None
+    if len(faces) == 0:
+        raise InputError(path, "holds no triangles", "export it as a triangle mesh")
+    if not np.isfinite(vertices).all():
+        raise InputError(path, "has vertices that are not finite")
+    return Mesh(vertices, faces)

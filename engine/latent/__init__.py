@@ -1,0 +1,1 @@
+"""Code spaces: statistics, principal directions, interpolation and transfer."""

@@ -1,0 +1,1 @@
+"""What can be compared: the Method protocol and its implementations."""

@@ -1,0 +1,1 @@
+"""Decoders: positional encoding, shape (signed distance) and pose (displacement)."""

@@ -1,0 +1,1 @@
+"""Meshes to signed-distance sample pools."""

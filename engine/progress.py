@@ -1,0 +1,30 @@
+"""How long work tells others where it is, and how others tell it to stop."""
+
+from collections.abc import Mapping
+
+
+class Progress:
+    """A silent listener; subclasses show a bar, write lines or send events.
+
+    The engine calls these methods from the thread that does the work.
+    """
+
+    def stage(self, name: str, total: int) -> None:
+        """A new stage of ``total`` steps begins."""
+
+    def advance(self, done: int, metrics: Mapping[str, float] | None = None) -> None:
+        """``done`` steps of the current stage are finished; ``metrics`` are current figures by name."""
+
+    def message(self, text: str) -> None:
+        """One line worth telling the user."""
+
+    def preview(self, payload: object) -> None:
+        """An intermediate result (its type is documented by the job) for those who can show it."""
+
+    def wants_preview(self) -> bool:
+        """Whether a preview made now would be shown; making one may cost time."""
+        return False
+
+    def cancelled(self) -> bool:
+        """Whether the user asked to stop; polled once per step."""
+        return False

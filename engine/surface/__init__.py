@@ -1,0 +1,1 @@
+"""Signed distance to mesh: folded decoders, pruning octree, contouring."""

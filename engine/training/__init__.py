@@ -1,0 +1,1 @@
+"""The shape and the pose stage of training."""

@@ -1,0 +1,1 @@
+"""Adapters to what others made: body models, datasets, captures."""

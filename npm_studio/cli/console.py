@@ -1,0 +1,98 @@
+"""What commands share: common options, and progress on a terminal or in a log."""
+
+import argparse
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from types import FrameType, TracebackType
+
+from engine.progress import Progress
+
+_interrupted = False
+
+
+def interrupted() -> bool:
+    """Whether Ctrl-C ended the work of this command early, with partial results kept."""
+    return _interrupted
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--device", default="auto", metavar="{auto,cpu,cuda,cuda:N}", help="where to compute (default: auto)")
+
+
+def add_seed(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="seed of every random choice (default: 0)")
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print the results as one JSON object on the last line")
+
+
+class ConsoleProgress(Progress):
+    """Progress with ETA: a bar on a terminal, a plain line every few seconds otherwise.
+
+    Used as a context manager it also turns the first Ctrl-C into a request to stop (`cancelled`); a second one
+    interrupts at once. Everything goes to standard error, results alone go to standard output.
+    """
+
+    def __init__(self, seconds_between_lines: float = 5.0) -> None:
+        self._is_terminal = sys.stderr.isatty()
+        self._pause = 0.1 if self._is_terminal else seconds_between_lines
+        self._name, self._total, self._started, self._last = "", 0, 0.0, 0.0
+        self._stop = False
+        self._open_line = False
+
+    def __enter__(self) -> "ConsoleProgress":
+        self._previous_handler = signal.signal(signal.SIGINT, self._on_interrupt)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        signal.signal(signal.SIGINT, self._previous_handler)
+        self._end_line()
+
+    def stage(self, name: str, total: int) -> None:
+        self._end_line()
+        self._name, self._total, self._started, self._last = name, total, time.monotonic(), 0.0
+        if not self._is_terminal:
+            print(f"{name}: {total} steps", file=sys.stderr, flush=True)
+
+    def advance(self, done: int, metrics: Mapping[str, float] | None = None) -> None:
+        now = time.monotonic()
+        if now - self._last < self._pause and done < self._total:
+            return
+        self._last = now
+        elapsed = now - self._started
+        remaining = elapsed / max(done, 1) * (self._total - done)
+        figures = "  ".join(f"{key} {value:.4g}" for key, value in (metrics or {}).items())
+        text = f"{self._name}: {done}/{self._total}  {_clock(elapsed)} elapsed, {_clock(remaining)} left  {figures}".rstrip()
+        if self._is_terminal:
+            filled = round(20 * done / max(self._total, 1))
+            print(f"\r\x1b[2K[{'#' * filled}{'.' * (20 - filled)}] {text}"[:200], end="", file=sys.stderr, flush=True)
+            self._open_line = True
+        else:
+            print(text, file=sys.stderr, flush=True)
+
+    def message(self, text: str) -> None:
+        self._end_line()
+        print(text, file=sys.stderr, flush=True)
+
+    def cancelled(self) -> bool:
+        return self._stop
+
+    def _on_interrupt(self, number: int, frame: FrameType | None) -> None:
+        global _interrupted
+        if self._stop:
+            raise KeyboardInterrupt
+        self._stop = _interrupted = True
+        self.message("stopping after this step; press Ctrl-C again to stop at once")
+
+    def _end_line(self) -> None:
+        if self._open_line:
+            print(file=sys.stderr, flush=True)
+            self._open_line = False
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02d}"

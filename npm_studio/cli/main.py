@@ -1,0 +1,90 @@
+"""The `npm-studio` command: finds the module of a command and turns its outcome into an exit code.
+
+Only the module of the command that was asked for is imported, and such a module imports the engine inside its
+``run``, so that help answers at once.
+"""
+
+import argparse
+import importlib
+import json
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+COMMANDS: dict[str, str] = {
+    "gui": "open the application",
+    "demo": "fit the built-in model to the built-in depth sequence and write a report",
+    "dataset": "make, import, render and check datasets",
+    "prepare": "sample signed-distance pools from a dataset's canonical meshes",
+    "train": "train the shape or the pose stage of a model",
+    "reconstruct": "meshes from codes",
+    "interpolate": "in-betweens of two identities or poses",
+    "transfer": "poses of one subject on another",
+    "fit": "fit a model to a depth sequence",
+    "evaluate": "metrics of a run against ground truth",
+    "render": "pictures and videos of a run, without a display",
+    "doctor": "versions, devices, graphics, and what is missing",
+}
+"""Name of each command and its one-line help; module ``npm_studio.cli.<name>`` implements it."""
+
+
+def build_parser(command: str | None) -> argparse.ArgumentParser:
+    """The parser, with the arguments of ``command`` only (others show their help line)."""
+    parser = argparse.ArgumentParser(
+        prog="npm-studio",
+        description="Learn, explore and fit neural parametric models. Without a command the application opens.",
+    )
+    parser.add_argument("--version", action="store_true", help="print the version and exit")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    for name, summary in COMMANDS.items():
+        child = commands.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
+        if name == command:
+            module = importlib.import_module(f"npm_studio.cli.{name}")
+            module.configure(child)
+            child.set_defaults(run=module.run)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code: 0 success, 2 bad input, 130 interrupted."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if not arguments:
+        arguments = ["gui"]
+    command = next((a for a in arguments if a in COMMANDS), None)
+    parser = build_parser(command)
+    try:
+        options = parser.parse_args(arguments)
+    except SystemExit as stop:  # argparse: 0 after --help, 2 after wrong usage
+        return int(stop.code or 0)
+    if options.version:
+        from importlib.metadata import version
+
+        print(f"npm-studio {version('npm-studio')}")
+        return 0
+    return execute(options)
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Call ``options.run`` and report its outcome."""
+    from engine.errors import Cancelled, InputError
+    from npm_studio.cli import console
+
+    try:
+        results: dict[str, Any] | None = options.run(options)
+    except InputError as error:
+        print(f"npm-studio: {error}", file=sys.stderr)
+        return 2
+    except (Cancelled, KeyboardInterrupt):
+        print("npm-studio: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of our output went away, as `| head` does
+        sys.stdout = open(os.devnull, "w")
+        return 1
+    if getattr(options, "json", False):
+        print(json.dumps(results or {}))
+    return 130 if console.interrupted() else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

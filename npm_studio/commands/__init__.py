@@ -1,0 +1,1 @@
+"""Every menu entry and shortcut as data."""

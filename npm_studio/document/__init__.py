@@ -1,0 +1,1 @@
+"""The open document, free of Qt and VTK."""

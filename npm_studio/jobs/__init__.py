@@ -1,0 +1,1 @@
+"""Fitting and export in the background."""

@@ -1,0 +1,1 @@
+"""From a slider to a mesh in the background."""
