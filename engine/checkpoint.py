@@ -53,6 +53,7 @@ def save_model(model: NeuralParametricModel, folder: Path, codes_dtype: torch.dt
         for name, state in tensors.items():
             flat = {key: value.detach().cpu().contiguous() for key, value in state.items()}
             save_file(flat, temporary / f"{name}.safetensors")
+            (temporary / f"{name}.safetensors").chmod(0o644)  # the library leaves it readable by its owner only
         write_json(temporary / "model.json", description)
         for extra in sorted(folder.glob("*.md")):  # the model card outlives a re-save
             (temporary / extra.name).write_bytes(extra.read_bytes())
@@ -74,7 +75,9 @@ def load_model(folder: Path, device: torch.device | str = "cpu") -> NeuralParame
         raise InputError(folder / "model.json", "does not describe a model", _CURE)
     if description.get("format_version") != FORMAT_VERSION:
         version = description.get("format_version")
-        raise InputError(folder, f"has format version {version}, this program reads {FORMAT_VERSION}", "upgrade npm-studio")
+        raise InputError(
+            folder, f"has format version {version}, this program reads {FORMAT_VERSION}", "upgrade npm-studio"
+        )
     try:
         model = _build(folder, description)
     except (KeyError, TypeError, ValueError, AssertionError, RuntimeError) as error:

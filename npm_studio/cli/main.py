@@ -38,7 +38,8 @@ def build_parser(command: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="store_true", help="print the version and exit")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     for name, summary in COMMANDS.items():
-        child = commands.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
+        description = summary[0].upper() + summary[1:] + "."
+        child = commands.add_parser(name, help=summary, description=description, allow_abbrev=False)
         if name == command:
             module = importlib.import_module(f"npm_studio.cli.{name}")
             module.configure(child)
@@ -54,9 +55,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     command = next((a for a in arguments if a in COMMANDS), None)
     parser = build_parser(command)
     try:
-        options = parser.parse_args(arguments)
+        options, unknown = parser.parse_known_args(arguments)
+        if unknown and not getattr(options, "takes_overrides", False):
+            parser.error(f"unrecognised arguments: {' '.join(unknown)}")
     except SystemExit as stop:  # argparse: 0 after --help, 2 after wrong usage
         return int(stop.code or 0)
+    options.overrides = unknown
     if options.version:
         from importlib.metadata import version
 

@@ -1,0 +1,125 @@
+"""Configuration of training, read from a preset file and dotted overrides into frozen dataclasses."""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from engine.errors import InputError
+from engine.networks.decoder import DecoderConfig
+
+
+@dataclasses.dataclass(frozen=True)
+class Schedule:
+    """How long to train and with which learning rates (Adam)."""
+
+    steps: int
+    """Optimiser steps."""
+    network_rate: float = 1e-3
+    """Learning rate of the decoder."""
+    codes_rate: float = 1e-3
+    """Learning rate of the codes."""
+    decay: Literal["cosine", "halving"] = "cosine"
+    """Cosine to 1 % after a linear warm-up, or halved every `halving_interval` steps."""
+    warmup: int = 0
+    """Steps of linear warm-up."""
+    halving_interval: int = 0
+    """Steps between two halvings."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ShapeStage:
+    """Shape decoder and shape codes from signed-distance pools."""
+
+    schedule: Schedule
+    code_size: int = 256
+    decoder: DecoderConfig = DecoderConfig()
+    identities_per_batch: int = 48
+    """Identities in a batch; all of them when there are fewer."""
+    points_per_identity: int = 2048
+    near_share: float = 0.7
+    """Share of the points from the near pool; the rest are uniform."""
+    clamp: float = 0.1
+    """Signed distances beyond this magnitude are not told apart, canonical units."""
+    code_weight: float = 1e-4
+    """Weight of the mean squared code."""
+    code_weight_warmup: int = 0
+    """Steps over which that weight grows from zero."""
+
+
+@dataclasses.dataclass(frozen=True)
+class PoseStage:
+    """Pose decoder and pose codes from registered frames, shape codes fixed."""
+
+    schedule: Schedule
+    code_size: int = 256
+    decoder: DecoderConfig = DecoderConfig(width=1024)
+    frames_per_batch: int = 64
+    points_per_frame: int = 2048
+    sigmas: tuple[float, ...] = (0.002, 0.01)
+    """Largest offsets along the normal of equal shares of the points, canonical units."""
+    loss: Literal["distance", "squared"] = "distance"
+    """Mean distance, smooth at zero, or half the mean squared distance (Palafox et al. 2021)."""
+    code_weight: float = 1e-2
+    """Weight of the mean squared code."""
+    code_weight_warmup: int = 0
+    """Steps over which that weight grows from zero."""
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingConfig:
+    """One preset file: both stages of one model."""
+
+    name: str
+    shape: ShapeStage
+    pose: PoseStage
+    half: Literal["auto", "on", "off"] = "auto"
+    """Hidden layers in bfloat16; auto: on CUDA only."""
+    compile: bool = True
+    """Compile the step on CUDA."""
+    codes_storage: Literal["float32", "float16"] = "float32"
+    """Type of the stored codes."""
+
+
+_STRICT = ConfigDict(extra="forbid")
+for _cls in (Schedule, ShapeStage, PoseStage, TrainingConfig, DecoderConfig):
+    _cls.__pydantic_config__ = _STRICT  # type: ignore[attr-defined]
+
+
+def load_training_config(path: Path, overrides: Mapping[str, str] | None = None) -> TrainingConfig:
+    """Read a preset and apply overrides such as ``{"shape.schedule.steps": "500"}``.
+
+    Raises:
+        InputError: the file is missing or not YAML, or a field is unknown, missing or of the wrong type.
+    """
+    cure = "see the presets in configs/"
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(path, "no such preset", cure) from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(path, f"is not readable YAML ({error.__class__.__name__})", cure) from None
+    if not isinstance(tree, dict):
+        raise InputError(path, "is not a preset", cure)
+    for dotted, text in (overrides or {}).items():
+        node = tree
+        *parents, leaf = dotted.split(".")
+        for parent in parents:
+            node = node.setdefault(parent, {})
+            if not isinstance(node, dict):
+                raise InputError(f"--{dotted}", "no such field", cure)
+        node[leaf] = yaml.safe_load(text)
+    try:
+        return TypeAdapter(TrainingConfig).validate_python(tree)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise InputError(path, f"field {field or '(root)'}: {first['msg']}", cure) from None
+
+
+def as_dict(config: Any) -> dict[str, Any]:
+    """A configuration as plain values for JSON."""
+    return dataclasses.asdict(config)
