@@ -1,7 +1,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-def backproject_depth(depth: NDArray[np.float32], fx: float, fy: float, cx: float, cy: float) -> NDArray[np.float32]: ...
+def backproject_depth(
+    depth: NDArray[np.float32], fx: float, fy: float, cx: float, cy: float
+) -> NDArray[np.float32]: ...
 def depth_normals(points: NDArray[np.float32], eps: float = ...) -> NDArray[np.float32]: ...
 def triangulate_depth(
     points: NDArray[np.float32], max_edge: float
