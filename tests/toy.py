@@ -67,8 +67,9 @@ def toy_model(seed: int = 0) -> NeuralParametricModel:
     """A model of 4 identities and 24 frames (2 sequences of 3 frames each), codes of 8, on the CPU.
 
     The distance near the surface is off by 0.0015 and posed points by 0.002 canonical units on average. Training takes
-    about 5 seconds and depends on ``seed`` alone; the result is kept in the system's temporary folder under the hash of the sources
-    that it depends on, so later test sessions only read it. All callers share one object: do not change it in place.
+    about 5 seconds and depends on ``seed`` alone; the result is kept in the system's temporary folder under the hash
+    of the sources that it depends on, so later test sessions only read it. All callers share one object: do not change
+    it in place.
     """
     sources = (__file__, decoder.__file__, positional_encoding.__file__)
     key = hashlib.sha256(b"".join(Path(str(source)).read_bytes() for source in sources) + torch.__version__.encode())

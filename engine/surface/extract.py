@@ -1,5 +1,6 @@
 """From codes to meshes."""
 
+from collections import OrderedDict
 from collections.abc import Callable
 
 import numpy as np
@@ -7,16 +8,35 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from engine.errors import Cancelled
 from engine.geometry.mesh import Mesh
 from engine.model import NeuralParametricModel
-from engine.surface.folded import FoldedDecoder, FoldedDistance
+from engine.surface.contour import contour_cells
+from engine.surface.folded import FoldedDecoder, bfloat16_is_fast
+from engine.surface.lipschitz import lipschitz_bounds
+from engine.surface.octree import close_at_cube, lattice_line, surface_cells
 
 
-def dense_field(model: NeuralParametricModel, shape_code: Tensor, resolution: int) -> NDArray[np.float32]:
-    line = torch.linspace(-0.5, 0.5, resolution, device=model.device)
-    points = torch.stack(torch.meshgrid(line, line, line, indexing="ij"), dim=-1).reshape(-1, 3)
-    values = FoldedDistance(model, shape_code)(points)
-    return values.reshape(resolution, resolution, resolution).cpu().numpy()
+class _Field:
+    """Signed distance of one shape as a function of points (P, 3) -> (P,), until somebody cancels."""
+
+    def __init__(
+        self, model: NeuralParametricModel, shape_code: Tensor, half: bool, cancelled: Callable[[], bool]
+    ) -> None:
+        self._decoder = FoldedDecoder(model.shape_decoder, shape_code.to(model.device), half)
+        self._cancelled = cancelled
+
+    def __call__(self, points: Tensor) -> Tensor:
+        values = []
+        for part in points.split(1 << 15 if points.device.type == "cpu" else 1 << 20):
+            if self._cancelled():
+                raise Cancelled
+            values.append(self._decoder(part)[:, 0].tanh())
+        return torch.cat(values) if values else points.new_empty(0)
+
+
+def _never() -> bool:
+    return False
 
 
 def extract_surface(
@@ -24,13 +44,45 @@ def extract_surface(
     shape_code: Tensor,
     resolution: int,
     half: bool = False,
-    cancelled: Callable[[], bool] = lambda: False,
+    cancelled: Callable[[], bool] = _never,
 ) -> Mesh:
-    import mcubes
+    """The canonical surface of ``shape_code`` as a closed mesh with outward normals.
 
-    vertices, faces = mcubes.marching_cubes(dense_field(model, shape_code, resolution), 0.0)
-    vertices = vertices / (resolution - 1) - 0.5
-    return Mesh(vertices.astype(np.float32), faces.astype(np.int32))
+    The triangles are those of marching cubes on the dense lattice ``linspace(-0.5, 0.5, resolution)^3``. A surface that
+    leaves the cube is closed at the cube's faces; a code without any surface gives an empty mesh.
+
+    Args:
+        shape_code: (Cs,)
+        resolution: nodes per axis, at least 8.
+        half: run the network in bfloat16, for previews; vertices move by up to a few thousandths.
+        cancelled: polled every few milliseconds.
+
+    Raises:
+        Cancelled: ``cancelled`` said so.
+    """
+    assert resolution >= 8, resolution
+    bounds = lipschitz_bounds(model)
+    field = _Field(model, shape_code, half, cancelled)
+    rough = _Field(model, shape_code, True, cancelled) if bfloat16_is_fast(model.device) else field
+    cells, values = surface_cells(field, rough, bounds, resolution, model.device)
+    if cancelled():
+        raise Cancelled
+    return contour_cells(cells, values, resolution)
+
+
+def dense_field(model: NeuralParametricModel, shape_code: Tensor, resolution: int) -> NDArray[np.float32]:
+    """Signed distances (N, N, N) of ``shape_code`` (Cs,) on the whole lattice, axes x, y, z; slow, an oracle for tests.
+
+    Nodes on the faces of the cube count as outside, as in `extract_surface`.
+    """
+    line = torch.arange(resolution, device=model.device)
+    field = _Field(model, shape_code, False, _never)
+    slabs = []
+    for x in line:  # one slab after the other: half a gigabyte of points at 256^3 otherwise
+        nodes = torch.cartesian_prod(x[None], line, line)
+        points = lattice_line(resolution, model.device)[nodes]
+        slabs.append(close_at_cube(field(points), nodes, resolution).reshape(resolution, resolution))
+    return torch.stack(slabs).cpu().numpy()
 
 
 def pose_vertices(
@@ -40,7 +92,43 @@ def pose_vertices(
     vertices: NDArray[np.float32] | Tensor,
     half: bool = False,
 ) -> NDArray[np.float32]:
-    assert model.pose_decoder is not None
+    """Posed positions (V, 3), canonical units, of canonical ``vertices`` (V, 3).
+
+    Args:
+        shape_code: (Cs,)
+        pose_code: (Cp,)
+        half: run the hidden layers in bfloat16.
+    """
+    assert model.pose_decoder is not None, "this model has no pose decoder"
     points = torch.as_tensor(vertices, dtype=torch.float32, device=model.device)
-    decoder = FoldedDecoder(model.pose_decoder, torch.cat((shape_code, pose_code)).to(model.device), half)
-    return (points + decoder(points)).cpu().numpy()
+    code = torch.cat((shape_code.to(model.device), pose_code.to(model.device)))
+    posed: NDArray[np.float32] = (points + FoldedDecoder(model.pose_decoder, code, half)(points)).cpu().numpy()
+    return posed
+
+
+class SurfaceCache:
+    """The last few canonical surfaces of one model: changing the pose only moves their vertices.
+
+    For use by one thread.
+    """
+
+    def __init__(self, size: int = 8) -> None:
+        self._size = size
+        self._meshes: OrderedDict[tuple[NeuralParametricModel, bytes, int, bool], Mesh] = OrderedDict()
+
+    def canonical(
+        self,
+        model: NeuralParametricModel,
+        shape_code: Tensor,
+        resolution: int,
+        half: bool = False,
+        cancelled: Callable[[], bool] = _never,
+    ) -> Mesh:
+        """`extract_surface` of these arguments, from memory when it was among the last ``size`` asked for."""
+        key = (model, shape_code.detach().cpu().numpy().tobytes(), resolution, half)
+        if key not in self._meshes:
+            self._meshes[key] = extract_surface(model, shape_code, resolution, half, cancelled)
+        self._meshes.move_to_end(key)
+        while len(self._meshes) > self._size:
+            self._meshes.popitem(last=False)
+        return self._meshes[key]

@@ -4,9 +4,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from engine.model import NeuralParametricModel
 from engine.networks.decoder import Decoder
-from engine.networks.positional_encoding import encode_points
+from engine.networks.positional_encoding import encode_points, encoding_width
 
 # rows per matrix product: hidden values stay in the cache of a CPU, a GPU wants many
 _CHUNK = {"cpu": 4096, "cuda": 1 << 18}
@@ -18,38 +17,35 @@ class FoldedDecoder:
     A snapshot: later changes of the decoder's parameters do not reach it.
     """
 
+    @torch.no_grad()
     def __init__(self, decoder: Decoder, code: Tensor, half: bool = False) -> None:
         """Fold ``code`` (C,) into ``decoder``; with ``half`` the hidden layers run in bfloat16."""
         assert code.shape == (decoder.code_size,), code.shape
-        self._config = decoder.config
-        self._dtype = torch.bfloat16 if half else torch.float32
-        self._padding = 0
-        self._hidden: list[tuple[Tensor | None, Tensor | None, Tensor]] = []
-        with torch.no_grad():
-            for index in range(decoder.config.layers):
-                layer = decoder.layer(index)
-                weight, bias = layer.weight, layer.bias
-                assert isinstance(weight, Tensor) and isinstance(bias, Tensor)
-                of_hidden, of_points = weight, None
-                if index in (0, decoder.config.skip_layer):
-                    past = 0 if index == 0 else self._hidden[-1][2].shape[0]
-                    # a GPU multiplies fast when inner sizes are multiples of eight
-                    self._padding = -(weight.shape[1] - past - decoder.code_size) % 8
-                    bias = functional.linear(code.to(weight), weight[:, past : past + decoder.code_size], bias)
-                    of_points = functional.pad(weight[:, past + decoder.code_size :], (0, self._padding))
-                    of_hidden = weight[:, :past] if past else None
-                self._hidden.append((self._cast(of_hidden), self._cast(of_points), self._cast(bias)))
-            last = decoder.layer(decoder.config.layers)
-            self._last_weight, self._last_bias = last.weight.detach(), last.bias.detach()
-
-    def _cast(self, value: Tensor | None) -> Tensor | None:
-        return None if value is None else value.to(self._dtype).contiguous()
+        config = decoder.config
+        dtype = torch.bfloat16 if half else torch.float32
+        self._frequencies, self._skip = config.frequencies, config.skip_layer
+        # a GPU multiplies fast when inner sizes are multiples of eight
+        self._padding = -encoding_width(config.frequencies) % 8
+        self._layers: list[tuple[Tensor, Tensor]] = []
+        for index in range(config.layers):
+            weight, bias = _parameters(decoder, index)
+            if index in (0, config.skip_layer):
+                past = 0 if index == 0 else len(self._layers[-1][1])
+                of_hidden, of_code, of_points = weight.tensor_split((past, past + decoder.code_size), dim=1)
+                of_points = functional.pad(of_points, (0, self._padding))
+                bias = functional.linear(code.to(weight), of_code, bias)
+                if index == 0:
+                    weight = of_points
+                else:
+                    weight, self._skip_weight = of_hidden, of_points.to(dtype)
+            self._layers.append((weight.to(dtype).contiguous(), bias.to(dtype)))
+        self._last_weight, self._last_bias = _parameters(decoder, config.layers)
 
     @torch.no_grad()
     def __call__(self, points: Tensor) -> Tensor:
-        """Outputs (P, outputs) float32 at canonical ``points`` (P, 3), on the decoder's device, before any
-        output non-linearity."""
-        assert points.ndim == 2 and points.shape[1] == 3, points.shape
+        """Outputs (P, outputs) float32 at canonical ``points`` (P, 3), before any output non-linearity."""
+        assert points.ndim == 2, points.shape
+        assert points.shape[1] == 3, points.shape
         values = points.new_empty(len(points), len(self._last_bias))
         step = _CHUNK.get(points.device.type, _CHUNK["cpu"])
         for start in range(0, len(points), step):
@@ -57,26 +53,29 @@ class FoldedDecoder:
         return values
 
     def _evaluate(self, points: Tensor) -> Tensor:
-        embedding = functional.pad(encode_points(points, self._config.frequencies), (0, self._padding)).to(self._dtype)
+        embedding = functional.pad(encode_points(points, self._frequencies), (0, self._padding))
+        embedding = embedding.to(self._layers[0][0].dtype)
         hidden = embedding
-        for of_hidden, of_points, bias in self._hidden:
-            if of_points is None:
-                value = functional.linear(hidden, of_hidden, bias)
-            elif of_hidden is None:
-                value = functional.linear(embedding, of_points, bias)
-            else:
-                value = functional.linear(hidden, of_hidden, bias).addmm_(embedding, of_points.t())
-            hidden = value.relu_()
+        for index, (weight, bias) in enumerate(self._layers):
+            hidden = functional.linear(hidden, weight, bias)
+            if index == self._skip:
+                hidden.addmm_(embedding, self._skip_weight.t())
+            hidden.relu_()
         return functional.linear(hidden.float(), self._last_weight, self._last_bias)
 
 
-class FoldedDistance:
-    """The signed distance of one shape as a function of points."""
+def _parameters(decoder: Decoder, index: int) -> tuple[Tensor, Tensor]:
+    """Weight (outputs, inputs) and bias (outputs,) of a layer, weight norm folded in."""
+    layer = decoder.layer(index)
+    weight, bias = layer.weight, layer.bias
+    assert isinstance(weight, Tensor)
+    assert isinstance(bias, Tensor)
+    return weight.detach(), bias.detach()
 
-    def __init__(self, model: NeuralParametricModel, shape_code: Tensor, half: bool = False) -> None:
-        """Fold ``shape_code`` (Cs,) of ``model``."""
-        self._decoder = FoldedDecoder(model.shape_decoder, shape_code, half)
 
-    def __call__(self, points: Tensor) -> Tensor:
-        """Signed distance (P,), negative inside, at canonical ``points`` (P, 3)."""
-        return self._decoder(points)[:, 0].tanh_()
+def bfloat16_is_fast(device: torch.device) -> bool:
+    """Whether ``device`` multiplies bfloat16 matrices in hardware."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    capabilities = torch.cpu.get_capabilities()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
