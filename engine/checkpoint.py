@@ -92,7 +92,8 @@ def _build(folder: Path, description: dict[str, Any]) -> NeuralParametricModel:
     shape_decoder = ShapeDecoder(int(shape["code_size"]), DecoderConfig(**shape["decoder"]))
     shape_decoder.load_state_dict(_read(folder, "shape_decoder"))
     shape_codes = _read(folder, "shape_codes")["codes"]
-    pose_decoder, pose_codes, frames = None, None, ()
+    pose_decoder, pose_codes = None, None
+    frames: tuple[FrameLabel, ...] = ()
     if "pose" in description:
         pose = description["pose"]
         pose_decoder = PoseDecoder(shape_decoder.code_size, int(pose["code_size"]), DecoderConfig(**pose["decoder"]))

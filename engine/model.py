@@ -79,7 +79,9 @@ class NeuralParametricModel:
             self,
             shape_decoder=self.shape_decoder.to(device).eval().requires_grad_(False),
             shape_codes=self.shape_codes.detach().to(device),
-            pose_decoder=None if self.pose_decoder is None else self.pose_decoder.to(device).eval().requires_grad_(False),
+            pose_decoder=None
+            if self.pose_decoder is None
+            else self.pose_decoder.to(device).eval().requires_grad_(False),
             pose_codes=None if self.pose_codes is None else self.pose_codes.detach().to(device),
         )
 

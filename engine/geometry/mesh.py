@@ -31,10 +31,7 @@ def vertex_normals(vertices: NDArray[np.float32], faces: NDArray[np.int32]) -> N
     corners = vertices[faces]  # (F, 3, 3)
     area_normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     normals = np.stack(
-        [
-            sum(np.bincount(faces[:, c], area_normals[:, axis], len(vertices)) for c in range(3))
-            for axis in range(3)
-        ],
+        [sum(np.bincount(faces[:, c], area_normals[:, axis], len(vertices)) for c in range(3)) for axis in range(3)],
         axis=1,
     )
     lengths = np.linalg.norm(normals, axis=1, keepdims=True)

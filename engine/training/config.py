@@ -86,7 +86,7 @@ class TrainingConfig:
 
 _STRICT = ConfigDict(extra="forbid")
 for _cls in (Schedule, ShapeStage, PoseStage, TrainingConfig, DecoderConfig):
-    _cls.__pydantic_config__ = _STRICT  # type: ignore[attr-defined]
+    setattr(_cls, "__pydantic_config__", _STRICT)  # noqa: B010
 
 
 def load_training_config(path: Path, overrides: Mapping[str, str] | None = None) -> TrainingConfig:

@@ -18,7 +18,8 @@ def interrupted() -> bool:
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--device", default="auto", metavar="{auto,cpu,cuda,cuda:N}", help="where to compute (default: auto)")
+    choices = "{auto,cpu,cuda,cuda:N}"
+    parser.add_argument("--device", default="auto", metavar=choices, help="where to compute (default: auto)")
 
 
 def add_seed(parser: argparse.ArgumentParser) -> None:
@@ -47,7 +48,9 @@ class ConsoleProgress(Progress):
         self._previous_handler = signal.signal(signal.SIGINT, self._on_interrupt)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         signal.signal(signal.SIGINT, self._previous_handler)
         self._end_line()
 
@@ -65,7 +68,8 @@ class ConsoleProgress(Progress):
         elapsed = now - self._started
         remaining = elapsed / max(done, 1) * (self._total - done)
         figures = "  ".join(f"{key} {value:.4g}" for key, value in (metrics or {}).items())
-        text = f"{self._name}: {done}/{self._total}  {_clock(elapsed)} elapsed, {_clock(remaining)} left  {figures}".rstrip()
+        times = f"{_clock(elapsed)} elapsed, {_clock(remaining)} left"
+        text = f"{self._name}: {done}/{self._total}  {times}  {figures}".rstrip()
         if self._is_terminal:
             filled = round(20 * done / max(self._total, 1))
             print(f"\r\x1b[2K[{'#' * filled}{'.' * (20 - filled)}] {text}"[:200], end="", file=sys.stderr, flush=True)

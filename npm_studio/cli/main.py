@@ -83,7 +83,7 @@ def execute(options: argparse.Namespace) -> int:
         print("npm-studio: interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader of our output went away, as `| head` does
-        sys.stdout = open(os.devnull, "w")
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the exit would complain once more
         return 1
     if getattr(options, "json", False):
         print(json.dumps(results or {}))

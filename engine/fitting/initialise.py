@@ -1,0 +1,144 @@
+"""First codes of a fit, by search over the training codes."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from engine.fitting.config import FitConfig
+from engine.fitting.observations import Observations
+from engine.fitting.surface_samples import sample_model_surface
+from engine.model import NeuralParametricModel
+from engine.progress import Progress
+
+LIBRARY_SIZE = 3000
+"""Training frames that are tried; evenly spaced ones of larger models."""
+MODEL_POINTS, OBSERVED_POINTS = 256, 160
+FREE_SPACE_WEIGHT = 1.0
+PATH_WEIGHT = 0.5
+"""How much a jump between consecutive frames counts against a better match."""
+
+
+@dataclass(frozen=True, eq=False)
+class InitialCodes:
+    shape_code: Tensor
+    """(Cs,)"""
+    pose_codes: Tensor
+    """(F, Cp)"""
+    candidates: Tensor
+    """(F, K, Cp): the best training codes of each frame, best first"""
+
+
+def initialise(
+    model: NeuralParametricModel,
+    observations: Observations,
+    config: FitConfig,
+    seed: int,
+    half: bool,
+    progress: Progress,
+) -> InitialCodes:
+    """Search the training codes of ``model`` for those that explain ``observations`` best.
+
+    The shape code blends the training identities that match best over all frames. The pose codes are those training
+    codes that match under this shape, chosen for all frames at once so that the path through them is short (dynamic
+    programming over the best candidates of each frame).
+    """
+    assert model.pose_codes is not None
+    device = model.device
+    generator = torch.Generator().manual_seed(seed)
+    rows = torch.arange(len(model.pose_codes))
+    if len(rows) > LIBRARY_SIZE:
+        rows = torch.linspace(0, len(rows) - 1, LIBRARY_SIZE).round().long()
+    identity_of_row = torch.tensor([model.info.frames[int(row)].identity for row in rows])
+    identities = identity_of_row.unique()
+    progress.stage("search", len(identities))
+    picks = torch.randint(observations.points.shape[1], (OBSERVED_POINTS,), generator=generator).to(device)
+    observed = observations.points[:, picks]  # (F, K, 3)
+
+    scores = torch.empty(len(observed), len(rows), device=device)
+    for done, identity in enumerate(identities.tolist()):
+        chosen = (identity_of_row == identity).nonzero()[:, 0]
+        samples = sample_model_surface(model, model.shape_codes[identity], seed)
+        points = _subset(samples.points, MODEL_POINTS, generator)
+        posed = _pose_all(model, model.shape_codes[identity], model.pose_codes[rows[chosen].to(device)], points, half)
+        scores[:, chosen.to(device)] = match_scores(observations, observed, posed)
+        progress.advance(done + 1)
+
+    best_of_identity = torch.stack(
+        [scores[:, (identity_of_row == identity).to(device)].amin(1).mean() for identity in identities.tolist()]
+    )
+    order = best_of_identity.argsort()[: config.identity_candidates]
+    shape_code = model.shape_codes[identities.to(device)[order]].mean(0)
+
+    count = min(config.pose_candidates, len(rows))
+    shortlist = scores.topk(count, dim=1, largest=False).indices.unique().cpu()  # library entries that any frame likes
+    codes = model.pose_codes[rows[shortlist].to(device)]
+    samples = sample_model_surface(model, shape_code, seed)
+    posed = _pose_all(model, shape_code, codes, _subset(samples.points, MODEL_POINTS, generator), half)
+    scores = match_scores(observations, observed, posed)  # (F, U)
+    jumps = _mean_distances(posed)  # (U, U)
+    path = shortest_path(scores, PATH_WEIGHT * jumps)
+    ranked = scores.topk(min(4, len(codes)), dim=1, largest=False).indices
+    return InitialCodes(shape_code, codes[path].clone(), codes[ranked])
+
+
+def match_scores(observations: Observations, observed: Tensor, posed: Tensor) -> Tensor:
+    """How badly each of ``posed`` (U, N, 3) explains each frame: (F, U), canonical units.
+
+    The mean distance of ``observed`` points (F, K, 3) to the nearest model point, plus the mean distance by which
+    model points lie in space that was seen to be empty.
+    """
+    frames, kept = observed.shape[:2]
+    result = torch.empty(frames, len(posed), device=posed.device)
+    width = observations.depth.shape[2]
+    flat_observed = observed.reshape(1, -1, 3)
+    for start in range(0, len(posed), 32):
+        part = posed[start : start + 32]
+        squared = part.square().sum(-1)[:, None] + flat_observed.square().sum(-1)[..., None]
+        distances = torch.baddbmm(squared, flat_observed.expand(len(part), -1, -1), part.transpose(1, 2), alpha=-2)
+        nearest = distances.amin(-1).clamp_min(0).sqrt().view(len(part), frames, kept).mean(-1)  # (u, F)
+        pixels, z = observations.project(part)
+        index, inside = observations.pixel_index(pixels)
+        depth = observations.depth.flatten(1)[:, index]  # (F, u, N)
+        target = observations.silhouette.flatten(1)[:, index].long()
+        offset = torch.stack((target % width + 0.5, target // width + 0.5), dim=-1) - pixels
+        beside = offset.norm(dim=-1) * z / observations.intrinsics[0]
+        ahead = (depth - z - 0.02).clamp_min(0)
+        empty = torch.where(depth > 0, ahead.clamp(max=0.3), beside) * inside
+        result[:, start : start + 32] = nearest.T + FREE_SPACE_WEIGHT * empty.mean(-1)
+    return result
+
+
+def shortest_path(costs: Tensor, jumps: Tensor) -> Tensor:
+    """Indices (F,) that minimise the sum of ``costs`` (F, U) and of ``jumps`` (U, U) between neighbours (Viterbi)."""
+    total, parents = costs[0], []
+    for frame in range(1, len(costs)):
+        best, parent = (total[:, None] + jumps).min(0)
+        parents.append(parent)
+        total = best + costs[frame]
+    path = [int(total.argmin())]
+    for parent in reversed(parents):
+        path.append(int(parent[path[-1]]))
+    return torch.tensor(path[::-1], device=costs.device)
+
+
+def _mean_distances(posed: Tensor) -> Tensor:
+    """Mean distance of corresponding points between all pairs of ``posed`` (U, N, 3): (U, U)."""
+    few = posed[:, ::8]
+    return torch.stack([(few - one).norm(dim=-1).mean(-1) for one in few])
+
+
+def _pose_all(
+    model: NeuralParametricModel, shape_code: Tensor, pose_codes: Tensor, points: Tensor, half: bool
+) -> Tensor:
+    """(U, N, 3) posed ``points`` (N, 3) for ``pose_codes`` (U, Cp)."""
+    with torch.no_grad():
+        parts = [
+            model.pose(shape_code.expand(len(part), -1), part, points.expand(len(part), -1, -1), half)
+            for part in pose_codes.split(256)
+        ]
+    return torch.cat(parts)
+
+
+def _subset(points: Tensor, count: int, generator: torch.Generator) -> Tensor:
+    return points[torch.randperm(len(points), generator=generator)[:count].to(points.device)]

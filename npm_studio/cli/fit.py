@@ -1,0 +1,47 @@
+"""`npm-studio fit`: a model to a depth sequence."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from npm_studio.cli.console import ConsoleProgress, add_device, add_json, add_seed
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("sequence", type=Path, metavar="SEQUENCE", help="depth sequence folder")
+    parser.add_argument("--model", type=Path, metavar="M", help="model folder (default: the built-in model of bodies)")
+    parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="run folder to write")
+    parser.add_argument("--method", choices=("npm",), default="npm", help="how to fit (default: npm)")
+    parser.add_argument("--iterations", type=int, metavar="N", help="optimiser steps (default: 240)")
+    parser.add_argument("--resolution", type=int, metavar="N", help="grid of the final mesh (default: 128)")
+    add_device(parser)
+    add_seed(parser)
+    add_json(parser)
+
+
+def run(options: argparse.Namespace) -> dict[str, Any]:
+    import dataclasses
+
+    from engine.errors import InputError
+    from engine.fitting.config import FitConfig
+    from engine.fitting.job import FitRequest, run_fit
+    from npm_studio.resources import demo_model
+
+    for name, lowest, highest in (("iterations", 1, 100_000), ("resolution", 16, 1024)):
+        value = getattr(options, name)
+        if value is not None and not lowest <= value <= highest:
+            raise InputError(f"--{name} {value}", "is out of range", f"use {lowest} to {highest}")
+    chosen = {name: getattr(options, name) for name in ("iterations", "resolution") if getattr(options, name)}
+    config = dataclasses.replace(FitConfig(), **chosen)
+    model = options.model or demo_model()
+    request = FitRequest(options.sequence, model, options.out, config, options.seed, options.device)
+    with ConsoleProgress() as progress:
+        result = run_fit(request, progress)
+        kept = " (interrupted: the best so far)" if result.interrupted else ""
+        progress.message(f"{result.folder}: {len(result.frame_names)} frames in {result.seconds:.1f} s{kept}")
+    return {
+        "run": str(result.folder),
+        "frames": len(result.frame_names),
+        "seconds": round(result.seconds, 2),
+        "interrupted": result.interrupted,
+    }
