@@ -66,7 +66,7 @@ def data_terms(
     plane = (gap * observed_normals).sum(-1)
     near = (gap.detach().norm(dim=-1) < config.gate).float()
     observed_term = (
-        near * _soft(plane, PLANE_SOFTNESS) + 0.3 * _soft(gap.norm(dim=-1), POINT_SOFTNESS).clamp(max=0.3)
+        near * _soft(plane, PLANE_SOFTNESS) + 0.3 * _soft(_length(gap), POINT_SOFTNESS).clamp(max=0.3)
     ).mean(1)
     projective, free_space = projective_terms(observations, frames, posed, front, config.gate)
     return DataTerms(observed_term, projective, free_space)
@@ -113,7 +113,7 @@ def projective_terms(
     nearest = observations.silhouette.view(-1)[flat].long()
     target = torch.stack((nearest % width + 0.5, nearest // width + 0.5), dim=-1)
     # half a pixel of slack for the rounding of the silhouette itself
-    beside = ((pixels - target).norm(dim=-1) - 1.0).clamp_min(0) * z.detach() / observations.intrinsics[0]
+    beside = (_length(pixels - target) - 1.0).clamp_min(0) * z.detach() / observations.intrinsics[0]
     outside = (inside & (depth <= 0)).float() * _soft(beside, PLANE_SOFTNESS)
     return projective, (in_front + outside).mean(1)
 
@@ -121,3 +121,8 @@ def projective_terms(
 def _soft(residual: Tensor, softness: float) -> Tensor:
     """Absolute value, quadratic below ``softness``."""
     return smooth_l1_loss(residual, torch.zeros_like(residual), beta=softness, reduction="none")
+
+
+def _length(vectors: Tensor) -> Tensor:
+    """Norms (...) of ``vectors`` (..., D), with a gradient at zero too."""
+    return (vectors.square().sum(-1) + 1e-12).sqrt()

@@ -92,7 +92,8 @@ def observe(
             raise InputError(
                 f"{sequence.root}: frame {sequence.frame_names[frame]}", "shows nothing to fit", "remove the frame"
             )
-        grid = (grid @ rotation.T + centre).astype(np.float32)
+        # numbers everywhere: masked-out pixels must not turn gradients into NaN
+        grid = np.nan_to_num(grid @ rotation.T + centre).astype(np.float32)
         grid_normals = (grid_normals @ rotation.T).astype(np.float32)
         picks = generator.choice(np.flatnonzero(seen), points_per_frame)
         points.append(grid.reshape(-1, 3)[picks])
