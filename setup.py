@@ -9,8 +9,9 @@ from pathlib import Path
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
-from setuptools.errors import BaseError
+from setuptools.errors import BaseError, CCompilerError
 
+COMPILER_FAILURES = (BaseError, CCompilerError, OSError, subprocess.SubprocessError)
 OPENMP_PROBE = "#include <omp.h>\nint main(void) { return omp_get_max_threads() < 1; }\n"
 
 
@@ -30,7 +31,7 @@ class BuildKernels(build_ext):
             extension.extra_link_args = openmp if self.compiler.compiler_type != "msvc" else []
         try:
             super().build_extensions()
-        except (BaseError, OSError, subprocess.SubprocessError) as error:
+        except COMPILER_FAILURES as error:
             sys.exit(
                 f"error: the kernels in csrc/ could not be compiled ({error}). A C compiler and Python's headers are "
                 "needed: on Debian or Ubuntu `apt-get install build-essential python3-dev`, on macOS "
@@ -46,7 +47,7 @@ class BuildKernels(build_ext):
                 os.chdir(folder)  # compilers leave their by-products in the working directory
                 objects = self.compiler.compile(["probe.c"], output_dir=folder, extra_postargs=options)
                 self.compiler.link_executable(objects, str(Path(folder) / "probe"), extra_postargs=options)
-            except (BaseError, OSError, subprocess.SubprocessError):
+            except COMPILER_FAILURES:
                 return False
             finally:
                 os.chdir(here)

@@ -94,8 +94,8 @@ def triangulate_depth(const float[:, :, ::1] points not None, float max_edge):
             vertex_start[r + 1] = _number_row(r, kind, index)
     np.cumsum(first_face, out=first_face)
     np.cumsum(first_vertex, out=first_vertex)
-    vertices = np.empty((first_vertex[-1], 3), np.float32)
-    faces = np.empty((first_face[-1], 3), np.int32)
+    vertices = np.empty((first_vertex[height], 3), np.float32)
+    faces = np.empty((first_face[height], 3), np.int32)
     cdef float[:, ::1] vertices_out = vertices
     cdef int[:, ::1] faces_out = faces
     with nogil:

@@ -296,6 +296,8 @@ def _check_png_header(path: Path, camera: PinholeCamera) -> None:
                 raise InputError(path, "is truncated", _DAMAGED_CURE)
             length, kind_of_chunk = struct.unpack(">I4s", chunk)
             file.seek(length + 4, 1)
+        if file.tell() > path.stat().st_size:
+            raise InputError(path, "is truncated", _DAMAGED_CURE)
 
 
 def _read_png(path: Path, depth_scale: float) -> NDArray[np.float32]:

@@ -68,4 +68,5 @@ def front_camera_to_world(similarity: Similarity) -> NDArray[np.float64]:
 def transform_points(pose: ArrayLike, points: ArrayLike) -> NDArray[np.float32]:
     """``points`` (..., 3) moved by the rigid or affine ``pose`` (4, 4), float32."""
     pose, points = np.asarray(pose, np.float64), np.asarray(points)
-    return (points @ pose[:3, :3].T + pose[:3, 3]).astype(np.float32)
+    moved: NDArray[np.float32] = (points @ pose[:3, :3].T + pose[:3, 3]).astype(np.float32)
+    return moved

@@ -1,6 +1,6 @@
 """Depth images of triangle meshes by casting one ray per pixel, with NVIDIA Warp on CPU or CUDA."""
 
-from typing import Any
+from typing import Any, no_type_check
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from engine.warp_runtime import start_warp
 
 
 @wp.kernel
+@no_type_check
 def _cast_rays(
     mesh: wp.uint64,
     rays: wp.array2d(dtype=wp.vec3),

@@ -1,0 +1,142 @@
+"""The kernels over depth images against their NumPy twins, and against what can be said without either."""
+
+import numpy as np
+import pytest
+
+from csrc import depth as kernels
+from csrc import depth_numpy as twins
+
+INTRINSICS = (50.0, 60.0, 20.3, 14.8)
+
+
+def random_depth(seed: int, height: int, width: int, invalid: float) -> np.ndarray:
+    """A wavy surface at 2 m with noise, a step, and a share of invalid pixels of every kind."""
+    generator = np.random.default_rng(seed)
+    depth = 2 + 0.1 * np.sin(np.arange(width) / 5) + 0.02 * generator.standard_normal((height, width))
+    depth[:, width // 2 :] += 0.5
+    depth[generator.random((height, width)) < invalid] = 0
+    for value in (np.nan, np.inf, -1.0):
+        depth[generator.random((height, width)) < invalid / 4] = value
+    return depth.astype(np.float32)
+
+
+IMAGES = {
+    "dense": random_depth(0, 30, 41, 0.0),
+    "with holes": random_depth(1, 30, 41, 0.1),
+    "mostly invalid": random_depth(2, 30, 41, 0.8),
+    "all invalid": np.zeros((30, 41), np.float32),
+    "all nan": np.full((30, 41), np.nan, np.float32),
+    "no pixels": np.zeros((0, 0), np.float32),
+    "no rows": np.zeros((0, 7), np.float32),
+    "one pixel": np.ones((1, 1), np.float32),
+    "one row": random_depth(3, 1, 41, 0.1),
+    "one column": random_depth(4, 30, 1, 0.1),
+    "two by two": np.ones((2, 2), np.float32),
+}
+every_image = pytest.mark.parametrize("depth", IMAGES.values(), ids=IMAGES.keys())
+
+
+@every_image
+def test_back_projection_equals_its_twin(depth):
+    points = kernels.backproject_depth(depth, *INTRINSICS)
+    assert points.dtype == np.float32
+    np.testing.assert_allclose(points, twins.backproject_depth(depth, *INTRINSICS), rtol=1e-6)
+
+
+@every_image
+def test_normals_equal_their_twin(depth):
+    points = twins.backproject_depth(depth, *INTRINSICS)
+    normals = kernels.depth_normals(points)
+    assert normals.dtype == np.float32
+    np.testing.assert_allclose(normals, twins.depth_normals(points), rtol=1e-5, atol=1e-6)
+
+
+@every_image
+@pytest.mark.parametrize("max_edge", [0.0, 0.06, 0.3, 10.0])
+def test_triangulation_equals_its_twin(depth, max_edge):
+    points = twins.backproject_depth(depth, *INTRINSICS)
+    vertices, faces = kernels.triangulate_depth(points, max_edge)
+    expected_vertices, expected_faces = twins.triangulate_depth(points, max_edge)
+    assert (vertices.dtype, faces.dtype) == (np.float32, np.int32)
+    np.testing.assert_array_equal(vertices, expected_vertices)
+    np.testing.assert_array_equal(faces, expected_faces)
+
+
+def test_back_projected_points_project_to_their_pixel_centres():
+    depth = IMAGES["with holes"]
+    points = kernels.backproject_depth(depth, *INTRINSICS)
+    valid = np.isfinite(points[..., 2])
+    np.testing.assert_array_equal(valid, np.isfinite(depth) & (depth > 0))
+    fx, fy, cx, cy = INTRINSICS
+    rows, columns = np.nonzero(valid)
+    x, y, z = points[valid].T
+    np.testing.assert_allclose(fx * x / z + cx, columns + 0.5, atol=1e-3)
+    np.testing.assert_allclose(fy * y / z + cy, rows + 0.5, atol=1e-3)
+
+
+def test_the_normals_of_a_tilted_plane_are_its_normal_towards_the_camera():
+    normal = np.array([0.3, -0.4, -0.8]) / np.linalg.norm([0.3, -0.4, -0.8])
+    rays = twins.backproject_depth(np.ones((30, 41), np.float32), *INTRINSICS)
+    depth = (-2 / (rays @ normal)).astype(np.float32)  # the plane n.p = -2
+    normals = kernels.depth_normals(kernels.backproject_depth(depth, *INTRINSICS))
+    assert np.isnan(normals[[0, -1]]).all()
+    assert np.isnan(normals[:, [0, -1]]).all()
+    np.testing.assert_allclose(normals[1:-1, 1:-1], np.broadcast_to(normal, (28, 39, 3)), atol=1e-3)
+
+
+def test_a_hole_takes_the_normals_of_its_four_neighbours():
+    depth = np.ones((7, 7), np.float32)
+    depth[3, 3] = 0
+    without = np.isnan(kernels.depth_normals(kernels.backproject_depth(depth, *INTRINSICS))[1:-1, 1:-1, 0])
+    cross = np.zeros((5, 5), bool)
+    cross[2, 1:4] = cross[1:4, 2] = True
+    np.testing.assert_array_equal(without, cross)
+
+
+def test_triangles_face_the_camera_and_do_not_bridge_a_step():
+    depth = np.full((4, 6), 1.0, np.float32)
+    depth[:, 3:] = 2.0
+    vertices, faces = kernels.triangulate_depth(kernels.backproject_depth(depth, *INTRINSICS), 0.2)
+    assert len(vertices) == 24
+    assert len(faces) == 2 * (3 * 2 * 2)  # two patches of 3 x 2 squares
+    corners = vertices[faces]
+    assert (np.ptp(corners[..., 2], axis=1) == 0).all()
+    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    assert (normals[:, 2] < 0).all()
+
+
+def test_points_that_no_triangle_uses_are_left_out():
+    depth = np.zeros((5, 5), np.float32)
+    depth[:2, :2] = 1
+    depth[4, 4] = 1
+    vertices, faces = kernels.triangulate_depth(kernels.backproject_depth(depth, *INTRINSICS), 1.0)
+    assert len(vertices) == 4
+    assert sorted(np.unique(faces)) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    "depth",
+    [np.ones((4, 5)), np.ones((4, 5), np.uint16), np.ones((4, 10), np.float32)[:, ::2], np.ones((1, 4, 5), np.float32)],
+    ids=["float64", "uint16", "strided", "three dimensions"],
+)
+def test_an_image_of_the_wrong_kind_is_refused(depth):
+    with pytest.raises(ValueError, match=r"Buffer|contiguous"):
+        kernels.backproject_depth(depth, *INTRINSICS)
+
+
+@pytest.mark.parametrize("kernel", [kernels.depth_normals, lambda points: kernels.triangulate_depth(points, 0.1)])
+def test_points_that_are_not_three_dimensional_are_refused(kernel):
+    with pytest.raises(ValueError, match=r"\(H, W, 3\)"):
+        kernel(np.ones((4, 5, 2), np.float32))
+
+
+@pytest.mark.parametrize("intrinsics", [(0.0, 1.0, 0.0, 0.0), (1.0, -1.0, 0.0, 0.0), (1.0, 1.0, np.nan, 0.0)])
+def test_intrinsics_without_meaning_are_refused(intrinsics):
+    with pytest.raises(ValueError, match="positive"):
+        kernels.backproject_depth(np.ones((2, 2), np.float32), *intrinsics)
+
+
+def test_a_read_only_image_is_accepted():
+    depth = np.ones((3, 3), np.float32)
+    depth.flags.writeable = False
+    assert np.isfinite(kernels.backproject_depth(depth, *INTRINSICS)).all()

@@ -1,0 +1,94 @@
+"""Ray-cast depth images against a slow twin and against closed forms."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import trimesh
+
+from engine.geometry.camera import PinholeCamera, front_camera_to_world, transform_points
+from engine.geometry.ray_casting import DepthRenderer, render_depth
+from engine.geometry.similarity import Similarity
+
+CAMERA = PinholeCamera(48, 36, 43.0, 44.5, 24.3, 17.6)
+POSE = front_camera_to_world(Similarity(0.4, (0.1, 0.9, -0.2)))
+
+
+def moeller_trumbore_depth(vertices, faces, camera, camera_to_world) -> np.ndarray:
+    """Depth (H, W) of the nearest triangle along each pixel's ray (Moeller and Trumbore 1997), all pairs, float64."""
+    vertices = transform_points(np.linalg.inv(camera_to_world), vertices).astype(np.float64)
+    a, b, c = np.moveaxis(vertices[faces], 1, 0)
+    edge1, edge2 = b - a, c - a
+    depth = np.full((camera.height, camera.width), np.inf)
+    for row, column in np.ndindex(depth.shape):
+        direction = np.array([(column + 0.5 - camera.cx) / camera.fx, (row + 0.5 - camera.cy) / camera.fy, 1.0])
+        p = np.cross(direction, edge2)
+        determinant = (edge1 * p).sum(axis=1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            u = (-a * p).sum(axis=1) / determinant
+            q = np.cross(-a, edge1)
+            v = (q @ direction) / determinant
+            t = (q * edge2).sum(axis=1) / determinant
+        hit = (u >= 0) & (v >= 0) & (u + v <= 1) & (t > 0)
+        depth[row, column] = t[hit].min(initial=np.inf)
+    return np.where(np.isfinite(depth), depth, 0)
+
+
+def torus() -> tuple[np.ndarray, np.ndarray]:
+    """A tilted torus around the world point that the camera looks at."""
+    mesh = trimesh.creation.torus(0.7, 0.25, major_sections=24, minor_sections=12)
+    tilt = trimesh.transformations.euler_matrix(0.6, 0.4, 0.2)[:3, :3]
+    return mesh.vertices @ tilt.T + [0.1, 0.9, -0.2], mesh.faces
+
+
+def assert_same_image(depth, expected):
+    """Equal to 0.1 mm but for pixels on the silhouette, where rounding decides."""
+    different = np.abs(depth - expected) > 1e-4
+    assert different.sum() <= 2, f"{different.sum()} of {different.size} pixels differ"
+
+
+def test_a_rendered_mesh_equals_its_slow_twin():
+    vertices, faces = torus()
+    expected = moeller_trumbore_depth(vertices, faces, CAMERA, POSE)
+    assert 0.1 < (expected > 0).mean() < 0.9
+    assert_same_image(render_depth(vertices, faces, CAMERA, POSE), expected)
+
+
+def test_refitting_to_moved_vertices_equals_a_fresh_mesh():
+    vertices, faces = torus()
+    renderer = DepthRenderer(faces, CAMERA)
+    first = renderer.render(vertices, POSE)
+    kept = first.copy()
+    moved = vertices * [1.3, 0.8, 1.1] + [0.2, 0.1, 0.0]
+    assert_same_image(renderer.render(moved, POSE), render_depth(moved, faces, CAMERA, POSE))
+    np.testing.assert_array_equal(first, kept)  # an image handed out is not overwritten by the next
+
+
+def test_depth_is_along_the_axis_of_the_camera_not_along_the_ray():
+    wall = np.array([[-9, -9, 2], [9, -9, 2], [9, 9, 2], [-9, 9, 2]], np.float32)
+    depth = render_depth(wall, [[0, 1, 2], [0, 2, 3]], CAMERA, np.eye(4))
+    np.testing.assert_allclose(depth, 2.0, rtol=1e-5)
+
+
+def test_what_is_behind_the_camera_is_not_seen():
+    wall = np.array([[-9, -9, -2], [9, -9, -2], [0, 9, -2]], np.float32)
+    assert not render_depth(wall, [[0, 1, 2]], CAMERA, np.eye(4)).any()
+
+
+def test_faces_that_index_missing_vertices_are_refused():
+    with pytest.raises(ValueError, match="V > 3"):
+        render_depth(np.zeros((3, 3)), [[0, 1, 3]], CAMERA, np.eye(4))
+    with pytest.raises(ValueError, match="T > 0"):
+        render_depth(np.zeros((3, 3)), np.empty((0, 3)), CAMERA, np.eye(4))
+
+
+def test_rendering_prints_nothing():
+    script = (
+        "import numpy as np\n"
+        "from engine.geometry.camera import PinholeCamera\n"
+        "from engine.geometry.ray_casting import render_depth\n"
+        "render_depth(np.eye(3) + [0, 0, 2], [[0, 1, 2]], PinholeCamera(4, 4, 4, 4, 2, 2), np.eye(4))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("", "")
