@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 import trimesh
 
 from engine.geometry.camera import PinholeCamera, front_camera_to_world, transform_points
@@ -13,6 +14,7 @@ from engine.geometry.similarity import Similarity
 
 CAMERA = PinholeCamera(48, 36, 43.0, 44.5, 24.3, 17.6)
 POSE = front_camera_to_world(Similarity(0.4, (0.1, 0.9, -0.2)))
+on_every_device = pytest.mark.parametrize("device", ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"])
 
 
 def moeller_trumbore_depth(vertices, faces, camera, camera_to_world) -> np.ndarray:
@@ -48,20 +50,22 @@ def assert_same_image(depth, expected):
     assert different.sum() <= 2, f"{different.sum()} of {different.size} pixels differ"
 
 
-def test_a_rendered_mesh_equals_its_slow_twin():
+@on_every_device
+def test_a_rendered_mesh_equals_its_slow_twin(device):
     vertices, faces = torus()
     expected = moeller_trumbore_depth(vertices, faces, CAMERA, POSE)
     assert 0.1 < (expected > 0).mean() < 0.9
-    assert_same_image(render_depth(vertices, faces, CAMERA, POSE), expected)
+    assert_same_image(render_depth(vertices, faces, CAMERA, POSE, device), expected)
 
 
-def test_refitting_to_moved_vertices_equals_a_fresh_mesh():
+@on_every_device
+def test_refitting_to_moved_vertices_equals_a_fresh_mesh(device):
     vertices, faces = torus()
-    renderer = DepthRenderer(faces, CAMERA)
+    renderer = DepthRenderer(faces, CAMERA, device)
     first = renderer.render(vertices, POSE)
     kept = first.copy()
     moved = vertices * [1.3, 0.8, 1.1] + [0.2, 0.1, 0.0]
-    assert_same_image(renderer.render(moved, POSE), render_depth(moved, faces, CAMERA, POSE))
+    assert_same_image(renderer.render(moved, POSE), render_depth(moved, faces, CAMERA, POSE, device))
     np.testing.assert_array_equal(first, kept)  # an image handed out is not overwritten by the next
 
 
