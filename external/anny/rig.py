@@ -1,0 +1,143 @@
+"""The Anny body model as plain arrays: rest shapes of identities, kinematic chain, linear blend skinning.
+
+Everything here is in metres, Y up, bodies facing +z with their left side towards +x. Anny itself is Z up and faces
+-y: ``(x, y, z) -> (x, z, -y)`` maps one to the other.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+_TO_Y_UP = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
+
+
+@dataclass(frozen=True, eq=False)
+class Rig:
+    """What all identities share: topology, bones and skinning weights of the closed body surface.
+
+    Anny's mesh has four components; only the body is kept (no eyes, teeth and tongue). Bones are ordered so that a
+    parent comes before its children; bone 0 is the root, between the hips.
+    """
+
+    bone_names: tuple[str, ...]
+    bone_parents: tuple[int, ...]
+    """Index of each bone's parent, -1 for the root."""
+    reference_rotations: Array
+    """(B, 3, 3) orientations of the bones in the reference pose, which joint rotations are relative to."""
+    weights: NDArray[np.float32]
+    """(V, B) skinning weights, rows sum to 1."""
+    faces: NDArray[np.int32]
+    """(T, 3) outward triangles."""
+
+    @cached_property
+    def sparse_weights(self) -> Any:
+        """The weights (V, B) as a scipy CSR matrix: a vertex follows only a few bones."""
+        from scipy.sparse import csr_matrix
+
+        return csr_matrix(self.weights)
+
+    def bone(self, name: str) -> int:
+        return self.bone_names.index(name)
+
+    def subset(self, vertices: NDArray[np.int64], faces: NDArray[np.int32]) -> "Rig":
+        """The same bones moving only ``vertices`` (indices, (W,)), with ``faces`` (T, 3) between them."""
+        return Rig(self.bone_names, self.bone_parents, self.reference_rotations, self.weights[vertices], faces)
+
+
+@dataclass(frozen=True, eq=False)
+class RestBody:
+    """One identity at rest: ``vertices`` (V, 3) in metres, bone orientations (B, 3, 3) and bone heads (B, 3)."""
+
+    vertices: Array
+    bone_rotations: Array
+    bone_heads: Array
+
+
+class AnnyModel:
+    """Anny with its blend shapes: makes rest bodies from phenotypes.
+
+    The first creation on a machine takes a minute or two, as Anny then builds its cache.
+    """
+
+    def __init__(self) -> None:
+        import torch
+        from anny import Anny
+        from scipy.sparse import coo_matrix
+        from scipy.sparse.csgraph import connected_components
+
+        self._model = Anny(skinning_method="lbs", pose_parameterization="local-ref")
+        faces = self._model.get_triangular_faces().numpy()
+        edges = np.concatenate([faces[:, :2], faces[:, 1:]])
+        count = len(self._model.template_vertices)
+        links = coo_matrix((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(count, count))
+        component = connected_components(links, directed=False)[1]
+        body = np.flatnonzero(component == np.bincount(component).argmax())
+        new_index = np.full(count, -1)
+        new_index[body] = np.arange(len(body))
+        weights = torch.zeros(count, self._model.bone_count, dtype=torch.float64)
+        weights.scatter_add_(1, self._model.vertex_bone_indices.long(), self._model.vertex_bone_weights.double())
+        rotations = self._model.reference_bone_orientations
+        self._body = body
+        self.rig = Rig(
+            tuple(self._model.bone_labels),
+            tuple(int(p) for p in self._model.bone_parents),
+            _TO_Y_UP @ rotations.double().numpy(),
+            weights.numpy()[body].astype(np.float32),
+            new_index[faces[np.isin(faces[:, 0], body)]].astype(np.int32),
+        )
+
+    def rest_bodies(self, phenotypes: Sequence[Mapping[str, float]]) -> list[RestBody]:
+        """Rest bodies of identities given by Anny's phenotypes (``gender``, ``age``, ``muscle``, ... in [0, 1])."""
+        import torch
+
+        names = phenotypes[0].keys()
+        columns = {name: torch.tensor([p[name] for p in phenotypes], dtype=torch.float64) for name in names}
+        with torch.inference_mode():
+            rest = self._model.get_rest_model(self._model.get_phenotype_blendshape_coefficients(**columns))
+        vertices = rest["rest_vertices"].numpy()[:, self._body] @ _TO_Y_UP.T
+        poses = rest["rest_bone_poses"].numpy()
+        rotations, heads = _TO_Y_UP @ poses[:, :, :3, :3], poses[:, :, :3, 3] @ _TO_Y_UP.T
+        return [RestBody(v, r, h) for v, r, h in zip(vertices, rotations, heads, strict=True)]
+
+
+def bone_transforms(rig: Rig, body: RestBody, rotations: Array) -> Array:
+    """World poses (F, B, 4, 4) of the bones for joint ``rotations`` (F, B, 3, 3), the root's head at the origin.
+
+    A joint rotation turns its bone and all that hangs on it about the bone's head. It is given in the axes of the
+    body (x left, y up, z front) as they lie in the reference pose, whatever the bone's own orientation (Anny's
+    'local-ref' parameterization).
+    """
+    frames, bones = rotations.shape[:2]
+    assert rotations.shape == (frames, len(rig.bone_names), 3, 3), rotations.shape
+    reference, heads = rig.reference_rotations, body.bone_heads
+    poses = np.zeros((frames, bones, 4, 4))
+    poses[..., 3, 3] = 1.0
+    poses[:, 0, :3, :3] = rotations[:, 0] @ reference[0]
+    for bone in range(1, bones):
+        parent = rig.bone_parents[bone]
+        offset = heads[bone] - heads[parent]
+        # The reference pose turns whatever hangs on a bone, except on the root: that keeps the skeleton as at rest.
+        offset = (body.bone_rotations[parent] if parent > 0 else reference[0]).T @ offset
+        above = poses[:, parent]
+        poses[:, bone, :3, :3] = above[:, :3, :3] @ (reference[parent].T @ rotations[:, bone] @ reference[bone])
+        poses[:, bone, :3, 3] = above[:, :3, 3] + above[:, :3, :3] @ offset
+    return poses
+
+
+def skin(rig: Rig, body: RestBody, poses: Array) -> NDArray[np.float32]:
+    """Linear blend skinning: posed vertices (F, V, 3) in metres for bone ``poses`` (F, B, 4, 4)."""
+    turns = poses[..., :3, :3] @ body.bone_rotations.swapaxes(-1, -2)  # rest to posed
+    shifts = poses[..., :3, 3] - (turns @ body.bone_heads[..., None])[..., 0]
+    affine = np.concatenate([turns, shifts[..., None]], axis=-1).astype(np.float32)  # (F, B, 3, 4)
+    posed = np.empty((len(poses), len(body.vertices), 3), np.float32)
+    rest = np.concatenate([body.vertices, np.ones((len(body.vertices), 1))], axis=1).astype(np.float32)
+    for frame, matrices in enumerate(affine):
+        blended = (rig.sparse_weights @ matrices.reshape(-1, 12)).reshape(-1, 3, 4)
+        posed[frame] = np.einsum("vij,vj->vi", blended, rest)
+    return posed
