@@ -65,12 +65,12 @@ class FoldedDecoder:
 
 
 def _parameters(decoder: Decoder, index: int) -> tuple[Tensor, Tensor]:
-    """Weight (outputs, inputs) and bias (outputs,) of a layer, weight norm folded in."""
+    """Copies of weight (outputs, inputs) and bias (outputs,) of a layer, weight norm folded in."""
     layer = decoder.layer(index)
     weight, bias = layer.weight, layer.bias
     assert isinstance(weight, Tensor)
     assert isinstance(bias, Tensor)
-    return weight.detach(), bias.detach()
+    return weight.clone(), bias.clone()
 
 
 def bfloat16_is_fast(device: torch.device) -> bool:

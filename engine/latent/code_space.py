@@ -1,0 +1,55 @@
+"""Statistics of learned codes, and their principal directions as sliders."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class CodeSpace:
+    """Mean, spread and principal directions of a set of codes; a slider moves along one direction in its own std."""
+
+    mean: Tensor
+    """(C,)"""
+    std: Tensor
+    """(C,) per dimension"""
+    components: Tensor
+    """(K, C) orthonormal rows by falling variance; K <= min(N - 1, C), the rank of the codes."""
+    scales: Tensor
+    """(K,) standard deviation of the codes along each component"""
+
+    @staticmethod
+    def from_codes(codes: Tensor) -> "CodeSpace":
+        """Principal component analysis of ``codes`` (N, C), with sample (N - 1) variances; of one code K is 0."""
+        assert codes.ndim == 2, codes.shape
+        assert len(codes) > 0
+        exact = codes.detach().double().cpu()
+        mean = exact.mean(dim=0)
+        degrees = max(len(codes) - 1, 1)
+        _, singular, components = torch.linalg.svd(exact - mean, full_matrices=False)
+        kept = singular > 1e-6 * max(float(singular.max()), 1e-12)
+        kept[degrees:] = False
+        components, scales = components[kept], singular[kept] / degrees**0.5
+        # the sign of a component is arbitrary: make its largest entry positive, so that it never changes
+        largest = components.abs().argmax(dim=1, keepdim=True)
+        components = components * components.gather(1, largest).sign()
+        std = (exact - mean).square().sum(dim=0).div(degrees).sqrt()
+        return CodeSpace(*(value.to(codes) for value in (mean, std, components, scales)))
+
+    def code(self, coefficients: Tensor) -> Tensor:
+        """The code (C,) at ``coefficients`` (k,), in standard deviations along the first k <= K components."""
+        assert coefficients.ndim == 1, coefficients.shape
+        count = len(coefficients)
+        assert count <= len(self.scales), f"{count} coefficients for {len(self.scales)} components"
+        return self.mean + (coefficients.to(self.scales) * self.scales[:count]) @ self.components[:count]
+
+    def coefficients(self, code: Tensor) -> Tensor:
+        """Coefficients (K,) of ``code`` (C,); what lies outside the span of the codes is left out."""
+        assert code.shape == self.mean.shape, code.shape
+        return self.components @ (code.to(self.mean) - self.mean) / self.scales
+
+    def random(self, generator: torch.Generator, count: int, std: float = 1.0) -> Tensor:
+        """A code (C,), normally distributed with ``std`` along the first ``count`` components (at most K)."""
+        count = min(count, len(self.scales))
+        return self.code(std * torch.randn(count, generator=generator, device=generator.device))

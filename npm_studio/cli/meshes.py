@@ -1,0 +1,115 @@
+"""What the commands that turn codes into meshes share."""
+
+import argparse
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from npm_studio.cli.console import ConsoleProgress, add_device, add_json
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from engine.geometry.mesh import Mesh
+    from engine.model import NeuralParametricModel
+
+MESH_SUFFIXES = (".ply", ".obj", ".stl", ".off")
+FRAMES_PER_SECOND = 24.0
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", type=Path, metavar="M", help="model folder (default: the built-in model of bodies)")
+
+
+def add_resolution(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--resolution", type=int, default=128, metavar="N", help="nodes per axis of the grid, 16 to 1024 (default: 128)"
+    )
+
+
+def add_common(parser: argparse.ArgumentParser) -> None:
+    add_model(parser)
+    add_resolution(parser)
+    add_device(parser)
+    add_json(parser)
+
+
+def open_model(options: argparse.Namespace) -> "NeuralParametricModel":
+    """The model of ``--model`` on ``--device``, after a look at ``--resolution``."""
+    from engine.checkpoint import load_model
+    from engine.device import resolve_device
+    from engine.errors import InputError
+    from npm_studio.resources import demo_model
+
+    if not 16 <= options.resolution <= 1024:
+        raise InputError(f"--resolution {options.resolution}", "is out of range", "use 16 to 1024")
+    device = resolve_device(options.device)
+    return load_model(options.model or demo_model(), device)
+
+
+def is_file_target(path: Path, suffixes: tuple[str, ...]) -> bool:
+    """Whether ``path`` names a file with one of ``suffixes`` (True) or a folder (False).
+
+    Raises:
+        InputError: it has another ending, or there is a file where a folder should be (or the other way round).
+    """
+    from engine.errors import InputError
+
+    wants_file = path.suffix.lower() in suffixes
+    if suffixes and path.suffix and not wants_file and not path.is_dir():
+        raise InputError(path, "unknown ending", f"use a folder or {', '.join(suffixes)}")
+    if wants_file and path.is_dir():
+        raise InputError(path, "is a folder", "remove it or choose another name")
+    if not wants_file and path.exists() and not path.is_dir():
+        raise InputError(path, "is a file, a folder is needed", "choose another name")
+    return wants_file
+
+
+class Surfaces:
+    """Meshes of one model at one resolution; the canonical mesh of the last shapes is kept."""
+
+    def __init__(self, model: "NeuralParametricModel", resolution: int, cancelled: Callable[[], bool]) -> None:
+        from engine.surface.extract import SurfaceCache
+
+        self._model, self._resolution, self._cancelled = model, resolution, cancelled
+        self._cache = SurfaceCache(size=2)
+
+    def mesh(self, subject: str, shape_code: "Tensor", pose_code: "Tensor | None") -> "Mesh":
+        """The canonical mesh of ``shape_code`` (Cs,), posed when ``pose_code`` (Cp,) is given; canonical units.
+
+        Raises:
+            InputError: the code of ``subject`` has no surface.
+        """
+        from engine.errors import InputError
+        from engine.geometry.mesh import Mesh
+        from engine.surface.extract import pose_vertices
+
+        canonical = self._cache.canonical(self._model, shape_code, self._resolution, cancelled=self._cancelled)
+        if canonical.is_empty:
+            raise InputError(subject, "has no surface inside the cube", "use the codes of a trained shape")
+        if pose_code is None:
+            return canonical
+        return Mesh(pose_vertices(self._model, shape_code, pose_code, canonical.vertices), canonical.faces)
+
+
+def write_meshes(
+    meshes: Iterable[tuple[Path, "Mesh"]], total: int, progress: ConsoleProgress, stage: str
+) -> list[dict[str, Any]]:
+    """Write each mesh to its path until all are done or the user stops; returns a summary of each."""
+    from engine.geometry.mesh import save_mesh
+
+    written: list[dict[str, Any]] = []
+    for path, mesh in counted(meshes, total, progress, stage):
+        save_mesh(mesh, path)
+        written.append({"path": str(path), "vertices": len(mesh.vertices), "triangles": len(mesh.faces)})
+    return written
+
+
+def counted(items: Iterable[Any], total: int, progress: ConsoleProgress, stage: str) -> Iterator[Any]:
+    """``items`` with progress, ending early when the user stops."""
+    progress.stage(stage, total)
+    for done, item in enumerate(items, start=1):
+        yield item
+        progress.advance(done)
+        if progress.cancelled():
+            return

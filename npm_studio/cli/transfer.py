@@ -1,0 +1,83 @@
+"""`npm-studio transfer`: poses of one subject on others."""
+
+import argparse
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from npm_studio.cli.console import ConsoleProgress
+from npm_studio.cli.meshes import Surfaces, add_common, is_file_target, open_model, write_meshes
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from engine.model import NeuralParametricModel
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--pose-from", metavar="A", help="name or index of the training identity that has the poses")
+    source.add_argument("--run", dest="run_folder", type=Path, metavar="RUN", help="fitted sequence that has the poses")
+    parser.add_argument("--to", nargs="+", required=True, metavar="B", help="training identities that take the poses")
+    parser.add_argument(
+        "--frames",
+        nargs="+",
+        default=[],
+        metavar="F",
+        help="which poses: names (walk/000003), indices, or whole sequences (walk); default: all",
+    )
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="folder of DIR/<B>/<frame>.ply"
+    )
+    add_common(parser)
+
+
+def run(options: argparse.Namespace) -> dict[str, Any]:
+    from engine.latent.selection import find_identity
+
+    started = time.perf_counter()
+    is_file_target(options.out, ())
+    model = open_model(options)
+    targets = list(dict.fromkeys(find_identity(model, name) for name in options.to))
+    poses = _of_run(options, model) if options.run_folder else _of_identity(options, model)
+    names = model.info.identities
+    with ConsoleProgress() as progress:
+        surfaces = Surfaces(model, options.resolution, progress.cancelled)
+        meshes = (
+            (options.out / names[target] / f"{name}.ply", surfaces.mesh(names[target], model.shape_codes[target], pose))
+            for target in targets
+            for name, pose in poses
+        )
+        written = write_meshes(meshes, len(targets) * len(poses), progress, "transfer")
+        progress.message(f"{options.out}: {len(poses)} poses on {len(targets)} identities, {len(written)} meshes")
+    return {
+        "identities": [names[target] for target in targets],
+        "meshes": written,
+        "seconds": round(time.perf_counter() - started, 2),
+    }
+
+
+def _of_identity(options: argparse.Namespace, model: "NeuralParametricModel") -> "list[tuple[str, Tensor]]":
+    """File name and pose code (Cp,) of each chosen training frame."""
+    from engine.latent.selection import find_frames, find_identity
+
+    rows = find_frames(model, find_identity(model, options.pose_from), options.frames)
+    assert model.pose_codes is not None
+    frames = model.info.frames
+    return [(f"{frames[row].sequence}_{frames[row].sample}", model.pose_codes[row]) for row in rows]
+
+
+def _of_run(options: argparse.Namespace, model: "NeuralParametricModel") -> "list[tuple[str, Tensor]]":
+    """File name and pose code (Cp,) of each chosen frame of a run."""
+    from engine.dataset.registered import find_name
+    from engine.errors import InputError
+    from engine.fitting.run import load_run
+    from engine.latent.selection import load_codes
+
+    names = load_run(options.run_folder).frame_names
+    codes = options.run_folder / "codes.npz"
+    _, poses = load_codes(codes, model)
+    if poses is None:
+        raise InputError(codes, "holds no pose codes", "fit it again with a model that has a pose stage")
+    chosen = [find_name(names, name, f"{options.run_folder}: frame") for name in options.frames]
+    return [(names[index], poses[index]) for index in chosen or range(len(names))]

@@ -1,0 +1,126 @@
+"""From codes to meshes: the sparse surface against marching cubes on the dense lattice."""
+
+import mcubes
+import numpy as np
+import pytest
+import torch
+import trimesh
+from scipy.spatial import cKDTree
+from torch import Tensor
+
+from engine.errors import Cancelled
+from engine.geometry.mesh import Mesh
+from engine.latent.code_space import CodeSpace
+from engine.surface.extract import SurfaceCache, dense_field, extract_surface, pose_vertices
+from tests.toy import DOLLS, toy_displacement, toy_distance, toy_model
+
+
+def dense_surface(code: Tensor, resolution: int) -> Mesh:
+    vertices, faces = mcubes.marching_cubes(dense_field(toy_model(), code, resolution), 0.0)
+    vertices = vertices / (resolution - 1) - 0.5
+    return Mesh(vertices.astype(np.float32), faces.astype(np.int32))
+
+
+def random_codes(count: int, std: float) -> list[Tensor]:
+    space, generator = CodeSpace.from_codes(toy_model().shape_codes), torch.Generator().manual_seed(2)
+    return [space.random(generator, 8, std) for _ in range(count)]
+
+
+def assert_same_surface(mesh: Mesh, expected: Mesh) -> None:
+    assert len(expected.faces) > 100
+    assert mesh.vertices.shape == expected.vertices.shape
+    assert mesh.faces.shape == expected.faces.shape
+    distances, partners = cKDTree(mesh.vertices).query(expected.vertices)
+    assert distances.max() < 1e-4
+    assert len(set(partners)) == len(mesh.vertices)
+    assert cKDTree(expected.vertices).query(mesh.vertices)[0].max() < 1e-4
+
+
+def far_code() -> Tensor:
+    """A code whose field has no surface."""
+    model = toy_model()
+    for scale in (10.0, -10.0, 30.0, -30.0, 100.0, -100.0):
+        code = torch.full_like(model.shape_codes[0], scale)
+        if (dense_field(model, code, 24) > 0).all():
+            return code
+    raise AssertionError("every code has a surface")
+
+
+@pytest.mark.parametrize("std", [1.0, 2.5])
+def test_random_codes_give_the_triangles_of_the_dense_lattice_at_64(std: float) -> None:
+    for code in random_codes(10, std):
+        assert_same_surface(extract_surface(toy_model(), code, 64), dense_surface(code, 64))
+
+
+def test_random_codes_give_the_triangles_of_the_dense_lattice_at_128() -> None:
+    for code in random_codes(2, 1.0):
+        assert_same_surface(extract_surface(toy_model(), code, 128), dense_surface(code, 128))
+
+
+@pytest.mark.parametrize("resolution", [20, 33, 48, 75])
+def test_any_resolution_gives_the_triangles_of_the_dense_lattice(resolution: int) -> None:
+    code = toy_model().shape_codes[2]
+    assert_same_surface(extract_surface(toy_model(), code, resolution), dense_surface(code, resolution))
+
+
+@pytest.mark.parametrize("identity", range(len(DOLLS)))
+def test_the_surface_of_a_training_identity_is_closed_faces_outwards_and_lies_on_its_shape(identity: int) -> None:
+    mesh = extract_surface(toy_model(), toy_model().shape_codes[identity], 64)
+    solid = trimesh.Trimesh(mesh.vertices, mesh.faces, process=False)
+    assert solid.is_watertight
+    assert solid.is_winding_consistent
+    assert solid.volume > 0
+    assert toy_distance(identity, torch.from_numpy(mesh.vertices)).abs().mean() < 0.003
+
+
+def test_half_precision_moves_the_surface_a_little() -> None:
+    code = toy_model().shape_codes[0]
+    exact, half = extract_surface(toy_model(), code, 64), extract_surface(toy_model(), code, 64, half=True)
+    assert trimesh.Trimesh(half.vertices, half.faces, process=False).is_watertight
+    assert cKDTree(exact.vertices).query(half.vertices)[0].max() < 0.01
+
+
+def test_the_dense_field_is_the_models_distance_at_the_lattice_nodes() -> None:
+    model = toy_model()
+    field = dense_field(model, model.shape_codes[1], 20)
+    line = np.linspace(-0.5, 0.5, 20, dtype=np.float32)
+    for i, j, k in ((1, 2, 3), (10, 9, 8), (18, 10, 1)):
+        point = torch.tensor([[[line[i], line[j], line[k]]]])
+        assert field[i, j, k] == pytest.approx(float(model.sdf(model.shape_codes[1:2], point)), abs=1e-6)
+
+
+def test_a_code_without_a_surface_gives_an_empty_mesh() -> None:
+    assert extract_surface(toy_model(), far_code(), 64).is_empty
+
+
+def test_a_cancelled_extraction_stops() -> None:
+    polls = iter([False, False, True])
+    with pytest.raises(Cancelled):
+        extract_surface(toy_model(), toy_model().shape_codes[0], 128, cancelled=lambda: next(polls))
+
+
+@pytest.mark.parametrize("frame", [0, 4, 20])
+def test_posed_vertices_are_those_of_the_model_and_near_the_true_ones(frame: int) -> None:
+    model = toy_model()
+    identity = model.info.frames[frame].identity
+    canonical = extract_surface(model, model.shape_codes[identity], 48).vertices
+    shape, pose = model.shape_codes[identity], model.pose_codes[frame]
+    posed = pose_vertices(model, shape, pose, canonical)
+    points = torch.from_numpy(canonical)
+    np.testing.assert_allclose(posed, model.pose(shape[None], pose[None], points[None])[0].numpy(), atol=1e-6)
+    assert np.abs(posed - canonical - toy_displacement(frame, points).numpy()).mean() < 0.003
+    np.testing.assert_allclose(pose_vertices(model, shape, pose, points, half=True), posed, atol=0.01)
+    assert posed.dtype == np.float32
+
+
+def test_the_cache_returns_the_same_mesh_until_it_is_pushed_out() -> None:
+    model, cache = toy_model(), SurfaceCache(size=2)
+    first = cache.canonical(model, model.shape_codes[0], 32)
+    assert cache.canonical(model, model.shape_codes[0].clone(), 32) is first
+    assert cache.canonical(model, model.shape_codes[1], 32) is not first
+    assert cache.canonical(model, model.shape_codes[0], 32) is first
+    assert len(cache.canonical(model, model.shape_codes[0], 40).vertices) > len(first.vertices)
+    assert cache.canonical(model, model.shape_codes[0], 32) is first
+    cache.canonical(model, model.shape_codes[2], 32)
+    cache.canonical(model, model.shape_codes[3], 32)
+    assert cache.canonical(model, model.shape_codes[0], 32) is not first
