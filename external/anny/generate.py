@@ -2,9 +2,10 @@
 
 import multiprocessing
 import os
-from collections.abc import Iterator, Sequence
+import signal
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,16 +18,25 @@ from engine.geometry.similarity import Similarity
 from engine.progress import Progress
 from external.anny.identities import sample_identity
 from external.anny.joints import joint_rotations
-from external.anny.motions import CLIP_SECONDS, FAMILIES, TRAINING_FAMILIES, canonical_motion, sample_motion
+from external.anny.motions import (
+    CLIP_SECONDS,
+    FAMILIES,
+    TRAINING_FAMILIES,
+    canonical_motion,
+    choose_family,
+    sample_motion,
+)
 from external.anny.rig import AnnyModel, RestBody, Rig, bone_transforms, skin
-from external.anny.self_contact import LimbProbe, coarse_body, limbs_inside, make_probe
+from external.anny.self_contact import ContactTest, LimbProbe, make_probe
 
 SIMILARITY = Similarity(scale=0.4, centre=(0.0, 0.125, 0.0))
 """World (metres, the root between the hips at the origin) to canonical space, where the root is at (0, -0.05, 0)."""
 
 LICENCE = "CC0-1.0"
 _LARGEST_COORDINATE = 0.495
-_ATTEMPTS = 40
+_AMPLITUDES = (1.0,) * 8 + (0.9, 0.8, 0.7, 0.6)
+"""Of the attempts at a clip of one family; what comes out too large or in contact is drawn again."""
+_FAMILIES_TRIED = 10
 
 
 def generate_dataset(
@@ -57,8 +67,10 @@ def generate_dataset(
     _check(out, identities, sequences, frames, seed, families)
     from engine.dataset.registered import write_description
 
-    progress.stage("bodies", identities)
+    progress.stage("body model", 1)
     model = AnnyModel()
+    progress.advance(1)
+    progress.stage("bodies", identities)
     bodies = []
     recipe_bodies = {}
     for index in range(identities):
@@ -83,11 +95,12 @@ def generate_dataset(
         progress.stage("sequences", len(tasks))
         names: dict[str, dict[str, int]] = {_identity_name(index): {} for index in range(identities)}
         cores = workers or os.cpu_count() or 1
-        for done, (task, name) in enumerate(_run(rig, probe, tasks, min(cores, len(tasks))), start=1):
-            names[task.folder.name][name] = frames
-            progress.advance(done)
-            if progress.cancelled():
-                raise Cancelled
+        with closing(_run(rig, probe, tasks, min(cores, len(tasks)))) as finished:
+            for done, (task, name) in enumerate(finished, start=1):
+                names[task.folder.name][name] = frames
+                progress.advance(done)
+                if progress.cancelled():
+                    raise Cancelled
         write_description(
             folder,
             name="anny",
@@ -124,17 +137,18 @@ def make_clip(
     rig: Rig, probe: LimbProbe, body: RestBody, frames: int, random: np.random.Generator, families: Sequence[str]
 ) -> tuple[str, NDArray[np.float16]]:
     """Family and canonical vertices (F, V, 3) of a clip without limbs in the body or parts outside the cube."""
-    coarse = coarse_body(probe, body)
-    for attempt in range(_ATTEMPTS):
-        amplitude = 1.0 if attempt < 8 else 0.93 ** (attempt - 7)
-        family, motion = sample_motion(random, frames, families, amplitude)
-        poses = bone_transforms(rig, body, joint_rotations(rig, body, motion))
-        if limbs_inside(probe, coarse, poses):
-            continue
-        vertices = SIMILARITY.to_canonical(skin(rig, body, poses)).astype(np.float16)
-        if np.abs(vertices).max() <= _LARGEST_COORDINATE:
-            return family, vertices
-    raise RuntimeError(f"no clip of {', '.join(families)} without contact in {_ATTEMPTS} attempts")
+    contact = ContactTest(probe, body)
+    for _ in range(_FAMILIES_TRIED):
+        family = choose_family(random, families)
+        for amplitude in _AMPLITUDES:
+            motion = sample_motion(random, family, frames, amplitude)
+            poses = bone_transforms(rig, body, joint_rotations(rig, body, motion))
+            if contact.finds_contact(poses):
+                continue
+            vertices = SIMILARITY.to_canonical(skin(rig, body, poses)).astype(np.float16)
+            if np.abs(vertices).max() <= _LARGEST_COORDINATE:
+                return family, vertices
+    raise InputError(f"motion families {', '.join(families)}", "gave no clip free of contact", "allow more families")
 
 
 def _make_and_save(rig: Rig, probe: LimbProbe, clip: _Clip) -> str:
@@ -149,6 +163,7 @@ _worker: tuple[Rig, LimbProbe] | None = None
 
 def _start_worker(rig: Rig, probe: LimbProbe) -> None:
     global _worker
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which lets the clips in work end
     _worker = rig, probe
 
 
@@ -157,7 +172,7 @@ def _work(clip: _Clip) -> str:
     return _make_and_save(*_worker, clip)
 
 
-def _run(rig: Rig, probe: LimbProbe, clips: list[_Clip], workers: int) -> Iterator[tuple[_Clip, str]]:
+def _run(rig: Rig, probe: LimbProbe, clips: list[_Clip], workers: int) -> Generator[tuple[_Clip, str], None, None]:
     """Clips and the names of their files, in order."""
     if workers <= 1:
         for clip in clips:

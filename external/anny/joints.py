@@ -47,7 +47,7 @@ _SIDE_JOINTS = {
     "knee": Joint(0.0, 2.2, 0.08),
     "ankle": Joint(-0.7, 0.45),
     "arm_front": Joint(-0.9, 3.05, 0.05),
-    "arm_side": Joint(-0.8, 3.05, 0.25),
+    "arm_side": Joint(-0.8, 3.05, 0.3),
     "arm_twist": Joint(-1.1, 1.1, 0.15),
     "elbow": Joint(0.03, 2.4, 0.3),
     "forearm_twist": Joint(-1.1, 1.1),
@@ -58,7 +58,7 @@ JOINTS: dict[str, Joint] = _CENTRE_JOINTS | {
     f"{name}.{side}": joint for side in "LR" for name, joint in _SIDE_JOINTS.items()
 }
 """All joints by name. Positive: bending forward, flexing, turning to or leaning to the left, abducting, turning the
-upper arm or thigh inward, dorsiflexing, palm towards the forearm."""
+upper arm or thigh inward, pronating, dorsiflexing, palm towards the forearm, hand towards the thumb."""
 
 _MIRRORED_SIGN = {"yaw", "pelvis_roll", "spine_side", "spine_twist", "neck_side", "neck_turn"}
 _ARM_DIRECTIONS = np.array([-np.pi / 2, -0.5, 0.0, np.pi / 2, np.pi * 3 / 4])
@@ -175,7 +175,7 @@ def _arm(rig: Rig, rotations: Array, angles: Motion, heads: Array, side: str, si
     rotations[:, bone("upperarm01")] = girdle.swapaxes(-1, -2) @ swing @ half_twist @ hanging
     rotations[:, bone("upperarm02")] = hanging.T @ half_twist @ hanging
 
-    pronation = -sign * angles["forearm_twist"]
+    pronation = sign * angles["forearm_twist"]
     rotations[:, bone("lowerarm01")] = turn(hinge, angles["elbow"] - bent_at_rest) @ turn(forearm, 0.2 * pronation)
     rotations[:, bone("lowerarm02")] = turn(forearm, 0.4 * pronation)
     hand = _unit(heads[bone("finger3-1")] - heads[bone("wrist")])

@@ -402,10 +402,14 @@ _SHARES = {"reach": 2.5, "dance": 4.0, "free": 4.0, "overhead": 2.0, "raise_arms
 """How often a family is drawn, where it is not once: those that vary most, and those with arms overhead."""
 
 
-def sample_motion(
-    random: np.random.Generator, frames: int, families: Sequence[str], amplitude: float = 1.0
-) -> tuple[str, dict[str, Array]]:
-    """A random clip of one of the ``families``: its name and its joint angles (F,) within their limits.
+def choose_family(random: np.random.Generator, families: Sequence[str]) -> str:
+    """One of the ``families`` by name, those that vary most more often."""
+    shares = np.array([_SHARES.get(name, 1.0) for name in families])
+    return families[random.choice(len(families), p=shares / shares.sum())]
+
+
+def sample_motion(random: np.random.Generator, family: str, frames: int, amplitude: float = 1.0) -> dict[str, Array]:
+    """A random clip of a family: angles (F,) of all joints within their limits.
 
     ``amplitude`` scales the deviation from the relaxed pose on top of the random amplitude of the clip.
     """
@@ -413,21 +417,19 @@ def sample_motion(
     def draw(low: float, high: float) -> float:
         return float(random.uniform(low, high))
 
-    shares = np.array([_SHARES.get(name, 1.0) for name in families])
-    name = families[random.choice(len(families), p=shares / shares.sum())]
     periods, phase = draw(1.0, 2.0), draw(0.0, 1.0)
     t = phase + periods * (np.arange(frames) + 0.5) / frames
-    motion = FAMILIES[name](t, draw)
+    motion = FAMILIES[family](t, draw)
     scale = amplitude * draw(0.8, 1.1)
     angles = {}
-    for joint_name, joint in JOINTS.items():
+    for name, joint in JOINTS.items():
         style = 0.04 * (joint.high - joint.low) * draw(-1.0, 1.0)
-        angle = motion.get(joint_name, np.full(frames, joint.neutral))
-        angles[joint_name] = joint.neutral + scale * (angle + style - joint.neutral)
+        angle = motion.get(name, np.full(frames, joint.neutral))
+        angles[name] = joint.neutral + scale * (angle + style - joint.neutral)
     angles["yaw"] = draw(-0.6, 0.6) + draw(-0.1, 0.1) * wave_of(t, draw(0.0, 1.0))
     if draw(0.0, 1.0) < 0.5:
         angles = mirrored(angles)
-    return name, limited(angles)
+    return limited(angles)
 
 
 def canonical_motion() -> Motion:

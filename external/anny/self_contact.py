@@ -6,22 +6,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.geometry.mesh import vertex_normals
-from external.anny.rig import Array, RestBody, Rig, skin
+from external.anny.joints import joint_rotations
+from external.anny.motions import canonical_motion
+from external.anny.rig import Array, RestBody, Rig, bone_transforms, skin
 
 _CLEARANCE_M = 0.004
 """How far points are lifted off their own surface before asking whether they lie inside the body."""
 
-_PARTS = {  # bones whose vertices are tested, and the share of them that may lie inside
+# Bones whose points are tested, and the share of these points that may lie inside: more beside elbows and knees,
+# where a bent limb always presses into itself.
+_PARTS = {
     "hand": (("wrist", "metacarpal", "finger", "lowerarm02"), 0.02),
-    "elbow": (("lowerarm01", "upperarm02"), 0.08),
+    "arm": (("lowerarm01", "upperarm02"), 0.12),
     "foot": (("foot", "toe", "lowerleg02"), 0.02),
-    "knee": (("lowerleg01", "upperleg02"), 0.08),
+    "leg": (("lowerleg01", "upperleg02"), 0.08),
 }
 
 
 @dataclass(frozen=True, eq=False)
 class LimbProbe:
-    """A coarse version of the body, and the limb points on it that must stay outside of the rest."""
+    """A coarse version of the body and the points of its limbs, shared by all identities."""
 
     rig: Rig
     """The bones with the coarse mesh only."""
@@ -32,14 +36,13 @@ class LimbProbe:
 
 
 def make_probe(rig: Rig, rest: RestBody, faces: int = 3000) -> LimbProbe:
-    """Coarsen the mesh of any identity (all share it) to about ``faces`` triangles."""
+    """Coarsen the mesh of any identity (all share it) to about ``faces`` triangles between some of its vertices."""
     import igl
     from scipy.spatial import cKDTree
 
-    decimated = igl.decimate(rest.vertices, rig.faces.astype(np.int64), faces)
+    decimated = igl.qslim(rest.vertices, rig.faces.astype(np.int64), faces)
     coarse_vertices, coarse_faces = np.asarray(decimated[0]), np.asarray(decimated[1])
-    nearest = cKDTree(rest.vertices).query(coarse_vertices)[1]
-    corners = nearest[coarse_faces]
+    corners = cKDTree(rest.vertices).query(coarse_vertices)[1][coarse_faces]
     a, b, c = corners.T
     corners = corners[(a != b) & (b != c) & (c != a)]
     vertices, index = np.unique(corners, return_inverse=True)
@@ -53,27 +56,40 @@ def make_probe(rig: Rig, rest: RestBody, faces: int = 3000) -> LimbProbe:
     return LimbProbe(coarse, vertices, tuple(parts))
 
 
-def coarse_body(probe: LimbProbe, rest: RestBody) -> RestBody:
-    """The identity ``rest`` with the vertices of the coarse mesh only."""
-    return RestBody(rest.vertices[probe.vertices], rest.bone_rotations, rest.bone_heads)
+class ContactTest:
+    """Tells whether poses of one identity push a limb into another part of the body.
 
+    Points that are covered in the canonical pose as well, as between neighbouring toes, do not count.
+    """
 
-def limbs_inside(probe: LimbProbe, coarse: RestBody, poses: Array) -> bool:
-    """Whether in any of the frames of ``poses`` (F, B, 4, 4) a limb passes through another part of the body."""
-    posed = skin(probe.rig, coarse, poses)
-    return any(frame_intersects(probe, vertices) for vertices in posed)
+    def __init__(self, probe: LimbProbe, rest: RestBody) -> None:
+        self._rig = probe.rig
+        self._body = RestBody(rest.vertices[probe.vertices], rest.bone_rotations, rest.bone_heads)
+        everything = np.arange(len(probe.vertices))
+        rotations = joint_rotations(self._rig, self._body, canonical_motion())
+        canonical = skin(self._rig, self._body, bone_transforms(self._rig, self._body, rotations))[0]
+        covered = everything[self._is_inside(canonical, everything)]
+        self._parts = [(np.setdiff1d(part, covered), tolerance) for part, tolerance in probe.parts]
 
+    def finds_contact(self, poses: Array) -> bool:
+        """Whether a limb passes through the body in any frame of the bone ``poses`` (F, B, 4, 4)."""
+        return any(self._has_contact(vertices) for vertices in skin(self._rig, self._body, poses))
 
-def frame_intersects(probe: LimbProbe, vertices: NDArray[np.float32]) -> bool:
-    """Whether in this frame, coarse ``vertices`` (W, 3) in metres, a limb passes through another part."""
-    import igl
-
-    points = vertices + _CLEARANCE_M * vertex_normals(vertices, probe.rig.faces)
-    asked = np.concatenate([part for part, _ in probe.parts])
-    winding = np.asarray(
-        igl.fast_winding_number(
-            vertices.astype(np.float64), probe.rig.faces.astype(np.int64), points[asked].astype(np.float64)
+    def _has_contact(self, vertices: NDArray[np.float32]) -> bool:
+        inside = self._is_inside(vertices, np.concatenate([part for part, _ in self._parts]))
+        ends = np.cumsum([len(part) for part, _ in self._parts])[:-1]
+        return any(
+            hits.sum() > tolerance * len(hits)
+            for hits, (_, tolerance) in zip(np.split(inside, ends), self._parts, strict=True)
         )
-    )
-    inside = np.split(winding > 0.5, np.cumsum([len(part) for part, _ in probe.parts])[:-1])
-    return any(hits.sum() > tolerance * len(hits) for hits, (_, tolerance) in zip(inside, probe.parts, strict=True))
+
+    def _is_inside(self, vertices: NDArray[np.float32], asked: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Whether the coarse vertices ``asked`` (K,) of a posed body (W, 3), lifted a little, lie inside of it."""
+        import igl
+
+        faces = self._rig.faces
+        lifted = vertices[asked] + _CLEARANCE_M * vertex_normals(vertices, faces)[asked]
+        winding = igl.fast_winding_number(
+            vertices.astype(np.float64), faces.astype(np.int64), lifted.astype(np.float64)
+        )
+        return np.asarray(winding) > 0.5
