@@ -16,16 +16,10 @@ from engine.errors import Cancelled, InputError
 from engine.files import replacing_folder
 from engine.geometry.similarity import Similarity
 from engine.progress import Progress
+from external.anny.clips import CLIP_SECONDS, canonical_motion, choose_family, sample_motion
 from external.anny.identities import sample_identity
 from external.anny.joints import joint_rotations
-from external.anny.motions import (
-    CLIP_SECONDS,
-    FAMILIES,
-    TRAINING_FAMILIES,
-    canonical_motion,
-    choose_family,
-    sample_motion,
-)
+from external.anny.motions import FAMILIES, TRAINING_FAMILIES
 from external.anny.rig import AnnyModel, RestBody, Rig, bone_transforms, skin
 from external.anny.self_contact import ContactTest, LimbProbe, make_probe
 
@@ -55,7 +49,7 @@ def generate_dataset(
         out: folder to make; a dataset that is already there is replaced.
         identities: number of bodies, about a fifth of them children.
         sequences: clips per identity, each a motion of one of the ``families`` (names of `motions.FAMILIES`).
-        frames: frames per clip; they span the whole clip of `motions.CLIP_SECONDS`, however many they are.
+        frames: frames per clip; they span the whole clip of `clips.CLIP_SECONDS`, however many they are.
         seed: the same seed gives the same bytes, whatever the number of workers.
         workers: processes; one per core by default.
 

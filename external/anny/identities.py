@@ -23,8 +23,8 @@ def sample_identity(model: AnnyModel, random: np.random.Generator) -> tuple[dict
     phenotype = {
         "gender": draw(0.0, 1.0),
         "age": draw(0.33, 0.52) if is_child else draw(0.6, 1.0),
-        "muscle": draw(0.2, 0.6) if is_child else draw(0.15, 0.9),
-        "weight": draw(0.25, 0.75) if is_child else draw(0.15, 0.9),
+        "muscle": draw(0.15, 0.7) if is_child else draw(0.05, 0.95),
+        "weight": draw(0.15, 0.85) if is_child else draw(0.05, 0.95),
         "proportions": draw(0.1, 0.9),
     }
     # Stature grows linearly with `height`, and with age and gender.

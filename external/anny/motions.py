@@ -2,21 +2,18 @@
 
 A family takes the phase ``t`` (F,) in turns and ``draw(low, high)``, which draws its style (how high, how deep, in
 which direction), and returns joint angles in radians (see `external.anny.joints`). It is periodic in ``t`` and
-written for one side; `sample_motion` adds phase, speed, amplitude, heading and the choice of side.
+written for one side; `external.anny.clips` adds phase, speed, amplitude, heading and the choice of side.
 """
 
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from external.anny.joints import JOINTS, Motion, limited, mirrored
+from external.anny.joints import JOINTS
 from external.anny.rig import Array
 
 Draw = Callable[[float, float], float]
 Family = Callable[[Array, Draw], dict[str, Array]]
-
-CLIP_SECONDS = 2.0
-"""The time that the frames of a sequence span, however many they are."""
 
 
 def wave_of(t: Array, shift: float = 0.0) -> Array:
@@ -398,50 +395,6 @@ TEST_FAMILIES: dict[str, Family] = {family.__name__: family for family in (jumpi
 """Motions kept out of the default datasets, to measure how well a model meets unseen motions."""
 
 FAMILIES = TRAINING_FAMILIES | TEST_FAMILIES
-_SHARES = {"reach": 2.5, "dance": 4.0, "free": 4.0, "overhead": 2.0, "raise_arms": 2.0}
-"""How often a family is drawn, where it is not once: those that vary most, and those with arms overhead."""
-
-
-def choose_family(random: np.random.Generator, families: Sequence[str]) -> str:
-    """One of the ``families`` by name, those that vary most more often."""
-    shares = np.array([_SHARES.get(name, 1.0) for name in families])
-    return families[random.choice(len(families), p=shares / shares.sum())]
-
-
-def sample_motion(random: np.random.Generator, family: str, frames: int, amplitude: float = 1.0) -> dict[str, Array]:
-    """A random clip of a family: angles (F,) of all joints within their limits.
-
-    ``amplitude`` scales the deviation from the relaxed pose on top of the random amplitude of the clip.
-    """
-
-    def draw(low: float, high: float) -> float:
-        return float(random.uniform(low, high))
-
-    periods, phase = draw(1.0, 2.0), draw(0.0, 1.0)
-    t = phase + periods * (np.arange(frames) + 0.5) / frames
-    motion = FAMILIES[family](t, draw)
-    scale = amplitude * draw(0.8, 1.1)
-    angles = {}
-    for name, joint in JOINTS.items():
-        style = 0.04 * (joint.high - joint.low) * draw(-1.0, 1.0)
-        angle = motion.get(name, np.full(frames, joint.neutral))
-        angles[name] = joint.neutral + scale * (angle + style - joint.neutral)
-    angles["yaw"] = draw(-0.6, 0.6) + draw(-0.1, 0.1) * wave_of(t, draw(0.0, 1.0))
-    if draw(0.0, 1.0) < 0.5:
-        angles = mirrored(angles)
-    return limited(angles)
-
-
-def canonical_motion() -> Motion:
-    """One frame: arms out to the sides, legs apart, so that no parts touch."""
-    pose = {
-        **dict.fromkeys(("hip_abduct.L", "hip_abduct.R"), 0.34),
-        **dict.fromkeys(("hip_twist.L", "hip_twist.R", "arm_front.L", "arm_front.R"), 0.0),
-        **dict.fromkeys(("knee.L", "knee.R", "elbow.L", "elbow.R"), 0.05),
-        **dict.fromkeys(("arm_side.L", "arm_side.R"), 1.35),
-        **dict.fromkeys(("arm_twist.L", "arm_twist.R"), 0.0),
-    }
-    return {name: np.array([angle]) for name, angle in pose.items()}
 
 
 def _visit(t: Array, values: Sequence[float]) -> Array:

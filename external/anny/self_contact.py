@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.geometry.mesh import vertex_normals
+from external.anny.clips import canonical_motion
 from external.anny.joints import joint_rotations
-from external.anny.motions import canonical_motion
 from external.anny.rig import Array, RestBody, Rig, bone_transforms, skin
 
 _CLEARANCE_M = 0.004

@@ -5,17 +5,11 @@ import pytest
 import trimesh
 from scipy.spatial import cKDTree
 
+from external.anny.clips import canonical_motion, choose_family, sample_motion
 from external.anny.generate import SIMILARITY
 from external.anny.identities import sample_identity, stature_m
 from external.anny.joints import JOINTS, joint_rotations, largest_arm_angle, limited, mirrored, turn
-from external.anny.motions import (
-    FAMILIES,
-    TEST_FAMILIES,
-    TRAINING_FAMILIES,
-    canonical_motion,
-    choose_family,
-    sample_motion,
-)
+from external.anny.motions import FAMILIES, TEST_FAMILIES, TRAINING_FAMILIES
 from external.anny.rig import AnnyModel, RestBody, bone_transforms, skin
 from external.anny.self_contact import ContactTest, LimbProbe, make_probe
 
