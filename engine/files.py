@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -66,3 +67,9 @@ def read_json(path: Path, cure: str = "") -> Any:
         raise InputError(path, f"cannot be read ({error.__class__.__name__})", cure) from None
     except json.JSONDecodeError as error:
         raise InputError(path, f"is not valid JSON (line {error.lineno}: {error.msg})", cure) from None
+
+
+def natural_key(path: Path) -> tuple[list[tuple[int, int | str]], str]:
+    """Sorting key that puts frame2 before frame10."""
+    parts = re.split(r"([0-9]+)", path.stem)
+    return [(0, int(part)) if part.isdecimal() else (1, part) for part in parts if part], path.name

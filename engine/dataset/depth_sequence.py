@@ -11,7 +11,6 @@ Layout of a sequence folder::
 The values 0 and 65535 of a PNG, and what is not finite or not positive in an npz, are invalid and become 0.
 """
 
-import re
 import struct
 import zipfile
 import zlib
@@ -24,7 +23,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from engine.errors import InputError
-from engine.files import read_json, replacing_folder, write_json
+from engine.files import natural_key, read_json, replacing_folder, write_json
 from engine.geometry.camera import PinholeCamera, transform_points
 from engine.geometry.depth import depth_mesh, point_image, points_and_normals
 from engine.geometry.mesh import Mesh
@@ -195,14 +194,8 @@ def _find_frames(folder: Path) -> tuple[Path, ...]:
             if place.is_dir():
                 found = [p for p in place.iterdir() if p.suffix.lower() == ending and not p.name.startswith(".")]
                 if found:
-                    return tuple(sorted(found, key=_natural_key))
+                    return tuple(sorted(found, key=natural_key))
     raise InputError(folder, "has no depth images", "put 16-bit PNG files into its subfolder depth/")
-
-
-def _natural_key(path: Path) -> tuple[list[tuple[int, int | str]], str]:
-    """Sorts frame2 before frame10."""
-    parts = re.split(r"([0-9]+)", path.stem)
-    return [(0, int(part)) if part.isdecimal() else (1, part) for part in parts if part], path.name
 
 
 def _camera(description: Any, source: Path) -> PinholeCamera:
