@@ -12,31 +12,9 @@ from engine.errors import Cancelled
 from engine.geometry.mesh import Mesh
 from engine.model import NeuralParametricModel
 from engine.surface.contour import contour_cells
-from engine.surface.folded import FoldedDecoder, bfloat16_is_fast
+from engine.surface.folded import FoldedDecoder, SignedDistance, bfloat16_is_fast, never
 from engine.surface.lipschitz import lipschitz_bounds
 from engine.surface.octree import close_at_cube, lattice_line, surface_cells
-
-
-class _Field:
-    """Signed distance of one shape as a function of points (P, 3) -> (P,), until somebody cancels."""
-
-    def __init__(
-        self, model: NeuralParametricModel, shape_code: Tensor, half: bool, cancelled: Callable[[], bool]
-    ) -> None:
-        self._decoder = FoldedDecoder(model.shape_decoder, shape_code.to(model.device), half)
-        self._cancelled = cancelled
-
-    def __call__(self, points: Tensor) -> Tensor:
-        values = []
-        for part in points.split(1 << 15 if points.device.type == "cpu" else 1 << 20):
-            if self._cancelled():
-                raise Cancelled
-            values.append(self._decoder(part)[:, 0].tanh())
-        return torch.cat(values) if values else points.new_empty(0)
-
-
-def _never() -> bool:
-    return False
 
 
 def extract_surface(
@@ -44,7 +22,7 @@ def extract_surface(
     shape_code: Tensor,
     resolution: int,
     half: bool = False,
-    cancelled: Callable[[], bool] = _never,
+    cancelled: Callable[[], bool] = never,
 ) -> Mesh:
     """The canonical surface of ``shape_code`` as a closed mesh with outward normals.
 
@@ -62,8 +40,8 @@ def extract_surface(
     """
     assert resolution >= 8, resolution
     bounds = lipschitz_bounds(model)
-    field = _Field(model, shape_code, half, cancelled)
-    rough = _Field(model, shape_code, True, cancelled) if bfloat16_is_fast(model.device) else field
+    field = SignedDistance(model, shape_code, half, cancelled)
+    rough = SignedDistance(model, shape_code, True, cancelled) if bfloat16_is_fast(model.device) else field
     cells, values = surface_cells(field, rough, bounds, resolution, model.device)
     if cancelled():
         raise Cancelled
@@ -76,7 +54,7 @@ def dense_field(model: NeuralParametricModel, shape_code: Tensor, resolution: in
     Nodes on the faces of the cube count as outside, as in `extract_surface`.
     """
     line = torch.arange(resolution, device=model.device)
-    field = _Field(model, shape_code, False, _never)
+    field = SignedDistance(model, shape_code, False, never)
     slabs = []
     for x in line:  # one slab after the other: half a gigabyte of points at 256^3 otherwise
         nodes = torch.cartesian_prod(x[None], line, line)
@@ -122,7 +100,7 @@ class SurfaceCache:
         shape_code: Tensor,
         resolution: int,
         half: bool = False,
-        cancelled: Callable[[], bool] = _never,
+        cancelled: Callable[[], bool] = never,
     ) -> Mesh:
         """`extract_surface` of these arguments, from memory when it was among the last ``size`` asked for."""
         key = (model, shape_code.detach().cpu().numpy().tobytes(), resolution, half)

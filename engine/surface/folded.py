@@ -1,9 +1,13 @@
 """Decoders folded for one code: the form in which they are evaluated at many points."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from engine.errors import Cancelled
+from engine.model import NeuralParametricModel
 from engine.networks.decoder import Decoder
 from engine.networks.positional_encoding import encode_points, encoding_width
 
@@ -62,6 +66,39 @@ class FoldedDecoder:
                 hidden.addmm_(embedding, self._skip_weight.t())
             hidden.relu_()
         return functional.linear(hidden.float(), self._last_weight, self._last_bias)
+
+
+def never() -> bool:
+    """Nobody cancels."""
+    return False
+
+
+class SignedDistance:
+    """The signed distance of one shape as a function of points, until somebody cancels."""
+
+    def __init__(
+        self,
+        model: NeuralParametricModel,
+        shape_code: Tensor,
+        half: bool = False,
+        cancelled: Callable[[], bool] = never,
+    ) -> None:
+        """Fold ``shape_code`` (Cs,) of ``model``; ``cancelled`` is polled every few milliseconds."""
+        self._decoder = FoldedDecoder(model.shape_decoder, shape_code.to(model.device), half)
+        self._cancelled = cancelled
+
+    def __call__(self, points: Tensor) -> Tensor:
+        """Signed distance (P,), negative inside, at canonical ``points`` (P, 3).
+
+        Raises:
+            Cancelled: the ``cancelled`` of this object said so.
+        """
+        values = []
+        for part in points.split(4 * _CHUNK.get(points.device.type, _CHUNK["cpu"])):
+            if self._cancelled():
+                raise Cancelled
+            values.append(self._decoder(part)[:, 0].tanh())
+        return torch.cat(values)
 
 
 def _parameters(decoder: Decoder, index: int) -> tuple[Tensor, Tensor]:

@@ -1,4 +1,4 @@
-"""How fast a learned signed distance changes: a measured bound for pruning space."""
+"""How far from its surface a learned signed distance can be how large: a measured bound for pruning space."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -8,53 +8,54 @@ import torch
 from torch import Tensor
 
 from engine.model import NeuralParametricModel
+from engine.surface.folded import SignedDistance
 
-COARSE_BAND = 0.1
-"""Training clamps distances here; beyond it nothing shapes the network, so no bound is claimed there."""
-FINE_BAND = 0.02
-_QUANTILE, _MARGIN = 0.999, 1.15
-_CODES, _POINTS = 24, 2048
+FINE_REACH = 0.014
+COARSE_REACH = 0.04
+"""Training clamps distances at 0.1 and shapes nothing beyond, so no bound is claimed far from the surface."""
+_QUANTILE, _MARGIN = 0.999, 1.1
+_CODES, _POINTS, _NEAR, _NEWTON_STEPS = 16, 4096, 256, 3
 
 
 @dataclass(frozen=True)
 class LipschitzBounds:
-    """Bounds of the gradient norm of a model's signed distance (1 for an exact one)."""
+    """Bounds L with ``|sdf(p)| <= L d`` for points p at distance d from the surface (L is 1 for an exact distance).
+
+    Measured along straight lines from the surface, they are lower than bounds of the gradient norm.
+    """
 
     coarse: float
-    """Where |distance| < `COARSE_BAND`."""
+    """For d up to `COARSE_REACH`."""
     fine: float
-    """Where |distance| < `FINE_BAND`."""
+    """For d up to `FINE_REACH`."""
 
     def as_dict(self) -> dict[str, float]:
         return asdict(self)
 
 
 def measure_lipschitz(model: NeuralParametricModel, seed: int = 0) -> LipschitzBounds:
-    """Measure gradient norms of ``model`` over training codes and normally distributed ones.
+    """Measure the bounds of ``model`` over training codes and as many normally distributed ones.
 
-    The bounds are the 99.9th percentile in each band plus 15 %. Points are uniform in the cube, and the same points
-    moved close to the surface. The result belongs into ``model.info.training["lipschitz"]`` (as a dict) to spare
-    later users the measurement, about a second on a CPU for a network of 6 x 256.
+    From points of the surface one walks along the normal to both sides; the bounds are the 99.9th percentile of
+    |sdf| over the way walked, plus 10 %. The result belongs into ``model.info.training["lipschitz"]`` (as a dict) to
+    spare later users the measurement, half a second on a CPU for a network of 6 x 256.
     """
     generator = torch.Generator().manual_seed(seed)
     codes = model.shape_codes
     rows = torch.randperm(len(codes), generator=generator)[: _CODES // 2].to(codes.device)
-    random = torch.randn(_CODES - len(rows), codes.shape[1], generator=generator).to(codes)
     spread = codes.std(dim=0) if len(codes) > 1 else codes.abs().mean(dim=0)
-    distances, slopes = [], []
-    for code in torch.cat((codes[rows], codes.mean(dim=0) + spread * random)):
-        points = (torch.rand(_POINTS, 3, generator=generator) - 0.5).to(codes)
-        distance, gradient = _distance_and_gradient(model, code, points)
-        near = distance.abs() < COARSE_BAND
-        offset = FINE_BAND * (2 * torch.rand(_POINTS, generator=generator).to(codes) - 1)
-        step = (offset - distance) / gradient.square().sum(dim=1).clamp_min(1e-4)
-        closer = (points + step[:, None] * gradient)[near].clamp(-0.5, 0.5)
-        for values, slope in ((distance, gradient), _distance_and_gradient(model, code, closer)):
-            distances.append(values)
-            slopes.append(slope.norm(dim=1))
-    distance, slope = torch.cat(distances).abs(), torch.cat(slopes)
-    coarse, fine = (_upper(slope[distance < band]) for band in (COARSE_BAND, FINE_BAND))
-    return LipschitzBounds(max(coarse, fine), fine)
+    drawn = codes.mean(dim=0) + spread * torch.randn(len(rows), codes.shape[1], generator=generator).to(codes)
+    fine: list[Tensor] = []
+    coarse: list[Tensor] = []
+    for code in torch.cat((codes[rows], drawn)):
+        points, normals = _surface_points(model, code, generator)
+        distance = SignedDistance(model, code)
+        for slopes, nearest, farthest in ((fine, 0.0, FINE_REACH), (coarse, FINE_REACH, COARSE_REACH)):
+            ways = farthest + (nearest - farthest) * torch.rand(len(points), generator=generator).to(points)
+            for side in (-1, 1):
+                values = distance(points + side * ways[:, None] * normals)
+                slopes.append(values.abs() / ways.clamp_min(0.1 * FINE_REACH))
+    return LipschitzBounds(coarse=_upper(coarse), fine=_upper(fine))
 
 
 _measured: WeakKeyDictionary[NeuralParametricModel, LipschitzBounds] = WeakKeyDictionary()
@@ -70,6 +71,19 @@ def lipschitz_bounds(model: NeuralParametricModel) -> LipschitzBounds:
     return _measured[model]
 
 
+def _surface_points(model: NeuralParametricModel, code: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Points (S, 3) of the surface of ``code`` (Cs,) and unit normals (S, 3), by Newton steps from random points."""
+    points = (torch.rand(_POINTS, 3, generator=generator) - 0.5).to(code)
+    near = SignedDistance(model, code)(points).abs() < COARSE_REACH
+    points = points[near][:_NEAR]
+    for _ in range(_NEWTON_STEPS):
+        values, gradients = _distance_and_gradient(model, code, points)
+        points = points - values[:, None] * gradients / gradients.square().sum(dim=1, keepdim=True).clamp_min(1e-2)
+    values, gradients = _distance_and_gradient(model, code, points)
+    reached = (values.abs() < 1e-4) & (points.abs() < 0.5).all(dim=1)
+    return points[reached], torch.nn.functional.normalize(gradients[reached], dim=1)
+
+
 def _distance_and_gradient(model: NeuralParametricModel, code: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
     """Distance (P,) and its gradient (P, 3) at ``points`` (P, 3)."""
     with torch.enable_grad():
@@ -79,8 +93,8 @@ def _distance_and_gradient(model: NeuralParametricModel, code: Tensor, points: T
     return distance.detach(), gradient
 
 
-def _upper(slopes: Tensor) -> float:
-    if len(slopes) == 0:  # no surface at all: any bound is right
+def _upper(slopes: list[Tensor]) -> float:
+    ordered = torch.cat(slopes).sort().values
+    if len(ordered) == 0:  # no surface at all: any bound is right
         return 1.0
-    rank = min(len(slopes) - 1, int(_QUANTILE * len(slopes)))
-    return _MARGIN * float(slopes.sort().values[rank])
+    return _MARGIN * float(ordered[min(len(ordered) - 1, int(_QUANTILE * len(ordered)))])

@@ -1,9 +1,9 @@
 """The lattice cells that a surface passes through, found without evaluating the whole lattice.
 
 The lattice of resolution N has N nodes per axis, ``linspace(-0.5, 0.5, N)``. Space is pruned in blocks of 2^k cells:
-with |gradient| <= L, a block of half diagonal r whose centre is farther than L r from the surface holds none of it.
-L is measured, not proven, so pruning alone could lose a few cells; the surface is therefore followed across the faces
-of the blocks that it leaves through until it closes.
+where |sdf| <= L times the distance from the surface, a block of half diagonal r with |sdf| > L r at its centre holds
+none of the surface. L is measured, not proven, so pruning alone could lose a few cells; the surface is therefore
+followed across the faces of the blocks that it leaves through until it closes.
 """
 
 from collections.abc import Callable
@@ -12,15 +12,15 @@ from math import sqrt
 import torch
 from torch import Tensor
 
-from engine.surface.lipschitz import COARSE_BAND, FINE_BAND, LipschitzBounds
+from engine.surface.lipschitz import COARSE_REACH, FINE_REACH, LipschitzBounds
 
 Distance = Callable[[Tensor], Tensor]
 """Signed distance (P,) of canonical points (P, 3)."""
 
-# Blocks per axis that pruning starts from: coarser ones would reach beyond the band in which distances are trained.
+# Blocks per axis that pruning starts from, at least: 24 blocks have a half diagonal of 0.036, within COARSE_REACH.
 _START = 24
 # What a distance computed in bfloat16 may be off by.
-_HALF_ERROR = 2e-3
+_HALF_ERROR = 1e-3
 # Nodes on the faces of the cube count as outside, so that a surface that leaves the cube is closed there.
 _OUTSIDE = 1e-4
 # Order of a cell's corners in `warp.geometry`.
@@ -34,8 +34,8 @@ def surface_cells(
 
     Args:
         distance: evaluated at lattice nodes.
-        rough_distance: evaluated at block centres only; may be off by 0.002, as bfloat16 is.
-        bounds: of the gradient of ``distance``.
+        rough_distance: evaluated at block centres only; may be off by 0.001, as in bfloat16.
+        bounds: of ``distance``.
         resolution: nodes per axis.
 
     Returns:
@@ -82,8 +82,8 @@ def _prune(distance: Distance, bounds: LipschitzBounds, resolution: int, device:
     while True:
         width = 2**level
         radius = sqrt(3) / 2 * width / cells
-        slope = bounds.fine if bounds.fine * radius < FINE_BAND else bounds.coarse
-        if slope * radius < COARSE_BAND:
+        if radius <= COARSE_REACH:
+            slope = bounds.fine if radius <= FINE_REACH else bounds.coarse
             centres = (blocks * width + (blocks * width + width).clamp_max(cells)) * (0.5 / cells) - 0.5
             blocks = blocks[distance(centres).abs() <= slope * radius + _HALF_ERROR]
         if level == 1:
