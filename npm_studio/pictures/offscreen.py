@@ -18,6 +18,7 @@ def require_offscreen_graphics() -> None:
     """
     if not os.environ.get("DISPLAY"):
         os.environ.setdefault("VTK_DEFAULT_OPENGL_WINDOW", "vtkEGLRenderWindow")
+    import vtkmodules.vtkRenderingOpenGL2  # noqa: F401  # registers the classes that the next lines choose from
     from vtkmodules.vtkCommonCore import vtkLogger
     from vtkmodules.vtkRenderingCore import vtkRenderWindow
 
