@@ -23,11 +23,3 @@ def resolve_device(name: str = "auto") -> torch.device:
         count = torch.cuda.device_count()
         raise InputError(f"--device {name}", f"PyTorch sees {count} CUDA devices here", "use --device cpu")
     return device
-
-
-def has_fast_bfloat16(device: torch.device) -> bool:
-    """Whether matrix products in bfloat16 are worth using: on CUDA, and on CPUs with matrix tiles (AMX)."""
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
-    probe = getattr(torch.cpu, "_is_amx_tile_supported", None)
-    return bool(probe and probe())

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from engine.device import has_fast_bfloat16
 from engine.errors import Cancelled
 from engine.fitting.codes import WhitenedSpace
 from engine.fitting.config import FitConfig
@@ -17,6 +16,7 @@ from engine.fitting.observations import Observations
 from engine.fitting.surface_samples import SurfaceSamples, follow_shape, posed_normals, sample_model_surface
 from engine.model import NeuralParametricModel
 from engine.progress import Progress
+from engine.surface.folded import bfloat16_is_fast
 
 STUCK_RATIO = 1.3
 """A frame whose energy is this many times the median is tried from other starts."""
@@ -62,7 +62,7 @@ def fit_codes(
     """
     progress = progress or Progress()
     started = time.perf_counter()
-    half = has_fast_bfloat16(model.device)
+    half = bfloat16_is_fast(model.device)
     initial = initialise(model, observations, config, seed, half, progress)
     if progress.cancelled():
         raise Cancelled

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from engine.errors import Cancelled
 from engine.fitting.config import FitConfig
 from engine.fitting.observations import Observations
 from engine.fitting.surface_samples import sample_model_surface
@@ -13,7 +14,10 @@ from engine.progress import Progress
 
 LIBRARY_SIZE = 3000
 """Training frames that are tried; evenly spaced ones of larger models."""
-MODEL_POINTS, OBSERVED_POINTS = 256, 160
+COARSE_POINTS = 96, 48
+"""Model and observed points of the look at the whole library."""
+FINE_POINTS = 256, 192
+"""Model and observed points of the look at the shortlist."""
 FREE_SPACE_WEIGHT = 1.0
 PATH_WEIGHT = 0.5
 """How much a jump between consecutive frames counts against a better match."""
@@ -52,14 +56,14 @@ def initialise(
     identity_of_row = torch.tensor([model.info.frames[int(row)].identity for row in rows])
     identities = identity_of_row.unique()
     progress.stage("search", len(identities))
-    picks = torch.randint(observations.points.shape[1], (OBSERVED_POINTS,), generator=generator).to(device)
-    observed = observations.points[:, picks]  # (F, K, 3)
-
+    observed = _random_observed(observations, COARSE_POINTS[1], generator)
     scores = torch.empty(len(observed), len(rows), device=device)
     for done, identity in enumerate(identities.tolist()):
+        if progress.cancelled():
+            raise Cancelled
         chosen = (identity_of_row == identity).nonzero()[:, 0]
         samples = sample_model_surface(model, model.shape_codes[identity], seed)
-        points = _subset(samples.points, MODEL_POINTS, generator)
+        points = _subset(samples.points, COARSE_POINTS[0], generator)
         posed = _pose_all(model, model.shape_codes[identity], model.pose_codes[rows[chosen].to(device)], points, half)
         scores[:, chosen.to(device)] = match_scores(observations, observed, posed)
         progress.advance(done + 1)
@@ -74,8 +78,8 @@ def initialise(
     shortlist = scores.topk(count, dim=1, largest=False).indices.unique().cpu()  # library entries that any frame likes
     codes = model.pose_codes[rows[shortlist].to(device)]
     samples = sample_model_surface(model, shape_code, seed)
-    posed = _pose_all(model, shape_code, codes, _subset(samples.points, MODEL_POINTS, generator), half)
-    scores = match_scores(observations, observed, posed)  # (F, U)
+    posed = _pose_all(model, shape_code, codes, _subset(samples.points, FINE_POINTS[0], generator), half)
+    scores = match_scores(observations, _random_observed(observations, FINE_POINTS[1], generator), posed)  # (F, U)
     jumps = _mean_distances(posed)  # (U, U)
     path = shortest_path(scores, PATH_WEIGHT * jumps)
     ranked = scores.topk(min(4, len(codes)), dim=1, largest=False).indices
@@ -91,12 +95,16 @@ def match_scores(observations: Observations, observed: Tensor, posed: Tensor) ->
     frames, kept = observed.shape[:2]
     result = torch.empty(frames, len(posed), device=posed.device)
     width = observations.depth.shape[2]
-    flat_observed = observed.reshape(1, -1, 3)
-    for start in range(0, len(posed), 32):
-        part = posed[start : start + 32]
-        squared = part.square().sum(-1)[:, None] + flat_observed.square().sum(-1)[..., None]
-        distances = torch.baddbmm(squared, flat_observed.expand(len(part), -1, -1), part.transpose(1, 2), alpha=-2)
-        nearest = distances.amin(-1).clamp_min(0).sqrt().view(len(part), frames, kept).mean(-1)  # (u, F)
+    query = observed.reshape(-1, 3).T  # (3, F K)
+    query_squared = query.square().sum(0)
+    # blocks that stay in the cache of a CPU: the work is reading and writing distances, not computing them
+    block = max(1, (1 << 20 if posed.device.type == "cpu" else 1 << 27) // (query.shape[1] * posed.shape[1]))
+    for start in range(0, len(posed), block):
+        part = posed[start : start + block]
+        half_squared = 0.5 * part.square().sum(-1, keepdim=True)
+        products = (part.reshape(-1, 3) @ query).view(*part.shape[:2], -1)  # (u, N, F K)
+        nearest = query_squared - 2 * (products - half_squared).amax(1)
+        nearest = nearest.clamp_min(0).sqrt().view(len(part), frames, kept).mean(-1)  # (u, F)
         pixels, z = observations.project(part)
         index, inside = observations.pixel_index(pixels)
         depth = observations.depth.flatten(1)[:, index]  # (F, u, N)
@@ -105,7 +113,7 @@ def match_scores(observations: Observations, observed: Tensor, posed: Tensor) ->
         beside = offset.norm(dim=-1) * z / observations.intrinsics[0]
         ahead = (depth - z - 0.02).clamp_min(0)
         empty = torch.where(depth > 0, ahead.clamp(max=0.3), beside) * inside
-        result[:, start : start + 32] = nearest.T + FREE_SPACE_WEIGHT * empty.mean(-1)
+        result[:, start : start + block] = nearest.T + FREE_SPACE_WEIGHT * empty.mean(-1)
     return result
 
 
@@ -138,6 +146,11 @@ def _pose_all(
             for part in pose_codes.split(256)
         ]
     return torch.cat(parts)
+
+
+def _random_observed(observations: Observations, count: int, generator: torch.Generator) -> Tensor:
+    picks = torch.randint(observations.points.shape[1], (count,), generator=generator)
+    return observations.points[:, picks.to(observations.points.device)]
 
 
 def _subset(points: Tensor, count: int, generator: torch.Generator) -> Tensor:
