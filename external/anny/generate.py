@@ -98,7 +98,7 @@ def generate_dataset(
         write_description(
             folder,
             name="anny",
-            category="body",
+            category="human bodies",
             licence=LICENCE,
             similarity=SIMILARITY,
             frame_rate=frames / CLIP_SECONDS,
