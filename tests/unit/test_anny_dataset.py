@@ -31,7 +31,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_dataset_opens_with_the_counts_that_were_asked_for(dataset: Path) -> None:
     loaded = load_registered_dataset(dataset)
     assert (len(loaded.identities), len(loaded.labels)) == (2, 2 * 2 * 5)
-    assert loaded.category == "body" and loaded.licence == "CC0-1.0" and loaded.similarity == SIMILARITY
+    assert loaded.category == "human bodies" and loaded.licence == "CC0-1.0" and loaded.similarity == SIMILARITY
     assert loaded.frame_rate == 2.5  # five frames span two seconds
     for identity in range(2):
         assert loaded.canonical(identity).shape == (13_348, 3)
