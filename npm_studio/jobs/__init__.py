@@ -1,1 +1,1 @@
-"""Fitting and export in the background."""
+"""Fitting, loading and measuring in the background."""

@@ -1,0 +1,192 @@
+"""Starting and ending the application: the only place that touches process-wide state.
+
+Nothing of Qt is imported before `check_display` has found a display, because Qt aborts the process without one.
+"""
+
+import ctypes
+import os
+import signal
+import socket
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from engine.errors import InputError
+
+if TYPE_CHECKING:
+    from PyQt6.QtGui import QSurfaceFormat
+    from PyQt6.QtWidgets import QApplication
+
+    from npm_studio.views.main_window import MainWindow
+
+HEADLESS = "use demo, fit, evaluate, render, reconstruct, interpolate or transfer, which need none"
+
+
+def check_display() -> None:
+    """Make sure that a window can open.
+
+    Raises:
+        InputError: there is no display, or the libraries that Qt needs for it are missing.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    platform = os.environ.get("QT_QPA_PLATFORM", "").split(":")[0]
+    if platform in ("offscreen", "minimal", "vnc", "eglfs", "linuxfb"):
+        return
+    if platform != "xcb" and _wayland_answers():
+        return
+    if not _x11_answers():
+        raise InputError("npm-studio gui", "there is no display to open a window on", HEADLESS)
+    try:
+        ctypes.CDLL("libxcb-cursor.so.0")
+    except OSError:
+        cure = "install it (Debian, Ubuntu: sudo apt-get install libxcb-cursor0)"
+        raise InputError("npm-studio gui", "the system library libxcb-cursor is missing", cure) from None
+
+
+def check_packages() -> None:
+    """Make sure that Qt and PyVista are installed.
+
+    Raises:
+        InputError: one is missing.
+    """
+    try:
+        import PyQt6.QtSvg
+        import PyQt6.QtWidgets
+        import pyvistaqt  # noqa: F401
+    except ImportError as error:
+        cure = 'install the application with: pip install "npm-studio[gui]"'
+        raise InputError("npm-studio gui", f"{error.name or error} is not installed", cure) from None
+
+
+def create_application() -> "QApplication":
+    """The Qt application, with what VTK and PyQt need set up before it."""
+    os.environ.setdefault("QT_API", "pyqt6")
+    from PyQt6.QtCore import Qt
+    from PyQt6.QtGui import QSurfaceFormat
+    from PyQt6.QtWidgets import QApplication
+
+    from npm_studio.views.theme import choose_font
+
+    # one format for the process, set before its first context and the one that VTK's views ask for
+    QSurfaceFormat.setDefaultFormat(_surface_format())
+    # without it, views that move between windows show each other's pictures
+    QApplication.setAttribute(Qt.ApplicationAttribute.AA_ShareOpenGLContexts)
+    app = QApplication.instance() or QApplication(sys.argv[:1])
+    assert isinstance(app, QApplication)
+    app.setApplicationName("NPM Studio")
+    app.setDesktopFileName("npm-studio")
+    choose_font(app)
+    return app
+
+
+def run_application(prepare: "Callable[[MainWindow], None]") -> int:
+    """Open the window, let ``prepare`` open files in it, and stay until it is closed; returns the exit code."""
+    app = create_application()
+    from npm_studio.views.main_window import MainWindow
+
+    window = MainWindow()
+    _show_unexpected_errors(window)
+    interrupts = _close_on_interrupt(window)
+    app.setQuitOnLastWindowClosed(False)
+    window.closed.connect(app.quit)
+    window.show()
+    prepare(window)
+    code = app.exec()
+    sys.excepthook = sys.__excepthook__
+    if not window.clean_exit:  # a thread did not stop; leaving it behind would abort the interpreter
+        sys.stdout.flush()
+        os._exit(code)
+    if interrupts():
+        raise KeyboardInterrupt
+    return code
+
+
+def _surface_format() -> "QSurfaceFormat":
+    """Desktop OpenGL 3.2, as VTK's shaders need it; multi-sampling is done inside VTK."""
+    from PyQt6.QtGui import QSurfaceFormat
+
+    wanted = QSurfaceFormat()
+    wanted.setRenderableType(QSurfaceFormat.RenderableType.OpenGL)
+    wanted.setProfile(QSurfaceFormat.OpenGLContextProfile.CoreProfile)
+    wanted.setVersion(3, 2)
+    wanted.setSwapBehavior(QSurfaceFormat.SwapBehavior.DoubleBuffer)
+    for set_size in (wanted.setRedBufferSize, wanted.setGreenBufferSize, wanted.setBlueBufferSize):
+        set_size(8)
+    wanted.setAlphaBufferSize(8)
+    wanted.setDepthBufferSize(8)
+    wanted.setStencilBufferSize(0)
+    wanted.setSamples(0)
+    return wanted
+
+
+def _show_unexpected_errors(window: "MainWindow") -> None:
+    """An exception in a Qt slot would end the process; show it instead."""
+
+    def show(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        text = "".join(traceback.format_exception(kind, error, trace))
+        print(text, file=sys.stderr)
+        try:
+            window.show_error(error, text)
+        except Exception:
+            traceback.print_exc()
+
+    sys.excepthook = show
+
+
+def _close_on_interrupt(window: "MainWindow") -> Callable[[], bool]:
+    """Let Ctrl-C close the window like its button does; returns whether that happened.
+
+    Python runs signal handlers between its own instructions, and Qt's event loop executes none while it waits. A byte
+    written to a socket by the signal wakes the loop up.
+    """
+    from PyQt6.QtCore import QSocketNotifier
+
+    happened = False
+    receiver, sender = socket.socketpair()
+    sender.setblocking(False)
+    signal.set_wakeup_fd(sender.fileno(), warn_on_full_buffer=False)
+    notifier = QSocketNotifier(receiver.fileno(), QSocketNotifier.Type.Read, window)
+    notifier.activated.connect(lambda: receiver.recv(64))
+
+    def on_interrupt(number: int, frame: object) -> None:
+        nonlocal happened
+        happened = True
+        window.close()
+
+    signal.signal(signal.SIGINT, on_interrupt)
+
+    def finish() -> bool:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        sender.close()
+        receiver.close()
+        return happened
+
+    return finish
+
+
+def _wayland_answers() -> bool:
+    name = os.environ.get("WAYLAND_DISPLAY")
+    if not name:
+        return False
+    return (Path(os.environ.get("XDG_RUNTIME_DIR", "/")) / name).exists()
+
+
+def _x11_answers() -> bool:
+    if not os.environ.get("DISPLAY"):
+        return False
+    try:
+        x11 = ctypes.CDLL("libX11.so.6")
+    except OSError:
+        return True  # cannot ask; Qt brings its own way to connect
+    x11.XOpenDisplay.restype = ctypes.c_void_p
+    x11.XOpenDisplay.argtypes = [ctypes.c_char_p]
+    x11.XCloseDisplay.argtypes = [ctypes.c_void_p]
+    display = x11.XOpenDisplay(None)
+    if display:
+        x11.XCloseDisplay(display)
+    return bool(display)

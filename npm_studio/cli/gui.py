@@ -1,0 +1,42 @@
+"""`npm-studio gui`: the application."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from npm_studio.views.main_window import MainWindow
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "path",
+        nargs="?",
+        type=Path,
+        metavar="PROJECT|MODEL",
+        help="project or model folder to open (default: the built-in model)",
+    )
+    parser.add_argument("--sequence", type=Path, metavar="DIR", help="depth sequence to open and fit")
+
+
+def run(options: argparse.Namespace) -> None:
+    from engine.errors import InputError
+    from npm_studio import bootstrap, resources
+    from npm_studio.document.recognise import Kind, recognise
+
+    bootstrap.check_display()
+    bootstrap.check_packages()
+    kind, folder = recognise(options.path or resources.demo_model())
+    if kind not in (Kind.MODEL, Kind.PROJECT):
+        raise InputError(options.path, f"is a {kind.value}, not a model or project", "give sequences with --sequence")
+    if options.sequence is not None:
+        sequence_kind, sequence = recognise(options.sequence)
+        if sequence_kind is not Kind.SEQUENCE:
+            raise InputError(options.sequence, f"is a {sequence_kind.value}, not a depth sequence")
+
+    def prepare(window: "MainWindow") -> None:
+        window.files.open_path(folder)
+        if options.sequence is not None:
+            window.files.open_path(sequence, fit=True)
+
+    bootstrap.run_application(prepare)

@@ -1,0 +1,45 @@
+"""The form of a command."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Command:
+    """One thing that a user can ask for by menu, shortcut or button."""
+
+    id: str
+    """Unique, ``menu.what``."""
+    title: str
+    callback: str
+    """Dotted name, from the main window, of the function to call; a checkable one gets the new state."""
+    tooltip: str
+    """What happens, as one sentence for the status bar and tool tips."""
+    shortcut: str = ""
+    """In Qt's portable notation."""
+    needs: str = ""
+    """Name of the condition of `npm_studio.views.conditions` under which it can be used; empty: always."""
+    checked: str = ""
+    """Name of the condition that its check mark shows; empty: not checkable."""
+    icon: str = ""
+    """Name of a file in ``resources`` without ending."""
+
+
+@dataclass(frozen=True)
+class Submenu:
+    """A menu inside a menu, filled each time it opens."""
+
+    title: str
+    provider: str
+    """Dotted name, from the main window, of a function that fills the menu it is given."""
+
+
+Entry = Command | Submenu | None
+"""None is a line between groups."""
+
+
+@dataclass(frozen=True)
+class Menu:
+    """One menu of the menu bar."""
+
+    title: str
+    entries: tuple[Entry, ...]

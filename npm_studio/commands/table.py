@@ -1,0 +1,21 @@
+"""All menus in the order of the menu bar."""
+
+from collections.abc import Iterator
+
+from npm_studio.commands.command import Command, Menu
+from npm_studio.commands.edit import EDIT
+from npm_studio.commands.file import FILE
+from npm_studio.commands.fit import FIT
+from npm_studio.commands.help import HELP
+from npm_studio.commands.playback import PLAYBACK
+from npm_studio.commands.view import VIEW
+
+MENUS: tuple[Menu, ...] = (FILE, EDIT, VIEW, PLAYBACK, FIT, HELP)
+
+
+def all_commands() -> Iterator[tuple[Menu, Command]]:
+    """Every command with the menu that it is in."""
+    for menu in MENUS:
+        for entry in menu.entries:
+            if isinstance(entry, Command):
+                yield menu, entry

@@ -1,0 +1,99 @@
+"""Two results side by side, and how far one is from the other."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import Cancelled, InputError
+from engine.progress import Progress
+from npm_studio.document.results import MeshSequence
+
+
+@dataclass(frozen=True)
+class DistanceSummary:
+    """Distances of one mesh's vertices to the other surface, mm."""
+
+    mean: float
+    median: float
+    percentile_95: float
+    largest: float
+
+
+class Comparison:
+    """Frames of ``left`` paired with frames of ``right``: by name where they share names, by position otherwise.
+
+    A result of a single frame is paired with every frame of the other.
+    """
+
+    def __init__(self, left: MeshSequence, right: MeshSequence) -> None:
+        self.left, self.right = left, right
+        self.pairs = _pair(left, right)
+        self._distances: dict[int, NDArray[np.float32]] = {}
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    @property
+    def frame_rate(self) -> float:
+        return self.left.frame_rate if len(self.left) > 1 else self.right.frame_rate
+
+    @property
+    def frame_names(self) -> tuple[str, ...]:
+        longer, side = (self.left, 0) if len(self.left) > 1 else (self.right, 1)
+        return tuple(longer.frame_names[pair[side]] for pair in self.pairs)
+
+    def distances_mm(self, frame: int) -> NDArray[np.float32] | None:
+        """(V,) distance of each vertex of the left mesh to the right surface, None until `measure` was there."""
+        return self._distances.get(frame)
+
+    def measure(self, progress: Progress, first: int = 0) -> None:
+        """Measure all frames, beginning with ``first``; each is available as soon as it is done.
+
+        Raises:
+            Cancelled: ``progress`` asked to stop; what was measured stays.
+        """
+        from engine.evaluate.metrics import surface_distance
+
+        progress.stage("measure", len(self))
+        order = sorted(range(len(self)), key=lambda frame: (frame < first, frame))
+        for done, frame in enumerate(order):
+            if progress.cancelled():
+                raise Cancelled
+            if frame not in self._distances:
+                left, right = self.pairs[frame]
+                metres = surface_distance(
+                    self.left.vertices_world[left], self.right.vertices_world[right], self.right.faces
+                )
+                self._distances[frame] = 1000 * metres
+            progress.advance(done + 1)
+
+    def summary(self, frame: int) -> DistanceSummary | None:
+        """Figures of one frame, None until it is measured."""
+        distances = self._distances.get(frame)
+        if distances is None:
+            return None
+        median, percentile_95 = np.percentile(distances, [50, 95])
+        return DistanceSummary(float(distances.mean()), float(median), float(percentile_95), float(distances.max()))
+
+
+def _pair(left: MeshSequence, right: MeshSequence) -> tuple[tuple[int, int], ...]:
+    if len(left) == 1 or len(right) == 1:
+        count = max(len(left), len(right))
+        return tuple((min(frame, len(left) - 1), min(frame, len(right) - 1)) for frame in range(count))
+    positions = {name: index for index, name in enumerate(right.frame_names)}
+    named = tuple((index, positions[name]) for index, name in enumerate(left.frame_names) if name in positions)
+    if named:
+        return named
+    if len(left) != len(right):
+        problem = f"have no frame names in common, and {len(left)} and {len(right)} frames"
+        raise InputError(f"{left.title} and {right.title}", problem, "compare results of the same sequence")
+    return tuple((frame, frame) for frame in range(len(left)))
+
+
+def round_scale(value: float) -> float:
+    """The smallest 1, 2 or 5 times a power of ten that is not below ``value``: where a colour scale ends."""
+    if not (np.isfinite(value) and value > 0):
+        return 1.0
+    power = 10.0 ** np.floor(np.log10(value))
+    return float(next(step * power for step in (1, 2, 5, 10) if step * power >= value * (1 - 1e-9)))

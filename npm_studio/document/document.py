@@ -1,0 +1,84 @@
+"""Everything that is open."""
+
+from pathlib import Path
+
+from engine.checkpoint import load_model
+from engine.dataset.depth_sequence import DepthSequence
+from engine.fitting.run import Run
+from engine.model import NeuralParametricModel
+from npm_studio.document.explorer import Explorer
+from npm_studio.document.observation import Observation
+from npm_studio.document.project import Project
+from npm_studio.document.signal import Signal
+from npm_studio.document.timeline import Timeline
+
+
+class Document:
+    """The model, the depth sequences and the runs that are open, and where playback is.
+
+    Everything that is loaded arrives finished: reading files is for background jobs.
+    """
+
+    def __init__(self) -> None:
+        self.model_folder: Path | None = None
+        self.model: NeuralParametricModel | None = None
+        self.explorer: Explorer | None = None
+        self.observations: list[Observation] = []
+        self.runs: list[Run] = []
+        self.project_folder: Path | None = None
+        self.timeline = Timeline()
+        self.model_changed = Signal()
+        self.contents_changed = Signal()
+        """Sequences, runs or the project changed."""
+
+    def set_model(self, folder: Path, explorer: Explorer) -> None:
+        """Replace the model."""
+        self.model_folder, self.model, self.explorer = folder, explorer.model, explorer
+        self.model_changed.emit()
+
+    def add_observation(self, observation: Observation) -> None:
+        """Open a sequence, or open it again."""
+        root = observation.sequence.root.resolve()
+        self.observations = [o for o in self.observations if o.sequence.root.resolve() != root] + [observation]
+        self.contents_changed.emit()
+
+    def add_run(self, run: Run) -> None:
+        """Open a run, or open it again."""
+        folder = run.folder.resolve()
+        self.runs = [r for r in self.runs if r.folder.resolve() != folder] + [run]
+        self.contents_changed.emit()
+
+    def observation_of(self, run: Run) -> Observation | None:
+        """The open sequence that ``run`` was fitted to."""
+        wanted = run.sequence.resolve()
+        return next((o for o in self.observations if o.sequence.root.resolve() == wanted), None)
+
+    def runs_of(self, sequence: DepthSequence) -> list[Run]:
+        """Open runs of ``sequence``, the oldest first."""
+        wanted = sequence.root.resolve()
+        return [run for run in self.runs if run.sequence.resolve() == wanted]
+
+    def as_project(self, name: str) -> Project:
+        """What `npm_studio.document.project.save_project` stores."""
+        return Project(
+            name=name,
+            model=self.model_folder,
+            sequences=tuple(observation.sequence.root for observation in self.observations),
+            runs=tuple(run.folder for run in self.runs),
+        )
+
+    def clear_contents(self) -> None:
+        """Close all sequences and runs."""
+        self.observations, self.runs, self.project_folder = [], [], None
+        self.contents_changed.emit()
+
+
+def open_model(folder: Path) -> Explorer:
+    """Load a model for exploring, onto a GPU when there is one.
+
+    Raises:
+        InputError: it is not a model.
+    """
+    from engine.device import resolve_device
+
+    return Explorer(load_model(folder, resolve_device("auto")))

@@ -1,0 +1,64 @@
+"""Moving meshes from anywhere, in one form: what is played and compared."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.dataset.depth_sequence import DepthSequence
+from engine.fitting.run import Run
+from engine.geometry.similarity import Similarity
+from engine.model import NeuralParametricModel
+
+IDENTITY_RESOLUTION = 128
+
+
+@dataclass(frozen=True, eq=False)
+class MeshSequence:
+    """One topology in F frames, world metres."""
+
+    title: str
+    faces: NDArray[np.int32]
+    """(T, 3)"""
+    vertices_world: NDArray[np.float32]
+    """(F, V, 3)"""
+    frame_names: tuple[str, ...]
+    frame_rate: float
+
+    def __post_init__(self) -> None:
+        assert self.vertices_world.ndim == 3 and self.vertices_world.shape[2] == 3, self.vertices_world.shape
+        assert len(self.vertices_world) == len(self.frame_names) > 0
+
+    def __len__(self) -> int:
+        return len(self.vertices_world)
+
+
+def mesh_sequence_of_run(run: Run) -> MeshSequence:
+    """The fitted meshes of a run."""
+    vertices = run.similarity.to_world(run.vertices)
+    return MeshSequence(run.folder.name, run.faces, vertices, run.frame_names, run.frame_rate)
+
+
+def mesh_sequence_of_truth(sequence: DepthSequence, similarity: Similarity) -> MeshSequence:
+    """The true meshes that came with a depth sequence.
+
+    Args:
+        similarity: between world metres and the canonical units that the meshes are stored in.
+
+    Raises:
+        InputError: they are missing or damaged.
+    """
+    from engine.evaluate.metrics import load_truth
+
+    faces, vertices, names = load_truth(sequence.truth_folder or sequence.root / "truth")
+    title = f"Ground truth of {sequence.name}"
+    return MeshSequence(title, faces, similarity.to_world(vertices), names, sequence.frame_rate)
+
+
+def mesh_sequence_of_identity(model: NeuralParametricModel, identity: int) -> MeshSequence:
+    """The canonical surface of a training identity, as a sequence of one frame."""
+    from engine.surface.extract import extract_surface
+
+    mesh = extract_surface(model, model.shape_codes[identity], IDENTITY_RESOLUTION)
+    vertices = model.info.similarity.to_world(mesh.vertices)
+    return MeshSequence(model.info.identities[identity], mesh.faces, vertices[None], ("canonical",), 30.0)

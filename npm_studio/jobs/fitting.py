@@ -1,0 +1,52 @@
+"""Fits as jobs, and where their runs go."""
+
+import os
+import re
+import sys
+from datetime import datetime
+from pathlib import Path
+
+from engine.fitting.config import FitConfig
+from engine.fitting.job import FitRequest
+from engine.model import NeuralParametricModel
+from engine.progress import Progress
+from npm_studio import resources
+from npm_studio.jobs.runner import Work
+
+
+def fit_request(sequence: Path, model: Path, config: FitConfig, now: datetime | None = None) -> FitRequest:
+    """A fit of ``sequence`` whose run goes into a new folder of `runs_folder`."""
+    name = re.sub(r"[^\w.-]+", "-", sequence.resolve().name)
+    stamp = (now or datetime.now()).strftime("%Y%m%d-%H%M%S")
+    return FitRequest(sequence, model, runs_folder(sequence) / f"{name}-{stamp}", config)
+
+
+def fit_work(request: FitRequest, model: NeuralParametricModel) -> Work:
+    """The work of fitting with a model that is loaded already; its result is a `engine.fitting.run.Run`."""
+
+    def work(progress: Progress) -> object:
+        from engine.fitting.job import run_fit
+
+        return run_fit(request, progress, model)
+
+    return work
+
+
+def runs_folder(sequence: Path) -> Path:
+    """``runs`` beside the sequence, or the user's data folder when that is not a place to write to."""
+    beside = sequence.resolve().parent
+    built_in = resources.demo_sequence().resolve().parent
+    if beside != built_in and os.access(beside, os.W_OK):
+        return beside / "runs"
+    return user_data_folder() / "runs"
+
+
+def user_data_folder() -> Path:
+    """Where the platform wants applications to keep a user's data."""
+    if sys.platform == "win32":
+        base = Path(os.environ.get("APPDATA") or Path.home() / "AppData" / "Roaming")
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Application Support"
+    else:
+        base = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+    return base / "npm-studio"

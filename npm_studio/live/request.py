@@ -1,0 +1,52 @@
+"""What the sliders ask for and what comes back."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from npm_studio.document.explorer import Codes
+
+
+class Quality(IntEnum):
+    """How good a mesh is; larger is better."""
+
+    PREVIEW = 0
+    FINE = 1
+
+
+@dataclass(frozen=True, eq=False)
+class MeshRequest:
+    """Meshes wanted."""
+
+    generation: int
+    """Counts up; a later request has a larger one."""
+    figures: tuple[Codes, ...]
+    """One or more bodies to show together."""
+    settled: bool
+    """Whether the user is done moving: the fine mesh is wanted at once."""
+
+
+@dataclass(frozen=True, eq=False)
+class Figure:
+    """One mesh in canonical units. While only the pose changes, ``faces`` stays the very same array."""
+
+    vertices: NDArray[np.float32]
+    """(V, 3)"""
+    normals: NDArray[np.float32]
+    """(V, 3) unit length, outward"""
+    faces: NDArray[np.int32]
+    """(T, 3)"""
+
+
+@dataclass(frozen=True, eq=False)
+class MeshReply:
+    """Meshes made."""
+
+    generation: int
+    quality: Quality
+    resolution: int
+    """Grid nodes per axis that the surfaces were contoured at."""
+    figures: tuple[Figure, ...]
+    milliseconds: float

@@ -1,0 +1,80 @@
+"""The live lane: one thread that owns the model for the sliders."""
+
+import threading
+from collections.abc import Callable
+from typing import Protocol
+
+from engine.errors import Cancelled
+from npm_studio.document.explorer import Codes
+from npm_studio.live.mailbox import Mailbox
+from npm_studio.live.request import MeshReply, MeshRequest, Quality
+
+
+class MakesMeshes(Protocol):
+    """What the worker needs of `npm_studio.live.mesher.Mesher`."""
+
+    def make(self, request: MeshRequest, quality: Quality, cancelled: Callable[[], bool]) -> MeshReply: ...
+
+
+class LiveWorker:
+    """Takes requests from a mailbox and hands every mesh to ``on_reply``, on its own thread."""
+
+    def __init__(
+        self, mesher: MakesMeshes, on_reply: Callable[[MeshReply], None], on_error: Callable[[Exception], None]
+    ) -> None:
+        self._mesher, self._on_reply, self._on_error = mesher, on_reply, on_error
+        self._mailbox = Mailbox()
+        self._thread = threading.Thread(target=self._run, name="live meshes", daemon=True)
+        self._thread.start()
+
+    def post(self, figures: tuple[Codes, ...], settled: bool = False) -> int:
+        """Ask for meshes; returns the generation that the replies will carry."""
+        return self._mailbox.post(figures, settled)
+
+    def settle(self) -> None:
+        """The slider was let go."""
+        self._mailbox.settle()
+
+    def close(self, timeout: float = 10.0) -> bool:
+        """Stop, and wait for the thread; False when it did not end in ``timeout`` seconds."""
+        self._mailbox.close()
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        while (job := self._mailbox.wait()) is not None:
+            request, quality = job
+            fine = quality is Quality.FINE
+
+            def give_up(request: MeshRequest = request, fine: bool = fine) -> bool:
+                return self._mailbox.is_superseded(request.generation) if fine else self._mailbox.is_closed()
+
+            try:
+                reply = self._mesher.make(request, quality, give_up)
+            except Cancelled:
+                continue
+            except Exception as error:
+                self._on_error(error)
+                continue
+            if reply.quality is Quality.FINE:
+                self._mailbox.already_fine(request.generation)
+            self._on_reply(reply)
+
+
+class Newest:
+    """Lets a reply through when it is newer than, or the same but finer than, the last one shown."""
+
+    def __init__(self) -> None:
+        self._shown: tuple[int, Quality] = (0, Quality.PREVIEW)
+        self._oldest = 0
+
+    def accepts(self, reply: MeshReply) -> bool:
+        key = (reply.generation, reply.quality)
+        if reply.generation < self._oldest or key <= self._shown:
+            return False
+        self._shown = key
+        return True
+
+    def forget_before(self, generation: int) -> None:
+        """Replies to requests before ``generation`` are no longer wanted."""
+        self._oldest = generation

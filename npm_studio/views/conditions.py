@@ -1,0 +1,34 @@
+"""What the window can do at the moment: commands name these conditions."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from npm_studio.views.main_window import MainWindow
+
+
+def conditions(window: "MainWindow") -> dict[str, bool]:
+    """Every condition that `npm_studio.commands` uses, by name."""
+    document = window.studio.document
+    explorer = document.explorer
+    return {
+        "has_model": document.model is not None,
+        "has_pose": document.model is not None and document.model.has_pose,
+        "can_undo": explorer is not None and explorer.can_undo,
+        "can_redo": explorer is not None and explorer.can_redo,
+        "has_clip": document.timeline.frame_count > 1,
+        "can_fit": window.fit.can_fit,
+        "is_fitting": window.studio.is_fitting,
+        "has_run": window.fit.run is not None,
+        "is_split": window.stage.is_split,
+        "in_explore": window.workspace is window.explore,
+        "in_interpolate": window.workspace is window.interpolate,
+        "in_transfer": window.workspace is window.transfer,
+        "in_fit": window.workspace is window.fit,
+        "in_compare": window.workspace is window.compare,
+        "cameras_linked": window.stage.is_linked,
+        "floor_shown": window.stage.floor_shown,
+        "library_shown": window.library_wanted,
+        "is_dark": window.theme.name == "dark",
+        "is_full_screen": window.isFullScreen(),
+        "is_looping": document.timeline.loop,
+    }

@@ -1,0 +1,208 @@
+"""Errors, shortcuts, and what this program is."""
+
+import platform
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from PyQt6.QtCore import QT_VERSION_STR, Qt
+from PyQt6.QtGui import QGuiApplication, QKeySequence
+from PyQt6.QtWidgets import (
+    QDialog,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QPlainTextEdit,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from engine.errors import InputError
+from npm_studio.commands.table import all_commands
+from npm_studio.views.theme import Theme, pixmap
+from npm_studio.views.widgets.basics import heading, note
+
+_UNEXPECTED = "Try again; if it comes back, save your work and report the details below."
+
+
+class ErrorDialog(QDialog):
+    """One sentence, what to try, and the details for those who want them."""
+
+    def __init__(self, error: BaseException, traceback: str, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("NPM Studio")
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        if isinstance(error, InputError):
+            self.sentence = f"{Path(error.subject).name or error.subject}: {error.problem}."
+            self.cure = f"{error.cure[:1].upper()}{error.cure[1:]}." if error.cure else ""
+            self.details = "\n\n".join(part for part in (str(error), traceback) if part)
+        else:
+            self.sentence = f"Something went wrong: {error or error.__class__.__name__}"
+            self.cure = _UNEXPECTED
+            self.details = traceback or repr(error)
+        picture = QLabel()
+        picture.setPixmap(pixmap("warning", theme.warn, 36))
+        title = heading(self.sentence)
+        title.setWordWrap(True)
+        title.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        words = QVBoxLayout()
+        words.setSpacing(6)
+        words.addWidget(title)
+        words.addWidget(note(self.cure))
+        top = QHBoxLayout()
+        top.setSpacing(14)
+        top.addWidget(picture, 0, Qt.AlignmentFlag.AlignTop)
+        top.addLayout(words, 1)
+        self.text = QPlainTextEdit(self.details)
+        self.text.setReadOnly(True)
+        self.text.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
+        self.text.setMinimumHeight(180)
+        self.text.hide()
+        self.toggle = QPushButton("Show details")
+        copy = QPushButton("Copy")
+        close = QPushButton("Close")
+        for button in (self.toggle, copy):
+            button.setAutoDefault(False)
+        close.setDefault(True)
+        close.setFocus()
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.toggle)
+        buttons.addWidget(copy)
+        buttons.addStretch(1)
+        buttons.addWidget(close)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(20, 20, 20, 16)
+        column.setSpacing(16)
+        column.addLayout(top)
+        column.addWidget(self.text, 1)
+        column.addLayout(buttons)
+        self.setMinimumWidth(480)
+        self.toggle.clicked.connect(self._toggle_details)
+        copy.clicked.connect(self._copy)
+        close.clicked.connect(self.accept)
+
+    def _toggle_details(self) -> None:
+        self.text.setVisible(self.text.isHidden())
+        self.toggle.setText("Show details" if self.text.isHidden() else "Hide details")
+        self.adjustSize()
+
+    def _copy(self) -> None:
+        clipboard = QGuiApplication.clipboard()
+        if clipboard is not None:
+            clipboard.setText(f"{self.sentence}\n{self.cure}\n\n{self.details}")
+
+
+class ShortcutsDialog(QDialog):
+    """All shortcuts, by menu, and what the mouse does."""
+
+    _MOUSE = (
+        ("Turn the view", "Left drag"),
+        ("Move the view", "Shift + left drag, or middle drag"),
+        ("Zoom", "Wheel, or right drag"),
+        ("Set a slider back to the mean", "Double click"),
+    )
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Shortcuts")
+        inside = QWidget()
+        grid = QGridLayout(inside)
+        grid.setContentsMargins(20, 16, 20, 16)
+        grid.setHorizontalSpacing(36)
+        grid.setVerticalSpacing(6)
+        for line, (title, keys) in enumerate(self._lines()):
+            if keys is None:
+                grid.addWidget(heading(title), line, 0, 1, 2)
+                grid.setRowMinimumHeight(line, 32)
+            else:
+                grid.addWidget(QLabel(title), line, 0)
+                label = QLabel(keys)
+                label.setObjectName("muted")
+                grid.addWidget(label, line, 1)
+        grid.setRowStretch(grid.rowCount(), 1)
+        area = QScrollArea()
+        area.setObjectName("side")
+        area.setWidgetResizable(True)
+        area.setWidget(inside)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        column = QVBoxLayout(self)
+        column.addWidget(area)
+        column.addLayout(_close_row(self))
+        self.resize(520, 640)
+
+    def _lines(self) -> Iterator[tuple[str, str | None]]:
+        menu_on_show = ""
+        for menu, command in all_commands():
+            if not command.shortcut:
+                continue
+            if menu.title != menu_on_show:
+                menu_on_show = menu.title
+                yield menu.title.replace("&", ""), None
+            keys = QKeySequence(command.shortcut).toString(QKeySequence.SequenceFormat.NativeText)
+            yield command.title.replace("&", "").rstrip("…"), keys
+        yield "Mouse", None
+        yield from self._MOUSE
+
+
+class AboutDialog(QDialog):
+    """Name, versions and licences."""
+
+    def __init__(self, renderer: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("About NPM Studio")
+        try:
+            own = version("npm-studio")
+        except PackageNotFoundError:
+            own = "not installed"
+        import pyvista
+        import torch
+
+        picture = QLabel()
+        picture.setPixmap(pixmap("app", "", 72))
+        title = heading("NPM Studio")
+        font = title.font()
+        font.setPointSizeF(font.pointSizeF() + 6)
+        title.setFont(font)
+        facts = (
+            f"Version {own}, MIT licence",
+            f"Python {platform.python_version()}, PyTorch {torch.__version__}",
+            f"Qt {QT_VERSION_STR} with PyQt6 (GPL-3.0), PyVista {pyvista.__version__}",
+            f"Graphics: {renderer}",
+        )
+        words = QVBoxLayout()
+        words.setSpacing(5)
+        words.addWidget(title)
+        words.addWidget(note("Learn, explore and fit neural parametric models."))
+        words.addSpacing(6)
+        words.addWidget(note("\n".join(facts)))
+        words.addStretch(1)
+        row = QHBoxLayout()
+        row.setSpacing(20)
+        row.addWidget(picture, 0, Qt.AlignmentFlag.AlignTop)
+        row.addLayout(words, 1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(22, 22, 22, 16)
+        column.setSpacing(18)
+        column.addLayout(row)
+        column.addLayout(_close_row(self))
+        self.setMinimumWidth(460)
+
+
+def _close_row(dialog: QDialog) -> QHBoxLayout:
+    close = QPushButton("Close")
+    close.setDefault(True)
+    close.clicked.connect(dialog.accept)
+    row = QHBoxLayout()
+    row.addStretch(1)
+    row.addWidget(close)
+    return row
+
+
+def renderer_name(capabilities: str) -> str:
+    """The graphics device from VTK's report."""
+    for line in capabilities.splitlines():
+        if "renderer string" in line:
+            return line.split(":", 1)[1].strip()
+    return "unknown"

@@ -1,0 +1,219 @@
+"""Opening and saving: dialogs, drops, recent files."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PyQt6.QtCore import QSettings
+from PyQt6.QtWidgets import QFileDialog, QMenu
+
+from engine.errors import InputError
+from engine.fitting.run import Run, load_run
+from engine.progress import Progress
+from npm_studio import resources
+from npm_studio.document.document import open_model
+from npm_studio.document.explorer import Explorer
+from npm_studio.document.observation import Observation, open_observation
+from npm_studio.document.project import load_project, save_project
+from npm_studio.document.recognise import Kind, recognise
+
+if TYPE_CHECKING:
+    from npm_studio.views.main_window import MainWindow
+
+_MOST_RECENT = 10
+
+
+def settings() -> QSettings:
+    """Where the window and the recent files are remembered."""
+    return QSettings(QSettings.Format.IniFormat, QSettings.Scope.UserScope, "npm-studio", "npm-studio")
+
+
+class Files:
+    """Commands of the File menu, for one window. Reading happens in the background."""
+
+    def __init__(self, window: "MainWindow") -> None:
+        self._window = window
+        self._studio, self._document = window.studio, window.studio.document
+
+    def open_path(self, path: Path, fit: bool = False) -> None:
+        """Open whatever ``path`` is; with ``fit`` a depth sequence is fitted as soon as it is there."""
+        try:
+            kind, folder = recognise(path)
+        except InputError as error:
+            self._studio.failed.emit(error, "")
+            return
+        match kind:
+            case Kind.MODEL:
+                self.open_model(folder)
+            case Kind.SEQUENCE:
+                self.open_sequence(folder, fit)
+            case Kind.RUN:
+                self.open_run(folder)
+            case Kind.PROJECT:
+                self.open_project(folder)
+
+    def open_model(self, folder: Path, then: Callable[[], None] = lambda: None) -> None:
+        self._studio.message.emit(f"Loading {folder.name}…")
+
+        def finished(explorer: object) -> None:
+            assert isinstance(explorer, Explorer)
+            self._document.set_model(folder, explorer)
+            self._remember(folder)
+            self._studio.message.emit(f"Opened {folder}")
+            then()
+
+        self._load(lambda _: open_model(folder), finished)
+
+    def open_sequence(self, folder: Path, fit: bool = False) -> None:
+        self._studio.message.emit(f"Reading {folder.name}…")
+
+        def finished(observation: object) -> None:
+            assert isinstance(observation, Observation)
+            self._remember(folder)
+            self._document.add_observation(observation)
+            self._window.fit.show_observation(observation)
+            self._window.show_fit()
+            self._studio.message.emit(f"Opened {folder}: {len(observation)} frames")
+            if fit and self._studio.is_fitting:
+                self._studio.message.emit("A fit is running; press Fit when it is done.")
+            elif fit:
+                self._window.fit.start()
+
+        self._load(lambda _: open_observation(folder), finished)
+
+    def open_run(self, folder: Path) -> None:
+        self._studio.message.emit(f"Reading {folder.name}…")
+
+        def work(_: Progress) -> tuple[Run, Observation]:
+            run = load_run(folder)
+            return run, self._document.observation_of(run) or open_observation(run.sequence)
+
+        def finished(result: object) -> None:
+            assert isinstance(result, tuple)
+            run, observation = result
+            self._remember(folder)
+            self._document.add_observation(observation)
+            self._document.add_run(run)
+            self._window.fit.show_run(run)
+            self._window.show_fit()
+            self._studio.message.emit(f"Opened {folder}")
+
+        self._load(work, finished)
+
+    def open_project(self, folder: Path) -> None:
+        def work(_: Progress) -> tuple[Explorer | None, list[Observation], list[Run]]:
+            project = load_project(folder)
+            explorer = None if project.model is None else open_model(project.model)
+            observations = [open_observation(path) for path in project.sequences]
+            return explorer, observations, [load_run(path) for path in project.runs]
+
+        def finished(result: object) -> None:
+            assert isinstance(result, tuple)
+            explorer, observations, runs = result
+            self._document.clear_contents()
+            if explorer is not None:
+                model = load_project(folder).model
+                assert model is not None
+                self._document.set_model(model, explorer)
+            for observation in observations:
+                self._document.add_observation(observation)
+            for run in runs:
+                self._document.add_run(run)
+            if observations:
+                self._window.fit.show_observation(observations[-1])
+            self._document.project_folder = folder
+            self._remember(folder)
+            self._window.update_title()
+            self._studio.message.emit(f"Opened project {folder}")
+
+        self._studio.message.emit(f"Reading {folder.name}…")
+        self._load(work, finished)
+
+    def save_project(self) -> None:
+        if self._document.project_folder is None:
+            self.choose_save_project()
+        else:
+            self._save_project(self._document.project_folder)
+
+    def choose_model(self) -> None:
+        self._choose_folder("Open a model folder (NAME.npm)", self.open_model)
+
+    def choose_sequence(self) -> None:
+        self._choose_folder("Open a depth-sequence folder", self.open_sequence)
+
+    def choose_run(self) -> None:
+        self._choose_folder("Open a run folder", self.open_run)
+
+    def choose_project(self) -> None:
+        self._choose_folder("Open a project folder", self.open_project)
+
+    def choose_save_project(self) -> None:
+        name, _ = QFileDialog.getSaveFileName(self._window, "Save the project as a folder", self._last_folder())
+        if name:
+            self._save_project(Path(name))
+
+    def choose_screenshot(self) -> None:
+        suggested = str(Path(self._last_folder()) / "npm-studio.png")
+        name, _ = QFileDialog.getSaveFileName(self._window, "Save a screenshot", suggested, "PNG (*.png)")
+        if name:
+            self.save_screenshot(Path(name).with_suffix(".png"))
+
+    def save_screenshot(self, path: Path) -> None:
+        try:
+            self._window.stage.save_screenshot(path)
+        except InputError as error:
+            self._studio.failed.emit(error, "")
+        else:
+            self._studio.message.emit(f"Saved {path}")
+
+    def open_demo_model(self) -> None:
+        self.open_model(resources.demo_model())
+
+    def open_demo_sequence(self) -> None:
+        self.open_sequence(resources.demo_sequence())
+
+    def fill_recent(self, menu: QMenu) -> None:
+        """Entries of File > Open Recent."""
+        menu.clear()
+        for path in self.recent():
+            action = menu.addAction(f"{Path(path).name}    {Path(path).parent}")
+            if action is not None:
+                action.triggered.connect(lambda _, path=path: self.open_path(Path(path)))
+        if menu.isEmpty():
+            empty = menu.addAction("Nothing yet")
+            if empty is not None:
+                empty.setEnabled(False)
+
+    def recent(self) -> list[str]:
+        """Paths opened lately that are still there, the newest first."""
+        stored = settings().value("recent", [])
+        paths = [stored] if isinstance(stored, str) else list(stored or [])
+        return [path for path in paths if Path(path).exists()]
+
+    def _save_project(self, folder: Path) -> None:
+        try:
+            save_project(self._document.as_project(folder.name), folder)
+        except OSError as error:
+            reason = InputError(folder, f"cannot be written ({error.strerror})", "choose another folder")
+            self._studio.failed.emit(reason, "")
+            return
+        self._document.project_folder = folder
+        self._remember(folder)
+        self._window.update_title()
+        self._studio.message.emit(f"Saved {folder}")
+
+    def _load(self, work: Callable[[Progress], object], finished: Callable[[object], None]) -> None:
+        self._studio.jobs.submit("load", work, finished, self._studio.failed.emit)
+
+    def _choose_folder(self, title: str, open_it: Callable[[Path], None]) -> None:
+        name = QFileDialog.getExistingDirectory(self._window, title, self._last_folder())
+        if name:
+            open_it(Path(name))
+
+    def _last_folder(self) -> str:
+        recent: Sequence[str] = self.recent()
+        return str(Path(recent[0]).parent) if recent else str(Path.home())
+
+    def _remember(self, path: Path) -> None:
+        newest = str(path.resolve())
+        settings().setValue("recent", [newest, *(p for p in self.recent() if p != newest)][:_MOST_RECENT])

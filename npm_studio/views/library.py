@@ -1,0 +1,164 @@
+"""The lists on the left: identities and poses that the model was trained on."""
+
+from PyQt6.QtCore import Qt, pyqtSignal
+from PyQt6.QtWidgets import (
+    QAbstractItemView,
+    QLineEdit,
+    QListWidget,
+    QListWidgetItem,
+    QSplitter,
+    QTreeWidget,
+    QTreeWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from npm_studio.document.document import Document
+from npm_studio.views.widgets.basics import MARGIN, Section, heading, note
+
+_ROW = Qt.ItemDataRole.UserRole
+
+
+class Library(QWidget):
+    """Training identities, and training frames grouped by identity and sequence."""
+
+    identity_chosen = pyqtSignal(int)
+    frame_chosen = pyqtSignal(int)
+    """Row of the model's pose codes."""
+    canonical_pose_chosen = pyqtSignal()
+
+    def __init__(self, document: Document, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._document = document
+        self.setObjectName("side")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self._title, self._detail = heading("No model"), note("Open a model folder to explore it.")
+        self.search = QLineEdit()
+        self.search.setPlaceholderText("Filter by name")
+        self.search.setClearButtonEnabled(True)
+        self.identities, self.poses = QListWidget(), QTreeWidget()
+        self.poses.setHeaderHidden(True)
+        self.poses.setIndentation(16)
+        self.poses.setUniformRowHeights(True)
+        self.identities.setUniformItemSizes(True)
+        for view in (self.identities, self.poses):
+            view.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+            view.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        identities, poses = Section("Identities"), Section("Poses")
+        identities.body.addWidget(self.identities, 1)
+        poses.body.addWidget(self.poses, 1)
+        lists = QSplitter(Qt.Orientation.Vertical)
+        lists.setChildrenCollapsible(False)
+        lists.setHandleWidth(12)
+        lists.setStyleSheet("QSplitter::handle { background: transparent; }")
+        lists.addWidget(identities)
+        lists.addWidget(poses)
+        lists.setSizes([300, 360])
+        column = QVBoxLayout(self)
+        column.setContentsMargins(MARGIN, MARGIN, MARGIN, MARGIN)
+        column.setSpacing(4)
+        column.addWidget(self._title)
+        column.addWidget(self._detail)
+        column.addSpacing(6)
+        column.addWidget(self.search)
+        column.addSpacing(8)
+        column.addWidget(lists, 1)
+        self.setMinimumWidth(200)
+        self.search.textChanged.connect(self._filter)
+        self.identities.itemClicked.connect(lambda item: self._on_identity(item))
+        self.identities.itemActivated.connect(lambda item: self._on_identity(item))
+        self.poses.itemClicked.connect(lambda item, _: self._on_pose(item))
+        self.poses.itemActivated.connect(lambda item, _: self._on_pose(item))
+        document.model_changed.connect(self._fill)
+
+    def select_identity(self, identity: int) -> None:
+        """Mark an identity without telling anybody."""
+        self.identities.setCurrentRow(identity)
+
+    def reveal_poses_of(self, identity: int) -> None:
+        """Open the branch of ``identity`` and close the others."""
+        for index in range(self.poses.topLevelItemCount()):
+            branch = self.poses.topLevelItem(index)
+            if branch is not None and branch.data(0, _ROW) is None and branch.childCount():
+                branch.setExpanded(branch.data(0, _ROW + 1) == identity)
+                if branch.isExpanded():
+                    self.poses.scrollToItem(branch, QAbstractItemView.ScrollHint.PositionAtTop)
+
+    def _fill(self) -> None:
+        self.identities.clear()
+        self.poses.clear()
+        self.search.clear()
+        model = self._document.model
+        if model is None:
+            return
+        info = model.info
+        self._title.setText(info.name)
+        poses = f" · {len(info.frames):,} poses" if model.has_pose else " · no poses"
+        self._detail.setText(f"{info.category.capitalize()} · {len(info.identities)} identities{poses}")
+        self._detail.setToolTip(f"{self._document.model_folder}\nLicence: {info.licence}")
+        for index, name in enumerate(info.identities):
+            item = QListWidgetItem(pretty(name))
+            item.setData(_ROW, index)
+            item.setToolTip(f"Training identity {index}: {name}")
+            self.identities.addItem(item)
+        if not model.has_pose:
+            return
+        canonical = QTreeWidgetItem(["Canonical pose"])
+        canonical.setToolTip(0, "The pose in which the surface is learned")
+        canonical.setData(0, _ROW, -1)
+        branches = [canonical]
+        for index, name in enumerate(info.identities):
+            branch = QTreeWidgetItem([pretty(name)])
+            branch.setData(0, _ROW + 1, index)
+            sequences: dict[str, QTreeWidgetItem] = {}
+            for row in model.frames_of(index):
+                frame = info.frames[row]
+                sequence = sequences.get(frame.sequence)
+                if sequence is None:
+                    sequence = sequences[frame.sequence] = QTreeWidgetItem(branch, [pretty(frame.sequence)])
+                    sequence.setData(0, _ROW, row)
+                    sequence.setToolTip(0, f"Play {frame.sequence} of {name}")
+                leaf = QTreeWidgetItem(sequence, [f"Frame {int(frame.sample)}" if frame.sample.isdigit() else frame.sample])
+                leaf.setData(0, _ROW, row)
+            if sequences:
+                branches.append(branch)
+        self.poses.addTopLevelItems(branches)
+
+    def _filter(self, text: str) -> None:
+        wanted = text.strip().lower()
+        for index in range(self.identities.count()):
+            item = self.identities.item(index)
+            if item is not None:
+                item.setHidden(wanted not in item.text().lower())
+        for index in range(self.poses.topLevelItemCount()):
+            branch = self.poses.topLevelItem(index)
+            if branch is None:
+                continue
+            found = wanted in branch.text(0).lower()
+            for child_index in range(branch.childCount()):
+                child = branch.child(child_index)
+                if child is not None:
+                    hit = found or wanted in child.text(0).lower()
+                    child.setHidden(not hit)
+            some = any(not child.isHidden() for i in range(branch.childCount()) if (child := branch.child(i)) is not None)
+            branch.setHidden(not (found or some))
+
+    def _on_identity(self, item: QListWidgetItem) -> None:
+        identity = int(item.data(_ROW))
+        self.reveal_poses_of(identity)
+        self.identity_chosen.emit(identity)
+
+    def _on_pose(self, item: QTreeWidgetItem) -> None:
+        row = item.data(0, _ROW)
+        if row is None:
+            item.setExpanded(not item.isExpanded())
+        elif row < 0:
+            self.canonical_pose_chosen.emit()
+        else:
+            self.frame_chosen.emit(int(row))
+
+
+def pretty(name: str) -> str:
+    """A name of the data, for reading: underscores become spaces, the first letter a capital."""
+    text = name.replace("_", " ").strip()
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,276 @@
+"""What stands in a 3-D view: meshes, points and the ground. All in world metres, Y up.
+
+Every item makes its actor once and from then on changes the arrays behind it, which neither flickers nor loses the
+actor's properties.
+"""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pyvista as pv
+from numpy.typing import NDArray
+
+from npm_studio.views.theme import Theme
+
+DISTANCE_COLOURS = "viridis"
+DEPTH_COLOURS = "cividis"
+
+
+@cache
+def colour_table(name: str) -> pv.LookupTable:
+    """One of matplotlib's perceptually uniform colour maps."""
+    return pv.LookupTable(name, n_values=256)
+
+
+def colours_of(name: str) -> Sequence[Sequence[int]]:
+    """The (256, 3) colours of a map, 0 to 255."""
+    values: NDArray[np.uint8] = np.asarray(colour_table(name).values)
+    return [[int(part) for part in row[:3]] for row in values]
+
+
+class MeshItem:
+    """A smooth mesh in one colour, or coloured by a value per vertex."""
+
+    def __init__(self, plotter: Any, colour: str) -> None:
+        self._data = pv.PolyData(np.zeros((3, 3), np.float32), faces=[3, 0, 1, 2])
+        self._faces: NDArray[np.int32] | None = None
+        self._vertices = self._normals = np.zeros((0, 3), np.float32)
+        self._actor = plotter.add_mesh(
+            self._data,
+            color=colour,
+            smooth_shading=True,
+            ambient=0.14,
+            diffuse=0.92,
+            specular=0.16,
+            specular_power=18,
+            copy_mesh=False,
+            render=False,
+            reset_camera=False,
+        )
+        self._actor.mapper.SetInputDataObject(self._data)
+        self._actor.mapper.interpolate_before_map = True
+        self._actor.mapper.scalar_visibility = False
+        self._actor.visibility = False
+
+    @property
+    def vertices(self) -> NDArray[np.float32]:
+        """(V, 3) as shown, without `stand_on`."""
+        return self._vertices
+
+    @property
+    def faces(self) -> NDArray[np.int32] | None:
+        """(T, 3) as shown; None before the first mesh."""
+        return self._faces
+
+    @property
+    def is_visible(self) -> bool:
+        return bool(self._actor.visibility)
+
+    def show(
+        self, vertices: NDArray[np.float32], normals: NDArray[np.float32], faces: NDArray[np.int32]
+    ) -> None:
+        """Show a mesh; with the same ``faces`` array as before only the vertices move.
+
+        Args:
+            vertices: (V, 3) metres
+            normals: (V, 3) unit length
+            faces: (T, 3)
+        """
+        self._actor.visibility = len(faces) > 0
+        if len(faces) == 0:
+            return
+        if faces is self._faces and len(vertices) == len(self._vertices):
+            self._vertices[:] = vertices
+            self._normals[:] = normals
+            self._data.GetPoints().Modified()
+            self._data.GetPointData().GetNormals().Modified()
+            self._data.Modified()
+            return
+        self._vertices = np.array(vertices, np.float32)
+        self._normals = np.array(normals, np.float32)
+        self._faces = faces
+        data = pv.PolyData.from_regular_faces(self._vertices, np.asarray(faces, np.int64))
+        data.point_data.active_normals = self._normals
+        self._data.copy_from(data, deep=False)
+        self._actor.mapper.scalar_visibility = False
+
+    def hide(self) -> None:
+        self._actor.visibility = False
+
+    def set_visible(self, visible: bool) -> None:
+        self._actor.visibility = visible and self._faces is not None
+
+    def set_colour(self, colour: str) -> None:
+        self._actor.prop.color = colour
+
+    def set_opacity(self, opacity: float) -> None:
+        self._actor.prop.opacity = opacity
+
+    def colour_by(self, values: NDArray[np.float32] | None, upper: float = 1.0) -> None:
+        """Colour by ``values`` (V,) from 0 to ``upper``; None goes back to one colour."""
+        mapper = self._actor.mapper
+        if values is None:
+            mapper.scalar_visibility = False
+            return
+        self._data.point_data["value"] = values
+        self._data.point_data.active_scalars_name = "value"
+        mapper.SetScalarModeToUsePointData()
+        mapper.lookup_table = colour_table(DISTANCE_COLOURS)
+        mapper.scalar_range = (0.0, upper)
+        mapper.SetUseLookupTableScalarRange(False)
+        mapper.scalar_visibility = True
+
+    def stand_on(self, height: float | None) -> None:
+        """Put the lowest vertex at ``height``; None leaves the mesh where its vertices are."""
+        lift = 0.0 if height is None or not len(self._vertices) else height - float(self._vertices[:, 1].min())
+        self._actor.position = (0.0, lift, 0.0)
+
+
+class PointsItem:
+    """Points coloured by a value."""
+
+    def __init__(self, plotter: Any) -> None:
+        self._data = pv.PolyData(np.zeros((1, 3), np.float32))
+        self._data.point_data["value"] = np.zeros(1, np.float32)
+        self._actor = plotter.add_mesh(
+            self._data,
+            scalars="value",
+            cmap=colour_table(DEPTH_COLOURS),
+            style="points",
+            point_size=4,
+            render_points_as_spheres=True,
+            ambient=0.55,
+            diffuse=0.55,
+            specular=0.0,
+            show_scalar_bar=False,
+            copy_mesh=False,
+            render=False,
+            reset_camera=False,
+        )
+        self._actor.mapper.SetInputDataObject(self._data)
+        self._actor.visibility = False
+
+    @property
+    def count(self) -> int:
+        return int(self._data.n_points) if self._actor.visibility else 0
+
+    def show(
+        self, points: NDArray[np.float32], values: NDArray[np.float32], value_range: tuple[float, float]
+    ) -> None:
+        """Show ``points`` (P, 3), metres, with ``values`` (P,) coloured over ``value_range``."""
+        data = pv.PolyData(np.ascontiguousarray(points, np.float32))
+        data.point_data["value"] = np.ascontiguousarray(values, np.float32)
+        self._data.copy_from(data, deep=False)
+        self._actor.mapper.scalar_range = value_range
+        self._actor.visibility = True
+
+    def hide(self) -> None:
+        self._actor.visibility = False
+
+    def set_size(self, size: float) -> None:
+        """Diameter in pixels."""
+        self._actor.prop.point_size = size
+
+
+class Ground:
+    """A grid that fades into the distance, and a soft shadow where the figure stands."""
+
+    CELL_M = 0.25
+    _HALF_M, _PIXELS = 3.0, 768
+    _SHADOW_HALF_M, _SHADOW_PIXELS = 1.0, 96
+
+    def __init__(self, plotter: Any, theme: Theme) -> None:
+        line = (np.arange(self._SHADOW_PIXELS) + 0.5) / self._SHADOW_PIXELS
+        offsets = (line[:, None] - line[None]) / 0.045
+        blur = np.exp(-0.5 * offsets**2)
+        self._blur = blur / blur.sum(axis=0)
+        self._grid_texture, self._grid = _textured_square(plotter, self._HALF_M, self._PIXELS)
+        self._shadow_texture, self._shadow = _textured_square(plotter, self._SHADOW_HALF_M, self._SHADOW_PIXELS)
+        self._height, self._shown = 0.0, True
+        self.set_theme(theme)
+        self._shadow.visibility = False
+
+    @property
+    def height(self) -> float:
+        return self._height
+
+    def set_theme(self, theme: Theme) -> None:
+        x = ((np.arange(self._PIXELS) + 0.5) / self._PIXELS * 2 - 1) * self._HALF_M
+        width = 2.4 * self._HALF_M / self._PIXELS
+        line = np.clip(1.5 - np.abs(x / self.CELL_M - np.round(x / self.CELL_M)) * self.CELL_M / width, 0, 1)
+        distance = np.hypot(*np.meshgrid(x, x)) / self._HALF_M
+        fade = np.clip(1 - distance, 0, 1) ** 1.3
+        strength = 0.05 + 0.26 * np.maximum(line[:, None], line[None])
+        pixels = np.empty((self._PIXELS, self._PIXELS, 4), np.uint8)
+        pixels[..., :3] = pv.Color(theme.floor).int_rgb
+        pixels[..., 3] = 255 * strength * fade
+        _write_texture(self._grid_texture, pixels)
+        self._darkness = 0.6 if theme.name == "dark" else 0.38
+
+    def place(self, height: float, centre: tuple[float, float] = (0.0, 0.0)) -> None:
+        """Put the ground at ``height`` with its middle at ``centre`` (x, z), to the nearest grid line."""
+        x, z = (self.CELL_M * round(part / self.CELL_M) for part in centre)
+        self._height = height
+        self._grid.position = (x, height, z)
+
+    def set_visible(self, visible: bool) -> None:
+        self._shown = visible
+        self._grid.visibility = visible
+        self._shadow.visibility = visible and self._shadow.visibility
+
+    def hide_shadow(self) -> None:
+        self._shadow.visibility = False
+
+    def cast_shadow(self, vertices: NDArray[np.float32]) -> None:
+        """Darken the ground below ``vertices`` (V, 3), the more the closer they are."""
+        if not self._shown or len(vertices) == 0:
+            return
+        low = vertices.min(axis=0)
+        centre = 0.5 * (low + vertices.max(axis=0))
+        height = vertices[:, 1] - low[1]
+        position = (vertices[:, [2, 0]] - centre[[2, 0]]) / (2 * self._SHADOW_HALF_M) + 0.5
+        bins = (position * self._SHADOW_PIXELS).astype(int)
+        inside = ((bins >= 0) & (bins < self._SHADOW_PIXELS)).all(axis=1)
+        flat = bins[inside, 0] * self._SHADOW_PIXELS + bins[inside, 1]
+        weight = np.exp(-height[inside] / 0.22) + 0.04
+        density = np.bincount(flat, weight, self._SHADOW_PIXELS**2).reshape(self._SHADOW_PIXELS, -1)
+        density = self._blur.T @ density @ self._blur * (self._SHADOW_PIXELS**2 / len(vertices))
+        pixels = np.zeros((self._SHADOW_PIXELS, self._SHADOW_PIXELS, 4), np.uint8)
+        pixels[..., 3] = 255 * self._darkness * (1 - np.exp(-0.35 * density))
+        _write_texture(self._shadow_texture, pixels)
+        self._shadow.position = (float(centre[0]), self._height + 0.002, float(centre[2]))
+        self._shadow.visibility = True
+
+
+def _textured_square(plotter: Any, half: float, pixels: int) -> tuple[pv.Texture, Any]:
+    """A square of 2 ``half`` metres in the plane y = 0: texture rows run along +z, columns along +x."""
+    corners = np.array([[-half, 0, -half], [half, 0, -half], [half, 0, half], [-half, 0, half]], np.float32)
+    square = pv.PolyData(corners, faces=[4, 0, 1, 2, 3])
+    # the first row of an image is the top of a texture, which is where v = 1
+    square.active_texture_coordinates = np.array([[0, 1], [1, 1], [1, 0], [0, 0]], np.float32)
+    texture = pv.Texture(np.zeros((pixels, pixels, 4), np.uint8))
+    texture.interpolate = True
+    texture.mipmap = True
+    actor = plotter.add_mesh(
+        square,
+        texture=texture,
+        lighting=False,
+        pickable=False,
+        copy_mesh=False,
+        render=False,
+        reset_camera=False,
+    )
+    actor.UseBoundsOff()
+    actor.ForceTranslucentOn()
+    return texture, actor
+
+
+def _write_texture(texture: pv.Texture, pixels: NDArray[np.uint8]) -> None:
+    """Replace the pixels (H, W, 4) of a texture."""
+    image = texture.GetInput()
+    scalars = pv.convert_array(image.GetPointData().GetScalars())
+    scalars[:] = pixels[::-1].reshape(-1, 4)
+    image.GetPointData().GetScalars().Modified()
+    image.Modified()

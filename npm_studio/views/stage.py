@@ -1,0 +1,175 @@
+"""The middle of the window: one 3-D view, or two side by side."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PyQt6.QtCore import Qt, pyqtSignal
+from PyQt6.QtGui import QAction, QResizeEvent
+from PyQt6.QtWidgets import QSplitter, QVBoxLayout, QWidget
+
+from engine.errors import InputError
+from npm_studio.views.theme import Theme
+from npm_studio.views.viewport import Viewport
+from npm_studio.views.widgets.overlay import Invitation
+
+_FRONT, _SIDE, _TOP = (0.0, 0.0, 1.0), (1.0, 0.0, 0.0), (0.0, 1.0, 0.0)
+
+
+class Stage(QWidget):
+    """Holds the views; the second one is made when it is first needed."""
+
+    changed = pyqtSignal()
+    """Something that menus show was switched."""
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self._linked, self._floor = True, True
+        self._splitter = QSplitter(Qt.Orientation.Horizontal)
+        self._splitter.setChildrenCollapsible(False)
+        self._splitter.setHandleWidth(1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._splitter)
+        self.left = Viewport(theme)
+        self._splitter.addWidget(self.left)
+        self._right: Viewport | None = None
+        self.invitation = Invitation(self)
+        self.invitation.set_theme(theme)
+        self.left.camera_moved.connect(self._follow_left)
+        self.setMinimumSize(320, 240)
+
+    @property
+    def right(self) -> Viewport:
+        """The second view."""
+        if self._right is None:
+            self._right = Viewport(self._theme)
+            self._right.ground.set_visible(self._floor)
+            self._right.camera_moved.connect(self._follow_right)
+            self._splitter.addWidget(self._right)
+            self._right.hide()
+        return self._right
+
+    @property
+    def is_split(self) -> bool:
+        return self._right is not None and not self._right.isHidden()
+
+    @property
+    def is_linked(self) -> bool:
+        return self._linked
+
+    @property
+    def floor_shown(self) -> bool:
+        return self._floor
+
+    @property
+    def views(self) -> list[Viewport]:
+        """The views on show."""
+        return [self.left, self.right] if self.is_split else [self.left]
+
+    def set_split(self, split: bool) -> None:
+        """Show two views, or one."""
+        if split:
+            self.right.show()
+            half = max(self.width() // 2, 1)
+            self._splitter.setSizes([half, half])
+            if self._linked:
+                self._follow_left()
+        elif self._right is not None:
+            self._right.hide()
+        self.changed.emit()
+
+    def set_linked(self, linked: bool) -> None:
+        self._linked = linked
+        if linked:
+            self._follow_left()
+        self.changed.emit()
+
+    def set_floor(self, shown: bool) -> None:
+        self._floor = shown
+        for view in self._all():
+            view.ground.set_visible(shown)
+            if shown and view.figure.is_visible:
+                view.ground.cast_shadow(view.figure.vertices)
+            view.redraw()
+        self.changed.emit()
+
+    def set_theme(self, theme: Theme) -> None:
+        self._theme = theme
+        for view in self._all():
+            view.set_theme(theme)
+        self.invitation.set_theme(theme)
+
+    def clear(self) -> None:
+        """Empty views, no invitation."""
+        self.invitation.hide()
+        for view in self._all():
+            view.clear()
+
+    def invite(self, icon: str, title: str, text: str, actions: Sequence[QAction] = ()) -> None:
+        """Say in the middle of the empty views what belongs here."""
+        self.clear()
+        self.invitation.invite(icon, title, text, actions)
+        self.invitation.set_theme(self._theme)
+        self._place_invitation()
+
+    def frame_all(self) -> None:
+        """Everything on show into the views, from the front and a little from the side."""
+        self._frame((0.34, 0.1, 1.0))
+
+    def view_front(self) -> None:
+        self._frame(_FRONT)
+
+    def view_side(self) -> None:
+        self._frame(_SIDE)
+
+    def view_top(self) -> None:
+        self._frame(_TOP)
+
+    def save_screenshot(self, path: Path) -> None:
+        """Write the views as they are, captions included, as a PNG.
+
+        Raises:
+            InputError: the file cannot be written.
+        """
+        if not self.grab().save(str(path), "PNG"):
+            raise InputError(path, "cannot be written", "choose a folder that you may write to")
+
+    def close_views(self) -> None:
+        """Free the graphics; call it before the window goes away."""
+        for view in self._all():
+            view.close_view()
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        super().resizeEvent(event)
+        self._place_invitation()
+
+    def _all(self) -> list[Viewport]:
+        return [self.left] if self._right is None else [self.left, self._right]
+
+    def _frame(self, direction: tuple[float, float, float]) -> None:
+        known = [bounds for view in self.views if (bounds := view.visible_bounds()) is not None]
+        if not known:
+            return
+        if self.is_split and self._linked:
+            joint = np.stack(known)
+            self.left.frame_bounds(np.stack([joint[:, 0].min(axis=0), joint[:, 1].max(axis=0)]), direction)
+            return
+        for view in self.views:
+            bounds = view.visible_bounds()
+            if bounds is not None:
+                view.frame_bounds(bounds, direction)
+
+    def _follow_left(self) -> None:
+        if self._linked and self.is_split:
+            self.right.set_camera_state(self.left.camera_state())
+
+    def _follow_right(self) -> None:
+        if self._linked and self.is_split:
+            self.left.set_camera_state(self.right.camera_state())
+
+    def _place_invitation(self) -> None:
+        box = self.invitation
+        height = min(box.sizeHint().height() + 40, self.height())
+        box.setGeometry((self.width() - box.width()) // 2, (self.height() - height) // 2, box.width(), height)

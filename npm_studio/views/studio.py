@@ -1,0 +1,82 @@
+"""The document and the background threads, as the parts of the window see them."""
+
+from PyQt6.QtCore import QObject, pyqtSignal
+
+from npm_studio.document.document import Document
+from npm_studio.document.explorer import Codes
+from npm_studio.live.mesher import Mesher
+from npm_studio.live.request import MeshReply
+from npm_studio.live.worker import LiveWorker, Newest
+from npm_studio.views.job_board import JobBoard
+
+SECONDS_TO_END = 60.0
+"""A cancelled fit still writes its best result; it gets this long when the window is closed."""
+
+
+class Studio(QObject):
+    """Shared by all panels. Only this object starts and stops threads."""
+
+    meshes_ready = pyqtSignal(object)
+    """A `npm_studio.live.request.MeshReply` that is newer than the last."""
+    failed = pyqtSignal(object, str)
+    """An exception that the user should see, and its traceback if there is one."""
+    message = pyqtSignal(str)
+    """A line for the status bar."""
+
+    _replied = pyqtSignal(object, object)
+    _live_failed = pyqtSignal(object)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.document = Document()
+        self.jobs = JobBoard(self)
+        self._live: LiveWorker | None = None
+        self._newest = Newest()
+        self._posted = 0
+        self._replied.connect(self._on_reply)
+        self._live_failed.connect(lambda error: self.failed.emit(error, ""))
+        self.document.model_changed.connect(self._restart_live)
+
+    @property
+    def is_fitting(self) -> bool:
+        return self.jobs.is_busy("fit")
+
+    def request(self, figures: tuple[Codes, ...], settled: bool = False) -> None:
+        """Ask the live thread for meshes; they come with `meshes_ready`."""
+        if self._live is not None:
+            self._posted = self._live.post(figures, settled)
+
+    def settle(self) -> None:
+        """The slider was let go: make the fine mesh now."""
+        if self._live is not None:
+            self._live.settle()
+
+    def ignore_pending_meshes(self) -> None:
+        """What was asked for so far is no longer wanted."""
+        self._newest.forget_before(self._posted + 1)
+
+    def shut_down(self) -> bool:
+        """Stop all threads; False when one did not end in time."""
+        live_ended = self._stop_live()
+        return self.jobs.shut_down(SECONDS_TO_END) and live_ended
+
+    def _restart_live(self) -> None:
+        self._stop_live()
+        model = self.document.model
+        if model is None:
+            return
+        worker: LiveWorker
+        worker = LiveWorker(
+            Mesher(model),
+            on_reply=lambda reply: self._replied.emit(worker, reply),
+            on_error=self._live_failed.emit,
+        )
+        self._live, self._newest, self._posted = worker, Newest(), 0
+
+    def _stop_live(self) -> bool:
+        live, self._live = self._live, None
+        return live is None or live.close()
+
+    def _on_reply(self, worker: LiveWorker, reply: MeshReply) -> None:
+        if worker is self._live and self._newest.accepts(reply):
+            self.meshes_ready.emit(reply)

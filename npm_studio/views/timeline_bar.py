@@ -1,0 +1,117 @@
+"""Playback below the views."""
+
+from PyQt6.QtCore import QElapsedTimer, Qt, QTimer
+from PyQt6.QtGui import QFontMetrics
+from PyQt6.QtWidgets import QHBoxLayout, QLabel, QSpinBox, QWidget
+
+from npm_studio.document.timeline import Clip, Timeline
+from npm_studio.views.theme import Theme, icon
+from npm_studio.views.widgets.basics import MARGIN, tool_button
+from npm_studio.views.widgets.slider import BarSlider
+from npm_studio.views.workspaces.base import Actions
+
+_TICK_MS = 15
+
+
+class TimelineBar(QWidget):
+    """Buttons, a scrubber, the frame on show, and the speed."""
+
+    def __init__(self, timeline: Timeline, actions: Actions, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("timeline")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self._timeline, self._play = timeline, actions["playback.play"]
+        self.slider = BarSlider(0)
+        self.slider.setAccessibleName("Frame")
+        self.slider.valueChanged.connect(self._on_scrub)
+        self.readout = QLabel()
+        self.readout.setObjectName("muted")
+        self.readout.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self.readout.setFixedWidth(QFontMetrics(self.readout.font()).horizontalAdvance("0000 / 0000") + 8)
+        self.rate = QSpinBox()
+        self.rate.setRange(1, 120)
+        self.rate.setSuffix(" fps")
+        self.rate.setToolTip("Frames per second of playback")
+        self.rate.valueChanged.connect(lambda value: timeline.set_frame_rate(float(value)))
+        row = QHBoxLayout(self)
+        row.setContentsMargins(MARGIN, 7, MARGIN, 7)
+        row.setSpacing(4)
+        for name in ("playback.previous", "playback.play", "playback.next"):
+            row.addWidget(tool_button(actions[name], 20))
+        row.addSpacing(8)
+        row.addWidget(self.slider, 1)
+        row.addSpacing(4)
+        row.addWidget(self.readout)
+        row.addSpacing(10)
+        row.addWidget(tool_button(actions["playback.loop"]))
+        row.addSpacing(4)
+        row.addWidget(self.rate)
+        self._clock = QElapsedTimer()
+        self._timer = QTimer(self)
+        self._timer.setTimerType(Qt.TimerType.PreciseTimer)
+        self._timer.setInterval(_TICK_MS)
+        self._timer.timeout.connect(self._on_tick)
+        timeline.frame_changed.connect(lambda _: self._show())
+        timeline.state_changed.connect(self._on_state)
+        self._on_state()
+
+    def load(self, clip: Clip) -> None:
+        """Play something else from now on."""
+        self._timeline.load(clip)
+
+    def toggle(self) -> None:
+        self._timeline.toggle()
+
+    def step_back(self) -> None:
+        self._timeline.step(-1)
+
+    def step_forward(self) -> None:
+        self._timeline.step(1)
+
+    def first(self) -> None:
+        self._timeline.seek(0)
+
+    def last(self) -> None:
+        self._timeline.seek(self._timeline.frame_count - 1)
+
+    def set_loop(self, loop: bool) -> None:
+        self._timeline.set_loop(loop)
+
+    def set_theme(self, theme: Theme) -> None:
+        self._icons = icon("play", theme), icon("pause", theme)
+        self._show_icon()
+
+    def _on_tick(self) -> None:
+        self._timeline.advance(self._clock.restart() / 1000)
+
+    def _on_state(self) -> None:
+        if self._timeline.playing and not self._timer.isActive():
+            self._clock.start()
+            self._timer.start()
+        elif not self._timeline.playing:
+            self._timer.stop()
+        self._show_icon()
+        self.rate.blockSignals(True)
+        self.rate.setValue(round(self._timeline.frame_rate))
+        self.rate.blockSignals(False)
+        self._show()
+
+    def _show_icon(self) -> None:
+        if hasattr(self, "_icons"):
+            self._play.setIcon(self._icons[int(self._timeline.playing)])
+
+    def _show(self) -> None:
+        count = self._timeline.frame_count
+        self.slider.blockSignals(True)
+        self.slider.setRange(0, max(count - 1, 0))
+        self.slider.setValue(self._timeline.frame)
+        self.slider.blockSignals(False)
+        self.slider.update()
+        for widget in (self.slider, self.rate):
+            widget.setEnabled(count > 1)
+        self.readout.setText(f"{self._timeline.frame + 1} / {count}" if count else "No clip")
+        self.setToolTip("" if count else "Choose a pose in the library, or open a depth sequence, to have frames here")
+
+    def _on_scrub(self, frame: int) -> None:
+        self._timeline.pause()
+        self._timeline.seek(frame)

@@ -1,0 +1,151 @@
+"""Headings, segments, badges and other building blocks."""
+
+from collections.abc import Sequence
+
+from PyQt6.QtCore import QSize, Qt, pyqtSignal
+from PyQt6.QtGui import QAction, QFontMetrics, QPainter, QPaintEvent
+from PyQt6.QtWidgets import (
+    QButtonGroup,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+MARGIN = 14
+"""Pixels between the edge of a panel and what is in it."""
+
+
+def heading(text: str) -> QLabel:
+    """Title of a section."""
+    label = QLabel(text)
+    font = label.font()
+    font.setWeight(font.Weight.DemiBold)
+    font.setPointSizeF(font.pointSizeF() + 0.5)
+    label.setFont(font)
+    return label
+
+
+def note(text: str) -> QLabel:
+    """Secondary text that wraps."""
+    label = QLabel(text)
+    label.setObjectName("muted")
+    label.setWordWrap(True)
+    label.setMinimumWidth(40)
+    return label
+
+
+def separator() -> QFrame:
+    """A thin horizontal line."""
+    line = QFrame()
+    line.setObjectName("separator")
+    line.setFixedHeight(1)
+    return line
+
+
+def tool_button(action: QAction, size: int = 18) -> QToolButton:
+    """An icon button for ``action`` that the keyboard reaches with Tab alone, so that Space stays with playback."""
+    button = QToolButton()
+    button.setDefaultAction(action)
+    button.setIconSize(QSize(size, size))
+    button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
+    button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+    button.setAutoRaise(True)
+    return button
+
+
+class Segments(QWidget):
+    """Buttons in a row, one of which is chosen."""
+
+    chosen = pyqtSignal(int)
+
+    def __init__(self, titles: Sequence[str], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(0)
+        self._group = QButtonGroup(self)
+        for index, title in enumerate(titles):
+            button = QToolButton()
+            button.setObjectName("segment")
+            place = "first" if index == 0 else "last" if index == len(titles) - 1 else "middle"
+            button.setProperty("place", place)
+            button.setText(title)
+            button.setCheckable(True)
+            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+            button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+            self._group.addButton(button, index)
+            row.addWidget(button)
+        self._group.idClicked.connect(self.chosen)
+        self.choose(0)
+
+    def choose(self, index: int) -> None:
+        """Mark one as chosen without telling anybody."""
+        self.button(index).setChecked(True)
+
+    def button(self, index: int) -> QToolButton:
+        button = self._group.button(index)
+        assert isinstance(button, QToolButton)
+        return button
+
+    @property
+    def current(self) -> int:
+        return self._group.checkedId()
+
+
+class Section(QWidget):
+    """A heading with buttons on its right, and something below."""
+
+    def __init__(self, title: str, actions: Sequence[QAction] = (), parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.body = QVBoxLayout(self)
+        self.body.setContentsMargins(0, 0, 0, 0)
+        self.body.setSpacing(6)
+        row = QHBoxLayout()
+        row.setSpacing(2)
+        row.addWidget(heading(title))
+        row.addStretch(1)
+        for action in actions:
+            row.addWidget(tool_button(action))
+        self.body.addLayout(row)
+
+
+class ElidedLabel(QLabel):
+    """One line that shows as much of its end as fits; for paths."""
+
+    def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
+        super().__init__(text, parent)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.setObjectName("muted")
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:
+        painter = QPainter(self)
+        painter.setPen(self.palette().color(self.foregroundRole()))
+        text = QFontMetrics(self.font()).elidedText(self.text(), Qt.TextElideMode.ElideMiddle, self.width())
+        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, text)
+
+
+class Card(QFrame):
+    """A framed area, highlighted when it is the chosen one of several; tells when it is clicked."""
+
+    clicked = pyqtSignal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("card")
+        self.body = QVBoxLayout(self)
+        self.body.setContentsMargins(11, 9, 11, 9)
+        self.body.setSpacing(3)
+
+    def set_chosen(self, chosen: bool) -> None:
+        self.setProperty("chosen", "true" if chosen else "false")
+        style = self.style()
+        assert style is not None
+        style.unpolish(self)
+        style.polish(self)
+
+    def mousePressEvent(self, event: object) -> None:
+        self.clicked.emit()

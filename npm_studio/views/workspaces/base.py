@@ -1,0 +1,87 @@
+"""What every workspace of the window has."""
+
+from PyQt6.QtCore import pyqtSignal
+from PyQt6.QtGui import QAction
+from PyQt6.QtWidgets import QVBoxLayout, QWidget
+
+from engine.geometry.similarity import Similarity
+from npm_studio.document.timeline import Clip
+from npm_studio.live.request import Figure, MeshReply
+from npm_studio.views.stage import Stage
+from npm_studio.views.studio import Studio
+from npm_studio.views.viewport import Viewport
+from npm_studio.views.widgets.basics import MARGIN
+
+Actions = dict[str, QAction]
+"""By command id."""
+
+
+class Workspace(QWidget):
+    """A panel beside the stage that decides what the stage shows and what the timeline plays."""
+
+    uses_library = False
+    """Whether the lists of identities and poses on the left mean something here."""
+
+    clip_changed = pyqtSignal()
+    """`clip` has a new answer."""
+    quality_changed = pyqtSignal(str, bool, str)
+    """Badge of the status bar, whether the mesh is final, and figures beside it."""
+
+    def __init__(self, studio: Studio, stage: Stage, actions: Actions) -> None:
+        super().__init__()
+        self.studio, self.stage, self.actions_by_id = studio, stage, actions
+        self.column = QVBoxLayout(self)
+        self.column.setContentsMargins(MARGIN, MARGIN, MARGIN, MARGIN)
+        self.column.setSpacing(12)
+        self.is_active = False
+        self._framed: object = None
+
+    def enter(self) -> None:
+        """The workspace comes on show."""
+        self.is_active = True
+
+    def leave(self) -> None:
+        """Another one comes on show."""
+        self.is_active = False
+        self.studio.ignore_pending_meshes()
+
+    def clip(self) -> Clip:
+        """What the timeline plays."""
+        return Clip()
+
+    def show_frame(self, frame: int) -> None:
+        """The timeline moved."""
+
+    def show_meshes(self, reply: MeshReply) -> None:
+        """Meshes from the live thread arrived."""
+
+    def identity_chosen(self, identity: int) -> None:
+        """An identity was clicked in the library."""
+
+    def frame_chosen(self, row: int) -> None:
+        """A training frame was clicked in the library; ``row`` of the pose codes."""
+
+    def canonical_pose_chosen(self) -> None:
+        """The canonical pose was clicked in the library."""
+
+    def frame_once(self, what: object) -> None:
+        """Point the camera at everything, the first time that ``what`` is on show."""
+        if self._framed is not what:
+            self._framed = what
+            self.stage.frame_all()
+
+    def show_figure(self, view: Viewport, figure: Figure, similarity: Similarity) -> None:
+        """A live figure in canonical units, standing on the ground."""
+        vertices = similarity.to_world(figure.vertices)
+        view.figure.colour_by(None)
+        view.figure.show(vertices, figure.normals, figure.faces)
+        view.figure.stand_on(view.ground.height)
+        view.ground.cast_shadow(vertices)
+        view.redraw()
+
+    def report_quality(self, reply: MeshReply) -> None:
+        """Tell the status bar how good the meshes of ``reply`` are."""
+        vertices = sum(len(figure.vertices) for figure in reply.figures)
+        detail = f"{reply.resolution}³ grid · {vertices:,} vertices · {reply.milliseconds:.0f} ms"
+        final = reply.quality.name == "FINE"
+        self.quality_changed.emit("Fine" if final else "Preview", final, detail)

@@ -1,0 +1,233 @@
+"""Sliders through the spaces of shapes and poses."""
+
+from PyQt6.QtCore import Qt
+from PyQt6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+
+from npm_studio.document.explorer import Explorer, Space
+from npm_studio.document.timeline import Clip
+from npm_studio.live.request import MeshReply
+from npm_studio.views.library import pretty
+from npm_studio.views.stage import Stage
+from npm_studio.views.studio import Studio
+from npm_studio.views.widgets.basics import Section, note
+from npm_studio.views.widgets.slider import DirectionSlider
+from npm_studio.views.workspaces.base import Actions, Workspace
+
+MOST_SLIDERS = 32
+"""Later directions hold little but noise."""
+
+
+class SliderList(Section):
+    """Sliders of one space; as many as fit are seen, the others are scrolled to."""
+
+    def __init__(self, title: str, space: Space, actions: Actions) -> None:
+        buttons = [actions[f"edit.random_{space}"], actions[f"edit.reset_{space}"]]
+        super().__init__(title, buttons)
+        self.space = space
+        self.sliders: list[DirectionSlider] = []
+        self._empty = note("")
+        self._area = QScrollArea()
+        self._area.setWidgetResizable(True)
+        self._area.setFrameShape(QFrame.Shape.NoFrame)
+        self._area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.body.addWidget(self._empty)
+        self.body.addWidget(self._area, 1)
+
+    def fill(self, explorer: Explorer | None) -> None:
+        """Sliders for the directions of ``explorer``'s space."""
+        self.sliders = []
+        inside = QWidget()
+        column = QVBoxLayout(inside)
+        column.setContentsMargins(0, 0, 10, 0)
+        column.setSpacing(2)
+        count = 0 if explorer is None else explorer.directions(self.space)
+        shares = explorer.share_of_variance(self.space) if explorer is not None and count else []
+        name = self.space.capitalize()
+        for index in range(min(count, MOST_SLIDERS)):
+            tooltip = (
+                f"{name} direction {index + 1} of {count}: {float(shares[index]):.0%} of the variance of the training "
+                f"{'identities' if self.space == 'shape' else 'frames'}, in standard deviations. "
+                "Double-click to go back to the mean."
+            )
+            slider = DirectionSlider(f"{name} {index + 1}", tooltip)
+            self.sliders.append(slider)
+            column.addWidget(slider)
+        column.addStretch(1)
+        self._area.setWidget(inside)
+        self._area.setVisible(count > 0)
+        self._empty.setVisible(count == 0)
+        nothing = "a single training identity" if self.space == "shape" else "no pose part"
+        self._empty.setText("" if explorer is None else f"This model has {nothing}, so there is nothing to move.")
+
+
+class ExploreWorkspace(Workspace):
+    """One figure, moved by sliders, by the library, or by playing a training sequence."""
+
+    uses_library = True
+
+    def __init__(self, studio: Studio, stage: Stage, actions: Actions) -> None:
+        super().__init__(studio, stage, actions)
+        self.shape, self.pose = SliderList("Shape", "shape", actions), SliderList("Pose", "pose", actions)
+        self.column.setSpacing(16)
+        self.column.addWidget(self.shape, 1)
+        self.column.addWidget(self.pose, 1)
+        self._rows: list[int] = []
+        self._frame = 0
+        self._subject = self._posture = ""
+        self._dragging = self._by_slider = False
+        studio.document.model_changed.connect(self._on_model)
+
+    @property
+    def explorer(self) -> Explorer | None:
+        return self.studio.document.explorer
+
+    def enter(self) -> None:
+        super().enter()
+        self.stage.clear()
+        self.stage.set_split(False)
+        if self.explorer is None:
+            open_model, demo = self.actions_by_id["file.open_model"], self.actions_by_id["file.demo_model"]
+            text = "Open a model folder (NAME.npm), or drop one here, to move through its shapes and poses."
+            self.stage.invite("model", "No model is open", text, (open_model, demo))
+            return
+        self._request(settled=True)
+
+    def clip(self) -> Clip:
+        model = self.studio.document.model
+        if model is None or not self._rows:
+            return Clip()
+        frames = model.info.frames
+        rate = model.info.training.get("frame_rate", 30.0)
+        return Clip(tuple(str(frames[row]) for row in self._rows), float(rate), self._frame)
+
+    def show_frame(self, frame: int) -> None:
+        if self.explorer is not None and frame < len(self._rows):
+            self._frame = frame
+            self._describe_pose(self._rows[frame])
+            self.explorer.show_frame(self._rows[frame], step="playback")
+
+    def show_meshes(self, reply: MeshReply) -> None:
+        model = self.studio.document.model
+        if model is None:
+            return
+        figure, similarity = reply.figures[0], model.info.similarity
+        if self._framed is not model and len(figure.vertices):
+            height = float(similarity.to_world(figure.vertices)[:, 1].min())
+            self.stage.left.ground.place(height)
+        self.show_figure(self.stage.left, figure, similarity)
+        self.frame_once(model)
+        self.stage.left.caption.set_text(self._subject, self._posture)
+        self.report_quality(reply)
+
+    def identity_chosen(self, identity: int) -> None:
+        if self.explorer is not None:
+            self._subject = pretty(self.explorer.model.info.identities[identity])
+            self.explorer.show_identity(identity)
+
+    def frame_chosen(self, row: int) -> None:
+        if self.explorer is None:
+            return
+        frames = self.explorer.model.info.frames
+        wanted = frames[row]
+        self._rows = [r for r in self.explorer.model.frames_of(wanted.identity) if frames[r].sequence == wanted.sequence]
+        self._frame = self._rows.index(row)
+        self._describe_pose(row)
+        self.explorer.show_frame(row)
+        self.clip_changed.emit()
+
+    def canonical_pose_chosen(self) -> None:
+        if self.explorer is not None:
+            self._rows = []
+            self._posture = "Canonical pose"
+            self.explorer.show_canonical_pose()
+            self.clip_changed.emit()
+
+    def reset_shape(self) -> None:
+        if self.explorer is not None:
+            self._subject = "Mean shape"
+            self.explorer.reset("shape")
+
+    def reset_pose(self) -> None:
+        if self.explorer is not None:
+            self._posture = "Mean pose"
+            self.explorer.reset("pose")
+
+    def randomise_shape(self) -> None:
+        if self.explorer is not None:
+            self._subject = "Random shape"
+            self.explorer.randomise("shape")
+
+    def randomise_pose(self) -> None:
+        if self.explorer is not None:
+            self._posture = "Random pose"
+            self.explorer.randomise("pose")
+
+    def undo(self) -> None:
+        if self.explorer is not None:
+            self._subject = self._posture = "After undo"
+            self.explorer.undo()
+
+    def redo(self) -> None:
+        if self.explorer is not None:
+            self._subject = self._posture = "After redo"
+            self.explorer.redo()
+
+    def _on_model(self) -> None:
+        self._rows, self._frame = [], 0
+        self._subject, self._posture = "Mean shape", "Canonical pose"
+        for section in (self.shape, self.pose):
+            section.fill(self.explorer)
+            for direction, slider in enumerate(section.sliders):
+                slider.moved.connect(lambda value, s=section.space, d=direction: self._on_slider(s, d, value))
+                slider.released.connect(self._on_released)
+        if self.explorer is None:
+            return
+        self.explorer.changed.connect(self._on_codes)
+        self._show_values()
+        if self.explorer.directions("pose"):
+            self._posture = "Mean pose"
+            self.explorer.reset("pose")
+            self.explorer.forget_history()
+        if self.is_active:
+            self.enter()
+            self.clip_changed.emit()
+
+    def _on_slider(self, space: Space, direction: int, value: float) -> None:
+        if self.explorer is None:
+            return
+        if space == "shape":
+            self._subject = "Own shape"
+        else:
+            self._posture = "Own pose"
+        self._by_slider = True
+        self.explorer.move(space, direction, value)
+        self._by_slider = False
+
+    def _on_released(self) -> None:
+        if self.explorer is not None:
+            self.explorer.end_move()
+        self.studio.settle()
+
+    def _on_codes(self) -> None:
+        self._show_values()
+        self._request(settled=not self._by_slider and not self.studio.document.timeline.playing)
+
+    def _show_values(self) -> None:
+        if self.explorer is None:
+            return
+        for section in (self.shape, self.pose):
+            values = self.explorer.coefficients(section.space).tolist()
+            for slider, value in zip(section.sliders, values, strict=False):
+                if not slider.slider.isSliderDown():
+                    slider.set_value(value)
+
+    def _request(self, settled: bool) -> None:
+        if self.is_active and self.explorer is not None:
+            self.studio.request((self.explorer.codes,), settled)
+
+    def _describe_pose(self, row: int) -> None:
+        assert self.explorer is not None
+        frame = self.explorer.model.info.frames[row]
+        owner = pretty(self.explorer.model.info.identities[frame.identity])
+        self._posture = f"{pretty(frame.sequence)}, frame {int(frame.sample)} of {owner}"

@@ -1,0 +1,389 @@
+"""A depth sequence, the fit of the model to it, and the fitted mesh over the observed points."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+from PyQt6.QtCore import Qt, QUrl
+from PyQt6.QtGui import QDesktopServices
+from PyQt6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLabel, QListWidget, QListWidgetItem, QSpinBox, QVBoxLayout
+
+from engine.errors import InputError
+from engine.fitting.config import FitConfig
+from engine.fitting.fit import FitPreview
+from engine.fitting.run import Run
+from engine.geometry.mesh import vertex_normals
+from npm_studio.document.observation import Observation
+from npm_studio.document.results import MeshSequence, mesh_sequence_of_run
+from npm_studio.document.timeline import Clip
+from npm_studio.jobs.events import JobEvent, Previewed
+from npm_studio.jobs.fitting import fit_request, fit_work
+from npm_studio.jobs.status import JobStatus
+from npm_studio.views.scene import DEPTH_COLOURS, colours_of
+from npm_studio.views.stage import Stage
+from npm_studio.views.studio import Studio
+from npm_studio.views.widgets.basics import ElidedLabel, Section, note
+from npm_studio.views.widgets.progress import FitProgress
+from npm_studio.views.widgets.slider import BarSlider
+from npm_studio.views.workspaces.base import Actions, Workspace
+
+_FOLDER = Qt.ItemDataRole.UserRole
+
+
+class FitWorkspace(Workspace):
+    """Shows one sequence at a time; a run of it, or the preview of a running fit, is drawn over the points."""
+
+    def __init__(self, studio: Studio, stage: Stage, actions: Actions) -> None:
+        super().__init__(studio, stage, actions)
+        self.observation: Observation | None = None
+        self.run: Run | None = None
+        self._meshes: MeshSequence | None = None
+        self._preview: MeshSequence | None = None
+        self._fitted: Observation | None = None
+        self._frame = 0
+        self.status = JobStatus()
+
+        sequence = Section("Depth sequence", [actions["file.open_sequence"]])
+        self.sequences = QComboBox()
+        self.sequence_note = note("")
+        sequence.body.addWidget(self.sequences)
+        sequence.body.addWidget(self.sequence_note)
+
+        fit = Section("Fit")
+        self.iterations = QSpinBox()
+        self.iterations.setRange(10, 5000)
+        self.iterations.setSingleStep(20)
+        self.iterations.setValue(FitConfig().iterations)
+        self.iterations.setToolTip("Optimiser steps: more are slower and fit closer")
+        row = QHBoxLayout()
+        row.addWidget(QLabel("Iterations"))
+        row.addStretch(1)
+        row.addWidget(self.iterations)
+        self.progress = FitProgress(actions["fit.start"], actions["fit.cancel"])
+        fit.body.addLayout(row)
+        fit.body.addWidget(self.progress)
+
+        runs = Section("Runs", [actions["fit.show_folder"]])
+        self.runs = QListWidget()
+        self.run_note = note("Fits of this sequence are listed here.")
+        self.run_folder = ElidedLabel()
+        runs.body.addWidget(self.runs, 1)
+        runs.body.addWidget(self.run_note)
+        runs.body.addWidget(self.run_folder)
+
+        self.column.setSpacing(18)
+        self.column.addWidget(sequence)
+        self.column.addWidget(fit)
+        self.column.addWidget(runs, 1)
+        self.column.addWidget(self._make_display())
+
+        self.sequences.activated.connect(self._on_sequence)
+        self.runs.currentItemChanged.connect(lambda item, _: self._on_run(item))
+        studio.document.contents_changed.connect(self._refill)
+        studio.document.model_changed.connect(self._tell_state)
+        self._refill()
+
+    def _make_display(self) -> Section:
+        display = Section("Show")
+        self.show_points, self.show_mesh = QCheckBox("Observed points"), QCheckBox("Fitted mesh")
+        self.point_size, self.opacity = BarSlider(1), BarSlider(10)
+        self.point_size.setRange(1, 10)
+        self.point_size.setValue(4)
+        self.point_size.setToolTip("Size of the points, pixels")
+        self.opacity.setRange(10, 100)
+        self.opacity.setValue(100)
+        self.opacity.setToolTip("Opacity of the mesh")
+        lines = QVBoxLayout()
+        lines.setSpacing(6)
+        for box, slider in ((self.show_points, self.point_size), (self.show_mesh, self.opacity)):
+            box.setChecked(True)
+            box.toggled.connect(lambda _: self._draw())
+            slider.setFixedWidth(120)
+            slider.valueChanged.connect(lambda _: self._draw())
+            row = QHBoxLayout()
+            row.addWidget(box)
+            row.addStretch(1)
+            row.addWidget(slider)
+            lines.addLayout(row)
+        display.body.addLayout(lines)
+        return display
+
+    @property
+    def can_fit(self) -> bool:
+        model = self.studio.document.model
+        return self.observation is not None and model is not None and model.has_pose and not self.studio.is_fitting
+
+    def enter(self) -> None:
+        super().enter()
+        self.stage.clear()
+        self.stage.set_split(False)
+        if self.observation is None:
+            self.stage.invite(
+                "drop",
+                "Drop a depth-sequence folder here",
+                "The model is fitted to it in the background, and the fitted mesh is shown over the observed points.",
+                (self.actions_by_id["file.open_sequence"], self.actions_by_id["file.demo_sequence"]),
+            )
+            return
+        self._place_ground()
+        self._draw()
+        self.frame_once(self.observation)
+        self._report()
+
+    def clip(self) -> Clip:
+        if self.observation is None:
+            return Clip()
+        sequence = self.observation.sequence
+        return Clip(sequence.frame_names, sequence.frame_rate, self._frame)
+
+    def show_frame(self, frame: int) -> None:
+        self._frame = frame
+        self._draw()
+
+    def show_observation(self, observation: Observation) -> None:
+        """Put a sequence on show, with its latest run if there is one."""
+        if observation is not self.observation:
+            self.observation, self._frame = observation, 0
+            runs = self.studio.document.runs_of(observation.sequence)
+            self._take_run(runs[-1] if runs else None)
+        self._refill()
+        if self.is_active:
+            self.enter()
+            self.clip_changed.emit()
+
+    def show_run(self, run: Run) -> None:
+        """Put a run on show over its sequence, which must be open."""
+        self.observation = self.studio.document.observation_of(run)
+        self._take_run(run)
+        self._refill()
+        if self.is_active:
+            self.enter()
+            self.clip_changed.emit()
+
+    def start(self) -> None:
+        """Begin to fit the sequence on show."""
+        document = self.studio.document
+        if not self.can_fit or self.observation is None or document.model is None or document.model_folder is None:
+            return
+        config = dataclasses.replace(FitConfig(), iterations=self.iterations.value())
+        request = fit_request(self.observation.sequence.root, document.model_folder, config)
+        self.status, self._preview, self._fitted = JobStatus(), None, self.observation
+        self._take_run(None)
+        self._select_run()
+        self.studio.jobs.submit(
+            "fit",
+            fit_work(request, document.model),
+            finished=self._on_finished,
+            failed=self._on_failed,
+            stopped=self._on_stopped,
+            event=self._on_event,
+        )
+        self.progress.begin()
+        self._tell_state()
+        self._draw()
+
+    def cancel(self) -> None:
+        """Stop the fit; what it has is kept."""
+        self.studio.jobs.cancel("fit")
+        self.progress.show_stopping()
+
+    def show_folder(self) -> None:
+        """Open the folder of the run on show in the file manager."""
+        if self.run is not None:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(self.run.folder)))
+
+    def _on_event(self, event: JobEvent) -> None:
+        self.status.update(event)
+        if isinstance(event, Previewed) and isinstance(event.payload, FitPreview):
+            self._preview = self._as_meshes(event.payload)
+            self._draw()
+            self._report()
+        self.progress.show_status(self.status)
+
+    def _on_finished(self, result: object) -> None:
+        assert isinstance(result, Run)
+        self._preview = None
+        words = "stopped, the best so far is kept" if result.interrupted else "finished"
+        self.progress.end(f"Fit {words} after {result.seconds:.0f} s.")
+        self.studio.message.emit(f"Fit {words}: {result.folder}")
+        fitted_on_show = self.observation is self._fitted
+        self.studio.document.add_run(result)
+        if fitted_on_show:
+            self._take_run(result)
+        self._after_fit()
+        if fitted_on_show and self.is_active and not result.interrupted:
+            self.studio.document.timeline.play()
+
+    def _on_failed(self, error: Exception, traceback: str) -> None:
+        self._preview = None
+        self.progress.end("The fit failed.")
+        self._after_fit()
+        self.studio.failed.emit(error, traceback)
+
+    def _on_stopped(self) -> None:
+        self._preview = None
+        self.progress.end("Fit cancelled before there was anything to keep.")
+        self._after_fit()
+
+    def _after_fit(self) -> None:
+        self._refill()
+        if self.is_active and self.observation is not None:
+            self._place_ground()
+        self._draw()
+        self._report()
+
+    def _as_meshes(self, preview: FitPreview) -> MeshSequence | None:
+        model = self.studio.document.model
+        if model is None or self._fitted is None:
+            return None
+        sequence = self._fitted.sequence
+        vertices = model.info.similarity.to_world(preview.vertices.numpy())
+        faces = preview.faces.numpy().astype(np.int32)
+        return MeshSequence("Preview", faces, vertices, sequence.frame_names, sequence.frame_rate)
+
+    def _take_run(self, run: Run | None) -> None:
+        self.run = run
+        self._meshes = None if run is None else mesh_sequence_of_run(run)
+
+    def _place_ground(self) -> None:
+        assert self.observation is not None
+        low, high = self.observation.bounds
+        height = float(low[1])
+        if self._meshes is not None:
+            height = float(self._meshes.vertices_world[..., 1].min())
+        self.stage.left.ground.place(height, (float(low[0] + high[0]) / 2, float(low[2] + high[2]) / 2))
+
+    def _draw(self) -> None:
+        """Bring the stage up to date with the frame, the run and the boxes."""
+        if not self.is_active or self.observation is None:
+            return
+        view, observation = self.stage.left, self.observation
+        sequence = observation.sequence
+        frame = min(self._frame, len(observation) - 1)
+        try:
+            observed = observation.frame(frame)
+        except InputError as error:
+            self.studio.document.timeline.pause()
+            self.studio.failed.emit(error, "")
+            return
+        self.point_size.setEnabled(self.show_points.isChecked())
+        if self.show_points.isChecked():
+            view.points.set_size(self.point_size.value())
+            view.points.show(observed.points_world, observed.depth_m, observation.depth_range)
+            view.colour_bar.set_scale("Observed depth", *observation.depth_range, "m", colours_of(DEPTH_COLOURS))
+        else:
+            view.points.hide()
+            view.colour_bar.hide()
+        meshes = self._meshes_on_show()
+        index = _frame_of(meshes, sequence.frame_names[frame])
+        if meshes is not None and index is not None and self.show_mesh.isChecked():
+            vertices = meshes.vertices_world[index]
+            view.figure.stand_on(None)
+            view.figure.set_opacity(self.opacity.value() / 100)
+            view.figure.show(vertices, vertex_normals(vertices, meshes.faces), meshes.faces)
+            view.ground.cast_shadow(vertices)
+        else:
+            view.figure.hide()
+            view.ground.cast_shadow(observed.points_world)
+        what = "observed points" if meshes is None else "preview of the fit" if self._is_preview else "fitted mesh"
+        view.caption.set_text(sequence.name, f"Frame {frame + 1} of {len(sequence)} · {what}")
+        view.redraw()
+
+    @property
+    def _is_preview(self) -> bool:
+        return self._preview is not None and self.observation is self._fitted and self.run is None
+
+    def _meshes_on_show(self) -> MeshSequence | None:
+        return self._preview if self._is_preview else self._meshes
+
+    def _report(self) -> None:
+        if not self.is_active:
+            return
+        meshes = self._meshes_on_show()
+        if meshes is None:
+            self.quality_changed.emit("", False, "")
+            return
+        detail = f"{meshes.vertices_world.shape[1]:,} vertices · {len(meshes)} frames"
+        self.quality_changed.emit("Preview" if self._is_preview else "Fitted", not self._is_preview, detail)
+
+    def _refill(self) -> None:
+        """Lists of sequences and runs from the document."""
+        observations = self.studio.document.observations
+        if self.observation not in observations:
+            self.observation = observations[-1] if observations else None
+            self._take_run(None)
+            self._frame = 0
+        self.sequences.clear()
+        self.sequences.addItems([observation.sequence.name for observation in observations])
+        self.sequences.setEnabled(bool(observations))
+        if self.observation is None:
+            self.sequences.setPlaceholderText("No sequence is open")
+            self.sequences.setCurrentIndex(-1)
+            self.sequence_note.setText("A folder of 16-bit depth images with intrinsics.json.")
+        else:
+            self.sequences.setCurrentIndex(observations.index(self.observation))
+            self._describe_sequence(self.observation)
+        self.runs.blockSignals(True)
+        self.runs.clear()
+        runs: list[Run] = [] if self.observation is None else self.studio.document.runs_of(self.observation.sequence)
+        for run in runs:
+            item = QListWidgetItem(run.folder.name + ("  (stopped early)" if run.interrupted else ""))
+            item.setData(_FOLDER, str(run.folder))
+            item.setToolTip(str(run.folder))
+            self.runs.addItem(item)
+        self.runs.blockSignals(False)
+        self._select_run()
+        self._tell_state()
+
+    def _describe_sequence(self, observation: Observation) -> None:
+        sequence = observation.sequence
+        near, far = observation.depth_range
+        truth = " With ground truth." if sequence.truth_folder else ""
+        self.sequence_note.setText(
+            f"{len(sequence)} frames at {sequence.frame_rate:g} per second, {sequence.camera.width} × "
+            f"{sequence.camera.height} pixels, {near:.2f} to {far:.2f} m away.{truth}"
+        )
+        self.sequences.setToolTip(str(sequence.root))
+
+    def _select_run(self) -> None:
+        self.runs.blockSignals(True)
+        rows = [row for row in range(self.runs.count()) if self._folder_of(self.runs.item(row)) == self._folder_on_show()]
+        self.runs.setCurrentRow(rows[0] if rows else -1)
+        self.runs.blockSignals(False)
+        self.run_folder.setText("" if self.run is None else f"Saved in {self.run.folder}")
+        self.run_folder.setToolTip("" if self.run is None else str(self.run.folder))
+        self.run_note.setVisible(self.runs.count() == 0)
+
+    def _folder_on_show(self) -> str | None:
+        return None if self.run is None else str(self.run.folder)
+
+    def _folder_of(self, item: QListWidgetItem | None) -> Any:
+        return None if item is None else item.data(_FOLDER)
+
+    def _on_sequence(self, index: int) -> None:
+        self.show_observation(self.studio.document.observations[index])
+
+    def _on_run(self, item: QListWidgetItem | None) -> None:
+        folder = self._folder_of(item)
+        self._take_run(next((run for run in self.studio.document.runs if str(run.folder) == folder), None))
+        self._select_run()
+        self._draw()
+        self._report()
+
+    def _tell_state(self) -> None:
+        """What the Fit button needs, in words."""
+        model = self.studio.document.model
+        if self.studio.is_fitting:
+            return
+        if self.observation is None:
+            self.progress.explain("Open a depth sequence first.")
+        elif model is None or not model.has_pose:
+            self.progress.explain("Open a model with a pose part first.")
+        else:
+            self.progress.explain(f"Fits {model.info.name} to this sequence.")
+
+
+def _frame_of(meshes: MeshSequence | None, name: str) -> int | None:
+    if meshes is None or name not in meshes.frame_names:
+        return None
+    return meshes.frame_names.index(name)

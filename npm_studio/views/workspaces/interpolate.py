@@ -1,0 +1,139 @@
+"""From one identity and pose to another with one slider."""
+
+from typing import Literal
+
+from PyQt6.QtCore import Qt
+from PyQt6.QtWidgets import QHBoxLayout, QLabel, QPushButton
+
+from npm_studio.document.explorer import blend
+from npm_studio.document.timeline import Clip
+from npm_studio.live.request import MeshReply
+from npm_studio.views.stage import Stage
+from npm_studio.views.studio import Studio
+from npm_studio.views.widgets.basics import Section, Segments, note
+from npm_studio.views.widgets.slider import BarSlider
+from npm_studio.views.workspaces.base import Actions, Workspace
+from npm_studio.views.workspaces.ends import Subject, SubjectCards
+
+STEPS = 60
+_SPACES: tuple[Literal["shape", "pose", "both"], ...] = ("shape", "pose", "both")
+
+
+class InterpolateWorkspace(Workspace):
+    """One figure between two subjects; the timeline plays the way there and back."""
+
+    uses_library = True
+
+    def __init__(self, studio: Studio, stage: Stage, actions: Actions) -> None:
+        super().__init__(studio, stage, actions)
+        ends = Section("From A to B")
+        self.cards = SubjectCards("A · from", "B · to")
+        ends.body.addWidget(note("Click a card, then an identity or a pose in the library."))
+        ends.body.addSpacing(2)
+        ends.body.addWidget(self.cards)
+        swap = QPushButton("Swap A and B")
+        swap.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        swap.clicked.connect(self.cards.swap)
+        ends.body.addSpacing(2)
+        ends.body.addWidget(swap)
+        way = Section("Interpolate")
+        self.spaces = Segments(("Shape", "Pose", "Both"))
+        self.spaces.choose(2)
+        self.slider = BarSlider(0)
+        self.slider.setRange(0, STEPS)
+        self.slider.setAccessibleName("Share of B")
+        self.readout = QLabel("0 %")
+        self.readout.setObjectName("muted")
+        row = QHBoxLayout()
+        row.setSpacing(10)
+        row.addWidget(QLabel("A"))
+        row.addWidget(self.slider, 1)
+        row.addWidget(QLabel("B"))
+        way.body.addWidget(self.spaces)
+        way.body.addSpacing(8)
+        way.body.addLayout(row)
+        way.body.addWidget(self.readout, alignment=Qt.AlignmentFlag.AlignHCenter)
+        self.column.setSpacing(20)
+        self.column.addWidget(ends)
+        self.column.addWidget(way)
+        self.column.addStretch(1)
+        self._from_timeline = False
+        self.cards.changed.connect(self._on_ends)
+        self.spaces.chosen.connect(lambda _: self._request(True))
+        self.slider.valueChanged.connect(self._on_slider)
+        self.slider.sliderReleased.connect(studio.settle)
+        studio.document.model_changed.connect(self._on_model)
+
+    def enter(self) -> None:
+        super().enter()
+        self.stage.clear()
+        self.stage.set_split(False)
+        if self.studio.document.model is None:
+            actions = (self.actions_by_id["file.open_model"], self.actions_by_id["file.demo_model"])
+            self.stage.invite("model", "No model is open", "Open a model folder to interpolate in it.", actions)
+            return
+        self._request(True)
+
+    def clip(self) -> Clip:
+        if self.studio.document.model is None:
+            return Clip()
+        there = [f"{round(100 * step / STEPS)} %" for step in range(STEPS + 1)]
+        return Clip(tuple(there + there[-2:0:-1]), 30.0, self.slider.value())
+
+    def show_frame(self, frame: int) -> None:
+        self._from_timeline = True
+        self.slider.setValue(frame if frame <= STEPS else 2 * STEPS - frame)
+        self._from_timeline = False
+
+    def show_meshes(self, reply: MeshReply) -> None:
+        model = self.studio.document.model
+        if model is not None:
+            self.show_figure(self.stage.left, reply.figures[0], model.info.similarity)
+            self.frame_once(model)
+            a, b = (subject.title(model) for subject in self.cards.subjects)
+            self.stage.left.caption.set_text(f"{a}  →  {b}", f"{self.readout.text()} of the way")
+            self.report_quality(reply)
+
+    def identity_chosen(self, identity: int) -> None:
+        old = self.cards.subjects[self.cards.chosen]
+        self.cards.set_subject(self.cards.chosen, Subject(identity, old.row))
+
+    def frame_chosen(self, row: int) -> None:
+        old = self.cards.subjects[self.cards.chosen]
+        self.cards.set_subject(self.cards.chosen, Subject(old.identity, row))
+
+    def _on_model(self) -> None:
+        model = self.studio.document.model
+        if model is None:
+            return
+        last = len(model.info.identities) - 1
+        rows = [(own[0], own[len(own) // 2]) if (own := model.frames_of(i)) else (None, None) for i in (0, last)]
+        self.cards.subjects = [Subject(0, rows[0][0]), Subject(last, rows[1][1])]
+        for index in (1, 2):
+            self.spaces.button(index).setEnabled(model.has_pose)
+        self.spaces.choose(2 if model.has_pose else 0)
+        self._on_ends()
+        if self.is_active:
+            self.enter()
+            self.clip_changed.emit()
+
+    def _on_ends(self) -> None:
+        model = self.studio.document.model
+        if model is not None:
+            a, b = (subject.posture(model) for subject in self.cards.subjects)
+            self.cards.describe(model, (a, b))
+            self._request(True)
+
+    def _on_slider(self) -> None:
+        self.readout.setText(f"{round(100 * self.slider.value() / STEPS)} %")
+        if self.is_active and not self._from_timeline:
+            self.studio.document.timeline.seek(self.slider.value())
+        self._request(False)
+
+    def _request(self, settled: bool) -> None:
+        model = self.studio.document.model
+        if model is None or not self.is_active:
+            return
+        a, b = (subject.codes(model) for subject in self.cards.subjects)
+        share = self.slider.value() / STEPS
+        self.studio.request((blend(a, b, share, _SPACES[self.spaces.current]),), settled)

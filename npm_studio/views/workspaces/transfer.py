@@ -1,0 +1,139 @@
+"""Two identities side by side in the same pose."""
+
+from PyQt6.QtCore import Qt
+from PyQt6.QtWidgets import QPushButton
+
+from npm_studio.document.explorer import Codes
+from npm_studio.document.timeline import Clip
+from npm_studio.live.request import MeshReply
+from npm_studio.views.library import pretty
+from npm_studio.views.stage import Stage
+from npm_studio.views.studio import Studio
+from npm_studio.views.widgets.basics import Card, Section, heading, note
+from npm_studio.views.workspaces.base import Actions, Workspace
+from npm_studio.views.workspaces.ends import Subject, SubjectCards
+
+
+class TransferWorkspace(Workspace):
+    """A pose code on two shape codes: left the source, right the target."""
+
+    uses_library = True
+
+    def __init__(self, studio: Studio, stage: Stage, actions: Actions) -> None:
+        super().__init__(studio, stage, actions)
+        who = Section("Who")
+        self.cards = SubjectCards("Left", "Right")
+        who.body.addWidget(note("Click a card, then an identity in the library."))
+        who.body.addSpacing(2)
+        who.body.addWidget(self.cards)
+        swap = QPushButton("Swap left and right")
+        swap.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        swap.clicked.connect(self.cards.swap)
+        who.body.addSpacing(2)
+        who.body.addWidget(swap)
+        which = Section("Pose of both")
+        self._pose_card = Card()
+        self._pose_title, self._pose_owner = heading("–"), note("–")
+        self._pose_card.body.addWidget(self._pose_title)
+        self._pose_card.body.addWidget(self._pose_owner)
+        which.body.addWidget(note("Click a pose in the library; the timeline plays its sequence on both."))
+        which.body.addSpacing(2)
+        which.body.addWidget(self._pose_card)
+        self.column.setSpacing(20)
+        self.column.addWidget(who)
+        self.column.addWidget(which)
+        self.column.addStretch(1)
+        self._row: int | None = None
+        self._rows: list[int] = []
+        self.cards.changed.connect(self._on_choice)
+        studio.document.model_changed.connect(self._on_model)
+
+    def enter(self) -> None:
+        super().enter()
+        self.stage.clear()
+        if self.studio.document.model is None:
+            self.stage.set_split(False)
+            actions = (self.actions_by_id["file.open_model"], self.actions_by_id["file.demo_model"])
+            self.stage.invite("model", "No model is open", "Open a model folder to transfer poses in it.", actions)
+            return
+        self.stage.set_split(True)
+        self.stage.right.ground.place(self.stage.left.ground.height)
+        self._request(True)
+
+    def clip(self) -> Clip:
+        model = self.studio.document.model
+        if model is None or self._row is None:
+            return Clip()
+        frames = model.info.frames
+        return Clip(tuple(str(frames[row]) for row in self._rows), 30.0, self._rows.index(self._row))
+
+    def show_frame(self, frame: int) -> None:
+        if frame < len(self._rows):
+            self._row = self._rows[frame]
+            self._describe()
+            self._request(not self.studio.document.timeline.playing)
+
+    def show_meshes(self, reply: MeshReply) -> None:
+        model = self.studio.document.model
+        if model is None or len(reply.figures) != 2:
+            return
+        for view, figure, subject in zip(self.stage.views, reply.figures, self.cards.subjects, strict=True):
+            self.show_figure(view, figure, model.info.similarity)
+            view.caption.set_text(subject.title(model), self._pose_title.text())
+        self.frame_once(model)
+        self.report_quality(reply)
+
+    def identity_chosen(self, identity: int) -> None:
+        self.cards.set_subject(self.cards.chosen, Subject(identity))
+
+    def frame_chosen(self, row: int) -> None:
+        model = self.studio.document.model
+        if model is not None:
+            wanted = model.info.frames[row]
+            self._rows = [r for r in model.frames_of(wanted.identity) if model.info.frames[r].sequence == wanted.sequence]
+            self._row = row
+            self._on_choice()
+            self.clip_changed.emit()
+
+    def canonical_pose_chosen(self) -> None:
+        self._row, self._rows = None, []
+        self._on_choice()
+        self.clip_changed.emit()
+
+    def _on_model(self) -> None:
+        model = self.studio.document.model
+        if model is None:
+            return
+        self.cards.subjects = [Subject(0), Subject(len(model.info.identities) - 1)]
+        self._row, self._rows = None, []
+        own = model.frames_of(0)
+        if model.has_pose and own:
+            self._row = own[0]
+            sequence = model.info.frames[own[0]].sequence
+            self._rows = [row for row in own if model.info.frames[row].sequence == sequence]
+        self._describe()
+        if self.is_active:
+            self.enter()
+            self.clip_changed.emit()
+
+    def _on_choice(self) -> None:
+        self._describe()
+        self._request(True)
+
+    def _describe(self) -> None:
+        model = self.studio.document.model
+        if model is None:
+            return
+        self.cards.describe(model, ("", ""))
+        posture = Subject(0, self._row).posture(model)
+        self._pose_title.setText(posture)
+        owner = "" if self._row is None else model.info.identities[model.info.frames[self._row].identity]
+        self._pose_owner.setText(f"Recorded from {pretty(owner)}" if owner else "As the surfaces are learned")
+
+    def _request(self, settled: bool) -> None:
+        model = self.studio.document.model
+        if model is None or not self.is_active:
+            return
+        pose = Subject(0, self._row).codes(model).pose
+        shapes = [subject.codes(model).shape for subject in self.cards.subjects]
+        self.studio.request(tuple(Codes(shape, pose) for shape in shapes), settled)
