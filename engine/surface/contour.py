@@ -1,5 +1,6 @@
 """Marching cubes on a sparse set of lattice cells."""
 
+import torch
 import warp as wp
 from torch import Tensor
 from warp.geometry import sparse_marching_cubes_from_cells
@@ -18,6 +19,8 @@ def contour_cells(cells: Tensor, values: Tensor, resolution: int) -> Mesh:
     assert cells.ndim == 2
     assert values.shape == (len(cells), 8)
     start_warp()
+    if cells.is_cuda:  # Warp works on a stream of its own
+        torch.cuda.current_stream(cells.device).synchronize()
     device = wp.device_from_torch(cells.device)
     with wp.ScopedDevice(device):
         vertices, indices = sparse_marching_cubes_from_cells(

@@ -26,9 +26,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="F",
         help="which poses: names (walk/000003), indices, or whole sequences (walk); default: all",
     )
-    parser.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="folder of DIR/<B>/<frame>.ply"
-    )
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of DIR/<B>/<frame>.ply")
     add_common(parser)
 
 

@@ -15,12 +15,12 @@ from tests.toy import toy_model
 @pytest.mark.parametrize(("reach", "name"), [(FINE_REACH, "fine"), (COARSE_REACH, "coarse")])
 def test_the_bounds_hold_at_almost_all_points_within_their_reach(reach: float, name: str) -> None:
     model, bound = toy_model(), getattr(measure_lipschitz(toy_model()), name)
-    points = torch.rand(200_000, 3, generator=torch.Generator().manual_seed(1)) - 0.5
+    points = torch.rand(40_000, 3, generator=torch.Generator().manual_seed(1)) - 0.5
     for code in model.shape_codes:
-        to_surface = torch.from_numpy(cKDTree(extract_surface(model, code, 128).vertices).query(points)[0])
+        to_surface = torch.from_numpy(cKDTree(extract_surface(model, code, 96).vertices).query(points)[0])
         near = to_surface < reach
         distance = model.sdf(code[None], points[None, near])[0]
-        assert (distance.abs() <= bound * reach).float().mean() > 0.9995
+        assert (distance.abs() <= bound * reach).float().mean() > 0.999
 
 
 def test_the_bounds_of_a_good_model_are_a_little_above_one() -> None:
