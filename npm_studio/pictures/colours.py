@@ -19,17 +19,13 @@ def colour_errors(errors: NDArray[np.floating], limit: float) -> NDArray[np.uint
     return _ramp(_ERROR_STOPS, np.asarray(errors, np.float64) / limit)
 
 
-def colour_depth(depth: NDArray[np.floating]) -> NDArray[np.uint8]:
-    """Colours (..., 3) of ``depth`` (...), near bright to far dark over the range of what is positive.
+def colour_depth(depth: NDArray[np.floating], near: float, far: float) -> NDArray[np.uint8]:
+    """Colours (..., 3) of ``depth`` (...): bright at ``near`` and before, dark at ``far`` and behind, same unit.
 
     The colours are cividis (Nuñez et al. 2018), which all readers see alike; what is not positive becomes white.
     """
-    valid = depth > 0
-    if not valid.any():
-        return np.full((*depth.shape, 3), 255, np.uint8)
-    near, far = np.quantile(depth[valid], (0.05, 0.95))
-    colours = _ramp(_CIVIDIS_STOPS, (far - depth) / max(far - near, 1e-9))
-    colours[~valid] = 255
+    colours = _ramp(_CIVIDIS_STOPS, (far - np.asarray(depth, np.float64)) / max(far - near, 1e-9))
+    colours[~(depth > 0)] = 255
     return colours
 
 

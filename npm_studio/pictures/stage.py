@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from engine.geometry.mesh import Mesh
-from npm_studio.pictures.colours import CLAY, colour_depth
+from npm_studio.pictures.colours import CLAY
 from npm_studio.pictures.offscreen import require_offscreen_graphics
 
 _BACKDROP = ("#dcdfe4", "#f8f9fa")
@@ -54,8 +54,8 @@ class Scene:
     """One colour, or colours (V, 3) of the vertices, per mesh; clay when absent."""
     points: NDArray[np.float32] | None = None
     """Observed points (P, 3)."""
-    depth_m: NDArray[np.float32] | None = None
-    """Their distance (P,) from the depth camera, which colours them."""
+    point_colours: NDArray[np.uint8] | None = None
+    """(P, 3)"""
 
     def extent(self) -> NDArray[np.float32]:
         """Everything that the picture must show, (N, 3)."""
@@ -108,9 +108,9 @@ class Stage:
         self._add_floor(scene, extent)
         for index, mesh in enumerate(scene.meshes):
             self._add_mesh(mesh, scene.colours[index] if scene.colours else CLAY)
-        if scene.points is not None and scene.depth_m is not None:
+        if scene.points is not None and scene.point_colours is not None:
             # a little towards the viewer, or half of them would vanish behind a surface that passes through them
-            self._add_points(scene.points + _POINT_LIFT * view.axes()[2].astype(np.float32), scene.depth_m)
+            self._add_points(scene.points + _POINT_LIFT * view.axes()[2].astype(np.float32), scene.point_colours)
         self._aim(view, extent)
         self._plotter.render()  # does nothing before the first picture, which `screenshot` draws by itself
         large = Image.fromarray(np.asarray(self._plotter.screenshot(None, return_img=True)))
@@ -124,16 +124,16 @@ class Stage:
         material = {"ambient": 0.24, "diffuse": 0.86, "specular": 0.12, "specular_power": 18}
         self._plotter.add_mesh(surface, smooth_shading=True, render=False, **paint, **material)
 
-    def _add_points(self, points: NDArray[np.float32], depth_m: NDArray[np.float32]) -> None:
+    def _add_points(self, points: NDArray[np.float32], colours: NDArray[np.uint8]) -> None:
         import pyvista
 
         self._plotter.add_mesh(
             pyvista.PolyData(points),
-            scalars=colour_depth(depth_m),
+            scalars=colours,
             rgb=True,
             style="points",
             render_points_as_spheres=True,
-            point_size=1.7 * _SUPERSAMPLING * self.height / 600,
+            point_size=2.0 * _SUPERSAMPLING * self.height / 600,
             lighting=False,
             render=False,
         )
