@@ -35,6 +35,26 @@ def require_offscreen_graphics() -> None:
         )
 
 
+def opengl_description() -> str:
+    """Renderer and version of the OpenGL that pictures are drawn with.
+
+    A broken driver may end the process, so ask in a process of its own.
+
+    Raises:
+        InputError: no OpenGL can be had.
+    """
+    require_offscreen_graphics()
+    from vtkmodules.vtkRenderingCore import vtkRenderWindow
+
+    window = vtkRenderWindow()
+    window.SetShowWindow(False)
+    window.Render()
+    wanted = ("OpenGL renderer string:", "OpenGL version string:")
+    lines = window.ReportCapabilities().splitlines()
+    found = [line.split(":", 1)[1].strip() for key in wanted for line in lines if line.startswith(key)]
+    return ", ".join([*found, window.GetClassName()])
+
+
 def _loadable(*names: str) -> bool:
     for name in names:
         try:

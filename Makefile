@@ -1,0 +1,47 @@
+# demo    open the built-in model on the built-in depth sequence; without a display: fit it and write out/demo
+# test    lint, types and tests
+# studio  open the application
+# bench   measure and compare with the alternatives; writes out/benchmarks
+#
+# Each target first makes or updates .venv. Another Python: make PYTHON=python3.12 demo
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/ready
+XVFB := xvfb-run -a -s "-screen 0 1600x1000x24"
+
+.PHONY: help demo test studio bench system
+
+help:
+	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
+
+demo: $(READY)
+	@if [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ]; then \
+	  exec $(BIN)/npm-studio gui --sequence assets/sequences/anny-demo; \
+	else \
+	  exec $(BIN)/npm-studio demo; \
+	fi
+
+test: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	QT_QPA_PLATFORM=xcb $(XVFB) $(BIN)/python -m pytest
+
+studio: $(READY)
+	@exec $(BIN)/npm-studio gui
+
+bench: $(READY)
+	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/depth_kernels.py
+	$(BIN)/python benchmarks/surface.py
+	$(BIN)/python benchmarks/model_quality.py --model assets/models/anny-compact.npm --json out/benchmarks/model_quality.json
+
+system:
+	@PYTHON="$(PYTHON)" scripts/install_system_packages.sh
+
+$(READY): pyproject.toml setup.py $(wildcard csrc/*.pyx) | system
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet torch==2.13.0
+	$(BIN)/python -m pip install --quiet --editable ".[gui,dev]"
+	@touch $@
