@@ -38,11 +38,13 @@ def data_terms(
     posed: Tensor,
     normals: Tensor,
     config: FitConfig,
+    point_pull: float = 0.0,
 ) -> DataTerms:
     """The three data terms of posed surface points.
 
     * observed: each observed point against its nearest front-facing model point (distance in position and normal),
-      point to plane along the observed normal, with a weaker point-to-point pull.
+      point to plane along the observed normal, plus ``point_pull`` times point to point: a start far away needs the
+      pull, but it also draws limbs away from their outline, as nothing is observed beyond it.
     * projective: each visible model point against the plane seen at its pixel, which is the projective signed
       distance corrected for slant.
     * free space: model points in front of what was seen, by their depth gap, and model points beside the
@@ -66,7 +68,7 @@ def data_terms(
     plane = (gap * observed_normals).sum(-1)
     near = (gap.detach().norm(dim=-1) < config.gate).float()
     observed_term = (
-        near * _soft(plane, PLANE_SOFTNESS) + 0.3 * _soft(_length(gap), POINT_SOFTNESS).clamp(max=0.3)
+        near * _soft(plane, PLANE_SOFTNESS) + point_pull * _soft(_length(gap), POINT_SOFTNESS).clamp(max=0.3)
     ).mean(1)
     projective, free_space = projective_terms(observations, frames, posed, front, config.gate)
     return DataTerms(observed_term, projective, free_space)

@@ -162,7 +162,9 @@ class _FitState:
             shape_code = shape_code.detach()
         codes = self.pose_space.code(self.poses[frames])
         posed = self.model.pose(shape_code.expand(run, -1), codes, points.expand(run, -1, -1), self.half)
-        terms = data_terms(self.observations, frames, observed, posed, self.normals[frames][:, picks], config)
+        pull = config.point_pull * max(0.0, 1 - 2 * iteration / config.iterations)
+        normals = self.normals[frames][:, picks]
+        terms = data_terms(self.observations, frames, observed, posed, normals, config, pull)
         data = terms.per_frame(config).mean()
         loss = data + config.pose_prior * self.poses[frames].square().mean()
         loss = loss + config.shape_prior * self.shape.square().mean()

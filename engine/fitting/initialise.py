@@ -12,8 +12,8 @@ from engine.fitting.surface_samples import sample_model_surface
 from engine.model import NeuralParametricModel
 from engine.progress import Progress
 
-LIBRARY_SIZE = 3000
-"""Training frames that are tried; evenly spaced ones of larger models."""
+LIBRARY_IDENTITIES, LIBRARY_FRAMES = 32, 3000
+"""Training identities and frames that are tried; evenly spaced ones of larger models."""
 COARSE_POINTS = 96, 48
 """Model and observed points of the look at the whole library."""
 FINE_POINTS = 256, 192
@@ -50,10 +50,7 @@ def initialise(
     assert model.pose_codes is not None
     device = model.device
     generator = torch.Generator().manual_seed(seed)
-    rows = torch.arange(len(model.pose_codes))
-    if len(rows) > LIBRARY_SIZE:
-        rows = torch.linspace(0, len(rows) - 1, LIBRARY_SIZE).round().long()
-    identity_of_row = torch.tensor([model.info.frames[int(row)].identity for row in rows])
+    rows, identity_of_row = _library(model)
     identities = identity_of_row.unique()
     progress.stage("search", len(identities))
     observed = _random_observed(observations, COARSE_POINTS[1], generator)
@@ -128,6 +125,23 @@ def shortest_path(costs: Tensor, jumps: Tensor) -> Tensor:
     for parent in reversed(parents):
         path.append(int(parent[path[-1]]))
     return torch.tensor(path[::-1], device=costs.device)
+
+
+def _library(model: NeuralParametricModel) -> tuple[Tensor, Tensor]:
+    """Rows (R,) of the pose codes to try, and the identity (R,) of each."""
+    identity_of_row = torch.tensor([frame.identity for frame in model.info.frames])
+    rows = torch.arange(len(identity_of_row))[
+        torch.isin(identity_of_row, _evenly(identity_of_row.unique(), LIBRARY_IDENTITIES))
+    ]
+    rows = _evenly(rows, LIBRARY_FRAMES)
+    return rows, identity_of_row[rows]
+
+
+def _evenly(values: Tensor, count: int) -> Tensor:
+    """``values`` (N,), or evenly spaced ``count`` of them when there are more."""
+    if len(values) <= count:
+        return values
+    return values[torch.linspace(0, len(values) - 1, count).round().long()]
 
 
 def _mean_distances(posed: Tensor) -> Tensor:
