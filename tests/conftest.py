@@ -1,0 +1,66 @@
+"""A depth sequence of a toy doll with its truth and a run fitted to it, made once per session; copy before changing."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine.dataset.depth_sequence import save_depth_sequence
+from engine.fitting.run import Run, save_run
+from engine.geometry.camera import PinholeCamera, front_camera_to_world
+from engine.geometry.mesh import Mesh, save_mesh
+from engine.geometry.ray_casting import render_depth
+from engine.surface.extract import extract_surface, pose_vertices
+from tests.toy import toy_model
+
+CAMERA = PinholeCamera(160, 120, 143.0, 144.0, 80.0, 60.0)
+FRAMES = ("000000", "000001", "000002")
+
+
+def doll_frames() -> tuple[np.ndarray, np.ndarray]:
+    """Vertices (F, V, 3) and faces (T, 3) of the first training sequence of the first doll."""
+    model = toy_model()
+    mesh = extract_surface(model, model.shape_codes[0], 48)
+    frames = [pose_vertices(model, model.shape_codes[0], model.pose_codes[row], mesh.vertices) for row in range(3)]
+    return np.stack(frames), mesh.faces
+
+
+@pytest.fixture(scope="session")
+def depth_capture(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A depth sequence folder of three frames with truth."""
+    folder = tmp_path_factory.mktemp("captures") / "doll"
+    similarity = toy_model().info.similarity
+    pose = front_camera_to_world(similarity)
+    vertices, faces = doll_frames()
+    depths = [render_depth(similarity.to_world(frame), faces, CAMERA, pose) for frame in vertices]
+    save_depth_sequence(folder, depths, CAMERA, pose, 10.0, FRAMES)
+    for name, frame in zip(FRAMES, vertices, strict=True):
+        save_mesh(Mesh(frame, faces), folder / "truth" / f"{name}.ply")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def fitted_run(tmp_path_factory: pytest.TempPathFactory, depth_capture: Path) -> Path:
+    """A run folder whose meshes are the truth of ``depth_capture``, 0.01 canonical units too far to the right."""
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    model = toy_model()
+    vertices, faces = doll_frames()
+    save_run(
+        Run(
+            folder=folder,
+            model=folder.parent / "toy.npm",
+            sequence=depth_capture,
+            method="npm",
+            frame_names=FRAMES,
+            frame_rate=10.0,
+            similarity=model.info.similarity,
+            faces=faces,
+            vertices=vertices + np.float32([0.01, 0, 0]),
+            shape_code=model.shape_codes[0].numpy(),
+            pose_codes=model.pose_codes[:3].numpy(),
+            seconds=1.0,
+            interrupted=False,
+            details={},
+        )
+    )
+    return folder
