@@ -1,4 +1,4 @@
-"""Makes `assets/sequences/anny-demo`: a body and a motion that the built-in model has never seen, as a depth camera sees them.
+"""Makes the built-in depth sequence: a body and a motion that the built-in model has never seen.
 
     python scripts/make_demo_sequence.py
 """

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 from engine.errors import Cancelled
-from engine.fitting.codes import WhitenedSpace
 from engine.fitting.config import FitConfig
 from engine.fitting.energy import data_terms
 from engine.fitting.initialise import InitialCodes, initialise
 from engine.fitting.observations import Observations
 from engine.fitting.surface_samples import SurfaceSamples, follow_shape, posed_normals, sample_model_surface
+from engine.latent.code_space import CodeSpace
 from engine.model import NeuralParametricModel
 from engine.progress import Progress
 from engine.surface.folded import bfloat16_is_fast
@@ -107,10 +107,12 @@ class _FitState:
     ) -> None:
         assert model.pose_codes is not None
         self.model, self.observations, self.config, self.half, self.seed = model, observations, config, half, seed
-        self.shape_space, self.pose_space = WhitenedSpace.of(model.shape_codes), WhitenedSpace.of(model.pose_codes)
-        self.shape = self.shape_space.whiten(initial.shape_code).requires_grad_()
-        self.poses = self.pose_space.whiten(initial.pose_codes).requires_grad_()
-        self.candidates = self.pose_space.whiten(initial.candidates)
+        # in standard deviations along principal directions one learning rate and one prior serve all directions
+        self.shape_space = CodeSpace.from_codes(model.shape_codes)
+        self.pose_space = CodeSpace.from_codes(model.pose_codes)
+        self.shape = self.shape_space.coefficients(initial.shape_code).requires_grad_()
+        self.poses = self.pose_space.coefficients(initial.pose_codes).requires_grad_()
+        self.candidates = self.pose_space.coefficients(initial.candidates)
         self.optimiser = torch.optim.Adam(
             [{"params": [self.poses], "lr": config.pose_rate}, {"params": [self.shape], "lr": config.shape_rate}],
             betas=(0.9, 0.98),

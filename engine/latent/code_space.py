@@ -38,16 +38,15 @@ class CodeSpace:
         return CodeSpace(*(value.to(codes) for value in (mean, std, components, scales)))
 
     def code(self, coefficients: Tensor) -> Tensor:
-        """The code (C,) at ``coefficients`` (k,), in standard deviations along the first k <= K components."""
-        assert coefficients.ndim == 1, coefficients.shape
-        count = len(coefficients)
+        """Codes (..., C) at ``coefficients`` (..., k), in standard deviations along the first k <= K components."""
+        count = coefficients.shape[-1]
         assert count <= len(self.scales), f"{count} coefficients for {len(self.scales)} components"
         return self.mean + (coefficients.to(self.scales) * self.scales[:count]) @ self.components[:count]
 
     def coefficients(self, code: Tensor) -> Tensor:
-        """Coefficients (K,) of ``code`` (C,); what lies outside the span of the codes is left out."""
-        assert code.shape == self.mean.shape, code.shape
-        return self.components @ (code.to(self.mean) - self.mean) / self.scales
+        """Coefficients (..., K) of ``code`` (..., C); what lies outside the span of the codes is left out."""
+        assert code.shape[-1] == len(self.mean), code.shape
+        return (code.to(self.mean) - self.mean) @ self.components.T / self.scales
 
     def random(self, generator: torch.Generator, count: int, std: float = 1.0) -> Tensor:
         """A code (C,), normally distributed with ``std`` along the first ``count`` components (at most K)."""

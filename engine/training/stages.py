@@ -14,6 +14,7 @@ from engine.model import ModelInfo, NeuralParametricModel
 from engine.networks.decoder import PoseDecoder, ShapeDecoder
 from engine.prepare.sdf_pools import load_pools
 from engine.progress import Progress
+from engine.surface.lipschitz import measure_lipschitz
 from engine.training.config import TrainingConfig, as_dict
 from engine.training.flow_samples import FlowSampler
 from engine.training.loop import LoopResult, compiled_or_plain, optimise
@@ -80,6 +81,8 @@ def train_shape(
         training={"dataset": dataset.name, "shape": _summary(stage, result, device, seed)},
     )
     model = NeuralParametricModel(info, decoder, codes.detach()).to(device)
+    # measured once here, so that nobody who meshes the model has to
+    info.training["lipschitz"] = measure_lipschitz(model).as_dict()
     save_model(model, out, getattr(torch, config.codes_storage))
     return model, result
 

@@ -85,6 +85,9 @@ def execute(options: argparse.Namespace) -> int:
     except BrokenPipeError:  # the reader of our output went away, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the exit would complain once more
         return 1
+    except OSError as error:  # a full disk, a folder that may not be written
+        print(f"npm-studio: {error.filename or 'file'}: {error.strerror or error}", file=sys.stderr)
+        return 2
     if getattr(options, "json", False):
         print(json.dumps(results or {}))
     return 130 if console.interrupted() else 0

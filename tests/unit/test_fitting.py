@@ -9,7 +9,6 @@ from scipy.spatial import cKDTree
 from engine.checkpoint import save_model
 from engine.dataset.depth_sequence import load_depth_sequence, save_depth_sequence
 from engine.errors import Cancelled, InputError
-from engine.fitting.codes import WhitenedSpace
 from engine.fitting.config import FitConfig
 from engine.fitting.energy import nearest_partner
 from engine.fitting.fit import FitPreview, fit_codes
@@ -155,14 +154,6 @@ def test_observed_points_lie_on_the_true_surface_and_project_onto_their_pixels(t
     index, inside = observations.pixel_index(pixels)
     assert inside.all()
     assert (observations.depth[1].flatten()[index] - depth).abs().max() < 1e-4
-
-
-def test_whitened_training_codes_have_unit_spread_and_come_back() -> None:
-    codes = torch.randn(200, 5, generator=torch.Generator().manual_seed(0)) * torch.tensor([3.0, 1.0, 0.5, 0.1, 0.02])
-    space = WhitenedSpace.of(codes)
-    whitened = space.whiten(codes)
-    assert torch.allclose(whitened.std(0), torch.ones(5), atol=1e-4)
-    assert torch.allclose(space.code(whitened), codes, atol=1e-5)
 
 
 def test_partners_are_those_of_a_slow_search() -> None:
