@@ -72,7 +72,7 @@ def fit_sheet(run: Run, sequence: DepthSequence | None, columns: int = 5) -> NDA
 
 
 def error_sheet(
-    run: Run, errors_mm: Sequence[NDArray[np.float32]], limit_mm: float = 40.0, columns: int = 5
+    run: Run, errors_mm: Sequence[NDArray[np.float32]], limit_mm: float = 20.0, columns: int = 5
 ) -> NDArray[np.uint8]:
     """A picture (H, W, 3) of some frames coloured by their distance to the true surface, with a legend.
 
@@ -123,4 +123,5 @@ def _scenes(run: Run, observer: Observer | None, frame: int) -> list[Scene]:
         return [fit]
     points, colours = observer.points(frame)
     seen = Scene(points=points, point_colours=colours)
-    return [seen, Scene(fit.meshes, points=points, point_colours=colours), fit]
+    over = Scene(fit.meshes, points=points, point_colours=colours, point_size=1.4)  # leaves the surface visible
+    return [seen, over, fit]

@@ -56,6 +56,8 @@ class Scene:
     """Observed points (P, 3)."""
     point_colours: NDArray[np.uint8] | None = None
     """(P, 3)"""
+    point_size: float = 2.0
+    """Pixels in a picture 600 pixels high."""
 
     def extent(self) -> NDArray[np.float32]:
         """Everything that the picture must show, (N, 3)."""
@@ -110,7 +112,8 @@ class Stage:
             self._add_mesh(mesh, scene.colours[index] if scene.colours else CLAY)
         if scene.points is not None and scene.point_colours is not None:
             # a little towards the viewer, or half of them would vanish behind a surface that passes through them
-            self._add_points(scene.points + _POINT_LIFT * view.axes()[2].astype(np.float32), scene.point_colours)
+            lifted = scene.points + _POINT_LIFT * view.axes()[2].astype(np.float32)
+            self._add_points(lifted, scene.point_colours, scene.point_size)
         self._aim(view, extent)
         self._plotter.render()  # does nothing before the first picture, which `screenshot` draws by itself
         large = Image.fromarray(np.asarray(self._plotter.screenshot(None, return_img=True)))
@@ -124,7 +127,7 @@ class Stage:
         material = {"ambient": 0.24, "diffuse": 0.86, "specular": 0.12, "specular_power": 18}
         self._plotter.add_mesh(surface, smooth_shading=True, render=False, **paint, **material)
 
-    def _add_points(self, points: NDArray[np.float32], colours: NDArray[np.uint8]) -> None:
+    def _add_points(self, points: NDArray[np.float32], colours: NDArray[np.uint8], size: float) -> None:
         import pyvista
 
         self._plotter.add_mesh(
@@ -133,7 +136,7 @@ class Stage:
             rgb=True,
             style="points",
             render_points_as_spheres=True,
-            point_size=2.0 * _SUPERSAMPLING * self.height / 600,
+            point_size=size * _SUPERSAMPLING * self.height / 600,
             lighting=False,
             render=False,
         )
