@@ -86,11 +86,11 @@ def nearest_partner(
     """
     with torch.no_grad():
         allowed = allowed | ~allowed.any(1, keepdim=True)
-        query = torch.cat((observed, NORMAL_WEIGHT * observed_normals), dim=-1)
+        # |q - b|^2 without |q|^2, which does not change the winner, as one product: [q, 1] . [-2 b, |b|^2]
         base = torch.cat((model, NORMAL_WEIGHT * model_normals), dim=-1)
-        # |q - b|^2 without |q|^2, which does not change the winner
-        offset = base.square().sum(-1) + (~allowed).float() * 1e3
-        return torch.baddbmm(offset[:, None], query, base.transpose(1, 2), alpha=-2).argmin(-1)
+        offset = base.square().sum(-1, keepdim=True) + (~allowed).float()[..., None] * 1e3
+        query = torch.cat((observed, NORMAL_WEIGHT * observed_normals, torch.ones_like(observed[..., :1])), dim=-1)
+        return torch.bmm(query, torch.cat((-2 * base, offset), dim=-1).transpose(1, 2)).argmin(-1)
 
 
 def projective_terms(
