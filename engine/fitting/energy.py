@@ -44,7 +44,8 @@ def data_terms(
 
     * observed: each observed point against its nearest front-facing model point (distance in position and normal),
       point to plane along the observed normal, plus ``point_pull`` times point to point: a start far away needs the
-      pull, but it also draws limbs away from their outline, as nothing is observed beyond it.
+      pull, but it also draws limbs away from their outline, as nothing is observed beyond it. Beyond the gate the
+      plane says nothing and the distance counts.
     * projective: each visible model point against the plane seen at its pixel, which is the projective signed
       distance corrected for slant.
     * free space: model points in front of what was seen, by their depth gap, and model points beside the
@@ -66,10 +67,11 @@ def data_terms(
     matched = torch.gather(posed, 1, partner[..., None].expand(-1, -1, 3))
     gap = matched - observed
     plane = (gap * observed_normals).sum(-1)
-    near = (gap.detach().norm(dim=-1) < config.gate).float()
-    observed_term = (
-        near * _soft(plane, PLANE_SOFTNESS) + point_pull * _soft(_length(gap), POINT_SOFTNESS).clamp(max=0.3)
-    ).mean(1)
+    distance = _length(gap)
+    # a limb that nothing explains must cost, and pull, however far away the model is
+    near = distance.detach() < config.gate
+    explained = torch.where(near, _soft(plane, PLANE_SOFTNESS), _soft(distance, POINT_SOFTNESS))
+    observed_term = (explained + point_pull * _soft(distance, POINT_SOFTNESS)).mean(1)
     projective, free_space = projective_terms(observations, frames, posed, front, config.gate)
     return DataTerms(observed_term, projective, free_space)
 

@@ -20,6 +20,8 @@ from engine.surface.folded import bfloat16_is_fast
 
 STUCK_RATIO = 1.3
 """A frame whose energy is this many times the median is tried from other starts."""
+OTHER_FRAMES = 40
+"""Frames of the sequence, evenly spaced, whose codes such a frame may take over."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,18 +182,21 @@ class _FitState:
             self.last_energy = float(data.detach())
 
     def restart_stuck_frames(self, energy: Tensor) -> None:
-        """Give frames that fit much worse than the others the code of a neighbour or of the search, if that is better.
+        """Give frames that fit much worse than the others another code, if that fits better.
+
+        Tried are the codes of other frames, as motions repeat and neighbours are alike, and the best of the search.
 
         Args:
             energy: (F,) as `refresh` returned it
         """
-        count = len(self.observations)
         stuck = (energy > STUCK_RATIO * energy.median()).nonzero()[:, 0].cpu()
-        if len(stuck) == 0 or count < 3:
+        if len(stuck) == 0:
             return
         poses = self.poses.detach()
-        before, after = poses[(stuck - 1).clamp_min(0)], poses[(stuck + 1).clamp(max=count - 1)]
-        tries = [before, after, 0.5 * (before + after), *self.candidates[stuck].unbind(1)]
+        others = torch.linspace(0, len(poses) - 1, min(len(poses), OTHER_FRAMES)).round().long()
+        elsewhere = [poses[frame].expand(len(stuck), -1) for frame in others]
+        beside = [poses[(stuck + step).clamp(0, len(poses) - 1)] for step in (-1, 1)]
+        tries = [*elsewhere, *beside, *self.candidates[stuck].unbind(1)]
         energies = torch.stack([self._energies(stuck, attempt) for attempt in tries])  # (A, S)
         lowest, which = energies.min(0)
         better = lowest < 0.95 * energy[stuck]
