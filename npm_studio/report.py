@@ -50,14 +50,15 @@ def write_report(report: Report, path: Path) -> None:
     metrics, millimetres = report.metrics, 1000 / report.similarity.scale
     tiles = {
         "IoU with the true bodies": f"{metrics.iou:.3f}",
-        "mean distance to the true surface": f"{metrics.accuracy * millimetres:.1f} mm",
+        "accuracy: mean distance to the truth": f"{metrics.accuracy * millimetres:.1f} mm",
         "tracking error (EPE)": _or_dash(metrics.epe * millimetres, "{:.1f} mm"),
         f"for {len(report.frame_names)} frames, all steps": f"{sum(report.timings.values()):.0f} s",
     }
     note = (
         f"{metrics.samples:,} surface samples and {metrics.iou_points:,} volume points per frame, seed {metrics.seed}. "
         f"{metrics.failed_frames:.0%} of the frames have failed (Chamfer-l2 above {FAILED_CHAMFER_L2:g}); the median "
-        f"frame has a Chamfer-l2 of {_compact(metrics.median_frame_chamfer_l2)}."
+        f"frame has a Chamfer-l2 of {_compact(metrics.median_frame_chamfer_l2)}. Distances are between samples, so their "
+        "spacing adds to them; the colours of error maps are exact distances to the surface."
     )
     chart = line_chart(
         {name: metrics.per_frame[name] * millimetres for name in ("accuracy", "completeness")},
