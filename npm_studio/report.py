@@ -57,8 +57,8 @@ def write_report(report: Report, path: Path) -> None:
     note = (
         f"{metrics.samples:,} surface samples and {metrics.iou_points:,} volume points per frame, seed {metrics.seed}. "
         f"{metrics.failed_frames:.0%} of the frames have failed (Chamfer-l2 above {FAILED_CHAMFER_L2:g}); the median "
-        f"frame has a Chamfer-l2 of {_compact(metrics.median_frame_chamfer_l2)}. Distances are between samples, so their "
-        "spacing adds to them; the colours of error maps are exact distances to the surface."
+        f"frame has a Chamfer-l2 of {_compact(metrics.median_frame_chamfer_l2)}. Distances are between samples, so "
+        "their spacing adds to them; the colours of error maps are exact distances to the surface."
     )
     chart = line_chart(
         {name: metrics.per_frame[name] * millimetres for name in ("accuracy", "completeness")},
