@@ -4,6 +4,7 @@ Nothing of Qt is imported before `check_display` has found a display, because Qt
 """
 
 import ctypes
+import importlib
 import os
 import signal
 import socket
@@ -54,9 +55,8 @@ def check_packages() -> None:
         InputError: one is missing.
     """
     try:
-        import PyQt6.QtSvg
-        import PyQt6.QtWidgets
-        import pyvistaqt  # noqa: F401
+        for name in ("PyQt6.QtSvg", "PyQt6.QtWidgets", "pyvistaqt"):
+            importlib.import_module(name)
     except ImportError as error:
         cure = 'install the application with: pip install "npm-studio[gui]"'
         raise InputError("npm-studio gui", f"{error.name or error} is not installed", cure) from None
@@ -144,12 +144,13 @@ def _close_on_interrupt(window: "MainWindow") -> Callable[[], bool]:
     written to a socket by the signal wakes the loop up.
     """
     from PyQt6.QtCore import QSocketNotifier
+    from PyQt6.sip import voidptr
 
     happened = False
     receiver, sender = socket.socketpair()
     sender.setblocking(False)
     signal.set_wakeup_fd(sender.fileno(), warn_on_full_buffer=False)
-    notifier = QSocketNotifier(receiver.fileno(), QSocketNotifier.Type.Read, window)
+    notifier = QSocketNotifier(voidptr(receiver.fileno()), QSocketNotifier.Type.Read, window)
     notifier.activated.connect(lambda: receiver.recv(64))
 
     def on_interrupt(number: int, frame: object) -> None:

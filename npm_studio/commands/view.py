@@ -77,7 +77,9 @@ VIEW = Menu(
         LINK_CAMERAS,
         None,
         Command("view.floor", "Floor &Grid", "stage.set_floor", "Show the ground.", "G", checked="floor_shown"),
-        Command("view.library", "&Library", "set_library", "Show the lists on the left.", "F9", checked="library_shown"),
+        Command(
+            "view.library", "&Library", "set_library", "Show the lists on the left.", "F9", checked="library_shown"
+        ),
         THEME,
         Command(
             "view.full_screen",

@@ -76,7 +76,8 @@ class JobBoard(QObject):
         for runner in self._runners.values():
             runner.cancel()
         until = time.monotonic() + timeout
-        return all([runner.close(max(until - time.monotonic(), 0.1)) for runner in self._runners.values()])
+        ended = [runner.close(max(until - time.monotonic(), 0.1)) for runner in self._runners.values()]
+        return all(ended)
 
     def _hand_out(self) -> None:
         for event in self._events.drain():

@@ -63,7 +63,7 @@ class Library(QWidget):
         column.addWidget(self.search)
         column.addSpacing(8)
         column.addWidget(lists, 1)
-        self.setMinimumWidth(200)
+        self.setMinimumWidth(226)
         self.search.textChanged.connect(self._filter)
         self.identities.itemClicked.connect(lambda item: self._on_identity(item))
         self.identities.itemActivated.connect(lambda item: self._on_identity(item))
@@ -118,7 +118,9 @@ class Library(QWidget):
                     sequence = sequences[frame.sequence] = QTreeWidgetItem(branch, [pretty(frame.sequence)])
                     sequence.setData(0, _ROW, row)
                     sequence.setToolTip(0, f"Play {frame.sequence} of {name}")
-                leaf = QTreeWidgetItem(sequence, [f"Frame {int(frame.sample)}" if frame.sample.isdigit() else frame.sample])
+                leaf = QTreeWidgetItem(
+                    sequence, [f"Frame {int(frame.sample)}" if frame.sample.isdigit() else frame.sample]
+                )
                 leaf.setData(0, _ROW, row)
             if sequences:
                 branches.append(branch)
@@ -140,7 +142,9 @@ class Library(QWidget):
                 if child is not None:
                     hit = found or wanted in child.text(0).lower()
                     child.setHidden(not hit)
-            some = any(not child.isHidden() for i in range(branch.childCount()) if (child := branch.child(i)) is not None)
+            some = any(
+                not child.isHidden() for i in range(branch.childCount()) if (child := branch.child(i)) is not None
+            )
             branch.setHidden(not (found or some))
 
     def _on_identity(self, item: QListWidgetItem) -> None:

@@ -68,9 +68,7 @@ class MeshItem:
     def is_visible(self) -> bool:
         return bool(self._actor.visibility)
 
-    def show(
-        self, vertices: NDArray[np.float32], normals: NDArray[np.float32], faces: NDArray[np.int32]
-    ) -> None:
+    def show(self, vertices: NDArray[np.float32], normals: NDArray[np.float32], faces: NDArray[np.int32]) -> None:
         """Show a mesh; with the same ``faces`` array as before only the vertices move.
 
         Args:
@@ -156,9 +154,7 @@ class PointsItem:
     def count(self) -> int:
         return int(self._data.n_points) if self._actor.visibility else 0
 
-    def show(
-        self, points: NDArray[np.float32], values: NDArray[np.float32], value_range: tuple[float, float]
-    ) -> None:
+    def show(self, points: NDArray[np.float32], values: NDArray[np.float32], value_range: tuple[float, float]) -> None:
         """Show ``points`` (P, 3), metres, with ``values`` (P,) coloured over ``value_range``."""
         data = pv.PolyData(np.ascontiguousarray(points, np.float32))
         data.point_data["value"] = np.ascontiguousarray(values, np.float32)

@@ -17,7 +17,7 @@ _FRONT, _SIDE, _TOP = (0.0, 0.0, 1.0), (1.0, 0.0, 0.0), (0.0, 1.0, 0.0)
 
 
 class Stage(QWidget):
-    """Holds the views; the second one is made when it is first needed."""
+    """Holds the views, and what both of them share."""
 
     changed = pyqtSignal()
     """Something that menus show was switched."""
@@ -32,28 +32,20 @@ class Stage(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._splitter)
-        self.left = Viewport(theme)
-        self._splitter.addWidget(self.left)
-        self._right: Viewport | None = None
+        self.left, self.right = Viewport(theme), Viewport(theme)
+        self._all = (self.left, self.right)
+        for view in self._all:
+            self._splitter.addWidget(view)
+        self.right.hide()
         self.invitation = Invitation(self)
         self.invitation.set_theme(theme)
         self.left.camera_moved.connect(self._follow_left)
+        self.right.camera_moved.connect(self._follow_right)
         self.setMinimumSize(320, 240)
 
     @property
-    def right(self) -> Viewport:
-        """The second view."""
-        if self._right is None:
-            self._right = Viewport(self._theme)
-            self._right.ground.set_visible(self._floor)
-            self._right.camera_moved.connect(self._follow_right)
-            self._splitter.addWidget(self._right)
-            self._right.hide()
-        return self._right
-
-    @property
     def is_split(self) -> bool:
-        return self._right is not None and not self._right.isHidden()
+        return not self.right.isHidden()
 
     @property
     def is_linked(self) -> bool:
@@ -70,14 +62,11 @@ class Stage(QWidget):
 
     def set_split(self, split: bool) -> None:
         """Show two views, or one."""
+        self.right.setVisible(split)
         if split:
-            self.right.show()
             half = max(self.width() // 2, 1)
             self._splitter.setSizes([half, half])
-            if self._linked:
-                self._follow_left()
-        elif self._right is not None:
-            self._right.hide()
+            self._follow_left()
         self.changed.emit()
 
     def set_linked(self, linked: bool) -> None:
@@ -88,7 +77,7 @@ class Stage(QWidget):
 
     def set_floor(self, shown: bool) -> None:
         self._floor = shown
-        for view in self._all():
+        for view in self._all:
             view.ground.set_visible(shown)
             if shown and view.figure.is_visible:
                 view.ground.cast_shadow(view.figure.vertices)
@@ -97,14 +86,14 @@ class Stage(QWidget):
 
     def set_theme(self, theme: Theme) -> None:
         self._theme = theme
-        for view in self._all():
+        for view in self._all:
             view.set_theme(theme)
         self.invitation.set_theme(theme)
 
     def clear(self) -> None:
         """Empty views, no invitation."""
         self.invitation.hide()
-        for view in self._all():
+        for view in self._all:
             view.clear()
 
     def invite(self, icon: str, title: str, text: str, actions: Sequence[QAction] = ()) -> None:
@@ -138,15 +127,12 @@ class Stage(QWidget):
 
     def close_views(self) -> None:
         """Free the graphics; call it before the window goes away."""
-        for view in self._all():
+        for view in self._all:
             view.close_view()
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         super().resizeEvent(event)
         self._place_invitation()
-
-    def _all(self) -> list[Viewport]:
-        return [self.left] if self._right is None else [self.left, self._right]
 
     def _frame(self, direction: tuple[float, float, float]) -> None:
         known = [bounds for view in self.views if (bounds := view.visible_bounds()) is not None]

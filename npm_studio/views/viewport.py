@@ -160,7 +160,10 @@ class Viewport(QWidget):
         self.caption.setGeometry(18, 14, max(self.width() - 36, 50), 46)
         bar = self.colour_bar.sizeHint()
         self.colour_bar.setGeometry(
-            max(self.width() - bar.width() - 16, 0), max(self.height() - bar.height() - 14, 0), bar.width(), bar.height()
+            max(self.width() - bar.width() - 16, 0),
+            max(self.height() - bar.height() - 14, 0),
+            bar.width(),
+            bar.height(),
         )
         for overlay in (self.caption, self.colour_bar):
             overlay.raise_()

@@ -1,6 +1,7 @@
 """Two results side by side, and the distance between them as colours."""
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from PyQt6.QtCore import Qt
@@ -84,9 +85,9 @@ class CompareWorkspace(Workspace):
         grid = QGridLayout()
         grid.setVerticalSpacing(5)
         self.figures: dict[str, QLabel] = {}
-        for line, (name, title) in enumerate(_FIGURES):
-            value = self.figures[name] = QLabel("–")
-            grid.addWidget(QLabel(title), line, 0)
+        for line, (figure, words) in enumerate(_FIGURES):
+            value = self.figures[figure] = QLabel("–")
+            grid.addWidget(QLabel(words), line, 0)
             grid.addWidget(value, line, 1, Qt.AlignmentFlag.AlignRight)
         figures.body.addLayout(grid)
         figures.body.addSpacing(4)
@@ -143,19 +144,16 @@ class CompareWorkspace(Workspace):
         document, model = self.studio.document, self.studio.document.model
         sources: dict[str, Callable[[], MeshSequence]] = {}
         for run in document.runs:
-            sources[f"Run {run.folder.name}"] = lambda run=run: mesh_sequence_of_run(run)
+            sources[f"Run {run.folder.name}"] = partial(mesh_sequence_of_run, run)
         for observation in document.observations:
             sequence = observation.sequence
             if sequence.truth_folder is not None and (model is not None or document.runs_of(sequence)):
                 runs = document.runs_of(sequence)
                 similarity = runs[-1].similarity if runs else model.info.similarity  # type: ignore[union-attr]
-                title = f"Ground truth of {sequence.name}"
-                sources[title] = lambda sequence=sequence, similarity=similarity: mesh_sequence_of_truth(
-                    sequence, similarity
-                )
+                sources[f"Ground truth of {sequence.name}"] = partial(mesh_sequence_of_truth, sequence, similarity)
         if model is not None:
             for index, name in enumerate(model.info.identities):
-                sources[pretty(name)] = lambda model=model, index=index: mesh_sequence_of_identity(model, index)
+                sources[pretty(name)] = partial(mesh_sequence_of_identity, model, index)
         before = (self.left.currentText(), self.right.currentText())
         self._sources = sources
         for box in (self.left, self.right):
@@ -217,9 +215,7 @@ class CompareWorkspace(Workspace):
 
     def _show_comparison(self) -> None:
         assert self.comparison is not None
-        lowest = min(
-            float(side.vertices_world[..., 1].min()) for side in (self.comparison.left, self.comparison.right)
-        )
+        lowest = min(float(side.vertices_world[..., 1].min()) for side in (self.comparison.left, self.comparison.right))
         for view in self.stage.views:
             view.ground.place(lowest)
         self._draw()
@@ -245,7 +241,7 @@ class CompareWorkspace(Workspace):
         if distances is not None and not self._scale_chosen:
             self._scale_chosen = True
             self.scale.blockSignals(True)
-            self.scale.setValue(round_scale(float(np.percentile(distances, 98))))
+            self.scale.setValue(round_scale(float(np.percentile(distances, 95))))
             self.scale.blockSignals(False)
         self._draw()
 
@@ -283,5 +279,3 @@ class CompareWorkspace(Workspace):
         detail = f"Frame {side.frame_names[index]}" if len(side) > 1 else "Canonical pose"
         view.caption.set_text(side.title, detail)
         view.redraw()
-
-

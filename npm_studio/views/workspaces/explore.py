@@ -42,11 +42,11 @@ class SliderList(Section):
         column.setContentsMargins(0, 0, 10, 0)
         column.setSpacing(2)
         count = 0 if explorer is None else explorer.directions(self.space)
-        shares = explorer.share_of_variance(self.space) if explorer is not None and count else []
+        shares = explorer.share_of_variance(self.space).tolist() if explorer is not None and count else []
         name = self.space.capitalize()
         for index in range(min(count, MOST_SLIDERS)):
             tooltip = (
-                f"{name} direction {index + 1} of {count}: {float(shares[index]):.0%} of the variance of the training "
+                f"{name} direction {index + 1} of {count}: {shares[index]:.0%} of the variance of the training "
                 f"{'identities' if self.space == 'shape' else 'frames'}, in standard deviations. "
                 "Double-click to go back to the mean."
             )
@@ -130,7 +130,9 @@ class ExploreWorkspace(Workspace):
             return
         frames = self.explorer.model.info.frames
         wanted = frames[row]
-        self._rows = [r for r in self.explorer.model.frames_of(wanted.identity) if frames[r].sequence == wanted.sequence]
+        self._rows = [
+            r for r in self.explorer.model.frames_of(wanted.identity) if frames[r].sequence == wanted.sequence
+        ]
         self._frame = self._rows.index(row)
         self._describe_pose(row)
         self.explorer.show_frame(row)
@@ -175,7 +177,7 @@ class ExploreWorkspace(Workspace):
 
     def _on_model(self) -> None:
         self._rows, self._frame = [], 0
-        self._subject, self._posture = "Mean shape", "Canonical pose"
+        self._subject, self._posture = "", ""
         for section in (self.shape, self.pose):
             section.fill(self.explorer)
             for direction, slider in enumerate(section.sliders):
@@ -184,11 +186,13 @@ class ExploreWorkspace(Workspace):
         if self.explorer is None:
             return
         self.explorer.changed.connect(self._on_codes)
-        self._show_values()
-        if self.explorer.directions("pose"):
-            self._posture = "Mean pose"
-            self.explorer.reset("pose")
-            self.explorer.forget_history()
+        self.identity_chosen(0)
+        rows = self.explorer.model.frames_of(0)
+        if rows:
+            self.frame_chosen(rows[0])
+        else:
+            self.canonical_pose_chosen()
+        self.explorer.forget_history()
         if self.is_active:
             self.enter()
             self.clip_changed.emit()

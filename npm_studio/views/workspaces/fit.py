@@ -6,7 +6,16 @@ from typing import Any
 import numpy as np
 from PyQt6.QtCore import Qt, QUrl
 from PyQt6.QtGui import QDesktopServices
-from PyQt6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLabel, QListWidget, QListWidgetItem, QSpinBox, QVBoxLayout
+from PyQt6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QListWidget,
+    QListWidgetItem,
+    QSpinBox,
+    QVBoxLayout,
+)
 
 from engine.errors import InputError
 from engine.fitting.config import FitConfig
@@ -27,6 +36,7 @@ from npm_studio.views.widgets.progress import FitProgress
 from npm_studio.views.widgets.slider import BarSlider
 from npm_studio.views.workspaces.base import Actions, Workspace
 
+_SIZE_OVER_MESH = 0.5
 _FOLDER = Qt.ItemDataRole.UserRole
 
 
@@ -95,14 +105,20 @@ class FitWorkspace(Workspace):
         self.opacity.setToolTip("Opacity of the mesh")
         lines = QVBoxLayout()
         lines.setSpacing(6)
-        for box, slider in ((self.show_points, self.point_size), (self.show_mesh, self.opacity)):
+        for box, slider, what in (
+            (self.show_points, self.point_size, "size"),
+            (self.show_mesh, self.opacity, "opacity"),
+        ):
+            label = QLabel(what)
+            label.setObjectName("muted")
             box.setChecked(True)
             box.toggled.connect(lambda _: self._draw())
-            slider.setFixedWidth(120)
+            slider.setFixedWidth(90)
             slider.valueChanged.connect(lambda _: self._draw())
             row = QHBoxLayout()
             row.addWidget(box)
             row.addStretch(1)
+            row.addWidget(label)
             row.addWidget(slider)
             lines.addLayout(row)
         display.body.addLayout(lines)
@@ -266,17 +282,10 @@ class FitWorkspace(Workspace):
             self.studio.document.timeline.pause()
             self.studio.failed.emit(error, "")
             return
-        self.point_size.setEnabled(self.show_points.isChecked())
-        if self.show_points.isChecked():
-            view.points.set_size(self.point_size.value())
-            view.points.show(observed.points_world, observed.depth_m, observation.depth_range)
-            view.colour_bar.set_scale("Observed depth", *observation.depth_range, "m", colours_of(DEPTH_COLOURS))
-        else:
-            view.points.hide()
-            view.colour_bar.hide()
         meshes = self._meshes_on_show()
         index = _frame_of(meshes, sequence.frame_names[frame])
-        if meshes is not None and index is not None and self.show_mesh.isChecked():
+        has_mesh = meshes is not None and index is not None and self.show_mesh.isChecked()
+        if meshes is not None and index is not None and has_mesh:
             vertices = meshes.vertices_world[index]
             view.figure.stand_on(None)
             view.figure.set_opacity(self.opacity.value() / 100)
@@ -285,6 +294,15 @@ class FitWorkspace(Workspace):
         else:
             view.figure.hide()
             view.ground.cast_shadow(observed.points_world)
+        self.point_size.setEnabled(self.show_points.isChecked())
+        if self.show_points.isChecked():
+            # small enough over a mesh for the mesh to show between them
+            view.points.set_size(self.point_size.value() * (_SIZE_OVER_MESH if has_mesh else 1))
+            view.points.show(observed.points_world, observed.depth_m, observation.depth_range)
+            view.colour_bar.set_scale("Observed depth", *observation.depth_range, "m", colours_of(DEPTH_COLOURS))
+        else:
+            view.points.hide()
+            view.colour_bar.hide()
         what = "observed points" if meshes is None else "preview of the fit" if self._is_preview else "fitted mesh"
         view.caption.set_text(sequence.name, f"Frame {frame + 1} of {len(sequence)} · {what}")
         view.redraw()
@@ -347,7 +365,9 @@ class FitWorkspace(Workspace):
 
     def _select_run(self) -> None:
         self.runs.blockSignals(True)
-        rows = [row for row in range(self.runs.count()) if self._folder_of(self.runs.item(row)) == self._folder_on_show()]
+        rows = [
+            row for row in range(self.runs.count()) if self._folder_of(self.runs.item(row)) == self._folder_on_show()
+        ]
         self.runs.setCurrentRow(rows[0] if rows else -1)
         self.runs.blockSignals(False)
         self.run_folder.setText("" if self.run is None else f"Saved in {self.run.folder}")

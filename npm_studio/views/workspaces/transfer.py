@@ -90,7 +90,9 @@ class TransferWorkspace(Workspace):
         model = self.studio.document.model
         if model is not None:
             wanted = model.info.frames[row]
-            self._rows = [r for r in model.frames_of(wanted.identity) if model.info.frames[r].sequence == wanted.sequence]
+            self._rows = [
+                r for r in model.frames_of(wanted.identity) if model.info.frames[r].sequence == wanted.sequence
+            ]
             self._row = row
             self._on_choice()
             self.clip_changed.emit()
