@@ -27,7 +27,7 @@ OPEN_RUN = Command(
 )
 SCREENSHOT = Command(
     "file.screenshot",
-    "Save S&creenshot…",
+    "Save Screensho&t…",
     "files.choose_screenshot",
     "Save a PNG of the 3-D view.",
     shortcut="Ctrl+P",
@@ -40,12 +40,12 @@ FILE = Menu(
         OPEN_MODEL,
         OPEN_SEQUENCE,
         OPEN_RUN,
-        Submenu("Open Re&cent", "files.fill_recent"),
+        Submenu("Op&en Recent", "files.fill_recent"),
         None,
         Command("file.demo_model", "Open &Built-in Model", "files.open_demo_model", "Open the built-in body model."),
         Command(
             "file.demo_sequence",
-            "Open Built-in Depth Se&quence",
+            "Open Built-in Depth Seq&uence",
             "files.open_demo_sequence",
             "Open the built-in depth sequence of a moving body.",
         ),

@@ -54,7 +54,7 @@ LINK_CAMERAS = Command(
     checked="cameras_linked",
     icon="link",
 )
-FRAME_ALL = Command("view.frame", "&Frame All", "stage.frame_all", "Fit everything into the view.", "F", icon="frame")
+FRAME_ALL = Command("view.frame", "Frame &All", "stage.frame_all", "Fit everything into the view.", "F", icon="frame")
 THEME = Command(
     "view.dark",
     "&Dark Theme",
@@ -78,7 +78,7 @@ VIEW = Menu(
         None,
         Command("view.floor", "Floor &Grid", "stage.set_floor", "Show the ground.", "G", checked="floor_shown"),
         Command(
-            "view.library", "&Library", "set_library", "Show the lists on the left.", "F9", checked="library_shown"
+            "view.library", "Li&brary", "set_library", "Show the lists on the left.", "F9", checked="library_shown"
         ),
         THEME,
         Command(

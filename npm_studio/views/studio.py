@@ -41,6 +41,11 @@ class Studio(QObject):
     def is_fitting(self) -> bool:
         return self.jobs.is_busy("fit")
 
+    @property
+    def latest_generation(self) -> int:
+        """Of the last request for meshes."""
+        return self._posted
+
     def request(self, figures: tuple[Codes, ...], settled: bool = False) -> None:
         """Ask the live thread for meshes; they come with `meshes_ready`."""
         if self._live is not None:

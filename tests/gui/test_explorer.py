@@ -1,0 +1,200 @@
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from PyQt6.QtCore import QPoint, Qt
+from pytestqt.qtbot import QtBot
+
+from npm_studio.views.main_window import MainWindow
+from npm_studio.views.widgets.slider import BarSlider
+
+Fine = Callable[..., None]
+
+
+def vertices(window: MainWindow) -> np.ndarray:
+    return window.stage.left.figure.vertices.copy()
+
+
+def drag(qtbot: QtBot, slider: BarSlider, value: int, release: bool = True) -> None:
+    """With the mouse, from where the handle is."""
+    middle = slider.height() // 2
+    start, end = (QPoint(round(slider.x_of(v)), middle) for v in (slider.value(), value))
+    qtbot.mousePress(slider, Qt.MouseButton.LeftButton, pos=start)
+    for share in (0.4, 0.7, 1.0):
+        qtbot.mouseMove(slider, QPoint(round(start.x() + share * (end.x() - start.x())), middle))
+    assert abs(slider.value() - value) < 10
+    if release:
+        qtbot.mouseRelease(slider, Qt.MouseButton.LeftButton, pos=end)
+
+
+def test_dragging_a_shape_slider_changes_the_mesh(qtbot: QtBot, studio_window: MainWindow, fine: Fine) -> None:
+    before = vertices(studio_window)
+    slider = studio_window.explore.shape.sliders[0]
+    fine(studio_window, lambda: drag(qtbot, slider.slider, 200))
+    after = vertices(studio_window)
+    assert len(after) != len(before) or np.abs(after - before).max() > 0.01
+    assert slider.readout == f"{slider.slider.value() / 100:+.2f} σ"
+    assert studio_window.badge.text == "Fine"
+
+
+def test_a_shape_is_previewed_before_the_fine_mesh_comes(qtbot: QtBot, studio_window: MainWindow, fine: Fine) -> None:
+    qualities: list[str] = []
+    studio_window.studio.meshes_ready.connect(lambda reply: qualities.append(reply.quality.name))
+    fine(studio_window, lambda: drag(qtbot, studio_window.explore.shape.sliders[1].slider, -150))
+    assert qualities[-1] == "FINE"
+    assert "PREVIEW" in qualities
+
+
+def test_dragging_a_pose_slider_moves_the_vertices_and_keeps_the_topology(
+    qtbot: QtBot, studio_window: MainWindow, fine: Fine
+) -> None:
+    figure = studio_window.stage.left.figure
+    before, faces = vertices(studio_window), figure.faces
+    changed: list[bool] = []
+    studio_window.studio.meshes_ready.connect(lambda reply: changed.append(reply.figures[0].faces is not faces))
+    fine(studio_window, lambda: drag(qtbot, studio_window.explore.pose.sliders[0].slider, 200))
+    assert figure.faces is faces
+    assert not any(changed)
+    assert np.abs(vertices(studio_window) - before).max() > 0.01
+
+
+def test_the_mesh_follows_while_the_slider_is_held(qtbot: QtBot, studio_window: MainWindow) -> None:
+    slider = studio_window.explore.pose.sliders[0].slider
+    before = vertices(studio_window)
+    drag(qtbot, slider, 220, release=False)
+    qtbot.waitUntil(lambda: bool(np.abs(vertices(studio_window) - before).max() > 0.01), timeout=10_000)
+    assert slider.isSliderDown()
+    qtbot.mouseRelease(slider, Qt.MouseButton.LeftButton)
+
+
+def test_what_the_viewport_draws_is_the_mesh_of_the_codes(studio_window: MainWindow) -> None:
+    shown = np.asarray(studio_window.stage.left.figure._data.points)
+    np.testing.assert_array_equal(shown, vertices(studio_window))
+
+
+def test_randomise_and_reset_change_the_codes_and_the_readouts(studio_window: MainWindow, fine: Fine) -> None:
+    for space in ("shape", "pose"):
+        sliders = getattr(studio_window.explore, space).sliders
+        fine(studio_window, studio_window.actions_by_id[f"edit.random_{space}"].trigger)
+        assert any(slider.readout != "0.00 σ" for slider in sliders)
+        fine(studio_window, studio_window.actions_by_id[f"edit.reset_{space}"].trigger)
+        assert all(slider.readout == "0.00 σ" for slider in sliders)
+
+
+def test_a_double_click_sets_a_slider_back(qtbot: QtBot, studio_window: MainWindow, fine: Fine) -> None:
+    slider = studio_window.explore.shape.sliders[0]
+    fine(studio_window, lambda: slider.slider.setValue(120))
+    fine(studio_window, lambda: qtbot.mouseDClick(slider.slider, Qt.MouseButton.LeftButton))
+    assert slider.readout == "0.00 σ"
+
+
+def test_undo_brings_the_mesh_back_and_redo_takes_it_away_again(studio_window: MainWindow, fine: Fine) -> None:
+    before = vertices(studio_window)
+    undo, redo = (studio_window.actions_by_id[f"edit.{name}"] for name in ("undo", "redo"))
+    assert not undo.isEnabled()
+    fine(studio_window, lambda: studio_window.explore.shape.sliders[0].slider.setValue(150))
+    after = vertices(studio_window)
+    studio_window.refresh_actions()
+    fine(studio_window, undo.trigger)
+    np.testing.assert_allclose(vertices(studio_window), before, atol=1e-4)
+    fine(studio_window, redo.trigger)
+    np.testing.assert_allclose(vertices(studio_window), after, atol=1e-4)
+
+
+def test_clicking_an_identity_shows_it_and_opens_its_poses(qtbot: QtBot, studio_window: MainWindow, fine: Fine) -> None:
+    library = studio_window.library.identities
+    item = library.item(2)
+    assert item is not None
+
+    def click() -> None:
+        place = library.visualItemRect(item).center()
+        qtbot.mouseClick(library.viewport(), Qt.MouseButton.LeftButton, pos=place)
+
+    fine(studio_window, click)
+    assert studio_window.stage.left.caption.text[0] == "Stout"
+    branch = studio_window.library.poses.topLevelItem(3)
+    assert branch is not None
+    assert branch.text(0) == "Stout"
+    assert branch.isExpanded()
+
+
+def test_clicking_a_frame_poses_the_shape_and_gives_its_sequence_to_the_timeline(
+    studio_window: MainWindow, fine: Fine
+) -> None:
+    before = studio_window.explore.explorer.codes
+    fine(studio_window, lambda: studio_window.library.frame_chosen.emit(8))  # second doll, bend, frame 2
+    after = studio_window.explore.explorer.codes
+    assert after.shape is before.shape
+    timeline = studio_window.studio.document.timeline
+    assert (timeline.frame_count, timeline.frame) == (3, 2)
+    assert "Bend, frame 2 of Small" in studio_window.stage.left.caption.text[1]
+
+
+def test_playing_a_training_sequence_moves_the_figure(qtbot: QtBot, studio_window: MainWindow) -> None:
+    seen: set[int] = set()
+    studio_window.studio.document.timeline.frame_changed.connect(seen.add)
+    before = vertices(studio_window)
+    qtbot.keyClick(studio_window, Qt.Key.Key_Space)
+    assert studio_window.studio.document.timeline.playing
+    qtbot.waitUntil(lambda: len(seen) >= 2, timeout=10_000)
+    qtbot.waitUntil(lambda: bool(np.abs(vertices(studio_window) - before).max() > 0.005), timeout=10_000)
+    qtbot.keyClick(studio_window, Qt.Key.Key_Space)
+    assert not studio_window.studio.document.timeline.playing
+
+
+def test_the_filter_leaves_matching_names(studio_window: MainWindow) -> None:
+    studio_window.library.search.setText("lea")
+    identities = studio_window.library.identities
+    shown = [identities.item(i).text() for i in range(identities.count()) if not identities.item(i).isHidden()]
+    assert shown == ["Lean"]
+
+
+def test_one_slider_goes_from_one_identity_to_another(studio_window: MainWindow, fine: Fine) -> None:
+    interpolate = studio_window.interpolate
+    fine(studio_window, studio_window.show_interpolate)
+    fine(studio_window, lambda: interpolate.identity_chosen(1))
+    interpolate.cards.choose(1)
+    fine(studio_window, lambda: interpolate.identity_chosen(2))
+    heights = []
+    for value in (1, 30, 60):
+        fine(
+            studio_window,
+            lambda value=value: interpolate.slider.setValue(value),
+        )
+        heights.append(np.ptp(vertices(studio_window)[:, 0]))
+    assert heights[0] < heights[1] < heights[2]  # "small" has shorter arms than "stout"
+    assert studio_window.stage.left.caption.text == ("Small  →  Stout", "100 % of the way")
+
+
+@pytest.mark.parametrize(("space", "keeps_faces"), [(0, False), (1, True)])
+def test_interpolating_the_pose_alone_keeps_the_shape(
+    studio_window: MainWindow, fine: Fine, space: int, keeps_faces: bool
+) -> None:
+    fine(studio_window, studio_window.show_interpolate)
+    fine(studio_window, lambda: studio_window.interpolate.spaces.button(space).click())
+    faces = studio_window.stage.left.figure.faces
+    fine(studio_window, lambda: studio_window.interpolate.slider.setValue(50))
+    assert (studio_window.stage.left.figure.faces is faces) is keeps_faces
+
+
+def test_transfer_shows_two_identities_in_the_same_pose(studio_window: MainWindow, fine: Fine) -> None:
+    fine(studio_window, studio_window.show_transfer)
+    stage = studio_window.stage
+    assert stage.is_split
+    assert [view.caption.text[0] for view in stage.views] == ["Tall", "Lean"]
+    straight = [view.figure.vertices.copy() for view in stage.views]
+    fine(studio_window, lambda: studio_window.library.frame_chosen.emit(2))  # bend, frame 2
+    for view, before in zip(stage.views, straight, strict=True):
+        assert view.caption.text[1] == "Bend, frame 2"
+        assert np.abs(view.figure.vertices - before).max() > 0.05
+    fine(studio_window, lambda: studio_window.library.identity_chosen.emit(2))
+    assert stage.left.caption.text[0] == "Stout"
+
+
+def test_leaving_a_workspace_forgets_meshes_that_were_asked_for_in_it(qtbot: QtBot, studio_window: MainWindow) -> None:
+    studio_window.explore.randomise_shape()
+    studio_window.show_fit()
+    assert studio_window.stage.invitation.title == "Drop a depth-sequence folder here"
+    with qtbot.assertNotEmitted(studio_window.studio.meshes_ready, wait=400):
+        pass
+    assert not studio_window.stage.left.figure.is_visible
