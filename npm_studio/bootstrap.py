@@ -151,13 +151,17 @@ def _close_on_interrupt(window: "MainWindow") -> Callable[[], bool]:
     sender.setblocking(False)
     signal.set_wakeup_fd(sender.fileno(), warn_on_full_buffer=False)
     notifier = QSocketNotifier(voidptr(receiver.fileno()), QSocketNotifier.Type.Read, window)
-    notifier.activated.connect(lambda: receiver.recv(64))
+
+    def on_signal() -> None:
+        receiver.recv(64)
+        if happened:
+            window.close()
 
     def on_interrupt(number: int, frame: object) -> None:
         nonlocal happened
-        happened = True
-        window.close()
+        happened = True  # no more here: this may be in the middle of drawing
 
+    notifier.activated.connect(on_signal)
     signal.signal(signal.SIGINT, on_interrupt)
 
     def finish() -> bool:

@@ -9,6 +9,7 @@ from engine.dataset.depth_sequence import DepthSequence
 from engine.fitting.run import Run
 from engine.geometry.similarity import Similarity
 from engine.model import NeuralParametricModel
+from npm_studio.document.names import pretty
 
 IDENTITY_RESOLUTION = 128
 
@@ -61,4 +62,4 @@ def mesh_sequence_of_identity(model: NeuralParametricModel, identity: int) -> Me
 
     mesh = extract_surface(model, model.shape_codes[identity], IDENTITY_RESOLUTION)
     vertices = model.info.similarity.to_world(mesh.vertices)
-    return MeshSequence(model.info.identities[identity], mesh.faces, vertices[None], ("canonical",), 30.0)
+    return MeshSequence(pretty(model.info.identities[identity]), mesh.faces, vertices[None], ("canonical",), 30.0)

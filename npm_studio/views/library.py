@@ -14,6 +14,7 @@ from PyQt6.QtWidgets import (
 )
 
 from npm_studio.document.document import Document
+from npm_studio.document.names import pretty
 from npm_studio.views.widgets.basics import MARGIN, Section, heading, note
 
 _ROW = Qt.ItemDataRole.UserRole
@@ -160,9 +161,3 @@ class Library(QWidget):
             self.canonical_pose_chosen.emit()
         else:
             self.frame_chosen.emit(int(row))
-
-
-def pretty(name: str) -> str:
-    """A name of the data, for reading: underscores become spaces, the first letter a capital."""
-    text = name.replace("_", " ").strip()
-    return text[:1].upper() + text[1:]

@@ -58,7 +58,7 @@ class Viewport(QWidget):
         self.view: Any = _View(self, auto_update=False, multi_samples=1)
         self.view.setAcceptDrops(False)
         self.view.iren.clear_key_event_callbacks()
-        self.view.enable_anti_aliasing("fxaa")
+        self.view.renderer.SetUseFXAA(True)
         self.view.enable_terrain_style(mouse_wheel_zooms=True, shift_pans=True)
         layout.addWidget(self.view)
         self.view.remove_all_lights()

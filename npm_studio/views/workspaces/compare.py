@@ -10,6 +10,7 @@ from PyQt6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QGridLayout, Q
 from engine.geometry.mesh import vertex_normals
 from engine.progress import Progress
 from npm_studio.document.comparison import Comparison, round_scale
+from npm_studio.document.names import pretty
 from npm_studio.document.results import (
     MeshSequence,
     mesh_sequence_of_identity,
@@ -18,7 +19,6 @@ from npm_studio.document.results import (
 )
 from npm_studio.document.timeline import Clip
 from npm_studio.jobs.events import JobEvent
-from npm_studio.views.library import pretty
 from npm_studio.views.scene import DISTANCE_COLOURS, colours_of
 from npm_studio.views.stage import Stage
 from npm_studio.views.studio import Studio

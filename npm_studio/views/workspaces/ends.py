@@ -7,7 +7,7 @@ from PyQt6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from engine.model import NeuralParametricModel
 from npm_studio.document.explorer import Codes
-from npm_studio.views.library import pretty
+from npm_studio.document.names import pretty
 from npm_studio.views.widgets.basics import Card, heading
 
 

@@ -7,14 +7,12 @@ import numpy as np
 from PyQt6.QtCore import Qt, QUrl
 from PyQt6.QtGui import QDesktopServices
 from PyQt6.QtWidgets import (
-    QCheckBox,
     QComboBox,
     QHBoxLayout,
     QLabel,
     QListWidget,
     QListWidgetItem,
     QSpinBox,
-    QVBoxLayout,
 )
 
 from engine.errors import InputError
@@ -22,6 +20,7 @@ from engine.fitting.config import FitConfig
 from engine.fitting.fit import FitPreview
 from engine.fitting.run import Run
 from engine.geometry.mesh import vertex_normals
+from engine.geometry.similarity import Similarity
 from npm_studio.document.observation import Observation
 from npm_studio.document.results import MeshSequence, mesh_sequence_of_run
 from npm_studio.document.timeline import Clip
@@ -32,11 +31,10 @@ from npm_studio.views.scene import DEPTH_COLOURS, colours_of
 from npm_studio.views.stage import Stage
 from npm_studio.views.studio import Studio
 from npm_studio.views.widgets.basics import ElidedLabel, Section, note
+from npm_studio.views.widgets.display_options import DisplayOptions
 from npm_studio.views.widgets.progress import FitProgress
-from npm_studio.views.widgets.slider import BarSlider
 from npm_studio.views.workspaces.base import Actions, Workspace
 
-_SIZE_OVER_MESH = 0.5
 _FOLDER = Qt.ItemDataRole.UserRole
 
 
@@ -50,6 +48,7 @@ class FitWorkspace(Workspace):
         self._meshes: MeshSequence | None = None
         self._preview: MeshSequence | None = None
         self._fitted: Observation | None = None
+        self._similarity = Similarity()
         self._frame = 0
         self.status = JobStatus()
 
@@ -85,44 +84,15 @@ class FitWorkspace(Workspace):
         self.column.addWidget(sequence)
         self.column.addWidget(fit)
         self.column.addWidget(runs, 1)
-        self.column.addWidget(self._make_display())
+        self.display = DisplayOptions()
+        self.display.changed.connect(self._draw)
+        self.column.addWidget(self.display)
 
         self.sequences.activated.connect(self._on_sequence)
         self.runs.currentItemChanged.connect(lambda item, _: self._on_run(item))
         studio.document.contents_changed.connect(self._refill)
         studio.document.model_changed.connect(self._tell_state)
         self._refill()
-
-    def _make_display(self) -> Section:
-        display = Section("Show")
-        self.show_points, self.show_mesh = QCheckBox("Observed points"), QCheckBox("Fitted mesh")
-        self.point_size, self.opacity = BarSlider(1), BarSlider(10)
-        self.point_size.setRange(1, 10)
-        self.point_size.setValue(4)
-        self.point_size.setToolTip("Size of the points, pixels")
-        self.opacity.setRange(10, 100)
-        self.opacity.setValue(100)
-        self.opacity.setToolTip("Opacity of the mesh")
-        lines = QVBoxLayout()
-        lines.setSpacing(6)
-        for box, slider, what in (
-            (self.show_points, self.point_size, "size"),
-            (self.show_mesh, self.opacity, "opacity"),
-        ):
-            label = QLabel(what)
-            label.setObjectName("muted")
-            box.setChecked(True)
-            box.toggled.connect(lambda _: self._draw())
-            slider.setFixedWidth(90)
-            slider.valueChanged.connect(lambda _: self._draw())
-            row = QHBoxLayout()
-            row.addWidget(box)
-            row.addStretch(1)
-            row.addWidget(label)
-            row.addWidget(slider)
-            lines.addLayout(row)
-        display.body.addLayout(lines)
-        return display
 
     @property
     def can_fit(self) -> bool:
@@ -159,7 +129,8 @@ class FitWorkspace(Workspace):
     def show_observation(self, observation: Observation) -> None:
         """Put a sequence on show, with its latest run if there is one."""
         if observation is not self.observation:
-            self.observation, self._frame = observation, 0
+            self.observation, self._frame, self.run = observation, 0, None
+        if self.run is None:
             runs = self.studio.document.runs_of(observation.sequence)
             self._take_run(runs[-1] if runs else None)
         self._refill()
@@ -184,6 +155,7 @@ class FitWorkspace(Workspace):
         config = dataclasses.replace(FitConfig(), iterations=self.iterations.value())
         request = fit_request(self.observation.sequence.root, document.model_folder, config)
         self.status, self._preview, self._fitted = JobStatus(), None, self.observation
+        self._similarity = document.model.info.similarity
         self._take_run(None)
         self._select_run()
         self.studio.jobs.submit(
@@ -249,11 +221,10 @@ class FitWorkspace(Workspace):
         self._report()
 
     def _as_meshes(self, preview: FitPreview) -> MeshSequence | None:
-        model = self.studio.document.model
-        if model is None or self._fitted is None:
+        if self._fitted is None:
             return None
         sequence = self._fitted.sequence
-        vertices = model.info.similarity.to_world(preview.vertices.numpy())
+        vertices = self._similarity.to_world(preview.vertices.numpy())
         faces = preview.faces.numpy().astype(np.int32)
         return MeshSequence("Preview", faces, vertices, sequence.frame_names, sequence.frame_rate)
 
@@ -284,20 +255,18 @@ class FitWorkspace(Workspace):
             return
         meshes = self._meshes_on_show()
         index = _frame_of(meshes, sequence.frame_names[frame])
-        has_mesh = meshes is not None and index is not None and self.show_mesh.isChecked()
+        has_mesh = meshes is not None and index is not None and self.display.mesh.isChecked()
         if meshes is not None and index is not None and has_mesh:
             vertices = meshes.vertices_world[index]
             view.figure.stand_on(None)
-            view.figure.set_opacity(self.opacity.value() / 100)
+            view.figure.set_opacity(self.display.opacity)
             view.figure.show(vertices, vertex_normals(vertices, meshes.faces), meshes.faces)
             view.ground.cast_shadow(vertices)
         else:
             view.figure.hide()
             view.ground.cast_shadow(observed.points_world)
-        self.point_size.setEnabled(self.show_points.isChecked())
-        if self.show_points.isChecked():
-            # small enough over a mesh for the mesh to show between them
-            view.points.set_size(self.point_size.value() * (_SIZE_OVER_MESH if has_mesh else 1))
+        if self.display.points.isChecked():
+            view.points.set_size(self.display.point_size(over_mesh=has_mesh))
             view.points.show(observed.points_world, observed.depth_m, observation.depth_range)
             view.colour_bar.set_scale("Observed depth", *observation.depth_range, "m", colours_of(DEPTH_COLOURS))
         else:
@@ -327,6 +296,7 @@ class FitWorkspace(Workspace):
     def _refill(self) -> None:
         """Lists of sequences and runs from the document."""
         observations = self.studio.document.observations
+        is_gone = self.observation is not None and self.observation not in observations
         if self.observation not in observations:
             self.observation = observations[-1] if observations else None
             self._take_run(None)
@@ -352,6 +322,9 @@ class FitWorkspace(Workspace):
         self.runs.blockSignals(False)
         self._select_run()
         self._tell_state()
+        if is_gone and self.is_active:
+            self.enter()
+            self.clip_changed.emit()
 
     def _describe_sequence(self, observation: Observation) -> None:
         sequence = observation.sequence

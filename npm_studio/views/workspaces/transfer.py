@@ -4,9 +4,9 @@ from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import QPushButton
 
 from npm_studio.document.explorer import Codes
+from npm_studio.document.names import pretty
 from npm_studio.document.timeline import Clip
 from npm_studio.live.request import MeshReply
-from npm_studio.views.library import pretty
 from npm_studio.views.stage import Stage
 from npm_studio.views.studio import Studio
 from npm_studio.views.widgets.basics import Card, Section, heading, note
