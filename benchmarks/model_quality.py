@@ -8,7 +8,6 @@ With --data also: the canonical surfaces and the deformation of the training dat
 """
 
 import argparse
-import json
 import platform
 import tempfile
 from pathlib import Path
@@ -22,6 +21,7 @@ from engine.dataset.registered import load_registered_dataset
 from engine.dataset.rendering import render_sequence
 from engine.device import resolve_device
 from engine.evaluate.metrics import evaluate_sequence, load_truth
+from engine.files import write_json
 from engine.fitting.job import FitRequest, run_fit
 from engine.geometry.signed_distance import is_inside
 from engine.model import NeuralParametricModel
@@ -123,7 +123,7 @@ def main() -> None:
         results["unseen"] = {"sequences": rows, "mean": mean}
         print_row({"sequence": "mean", **mean})
     if options.json:
-        options.json.write_text(json.dumps(results, indent=1) + "\n")
+        write_json(options.json, results)
 
 
 if __name__ == "__main__":

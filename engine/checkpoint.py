@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from engine.errors import InputError
-from engine.files import read_json, replacing_folder, write_json
+from engine.files import check_name, read_json, replacing_folder, write_json
 from engine.geometry.similarity import Similarity
 from engine.model import FrameLabel, ModelInfo, NeuralParametricModel
 from engine.networks.decoder import DecoderConfig, PoseDecoder, ShapeDecoder
@@ -24,7 +24,11 @@ def save_model(model: NeuralParametricModel, folder: Path, codes_dtype: torch.dt
 
     Args:
         codes_dtype: float32, or float16 to halve the code books (reading gives float32 again).
+
+    Raises:
+        InputError: ``folder`` holds something that is not a model.
     """
+    check_replaceable(folder)
     info = model.info
     description: dict[str, Any] = {
         "format": "npm-studio model",
@@ -57,6 +61,16 @@ def save_model(model: NeuralParametricModel, folder: Path, codes_dtype: torch.dt
         write_json(temporary / "model.json", description)
         for extra in sorted(folder.glob("*.md")):  # the model card outlives a re-save
             (temporary / extra.name).write_bytes(extra.read_bytes())
+
+
+def check_replaceable(folder: Path) -> None:
+    """Refuse a place where a model cannot be written without destroying something else.
+
+    Raises:
+        InputError: ``folder`` is a file, or a folder with something else than a model in it.
+    """
+    if folder.exists() and not (folder / "model.json").is_file() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(folder, "exists and is not a model", "choose another --out")
 
 
 def load_model(folder: Path, device: torch.device | str = "cpu") -> NeuralParametricModel:
@@ -99,13 +113,19 @@ def _build(folder: Path, description: dict[str, Any]) -> NeuralParametricModel:
         pose_decoder = PoseDecoder(shape_decoder.code_size, int(pose["code_size"]), DecoderConfig(**pose["decoder"]))
         pose_decoder.load_state_dict(_read(folder, "pose_decoder"))
         pose_codes = _read(folder, "pose_codes")["codes"]
-        frames = tuple(FrameLabel(int(i), str(sequence), str(sample)) for i, sequence, sample in description["frames"])
+        frames = tuple(
+            FrameLabel(int(i), check_name(sequence, folder), check_name(sample, folder))
+            for i, sequence, sample in description["frames"]
+        )
+    identities = tuple(check_name(name, folder / "model.json") for name in description["identities"])
+    if any(not 0 <= frame.identity < len(identities) for frame in frames):
+        raise ValueError("a frame names an identity that is not there")
     info = ModelInfo(
         name=str(description["name"]),
         category=str(description["class"]),
         licence=str(description["licence"]),
         similarity=Similarity.from_dict(description["similarity"], folder / "model.json"),
-        identities=tuple(str(name) for name in description["identities"]),
+        identities=identities,
         frames=frames,
         training=dict(description["training"]),
     )

@@ -30,7 +30,14 @@ def replacing_file(target: Path) -> Iterator[Path]:
 
 @contextmanager
 def replacing_folder(target: Path) -> Iterator[Path]:
-    """A temporary folder beside ``target`` that replaces it when the block ends without an exception."""
+    """A temporary folder beside ``target`` that replaces it when the block ends without an exception.
+
+    Raises:
+        InputError: ``target`` is the working directory, which nobody should pull away from under a shell.
+    """
+    target = Path(os.path.abspath(target))
+    if target == Path.cwd():
+        raise InputError(target, "is the working directory", "name a folder in it")
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     os.chmod(temporary, 0o755)
@@ -73,3 +80,15 @@ def natural_key(path: Path) -> tuple[list[tuple[int, int | str]], str]:
     """Sorting key that puts frame2 before frame10."""
     parts = re.split(r"([0-9]+)", path.stem)
     return [(0, int(part)) if part.isdecimal() else (1, part) for part in parts if part], path.name
+
+
+def check_name(name: Any, source: Path) -> str:
+    """``name`` as text, where it can be used as the name of a file inside a folder.
+
+    Raises:
+        InputError: it is empty, a path, or leads out of the folder; ``source`` is the file that it came from.
+    """
+    text = str(name)
+    if text in ("", ".", "..") or "/" in text or "\\" in text or "\0" in text:
+        raise InputError(source, f"has a name that is not allowed: {text!r}", "use plain names")
+    return text

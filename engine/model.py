@@ -46,7 +46,7 @@ class ModelInfo:
 class NeuralParametricModel:
     """A learned model; everything that meshes, fits or shows takes one of these.
 
-    The pose part is None after the shape stage of training; `require_pose` says so in words.
+    The pose part is None after the shape stage of training.
     """
 
     info: ModelInfo

@@ -11,7 +11,10 @@ from pathlib import Path
 
 from npm_studio.resources import demo_model, demo_sequence
 
-PACKAGES = ("torch", "numpy", "warp-lang", "libigl", "trimesh", "anny", "vtk", "pyvista", "pyvistaqt", "PyQt6")
+PACKAGES = (
+    *("torch", "numpy", "scipy", "safetensors", "pydantic", "PyYAML", "pillow", "imageio-ffmpeg"),
+    *("warp-lang", "libigl", "trimesh", "anny", "vtk", "pyvista", "pyvistaqt", "PyQt6"),
+)
 SYSTEM_LIBRARIES = {
     "libEGL.so.1": "libegl1",
     "libGL.so.1": "libgl1",
@@ -54,9 +57,11 @@ def processor() -> str:
 
 def devices() -> dict[str, str]:
     """Devices that ``--device`` takes, with their names."""
+    found = {"cpu": processor()}
+    if importlib.util.find_spec("torch") is None:
+        return found
     import torch
 
-    found = {"cpu": processor()}
     for index in range(torch.cuda.device_count()):
         memory = torch.cuda.get_device_properties(index).total_memory / 2**30
         found[f"cuda:{index}"] = f"{torch.cuda.get_device_name(index)}, {memory:.0f} GiB"

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import InputError
-from engine.files import read_json, write_json
+from engine.files import check_name, read_json, write_json
 from engine.geometry.similarity import Similarity
 from engine.model import FrameLabel
 
@@ -131,9 +131,13 @@ def load_registered_dataset(root: Path) -> RegisteredDataset:
     tposes = read_json(root / "labels_tpose.json", _CURE)
     entries = read_json(root / "labels.json", _CURE)
     try:
-        identities = tuple(str(entry["identity_name"]) for entry in tposes)
+        identities = tuple(check_name(entry["identity_name"], root / "labels_tpose.json") for entry in tposes)
         labels = tuple(
-            FrameLabel(int(entry["identity_id"]), str(entry["animation_name"]), str(entry["sample_id"]))
+            FrameLabel(
+                int(entry["identity_id"]),
+                check_name(entry["animation_name"], root / "labels.json"),
+                check_name(entry["sample_id"], root / "labels.json"),
+            )
             for entry in entries
         )
         name, category = str(description["name"]), str(description["class"])

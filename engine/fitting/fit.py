@@ -70,14 +70,13 @@ def fit_codes(
         raise Cancelled
     state = _FitState(model, observations, config, initial, seed, half)
     progress.stage("fit", config.iterations)
-    best_energy, best = math.inf, (state.shape_code(), state.pose_codes())
-    energy = torch.full((len(observations),), math.inf)
+    best = state.shape_code(), state.pose_codes(), torch.full((len(observations),), math.inf)
     interrupted = False
     for iteration in range(config.iterations):
         if iteration % config.preview_interval == 0:
             energy = state.refresh(iteration)
-            if float(energy.mean()) < best_energy:
-                best_energy, best = float(energy.mean()), (state.shape_code(), state.pose_codes())
+            if float(energy.mean()) < float(best[2].mean()):
+                best = state.shape_code(), state.pose_codes(), energy
             if 0.15 < iteration / config.iterations < 0.75:
                 state.restart_stuck_frames(energy)
             if progress.wants_preview():
@@ -88,10 +87,9 @@ def fit_codes(
             interrupted = True
             break
     else:
-        energy = state.refresh(config.iterations)
-        best = (state.shape_code(), state.pose_codes())
+        best = state.shape_code(), state.pose_codes(), state.refresh(config.iterations)
     return FittedCodes(
-        best[0].cpu(), best[1].cpu(), energy.cpu(), iteration + 1, time.perf_counter() - started, interrupted
+        best[0].cpu(), best[1].cpu(), best[2].cpu(), iteration + 1, time.perf_counter() - started, interrupted
     )
 
 

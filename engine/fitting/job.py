@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,8 @@ def run_fit(request: FitRequest, progress: Progress | None = None, model: Neural
         progress.stage("mesh", len(sequence))
         shape_code = fitted.shape_code.to(model.device)
         mesh = extract_surface(model, shape_code, request.config.resolution)
+        if mesh.is_empty:
+            raise InputError(request.model, "the fitted shape has no surface", "train the model longer")
         vertices = []
         for frame, code in enumerate(fitted.pose_codes.to(model.device)):
             vertices.append(pose_vertices(model, shape_code, code, mesh.vertices))
@@ -90,6 +93,7 @@ def run_fit(request: FitRequest, progress: Progress | None = None, model: Neural
                 "config": dataclasses.asdict(request.config),
                 "seed": request.seed,
                 "device": str(model.device),
+                "npm_studio": version("npm-studio"),
                 "iterations": fitted.iterations,
                 "energy": [round(float(value), 6) for value in fitted.energy],
                 "torch": torch.__version__,

@@ -7,9 +7,9 @@ import torch
 from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
-from csrc import depth as depth_kernels
 from engine.dataset.depth_sequence import DepthSequence
 from engine.errors import Cancelled, InputError
+from engine.geometry.depth import point_and_normal_images
 from engine.geometry.similarity import Similarity
 from engine.progress import Progress
 
@@ -75,7 +75,7 @@ def observe(
     progress = progress or Progress()
     progress.stage("read depth", len(sequence))
     camera = sequence.camera
-    stride = 2 if camera.width >= 480 else 1
+    stride = max(1, camera.width // 240)
     camera_to_world = np.asarray(sequence.camera_to_world, np.float64)
     rotation = camera_to_world[:3, :3]  # camera to canonical axes
     centre = similarity.to_canonical(camera_to_world[:3, 3]).astype(np.float64)
@@ -84,21 +84,20 @@ def observe(
     for frame in range(len(sequence)):
         if progress.cancelled():
             raise Cancelled
-        depth = sequence.depth_m(frame) * np.float32(similarity.scale)
-        grid = depth_kernels.backproject_depth(depth, camera.fx, camera.fy, camera.cx, camera.cy)
-        grid_normals = np.nan_to_num(depth_kernels.depth_normals(grid))
-        seen = (depth > 0) & (np.abs(grid_normals).sum(-1) > 0.5)
+        depth_m = sequence.depth_m(frame)
+        grid, grid_normals = point_and_normal_images(depth_m, camera)
+        seen = np.isfinite(grid_normals[..., 0])
         if seen.sum() < 50:
             raise InputError(
                 f"{sequence.root}: frame {sequence.frame_names[frame]}", "shows nothing to fit", "remove the frame"
             )
         # numbers everywhere: masked-out pixels must not turn gradients into NaN
-        grid = np.nan_to_num(grid @ rotation.T + centre).astype(np.float32)
-        grid_normals = (grid_normals @ rotation.T).astype(np.float32)
+        grid = np.nan_to_num(similarity.scale * grid @ rotation.T + centre).astype(np.float32)
+        grid_normals = np.nan_to_num(grid_normals @ rotation.T).astype(np.float32)
         picks = generator.choice(np.flatnonzero(seen), points_per_frame)
         points.append(grid.reshape(-1, 3)[picks])
         normals.append(grid_normals.reshape(-1, 3)[picks])
-        small = depth[::stride, ::stride]
+        small = depth_m[::stride, ::stride] * np.float32(similarity.scale)
         nearest = distance_transform_edt(small <= 0, return_distances=False, return_indices=True)
         silhouettes.append((nearest[0] * small.shape[1] + nearest[1]).astype(np.int32))
         depths.append(small)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import InputError
-from engine.files import read_json, write_json
+from engine.files import check_name, read_json, write_json
 from engine.geometry.mesh import Mesh, load_mesh, save_mesh
 from engine.geometry.similarity import Similarity
 
@@ -82,7 +82,7 @@ def load_run(folder: Path) -> Run:
     try:
         if description["format"] != "npm-studio run":
             raise KeyError("format")
-        names = tuple(str(name) for name in description["frames"])
+        names = tuple(check_name(name, folder / "run.json") for name in description["frames"])
         similarity = Similarity.from_dict(description["similarity"], folder / "run.json")
         with np.load(folder / "codes.npz", allow_pickle=False) as codes:
             shape_code = np.asarray(codes["shape"], np.float32)[0, -1]

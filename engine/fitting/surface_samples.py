@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from engine.errors import InputError
 from engine.geometry.mesh import vertex_normals
 from engine.geometry.signed_distance import sample_surface
 from engine.model import NeuralParametricModel
@@ -37,7 +38,7 @@ def sample_model_surface(model: NeuralParametricModel, shape_code: Tensor, seed:
     """Samples of the surface of ``shape_code`` (Cs,)."""
     mesh = extract_surface(model, shape_code.detach(), RESOLUTION)
     if mesh.is_empty:  # a code far outside the training codes: nothing to follow
-        raise RuntimeError("the shape code has no surface inside the cube")
+        raise InputError(model.info.name, "a shape code has no surface inside the cube", "train the model longer")
     picks, barycentric = sample_surface(mesh.vertices, mesh.faces, POOL_SIZE, np.random.default_rng(seed))
     normals = vertex_normals(mesh.vertices, mesh.faces)
     device = model.device

@@ -23,20 +23,28 @@ def point_image(depth_m: NDArray[np.float32], camera: PinholeCamera) -> NDArray[
     return backproject_depth(depth_m, camera.fx, camera.fy, camera.cx, camera.cy)
 
 
+def point_and_normal_images(
+    depth_m: NDArray[np.float32], camera: PinholeCamera
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Camera points (H, W, 3) in metres and unit normals (H, W, 3) towards the camera, both NaN where unknown.
+
+    Normals that cannot be trusted are NaN too: beside invalid pixels, and where the central difference bridges two
+    surfaces or a surface is seen edge-on, which shows as a normal across the line of sight.
+    """
+    points = point_image(depth_m, camera)
+    normals = depth_normals(points)
+    with np.errstate(invalid="ignore"):
+        cosine = -(points * normals).sum(axis=-1) / np.linalg.norm(points, axis=-1)
+        normals[~(cosine > MIN_COSINE)] = np.nan
+    return points, normals
+
+
 def points_and_normals(
     depth_m: NDArray[np.float32], camera: PinholeCamera
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Camera points (P, 3) in metres and unit normals (P, 3) towards the camera, in row-major pixel order.
-
-    Pixels without a trustworthy normal are left out: those beside invalid ones, and those where the central
-    difference bridges two surfaces or a surface is seen edge-on, which shows as a normal across the line of sight.
-    """
-    image = point_image(depth_m, camera)
-    normal_image = depth_normals(image)
-    has_normal = np.isfinite(normal_image[..., 0])
-    points, normals = image[has_normal], normal_image[has_normal]
-    cosine = -(points * normals).sum(axis=1) / np.linalg.norm(points, axis=1)
-    trusted = cosine > MIN_COSINE
+    """The points (P, 3) that have a trusted normal, and those normals (P, 3), in row-major pixel order."""
+    points, normals = point_and_normal_images(depth_m, camera)
+    trusted = np.isfinite(normals[..., 0])
     return points[trusted], normals[trusted]
 
 

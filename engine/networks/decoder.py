@@ -26,6 +26,18 @@ class DecoderConfig:
     weight_norm: bool = True
     """Weight normalisation of the hidden layers."""
 
+    def check(self, code_size: int) -> None:
+        """Raise ValueError, saying why, when no decoder for codes of ``code_size`` can have these sizes."""
+        embedded = code_size + encoding_width(self.frequencies)
+        if self.width < 1 or self.layers < 2 or self.frequencies < 0:
+            raise ValueError(
+                f"width {self.width}, layers {self.layers} and frequencies {self.frequencies} are too small"
+            )
+        if not 0 < self.skip_layer < self.layers:
+            raise ValueError(f"skip_layer {self.skip_layer} is not inside the {self.layers} hidden layers")
+        if not self.full_width_skip and self.width <= embedded:
+            raise ValueError(f"width {self.width} leaves no room for a skip of {embedded}; set full_width_skip")
+
 
 class WeightNormLinear(nn.Module):
     """Linear layer with weight normalisation, ``W = g v / |v|`` by rows (Salimans and Kingma 2016).
@@ -57,10 +69,7 @@ class Decoder(nn.Module):
         super().__init__()
         self.code_size, self.outputs, self.config = code_size, outputs, config
         embedded = code_size + encoding_width(config.frequencies)
-        if not 0 < config.skip_layer < config.layers:
-            raise ValueError(f"skip_layer {config.skip_layer} is not inside the {config.layers} hidden layers")
-        if not config.full_width_skip and config.width <= embedded:
-            raise ValueError(f"width {config.width} leaves no room for a skip of {embedded}; set full_width_skip")
+        config.check(code_size)
         hidden = WeightNormLinear if config.weight_norm else nn.Linear
         before = embedded
         for index in range(config.layers):

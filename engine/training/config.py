@@ -3,30 +3,35 @@
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from engine.errors import InputError
 from engine.networks.decoder import DecoderConfig
+
+Count = Annotated[int, Field(gt=0)]
+Steps = Annotated[int, Field(ge=0)]
+Weight = Annotated[float, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 @dataclasses.dataclass(frozen=True)
 class Schedule:
     """How long to train and with which learning rates (Adam)."""
 
-    steps: int
+    steps: Count
     """Optimiser steps."""
-    network_rate: float = 1e-3
+    network_rate: Weight = 1e-3
     """Learning rate of the decoder."""
-    codes_rate: float = 1e-3
+    codes_rate: Weight = 1e-3
     """Learning rate of the codes."""
     decay: Literal["cosine", "halving"] = "cosine"
     """Cosine to 1 % after a linear warm-up, or halved every `halving_interval` steps."""
-    warmup: int = 0
+    warmup: Steps = 0
     """Steps of linear warm-up."""
-    halving_interval: int = 0
+    halving_interval: Steps = 0
     """Steps between two halvings."""
 
 
@@ -35,18 +40,18 @@ class ShapeStage:
     """Shape decoder and shape codes from signed-distance pools."""
 
     schedule: Schedule
-    code_size: int = 256
+    code_size: Count = 256
     decoder: DecoderConfig = DecoderConfig()
-    identities_per_batch: int = 48
+    identities_per_batch: Count = 48
     """Identities in a batch; all of them when there are fewer."""
-    points_per_identity: int = 2048
-    near_share: float = 0.7
+    points_per_identity: Count = 2048
+    near_share: Share = 0.7
     """Share of the points from the near pool; the rest are uniform."""
-    clamp: float = 0.1
+    clamp: Weight = 0.1
     """Signed distances beyond this magnitude are not told apart, canonical units."""
-    code_weight: float = 1e-4
+    code_weight: Weight = 1e-4
     """Weight of the mean squared code."""
-    code_weight_warmup: int = 0
+    code_weight_warmup: Steps = 0
     """Steps over which that weight grows from zero."""
 
 
@@ -55,17 +60,17 @@ class PoseStage:
     """Pose decoder and pose codes from registered frames, shape codes fixed."""
 
     schedule: Schedule
-    code_size: int = 256
+    code_size: Count = 256
     decoder: DecoderConfig = DecoderConfig(width=1024)
-    frames_per_batch: int = 64
-    points_per_frame: int = 2048
+    frames_per_batch: Count = 64
+    points_per_frame: Count = 2048
     sigmas: tuple[float, ...] = (0.002, 0.01)
     """Largest offsets along the normal of equal shares of the points, canonical units."""
     loss: Literal["distance", "squared"] = "distance"
     """Mean distance, smooth at zero, or half the mean squared distance (Palafox et al. 2021)."""
-    code_weight: float = 1e-2
+    code_weight: Weight = 1e-2
     """Weight of the mean squared code."""
-    code_weight_warmup: int = 0
+    code_weight_warmup: Steps = 0
     """Steps over which that weight grows from zero."""
 
 
@@ -111,13 +116,29 @@ def load_training_config(path: Path, overrides: Mapping[str, str] | None = None)
             node = node.setdefault(parent, {})
             if not isinstance(node, dict):
                 raise InputError(f"--{dotted}", "no such field", cure)
-        node[leaf] = yaml.safe_load(text)
+        try:
+            node[leaf] = yaml.safe_load(text)
+        except yaml.YAMLError:
+            raise InputError(f"--{dotted} {text}", "is not a value", cure) from None
     try:
-        return TypeAdapter(TrainingConfig).validate_python(tree)
+        config = TypeAdapter(TrainingConfig).validate_python(tree)
+        _check_sizes(config)
+        return config
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"])
         raise InputError(path, f"field {field or '(root)'}: {first['msg']}", cure) from None
+
+
+def _check_sizes(config: TrainingConfig) -> None:
+    """Refuse sizes that no decoder can have, before any data are read."""
+    for stage in ("shape", "pose"):
+        decoder = getattr(config, stage).decoder
+        codes = config.shape.code_size + (config.pose.code_size if stage == "pose" else 0)
+        try:
+            decoder.check(codes)
+        except ValueError as error:
+            raise InputError(f"{stage}.decoder", str(error), "see the presets in configs/") from None
 
 
 def as_dict(config: Any) -> dict[str, Any]:

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 
 from engine.dataset.registered import RegisteredDataset
+from engine.errors import InputError
+from engine.model import FrameLabel
 from engine.progress import Progress
 
 
@@ -31,18 +33,33 @@ class FlowSampler:
 
     @staticmethod
     def load(dataset: RegisteredDataset, device: torch.device, progress: Progress | None = None) -> "FlowSampler":
-        """Read all registered vertices of ``dataset`` to ``device``."""
+        """Read the registered vertices of all frames that ``dataset`` labels to ``device``, in label order.
+
+        Raises:
+            InputError: an array is missing or damaged, or a label names a frame that does not exist.
+        """
         progress = progress or Progress()
         faces = torch.from_numpy(dataset.faces.astype(np.int64)).to(device)
         canonical = torch.stack([torch.tensor(dataset.canonical(i)) for i in range(len(dataset.identities))])
         parts: list[Tensor] = []
+        first_row: dict[tuple[int, str], tuple[int, int]] = {}  # of each sequence, and its number of frames
+        rows = 0
         progress.stage("read frames", len(dataset.identities))
         for identity in range(len(dataset.identities)):
             for name in dataset.sequences_of(identity):
-                parts.append(torch.from_numpy(np.array(dataset.sequence(identity, name))).to(device))
+                frames = torch.from_numpy(np.array(dataset.sequence(identity, name)))
+                first_row[identity, name] = rows, len(frames)
+                rows += len(frames)
+                parts.append(frames.to(device))
             progress.advance(identity + 1)
+        if not dataset.labels:
+            raise InputError(dataset.root / "labels.json", "lists no frames", "make the dataset again")
+        order = torch.tensor(
+            [_row(dataset, label, *first_row[label.identity, label.sequence]) for label in dataset.labels]
+        )
         posed = torch.cat(parts)
-        assert len(posed) == len(dataset.labels), (len(posed), len(dataset.labels))
+        if not torch.equal(order, torch.arange(len(posed))):  # a merged, subsampled or reordered label file
+            posed = posed[order.to(device)]
         identity_of_frame = torch.tensor([label.identity for label in dataset.labels], device=device)
         canonical = canonical.to(device)
         corners = canonical[:, faces]  # (I, T, 3, 3)
@@ -70,6 +87,13 @@ class FlowSampler:
             _points_along_normals(self.canonical, identities, corners, barycentric, offsets),
             _points_along_normals(self.posed, frames, corners, barycentric, offsets),
         )
+
+
+def _row(dataset: RegisteredDataset, label: FrameLabel, first: int, count: int) -> int:
+    """Row of a labelled frame when all sequences are read one after the other."""
+    if not label.sample.isdecimal() or int(label.sample) >= count:
+        raise InputError(dataset.root / "labels.json", f"names frame {label}, which has {count} frames", "label again")
+    return first + int(label.sample)
 
 
 def _points_along_normals(

@@ -21,6 +21,10 @@ StepFunction = Callable[[torch.Generator, int], tuple[Tensor, dict[str, Tensor]]
 """Draws a batch and returns (loss, figures); called with the random generator and the step number."""
 
 
+KEEP_SECONDS = 300.0
+"""Time between two states on disk, for machines that stop without asking."""
+
+
 @dataclass(frozen=True)
 class LoopResult:
     """What a finished or interrupted loop tells."""
@@ -57,8 +61,8 @@ def optimise(
 ) -> LoopResult:
     """Run ``schedule.steps`` steps of Adam on ``decoder`` and ``codes`` (N, C), in place.
 
-    The state of an interrupted run is kept in ``state_file``; with ``resume`` it goes on from there. One line of
-    figures per hundred steps is added to ``log.jsonl`` beside it.
+    The state is kept in ``state_file`` every few minutes and on interruption; with ``resume`` it goes on from there.
+    One line of figures per hundred steps is added to ``log.jsonl`` beside it.
 
     Raises:
         InputError: ``resume`` without a usable state, or the loss stopped being finite.
@@ -91,6 +95,21 @@ def optimise(
     figures: dict[str, float] = {}
     step, interrupted = first, False
     state_file.parent.mkdir(parents=True, exist_ok=True)
+
+    def keep() -> None:
+        _write_state(
+            state_file,
+            {
+                "decoder": decoder.state_dict(),
+                "codes": codes.detach(),
+                "optimiser": optimiser.state_dict(),
+                "generator": generator.get_state(),
+                "step": step,
+                "seconds": earlier_seconds + time.perf_counter() - started,
+            },
+        )
+
+    kept = started
     with (state_file.parent / "log.jsonl").open("a", encoding="utf-8") as log:
         while step < schedule.steps:
             factor = rate_factor(schedule, step)
@@ -111,19 +130,12 @@ def optimise(
             if progress.cancelled():
                 interrupted = True
                 break
+            if time.perf_counter() - kept > KEEP_SECONDS:
+                keep()
+                kept = time.perf_counter()
     seconds = earlier_seconds + time.perf_counter() - started
     if interrupted:
-        _write_state(
-            state_file,
-            {
-                "decoder": decoder.state_dict(),
-                "codes": codes.detach(),
-                "optimiser": optimiser.state_dict(),
-                "generator": generator.get_state(),
-                "step": step,
-                "seconds": seconds,
-            },
-        )
+        keep()
     else:
         state_file.unlink(missing_ok=True)
     return LoopResult(step, seconds, figures, interrupted)

@@ -1,13 +1,14 @@
 """The two stages of training: shape (signed distance) and pose (displacement)."""
 
 import dataclasses
+import os
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from engine.checkpoint import load_model, save_model
+from engine.checkpoint import check_replaceable, load_model, save_model
 from engine.dataset.registered import RegisteredDataset
 from engine.errors import InputError
 from engine.model import ModelInfo, NeuralParametricModel
@@ -38,6 +39,7 @@ def train_shape(
         InputError: pools are missing or damaged, or training diverged.
     """
     progress = progress or Progress()
+    check_replaceable(out)
     stage = config.shape
     torch.manual_seed(seed)
     decoder = ShapeDecoder(stage.code_size, stage.decoder).to(device)
@@ -83,7 +85,8 @@ def train_shape(
     model = NeuralParametricModel(info, decoder, codes.detach()).to(device)
     # measured once here, so that nobody who meshes the model has to
     info.training["lipschitz"] = measure_lipschitz(model).as_dict()
-    save_model(model, out, getattr(torch, config.codes_storage))
+    if not (result.interrupted and out.exists()):  # a finished model is worth more; the state to go on is kept
+        save_model(model, out, getattr(torch, config.codes_storage))
     return model, result
 
 
@@ -152,7 +155,8 @@ def train_pose(
     model = NeuralParametricModel(info, shape_model.shape_decoder, shape_model.shape_codes, decoder, codes.detach()).to(
         device
     )
-    save_model(model, out, getattr(torch, config.codes_storage))
+    if not (result.interrupted and shape_model.has_pose):
+        save_model(model, out, getattr(torch, config.codes_storage))
     return model, result
 
 
@@ -183,7 +187,8 @@ def _use_half(config: TrainingConfig, device: torch.device) -> bool:
 
 
 def _state_file(out: Path, stage: str) -> Path:
-    return out.with_name(f"{out.stem}.training") / f"{stage}.state"
+    absolute = Path(os.path.abspath(out))
+    return absolute.with_name(f"{absolute.stem}.training") / f"{stage}.state"
 
 
 def _summary(stage: Any, result: LoopResult, device: torch.device, seed: int) -> dict[str, Any]:

@@ -23,18 +23,24 @@ def add_device(parser: argparse.ArgumentParser) -> None:
 
 
 def add_seed(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="seed of every random choice (default: 0)")
+    parser.add_argument("--seed", type=_seed, default=0, metavar="S", help="seed of every random choice (default: 0)")
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print the results as one JSON object on the last line")
 
 
+def _seed(text: str) -> int:
+    if not (text.isdecimal() and int(text) < 2**32):
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 0 to {2**32 - 1}")
+    return int(text)
+
+
 class ConsoleProgress(Progress):
     """Progress with ETA: a bar on a terminal, a plain line every few seconds otherwise.
 
-    Used as a context manager it also turns the first Ctrl-C into a request to stop (`cancelled`); a second one
-    interrupts at once. Everything goes to standard error, results alone go to standard output.
+    Used as a context manager it also turns the first Ctrl-C (or SIGTERM) into a request to stop (`cancelled`); a
+    second one interrupts at once. Everything goes to standard error, results alone go to standard output.
     """
 
     def __init__(self, seconds_between_lines: float = 5.0) -> None:
@@ -45,13 +51,16 @@ class ConsoleProgress(Progress):
         self._open_line = False
 
     def __enter__(self) -> "ConsoleProgress":
-        self._previous_handler = signal.signal(signal.SIGINT, self._on_interrupt)
+        self._previous = {
+            number: signal.signal(number, self._on_interrupt) for number in (signal.SIGINT, signal.SIGTERM)
+        }
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        signal.signal(signal.SIGINT, self._previous_handler)
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
         self._end_line()
 
     def stage(self, name: str, total: int) -> None:

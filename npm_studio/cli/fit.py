@@ -13,7 +13,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="run folder to write")
     parser.add_argument("--method", choices=("npm",), default="npm", help="how to fit (default: npm)")
     parser.add_argument("--iterations", type=int, metavar="N", help="optimiser steps (default: 240)")
-    parser.add_argument("--resolution", type=int, metavar="N", help="grid of the final mesh (default: 128)")
+    parser.add_argument("--resolution", type=int, metavar="N", help="grid of the final mesh (default: 256)")
     add_device(parser)
     add_seed(parser)
     add_json(parser)

@@ -10,7 +10,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 COMMANDS: dict[str, str] = {
     "gui": "open the application",
@@ -29,9 +29,16 @@ COMMANDS: dict[str, str] = {
 """Name of each command and its one-line help; module ``npm_studio.cli.<name>`` implements it."""
 
 
+class Parser(argparse.ArgumentParser):
+    """Says in one line what is wrong, as every other refusal does; parsers of commands inherit it."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"npm-studio: {message}; see {self.prog} --help\n")
+
+
 def build_parser(command: str | None) -> argparse.ArgumentParser:
     """The parser, with the arguments of ``command`` only (others show their help line)."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="npm-studio",
         description="Learn, explore and fit neural parametric models. Without a command the application opens.",
     )

@@ -36,7 +36,12 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         progress.message(
             f"{options.out}: {options.stage} stage {ending} after {result.steps} steps, {result.seconds:.0f} s"
         )
-    return {"steps": result.steps, "seconds": round(result.seconds, 2), **result.figures}
+    return {
+        "steps": result.steps,
+        "seconds": round(result.seconds, 2),
+        "interrupted": result.interrupted,
+        **result.figures,
+    }
 
 
 def parse_overrides(words: list[str]) -> dict[str, str]:

@@ -126,3 +126,19 @@ def test_a_fit_prints_its_results_as_one_json_object(
     assert main(["evaluate", str(tmp_path / "run"), "--truth", str(sequence / "truth"), "--json"]) == 0
     metrics = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert {"iou", "chamfer_l2", "accuracy", "completeness", "normal_consistency", "epe"} <= metrics.keys()
+
+
+def test_names_that_lead_out_of_a_folder_are_refused(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hostile = Path(shutil.copytree(model, tmp_path / "hostile.npm"))
+    description = json.loads((hostile / "model.json").read_text())
+    description["identities"][0] = "../../escaped"
+    (hostile / "model.json").write_text(json.dumps(description))
+    line = refusal(capsys, "reconstruct", "--model", hostile, "--resolution", "16", "--out", tmp_path / "meshes")
+    assert "escaped" in line
+    assert not (tmp_path.parent / "escaped.ply").exists()
+
+
+def test_a_negative_seed_is_refused(sequence: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "-1" in refusal(capsys, "fit", sequence, "--out", tmp_path / "run", "--seed", "-1")

@@ -65,3 +65,26 @@ def test_ctrl_c_keeps_what_was_learned_and_resume_goes_on(dataset: Path, tmp_pat
     assert 0 < reached < 100000
     assert main(words("shape", dataset, out, "--resume", "--shape.schedule.steps", str(reached + 3))) == 0
     assert load_model(out).info.training["shape"]["steps"] == reached + 3
+
+
+def test_a_folder_that_is_no_model_is_never_replaced(
+    dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "thesis.txt").write_text("precious")
+    assert main(words("shape", dataset, tmp_path)) == 2
+    assert "not a model" in capsys.readouterr().err
+    assert (tmp_path / "thesis.txt").read_text() == "precious"
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("name", "["), ("shape.decoder.skip_layer", "99"), ("shape.schedule.steps", "-3"), ("shape.near_share", "1.5")],
+)
+def test_a_value_that_makes_no_sense_is_refused_before_training(
+    field: str, value: str, dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words("shape", dataset, tmp_path / "e.npm", f"--{field}", value)) == 2
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("npm-studio:")]
+    assert len(lines) == 1
+    assert field.split(".")[-1] in lines[0]
+    assert not (tmp_path / "e.npm").exists()

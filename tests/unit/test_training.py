@@ -186,3 +186,23 @@ def test_every_shipped_preset_is_valid() -> None:
     assert len(presets) >= 3
     for path in presets:
         load_training_config(path)
+
+
+def test_frames_are_paired_with_vertices_by_their_labels(tmp_path: Path) -> None:
+    root = write_ellipsoids(tmp_path / "d")
+    whole = FlowSampler.load(load_registered_dataset(root), CPU)
+    labels = json.loads((root / "labels.json").read_text())
+    order = [5, 0, 17, 3]
+    (root / "labels.json").write_text(json.dumps([labels[row] for row in order]))
+    part = FlowSampler.load(load_registered_dataset(root), CPU)
+    assert torch.equal(part.posed, whole.posed[order])
+    assert torch.equal(part.identity_of_frame, whole.identity_of_frame[order])
+
+
+def test_a_label_of_a_frame_that_does_not_exist_is_refused(tmp_path: Path) -> None:
+    root = write_ellipsoids(tmp_path / "d")
+    labels = json.loads((root / "labels.json").read_text())
+    labels[2]["sample_id"] = "000400"
+    (root / "labels.json").write_text(json.dumps(labels))
+    with pytest.raises(InputError, match="000400"):
+        FlowSampler.load(load_registered_dataset(root), CPU)

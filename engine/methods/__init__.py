@@ -1,1 +1,0 @@
-"""What can be compared: the Method protocol and its implementations."""
