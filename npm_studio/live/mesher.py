@@ -18,8 +18,8 @@ from npm_studio.live.anchors import Anchors, choose_anchors
 from npm_studio.live.level_of_detail import LevelOfDetail
 from npm_studio.live.request import Figure, MeshReply, MeshRequest, Quality
 
-FINE_RESOLUTION_CPU = 224
-FINE_RESOLUTION_CUDA = 256
+FINE_RESOLUTION = 256
+"""Grid nodes per axis, as in the final mesh of a fit."""
 SHAPE_BUDGET_MS = 120.0
 """A preview of a new shape may take this long."""
 POSE_BUDGET_MS = 33.0
@@ -62,8 +62,7 @@ class Mesher:
 
     def __init__(self, model: NeuralParametricModel, fine_resolution: int | None = None) -> None:
         self._model = model
-        default = FINE_RESOLUTION_CUDA if model.device.type == "cuda" else FINE_RESOLUTION_CPU
-        self.fine_resolution = fine_resolution or default
+        self.fine_resolution = fine_resolution or FINE_RESOLUTION
         self._surfaces: OrderedDict[bytes, _Surface] = OrderedDict()
         grids = [*(r for r in _COARSE_RESOLUTIONS if r < self.fine_resolution), self.fine_resolution]
         self._grid_detail = LevelOfDetail(grids, SHAPE_BUDGET_MS, power=2)

@@ -151,7 +151,9 @@ class MainWindow(QMainWindow):
         row.addWidget(self.segments)
         row.addStretch(1)
         for name in ("view.link_cameras", "view.frame", "file.screenshot", "view.dark"):
-            row.addWidget(tool_button(self.actions_by_id[name], 20))
+            button = tool_button(self.actions_by_id[name], 20)
+            button.setObjectName("quiet" if name == "view.dark" else "")
+            row.addWidget(button)
         self.panel = QStackedWidget()
         self.panel.setObjectName("side")
         self.panel.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)

@@ -168,6 +168,7 @@ QToolButton {{ background: transparent; border: none; border-radius: 6px; paddin
 QToolButton:hover {{ background: {hover}; }}
 QToolButton:pressed {{ background: {pressed}; }}
 QToolButton:checked {{ background: {chosen}; }}
+QToolButton:checked:disabled, QToolButton#quiet:checked {{ background: transparent; }}
 QToolButton#segment {{ background: {theme.field}; border: 1px solid {theme.border}; border-radius: 0;
     margin-left: -1px; padding: 5px 14px; color: {theme.muted}; }}
 QToolButton#segment[place="first"] {{ border-top-left-radius: 7px; border-bottom-left-radius: 7px; margin-left: 0; }}

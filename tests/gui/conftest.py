@@ -79,7 +79,7 @@ def _own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, str(tmp_path / "settings"))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
-    monkeypatch.setattr(mesher, "FINE_RESOLUTION_CPU", 72)
+    monkeypatch.setattr(mesher, "FINE_RESOLUTION", 72)
 
 
 @pytest.fixture

@@ -43,6 +43,24 @@ def test_the_left_mesh_carries_the_distances_and_drops_them_when_asked(comparing
     assert not comparing.stage.left.colour_bar.isVisible()
 
 
+def test_each_view_draws_its_own_picture(qtbot: QtBot, comparing: MainWindow) -> None:
+    def colourfulness() -> list[float]:
+        qtbot.wait(50)
+        image = comparing.stage.grab().toImage().scaled(200, 100)
+        row = [image.pixelColor(x, 45).saturation() for x in range(200)]
+        return [max(row[:100]), max(row[100:])]
+
+    left, right = colourfulness()
+    assert left > 130 > right  # distances are colourful, the truth is clay
+    comparing.show_explore()
+    comparing.show_compare()
+    qtbot.waitUntil(lambda: bool(comparing.stage.left.figure._actor.mapper.scalar_visibility), timeout=SECONDS)
+    left, right = colourfulness()
+    assert left > 130 > right
+    comparing.compare.coloured.setChecked(False)
+    assert max(colourfulness()) < 130
+
+
 def test_linked_cameras_move_together_and_unlinked_ones_do_not(comparing: MainWindow) -> None:
     left, right = comparing.stage.views
     left.view.camera.Azimuth(30)
