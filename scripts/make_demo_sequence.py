@@ -1,6 +1,6 @@
 """Makes the built-in depth sequence: a body and a motion that the built-in model has never seen.
 
-    python scripts/make_demo_sequence.py
+python scripts/make_demo_sequence.py
 """
 
 import shutil
