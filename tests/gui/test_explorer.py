@@ -5,6 +5,7 @@ import pytest
 from PyQt6.QtCore import QPoint, Qt
 from pytestqt.qtbot import QtBot
 
+from npm_studio.live import mesher
 from npm_studio.views.main_window import MainWindow
 from npm_studio.views.widgets.slider import BarSlider
 
@@ -37,10 +38,14 @@ def test_dragging_a_shape_slider_changes_the_mesh(qtbot: QtBot, studio_window: M
     assert studio_window.badge.text == "Fine"
 
 
-def test_a_shape_is_previewed_before_the_fine_mesh_comes(qtbot: QtBot, studio_window: MainWindow, fine: Fine) -> None:
+def test_a_shape_is_previewed_before_the_fine_mesh_comes(
+    qtbot: QtBot, fine: Fine, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    monkeypatch.setattr(mesher, "SHAPE_BUDGET_MS", 0.0)  # a fast machine makes the fine mesh in no time
+    window: MainWindow = request.getfixturevalue("studio_window")
     qualities: list[str] = []
-    studio_window.studio.meshes_ready.connect(lambda reply: qualities.append(reply.quality.name))
-    fine(studio_window, lambda: drag(qtbot, studio_window.explore.shape.sliders[1].slider, -150))
+    window.studio.meshes_ready.connect(lambda reply: qualities.append(reply.quality.name))
+    fine(window, lambda: drag(qtbot, window.explore.shape.sliders[1].slider, -150))
     assert qualities[-1] == "FINE"
     assert "PREVIEW" in qualities
 
