@@ -12,6 +12,9 @@ from npm_studio.views.studio import Studio
 from npm_studio.views.viewport import Viewport
 from npm_studio.views.widgets.basics import MARGIN
 
+TRAINING_FRAME_RATE = 6.0
+"""Frames per second at which training sequences begin to play: a model does not store their own."""
+
 Actions = dict[str, QAction]
 """By command id."""
 

@@ -11,7 +11,7 @@ from npm_studio.views.stage import Stage
 from npm_studio.views.studio import Studio
 from npm_studio.views.widgets.basics import Section, note
 from npm_studio.views.widgets.slider import DirectionSlider
-from npm_studio.views.workspaces.base import Actions, Workspace
+from npm_studio.views.workspaces.base import TRAINING_FRAME_RATE, Actions, Workspace
 
 MOST_SLIDERS = 32
 """Later directions hold little but noise."""
@@ -98,8 +98,7 @@ class ExploreWorkspace(Workspace):
         if model is None or not self._rows:
             return Clip()
         frames = model.info.frames
-        rate = model.info.training.get("frame_rate", 30.0)
-        return Clip(tuple(str(frames[row]) for row in self._rows), float(rate), self._frame)
+        return Clip(tuple(str(frames[row]) for row in self._rows), TRAINING_FRAME_RATE, self._frame)
 
     def show_frame(self, frame: int) -> None:
         if self.explorer is not None and frame < len(self._rows):

@@ -10,7 +10,7 @@ from npm_studio.live.request import MeshReply
 from npm_studio.views.stage import Stage
 from npm_studio.views.studio import Studio
 from npm_studio.views.widgets.basics import Card, Section, heading, note
-from npm_studio.views.workspaces.base import Actions, Workspace
+from npm_studio.views.workspaces.base import TRAINING_FRAME_RATE, Actions, Workspace
 from npm_studio.views.workspaces.ends import Subject, SubjectCards
 
 
@@ -65,7 +65,8 @@ class TransferWorkspace(Workspace):
         if model is None or self._row is None:
             return Clip()
         frames = model.info.frames
-        return Clip(tuple(str(frames[row]) for row in self._rows), 30.0, self._rows.index(self._row))
+        names = tuple(str(frames[row]) for row in self._rows)
+        return Clip(names, TRAINING_FRAME_RATE, self._rows.index(self._row))
 
     def show_frame(self, frame: int) -> None:
         if frame < len(self._rows):
