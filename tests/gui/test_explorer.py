@@ -31,10 +31,10 @@ def drag(qtbot: QtBot, slider: BarSlider, value: int, release: bool = True) -> N
 def test_dragging_a_shape_slider_changes_the_mesh(qtbot: QtBot, studio_window: MainWindow, fine: Fine) -> None:
     before = vertices(studio_window)
     slider = studio_window.explore.shape.sliders[0]
-    fine(studio_window, lambda: drag(qtbot, slider.slider, 200))
+    fine(studio_window, lambda: drag(qtbot, slider.slider, -150))
     after = vertices(studio_window)
     assert len(after) != len(before) or np.abs(after - before).max() > 0.01
-    assert slider.readout == f"{slider.slider.value() / 100:+.2f} σ"
+    assert slider.readout == f"{slider.slider.value() / 100:+.2f} σ".replace("-", "−")
     assert studio_window.badge.text == "Fine"
 
 
