@@ -222,6 +222,7 @@ class Ground:
     def cast_shadow(self, vertices: NDArray[np.float32]) -> None:
         """Darken the ground below ``vertices`` (V, 3), the more the closer they are."""
         if not self._shown or len(vertices) == 0:
+            self.hide_shadow()
             return
         low = vertices.min(axis=0)
         centre = 0.5 * (low + vertices.max(axis=0))

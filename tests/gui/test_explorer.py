@@ -77,6 +77,15 @@ def test_what_the_viewport_draws_is_the_mesh_of_the_codes(studio_window: MainWin
     np.testing.assert_array_equal(shown, vertices(studio_window))
 
 
+def test_codes_without_a_surface_are_named_as_such(studio_window: MainWindow, fine: Fine) -> None:
+    fine(studio_window, lambda: studio_window.explore.shape.sliders[0].slider.setValue(300))
+    assert not studio_window.stage.left.figure.is_visible
+    assert studio_window.badge.text == "No surface"
+    fine(studio_window, studio_window.explore.reset_shape)
+    assert studio_window.stage.left.figure.is_visible
+    assert studio_window.badge.text == "Fine"
+
+
 def test_randomise_and_reset_change_the_codes_and_the_readouts(studio_window: MainWindow, fine: Fine) -> None:
     for space in ("shape", "pose"):
         sliders = getattr(studio_window.explore, space).sliders

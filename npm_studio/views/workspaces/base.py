@@ -84,6 +84,9 @@ class Workspace(QWidget):
 
     def report_quality(self, reply: MeshReply) -> None:
         """Tell the status bar how good the meshes of ``reply`` are."""
+        if any(len(figure.faces) == 0 for figure in reply.figures):
+            self.quality_changed.emit("No surface", False, "These codes are too far from the training ones.")
+            return
         vertices = sum(len(figure.vertices) for figure in reply.figures)
         detail = f"{reply.resolution}³ grid · {vertices:,} vertices · {reply.milliseconds:.0f} ms"
         final = reply.quality.name == "FINE"
