@@ -66,7 +66,7 @@ def training_figures(model: NeuralParametricModel, data: Path) -> dict[str, floa
         points = low.to(points) + (points / 0.98 + 0.5) * (high - low).to(points)
         with torch.no_grad():
             learned = (model.sdf(model.shape_codes[identity : identity + 1], points[None])[0] < 0).cpu().numpy()
-        true = is_inside(points.cpu().numpy(), vertices, dataset.faces)
+        true = is_inside(points.cpu().numpy(), vertices, dataset.faces(identity))
         overlaps.append((learned & true).sum() / (learned | true).sum())
     sampler = FlowSampler.load(dataset, model.device)
     errors = []

@@ -46,8 +46,9 @@ def render_sequence(
         raise InputError(f"{dataset.root}: sequence {sequence}", "has no frames")
     if not np.isfinite(frames).all():
         raise InputError(f"{dataset.root}: sequence {sequence}", "has vertices that are not finite")
-    renderer = DepthRenderer(dataset.faces, camera, device)
-    camera_to_world = front_camera_to_world(dataset.similarity)
+    faces, similarity = dataset.faces(identity), dataset.similarity_of(identity)
+    renderer = DepthRenderer(faces, camera, device)
+    camera_to_world = front_camera_to_world(similarity)
     written = 0
 
     def images(truth: Path) -> Iterator[NDArray[np.float32]]:
@@ -59,10 +60,10 @@ def render_sequence(
                     raise Cancelled
                 return
             vertices = np.asarray(frame, np.float32)
-            depth_m = renderer.render(dataset.similarity.to_world(vertices), camera_to_world)
+            depth_m = renderer.render(similarity.to_world(vertices), camera_to_world)
             if not depth_m.any():
                 raise InputError(f"{dataset.root}: {sequence}/{index:06d}", "is outside the camera's view")
-            save_compact_ply(Mesh(vertices, dataset.faces), truth / f"{index:06d}.ply")
+            save_compact_ply(Mesh(vertices, faces), truth / f"{index:06d}.ply")
             yield depth_m
             written += 1
             progress.advance(written)

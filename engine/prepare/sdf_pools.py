@@ -1,20 +1,13 @@
-"""Pools of signed-distance samples of a dataset's canonical meshes, the food of the shape stage.
-
-For each identity, under ``<identity>/pools``:
-
-    near.npy      (N, 4) float32  x, y, z, signed distance; close to the surface
-    uniform.npy   (N, 4) float32  the same, uniform in the cube
-    surface.npy   (N, 6) float32  points on the surface and their normals
-"""
+"""Sampling the signed-distance pools of a dataset's canonical meshes; `engine.dataset.pools` has their format."""
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.dataset.registered import RegisteredDataset, load_array
+from engine.dataset.pools import SdfPools, pools_folder
+from engine.dataset.registered import RegisteredDataset
 from engine.errors import Cancelled, InputError
 from engine.files import replacing_folder
 from engine.geometry.signed_distance import face_normals, sample_surface, signed_distance
@@ -22,15 +15,6 @@ from engine.progress import Progress
 
 NEAR_DISTANCE = 0.05
 """Largest offset of a near sample from the surface, canonical units."""
-
-
-@dataclass(frozen=True)
-class SdfPools:
-    """The pools of one identity; shapes as in the module's text."""
-
-    near: NDArray[np.float32]
-    uniform: NDArray[np.float32]
-    surface: NDArray[np.float32]
 
 
 def sample_pools(
@@ -91,8 +75,9 @@ def prepare_pools(
         if progress.cancelled():
             return
         vertices = dataset.canonical(identity)
-        check_canonical(vertices, dataset.faces, dataset.root / dataset.identities[identity] / "canonical.npy")
-        pools = sample_pools(vertices, dataset.faces, counts, np.random.default_rng([seed, identity]))
+        faces = dataset.faces(identity)
+        check_canonical(vertices, faces, dataset.folder(identity) / "canonical.npy")
+        pools = sample_pools(vertices, faces, counts, np.random.default_rng([seed, identity]))
         with replacing_folder(pools_folder(dataset, identity)) as folder:
             for name in ("near", "uniform", "surface"):
                 np.save(folder / f"{name}.npy", getattr(pools, name))
@@ -122,24 +107,3 @@ def check_canonical(vertices: NDArray[np.floating], faces: NDArray[np.integer], 
     open_edges = int((~np.isin(forward, backward)).sum())
     if open_edges:
         raise InputError(path, f"is not closed ({open_edges} open edges)", "close the holes of the canonical mesh")
-
-
-def pools_folder(dataset: RegisteredDataset, identity: int) -> Path:
-    return dataset.root / dataset.identities[identity] / "pools"
-
-
-def load_pools(dataset: RegisteredDataset, identity: int) -> SdfPools:
-    """The pools of one identity, memory-mapped.
-
-    Raises:
-        InputError: they were not prepared, or are damaged.
-    """
-    folder = pools_folder(dataset, identity)
-    if not folder.is_dir():
-        raise InputError(folder, "has not been made yet", f"run `npm-studio prepare {dataset.root}`")
-    pools = SdfPools(*(load_array(folder / f"{name}.npy") for name in ("near", "uniform", "surface")))
-    for name, columns in (("near", 4), ("uniform", 4), ("surface", 6)):
-        array = getattr(pools, name)
-        if array.ndim != 2 or array.shape[1] != columns or len(array) == 0:
-            raise InputError(folder / f"{name}.npy", f"must be (N, {columns}), is {array.shape}", "prepare it again")
-    return pools

@@ -12,62 +12,80 @@ from torch import Tensor
 
 from engine.dataset.registered import RegisteredDataset
 from engine.errors import InputError
-from engine.model import FrameLabel
 from engine.progress import Progress
 
 
 @dataclass(frozen=True, eq=False)
 class FlowSampler:
-    """Registered vertices on the training device."""
+    """Registered vertices on the training device, one mesh after the other; identities may differ in topology."""
 
     canonical: Tensor
-    """(I, V, 3) float32"""
+    """(sum of V over identities, 3) float32"""
     posed: Tensor
-    """(N, V, 3), the type that they are stored in"""
+    """(sum of V over frames, 3), the type that they are stored in"""
+    faces: Tensor
+    """(sum of T over topologies, 3) int64, indices within a mesh"""
+    cumulative_areas: Tensor
+    """(sum of T over identities,) float64, of the canonical faces: from i to i + 1 for identity i"""
     identity_of_frame: Tensor
     """(N,) int64"""
-    faces: Tensor
-    """(T, 3) int64"""
-    cumulative_areas: Tensor
-    """(I, T) float32, of the canonical faces, ending in 1"""
+    first_canonical: Tensor
+    """(I,) row of each identity's first vertex in `canonical`"""
+    first_posed: Tensor
+    """(N,) row of each frame's first vertex in `posed`"""
+    first_face: Tensor
+    """(I,) row of each identity's first triangle in `faces`"""
+    first_area: Tensor
+    """(I + 1,) row of each identity's first triangle in `cumulative_areas`, and their number"""
 
     @staticmethod
     def load(dataset: RegisteredDataset, device: torch.device, progress: Progress | None = None) -> "FlowSampler":
-        """Read the registered vertices of all frames that ``dataset`` labels to ``device``, in label order.
+        """Read the registered vertices of all frames that ``dataset`` labels to ``device``.
 
         Raises:
             InputError: an array is missing or damaged, or a label names a frame that does not exist.
         """
         progress = progress or Progress()
-        faces = torch.from_numpy(dataset.faces.astype(np.int64)).to(device)
-        canonical = torch.stack([torch.tensor(dataset.canonical(i)) for i in range(len(dataset.identities))])
+        if not dataset.labels:
+            raise InputError(dataset.root / "labels.json", "lists no frames", "make the dataset again")
+        canonical, areas, first_face = [], [], []
+        topologies: dict[bytes, int] = {}
+        faces: list[Tensor] = []
         parts: list[Tensor] = []
-        first_row: dict[tuple[int, str], tuple[int, int]] = {}  # of each sequence, and its number of frames
+        row_of: dict[tuple[int, str, str], int] = {}
         rows = 0
         progress.stage("read frames", len(dataset.identities))
         for identity in range(len(dataset.identities)):
+            triangles = torch.from_numpy(dataset.faces(identity).astype(np.int64))
+            vertices = torch.tensor(dataset.canonical(identity))
+            key = triangles.numpy().tobytes()
+            if key not in topologies:
+                topologies[key] = sum(map(len, faces))
+                faces.append(triangles)
+            first_face.append(topologies[key])
+            canonical.append(vertices)
+            areas.append(identity + _cumulative_areas(vertices, triangles))
             for name in dataset.sequences_of(identity):
                 frames = torch.from_numpy(np.array(dataset.sequence(identity, name)))
-                first_row[identity, name] = rows, len(frames)
-                rows += len(frames)
-                parts.append(frames.to(device))
+                if frames.shape[1] != len(vertices):
+                    what = f"{dataset.root}: {dataset.identities[identity]}, {name}"
+                    raise InputError(what, f"has {frames.shape[1]} vertices, its canonical mesh {len(vertices)}")
+                for row, sample in enumerate(dataset.samples_of(identity, name)):
+                    row_of[identity, name, sample] = rows + row * len(vertices)
+                rows += len(frames) * len(vertices)
+                parts.append(frames.flatten(0, 1).to(device))
             progress.advance(identity + 1)
-        if not dataset.labels:
-            raise InputError(dataset.root / "labels.json", "lists no frames", "make the dataset again")
-        order = torch.tensor(
-            [_row(dataset, label, *first_row[label.identity, label.sequence]) for label in dataset.labels]
+        return FlowSampler(
+            canonical=torch.cat(canonical).to(device),
+            posed=torch.cat(parts),
+            faces=torch.cat(faces).to(device),
+            cumulative_areas=torch.cat(areas).to(device),
+            identity_of_frame=torch.tensor([label.identity for label in dataset.labels], device=device),
+            first_canonical=_starts(canonical)[:-1].to(device),
+            first_posed=torch.tensor([row_of[f.identity, f.sequence, f.sample] for f in dataset.labels], device=device),
+            first_face=torch.tensor(first_face, device=device),
+            first_area=_starts(areas).to(device),
         )
-        posed = torch.cat(parts)
-        if not torch.equal(order, torch.arange(len(posed))):  # a merged, subsampled or reordered label file
-            posed = posed[order.to(device)]
-        identity_of_frame = torch.tensor([label.identity for label in dataset.labels], device=device)
-        canonical = canonical.to(device)
-        corners = canonical[:, faces]  # (I, T, 3, 3)
-        areas = torch.linalg.cross(corners[:, :, 1] - corners[:, :, 0], corners[:, :, 2] - corners[:, :, 0]).norm(
-            dim=-1
-        )
-        cumulative = areas.double().cumsum(1)
-        return FlowSampler(canonical, posed, identity_of_frame, faces, (cumulative / cumulative[:, -1:]).float())
 
     def draw(
         self, frames: Tensor, points: int, sigmas: tuple[float, ...], generator: torch.Generator
@@ -77,31 +95,39 @@ class FlowSampler:
         count = len(frames)
         identities = self.identity_of_frame[frames]
         uniform = torch.rand((4, count, points), generator=generator, device=device)
-        picks = torch.searchsorted(self.cumulative_areas[identities], uniform[0], right=True)
-        corners = self.faces[picks.clamp(max=len(self.faces) - 1)]  # (B, P, 3) vertex indices
+        picks = torch.searchsorted(self.cumulative_areas, identities[:, None] + uniform[0].double(), right=True)
+        # rounding may step over the end of an identity
+        picks = torch.minimum(picks, self.first_area[identities + 1, None] - 1) - self.first_area[identities, None]
+        corners = self.faces[self.first_face[identities, None] + picks]  # (B, P, 3) vertex indices
         root = uniform[1].sqrt()
         barycentric = torch.stack((1 - root, root * (1 - uniform[2]), root * uniform[2]), dim=-1)  # (B, P, 3)
         sigma = torch.tensor(sigmas, device=device).repeat_interleave(-(-points // len(sigmas)))[:points]
         offsets = (2 * uniform[3] - 1) * sigma
         return (
-            _points_along_normals(self.canonical, identities, corners, barycentric, offsets),
-            _points_along_normals(self.posed, frames, corners, barycentric, offsets),
+            _points_along_normals(self.canonical, self.first_canonical[identities], corners, barycentric, offsets),
+            _points_along_normals(self.posed, self.first_posed[frames], corners, barycentric, offsets),
         )
 
 
-def _row(dataset: RegisteredDataset, label: FrameLabel, first: int, count: int) -> int:
-    """Row of a labelled frame when all sequences are read one after the other."""
-    if not label.sample.isdecimal() or int(label.sample) >= count:
-        raise InputError(dataset.root / "labels.json", f"names frame {label}, which has {count} frames", "label again")
-    return first + int(label.sample)
+def _cumulative_areas(vertices: Tensor, faces: Tensor) -> Tensor:
+    """Running share (T,) float64 of the surface in the triangles, ending in 1."""
+    corners = vertices[faces].double()  # (T, 3, 3)
+    areas = torch.linalg.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]).norm(dim=-1)
+    running = areas.cumsum(0)
+    return running / running[-1]
+
+
+def _starts(parts: list[Tensor]) -> Tensor:
+    """(len(parts) + 1,) rows at which each part begins when they are put one after the other."""
+    return torch.tensor([0] + [len(part) for part in parts]).cumsum(0)
 
 
 def _points_along_normals(
-    vertices: Tensor, rows: Tensor, corners: Tensor, barycentric: Tensor, offsets: Tensor
+    vertices: Tensor, first: Tensor, corners: Tensor, barycentric: Tensor, offsets: Tensor
 ) -> Tensor:
-    """(B, P, 3) from vertices (R, V, 3), rows (B,), corners (B, P, 3), barycentric (B, P, 3), offsets (B, P)."""
-    flat = (rows[:, None, None] * vertices.shape[1] + corners).flatten()
-    triangles = vertices.flatten(0, 1)[flat].view(*corners.shape, 3).float()  # (B, P, 3 corners, 3)
+    """(B, P, 3) from vertices (R, 3), first rows (B,), corners (B, P, 3), barycentric (B, P, 3), offsets (B, P)."""
+    flat = (first[:, None, None] + corners).flatten()
+    triangles = vertices[flat].view(*corners.shape, 3).float()  # (B, P, 3 corners, 3)
     normals = torch.linalg.cross(
         triangles[..., 1, :] - triangles[..., 0, :], triangles[..., 2, :] - triangles[..., 0, :]
     )

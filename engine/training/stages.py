@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from engine.checkpoint import check_replaceable, load_model, save_model
+from engine.dataset.pools import load_pools
 from engine.dataset.registered import RegisteredDataset
 from engine.errors import InputError
 from engine.model import ModelInfo, NeuralParametricModel
 from engine.networks.decoder import PoseDecoder, ShapeDecoder
-from engine.prepare.sdf_pools import load_pools
 from engine.progress import Progress
 from engine.surface.lipschitz import measure_lipschitz
 from engine.training.config import TrainingConfig, as_dict

@@ -10,30 +10,27 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any
+
+from npm_studio.cli.parser import Parser
 
 COMMANDS: dict[str, str] = {
     "gui": "open the application",
     "demo": "fit the built-in model to the built-in depth sequence and write a report",
     "dataset": "make, import, render and check datasets",
-    "prepare": "sample signed-distance pools from a dataset's canonical meshes",
+    "split": "labels: make, merge, subsample, hold out",
+    "prepare": "repair canonical meshes where needed and sample their signed-distance pools",
     "train": "train the shape or the pose stage of a model",
     "reconstruct": "meshes from codes",
     "interpolate": "in-betweens of two identities or poses",
     "transfer": "poses of one subject on another",
+    "capture": "look at a depth recording, isolate its subject, convert it",
     "fit": "fit a model to a depth sequence",
     "evaluate": "metrics of a run against ground truth",
     "render": "pictures and videos of a run, without a display",
     "doctor": "versions, devices, graphics, and what is missing",
 }
 """Name of each command and its one-line help; module ``npm_studio.cli.<name>`` implements it."""
-
-
-class Parser(argparse.ArgumentParser):
-    """Says in one line what is wrong, as every other refusal does; parsers of commands inherit it."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"npm-studio: {message}; see {self.prog} --help\n")
 
 
 def build_parser(command: str | None) -> argparse.ArgumentParser:

@@ -15,10 +15,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
-    from engine.dataset.registered import load_registered_dataset
     from engine.prepare.sdf_pools import prepare_pools
+    from external.datasets import open_dataset
 
-    dataset = load_registered_dataset(options.dataset)
+    dataset = open_dataset(options.dataset)
     with ConsoleProgress() as progress:
         written = prepare_pools(dataset, seed=options.seed, workers=os.cpu_count() or 1, progress=progress)
         kept = len(dataset.identities) - written

@@ -21,14 +21,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
-    from engine.dataset.registered import load_registered_dataset
     from engine.device import resolve_device
     from engine.training.config import load_training_config
     from engine.training.stages import train_pose, train_shape
+    from external.datasets import open_dataset
 
     config = load_training_config(options.config, parse_overrides(options.overrides))
     device = resolve_device(options.device)
-    dataset = load_registered_dataset(options.data)
+    dataset = open_dataset(options.data)
     train = train_shape if options.stage == "shape" else train_pose
     with ConsoleProgress() as progress:
         _, result = train(dataset, config, options.out, device, options.seed, options.resume, progress)

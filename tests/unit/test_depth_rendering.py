@@ -43,7 +43,7 @@ def test_the_observed_points_lie_on_the_true_surface(dataset, tmp_path):
     for index, name in enumerate(sequence.frame_names):
         truth = load_mesh(sequence.truth_folder / f"{name}.ply")
         np.testing.assert_array_equal(truth.vertices, dataset.sequence(1, "bend_1")[index].astype(np.float32))
-        np.testing.assert_array_equal(truth.faces, dataset.faces)
+        np.testing.assert_array_equal(truth.faces, dataset.faces(1))
         points = dataset.similarity.to_canonical(sequence.points_world(index))
         squared = igl.point_mesh_squared_distance(
             points.astype(np.float64), truth.vertices.astype(np.float64), truth.faces

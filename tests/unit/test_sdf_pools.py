@@ -7,7 +7,8 @@ import trimesh
 from engine.dataset.registered import load_registered_dataset
 from engine.errors import InputError
 from engine.geometry.signed_distance import is_inside, sample_surface, signed_distance
-from engine.prepare.sdf_pools import NEAR_DISTANCE, check_canonical, load_pools, prepare_pools, sample_pools
+from engine.dataset.pools import load_pools
+from engine.prepare.sdf_pools import NEAR_DISTANCE, check_canonical, prepare_pools, sample_pools
 from tests.registered import write_ellipsoids
 
 

@@ -1,0 +1,26 @@
+"""Reading npy files that a user may have touched."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import InputError
+
+MAKE_AGAIN = "make it with `npm-studio dataset`"
+
+
+def load_array(path: Path, cure: str = MAKE_AGAIN) -> NDArray[Any]:
+    """Memory-mapped array of ``path``.
+
+    Raises:
+        InputError: the file is missing, truncated or not a plain npy file.
+    """
+    try:
+        array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError:
+        raise InputError(path, "is missing", cure) from None
+    except (ValueError, OSError, EOFError) as error:
+        raise InputError(path, f"is not a readable npy file ({error.__class__.__name__})", cure) from None
+    return array
