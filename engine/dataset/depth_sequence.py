@@ -11,10 +11,9 @@ Layout of a sequence folder::
 The values 0 and 65535 of a PNG, and what is not finite or not positive in an npz, are invalid and become 0.
 """
 
-import struct
 import zipfile
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -22,6 +21,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from engine.dataset.depth_png import DAMAGED_CURE, SENSOR_MAXIMUM, check_depth_png, read_depth_png
 from engine.errors import InputError
 from engine.files import natural_key, read_json, replacing_folder, write_json
 from engine.geometry.camera import PinholeCamera, transform_points
@@ -31,13 +31,10 @@ from engine.geometry.mesh import Mesh
 DEFAULT_FRAME_RATE = 30.0
 DEFAULT_DEPTH_SCALE = 1000.0
 PLAUSIBLE_DEPTH_M = (0.3, 6.0)
-_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_PNG_COLOUR_TYPES = {0: "greyscale", 2: "colour", 3: "palette", 4: "greyscale with alpha", 6: "colour with alpha"}
-_SENSOR_MAXIMUM = 65535
+_SIZE_CURE = "correct the intrinsics or take the file out of the folder"
 _INTRINSICS_CURE = (
     "it must give width, height, fx, fy, cx and cy in pixels, and depth_scale, the stored units per metre, if not 1000"
 )
-_DAMAGED_CURE = "copy or record it again, or take it out of the folder"
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,17 +47,16 @@ class DepthSequence:
     camera_to_world: NDArray[np.float64]
     """(4, 4) rigid: OpenCV camera axes to world metres."""
     frame_rate: float
-    depth_scale: float
-    """Stored units per metre of PNG frames."""
-    frame_paths: tuple[Path, ...]
+    frame_names: tuple[str, ...]
+    read_frame: Callable[[int], NDArray[np.float32]]
+    """Decodes the depth image (H, W) of one frame, metres, 0 invalid; see `depth_m`."""
+    origin: str = "NPM Studio depth sequence"
+    """What the files were recognised as, and why."""
+    warnings: tuple[str, ...] = ()
+    """What a user should know, such as frames that were left out."""
 
     def __len__(self) -> int:
-        return len(self.frame_paths)
-
-    @property
-    def frame_names(self) -> tuple[str, ...]:
-        """File names of the frames without their ending."""
-        return tuple(path.stem for path in self.frame_paths)
+        return len(self.frame_names)
 
     @property
     def truth_folder(self) -> Path | None:
@@ -74,12 +70,8 @@ class DepthSequence:
         Raises:
             InputError: the file is damaged, of another size than the camera's, or without a single valid pixel.
         """
-        path = self.frame_paths[index]
-        depth = _read_npz(path) if path.suffix.lower() == ".npz" else _read_png(path, self.depth_scale)
-        height, width = depth.shape
-        _check_size(path, width, height, self.camera)
-        if not depth.any():
-            raise InputError(path, "holds no valid depth (every pixel is invalid)", "take it out of the folder")
+        depth = self.read_frame(index)
+        check_depth(depth, self.camera, f"{self.root}: frame {self.frame_names[index]}")
         return depth
 
     def points_world(self, index: int) -> NDArray[np.float32]:
@@ -116,20 +108,42 @@ def load_depth_sequence(folder: Path) -> DepthSequence:
         raise InputError(folder, "is empty", "give a folder that holds intrinsics.json and depth/*.png")
     source = folder / "intrinsics.json"
     description = read_json(source, _INTRINSICS_CURE)
-    camera = _camera(description, source)
+    camera = camera_of(description, source)
+    depth_scale = _positive(description, "depth_scale", DEFAULT_DEPTH_SCALE, source)
+    paths = _find_frames(folder)
+    for path in paths:
+        _check_header(path, camera)
+
+    def read_frame(index: int) -> NDArray[np.float32]:
+        path = paths[index]
+        depth = _read_npz(path) if path.suffix.lower() == ".npz" else read_depth_png(path, depth_scale)
+        check_depth(depth, camera, path)
+        return depth
+
     sequence = DepthSequence(
         name=folder.resolve().name,
         root=folder,
         camera=camera,
         camera_to_world=_camera_to_world(description, source),
         frame_rate=_positive(description, "frame_rate", DEFAULT_FRAME_RATE, source),
-        depth_scale=_positive(description, "depth_scale", DEFAULT_DEPTH_SCALE, source),
-        frame_paths=_find_frames(folder),
+        frame_names=tuple(path.stem for path in paths),
+        read_frame=read_frame,
     )
-    for path in sequence.frame_paths:
-        _check_header(path, camera)
-    _check_plausible(sequence, source)
+    _check_plausible(sequence, paths[0], depth_scale, source)
     return sequence
+
+
+def check_depth(depth_m: NDArray[np.float32], camera: PinholeCamera, what: str | Path) -> None:
+    """Refuse a depth image that has not the size of ``camera`` or not a single valid pixel.
+
+    Raises:
+        InputError: naming ``what``, the file or frame.
+    """
+    height, width = depth_m.shape
+    if (width, height) != (camera.width, camera.height):
+        raise InputError(what, _wrong_size(width, height, camera), _SIZE_CURE)
+    if not depth_m.any():
+        raise InputError(what, "holds no valid depth (every pixel is invalid)", "take it out of the folder")
 
 
 def save_depth_sequence(
@@ -184,7 +198,7 @@ def _write_frame(path: Path, depth_m: NDArray[np.float32]) -> None:
         np.savez_compressed(path, depth_m=depth_m)
         return
     stored = np.rint(depth_m.astype(np.float64) * DEFAULT_DEPTH_SCALE)
-    stored[stored >= _SENSOR_MAXIMUM] = 0
+    stored[stored >= SENSOR_MAXIMUM] = 0
     Image.fromarray(stored.astype(np.uint16)).save(path, optimize=True)
 
 
@@ -198,7 +212,12 @@ def _find_frames(folder: Path) -> tuple[Path, ...]:
     raise InputError(folder, "has no depth images", "put 16-bit PNG files into its subfolder depth/")
 
 
-def _camera(description: Any, source: Path) -> PinholeCamera:
+def camera_of(description: Any, source: Path) -> PinholeCamera:
+    """The camera that the JSON ``description`` of file ``source`` gives: width, height, fx, fy, cx and cy in pixels.
+
+    Raises:
+        InputError: something is missing or no camera.
+    """
     if not isinstance(description, dict):
         raise InputError(source, "does not describe a camera", _INTRINSICS_CURE)
     missing = [key for key in ("width", "height", "fx", "fy", "cx", "cy") if key not in description]
@@ -238,7 +257,7 @@ def _camera_to_world(description: dict[str, Any], source: Path) -> NDArray[np.fl
     return pose
 
 
-def _check_plausible(sequence: DepthSequence, source: Path) -> None:
+def _check_plausible(sequence: DepthSequence, first: Path, depth_scale: float, source: Path) -> None:
     """A wrong depth_scale gives depths far from what depth cameras measure."""
     depth = sequence.depth_m(0)
     median = float(np.median(depth[depth > 0]))
@@ -246,66 +265,24 @@ def _check_plausible(sequence: DepthSequence, source: Path) -> None:
     if near <= median <= far:
         return
     problem = f"the median depth is {median:.4g} m, outside {near:g} to {far:g} m"
-    if sequence.frame_paths[0].suffix.lower() == ".npz":
-        raise InputError(sequence.frame_paths[0], problem, "store depth_m in metres")
-    cure = f"correct depth_scale (stored units per metre, now {sequence.depth_scale:g}) in {source}"
-    raise InputError(sequence.frame_paths[0], problem, cure)
+    if first.suffix.lower() == ".npz":
+        raise InputError(first, problem, "store depth_m in metres")
+    cure = f"correct depth_scale (stored units per metre, now {depth_scale:g}) in {source}"
+    raise InputError(first, problem, cure)
 
 
-def _check_size(path: Path, width: int, height: int, camera: PinholeCamera) -> None:
-    if (width, height) != (camera.width, camera.height):
-        problem = f"is {width}x{height} pixels, intrinsics.json says {camera.width}x{camera.height}"
-        raise InputError(path, problem, "correct the intrinsics or take the file out of the folder")
+def _wrong_size(width: int, height: int, camera: PinholeCamera) -> str:
+    return f"is {width}x{height} pixels, the intrinsics say {camera.width}x{camera.height}"
 
 
 def _check_header(path: Path, camera: PinholeCamera) -> None:
     """Refuse a frame that is damaged or of the wrong kind, without decoding its pixels."""
-    try:
-        if path.suffix.lower() == ".png":
-            _check_png_header(path, camera)
-        elif not zipfile.is_zipfile(path):
-            raise InputError(path, "is truncated or not an npz file", _DAMAGED_CURE)
-    except OSError as error:
-        raise InputError(path, f"cannot be read ({error.strerror})", _DAMAGED_CURE) from None
-
-
-def _check_png_header(path: Path, camera: PinholeCamera) -> None:
-    with path.open("rb") as file:
-        if file.read(8) != _PNG_SIGNATURE:
-            raise InputError(path, "is not a PNG file", _DAMAGED_CURE)
-        header = file.read(21)  # length, "IHDR", width, height, bit depth, colour type, 3 more
-        if len(header) < 21 or header[4:8] != b"IHDR":
-            raise InputError(path, "is truncated", _DAMAGED_CURE)
-        width, height, bits, colour_type = struct.unpack(">IIBB", header[8:18])
-        if bits != 16 or colour_type != 0:
-            kind = f"{bits}-bit {_PNG_COLOUR_TYPES.get(colour_type, 'unknown')}"
-            raise InputError(path, f"is a {kind} image, not 16-bit greyscale", "export raw depth as 16-bit PNG")
-        _check_size(path, width, height, camera)
-        file.seek(4, 1)  # checksum of the header
-        kind_of_chunk = b""
-        while kind_of_chunk != b"IEND":
-            chunk = file.read(8)
-            if len(chunk) < 8:
-                raise InputError(path, "is truncated", _DAMAGED_CURE)
-            length, kind_of_chunk = struct.unpack(">I4s", chunk)
-            file.seek(length + 4, 1)
-        if file.tell() > path.stat().st_size:
-            raise InputError(path, "is truncated", _DAMAGED_CURE)
-
-
-def _read_png(path: Path, depth_scale: float) -> NDArray[np.float32]:
-    from PIL import Image
-
-    try:
-        with Image.open(path) as image:
-            stored = np.asarray(image)
-    except (OSError, SyntaxError, ValueError) as error:
-        raise InputError(path, f"cannot be decoded ({error})", _DAMAGED_CURE) from None
-    if stored.ndim != 2:
-        raise InputError(path, "is not a greyscale image", "export raw depth as 16-bit PNG")
-    depth = stored.astype(np.float32) / np.float32(depth_scale)
-    depth[stored == _SENSOR_MAXIMUM] = 0
-    return depth
+    if path.suffix.lower() == ".png":
+        width, height = check_depth_png(path)
+        if (width, height) != (camera.width, camera.height):
+            raise InputError(path, _wrong_size(width, height, camera), _SIZE_CURE)
+    elif not zipfile.is_zipfile(path):
+        raise InputError(path, "is truncated or not an npz file", DAMAGED_CURE)
 
 
 def _read_npz(path: Path) -> NDArray[np.float32]:
@@ -315,7 +292,7 @@ def _read_npz(path: Path) -> NDArray[np.float32]:
     except KeyError:
         raise InputError(path, "has no array depth_m", "store metres (H, W) under that key") from None
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise InputError(path, f"cannot be decoded ({error})", _DAMAGED_CURE) from None
+        raise InputError(path, f"cannot be decoded ({error})", DAMAGED_CURE) from None
     if depth.ndim != 2 or not np.issubdtype(depth.dtype, np.floating):
         problem = f"depth_m must be (H, W) floating point, is {depth.shape} {depth.dtype}"
         raise InputError(path, problem, "store metres as float32")

@@ -101,7 +101,9 @@ def test_zero_and_the_sensor_maximum_are_invalid(folder):
 def test_optional_entries_have_documented_defaults(folder):
     change(folder, depth_scale=None, frame_rate=None, camera_to_world=None)
     sequence = load_depth_sequence(folder)
-    assert (sequence.depth_scale, sequence.frame_rate) == (1000.0, 30.0)
+    assert sequence.frame_rate == 30.0
+    stored = np.asarray(Image.open(folder / "depth" / "000000.png"))
+    np.testing.assert_allclose(sequence.depth_m(0), stored / 1000.0, rtol=1e-6)
     np.testing.assert_array_equal(sequence.camera_to_world, np.eye(4))
 
 
