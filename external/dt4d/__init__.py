@@ -1,0 +1,1 @@
+"""Datasets from DeformingThings4D animations."""

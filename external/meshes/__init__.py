@@ -1,0 +1,1 @@
+"""Datasets from folders of mesh files that share a topology."""
