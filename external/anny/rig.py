@@ -1,13 +1,14 @@
 """The Anny body model as plain arrays: rest shapes of identities, kinematic chain, linear blend skinning.
 
 Everything here is in metres, Y up, bodies facing +z with their left side towards +x. Anny itself is Z up and faces
--y: ``(x, y, z) -> (x, z, -y)`` maps one to the other.
+-y: ``(x, y, z) -> (x, z, -y)`` maps one to the other. A hand has axes of its own: fingers up, palm towards +z, so that
+the thumb of a right hand points to +x and that of a left hand to -x.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +20,10 @@ _TO_Y_UP = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
 
 @dataclass(frozen=True, eq=False)
 class Rig:
-    """What all identities share: topology, bones and skinning weights of the closed body surface.
+    """What all identities share: topology, bones and skinning weights of the closed surface.
 
     Anny's mesh has four components; only the body is kept (no eyes, teeth and tongue). Bones are ordered so that a
-    parent comes before its children; bone 0 is the root, between the hips.
+    parent comes before its children; bone 0 is the root, between the hips, or at the wrist of a hand.
     """
 
     bone_names: tuple[str, ...]
@@ -63,15 +64,20 @@ class AnnyModel:
     """Anny with its blend shapes: makes rest bodies from phenotypes.
 
     The first creation on a machine takes a minute or two, as Anny then builds its cache.
+
+    Args:
+        hand: ``L`` or ``R`` for that hand alone, cut at the wrist and closed there; the whole body otherwise.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, hand: Literal["", "L", "R"] = "") -> None:
         import torch
         from anny import Anny
         from scipy.sparse import coo_matrix
         from scipy.sparse.csgraph import connected_components
 
-        self._model = Anny(skinning_method="lbs", pose_parameterization="local-ref")
+        # These names are what the deprecated `anny.create_hand_model` stands for.
+        part = {"rig": f"anny-hand.{hand}", "topology": f"hand.{hand}"} if hand else {}
+        self._model = Anny(**part, skinning_method="lbs", pose_parameterization="local-ref")
         faces = self._model.get_triangular_faces().numpy()
         edges = np.concatenate([faces[:, :2], faces[:, 1:]])
         count = len(self._model.template_vertices)
@@ -82,14 +88,17 @@ class AnnyModel:
         new_index[body] = np.arange(len(body))
         weights = torch.zeros(count, self._model.bone_count, dtype=torch.float64)
         weights.scatter_add_(1, self._model.vertex_bone_indices.long(), self._model.vertex_bone_weights.double())
-        rotations = self._model.reference_bone_orientations
+        names = tuple(self._model.bone_labels)
+        rotations = self._model.reference_bone_orientations.double().numpy()
         self._body = body
+        self._axes = _hand_axes(rotations, names, hand) if hand else _TO_Y_UP
+        faces = new_index[faces[np.isin(faces[:, 0], body)]].astype(np.int32)
         self.rig = Rig(
-            tuple(self._model.bone_labels),
+            names,
             tuple(int(p) for p in self._model.bone_parents),
-            _TO_Y_UP @ rotations.double().numpy(),
+            self._axes @ rotations,
             weights.numpy()[body].astype(np.float32),
-            new_index[faces[np.isin(faces[:, 0], body)]].astype(np.int32),
+            np.concatenate([faces, cap(faces)]) if hand else faces,
         )
 
     def rest_bodies(self, phenotypes: Sequence[Mapping[str, float]]) -> list[RestBody]:
@@ -100,10 +109,46 @@ class AnnyModel:
         columns = {name: torch.tensor([p[name] for p in phenotypes], dtype=torch.float64) for name in names}
         with torch.inference_mode():
             rest = self._model.get_rest_model(self._model.get_phenotype_blendshape_coefficients(**columns))
-        vertices = rest["rest_vertices"].numpy()[:, self._body] @ _TO_Y_UP.T
+        vertices = rest["rest_vertices"].numpy()[:, self._body] @ self._axes.T
         poses = rest["rest_bone_poses"].numpy()
-        rotations, heads = _TO_Y_UP @ poses[:, :, :3, :3], poses[:, :, :3, 3] @ _TO_Y_UP.T
+        rotations, heads = self._axes @ poses[:, :, :3, :3], poses[:, :, :3, 3] @ self._axes.T
         return [RestBody(v, r, h) for v, r, h in zip(vertices, rotations, heads, strict=True)]
+
+
+def _hand_axes(bones: Array, names: Sequence[str], side: str) -> Array:
+    """Rotation (3, 3) from Anny's axes to those of a hand, from the orientations of its ``bones`` (B, 3, 3).
+
+    Anny's bones have y along the bone, z towards the palm and x as the hinge that a finger curls about.
+    """
+    along, hinge = (
+        sum(bones[names.index(f"{name}.{side}")][:, column] for name in ("finger3-1", "finger4-1"))
+        for column in (1, 0)
+    )
+    y = along / np.linalg.norm(along)
+    z = np.cross(hinge, y)
+    z = z / np.linalg.norm(z)
+    return np.stack([np.cross(y, z), y, z])
+
+
+def cap(faces: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Triangles (K - 2, 3) that close the only hole of ``faces`` (T, 3), bounded by K vertices.
+
+    They zigzag across the hole, so that no vertex gets all of them.
+    """
+    edges = {(int(a), int(b)) for face in faces for a, b in zip(face, np.roll(face, -1), strict=True)}
+    following = {b: a for a, b in edges if (b, a) not in edges}  # the cap runs along the boundary the other way
+    loop = [min(following)]
+    while (after := following[loop[-1]]) != loop[0]:
+        loop.append(after)
+    assert len(loop) == len(following), "more than one hole"
+    triangles, low, high = [], 0, len(loop) - 1
+    while high - low >= 2:
+        triangles.append((loop[low], loop[low + 1], loop[high]))
+        low += 1
+        if high - low >= 2:
+            triangles.append((loop[low], loop[high - 1], loop[high]))
+            high -= 1
+    return np.array(triangles, np.int32)
 
 
 def bone_transforms(rig: Rig, body: RestBody, rotations: Array) -> Array:

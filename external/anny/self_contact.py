@@ -1,4 +1,4 @@
-"""Finding poses whose limbs pass through the body."""
+"""Finding poses whose parts pass through each other."""
 
 from dataclasses import dataclass
 
@@ -6,12 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.geometry.mesh import vertex_normals
-from external.anny.clips import canonical_motion
-from external.anny.joints import joint_rotations
-from external.anny.rig import Array, RestBody, Rig, bone_transforms, skin
-
-_CLEARANCE_M = 0.004
-"""How far points are lifted off their own surface before asking whether they lie inside the body."""
+from external.anny.rig import Array, RestBody, Rig, skin
 
 # Bones whose points are tested, and the share of these points that may lie inside: more beside elbows and knees,
 # where a bent limb always presses into itself.
@@ -24,19 +19,21 @@ _PARTS = {
 
 
 @dataclass(frozen=True, eq=False)
-class LimbProbe:
-    """A coarse version of the body and the points of its limbs, shared by all identities."""
+class Probe:
+    """A coarse version of a figure and the points of its moving parts, shared by all identities."""
 
     rig: Rig
     """The bones with the coarse mesh only."""
     vertices: NDArray[np.int64]
     """(W,) indices of the coarse mesh's vertices in the full one."""
     parts: tuple[tuple[NDArray[np.int64], float], ...]
-    """Coarse vertices (K,) of each limb part, and the share of them that may lie inside."""
+    """Coarse vertices (K,) of each part, and the share of them that may lie inside."""
+    clearance_m: float
+    """How far points are lifted off their own surface before asking whether they lie inside the figure."""
 
 
-def make_probe(rig: Rig, rest: RestBody, faces: int = 3000) -> LimbProbe:
-    """Coarsen the mesh of any identity (all share it) to about ``faces`` triangles between some of its vertices."""
+def make_probe(rig: Rig, rest: RestBody, faces: int = 3000) -> Probe:
+    """The probe of bodies: the mesh of any of them (all share it) coarsened to about ``faces`` triangles."""
     import igl
     from scipy.spatial import cKDTree
 
@@ -53,27 +50,31 @@ def make_probe(rig: Rig, rest: RestBody, faces: int = 3000) -> LimbProbe:
         for prefixes, tolerance in _PARTS.values():
             own = [name.startswith(prefixes) and name.endswith(side) for name in strongest]
             parts.append((np.flatnonzero(own), tolerance))
-    return LimbProbe(coarse, vertices, tuple(parts))
+    return Probe(coarse, vertices, tuple(parts), clearance_m=0.004)
 
 
 class ContactTest:
-    """Tells whether poses of one identity push a limb into another part of the body.
+    """Tells whether poses of one identity push a part of the figure into another.
 
     Points that are covered in the canonical pose as well, as between neighbouring toes, do not count.
     """
 
-    def __init__(self, probe: LimbProbe, rest: RestBody) -> None:
-        self._rig = probe.rig
+    def __init__(self, probe: Probe, rest: RestBody, canonical_poses: Array) -> None:
+        """``canonical_poses`` (1, B, 4, 4) are the bone poses of the canonical pose."""
+        self._rig, self._clearance_m = probe.rig, probe.clearance_m
         self._body = RestBody(rest.vertices[probe.vertices], rest.bone_rotations, rest.bone_heads)
         everything = np.arange(len(probe.vertices))
-        rotations = joint_rotations(self._rig, self._body, canonical_motion())
-        canonical = skin(self._rig, self._body, bone_transforms(self._rig, self._body, rotations))[0]
+        canonical = skin(self._rig, self._body, canonical_poses)[0]
         covered = everything[self._is_inside(canonical, everything)]
         self._parts = [(np.setdiff1d(part, covered), tolerance) for part, tolerance in probe.parts]
 
     def finds_contact(self, poses: Array) -> bool:
-        """Whether a limb passes through the body in any frame of the bone ``poses`` (F, B, 4, 4)."""
+        """Whether a part passes through another in any frame of the bone ``poses`` (F, B, 4, 4)."""
         return any(self._has_contact(vertices) for vertices in skin(self._rig, self._body, poses))
+
+    def frames_in_contact(self, poses: Array) -> NDArray[np.bool_]:
+        """Which of the frames (F,) `finds_contact` objects to."""
+        return np.array([self._has_contact(vertices) for vertices in skin(self._rig, self._body, poses)], bool)
 
     def _has_contact(self, vertices: NDArray[np.float32]) -> bool:
         inside = self._is_inside(vertices, np.concatenate([part for part, _ in self._parts]))
@@ -84,11 +85,11 @@ class ContactTest:
         )
 
     def _is_inside(self, vertices: NDArray[np.float32], asked: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Whether the coarse vertices ``asked`` (K,) of a posed body (W, 3), lifted a little, lie inside of it."""
+        """Whether the coarse vertices ``asked`` (K,) of a posed figure (W, 3), lifted a little, lie inside of it."""
         import igl
 
         faces = self._rig.faces
-        lifted = vertices[asked] + _CLEARANCE_M * vertex_normals(vertices, faces)[asked]
+        lifted = vertices[asked] + self._clearance_m * vertex_normals(vertices, faces)[asked]
         winding = igl.fast_winding_number(
             vertices.astype(np.float64), faces.astype(np.int64), lifted.astype(np.float64)
         )

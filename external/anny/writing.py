@@ -1,0 +1,188 @@
+"""Writing the clips of many identities as a registered dataset, on all cores."""
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engine.errors import Cancelled, InputError
+from engine.files import replacing_folder
+from engine.progress import Progress
+from external.anny.figure import LICENCE, Clip, Figure
+from external.anny.rig import RestBody
+
+MakeClip = Callable[[Figure, RestBody], Clip]
+"""Makes one sequence, in whatever process; an object that can be pickled."""
+
+
+@dataclass(frozen=True, eq=False)
+class Identity:
+    """One identity to write: its name, which of the figures it is, its rest shape and its sequences."""
+
+    name: str
+    figure: int
+    body: RestBody
+    clips: Sequence[MakeClip]
+
+
+def write_dataset(
+    out: Path,
+    figures: Sequence[Figure],
+    identities: Sequence[Identity],
+    name: str,
+    category: str,
+    frame_rate: float,
+    recipe: Mapping[str, Any],
+    progress: Progress,
+    workers: int | None = None,
+) -> dict[str, dict[str, int]]:
+    """Write a registered dataset (see `engine.dataset.registered`); one that is already at ``out`` is replaced.
+
+    The similarity of all figures must be the same. A clip without frames is left out; notes go to ``progress``.
+
+    Returns:
+        Frames by identity and sequence.
+
+    Raises:
+        InputError: all clips came out empty.
+        Cancelled: ``progress`` asked to stop; ``out`` is left as it was.
+    """
+    from engine.dataset.registered import write_description
+
+    with replacing_folder(out) as folder:
+        shared_faces = figures[identities[0].figure].rig.faces
+        np.save(folder / "faces.npy", shared_faces)
+        tasks = []
+        for identity in identities:
+            figure, own = figures[identity.figure], folder / identity.name
+            own.mkdir()
+            np.save(own / "canonical.npy", figure.canonical(identity.body))
+            if not np.array_equal(figure.rig.faces, shared_faces):
+                np.save(own / "faces.npy", figure.rig.faces)
+            tasks += [_Task(identity.figure, identity.body, own, make) for make in identity.clips]
+        progress.stage("sequences", len(tasks))
+        frames: dict[str, dict[str, int]] = {identity.name: {} for identity in identities}
+        cores = workers or os.cpu_count() or 1
+        with closing(_run(figures, tasks, min(cores, len(tasks)))) as finished:
+            for done, (task, made) in enumerate(finished, start=1):
+                if made.frames:
+                    frames[task.folder.name][made.name] = made.frames
+                if made.note:
+                    progress.message(f"{task.folder.name}: {made.note}")
+                progress.advance(done)
+                if progress.cancelled():
+                    raise Cancelled
+        if not any(frames.values()):
+            raise InputError(out, "no clip gave usable frames", "use other motions")
+        write_description(
+            folder,
+            name=name,
+            category=category,
+            licence=LICENCE,
+            similarity=figures[0].similarity,
+            frame_rate=frame_rate,
+            frames_per_sequence=frames,
+            recipe=recipe,
+        )
+    return frames
+
+
+def check_request(out: Path, counts: Mapping[str, int], seed: int) -> None:
+    """Refuse counts (by the name of their option) below one, negative seeds, and folders that are no dataset.
+
+    Raises:
+        InputError: so it is.
+    """
+    for name, value in counts.items():
+        if value < 1:
+            raise InputError(f"--{name} {value}", "must be at least 1")
+    if seed < 0:
+        raise InputError(f"--seed {seed}", "must not be negative")
+    if out.exists() and not (out / "dataset.json").is_file() and (not out.is_dir() or any(out.iterdir())):
+        raise InputError(out, "exists and is not a dataset", "name another folder or remove it")
+
+
+def check_families(families: Sequence[str], known: Mapping[str, Any]) -> None:
+    """Refuse motion families that do not exist.
+
+    Raises:
+        InputError: so it is; names those that do.
+    """
+    unknown = [name for name in families if name not in known]
+    if unknown or not families:
+        raise InputError(f"motion families {unknown}", "do not exist", f"choose from {', '.join(known)}")
+
+
+@dataclass(frozen=True, eq=False)
+class _Task:
+    figure: int
+    body: RestBody
+    folder: Path
+    make: MakeClip
+
+
+@dataclass(frozen=True)
+class _Made:
+    name: str
+    frames: int
+    note: str
+
+
+def _make_and_save(figures: Sequence[Figure], task: _Task) -> _Made:
+    clip = task.make(figures[task.figure], task.body)
+    if len(clip.vertices):
+        np.save(task.folder / f"{clip.name}.npy", clip.vertices)
+    return _Made(clip.name, len(clip.vertices), clip.note)
+
+
+_worker: Sequence[Figure] = ()
+
+
+def _start_worker(figures: Sequence[Figure]) -> None:
+    global _worker
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which lets the clips in work end
+    _worker = figures
+
+
+def _work(task: _Task) -> _Made:
+    return _make_and_save(_worker, task)
+
+
+def _run(figures: Sequence[Figure], tasks: list[_Task], workers: int) -> Generator[tuple[_Task, _Made], None, None]:
+    """Tasks and what came of them, in order."""
+    if workers <= 1:
+        for task in tasks:
+            yield task, _make_and_save(figures, task)
+        return
+    context = multiprocessing.get_context("spawn")
+    with _one_thread_per_process():
+        pool = ProcessPoolExecutor(workers, context, _start_worker, (figures,))
+        try:
+            futures: list[Future[_Made]] = [pool.submit(_work, task) for task in tasks]
+            for task, future in zip(tasks, futures, strict=True):
+                yield task, future.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _one_thread_per_process() -> Iterator[None]:
+    """Child processes started in this block compute with one thread each, as there is one of them per core."""
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "IGL_NUM_THREADS")
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(dict.fromkeys(names, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
