@@ -11,6 +11,7 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 from setuptools.errors import BaseError, CCompilerError
 
+KERNELS = ("depth", "distance_grid", "inside", "voxels")
 COMPILER_FAILURES = (BaseError, CCompilerError, OSError, subprocess.SubprocessError)
 OPENMP_PROBE = "#include <omp.h>\nint main(void) { return omp_get_max_threads() < 1; }\n"
 
@@ -55,6 +56,6 @@ class BuildKernels(build_ext):
 
 
 setup(
-    ext_modules=cythonize([Extension("csrc.depth", ["csrc/depth.pyx"])], quiet=True),
+    ext_modules=cythonize([Extension(f"csrc.{name}", [f"csrc/{name}.pyx"]) for name in KERNELS], quiet=True),
     cmdclass={"build_ext": BuildKernels},
 )

@@ -9,7 +9,7 @@ OMP_NUM_THREADS allows. A build without OpenMP runs the same code on one thread.
 import numpy as np
 
 from cython.parallel cimport prange
-from libc.math cimport isfinite, sqrtf
+from libc.math cimport acos, cos, isfinite, sqrt, sqrtf
 
 cdef extern from *:
     """
@@ -21,6 +21,9 @@ cdef extern from *:
     #endif
     """
     int max_threads() nogil
+
+
+cdef double FLATNESS = 1e-6
 
 
 def thread_count():
@@ -106,6 +109,62 @@ def triangulate_depth(const float[:, :, ::1] points not None, float max_edge):
     return vertices, faces
 
 
+def pca_normals(const float[:, :, ::1] points not None, int window=5, double max_distance=0.05):
+    """Unit normals (H, W, 3) facing the camera: the direction in which the neighbourhood of a pixel varies least.
+
+    The neighbourhood of a valid pixel of ``points`` (H, W, 3) are the valid points among the ``window`` x ``window``
+    pixels around it that are at most ``max_distance`` metres away, itself included. NaN where the point is invalid,
+    or where its neighbourhood does not span a plane: the second greatest of the variances is not above about a
+    millionth of the greatest.
+    """
+    _check_points(points)
+    if window < 1 or window % 2 == 0:
+        raise ValueError(f"window must be odd and positive, is {window}")
+    cdef Py_ssize_t height = points.shape[0], width = points.shape[1], r
+    normals = np.full((height, width, 3), np.nan, np.float32)
+    cdef float[:, :, ::1] out = normals
+    with nogil:
+        for r in prange(height, schedule="dynamic", chunksize=8):
+            _row_pca_normals(points, r, window // 2, max_distance * max_distance, out)
+    return normals
+
+
+def validity_and_sign(
+    const float[:, ::1] points not None, mask, const float[:, ::1] depth not None,
+    double fx, double fy, double cx, double cy, double truncation,
+):
+    """What a depth image says about ``points`` (G, 3) in camera axes: ``valid`` (G,) bool and ``sign`` (G,) float32.
+
+    A point that projects outside the image, onto a pixel that ``mask`` (H, W) bool leaves out or whose ``depth``
+    (H, W) is invalid, or that is not in front of the camera, is in free space: valid, +1. Otherwise the sign is -1
+    behind the surface (Z greater than the depth), and farther behind than ``truncation`` metres it is not valid.
+    """
+    if points.shape[1] != 3:
+        raise ValueError(f"points must be (G, 3), are ({points.shape[0]}, {points.shape[1]})")
+    if not (isfinite(fx) and isfinite(fy) and fx > 0 and fy > 0 and isfinite(cx) and isfinite(cy)):
+        raise ValueError(f"fx and fy must be positive and all intrinsics finite, are {fx}, {fy}, {cx}, {cy}")
+    mask = np.ascontiguousarray(mask, bool)
+    if mask.shape != (depth.shape[0], depth.shape[1]):
+        raise ValueError(f"mask must be {(depth.shape[0], depth.shape[1])} as the depth image, is {mask.shape}")
+    cdef const unsigned char[:, ::1] seen = mask.view(np.uint8)
+    cdef Py_ssize_t count = points.shape[0], i
+    valid, sign = np.ones(count, bool), np.ones(count, np.float32)
+    cdef unsigned char[::1] valid_out = valid.view(np.uint8)
+    cdef float[::1] sign_out = sign
+    cdef double width = depth.shape[1], height = depth.shape[0], x, y, z, d, u, v
+    with nogil:
+        for i in prange(count, schedule="static"):
+            x, y, z = points[i, 0], points[i, 1], points[i, 2]
+            if z > 0 and isfinite(z):
+                u, v = fx * x / z + cx, fy * y / z + cy
+                if u >= 0 and u < width and v >= 0 and v < height and seen[<Py_ssize_t> v, <Py_ssize_t> u]:
+                    d = depth[<Py_ssize_t> v, <Py_ssize_t> u]
+                    if d > 0 and isfinite(d) and z > d:
+                        sign_out[i] = -1
+                        valid_out[i] = z <= d + truncation
+    return valid, sign
+
+
 cdef int _check_points(const float[:, :, ::1] points) except -1:
     if points.shape[2] != 3:
         raise ValueError(f"points must be (H, W, 3), are ({points.shape[0]}, {points.shape[1]}, {points.shape[2]})")
@@ -139,6 +198,97 @@ cdef void _row_normals(const float[:, :, ::1] points, Py_ssize_t r, float eps, f
         length = sqrtf(nx * nx + ny * ny + nz * nz)
         if length > eps:
             out[r, c, 0], out[r, c, 1], out[r, c, 2] = nx / length, ny / length, nz / length
+
+
+cdef void _row_pca_normals(
+    const float[:, :, ::1] points, Py_ssize_t r, Py_ssize_t reach, double limit, float[:, :, ::1] out
+) noexcept nogil:
+    cdef Py_ssize_t height = points.shape[0], width = points.shape[1], c, i, j
+    cdef int count
+    cdef const float *p
+    cdef const float *q
+    cdef double x, y, z, sx, sy, sz
+    cdef double s[6]
+    cdef double normal[3]
+    for c in range(width):
+        p = &points[r, c, 0]
+        if not _valid(p):
+            continue
+        count, sx, sy, sz = 0, 0, 0, 0
+        for i in range(6):
+            s[i] = 0
+        for i in range(max(r - reach, 0), min(r + reach + 1, height)):
+            for j in range(max(c - reach, 0), min(c + reach + 1, width)):
+                q = &points[i, j, 0]
+                if not _valid(q):
+                    continue
+                x, y, z = <double> q[0] - p[0], <double> q[1] - p[1], <double> q[2] - p[2]
+                if x * x + y * y + z * z <= limit:
+                    count = count + 1
+                    sx, sy, sz = sx + x, sy + y, sz + z
+                    s[0] += x * x
+                    s[1] += y * y
+                    s[2] += z * z
+                    s[3] += x * y
+                    s[4] += x * z
+                    s[5] += y * z
+        s[0] -= sx * sx / count
+        s[1] -= sy * sy / count
+        s[2] -= sz * sz / count
+        s[3] -= sx * sy / count
+        s[4] -= sx * sz / count
+        s[5] -= sy * sz / count
+        if _least_eigenvector(s, normal):
+            x = normal[0] * p[0] + normal[1] * p[1] + normal[2] * p[2]
+            for i in range(3):
+                out[r, c, i] = normal[i] if x < 0 else -normal[i]
+
+
+cdef bint _least_eigenvector(const double* s, double* vector) noexcept nogil:
+    """Unit eigenvector of the least eigenvalue of the symmetric matrix xx, yy, zz, xy, xz, yz; False without a plane.
+
+    The eigenvalue is the trigonometric solution of the characteristic polynomial (Smith 1961), the eigenvector the
+    longest product of two rows of the matrix less the eigenvalue.
+    """
+    cdef double trace = s[0] + s[1] + s[2], mean = trace / 3, spread, half_determinant, angle, least, length, best = 0
+    cdef double minors = s[0] * s[1] + s[0] * s[2] + s[1] * s[2] - s[3] * s[3] - s[4] * s[4] - s[5] * s[5]
+    cdef double rows[9]
+    cdef double cross[3]
+    cdef int i, j, k
+    if not minors > FLATNESS * trace * trace:
+        return False
+    rows[0], rows[4], rows[8] = s[0] - mean, s[1] - mean, s[2] - mean
+    rows[1], rows[2], rows[5] = s[3], s[4], s[5]
+    spread = sqrt(
+        (rows[0] * rows[0] + rows[4] * rows[4] + rows[8] * rows[8] + 2 * (s[3] * s[3] + s[4] * s[4] + s[5] * s[5])) / 6
+    )
+    half_determinant = 0.5 * (
+        rows[0] * (rows[4] * rows[8] - s[5] * s[5])
+        - s[3] * (s[3] * rows[8] - s[5] * s[4])
+        + s[4] * (s[3] * s[5] - rows[4] * s[4])
+    )
+    angle = half_determinant / (spread * spread * spread) if spread > 0 else 0
+    angle = acos(min(max(angle, -1.0), 1.0)) / 3
+    least = 2 * spread * cos(angle + 2.0943951023931953)  # a third of a turn; the mean is taken off already
+    rows[0] -= least
+    rows[4] -= least
+    rows[8] -= least
+    rows[3], rows[6], rows[7] = rows[1], rows[2], rows[5]
+    for i in range(3):
+        j = (i + 1) % 3
+        for k in range(3):
+            cross[k] = rows[3 * i + (k + 1) % 3] * rows[3 * j + (k + 2) % 3] - rows[3 * i + (k + 2) % 3] * rows[3 * j + (k + 1) % 3]
+        length = cross[0] * cross[0] + cross[1] * cross[1] + cross[2] * cross[2]
+        if length > best:
+            best = length
+            vector[0], vector[1], vector[2] = cross[0], cross[1], cross[2]
+    if not best > 0:  # the same variance in all directions: any is as good
+        vector[0], vector[1], vector[2] = 0, 0, 1
+        return True
+    length = sqrt(best)
+    for k in range(3):
+        vector[k] /= length
+    return True
 
 
 cdef int _classify_row(

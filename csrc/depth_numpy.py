@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 Image = NDArray[np.float32]
 
+FLATNESS = 1e-6
+"""Least sum of the principal minors of a covariance that spans a plane, as a share of its squared trace."""
+
 
 def backproject_depth(depth: Image, fx: float, fy: float, cx: float, cy: float) -> Image:
     """Camera points (H, W, 3) of ``depth`` (H, W) in metres; pixel centres at +0.5, invalid pixels are NaN."""
@@ -67,6 +70,57 @@ def triangulate_depth(points: Image, max_edge: float) -> tuple[Image, NDArray[np
     triangles = triangles[(squared <= limit).all(axis=1)]
     used, faces = np.unique(triangles, return_inverse=True)
     return flat[used], faces.reshape(-1, 3).astype(np.int32)
+
+
+def pca_normals(points: Image, window: int = 5, max_distance: float = 0.05) -> Image:
+    """Unit normals (H, W, 3) facing the camera: the direction in which the neighbourhood of a pixel varies least.
+
+    The neighbourhood of a valid pixel of ``points`` (H, W, 3) are the valid points among the ``window`` x ``window``
+    pixels around it that are at most ``max_distance`` metres away, itself included. NaN where the point is invalid,
+    or where its neighbourhood does not span a plane: the second greatest of the variances is not above about a
+    millionth of the greatest.
+    """
+    normals = np.full(points.shape, np.nan, np.float32)
+    reach, valid, exact = window // 2, _valid(points), points.astype(np.float64)
+    for r, c in zip(*np.nonzero(valid), strict=True):
+        around = (slice(max(r - reach, 0), r + reach + 1), slice(max(c - reach, 0), c + reach + 1))
+        offsets = exact[around][valid[around]] - exact[r, c]
+        offsets = offsets[(offsets**2).sum(axis=1) <= max_distance**2]
+        offsets = offsets - offsets.mean(axis=0)
+        variances, directions = np.linalg.eigh(offsets.T @ offsets)
+        low, middle, high = variances
+        if low * middle + low * high + middle * high > FLATNESS * (low + middle + high) ** 2:
+            normals[r, c] = directions[:, 0] * (1 if directions[:, 0] @ exact[r, c] < 0 else -1)
+    return normals
+
+
+def validity_and_sign(
+    points: Image,
+    mask: NDArray[np.bool_],
+    depth: Image,
+    fx: float,
+    fy: float,
+    cx: float,
+    cy: float,
+    truncation: float,
+) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
+    """What a depth image says about ``points`` (G, 3) in camera axes: ``valid`` (G,) bool and ``sign`` (G,) float32.
+
+    A point that projects outside the image, onto a pixel that ``mask`` (H, W) bool leaves out or whose ``depth``
+    (H, W) is invalid, or that is not in front of the camera, is in free space: valid, +1. Otherwise the sign is -1
+    behind the surface (Z greater than the depth), and farther behind than ``truncation`` metres it is not valid.
+    """
+    height, width = depth.shape
+    x, y, z = points.astype(np.float64).T
+    with np.errstate(all="ignore"):
+        column, row = np.floor(fx * x / z + cx), np.floor(fy * y / z + cy)
+        inside = (z > 0) & np.isfinite(z) & (column >= 0) & (column < width) & (row >= 0) & (row < height)
+    surface = np.full(len(points), np.inf)  # depth of the surface in front of each point; none is at infinity
+    pixels = row[inside].astype(np.intp), column[inside].astype(np.intp)
+    known = mask[pixels] & (depth[pixels] > 0) & np.isfinite(depth[pixels])
+    surface[inside] = np.where(known, depth[pixels], np.inf)
+    behind = z > surface
+    return ~behind | (z <= surface + truncation), np.where(behind, -1, 1).astype(np.float32)
 
 
 def _valid(points: Image) -> NDArray[np.bool_]:
