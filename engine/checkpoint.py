@@ -39,6 +39,7 @@ def save_model(model: NeuralParametricModel, folder: Path, codes_dtype: torch.dt
         "similarity": info.similarity.as_dict(),
         "shape": {"code_size": model.shape_decoder.code_size, "decoder": _as_dict(model.shape_decoder.config)},
         "identities": list(info.identities),
+        "identity_datasets": list(info.identity_datasets),
         "training": info.training,
     }
     tensors: dict[str, dict[str, Tensor]] = {
@@ -126,6 +127,7 @@ def _build(folder: Path, description: dict[str, Any]) -> NeuralParametricModel:
         licence=str(description["licence"]),
         similarity=Similarity.from_dict(description["similarity"], folder / "model.json"),
         identities=identities,
+        identity_datasets=tuple(str(name) for name in description.get("identity_datasets", [])),
         frames=frames,
         training=dict(description["training"]),
     )

@@ -36,6 +36,8 @@ class ModelInfo:
     """Between world metres and canonical space."""
     identities: tuple[str, ...] = ()
     """Name of the training identity of each shape code."""
+    identity_datasets: tuple[str, ...] = ()
+    """Dataset that each identity is from; empty in models that do not say."""
     frames: tuple[FrameLabel, ...] = ()
     """Training frame of each pose code."""
     training: dict[str, Any] = field(default_factory=dict)
@@ -60,6 +62,7 @@ class NeuralParametricModel:
     def __post_init__(self) -> None:
         assert self.shape_codes.ndim == 2 and self.shape_codes.shape[1] == self.shape_decoder.code_size
         assert len(self.info.identities) == len(self.shape_codes)
+        assert len(self.info.identity_datasets) in (0, len(self.shape_codes))
         if self.pose_codes is not None:
             assert self.pose_decoder is not None
             assert self.pose_codes.ndim == 2 and self.pose_codes.shape[1] == self.pose_decoder.pose_code_size

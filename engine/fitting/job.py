@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from engine.checkpoint import load_model
-from engine.dataset.depth_sequence import load_depth_sequence
+from engine.dataset.depth_sequence import DepthSequence, load_depth_sequence
 from engine.device import resolve_device
 from engine.errors import InputError
 from engine.files import replacing_folder
@@ -39,15 +39,23 @@ class FitRequest:
     config: FitConfig = field(default_factory=FitConfig)
     seed: int = 0
     device: str = "auto"
+    capture: Mapping[str, Any] = field(default_factory=dict)
+    """How ``sequence`` was opened when it is a foreign recording; JSON, kept for those who show the run."""
 
 
-def run_fit(request: FitRequest, progress: Progress | None = None, model: NeuralParametricModel | None = None) -> Run:
+def run_fit(
+    request: FitRequest,
+    progress: Progress | None = None,
+    model: NeuralParametricModel | None = None,
+    sequence: DepthSequence | None = None,
+) -> Run:
     """Fit and write the run folder; on cancellation the best so far is written with ``interrupted`` set.
 
     Progress stages: "read depth", "search", "fit", "mesh". Previews are `engine.fitting.fit.FitPreview`.
 
     Args:
         model: the loaded model when the caller has it already
+        sequence: the opened sequence when the caller has it already, or when it is a foreign recording
 
     Raises:
         InputError: the sequence or the model cannot be used, or ``out`` holds something that is not a run.
@@ -57,7 +65,7 @@ def run_fit(request: FitRequest, progress: Progress | None = None, model: Neural
     if request.out.exists() and not _is_replaceable(request.out):
         raise InputError(request.out, "exists and is not a run", "choose another --out")
     device = resolve_device(request.device)
-    sequence = load_depth_sequence(request.sequence)
+    sequence = sequence or load_depth_sequence(request.sequence)
     model = model or load_model(request.model, device)
     if not model.has_pose:
         raise InputError(request.model, "has no pose part yet", "run `npm-studio train pose` first")
@@ -91,6 +99,7 @@ def run_fit(request: FitRequest, progress: Progress | None = None, model: Neural
             interrupted=fitted.interrupted,
             details={
                 "config": dataclasses.asdict(request.config),
+                "capture": dict(request.capture),
                 "seed": request.seed,
                 "device": str(model.device),
                 "npm_studio": version("npm-studio"),

@@ -46,6 +46,11 @@ class Run:
     details: dict[str, Any]
     """Configuration, versions and timings."""
 
+    @property
+    def capture(self) -> dict[str, Any]:
+        """How the sequence was opened, when it is a foreign recording; see `engine.fitting.job.FitRequest`."""
+        return dict(self.details.get("capture", {}))
+
 
 def save_run(run: Run) -> None:
     """Write ``run`` into its folder, which the caller makes and renames."""
