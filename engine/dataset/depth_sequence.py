@@ -14,7 +14,7 @@ The values 0 and 65535 of a PNG, and what is not finite or not positive in an np
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -124,7 +124,7 @@ def load_depth_sequence(folder: Path) -> DepthSequence:
         name=folder.resolve().name,
         root=folder,
         camera=camera,
-        camera_to_world=_camera_to_world(description, source),
+        camera_to_world=camera_to_world_of(description, source),
         frame_rate=_positive(description, "frame_rate", DEFAULT_FRAME_RATE, source),
         frame_names=tuple(path.stem for path in paths),
         read_frame=read_frame,
@@ -174,30 +174,38 @@ def save_depth_sequence(
             if names is not None and index >= len(names):
                 raise ValueError(f"there are more depth images than the {len(names)} names")
             name = f"{index:06d}" if names is None else names[index]
-            _write_frame(temporary / f"{name}.{file_format}", np.asarray(depth_m, np.float32))
+            write_frame(temporary / f"{name}.{file_format}", depth_m)
+    write_intrinsics(folder, camera, camera_to_world, frame_rate)
+
+
+def write_intrinsics(
+    folder: Path,
+    camera: PinholeCamera,
+    camera_to_world: ArrayLike,
+    frame_rate: float,
+    depth_scale: float = DEFAULT_DEPTH_SCALE,
+) -> None:
+    """Write ``folder/intrinsics.json``; see `save_depth_sequence`, ``depth_scale`` in stored units per metre."""
     description = {
-        "width": camera.width,
-        "height": camera.height,
-        "fx": camera.fx,
-        "fy": camera.fy,
-        "cx": camera.cx,
-        "cy": camera.cy,
-        "depth_scale": DEFAULT_DEPTH_SCALE,
+        **asdict(camera),
+        "depth_scale": depth_scale,
         "frame_rate": float(frame_rate),
         "camera_to_world": np.asarray(camera_to_world, np.float64).tolist(),
     }
     write_json(folder / "intrinsics.json", description)
 
 
-def _write_frame(path: Path, depth_m: NDArray[np.float32]) -> None:
+def write_frame(path: Path, depth_m: NDArray[np.floating[Any]], depth_scale: float = DEFAULT_DEPTH_SCALE) -> None:
+    """Write one depth image (H, W), metres, as 16-bit PNG or npz by the ending of ``path``; not atomic."""
     from PIL import Image
 
+    depth_m = np.asarray(depth_m, np.float32)
     valid = np.isfinite(depth_m) & (depth_m > 0)
     depth_m = np.where(valid, depth_m, np.float32(0))
     if path.suffix == ".npz":
         np.savez_compressed(path, depth_m=depth_m)
         return
-    stored = np.rint(depth_m.astype(np.float64) * DEFAULT_DEPTH_SCALE)
+    stored = np.rint(depth_m.astype(np.float64) * depth_scale)
     stored[stored >= SENSOR_MAXIMUM] = 0
     Image.fromarray(stored.astype(np.uint16)).save(path, optimize=True)
 
@@ -240,7 +248,12 @@ def _positive(description: dict[str, Any], key: str, default: float, source: Pat
     return value
 
 
-def _camera_to_world(description: dict[str, Any], source: Path) -> NDArray[np.float64]:
+def camera_to_world_of(description: dict[str, Any], source: Path) -> NDArray[np.float64]:
+    """The pose (4, 4) that the JSON ``description`` of file ``source`` gives; the identity when it gives none.
+
+    Raises:
+        InputError: it is not a rigid transform.
+    """
     cure = "give a 4x4 rigid transform as rows, rotation and metres, or remove it"
     try:
         pose = np.array(description.get("camera_to_world", np.eye(4).tolist()), np.float64)

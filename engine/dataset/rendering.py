@@ -1,22 +1,38 @@
-"""Depth sequences rendered from registered datasets, with their ground truth."""
+"""Depth sequences rendered from registered datasets, with their ground truth.
 
-from collections.abc import Iterator
+One view is a sequence folder (`engine.dataset.depth_sequence`), several are ``view_0``, ``view_1``, ... that are
+complete sequences each. The true surface is the same in all of them: the files of the others are hard links to those
+of view 0, or copies where the file system has no links. Ground truth of a sequence::
+
+    truth/<frame>.ply   the true surface of the frame, canonical units
+    truth/<frame>.npz   with correspondences: per pixel the triangle that it sees, face (H, W) int32, -1 for none, and
+                        barycentric (H, W, 2) float16, the weights of its first two corners (the third has the rest)
+    canonical.ply       with correspondences: the canonical mesh, whose triangles are those of all frames
+"""
+
+import os
+import shutil
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from engine.dataset.depth_sequence import save_depth_sequence
+from engine.dataset.depth_sequence import camera_of, camera_to_world_of
+from engine.dataset.export_sequence import SequenceFormat, frame_name, writing_sequence
 from engine.dataset.registered import RegisteredDataset
 from engine.errors import Cancelled, InputError
-from engine.files import replacing_folder
-from engine.geometry.camera import REFERENCE_CAMERA, PinholeCamera, front_camera_to_world
+from engine.files import read_json, replacing_folder
+from engine.geometry.camera import REFERENCE_CAMERA, PinholeCamera, front_camera_to_world, orbit
 from engine.geometry.mesh import Mesh
 from engine.geometry.ply import save_compact_ply
-from engine.geometry.ray_casting import DepthRenderer
+from engine.geometry.ray_casting import DepthRenderer, SurfaceHits
+from engine.geometry.sensor_noise import KinectNoise, add_noise, frame_generator
 from engine.progress import Progress
+
+LARGEST_SIDE = 16384
+"""Pixels of a camera that is rendered; a file that asks for more is refused before an image is made."""
 
 
 def render_sequence(
@@ -25,49 +41,122 @@ def render_sequence(
     sequence: str,
     out: Path,
     camera: PinholeCamera = REFERENCE_CAMERA,
+    camera_to_world: ArrayLike | None = None,
+    views: int = 1,
+    file_format: SequenceFormat = "png",
+    noise: KinectNoise | None = None,
+    seed: int = 0,
+    correspondences: bool = False,
     device: torch.device | str = "cpu",
-    file_format: Literal["png", "npz"] = "png",
     progress: Progress | None = None,
 ) -> int:
-    """Render one sequence of ``dataset`` as seen by the front camera; returns the number of frames written.
+    """Render one sequence of ``dataset``; returns the number of frames written.
 
-    Writes ``out/intrinsics.json``, ``out/depth/<frame>`` and the true meshes ``out/truth/<frame>.ply`` in canonical
-    units. A user who stops the work keeps the frames made so far.
+    Writes ``out`` with one view, ``out/view_<i>`` with several. A user who stops the work keeps the frames made so far.
+
+    Args:
+        camera_to_world: (4, 4) pose of view 0 in world metres; the front camera's when absent. The others orbit the
+            vertical axis through the canonical origin, see `engine.geometry.camera.orbit`.
+        noise: added to the depth images and not to the ground truth; drawn from ``seed``, the view and the frame.
+        correspondences: whether to write what each pixel sees.
 
     Raises:
-        InputError: ``out`` holds something else, or the surface of a frame is outside the camera's view.
+        InputError: ``out`` holds something else, or the surface of a frame is outside a camera's view.
         Cancelled: stopped before the first frame.
     """
-    if out.is_file() or (out.is_dir() and any(out.iterdir()) and not (out / "intrinsics.json").is_file()):
-        raise InputError(out, "exists and is not a depth sequence", "name a new folder")
+    folders = [out] if views == 1 else [out / f"view_{view}" for view in range(views)]
+    _check_out(out, folders)
     progress = progress or Progress()
     frames = dataset.sequence(identity, sequence)
     if len(frames) == 0:
         raise InputError(f"{dataset.root}: sequence {sequence}", "has no frames")
     if not np.isfinite(frames).all():
         raise InputError(f"{dataset.root}: sequence {sequence}", "has vertices that are not finite")
-    faces, similarity = dataset.faces(identity), dataset.similarity_of(identity)
+    faces, similarity, rate = dataset.faces(identity), dataset.similarity_of(identity), dataset.frame_rate
+    poses = orbit(front_camera_to_world(similarity) if camera_to_world is None else camera_to_world, similarity, views)
     renderer = DepthRenderer(faces, camera, device)
-    camera_to_world = front_camera_to_world(similarity)
-    written = 0
-
-    def images(truth: Path) -> Iterator[NDArray[np.float32]]:
-        nonlocal written
-        progress.stage("render", len(frames))
-        for index, frame in enumerate(frames):
-            if progress.cancelled():
-                if written == 0:
-                    raise Cancelled
-                return
-            vertices = np.asarray(frame, np.float32)
-            depth_m = renderer.render(similarity.to_world(vertices), camera_to_world)
-            if not depth_m.any():
-                raise InputError(f"{dataset.root}: {sequence}/{index:06d}", "is outside the camera's view")
-            save_compact_ply(Mesh(vertices, faces), truth / f"{index:06d}.ply")
-            yield depth_m
+    progress.stage("render", len(frames))
+    with ExitStack() as stack:
+        truths = [stack.enter_context(replacing_folder(folder / "truth")) for folder in folders]
+        writers = [
+            stack.enter_context(writing_sequence(folder, camera, pose, rate, file_format))
+            for folder, pose in zip(folders, poses, strict=True)
+        ]
+        written = 0
+        while written < len(frames) and not progress.cancelled():
+            vertices = np.asarray(frames[written], np.float32)
+            hits = renderer.trace(similarity.to_world(vertices), poses)
+            seen = (hits.depth_m > 0).flatten(1).any(dim=1).tolist()
+            if not all(seen):
+                which = f" of view {seen.index(False)}" if views > 1 else ""
+                what = f"{dataset.root}: {sequence}/{written:06d}"
+                raise InputError(what, f"is outside the camera's view{which}", "use another camera")
+            _write_truth(truths, frame_name(written, rate, file_format), Mesh(vertices, faces), hits, correspondences)
+            depths = hits.depth_m.cpu()
+            for view, write in enumerate(writers):
+                depth = depths[view : view + 1]
+                if noise is not None:
+                    depth = add_noise(depth, camera, noise, frame_generator(seed, written, view))
+                write(depth[0].numpy())
             written += 1
             progress.advance(written)
-
-    with replacing_folder(out / "truth") as truth:
-        save_depth_sequence(out, images(truth), camera, camera_to_world, dataset.frame_rate, file_format=file_format)
+        if written == 0:
+            raise Cancelled
+    for folder in folders:
+        if correspondences:
+            save_compact_ply(Mesh(dataset.canonical(identity), faces), folder / "canonical.ply")
+        else:
+            (folder / "canonical.ply").unlink(missing_ok=True)
     return written
+
+
+def load_camera(path: Path) -> tuple[PinholeCamera, NDArray[np.float64] | None]:
+    """The camera of an ``intrinsics.json`` and its ``camera_to_world`` (4, 4), None when the file has none.
+
+    Raises:
+        InputError: the file is missing, does not describe a camera, or one of more than `LARGEST_SIDE` pixels a side.
+    """
+    description = read_json(path, "give an intrinsics.json, or `reference`")
+    camera = camera_of(description, path)
+    if max(camera.width, camera.height) > LARGEST_SIDE:
+        problem = f"is a camera of {camera.width}x{camera.height} pixels"
+        raise InputError(path, problem, f"use at most {LARGEST_SIDE} on a side")
+    return camera, camera_to_world_of(description, path) if "camera_to_world" in description else None
+
+
+def _write_truth(truths: list[Path], name: str, mesh: Mesh, hits: SurfaceHits, correspondences: bool) -> None:
+    """Write the truth of one frame below each of the folders ``truths``, one per view."""
+    first = truths[0] / f"{name}.ply"
+    save_compact_ply(mesh, first)
+    for truth in truths[1:]:
+        try:
+            os.link(first, truth / first.name)
+        except OSError:
+            shutil.copyfile(first, truth / first.name)
+    if correspondences:
+        face, barycentric = hits.face.cpu().numpy(), hits.barycentric.cpu().numpy().astype(np.float16)
+        for view, truth in enumerate(truths):
+            np.savez_compressed(truth / f"{name}.npz", face=face[view], barycentric=barycentric[view])
+
+
+def _check_out(out: Path, folders: list[Path]) -> None:
+    """Refuse to write over anything but an earlier rendering with at most as many views.
+
+    Raises:
+        InputError: naming ``out``.
+    """
+    single = folders == [out]
+    what = "a rendered depth sequence" if single else f"a folder of at most {len(folders)} rendered views"
+    if not out.exists():
+        return
+    found = [out] if single or not out.is_dir() else sorted(out.iterdir())
+    if not all(folder in folders and (_is_rendered(folder) or _is_empty(folder)) for folder in found):
+        raise InputError(out, f"exists and is not {what}", "name a new folder")
+
+
+def _is_rendered(folder: Path) -> bool:
+    return (folder / "intrinsics.json").is_file() and (folder / "truth").is_dir()
+
+
+def _is_empty(folder: Path) -> bool:
+    return folder.is_dir() and not any(folder.iterdir())

@@ -1,14 +1,19 @@
 """Depth images of triangle meshes by casting one ray per pixel, with NVIDIA Warp on CPU or CUDA."""
 
+from dataclasses import dataclass
 from typing import Any, no_type_check
 
 import numpy as np
 import torch
 import warp as wp
 from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
 
 from engine.geometry.camera import PinholeCamera
 from engine.warp_runtime import start_warp
+
+_LEAF_SIZE = 2  # triangles per leaf: the fastest for bodies of 27 thousand triangles on a CPU
+_NEAR = 1e-3  # metres: where a vertex is no longer safely in front of the camera
 
 
 @wp.kernel
@@ -18,15 +23,35 @@ def _cast_rays(
     rays: wp.array2d(dtype=wp.vec3),
     rotation: wp.mat33,
     origin: wp.vec3,
-    depth: wp.array2d(dtype=wp.float32),
+    view: int,
+    first_row: int,
+    first_column: int,
+    depth: wp.array3d(dtype=wp.float32),
+    face: wp.array3d(dtype=wp.int32),
+    barycentric: wp.array3d(dtype=wp.vec2),
 ):
-    """Depth of the first hit along each camera ray; rays have Z = 1, so the ray parameter is the depth."""
-    row, column = wp.tid()
+    """The first hit along each camera ray; rays have Z = 1, so the ray parameter is the depth."""
+    i, j = wp.tid()
+    row = first_row + i
+    column = first_column + j
     hit = wp.mesh_query_ray(mesh, origin, rotation * rays[row, column], 1.0e6)
     if hit.result:
-        depth[row, column] = hit.t
-    else:
-        depth[row, column] = 0.0
+        depth[view, row, column] = hit.t
+        if face.shape[0] > 0:
+            face[view, row, column] = hit.face
+            barycentric[view, row, column] = wp.vec2(hit.u, hit.v)
+
+
+@dataclass(frozen=True, eq=False)
+class SurfaceHits:
+    """Where the rays of N views meet a mesh; tensors on the device of the renderer."""
+
+    depth_m: Tensor
+    """(N, H, W) float32 metres along the optical axis, 0 where no surface is hit."""
+    face: Tensor
+    """(N, H, W) int32 index of the triangle that is hit, -1 where there is none."""
+    barycentric: Tensor
+    """(N, H, W, 2) float32 weights of the first and second corner of that triangle; the third has the rest."""
 
 
 class DepthRenderer:
@@ -44,34 +69,83 @@ class DepthRenderer:
         self._faces = np.ascontiguousarray(faces, np.int32)
         if self._faces.ndim != 2 or self._faces.shape[1] != 3 or len(self._faces) == 0 or self._faces.min() < 0:
             raise ValueError(f"faces must be (T, 3) indices with T > 0, are {self._faces.shape}")
+        self._vertices_needed = int(self._faces.max()) + 1
         self._rays = wp.array(camera.rays(), dtype=wp.vec3, device=self._device)
-        self._depth = wp.zeros((camera.height, camera.width), dtype=wp.float32, device=self._device)
         self._mesh: Any = None
 
-    def render(self, vertices: ArrayLike, camera_to_world: ArrayLike) -> NDArray[np.float32]:
-        """Depth image (H, W) in metres, 0 where no surface is hit; both sides of a triangle are seen.
+    def render(self, vertices: ArrayLike | Tensor, camera_to_world: ArrayLike) -> NDArray[np.float32]:
+        """Depth images (H, W) or (N, H, W) in metres, 0 where no surface is hit; both sides of a triangle are seen.
 
         Args:
             vertices: (V, 3) world metres.
-            camera_to_world: (4, 4) rigid, OpenCV camera axes to world metres.
+            camera_to_world: (4, 4) or (N, 4, 4) rigid, OpenCV camera axes to world metres.
         """
-        vertices = np.ascontiguousarray(vertices, np.float32)
-        if vertices.ndim != 2 or vertices.shape[1] != 3 or len(vertices) <= self._faces.max():
-            raise ValueError(f"vertices must be (V, 3) with V > {self._faces.max()}, are {vertices.shape}")
-        self._update_mesh(vertices)
-        pose = np.asarray(camera_to_world, np.float32)
-        inputs = [self._mesh.id, self._rays, wp.mat33(pose[:3, :3].flatten()), wp.vec3(pose[:3, 3])]
-        wp.launch(_cast_rays, dim=self._depth.shape, inputs=inputs, outputs=[self._depth], device=self._device)
-        return np.array(self._depth.numpy())
+        poses = np.asarray(camera_to_world, np.float32)
+        depth = self._cast(vertices, poses.reshape(-1, 4, 4), correspondences=False).depth_m.cpu().numpy()
+        return depth[0] if poses.ndim == 2 else depth
 
-    def _update_mesh(self, vertices: NDArray[np.float32]) -> None:
+    def trace(self, vertices: ArrayLike | Tensor, camera_to_world: ArrayLike) -> SurfaceHits:
+        """What every pixel of N views sees of the mesh; nothing leaves the device.
+
+        Args:
+            vertices: (V, 3) world metres; a tensor on the renderer's device is used where it is.
+            camera_to_world: (N, 4, 4) rigid, OpenCV camera axes to world metres.
+        """
+        return self._cast(vertices, np.asarray(camera_to_world, np.float32), correspondences=True)
+
+    def _cast(self, vertices: ArrayLike | Tensor, poses: NDArray[np.float32], correspondences: bool) -> SurfaceHits:
+        if poses.ndim != 3 or poses.shape[1:] != (4, 4):
+            raise ValueError(f"camera_to_world must be (N, 4, 4), is {poses.shape}")
+        positions = torch.as_tensor(vertices, dtype=torch.float32, device=str(self._device)).detach().contiguous()
+        if positions.ndim != 2 or positions.shape[1] != 3 or len(positions) < self._vertices_needed:
+            raise ValueError(f"vertices must be (V, 3) with V >= {self._vertices_needed}, are {tuple(positions.shape)}")
+        shape = (len(poses), self.camera.height, self.camera.width)
+        seen = shape if correspondences else (0, *shape[1:])
+        depth = torch.zeros(shape, device=positions.device)
+        face = torch.full(seen, -1, dtype=torch.int32, device=positions.device)
+        barycentric = torch.zeros((*seen, 2), device=positions.device)
+        outputs = [
+            wp.from_torch(depth),
+            wp.from_torch(face),
+            wp.from_torch(barycentric, dtype=wp.vec2),
+        ]
+        if positions.is_cuda:  # Warp works on a stream of its own
+            torch.cuda.current_stream(positions.device).synchronize()
+        self._update_mesh(positions)
+        for view, pose in enumerate(poses):
+            top, left, rows, columns = self._window(positions, pose)
+            camera = [self._mesh.id, self._rays, wp.mat33(pose[:3, :3].flatten()), wp.vec3(pose[:3, 3])]
+            inputs = [*camera, view, top, left]
+            wp.launch(_cast_rays, dim=(rows, columns), inputs=inputs, outputs=outputs, device=self._device)
+        if positions.is_cuda:
+            wp.synchronize_device(self._device)
+        return SurfaceHits(depth, face, barycentric)
+
+    def _update_mesh(self, vertices: Tensor) -> None:
+        positions = wp.from_torch(vertices, dtype=wp.vec3)
         if self._mesh is None or len(self._mesh.points) != len(vertices):
-            points = wp.array(vertices, dtype=wp.vec3, device=self._device)
             indices = wp.array(self._faces.flatten(), dtype=wp.int32, device=self._device)
-            self._mesh = wp.Mesh(points, indices)
+            self._mesh = wp.Mesh(wp.clone(positions), indices, bvh_leaf_size=_LEAF_SIZE)
         else:
-            self._mesh.points.assign(vertices)
+            wp.copy(self._mesh.points, positions)
             self._mesh.refit()
+
+    def _window(self, vertices: Tensor, pose: NDArray[np.float32]) -> tuple[int, int, int, int]:
+        """Top row, left column, rows and columns of the part of the image that the mesh can be in.
+
+        A body fills a tenth of its image. On CUDA it is the whole image: waiting for the vertices takes longer.
+        """
+        whole = (0, 0, self.camera.height, self.camera.width)
+        if vertices.is_cuda:
+            return whole
+        points = (vertices.numpy() - pose[:3, 3]) @ pose[:3, :3]
+        if not points[:, 2].min() > _NEAR:
+            return whole
+        pixels = self.camera.project(points)
+        limits = (self.camera.width, self.camera.height)
+        left, top = np.clip(np.floor(pixels.min(axis=0)) - 1, 0, limits).astype(int).tolist()
+        right, bottom = np.clip(np.ceil(pixels.max(axis=0)) + 1, 0, limits).astype(int).tolist()
+        return top, left, bottom - top, right - left
 
 
 def render_depth(

@@ -8,6 +8,7 @@ from engine.geometry.camera import (
     REFERENCE_CAMERA,
     PinholeCamera,
     front_camera_to_world,
+    orbit,
     transform_points,
 )
 from engine.geometry.similarity import Similarity
@@ -31,6 +32,29 @@ def test_the_front_camera_sees_canonical_points_as_the_closed_form_says():
     u, v = REFERENCE_CAMERA.project(point)
     assert u == pytest.approx(573.353 * x / (1.4 - z) + 319.85, abs=1e-3)
     assert v == pytest.approx(576.057 * -y / (1.4 - z) + 240.632, abs=1e-3)
+
+
+def test_cameras_orbit_the_vertical_axis_at_equal_angles():
+    similarity = Similarity(0.4, (0.3, 0.9, -0.2))
+    front = front_camera_to_world(similarity)
+    poses = orbit(front, similarity, 4)
+    np.testing.assert_array_equal(poses[0], front)
+    centres = similarity.to_canonical(poses[:, :3, 3])
+    expected = FRONT_DISTANCE * np.array([[0, 0, 1], [1, 0, 0], [0, 0, -1], [-1, 0, 0]])
+    np.testing.assert_allclose(centres, expected, atol=1e-6)
+    for pose in poses:
+        origin = transform_points(np.linalg.inv(pose), np.asarray(similarity.centre))
+        np.testing.assert_allclose(origin, [0, 0, FRONT_DISTANCE / 0.4], atol=1e-6)  # straight ahead
+        np.testing.assert_allclose(pose[:3, 1], [0, -1, 0], atol=1e-12)  # upright
+        assert np.linalg.det(pose[:3, :3]) == pytest.approx(1)
+
+
+def test_an_orbit_keeps_the_height_of_its_first_camera():
+    start = front_camera_to_world(Similarity())
+    start[:3, 3] = [0.2, 0.7, 1.0]
+    poses = orbit(start, Similarity(), 5)
+    np.testing.assert_allclose(poses[:, 1, 3], 0.7)
+    np.testing.assert_allclose(np.linalg.norm(poses[:, [0, 2], 3], axis=1), np.hypot(0.2, 1.0))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 import torch
 import trimesh
 
-from engine.geometry.camera import PinholeCamera, front_camera_to_world, transform_points
+from engine.geometry.camera import PinholeCamera, front_camera_to_world, orbit, transform_points
 from engine.geometry.ray_casting import DepthRenderer, render_depth
 from engine.geometry.similarity import Similarity
 
@@ -17,12 +17,17 @@ POSE = front_camera_to_world(Similarity(0.4, (0.1, 0.9, -0.2)))
 on_every_device = pytest.mark.parametrize("device", ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"])
 
 
-def moeller_trumbore_depth(vertices, faces, camera, camera_to_world) -> np.ndarray:
-    """Depth (H, W) of the nearest triangle along each pixel's ray (Moeller and Trumbore 1997), all pairs, float64."""
+def moeller_trumbore(vertices, faces, camera, camera_to_world) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The nearest triangle along each pixel's ray (Moeller and Trumbore 1997), all pairs, float64.
+
+    Depth (H, W), 0 for none, face (H, W), -1 for none, and the weights (H, W, 3) of its corners.
+    """
     vertices = transform_points(np.linalg.inv(camera_to_world), vertices).astype(np.float64)
     a, b, c = np.moveaxis(vertices[faces], 1, 0)
     edge1, edge2 = b - a, c - a
-    depth = np.full((camera.height, camera.width), np.inf)
+    depth = np.zeros((camera.height, camera.width))
+    face = np.full(depth.shape, -1)
+    weights = np.zeros((*depth.shape, 3))
     for row, column in np.ndindex(depth.shape):
         direction = np.array([(column + 0.5 - camera.cx) / camera.fx, (row + 0.5 - camera.cy) / camera.fy, 1.0])
         p = np.cross(direction, edge2)
@@ -32,9 +37,12 @@ def moeller_trumbore_depth(vertices, faces, camera, camera_to_world) -> np.ndarr
             q = np.cross(-a, edge1)
             v = (q @ direction) / determinant
             t = (q * edge2).sum(axis=1) / determinant
-        hit = (u >= 0) & (v >= 0) & (u + v <= 1) & (t > 0)
-        depth[row, column] = t[hit].min(initial=np.inf)
-    return np.where(np.isfinite(depth), depth, 0)
+        t[~((u >= 0) & (v >= 0) & (u + v <= 1) & (t > 0))] = np.inf
+        nearest = int(t.argmin())
+        if np.isfinite(t[nearest]):
+            depth[row, column], face[row, column] = t[nearest], nearest
+            weights[row, column] = 1 - u[nearest] - v[nearest], u[nearest], v[nearest]
+    return depth, face, weights
 
 
 def torus() -> tuple[np.ndarray, np.ndarray]:
@@ -53,7 +61,7 @@ def assert_same_image(depth, expected):
 @on_every_device
 def test_a_rendered_mesh_equals_its_slow_twin(device):
     vertices, faces = torus()
-    expected = moeller_trumbore_depth(vertices, faces, CAMERA, POSE)
+    expected, _, _ = moeller_trumbore(vertices, faces, CAMERA, POSE)
     assert 0.1 < (expected > 0).mean() < 0.9
     assert_same_image(render_depth(vertices, faces, CAMERA, POSE, device), expected)
 
@@ -69,6 +77,53 @@ def test_refitting_to_moved_vertices_equals_a_fresh_mesh(device):
     np.testing.assert_array_equal(first, kept)  # an image handed out is not overwritten by the next
 
 
+@on_every_device
+def test_several_cameras_see_what_each_sees_alone(device):
+    vertices, faces = torus()
+    similarity = Similarity(0.4, (0.1, 0.9, -0.2))
+    poses = orbit(POSE, similarity, 3)
+    renderer = DepthRenderer(faces, CAMERA, device)
+    together = renderer.render(vertices, poses)
+    assert together.shape == (3, CAMERA.height, CAMERA.width)
+    for depth, pose in zip(together, poses, strict=True):
+        assert depth.any()
+        assert_same_image(depth, render_depth(vertices, faces, CAMERA, pose, device))
+    assert np.abs(together[1] - together[0]).max() > 0.1
+
+
+@on_every_device
+def test_every_pixel_knows_the_triangle_that_it_sees_and_where_on_it(device):
+    vertices, faces = torus()
+    depth, face, weights = moeller_trumbore(vertices, faces, CAMERA, POSE)
+    hits = DepthRenderer(faces, CAMERA, device).trace(torch.tensor(vertices, device=device), POSE[None])
+    assert hits.depth_m.device.type == device
+    assert_same_image(hits.depth_m[0].cpu().numpy(), depth)
+    same = hits.face[0].cpu().numpy() == face
+    assert (~same).sum() <= 4  # pixels on an edge between two triangles
+    inside = same & (face >= 0)
+    found = hits.barycentric[0].cpu().numpy()[inside]
+    np.testing.assert_allclose(found, weights[inside][:, :2], atol=2e-3)
+    assert not hits.barycentric[0].cpu().numpy()[face < 0].any()
+
+
+def test_a_surface_that_reaches_behind_the_camera_or_out_of_the_image_is_seen_where_it_is():
+    floor = np.array([[-9, 1, -9], [9, 1, -9], [9, 1, 40], [-9, 1, 40]])
+    depth = render_depth(floor, [[0, 1, 2], [0, 2, 3]], CAMERA, np.eye(4))
+    expected, _, _ = moeller_trumbore(floor, np.array([[0, 1, 2], [0, 2, 3]]), CAMERA, np.eye(4))
+    assert expected[-1].all() and not expected[0].any()
+    np.testing.assert_allclose(depth, expected, rtol=1e-4, atol=1e-4)
+    vertices, faces = torus()
+    close = np.array(POSE)
+    close[:3, 3] += [0.5, 0.3, -2.6]
+    expected, _, _ = moeller_trumbore(vertices, faces, CAMERA, close)
+    assert_same_image(render_depth(vertices, faces, CAMERA, close), expected)
+
+
+def test_what_is_beside_the_image_is_not_seen():
+    wall = np.array([[50, -9, 2], [59, -9, 2], [55, 9, 2]], np.float32)
+    assert not render_depth(wall, [[0, 1, 2]], CAMERA, np.eye(4)).any()
+
+
 def test_depth_is_along_the_axis_of_the_camera_not_along_the_ray():
     wall = np.array([[-9, -9, 2], [9, -9, 2], [9, 9, 2], [-9, 9, 2]], np.float32)
     depth = render_depth(wall, [[0, 1, 2], [0, 2, 3]], CAMERA, np.eye(4))
@@ -81,7 +136,7 @@ def test_what_is_behind_the_camera_is_not_seen():
 
 
 def test_faces_that_index_missing_vertices_are_refused():
-    with pytest.raises(ValueError, match="V > 3"):
+    with pytest.raises(ValueError, match="V >= 4"):
         render_depth(np.zeros((3, 3)), [[0, 1, 3]], CAMERA, np.eye(4))
     with pytest.raises(ValueError, match="T > 0"):
         render_depth(np.zeros((3, 3)), np.empty((0, 3)), CAMERA, np.eye(4))
