@@ -1,0 +1,167 @@
+"""Camera intrinsics in the forms that recordings carry them.
+
+============================  ====================================================================================
+``intrinsics.json``           width, height, fx, fy, cx, cy in pixels; optional depth_scale, frame_rate
+Open3D JSON                   width, height, intrinsic_matrix (9 numbers, column by column)
+text, 3x3 or 4x4 numbers      DeepDeform's ``intrinsics.txt``, ScanNet's ``intrinsic_depth.txt``
+``fx,fy,cx,cy``               on the command line
+============================  ====================================================================================
+
+Pixel centres are at +0.5 in the first and the last form (see `docs/conventions.md`); matrices follow OpenCV, whose
+pixel centres are at whole numbers, and half a pixel is added to their principal point.
+"""
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import InputError
+from engine.geometry.camera import PinholeCamera
+
+MINIMAL = '{"width": 640, "height": 480, "fx": 525, "fy": 525, "cx": 320, "cy": 240}'
+CURE = f"put intrinsics.json beside the frames, such as {MINIMAL}, or give --intrinsics fx,fy,cx,cy or FILE"
+_NAMES = (
+    *("intrinsics.json", "intrinsic.json", "camera_intrinsic.json", "camera_intrinsics.json", "camera.json"),
+    *("intrinsics.txt", "intrinsic.txt", "intrinsic_depth.txt", "camera-intrinsics.txt"),
+)
+_MAX_BYTES = 1_000_000
+
+
+@dataclass(frozen=True)
+class Intrinsics:
+    """A camera whose size may come from the frames; pixels, pixel centres at +0.5."""
+
+    source: str
+    fx: float
+    fy: float
+    cx: float
+    cy: float
+    width: int | None = None
+    height: int | None = None
+    depth_scale: float | None = None
+    frame_rate: float | None = None
+
+    def camera(self, width: int, height: int) -> PinholeCamera:
+        """The camera; ``width`` and ``height`` of the frames apply where the intrinsics do not state a size.
+
+        Raises:
+            InputError: the numbers describe no camera of that size.
+        """
+        width, height = self.width or width, self.height or height
+        try:
+            camera = PinholeCamera(width, height, self.fx, self.fy, self.cx, self.cy)
+        except ValueError as error:
+            raise InputError(self.source, f"does not describe a camera ({error})", CURE) from None
+        if not (0 <= camera.cx <= width and 0 <= camera.cy <= height):
+            problem = f"the principal point ({camera.cx:g}, {camera.cy:g}) is outside {width}x{height} pixels"
+            raise InputError(self.source, problem, "check the order fx, fy, cx, cy and the size of the frames")
+        return camera
+
+
+def from_matrix(matrix: NDArray[np.floating[Any]], source: str, **more: Any) -> Intrinsics:
+    """From K (3, 3) as OpenCV has it, with pixel centres at whole numbers.
+
+    Raises:
+        InputError: it is not an upper triangular camera matrix.
+    """
+    k = np.asarray(matrix, np.float64)[:3, :3]
+    is_camera = np.isfinite(k).all() and np.allclose(k[[1, 2, 2], [0, 0, 1]], 0) and np.isclose(k[2, 2], 1)
+    if not is_camera or abs(k[0, 1]) > 1e-3 * abs(k[0, 0]):
+        raise InputError(source, "holds a matrix that is not [fx 0 cx; 0 fy cy; 0 0 1]", CURE)
+    return Intrinsics(source, float(k[0, 0]), float(k[1, 1]), float(k[0, 2]) + 0.5, float(k[1, 2]) + 0.5, **more)
+
+
+def chosen_intrinsics(stated: str | Path | None, folder: Path) -> Intrinsics | None:
+    """What the user stated, or else the first known file beside the frames of ``folder``; None without either.
+
+    Raises:
+        InputError: what is stated or found cannot be used.
+    """
+    if stated is not None:
+        return parse_intrinsics(stated)
+    for place in (folder, folder.parent) if folder.name.lower().startswith("depth") else (folder,):
+        for name in _NAMES:
+            if (place / name).is_file():
+                return read_intrinsics(place / name)
+    return None
+
+
+def parse_intrinsics(stated: str | Path) -> Intrinsics:
+    """``fx,fy,cx,cy`` or a file.
+
+    Raises:
+        InputError: it is neither.
+    """
+    numbers = _numbers(str(stated))
+    if numbers is not None and len(numbers) == 4:
+        fx, fy, cx, cy = numbers
+        return Intrinsics(f"--intrinsics {stated}", fx, fy, cx, cy)
+    if not Path(stated).is_file():
+        raise InputError(f"--intrinsics {stated}", "is neither four numbers nor a file", CURE)
+    return read_intrinsics(Path(stated))
+
+
+def read_intrinsics(path: Path) -> Intrinsics:
+    """From a JSON or text file of one of the forms above.
+
+    Raises:
+        InputError: it is none of them.
+    """
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise InputError(path, "is too large for intrinsics", CURE)
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(path, f"cannot be read ({error.__class__.__name__})", CURE) from None
+    if path.suffix.lower() == ".json" or text.lstrip().startswith("{"):
+        return _from_json(text, path)
+    numbers = _numbers(text)
+    if numbers is None or len(numbers) not in (9, 16):
+        raise InputError(path, "does not hold a 3x3 or 4x4 matrix of numbers", CURE)
+    return from_matrix(np.reshape(numbers, (3, 3) if len(numbers) == 9 else (4, 4)), str(path))
+
+
+def _from_json(text: str, path: Path) -> Intrinsics:
+    try:
+        description = json.loads(text)
+    except (json.JSONDecodeError, RecursionError):
+        raise InputError(path, "is not valid JSON", CURE) from None
+    if not isinstance(description, dict):
+        raise InputError(path, "does not describe a camera", CURE)
+    try:
+        more: dict[str, Any] = {
+            key: kind(description[key])
+            for key, kind in (("width", int), ("height", int), ("depth_scale", float), ("frame_rate", float))
+            if description.get(key) is not None
+        }
+        if "intrinsic_matrix" in description:
+            matrix = np.asarray(description["intrinsic_matrix"], np.float64).reshape(-1)
+            if matrix.shape != (9,):
+                raise InputError(path, f"intrinsic_matrix must hold 9 numbers, holds {matrix.size}", CURE)
+            return from_matrix(matrix.reshape(3, 3).T, str(path), **more)
+        missing = [key for key in ("fx", "fy", "cx", "cy") if key not in description]
+        if missing:
+            raise InputError(path, f"lacks {', '.join(missing)}", CURE)
+        fx, fy, cx, cy = (float(description[key]) for key in ("fx", "fy", "cx", "cy"))
+        intrinsics = Intrinsics(str(path), fx, fy, cx, cy, **more)
+    except InputError:
+        raise
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InputError(path, f"does not describe a camera ({error})", CURE) from None
+    for key in ("width", "height", "depth_scale", "frame_rate"):
+        value = getattr(intrinsics, key)
+        if value is not None and not (np.isfinite(value) and value > 0):
+            raise InputError(path, f"{key} must be a positive number, is {value}", CURE)
+    return intrinsics
+
+
+def _numbers(text: str) -> list[float] | None:
+    try:
+        return [float(word) for word in re.split(r"[\s,;]+", text.strip()) if word]
+    except ValueError:
+        return None

@@ -1,0 +1,174 @@
+"""Azure Kinect recordings: Matroska with tracks COLOR, DEPTH and IR, and the calibration as a JSON attachment.
+
+The depth track is uncompressed 16-bit big-endian millimetres (``b16g``); the infrared track has the same codec, so
+tracks are told apart by their title (Azure Kinect Sensor SDK, "Azure Kinect DK recording file format").
+"""
+
+import json
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import InputError
+from engine.geometry.camera import PinholeCamera
+from external.captures import intrinsics
+from external.captures.lens import RationalDistortion, Undistort
+from external.captures.recording import MAX_PIXELS, CaptureOptions, Recording, frame_rate_of
+
+UNITS_PER_METRE = 1000.0
+_CURE = "record it again with k4arecorder, or export its depth as 16-bit PNG"
+_MODES = {
+    (640, 576): ((1024, 1024), (192, 180)),
+    (320, 288): ((512, 512), (96, 90)),
+    (512, 512): ((512, 512), (0, 0)),
+    (1024, 1024): ((1024, 1024), (0, 0)),
+}
+"""Size of a depth image: resolution that the calibration stands for, and where the image is cut out of it."""
+
+
+def read_kinect_mkv(path: Path, options: CaptureOptions) -> Recording:
+    """Reads the index of the depth track and the calibration.
+
+    Raises:
+        InputError: PyAV is not installed, or the file is no Matroska file with a 16-bit depth track and calibration.
+    """
+    try:
+        import av
+    except ImportError:
+        raise InputError(path, "needs PyAV to be read", 'pip install "npm-studio[captures]"') from None
+    try:
+        with av.open(str(path), format="matroska") as container:
+            stream = _depth_stream(container.streams.video, path)
+            width, height = stream.codec_context.width, stream.codec_context.height
+            if not 0 < width * height <= MAX_PIXELS:
+                raise InputError(path, f"declares depth images of {width}x{height} pixels", _CURE)
+            title, codec = stream.metadata.get("title", ""), stream.codec_context.name
+            attachments = {a.name or "": bytes(a.data or b"") for a in container.streams.attachments}
+            unit = float(stream.time_base or 1e-9)
+            times = [packet.pts for packet in container.demux(stream) if packet.pts is not None and packet.size]
+    except (av.FFmpegError, ValueError, OverflowError, MemoryError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(path, f"cannot be read as Matroska ({error})", _CURE) from None
+    times = sorted(set(times))
+    undistort = None
+    if options.intrinsics is not None:
+        camera = intrinsics.parse_intrinsics(options.intrinsics).camera(width, height)
+        source = "--intrinsics"
+    else:
+        name, text = _calibration_file(attachments, path)
+        camera, distortion = depth_calibration(text, width, height, f"{path} attachment {name}")
+        undistort, source = Undistort(camera, distortion), name
+    track = _DepthTrack(path, stream.index, tuple(times), width, height)
+
+    def read_stored(index: int) -> NDArray[Any]:
+        stored = track.image(index)
+        return stored if undistort is None or stored.shape != (camera.height, camera.width) else undistort(stored)
+
+    return Recording(
+        path=path,
+        origin=f"Azure Kinect .mkv: track {title or stream.index} ({codec}) {width}x{height}, intrinsics from {source}",
+        camera=camera,
+        frame_names=tuple(f"{index:06d}" for index in range(len(times))),
+        read_stored=read_stored,
+        units_per_metre=UNITS_PER_METRE,
+        frame_rate=frame_rate_of(np.array(times, np.float64) * unit),
+    )
+
+
+def _depth_stream(streams: Any, path: Path) -> Any:
+    """The video stream titled DEPTH, or else the only one of 16-bit greyscale."""
+    named = [s for s in streams if "depth" in s.metadata.get("title", "").lower() or "K4A_DEPTH_MODE" in s.metadata]
+    grey = [s for s in streams if (s.codec_context.pix_fmt or "").startswith("gray16")]
+    chosen = named[:1] or (grey if len(grey) == 1 else [])
+    if not chosen:
+        has = ", ".join(s.metadata.get("title") or s.codec_context.name for s in streams) or "no video"
+        raise InputError(path, f"has no depth track (it has {has})", _CURE)
+    if chosen[0] not in grey:
+        problem = f"its depth track is {chosen[0].codec_context.pix_fmt}, not 16-bit greyscale"
+        raise InputError(path, problem, "a video made for viewing has lost the depth: hand over the recording itself")
+    return chosen[0]
+
+
+def _calibration_file(attachments: dict[str, bytes], path: Path) -> tuple[str, str]:
+    for name, data in attachments.items():
+        if name.lower().endswith(".json") and b"CalibrationInformation" in data:
+            return name, data.decode("utf-8", "replace").rstrip("\0")
+    raise InputError(path, "has no calibration attached", "give --intrinsics fx,fy,cx,cy or FILE")
+
+
+def depth_calibration(text: str, width: int, height: int, source: str) -> tuple[PinholeCamera, RationalDistortion]:
+    """Camera and distortion of the depth images from the device's calibration JSON.
+
+    Its parameters are relative to the image size, with (0, 0) at the corner of the first pixel, in the order cx, cy,
+    fx, fy, k1 to k6, centre of distortion x and y, p2, p1 (k4a ``calibration.c`` and ``transformation``).
+
+    Raises:
+        InputError: it does not describe the depth camera, or has no mode of that size.
+    """
+    if (width, height) not in _MODES:
+        cure = "give --intrinsics fx,fy,cx,cy or FILE"
+        raise InputError(source, f"has no depth mode of {width}x{height} pixels", cure)
+    (across, down), (left, top) = _MODES[width, height]
+    try:
+        cameras = json.loads(text)["CalibrationInformation"]["Cameras"]
+        depth = next(c for c in cameras if c["Purpose"].endswith("Depth") or c["Location"].endswith("D0"))
+        cx, cy, fx, fy, k1, k2, k3, k4, k5, k6, _, _, p2, p1 = map(float, depth["Intrinsics"]["ModelParameters"][:14])
+        assert np.isfinite([cx, cy, fx, fy, k1, k2, k3, k4, k5, k6, p1, p2]).all()
+        camera = PinholeCamera(width, height, fx * across, fy * down, cx * across - left, cy * down - top)
+    except (ValueError, TypeError, KeyError, AttributeError, StopIteration, AssertionError, RecursionError):
+        problem = "does not describe the depth camera"
+        raise InputError(source, problem, "give --intrinsics fx,fy,cx,cy or FILE") from None
+    return camera, RationalDistortion(k1, k2, p1, p2, k3, k4, k5, k6)
+
+
+class _DepthTrack:
+    """Images of one track by their time stamps; stays open, so that reading forward does not seek."""
+
+    def __init__(self, path: Path, stream: int, times: tuple[int, ...], width: int, height: int) -> None:
+        self._path, self._stream, self._times = path, stream, times
+        self._shape = height, width
+        self._lock = threading.Lock()
+        self._packets: Any = None
+        self._next = -1
+
+    def image(self, index: int) -> NDArray[np.uint16]:
+        import av
+
+        name = f"{self._path} frame {index:06d}"
+        with self._lock:
+            try:
+                image = self._read(index)
+            except (av.FFmpegError, ValueError) as error:
+                self._next = -1
+                raise InputError(name, f"cannot be decoded ({error})", _CURE) from None
+        if image is None:
+            raise InputError(name, f"does not hold {self._shape[1]}x{self._shape[0]} pixels", _CURE)
+        return image
+
+    def _read(self, index: int) -> NDArray[np.uint16] | None:
+        import av
+
+        if index != self._next:
+            container = av.open(str(self._path), format="matroska")
+            stream = container.streams[self._stream]
+            container.seek(self._times[index], stream=stream)
+            self._packets = container.demux(stream)
+        self._next = index + 1
+        for packet in self._packets:
+            if packet.pts is None or packet.pts > self._times[index]:
+                break
+            if packet.pts == self._times[index]:
+                if packet.stream.codec_context.name != "rawvideo":
+                    frames = packet.decode()
+                    return np.ascontiguousarray(frames[0].to_ndarray(), np.uint16) if frames else None
+                big_endian = packet.stream.codec_context.pix_fmt.endswith("be")
+                data = bytes(packet)
+                if len(data) != 2 * self._shape[0] * self._shape[1]:
+                    return None
+                return np.frombuffer(data, ">u2" if big_endian else "<u2").reshape(self._shape).astype(np.uint16)
+        self._next = -1
+        return None

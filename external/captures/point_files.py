@@ -1,0 +1,194 @@
+"""Sequences of point clouds, one PLY, PCD or OBJ file per frame, seen by a pinhole camera.
+
+With intrinsics, points are in the axes of that camera, metres or millimetres. Without them, a virtual camera is
+chosen from the first file: points all in front of the origin (z forward, or z backward with y up as OpenGL has it) are
+seen from the origin; other points are a scan in a world with Y up and are seen from in front, on the +z side.
+"""
+
+from collections.abc import Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import InputError
+from engine.geometry.camera import REFERENCE_CAMERA, PinholeCamera
+from external.captures import intrinsics
+from external.captures.recording import CaptureOptions, Recording
+
+ENDINGS = (".ply", ".pcd", ".obj")
+_MAX_BYTES = 2**29
+_CURE = "export the points again as PLY"
+_FRONT_DISTANCE_M = 2.5
+_SEE_THROUGH_M = 0.05
+_PCD_TYPES = {("F", 4): "<f4", ("F", 8): "<f8", ("I", 1): "i1", ("I", 2): "<i2", ("I", 4): "<i4"} | {
+    ("U", size): f"<u{size}" for size in (1, 2, 4, 8)
+}
+
+
+def read_point_files(paths: Sequence[Path], root: Path, options: CaptureOptions) -> Recording:
+    """One frame per file; ``root`` is the folder or the file that was asked for.
+
+    Raises:
+        InputError: no file can be read, or the intrinsics lack the size of the image.
+    """
+    first = _first_points(paths, root)
+    scale = options.depth_scale or _units_per_metre(first)
+    warnings: tuple[str, ...] = ()
+    if scale != 1 and options.depth_scale is None:
+        warnings = (f"units guessed: {scale:g} per metre; state them with --depth-scale if that is wrong",)
+    chosen = intrinsics.chosen_intrinsics(options.intrinsics, paths[0].parent)
+    axes, kind = _to_camera(first / scale, chosen is not None)
+    if chosen is None:
+        camera = virtual_camera(len(first))
+    elif chosen.width and chosen.height:
+        camera = chosen.camera(chosen.width, chosen.height)
+    else:
+        cure = f"give a file with width and height, such as {intrinsics.MINIMAL}"
+        raise InputError(chosen.source, "does not state the size of the image that points are projected into", cure)
+
+    def read_stored(index: int) -> NDArray[Any]:
+        points = read_points(paths[index]) / scale
+        return scale * project_points(points @ axes[:3, :3].T + axes[:3, 3], camera)
+
+    source = "a virtual camera" if chosen is None else Path(chosen.source).name
+    endings = "/".join(sorted({path.suffix.lower().lstrip(".").upper() for path in paths}))
+    return Recording(
+        path=root,
+        origin=f"point clouds: {len(paths)} {endings} files, {kind}, seen through {source}",
+        camera=camera,
+        frame_names=tuple(path.stem for path in paths),
+        read_stored=read_stored,
+        units_per_metre=scale,
+        warnings=warnings,
+    )
+
+
+def virtual_camera(points: int) -> PinholeCamera:
+    """The camera of the NPM paper, with pixels coarse enough for a cloud of that many points to close up."""
+    shrink = 1 if points >= 150_000 else 2 if points >= 40_000 else 4
+    camera = REFERENCE_CAMERA
+    values = (camera.fx / shrink, camera.fy / shrink, camera.cx / shrink, camera.cy / shrink)
+    return PinholeCamera(camera.width // shrink, camera.height // shrink, *values)
+
+
+def project_points(points_camera: NDArray[np.floating[Any]], camera: PinholeCamera) -> NDArray[np.float32]:
+    """Depth image (H, W) of points (N, 3): the nearest point of each pixel, 0 where there is none.
+
+    Points of a back side that show through gaps between points of the front, more than 5 cm behind a neighbouring
+    pixel, are left out.
+    """
+    from scipy.ndimage import minimum_filter
+
+    points = points_camera[np.isfinite(points_camera).all(axis=1) & (points_camera[:, 2] > 1e-3)]
+    column, row = np.floor(camera.project(points)).T if len(points) else np.empty((2, 0))
+    inside = (column >= 0) & (column < camera.width) & (row >= 0) & (row < camera.height)
+    pixel = (row[inside] * camera.width + column[inside]).astype(np.intp)
+    depth = np.full(camera.width * camera.height, np.inf, np.float32)
+    np.minimum.at(depth, pixel, points[inside, 2].astype(np.float32))
+    image = depth.reshape(camera.height, camera.width)
+    behind = image > minimum_filter(image, 3) + _SEE_THROUGH_M
+    return np.where(np.isfinite(image) & ~behind, image, np.float32(0))
+
+
+def read_points(path: Path) -> NDArray[np.float64]:
+    """Points (N, 3) of a PLY, PCD or OBJ file, in its units.
+
+    Raises:
+        InputError: it is damaged, of another kind, too large, or without a finite point.
+    """
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise InputError(path, f"is larger than {_MAX_BYTES >> 20} MB", "thin the points out")
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(path, f"cannot be read ({error.strerror})", _CURE) from None
+    try:
+        points = _pcd_points(data, path) if path.suffix.lower() == ".pcd" else _mesh_points(data, path.suffix.lower())
+    except InputError:
+        raise
+    except Exception as error:  # trimesh raises whatever damaged bytes lead to
+        raise InputError(path, f"cannot be read ({str(error)[:120]})", _CURE) from None
+    points = points[np.isfinite(points).all(axis=1)]
+    if len(points) == 0:
+        raise InputError(path, "holds no points", _CURE)
+    return points
+
+
+def _mesh_points(data: bytes, ending: str) -> NDArray[np.float64]:
+    import trimesh
+
+    if ending == ".ply" and not data.startswith(b"ply"):
+        raise ValueError("it is not a PLY file")
+    loaded = trimesh.load(BytesIO(data), file_type=ending[1:], process=False)
+    parts = loaded.geometry.values() if isinstance(loaded, trimesh.Scene) else [loaded]
+    vertices = [np.asarray(part.vertices, np.float64).reshape(-1, 3) for part in parts]
+    return np.concatenate([np.empty((0, 3)), *vertices])
+
+
+def _pcd_points(data: bytes, path: Path) -> NDArray[np.float64]:
+    """Points of a PCD file of version 0.7 with data ascii or binary (Point Cloud Library)."""
+    header: dict[str, list[str]] = {}
+    start = 0
+    while "DATA" not in header:
+        end = data.find(b"\n", start)
+        if end < 0 or end - start > 10_000:
+            raise InputError(path, "is not a PCD file", _CURE)
+        words = data[start:end].decode("ascii", "replace").split()
+        if words and not words[0].startswith("#"):
+            header[words[0].upper()] = words[1:]
+        start = end + 1
+    names = header["FIELDS"]
+    counts = [int(count) for count in header.get("COUNT", ["1"] * len(names))]
+    kinds = [_PCD_TYPES[kind, int(size)] for kind, size in zip(header["TYPE"], header["SIZE"], strict=True)]
+    places = [f"{index}" for index in range(len(names))]
+    record = np.dtype([(place, kind, (count,)) for place, kind, count in zip(places, kinds, counts, strict=True)])
+    xyz = [names.index(axis) for axis in "xyz"]
+    number, kind = int(header["POINTS"][0]), header["DATA"][0]
+    if kind == "binary_compressed":
+        cure = "convert it with pcl_convert_pcd_ascii_binary IN.pcd OUT.pcd 1"
+        raise InputError(path, "is compressed, which is not read", cure)
+    if kind == "binary":
+        if not 0 <= number * record.itemsize <= len(data) - start:
+            raise InputError(path, f"is truncated: {number} points do not fit into it", _CURE)
+        table = np.frombuffer(data, record, number, start)
+        return np.stack([table[places[index]][:, 0].astype(np.float64) for index in xyz], axis=1)
+    before = np.concatenate([[0], np.cumsum(counts)])
+    rows = [line.split() for line in data[start:].splitlines() if line.strip()]
+    if len(rows) < number:
+        raise InputError(path, f"is truncated: {len(rows)} of {number} points", _CURE)
+    return np.array([[row[before[index]] for index in xyz] for row in rows[:number]], np.float64).reshape(-1, 3)
+
+
+def _first_points(paths: Sequence[Path], root: Path) -> NDArray[np.float64]:
+    first: InputError | None = None
+    for path in paths:
+        try:
+            return read_points(path)
+        except InputError as error:
+            first = first or error
+    assert first is not None
+    problem = f"none of its {len(paths)} files can be used, the first ({Path(first.subject).name}) {first.problem}"
+    raise InputError(root, problem, first.cure)
+
+
+def _units_per_metre(points: NDArray[np.float64]) -> float:
+    """1 or 1000: whatever is larger than a room in metres is in millimetres."""
+    extent = float(np.ptp(points, axis=0).max())
+    return 1.0 if extent < 30 else 1000.0
+
+
+def _to_camera(points_m: NDArray[np.float64], known_camera: bool) -> tuple[NDArray[np.float64], str]:
+    """Transform (4, 4) of the points' axes to OpenCV camera axes, and in words what the points were taken for."""
+    axes = np.eye(4)
+    low, high = np.quantile(points_m[:, 2], (0.01, 0.99))
+    if low > 0.1 or (known_camera and high > 0 and abs(high) > abs(low)):
+        return axes, "in camera axes (z forward)"
+    axes[1, 1] = axes[2, 2] = -1
+    if high < -0.1 or known_camera:
+        return axes, "in OpenGL camera axes (z backward, y up)"
+    centre = (points_m.min(axis=0) + points_m.max(axis=0)) / 2
+    axes[:3, 3] = np.array([0, 0, _FRONT_DISTANCE_M]) - axes[:3, :3] @ centre
+    return axes, "a scan in the world (y up) seen from 2.5 m in front"

@@ -1,0 +1,109 @@
+"""ScanNet's ``.sens`` files, version 4: one file with colour, depth and poses, depth zlib-compressed uint16.
+
+Layout (ScanNet, SensReader), little-endian: uint32 version, uint64 length and name, four float32 4x4 matrices (colour
+intrinsic and extrinsic, depth intrinsic and extrinsic), int32 colour and depth compression, uint32 colour width and
+height, depth width and height, float32 depth units per metre, uint64 number of frames; each frame: float32 4x4 camera
+to world, uint64 colour and depth time stamp (microseconds), uint64 colour and depth bytes, colour, depth.
+"""
+
+import struct
+import zlib
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import InputError
+from external.captures import intrinsics
+from external.captures.recording import MAX_PIXELS, CaptureOptions, Recording, frame_rate_of, motion_warnings
+
+_FRAME = struct.Struct("<16f4Q")
+_CURE = "copy it again; only version 4 of ScanNet's .sens is read"
+_RAW, _ZLIB = 0, 1
+
+
+def read_sens(path: Path, options: CaptureOptions) -> Recording:
+    """Reads the headers of all frames; a file that was cut off gives the frames that are whole.
+
+    Raises:
+        InputError: it is no ``.sens`` file of version 4, or its depth is not uint16, raw or zlib.
+    """
+    try:
+        with path.open("rb") as file:
+            matrix, compression, width, height, units, declared = _header(file, path)
+            frames = _index(file, declared, path.stat().st_size)
+    except OSError as error:
+        raise InputError(path, f"cannot be read ({error.strerror})", _CURE) from None
+    if options.intrinsics is not None:
+        camera = intrinsics.parse_intrinsics(options.intrinsics)
+    else:
+        camera = intrinsics.from_matrix(matrix, str(path))
+    warnings: tuple[str, ...] = ()
+    if len(frames) < declared:
+        warnings = (f"the file is cut off: {len(frames)} of the {declared} frames that it declares are there",)
+
+    def read_stored(index: int) -> NDArray[Any]:
+        _, _, offset, size = frames[index]
+        name = f"{path} frame {index:06d}"
+        with path.open("rb") as file:
+            file.seek(offset)
+            data = file.read(min(size, 2 * width * height * 2 + 1024))
+        expected = 2 * width * height
+        if compression == _ZLIB:
+            try:
+                data = zlib.decompressobj().decompress(data, expected + 1)
+            except zlib.error as error:
+                raise InputError(name, f"cannot be decompressed ({error})", _CURE) from None
+        if len(data) != expected:
+            raise InputError(name, f"does not hold {width}x{height} pixels", _CURE)
+        return np.frombuffer(data, "<u2").reshape(height, width)
+
+    return Recording(
+        path=path,
+        origin=f"ScanNet .sens version 4: {len(frames)} frames of {width}x{height}",
+        camera=camera.camera(width, height),
+        frame_names=tuple(f"{index:06d}" for index in range(len(frames))),
+        read_stored=read_stored,
+        units_per_metre=units,
+        frame_rate=frame_rate_of([time / 1e6 for _, time, _, _ in frames]),
+        warnings=warnings + motion_warnings(np.array([pose for pose, *_ in frames]).reshape(-1, 4, 4)),
+    )
+
+
+def _header(file: BinaryIO, path: Path) -> tuple[NDArray[np.float64], int, int, int, float, int]:
+    """Depth intrinsics (4, 4), depth compression, width, height, units per metre, declared number of frames."""
+    try:
+        version, length = struct.unpack("<IQ", file.read(12))
+        if version != 4 or length > 65536:
+            raise InputError(path, f"is not a .sens file of version 4 (version {version})", _CURE)
+        file.seek(length, 1)
+        matrices = np.frombuffer(file.read(4 * 64), "<f4").reshape(4, 4, 4)
+        _, compression, _, _, width, height, units, declared = struct.unpack("<2i4IfQ", file.read(36))
+    except (struct.error, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(path, "is truncated in its header", _CURE) from None
+    if compression not in (_RAW, _ZLIB):
+        raise InputError(path, f"has depth compression {compression}; raw (0) and zlib (1) are read", _CURE)
+    if not 0 < width * height <= MAX_PIXELS:
+        raise InputError(path, f"declares depth images of {width}x{height} pixels", _CURE)
+    if not (np.isfinite(units) and units > 0):
+        raise InputError(path, f"declares {units} depth units per metre", _CURE)
+    return matrices[2].astype(np.float64), compression, width, height, float(units), declared
+
+
+def _index(file: BinaryIO, declared: int, file_size: int) -> list[tuple[NDArray[np.float32], int, int, int]]:
+    """Pose (4, 4), depth time stamp, offset and bytes of the depth of every frame that is whole."""
+    frames: list[tuple[NDArray[np.float32], int, int, int]] = []
+    while len(frames) < declared:
+        header = file.read(_FRAME.size)
+        if len(header) < _FRAME.size:
+            break
+        *numbers, _, time, colour_bytes, depth_bytes = _FRAME.unpack(header)
+        offset = file.tell() + colour_bytes
+        if offset + depth_bytes > file_size:
+            break
+        frames.append((np.array(numbers, np.float32).reshape(4, 4), time, offset, depth_bytes))
+        file.seek(offset + depth_bytes)
+    return frames
