@@ -1,0 +1,182 @@
+"""Raw datasets of moving bodies from a model file of the user: `random_bodies`, `recorded_bodies`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import InputError
+from external.smpl.body import posed, rotation_matrices
+from external.smpl.clips import BODY_JOINTS, CLIP_SECONDS, legs_apart, random_body_clip
+from external.smpl.model_file import BodyModel, find_model_files, load_body_model
+from external.smpl.recordings import evenly, fitted_to, load_subjects
+
+Array = NDArray[np.float64]
+
+GENDERS = ("female", "male", "neutral")
+LICENCE = (
+    "of the SMPL family of models and of the motions: non-commercial research, see smpl.is.tue.mpg.de/modellicense"
+)
+_CHUNK = 16  # frames skinned at once
+
+
+@dataclass(frozen=True, eq=False)
+class PosedSubject:
+    """A shape and its motions."""
+
+    model: BodyModel
+    betas: Array
+    """(B,)"""
+    clips: Mapping[str, Array]
+    """Sequence name -> poses (F, 3J)."""
+
+
+@dataclass(frozen=True, eq=False)
+class PosedSubjects:
+    """Subjects of skinned models as an `engine.dataset.importing.RawDataset`; metres, Y up, no translation."""
+
+    name: str
+    category: str
+    frame_rate: float
+    recipe: Mapping[str, Any]
+    subjects: Mapping[str, PosedSubject]
+    canonical_pose: Array
+    """(3J,)"""
+    licence: str = LICENCE
+
+    @property
+    def identities(self) -> Sequence[str]:
+        return list(self.subjects)
+
+    def faces(self, identity: str) -> NDArray[np.int32]:
+        return self.subjects[identity].model.faces
+
+    def canonical(self, identity: str) -> Array:
+        subject = self.subjects[identity]
+        return posed(subject.model, subject.betas, self.canonical_pose)[0]
+
+    def sequences(self, identity: str) -> Sequence[str]:
+        return list(self.subjects[identity].clips)
+
+    def frames(self, identity: str, sequence: str) -> Array:
+        subject = self.subjects[identity]
+        return skinned_frames(subject.model, subject.betas, subject.clips[sequence])
+
+
+def skinned_frames(model: BodyModel, betas: Array, poses: Array, t_poses: Array | None = None) -> Array:
+    """(F, V, 3) for ``poses`` (F, 3J), a few frames at a time; ``t_poses`` (F, V, 3) as in `posed`."""
+    frames = np.empty((len(poses), *model.template.shape))
+    for start in range(0, len(poses), _CHUNK):
+        part = slice(start, start + _CHUNK)
+        frames[part] = posed(model, betas, poses[part], None if t_poses is None else t_poses[part])[0]
+    return frames
+
+
+def random_bodies(model_path: Path, identities: int, sequences: int, frames: int, seed: int) -> PosedSubjects:
+    """Random shapes in random motions; a folder's models of different genders take turns.
+
+    Raises:
+        InputError: a count is not positive, or the model is no body.
+    """
+    check_counts(identities=identities, sequences=sequences, frames=frames)
+    models = list(dict.fromkeys(_load_models(find_model_files(model_path, GENDERS)).values()))
+    subjects = {}
+    for index in range(identities):
+        random = np.random.default_rng((seed, index))
+        model = models[index % len(models)]
+        count = min(10, model.shape_directions.shape[2])
+        betas = np.clip(random.standard_normal(count), -2.5, 2.5)
+        clips = {f"motion_{i:03d}": random_body_clip(random, frames, model.joints) for i in range(sequences)}
+        subjects[f"body_{index:04d}"] = PosedSubject(model, betas, clips)
+    recipe = {
+        "command": "npm-studio dataset smpl",
+        "models": [model.checksum() for model in models],
+        "identities": identities,
+        "sequences": sequences,
+        "frames": frames,
+        "seed": seed,
+    }
+    rate = max(frames - 1, 1) / CLIP_SECONDS
+    return PosedSubjects("smpl", "human bodies", rate, recipe, subjects, legs_apart(models[0].joints))
+
+
+def recorded_bodies(
+    model_path: Path,
+    motions: Path,
+    frames: int,
+    up: Literal["y", "z"] = "z",
+    identities: int | None = None,
+    sequences: int | None = None,
+) -> PosedSubjects:
+    """The subjects of recorded motions (see `load_subjects`), each motion sampled to ``frames`` frames.
+
+    Args:
+        up: the axis that points up in the recordings; AMASS has z.
+        identities, sequences: take only the first ones, by default all.
+
+    Raises:
+        InputError: there is no model for the gender of a subject, or the motions do not fit it.
+    """
+    check_counts(frames=frames, identities=identities or 1, sequences=sequences or 1)
+    people = load_subjects(motions)[:identities]
+    files = find_model_files(model_path, GENDERS)
+    lacking = sorted({person.gender for person in people} - set(files))
+    if lacking:
+        raise InputError(
+            model_path, f"has no model for the {lacking[0]} subjects of {motions}", "add it, or give a file"
+        )
+    models = _load_models({gender: files[gender] for gender in files if gender in {p.gender for p in people}})
+    upright = np.eye(3) if up == "y" else rotation_matrices([-np.pi / 2, 0.0, 0.0])
+    subjects, durations = {}, []
+    for person in people:
+        model, clips = models[person.gender], {}
+        for recording in person.recordings[:sequences]:
+            try:
+                poses = fitted_to(evenly(recording.poses, frames), model.joints, BODY_JOINTS)
+            except ValueError as error:
+                raise InputError(motions / person.name / recording.name, str(error), "give motions of bodies") from None
+            clips[recording.name] = _turned(poses, upright)
+            durations.append(max(len(recording.poses) - 1, 1) / recording.frame_rate)
+        subjects[person.name] = PosedSubject(model, person.betas, clips)
+    recipe = {
+        "command": "npm-studio dataset smpl",
+        "models": {gender: model.checksum() for gender, model in models.items()},
+        "motions": {person.name: [r.name for r in person.recordings[:sequences]] for person in people},
+        "frames": frames,
+        "up": up,
+    }
+    rate = max(frames - 1, 1) / float(np.median(durations))
+    joints = next(iter(models.values())).joints
+    return PosedSubjects("smpl", "human bodies", round(rate, 3), recipe, subjects, legs_apart(joints))
+
+
+def check_counts(**counts: int) -> None:
+    """Refuse counts that are not positive, by the name of their option."""
+    for name, count in counts.items():
+        if count < 1:
+            raise InputError(f"--{name} {count}", "must be at least 1")
+
+
+def _load_models(files: Mapping[str, Path]) -> dict[str, BodyModel]:
+    loaded = {path: load_body_model(path) for path in dict.fromkeys(files.values())}
+    for path, model in loaded.items():
+        if model.joints < BODY_JOINTS:
+            cure = "use `npm-studio dataset mano` for hands"
+            raise InputError(path, f"has {model.joints} joints, no body", cure)
+    first_path, first = next(iter(loaded.items()))
+    for path, model in loaded.items():
+        if model.joints != first.joints or not np.array_equal(model.faces, first.faces):
+            raise InputError(path, f"has another topology than {first_path.name}", "give a folder with one model")
+    return {kind: loaded[path] for kind, path in files.items()}
+
+
+def _turned(poses: Array, rotation: Array) -> Array:
+    """``poses`` (F, 3J) with the root turned by ``rotation`` (3, 3) in the world."""
+    from scipy.spatial.transform import Rotation
+
+    turned = poses.copy()
+    turned[:, :3] = Rotation.from_matrix(rotation @ rotation_matrices(poses[:, :3])).as_rotvec()
+    return turned

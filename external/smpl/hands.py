@@ -1,0 +1,128 @@
+"""Raw datasets of moving hands from the user's MANO model file, closed at the wrist."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import InputError
+from external.smpl.bodies import PosedSubject, PosedSubjects, check_counts
+from external.smpl.clips import CLIP_SECONDS, random_hand_clip
+from external.smpl.model_file import BodyModel, find_model_files, kind_of, load_body_model
+from external.smpl.recordings import evenly, load_subjects
+
+SIDES = ("right", "left")
+_JOINTS = 16
+
+
+def load_hand(path: Path, side: str | None) -> tuple[BodyModel, str]:
+    """The MANO model in ``path``, a file or a folder, with the opening at the wrist closed, and its side.
+
+    Args:
+        side: ``right`` or ``left`` where a folder has both (right by default); a file names its own side.
+
+    Raises:
+        InputError: there is no such model, or it is no hand.
+    """
+    files = find_model_files(path, SIDES)
+    named = kind_of(Path(path.name), SIDES) if path.is_file() else None
+    if side is not None and (side not in files or named not in (None, side)):
+        raise InputError(path, f"is not the model of a {side} hand", f"give MANO_{side.upper()}.pkl or its folder")
+    side = side or named or next(iter(files))
+    hand = load_body_model(files[side])
+    if hand.joints != _JOINTS or hand.hands_components is None or hand.hands_mean is None:
+        cure = "give MANO_RIGHT.pkl or MANO_LEFT.pkl; `npm-studio dataset smpl` takes bodies"
+        raise InputError(files[side], f"is no hand model: {hand.joints} joints", cure)
+    return replace(hand, faces=with_closed_openings(hand.faces)), side
+
+
+def random_hands(
+    model_path: Path, side: str | None, identities: int, sequences: int, frames: int, seed: int
+) -> PosedSubjects:
+    """Random shapes in random motions through recorded hand poses of the model file.
+
+    Raises:
+        InputError: a count is not positive, or the model is no hand.
+    """
+    check_counts(identities=identities, sequences=sequences, frames=frames)
+    hand, side = load_hand(model_path, side)
+    subjects = {}
+    for index in range(identities):
+        random = np.random.default_rng((seed, index))
+        betas = np.clip(random.standard_normal(min(10, hand.shape_directions.shape[2])), -2.5, 2.5)
+        clips = {f"motion_{i:03d}": random_hand_clip(random, frames, hand) for i in range(sequences)}
+        subjects[f"{side}_{index:04d}"] = PosedSubject(hand, betas, clips)
+    recipe = {"identities": identities, "sequences": sequences, "frames": frames, "seed": seed}
+    return _hands(hand, side, max(frames - 1, 1) / CLIP_SECONDS, recipe, subjects)
+
+
+def recorded_hands(
+    model_path: Path,
+    side: str | None,
+    motions: Path,
+    frames: int,
+    identities: int | None = None,
+    sequences: int | None = None,
+) -> PosedSubjects:
+    """Recorded motions (see `load_subjects`) whose poses have 48 numbers, or 45 without the turn of the wrist.
+
+    Finger poses are absolute rotation vectors: the mean pose of the model is not added.
+
+    Raises:
+        InputError: the poses have another size, or the model is no hand.
+    """
+    check_counts(frames=frames, identities=identities or 1, sequences=sequences or 1)
+    hand, side = load_hand(model_path, side)
+    subjects, durations = {}, []
+    people = load_subjects(motions)[:identities]
+    for person in people:
+        clips = {}
+        for recording in person.recordings[:sequences]:
+            poses = evenly(recording.poses, frames)
+            if poses.shape[1] not in (45, 48):
+                problem = f"has poses of {poses.shape[1]} numbers, a hand has 45 or 48"
+                raise InputError(motions / person.name / recording.name, problem, "give motions of MANO hands")
+            clips[recording.name] = np.pad(poses, ((0, 0), (48 - poses.shape[1], 0)))
+            durations.append(max(len(recording.poses) - 1, 1) / recording.frame_rate)
+        subjects[person.name] = PosedSubject(hand, person.betas, clips)
+    recipe = {
+        "motions": {person.name: [r.name for r in person.recordings[:sequences]] for person in people},
+        "frames": frames,
+    }
+    return _hands(hand, side, round(max(frames - 1, 1) / float(np.median(durations)), 3), recipe, subjects)
+
+
+def _hands(
+    hand: BodyModel, side: str, rate: float, recipe: Mapping[str, Any], subjects: Mapping[str, PosedSubject]
+) -> PosedSubjects:
+    recipe = {"command": "npm-studio dataset mano", "side": side, "model": hand.checksum(), **recipe}
+    return PosedSubjects("mano", f"{side} hands", rate, recipe, subjects, np.zeros(3 * _JOINTS))
+
+
+def with_closed_openings(faces: NDArray[np.int32]) -> NDArray[np.int32]:
+    """``faces`` (T, 3) and triangles between the vertices around each opening, oriented as their neighbours are.
+
+    Raises:
+        InputError: the rim of an opening meets itself.
+    """
+    edges = {(int(face[i]), int(face[(i + 1) % 3])) for face in faces for i in range(3)}
+    after = {end: start for start, end in edges if (end, start) not in edges}  # along the rim, as a cap runs
+    if len(after) != sum((end, start) not in edges for start, end in edges) or set(after) != set(after.values()):
+        raise InputError("hand model", "has an opening whose rim meets itself", "use the model file as published")
+    caps: list[tuple[int, int, int]] = []
+    while after:
+        first = next(iter(after))
+        rim = [first]
+        while (vertex := after.pop(rim[-1])) != first:
+            rim.append(vertex)
+        low, high = 0, len(rim) - 1  # from both ends of the rim in turn, for triangles without slivers
+        while high - low > 1:
+            caps.append((rim[low], rim[low + 1], rim[high]))
+            low += 1
+            if high - low > 1:
+                caps.append((rim[low], rim[high - 1], rim[high]))
+                high -= 1
+    return np.concatenate([faces, np.array(caps, np.int32).reshape(-1, 3)])
