@@ -257,9 +257,9 @@ def test_rendering_again_in_another_format_leaves_nothing_of_the_first(dataset, 
 
 
 def test_an_image_of_another_size_is_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"is \(3, 4\), not \(72, 96\)"):
-        with writing_sequence(tmp_path, CAMERA, np.eye(4), 30.0, "png") as write:
-            write(np.ones((3, 4)))
+    refused = pytest.raises(ValueError, match=r"is \(3, 4\), not \(72, 96\)")
+    with refused, writing_sequence(tmp_path, CAMERA, np.eye(4), 30.0, "png") as write:
+        write(np.ones((3, 4)))
     assert not any(tmp_path.iterdir())
 
 
