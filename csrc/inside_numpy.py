@@ -1,4 +1,4 @@
-"""NumPy twin of the kernel in ``inside.pyx``: the definition of what it computes, and its oracle in the tests."""
+"""NumPy twin of the kernel in ``inside.pyx``: what it computes, and its oracle in the tests."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray

@@ -1,4 +1,4 @@
-"""NumPy twin of the kernel in ``voxels.pyx``: the definition of what it computes, and its oracle in the tests."""
+"""NumPy twin of the kernel in ``voxels.pyx``: what it computes, and its oracle in the tests."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -28,6 +28,7 @@ def voxelise_surface(triangles: ArrayLike, resolution: int) -> NDArray[np.bool_]
     return occupied
 
 
-def _products(points: NDArray[np.float64], axes: NDArray[np.float64]) -> NDArray[np.float64]:
+def _products(points: NDArray[np.floating], axes: NDArray[np.floating]) -> NDArray[np.floating]:
     """Dot products (N, A), summed from x to z as the kernel does; a matrix product may round otherwise."""
-    return sum(points[:, None, axis] * axes[:, axis] for axis in range(3))  # type: ignore[return-value]
+    x, y, z = points.T[..., None]
+    return x * axes[:, 0] + y * axes[:, 1] + z * axes[:, 2]
