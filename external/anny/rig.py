@@ -121,8 +121,7 @@ def _hand_axes(bones: Array, names: Sequence[str], side: str) -> Array:
     Anny's bones have y along the bone, z towards the palm and x as the hinge that a finger curls about.
     """
     along, hinge = (
-        sum(bones[names.index(f"{name}.{side}")][:, column] for name in ("finger3-1", "finger4-1"))
-        for column in (1, 0)
+        sum(bones[names.index(f"{name}.{side}")][:, column] for name in ("finger3-1", "finger4-1")) for column in (1, 0)
     )
     y = along / np.linalg.norm(along)
     z = np.cross(hinge, y)

@@ -1,0 +1,1 @@
+"""Registered datasets of human hands from the Anny model."""

@@ -1,0 +1,110 @@
+"""Registered datasets of moving Anny hands: `generate_hands`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from engine.errors import Cancelled
+from engine.geometry.similarity import Similarity
+from engine.progress import Progress
+from external.anny.clips import CLIP_SECONDS
+from external.anny.figure import Figure, RandomClip, random_numbers
+from external.anny.hands.joints import canonical_motion, joint_rotations
+from external.anny.hands.motions import FAMILIES, choose_family, sample_motion
+from external.anny.identities import HAND_LENGTHS, sample_identity
+from external.anny.rig import AnnyModel, Rig
+from external.anny.self_contact import Probe
+from external.anny.writing import Identity, check_families, check_request, write_dataset
+
+SIMILARITY = Similarity(scale=3.0, centre=(0.0, 0.09, 0.0))
+"""World (metres, the wrist at the origin, fingers up) to canonical space: a hand of 20 cm is 0.6 long."""
+
+CATEGORY = "human hands"
+_SIDES: dict[str, tuple[Literal["L", "R"], ...]] = {"right": ("R",), "left": ("L",), "both": ("R", "L")}
+
+# Bones whose points are tested, and the share of them that may lie inside: more beside the joints of a finger, where it
+# presses into itself when bent.
+_TIPS, _MIDDLES = 0.2, 0.4
+
+
+def hand_figure(rig: Rig) -> Figure:
+    """The figure of all hands of one side."""
+    strongest = np.array(rig.bone_names)[rig.weights.argmax(axis=1)]
+    parts = [
+        (np.flatnonzero(np.char.startswith(strongest, f"finger{finger}-{joint}")), tolerance)
+        for finger in range(1, 6)
+        for joint, tolerance in ((2, _MIDDLES), (3, _TIPS))
+    ]
+    probe = Probe(rig, np.arange(len(rig.weights)), tuple(parts), clearance_m=0.0025)
+    return Figure(rig, probe, SIMILARITY, canonical_motion, joint_rotations, choose_family, sample_motion)
+
+
+def generate_hands(
+    out: Path,
+    identities: int,
+    sequences: int,
+    frames: int,
+    seed: int,
+    side: str = "right",
+    families: Sequence[str] = tuple(FAMILIES),
+    progress: Progress | None = None,
+    workers: int | None = None,
+) -> None:
+    """Write a registered dataset (see `engine.dataset.registered`) of random Anny hands in random motions.
+
+    Args:
+        out: folder to make; a dataset that is already there is replaced.
+        identities: number of hands, about a fifth of them of children.
+        sequences: clips per identity, each a motion of one of the ``families`` (names of `motions.FAMILIES`).
+        frames: frames per clip; they span the whole clip of `clips.CLIP_SECONDS`, however many they are.
+        seed: the same seed gives the same bytes, whatever the number of workers.
+        side: ``right``, ``left``, or ``both`` by turns; a left hand has faces of its own.
+        workers: processes; one per core by default.
+
+    Raises:
+        InputError: a count is not positive, a family is unknown, or ``out`` is something else than a dataset.
+        Cancelled: ``progress`` asked to stop; ``out`` is left as it was.
+    """
+    progress = progress or Progress()
+    check_request(out, {"identities": identities, "sequences": sequences, "frames": frames}, seed)
+    check_families(families, FAMILIES)
+    sides = _SIDES[side][:identities]
+    progress.stage("hand model", len(sides))
+    models = []
+    for done, letter in enumerate(sides, start=1):
+        models.append(AnnyModel(letter))
+        progress.advance(done)
+    progress.stage("hands", identities)
+    hands, phenotypes = [], {}
+    for index in range(identities):
+        number = index % len(sides)
+        phenotype, hand = sample_identity(models[number], random_numbers(seed, index), HAND_LENGTHS)
+        name = f"hand_{sides[number]}_{index:03d}"
+        clips = [RandomClip(n, frames, (seed, index, n + 1), tuple(families)) for n in range(sequences)]
+        hands.append(Identity(name, number, hand, clips))
+        phenotypes[name] = {key: round(value, 4) for key, value in phenotype.items()}
+        progress.advance(index + 1)
+        if progress.cancelled():
+            raise Cancelled
+    write_dataset(
+        out,
+        [hand_figure(model.rig) for model in models],
+        hands,
+        name="anny-hands",
+        category=CATEGORY,
+        frame_rate=frames / CLIP_SECONDS,
+        recipe={
+            "generator": "anny hands",
+            "identities": identities,
+            "sequences": sequences,
+            "frames": frames,
+            "seed": seed,
+            "side": side,
+            "families": list(families),
+            "phenotypes": phenotypes,
+        },
+        progress=progress,
+        workers=workers,
+    )
