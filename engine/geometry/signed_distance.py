@@ -10,35 +10,58 @@ def signed_distance(
     """Signed distance (N,) float32 of ``points`` (N, 3) to a mesh, negative inside, in the mesh's unit.
 
     The magnitude is the exact distance to the closest triangle, the sign comes from the winding number
-    (inside above one half), so small cracks do not flip it.
+    (inside above one half), so small cracks do not flip it. Computed in double precision.
 
     Args:
         vertices: (V, 3)
         faces: (T, 3), outward orientation
     """
+    distances = unsigned_distance(points, vertices, faces).astype(np.float32)
+    return np.where(is_inside(points, vertices, faces), -distances, distances)
+
+
+def unsigned_distance(
+    points: NDArray[np.floating], vertices: NDArray[np.floating], faces: NDArray[np.integer]
+) -> NDArray[np.float64]:
+    """Exact distance (N,) of ``points`` (N, 3) to the closest triangle of a mesh (``faces`` (T, 3), T > 0)."""
     import igl
 
-    assert points.ndim == 2 and points.shape[1] == 3, points.shape
-    p, v = np.ascontiguousarray(points, np.float64), np.ascontiguousarray(vertices, np.float64)
-    f = np.ascontiguousarray(faces, np.int64)
-    squared = igl.point_mesh_squared_distance(p, v, f)[0]
-    return np.where(is_inside(p, v, f), -1.0, 1.0).astype(np.float32) * np.sqrt(squared).astype(np.float32)
+    squared = igl.point_mesh_squared_distance(*_as_double(points, vertices, faces))[0]
+    distances: NDArray[np.float64] = np.sqrt(np.maximum(squared, 0.0))
+    return distances
+
+
+def winding_number(
+    points: NDArray[np.floating], vertices: NDArray[np.floating], faces: NDArray[np.integer]
+) -> NDArray[np.float64]:
+    """How often a mesh (``faces`` (T, 3), outward) goes around each of ``points`` (N, 3); (N,).
+
+    The fast winding number of Barill et al. 2018, which approximates what is far away by dipoles: within 0.01 of the
+    exact one (which is whole for closed meshes), everywhere but within rounding of the surface.
+    """
+    import igl
+
+    p, v, f = _as_double(points, vertices, faces)
+    winding: NDArray[np.float64] = igl.fast_winding_number(v, f, p)
+    return winding
 
 
 def is_inside(
     points: NDArray[np.floating], vertices: NDArray[np.floating], faces: NDArray[np.integer]
 ) -> NDArray[np.bool_]:
-    """Whether each of ``points`` (N, 3) is inside the mesh: fast winding number above one half (Barill et al. 2018)."""
-    import igl
-
-    assert points.ndim == 2 and points.shape[1] == 3, points.shape
-    winding = igl.fast_winding_number(
-        np.ascontiguousarray(vertices, np.float64),
-        np.ascontiguousarray(faces, np.int64),
-        np.ascontiguousarray(points, np.float64),
-    )
-    inside: NDArray[np.bool_] = winding > 0.5
+    """Whether each of ``points`` (N, 3) is inside the mesh: `winding_number` above one half."""
+    inside: NDArray[np.bool_] = winding_number(points, vertices, faces) > 0.5
     return inside
+
+
+def _as_double(
+    points: NDArray[np.floating], vertices: NDArray[np.floating], faces: NDArray[np.integer]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
+    assert points.ndim == 2 and points.shape[1] == 3, points.shape
+    assert vertices.ndim == 2 and vertices.shape[1] == 3, vertices.shape
+    assert faces.ndim == 2 and faces.shape[1] == 3, faces.shape
+    p, v = np.ascontiguousarray(points, np.float64), np.ascontiguousarray(vertices, np.float64)
+    return p, v, np.ascontiguousarray(faces, np.int64)
 
 
 def sample_surface(
