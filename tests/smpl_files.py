@@ -280,7 +280,7 @@ def readable_skinning(
     rest = arrays.v_template + sum(b * arrays.shapedirs[:, :, i] for i, b in enumerate(betas))  # eq. 8
     if t_pose is not None:
         rest = t_pose
-    joints = np.array([sum(arrays.J_regressor[j, v] * rest[v] for v in range(len(rest))) for j in range(len(parents))])
+    joints = np.array([sum(row[v] * rest[v] for v in np.flatnonzero(row)) for row in arrays.J_regressor])
     local = [Rotation.from_rotvec(pose[3 * j : 3 * j + 3]).as_matrix() for j in range(len(parents))]
     bends = np.concatenate([(matrix - np.eye(3)).ravel() for matrix in local[1:]])  # eq. 9, zero pose = rest pose
     world: list[np.ndarray] = []
@@ -292,7 +292,8 @@ def readable_skinning(
     for v in range(len(rest)):  # eq. 2 and 3
         corrected = rest[v] + arrays.posedirs[v] @ bends
         moved[v] = sum(
-            arrays.weights[v, j] * (world[j] @ np.append(corrected - joints[j], 1.0))[:3] for j in range(len(parents))
+            arrays.weights[v, j] * (world[j] @ np.append(corrected - joints[j], 1.0))[:3]
+            for j in np.flatnonzero(arrays.weights[v])
         )
     return moved, np.array([matrix[:3, 3] for matrix in world])
 
@@ -339,3 +340,56 @@ def write_cape_release(
                     faces = np.concatenate([body.f, len(posed) + np.arange(3)[None]])
                     write_ply(root / "raw_scans" / subject / folder / f"{name}.ply", scan, faces)
     return root
+
+
+def anny_arrays(phenotypes: Mapping[str, float]) -> Arrays:
+    """A body of Anny with the joints of SMPL: bones in groups move as one, two shape directions, no pose directions."""
+    from external.anny.rig import AnnyModel
+
+    model = AnnyModel()
+    body, heavier, taller = model.rest_bodies(
+        [dict(phenotypes), {**phenotypes, "weight": phenotypes["weight"] + 0.1}, {**phenotypes, "height": 0.7}]
+    )
+    groups: dict[int, tuple[str, ...]] = {
+        0: ("root", "pelvis.L", "pelvis.R"),
+        3: ("spine05", "spine04"),
+        6: ("spine03",),
+        9: ("spine02", "spine01"),
+        12: ("neck01", "neck02", "neck03"),
+        15: ("head", "eye.L", "eye.R"),
+    }
+    sides = {
+        1: ("upperleg01", "upperleg02"),
+        4: ("lowerleg01", "lowerleg02"),
+        7: ("foot",),
+        10: ("toe",),
+        13: ("clavicle", "shoulder01"),
+        16: ("upperarm01", "upperarm02"),
+        18: ("lowerarm01", "lowerarm02"),
+        20: ("wrist", "metacarpal"),
+        22: ("finger",),
+    }
+    names = model.rig.bone_names
+    for joint, stems in sides.items():
+        for offset, side in enumerate((".L", ".R")):
+            groups[joint + offset] = tuple(n for n in names if n.endswith(side) and n.startswith(stems))
+    weights, regressor = np.zeros((len(body.vertices), 24)), np.zeros((24, len(body.vertices)))
+    for joint, bones in groups.items():
+        rows = [names.index(bone) for bone in bones]
+        weights[:, joint] = model.rig.weights[:, rows].sum(1)
+        head = body.bone_heads[rows[0]]
+        near = np.argsort(np.linalg.norm(body.vertices - head, axis=1))[:60]
+        equations = np.concatenate(
+            [body.vertices[near].T, np.ones((1, 60))]
+        )  # weights that sum to one and meet the head
+        regressor[joint, near] = np.linalg.lstsq(equations, np.append(head, 1.0), rcond=None)[0]
+    ids = np.arange(24)
+    return Arrays(
+        v_template=body.vertices - [0.0, 0.375, 0.0],  # the pelvis where SMPL has it
+        shapedirs=np.stack([heavier.vertices - body.vertices, taller.vertices - body.vertices], axis=2),
+        posedirs=np.zeros((len(body.vertices), 3, 207)),
+        J_regressor=regressor,
+        weights=weights / weights.sum(1, keepdims=True),
+        kintree_table=np.stack([np.where(ids == 0, 2**32 - 1, SMPL_PARENTS), ids]).astype(np.uint32),
+        f=model.rig.faces.astype(np.uint32),
+    )

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from engine.errors import InputError
 
 _LARGEST_FILE = 2**30  # bytes; the largest official model file, SMPL-X, has 0.55 GB
-_LARGEST_DENSE = 2**26  # entries of a sparse matrix written out; SMPL-X has 0.6 million
+_LARGEST_DENSE = 2**24  # entries of a sparse matrix written out; SMPL-X has 0.6 million
 _DEEPEST = 8  # chumpy objects in one another; the official files have two
 _CURE = "use the file as its authors published it, or its .npz version"
 

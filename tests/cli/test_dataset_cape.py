@@ -9,7 +9,7 @@ import trimesh
 from engine.checkpoint import load_model
 from engine.dataset.registered import load_registered_dataset
 from npm_studio.cli.main import main
-from tests.smpl_files import body_arrays, write_body_pickle, write_cape_release
+from tests.smpl_files import anny_arrays, body_arrays, write_body_pickle, write_cape_release
 
 TINY = Path(__file__).parents[2] / "configs" / "anny" / "tiny.yaml"
 
@@ -51,6 +51,28 @@ def test_the_raw_release_goes_all_the_way_to_a_trained_model(
     assert main(["train", "pose", *words, "--pose.schedule.steps", "5"]) == 0
     assert load_model(model).has_pose
     assert load_model(model).info.identities == dataset.identities
+
+
+def test_clothed_bodies_made_from_anny_go_the_same_way(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    common = {"age": 0.6, "muscle": 0.5, "weight": 0.4, "height": 0.5, "proportions": 0.5}
+    bodies = {"female": anny_arrays({**common, "gender": 0.0}), "male": anny_arrays({**common, "gender": 1.0})}
+    for gender, arrays in bodies.items():
+        write_body_pickle(tmp_path / "models" / f"SMPL_{gender.upper()}.pkl", arrays)
+    genders = {"00032": "male", "00096": "female"}
+    motions = {"00032": ("shortlong_hips",), "00096": ("jerseyshort_hips",)}
+    release = write_cape_release(tmp_path / "cape_release", bodies, genders, motions, frames=2)
+
+    out, model = str(tmp_path / "cape"), str(tmp_path / "cape.npm")
+    assert main(["dataset", "cape", str(release), out, "--model", str(tmp_path / "models"), "--json"]) == 0
+    results = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (results["frames"], results["scans"], results["skipped_scans"]) == (4, 2, 0)
+    assert results["largest_coordinate"] < 0.5
+    assert main(["dataset", "verify", out]) == 0
+    assert main(["prepare", out]) == 0
+    words = ["--config", str(TINY), "--data", out, "--out", model, "--device", "cpu"]
+    assert main(["train", "shape", *words, "--shape.schedule.steps", "3"]) == 0
+    assert main(["train", "pose", *words, "--pose.schedule.steps", "3"]) == 0
+    assert load_model(Path(model)).info.identities == ("00032_shortlong", "00096_jerseyshort")
 
 
 def test_without_a_model_file_the_command_says_what_it_does_instead(
