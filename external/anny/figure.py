@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from engine.errors import InputError
 from engine.geometry.similarity import Similarity
+from external.anny.joints import Motion
 from external.anny.rig import Array, RestBody, Rig, bone_transforms, skin
 from external.anny.self_contact import ContactTest, Probe
 
@@ -16,8 +17,6 @@ LARGEST_COORDINATE = 0.495
 _AMPLITUDES = (1.0,) * 8 + (0.9, 0.8, 0.7, 0.6)
 """Of the attempts at a clip of one family; what comes out too large or in contact is drawn again."""
 _FAMILIES_TRIED = 10
-
-Angles = dict[str, Array]
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,15 +27,15 @@ class Figure:
     probe: Probe
     similarity: Similarity
     """World (metres, the root at the origin) to canonical space."""
-    canonical_motion: Callable[[], Angles]
+    canonical_motion: Callable[[], Motion]
     """One frame, in which no parts touch."""
-    joint_rotations: Callable[[Rig, RestBody, Angles], Array]
+    joint_rotations: Callable[[Rig, RestBody, Motion], Array]
     """Joint rotations (F, B, 3, 3) of a motion."""
     choose_family: Callable[[np.random.Generator, Sequence[str]], str]
-    sample_motion: Callable[[np.random.Generator, str, int, float], Angles]
+    sample_motion: Callable[[np.random.Generator, str, int, float], Motion]
     """A random clip of a family with a number of frames and an amplitude."""
 
-    def poses(self, body: RestBody, motion: Angles) -> Array:
+    def poses(self, body: RestBody, motion: Motion) -> Array:
         """World poses (F, B, 4, 4) of the bones."""
         return bone_transforms(self.rig, body, self.joint_rotations(self.rig, body, motion))
 

@@ -18,6 +18,8 @@ from numpy.typing import ArrayLike, NDArray
 from external.anny.rig import Array, RestBody, Rig, bone_transforms
 
 Motion = Mapping[str, Array]
+Angles = dict[str, Array]
+"""A motion under construction."""
 
 
 @dataclass(frozen=True)

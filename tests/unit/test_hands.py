@@ -168,7 +168,8 @@ def test_identities_span_small_and_large_hands(models: dict[str, AnnyModel]) -> 
 
 def test_fingers_that_pass_through_the_palm_or_each_other_are_found(figure: Figure, hands: list[RestBody]) -> None:
     crushed = {f"{finger}_{joint}": np.array([1.5]) for finger in FINGERS for joint in ("base", "middle", "tip")}
-    crossed = {"ring_spread": 0.25, "little_spread": -0.15, "ring_middle": 0.8, "little_middle": 0.8}
+    crossed = dict.fromkeys(("ring_base", "little_base"), 0.5) | dict.fromkeys(("ring_middle", "little_middle"), 0.8)
+    crossed |= {"ring_spread": 0.25, "little_spread": -0.15}
     for hand in hands[:3]:
         contact = figure.contact_test(hand)
         assert contact.finds_contact(figure.poses(hand, crushed))

@@ -7,8 +7,7 @@ in Anny's reference pose.
 
 import numpy as np
 
-from external.anny.figure import Angles
-from external.anny.joints import Joint, turn
+from external.anny.joints import Angles, Joint, Motion, turn
 from external.anny.rig import Array, RestBody, Rig
 
 FINGERS = ("index", "middle", "ring", "little")
@@ -49,7 +48,7 @@ _CUPPING = {"ring": 0.06, "little": 0.15}
 """How far the palm's bones of these fingers bend with them, as a share of the angle at the knuckle."""
 
 
-def limited(motion: Angles) -> Angles:
+def limited(motion: Motion) -> Angles:
     """All joints of ``motion`` (neutral where it says nothing) brought within their limits.
 
     Bent fingers lie beside each other: a finger spreads the less, the more it is bent at the knuckle.
@@ -66,7 +65,7 @@ def limited(motion: Angles) -> Angles:
     return angles
 
 
-def joint_rotations(rig: Rig, body: RestBody, motion: Angles) -> Array:
+def joint_rotations(rig: Rig, body: RestBody, motion: Motion) -> Array:
     """Joint rotations (F, B, 3, 3), for `rig.bone_transforms`, of a motion within its limits."""
     angles = limited(motion)
     side = rig.bone_names[1][-1]

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from external.anny.figure import Angles
 from external.anny.hands.joints import FINGERS, JOINTS, limited
+from external.anny.joints import Angles
 from external.anny.motions import Draw, Family, pulse, wave_of
 from external.anny.rig import Array
 
