@@ -45,7 +45,7 @@ def read_kinect_mkv(path: Path, options: CaptureOptions) -> Recording:
             width, height = stream.codec_context.width, stream.codec_context.height
             if not 0 < width * height <= MAX_PIXELS:
                 raise InputError(path, f"declares depth images of {width}x{height} pixels", _CURE)
-            title, codec = stream.metadata.get("title", ""), stream.codec_context.name
+            number, title, codec = stream.index, stream.metadata.get("title", ""), stream.codec_context.name
             attachments = {a.name or "": bytes(a.data or b"") for a in container.streams.attachments}
             unit = float(stream.time_base or 1e-9)
             times = [packet.pts for packet in container.demux(stream) if packet.pts is not None and packet.size]
@@ -62,7 +62,7 @@ def read_kinect_mkv(path: Path, options: CaptureOptions) -> Recording:
         name, text = _calibration_file(attachments, path)
         camera, distortion = depth_calibration(text, width, height, f"{path} attachment {name}")
         undistort, source = Undistort(camera, distortion), name
-    track = _DepthTrack(path, stream.index, tuple(times), width, height)
+    track = _DepthTrack(path, number, tuple(times), width, height)
 
     def read_stored(index: int) -> NDArray[Any]:
         stored = track.image(index)
@@ -70,7 +70,7 @@ def read_kinect_mkv(path: Path, options: CaptureOptions) -> Recording:
 
     return Recording(
         path=path,
-        origin=f"Azure Kinect .mkv: track {title or stream.index} ({codec}) {width}x{height}, intrinsics from {source}",
+        origin=f"Azure Kinect .mkv: track {title or number} ({codec}) {width}x{height}, intrinsics from {source}",
         camera=camera,
         frame_names=tuple(f"{index:06d}" for index in range(len(times))),
         read_stored=read_stored,

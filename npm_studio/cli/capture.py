@@ -1,0 +1,142 @@
+"""`npm-studio capture`: looks at a depth recording, isolates its subject, converts it."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from npm_studio.cli.capture_options import add_capture_options, open_from_options, stated
+from npm_studio.cli.console import ConsoleProgress, add_json
+
+_SOURCE_HELP = "TUM, PNG or point-cloud folder, or .npz, .sens, .mkv, .bag file"
+_HISTOGRAM_FRAMES = 20
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    for name, summary in (
+        ("info", "what the recording is, its frames, and its depths in metres"),
+        ("show", "a contact sheet of frames: depth, what is kept of it, and a histogram in metres"),
+        ("convert", "write the subject as a depth sequence folder, placed for a model"),
+    ):
+        child = actions.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
+        child.add_argument("source", type=Path, metavar="SOURCE", help=_SOURCE_HELP)
+        if name == "show":
+            child.add_argument("out", type=Path, metavar="OUT.png", help="picture to write")
+        if name == "convert":
+            child.add_argument("out", type=Path, metavar="OUT", help="depth sequence folder to write")
+            child.add_argument("--model", type=Path, metavar="M", help="to place it for (default: the built-in model)")
+        add_capture_options(child)
+        add_json(child)
+
+
+def run(options: argparse.Namespace) -> dict[str, Any]:
+    actions = {"info": _info, "show": _show, "convert": _convert}
+    with ConsoleProgress() as progress:
+        return actions[options.action](options, progress)
+
+
+def _info(options: argparse.Namespace, progress: ConsoleProgress) -> dict[str, Any]:
+    import numpy as np
+
+    from engine.dataset.placement import states_pose
+    from engine.dataset.planes import frame_indices
+
+    sequence = open_from_options(options.source, options, None, progress)
+    frames = [sequence.depth_m(index) for index in frame_indices(len(sequence), _HISTOGRAM_FRAMES)]
+    depths = np.concatenate([frame[frame > 0] for frame in frames])
+    quantiles = {f"{q:g}": round(float(np.quantile(depths, q / 100)), 3) for q in (0, 5, 25, 50, 75, 95, 100)}
+    valid = len(depths) / sum(frame.size for frame in frames)
+    camera = sequence.camera
+    lines = [
+        f"{options.source}: {sequence.origin}",
+        f"frames     {len(sequence)} at {sequence.frame_rate:g} per second, {valid:.0%} of the pixels valid",
+        f"camera     {camera.width}x{camera.height}, fx {camera.fx:.2f}, fy {camera.fy:.2f}, "
+        f"cx {camera.cx:.2f}, cy {camera.cy:.2f}, pose {'stated' if states_pose(sequence) else 'not stated'}",
+        "depth [m]  " + ", ".join(f"{q} % {value:.3f}" for q, value in quantiles.items()),
+        *_text_histogram(depths),
+        *(f"warning: {text}" for text in sequence.warnings),
+    ]
+    print("\n".join(lines))
+    return {
+        "source": str(options.source),
+        "origin": sequence.origin,
+        "frames": len(sequence),
+        "frame_rate": sequence.frame_rate,
+        "width": camera.width,
+        "height": camera.height,
+        "intrinsics": [camera.fx, camera.fy, camera.cx, camera.cy],
+        "valid": round(valid, 4),
+        "depth_quantiles_m": quantiles,
+        "pose_stated": states_pose(sequence),
+        "warnings": list(sequence.warnings),
+    }
+
+
+def _text_histogram(depths: Any, bins: int = 12, width: int = 40) -> list[str]:
+    import numpy as np
+
+    counts, edges = np.histogram(depths, bins, (0, max(float(np.quantile(depths, 0.99)) * 1.05, 0.1)))
+    longest = max(int(counts.max()), 1)
+    return [
+        f"  {low:5.2f} to {high:5.2f} m {'#' * round(width * count / longest):<{width}} {count / len(depths):4.0%}"
+        for count, low, high in zip(counts, edges[:-1], edges[1:], strict=True)
+    ]
+
+
+def _show(options: argparse.Namespace, progress: ConsoleProgress) -> dict[str, Any]:
+    from engine.errors import InputError
+    from external.captures.open_capture import open_capture
+    from npm_studio.pictures.captures import capture_sheet
+    from npm_studio.pictures.sheet import save_picture
+
+    if options.out.suffix.lower() != ".png":
+        raise InputError(options.out, "is not the name of a picture", "give a name that ends in .png")
+    capture, isolation = stated(options)
+    sequence = open_capture(options.source, capture, progress)
+    save_picture(capture_sheet(sequence, isolation), options.out)
+    for text in sequence.warnings:
+        progress.message(f"warning: {text}")
+    progress.message(f"{options.out}: {sequence.origin}")
+    return {"picture": str(options.out), "origin": sequence.origin, "warnings": list(sequence.warnings)}
+
+
+def _convert(options: argparse.Namespace, progress: ConsoleProgress) -> dict[str, Any]:
+    from engine.dataset.depth_sequence import save_depth_sequence
+    from engine.errors import Cancelled, InputError
+    from engine.files import natural_key, read_json
+    from engine.geometry.similarity import Similarity
+    from npm_studio.resources import demo_model
+
+    source, out = options.source.resolve(), options.out.resolve()
+    if out == source or out in source.parents or (options.source.is_dir() and source in out.parents):
+        raise InputError(options.out, "is the recording itself or around it", "name another folder")
+    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / "intrinsics.json").is_file())):
+        raise InputError(options.out, "is there already and is no depth sequence", "name a new folder")
+    description = (options.model or demo_model()) / "model.json"
+    model = read_json(description, "give a model folder (NAME.npm)")
+    value = model.get("similarity") if isinstance(model, dict) else None
+    sequence = open_from_options(options.source, options, Similarity.from_dict(value, description), progress)
+    progress.stage("writing", len(sequence))
+
+    def frames() -> Any:
+        for index in range(len(sequence)):
+            if progress.cancelled():
+                raise Cancelled
+            yield sequence.depth_m(index)
+            progress.advance(index + 1)
+
+    names: tuple[str, ...] | None = sequence.frame_names
+    in_order = sorted(set(sequence.frame_names), key=lambda name: natural_key(Path(f"{name}.png")))
+    if tuple(in_order) != names:  # a folder is read in natural order
+        names = None
+    save_depth_sequence(options.out, frames(), sequence.camera, sequence.camera_to_world, sequence.frame_rate, names)
+    for text in sequence.warnings:
+        progress.message(f"warning: {text}")
+    progress.message(f"{options.out}: {len(sequence)} frames; {sequence.origin}")
+    return {
+        "sequence": str(options.out),
+        "frames": len(sequence),
+        "origin": sequence.origin,
+        "camera_to_world": sequence.camera_to_world.tolist(),
+        "warnings": list(sequence.warnings),
+    }

@@ -1,0 +1,69 @@
+"""Options of every command that takes a depth recording."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from engine.dataset.depth_sequence import DepthSequence
+    from engine.dataset.isolation import Isolation
+    from engine.geometry.similarity import Similarity
+    from engine.progress import Progress
+    from external.captures.recording import CaptureOptions
+
+
+def add_capture_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("depth recordings")
+    group.add_argument("--depth-scale", type=_positive, metavar="S", help="stored units per metre, 1000 for mm")
+    group.add_argument(
+        "--intrinsics", metavar="FILE|fx,fy,cx,cy", help="of the depth camera, pixels with centres at +0.5"
+    )
+    group.add_argument("--near", type=_positive, metavar="M", help="leave out what is nearer than M metres")
+    group.add_argument("--far", type=_positive, metavar="M", help="leave out what is farther than M metres")
+    group.add_argument("--masks", type=Path, metavar="DIR", help="a PNG per frame, nonzero where the subject is")
+    group.add_argument(
+        "--remove-planes",
+        action="store_true",
+        help="leave out floor, walls and all but the largest connected surface",
+    )
+
+
+def stated(options: argparse.Namespace) -> tuple[CaptureOptions, Isolation]:
+    """What the user stated about the recording and its subject."""
+    from engine.dataset.isolation import Isolation
+    from external.captures.recording import CaptureOptions
+
+    isolation = Isolation(options.near, options.far, options.masks, options.remove_planes, options.remove_planes)
+    return CaptureOptions(options.depth_scale, options.intrinsics), isolation
+
+
+def open_from_options(
+    path: Path, options: argparse.Namespace, similarity: Similarity | None, progress: Progress | None = None
+) -> DepthSequence:
+    """The recording ``path`` as the options say, its subject placed for a model of ``similarity``.
+
+    Raises:
+        InputError: it cannot be opened, or nothing is left of it.
+    """
+    from external.captures.subject import open_subject
+
+    return open_subject(path, *stated(options), similarity, progress)
+
+
+def record_from_options(options: argparse.Namespace) -> dict[str, Any]:
+    """What the user stated, as JSON for a run; see `external.captures.subject.from_record`."""
+    from external.captures.subject import as_record
+
+    return as_record(*stated(options))
+
+
+def _positive(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text} is not a number") from None
+    if not 0 < value < 1e9:
+        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
+    return value
