@@ -15,6 +15,7 @@ from torch import Tensor
 from engine.dataset.registered import CANONICAL_SEQUENCE, RegisteredDataset
 from engine.errors import InputError
 from engine.progress import Progress
+from engine.training.flow_samples import FlowSampler
 
 CANONICAL_SAMPLE = "000000"
 MEMORY = 4 << 30
@@ -109,6 +110,19 @@ class PointFlowSampler:
         rows = torch.randint(self.posed.shape[2], shape, generator=generator, device=frames.device)
         identities = self.identity_of_frame[frames]
         return self.canonical[identities[:, None], columns, rows], self.posed[frames[:, None], columns, rows]
+
+
+def load_sampler(
+    dataset: RegisteredDataset, sigmas: tuple[float, ...], device: torch.device, progress: Progress | None = None
+) -> FlowSampler | PointFlowSampler:
+    """The sampler of the pose stage: from meshes, or from sampled points where an identity has nothing else.
+
+    Raises:
+        InputError: as `FlowSampler.load` and `PointFlowSampler.load` say.
+    """
+    if lacks_meshes(dataset):
+        return PointFlowSampler.load(dataset, sigmas, device, progress)
+    return FlowSampler.load(dataset, device, progress)
 
 
 def _store(dataset: RegisteredDataset, identity: int) -> FlowPointStore:

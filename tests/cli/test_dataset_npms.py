@@ -1,6 +1,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from engine.checkpoint import load_model
@@ -34,6 +35,13 @@ def test_a_processed_tree_is_prepared_and_trained_on(
     assert sorted(tree.rglob("*")) == before
 
 
+def test_the_shape_stage_needs_no_meshes(tmp_path: Path) -> None:
+    tree = write_tree(tmp_path / "datasets", meshes=False, flow=False)
+    assert main(["dataset", "npms", str(tree), str(tmp_path / "view"), "--split", SPLIT]) == 0
+    assert train("shape", tmp_path / "view", tmp_path / "balls.npm") == 0
+    assert load_model(tmp_path / "balls.npm").info.identities == ("one", "two", "two")
+
+
 def test_bad_trees_are_refused_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["dataset", "npms", str(tmp_path / "none"), str(tmp_path / "view")]) == 2
     assert capsys.readouterr().err.splitlines() == [
@@ -45,7 +53,9 @@ def test_a_dataset_is_exported_and_read_back_from_the_command_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root = write_ellipsoids(tmp_path / "ellipsoids", identities=1, sequences=1, frames=2)
-    assert main(["prepare", str(root)]) == 0
+    (root / "ellipsoid_000" / "pools").mkdir()
+    for name, columns in (("near", 4), ("uniform", 4), ("surface", 6)):
+        np.save(root / "ellipsoid_000" / "pools" / f"{name}.npy", np.zeros((9, columns), np.float32))
     words = ["dataset", "flow", str(root), str(tmp_path / "tree"), "--sigma", "0.01", "--sigma", "0.002"]
     assert main([*words, "--points", "50", "--sdf", "--meshes", "--json"]) == 0
     results = json.loads(capsys.readouterr().out.splitlines()[-1])

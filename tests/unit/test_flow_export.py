@@ -10,7 +10,6 @@ from engine.dataset.pools import load_pools
 from engine.dataset.registered import load_registered_dataset
 from engine.errors import Cancelled, InputError
 from engine.prepare.flow_export import flow_points, sample_flow
-from engine.prepare.sdf_pools import prepare_pools
 from engine.progress import Progress
 from external.datasets import open_dataset
 from external.npms.export import export_tree
@@ -22,6 +21,16 @@ from tests.registered import write_ellipsoids
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     return write_ellipsoids(tmp_path / "ellipsoids", identities=2, sequences=1, frames=2)
+
+
+def write_pools(*identities: Path) -> None:
+    """Samples as `npm-studio prepare` leaves them."""
+    random = np.random.default_rng(3)
+    for identity in identities:
+        (identity / "pools").mkdir()
+        for name, columns in (("near", 4), ("uniform", 4), ("surface", 6)):
+            samples = random.uniform(-0.5, 0.5, (20, columns)).astype(np.float32)
+            np.save(identity / "pools" / f"{name}.npy", samples)
 
 
 def test_points_equal_those_computed_one_by_one() -> None:
@@ -83,7 +92,7 @@ def test_every_frame_gets_the_same_samples_in_the_published_layout(root: Path, t
 
 def test_an_exported_tree_is_the_dataset_again(root: Path, tmp_path: Path) -> None:
     dataset = load_registered_dataset(root)
-    prepare_pools(dataset, (200, 100, 50))
+    write_pools(root / "ellipsoid_000", root / "ellipsoid_001")
     summary = export_tree(dataset, tmp_path / "tree", (0.01,), points=30, with_pools=True, with_meshes=True)
     assert (summary.identities, summary.frames) == (2, 6)
     assert [json.loads((summary.split / name).read_text()) for name in ("labels.json", "labels_tpose.json")] == [
