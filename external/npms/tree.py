@@ -44,7 +44,7 @@ class NpmsStore:
             path: folder of the dataset; nothing is written there.
             derived: folder for what is made from it.
         """
-        self.path, self._derived = path, derived
+        self.path, self._derived = path.resolve(), derived
         self._canonical: dict[str, Mesh] = {}
         self._samples: dict[tuple[str, str], list[str]] = {}
 

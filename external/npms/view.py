@@ -170,7 +170,8 @@ def _check_exist(
 
 def _similarities(tposes: Sequence[SampleLabel], stores: Mapping[str, NpmsStore], progress: Progress) -> dict[str, Any]:
     """What dataset.json says about the place of the canonical cube in the world."""
-    of_dataset = {str(label.dataset): _similarity(stores[str(label.dataset)], progress) for label in tposes[::-1]}
+    names = dict.fromkeys(str(label.dataset) for label in tposes)
+    of_dataset = {name: _similarity(stores[name], progress) for name in names}
     first = of_dataset[str(tposes[0].dataset)]
     own: dict[str, Similarity] = {}
     for label in tposes:
