@@ -277,7 +277,10 @@ cdef bint _least_eigenvector(const double* s, double* vector) noexcept nogil:
     for i in range(3):
         j = (i + 1) % 3
         for k in range(3):
-            cross[k] = rows[3 * i + (k + 1) % 3] * rows[3 * j + (k + 2) % 3] - rows[3 * i + (k + 2) % 3] * rows[3 * j + (k + 1) % 3]
+            cross[k] = (
+                rows[3 * i + (k + 1) % 3] * rows[3 * j + (k + 2) % 3]
+                - rows[3 * i + (k + 2) % 3] * rows[3 * j + (k + 1) % 3]
+            )
         length = cross[0] * cross[0] + cross[1] * cross[1] + cross[2] * cross[2]
         if length > best:
             best = length

@@ -70,7 +70,9 @@ cdef extern from *:
     }
 
     /* Lower the flags of the points that are no nearer than point q at any corner. */
-    ANY_WIDTH static void drop_behind(const double *RESTRICT squared, ptrdiff_t n, ptrdiff_t q, unsigned char *RESTRICT keep) {
+    ANY_WIDTH static void drop_behind(
+        const double *RESTRICT squared, ptrdiff_t n, ptrdiff_t q, unsigned char *RESTRICT keep
+    ) {
         double at_q[8];
         for (int c = 0; c < 8; c++) at_q[c] = squared[c * n + q];
         for (ptrdiff_t i = 0; i < n; i++) {
@@ -142,7 +144,8 @@ def nearest_distance_grid(points, axis):
     with nogil:
         for i in prange(side * side * side, schedule="dynamic"):
             failed += _block(
-                &columns[0, 0], count, nodes, i // (side * side) * size, i // side % side * size, i % side * size, size, out
+                &columns[0, 0], count, nodes,
+                i // (side * side) * size, i // side % side * size, i % side * size, size, out,
             )
     if failed:
         raise MemoryError("the distance grid needs more memory")
@@ -150,7 +153,8 @@ def nearest_distance_grid(points, axis):
 
 
 cdef Py_ssize_t _block(
-    const double* points, Py_ssize_t count, const double[::1] nodes, Py_ssize_t x, Py_ssize_t y, Py_ssize_t z, Py_ssize_t size, float[:, :, ::1] out
+    const double* points, Py_ssize_t count, const double[::1] nodes,
+    Py_ssize_t x, Py_ssize_t y, Py_ssize_t z, Py_ssize_t size, float[:, :, ::1] out,
 ) noexcept nogil:
     """Fill the block of ``size``^3 nodes that starts at (x, y, z), cut off at the lattice's end; 1 without memory."""
     cdef Py_ssize_t n = nodes.shape[0], half = size // 2, kept = 0, failed = 0, i, q
@@ -201,7 +205,8 @@ cdef Py_ssize_t _block(
 
 
 cdef void _leaf(
-    const double* points, Py_ssize_t count, const double[::1] nodes, Py_ssize_t x, Py_ssize_t y, Py_ssize_t z, float[:, :, ::1] out
+    const double* points, Py_ssize_t count, const double[::1] nodes,
+    Py_ssize_t x, Py_ssize_t y, Py_ssize_t z, float[:, :, ::1] out,
 ) noexcept nogil:
     cdef Py_ssize_t n = nodes.shape[0], i, j, k
     cdef double[3 * LEAF] axes

@@ -9,6 +9,7 @@ point looks only at those of its own cell.
 import numpy as np
 
 from cython.parallel cimport prange
+from libc.math cimport isfinite
 
 
 def inside_parity(points, triangles):
@@ -91,7 +92,7 @@ cdef int _parities(
     """Bit 0: an odd number of triangles is above ``point``; bit 1: below. ``u`` and ``v`` place it in the lattice."""
     cdef Py_ssize_t entry, cell
     cdef int parities = 0, side_of_plane
-    if not (u >= 0 and u <= 1 and v >= 0 and v <= 1 and point[2] == point[2]):
+    if not (u >= 0 and u <= 1 and v >= 0 and v <= 1 and isfinite(point[2])):
         return 0
     cell = min(<int> (u * side), side - 1) * side + min(<int> (v * side), side - 1)
     for entry in range(start[cell], start[cell + 1]):
@@ -117,7 +118,7 @@ cdef inline bint _passes(double px, double py, const double* a, const double* b)
 
 
 cdef inline int _crossing(const double* p, const double* t) noexcept nogil:
-    """1 if the line through ``p`` along z crosses triangle ``t`` (3, 3) at or above ``p``, -1 below, 0 if not at all."""
+    """1 if the line through ``p`` along z crosses triangle ``t`` (3, 3) at or above ``p``, -1 if below, else 0."""
     cdef double ax, ay, az, bx, by, bz, nx, ny, nz, height
     if not (_passes(p[0], p[1], t, t + 3) ^ _passes(p[0], p[1], t + 3, t + 6) ^ _passes(p[0], p[1], t + 6, t)):
         return 0
