@@ -31,7 +31,7 @@ from engine.geometry.ray_casting import DepthRenderer, SurfaceHits
 from engine.geometry.sensor_noise import KinectNoise, add_noise, frame_generator
 from engine.progress import Progress
 
-LARGEST_SIDE = 16384
+LARGEST_SIDE = 4096
 """Pixels of a camera that is rendered; a file that asks for more is refused before an image is made."""
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from npm_studio.cli.console import ConsoleProgress, add_device, add_json, add_seed
 
-_MOST_VIEWS = 360
+_MOST_VIEWS = 64
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

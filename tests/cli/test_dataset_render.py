@@ -79,4 +79,4 @@ def test_what_does_not_exist_is_named(dataset, tmp_path, capsys, option, value, 
 @pytest.mark.parametrize("views", ["0", "-1", "two", "1000000"])
 def test_a_number_of_views_that_makes_no_sense_is_refused(dataset, tmp_path, capsys, views):
     assert render(dataset, tmp_path / "s", f"--views={views}") == 2
-    assert "is not a whole number from 1 to 360" in capsys.readouterr().err
+    assert "is not a whole number from 1 to 64" in capsys.readouterr().err
