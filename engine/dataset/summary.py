@@ -1,0 +1,102 @@
+"""What a dataset holds, in figures: `summarise_dataset`."""
+
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from engine.dataset.pools import pools_folder
+from engine.dataset.registered import RegisteredDataset
+
+
+@dataclass(frozen=True)
+class IdentitySummary:
+    """One identity."""
+
+    dataset: str
+    name: str
+    vertices: int
+    faces: int
+    sequences: int
+    frames: int
+    pools: str
+    """``prepared``, ``given`` (they came with the dataset) or ``none``."""
+
+
+@dataclass(frozen=True)
+class DatasetSummary:
+    """A dataset; counts are those of labelled frames."""
+
+    root: Path
+    name: str
+    category: str
+    licence: str
+    scale: float
+    """Of the similarity, in 1/m."""
+    centre: tuple[float, float, float]
+    """Of the similarity, in metres."""
+    similarity_per_identity: bool
+    frame_rate: float
+    sequences: int
+    frames: int
+    bytes_on_disk: int
+    """Of the folder and, for a view, of the folders that it reads."""
+    sources: dict[str, str]
+    """Of a view: ``layout path`` of each dataset that it reads."""
+    identities: tuple[IdentitySummary, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same as JSON: ``identities`` is their number, ``subjects`` lists them."""
+        values = asdict(self) | {"root": str(self.root), "identities": len(self.identities)}
+        values["class"] = values.pop("category")
+        return {**values, "subjects": [asdict(each) for each in self.identities]}
+
+
+def summarise_dataset(dataset: RegisteredDataset) -> DatasetSummary:
+    """Figures of ``dataset``.
+
+    Raises:
+        InputError: a canonical mesh cannot be read.
+    """
+    identities = tuple(_summarise(dataset, identity) for identity in range(len(dataset.identities)))
+    similarity = dataset.similarity
+    folders = {dataset.root.resolve()} | {source.path.resolve() for source in dataset.sources.values()}
+    outer = {folder for folder in folders if not any(other in folder.parents for other in folders)}
+    return DatasetSummary(
+        dataset.root,
+        dataset.name,
+        dataset.category,
+        dataset.licence,
+        similarity.scale,
+        similarity.centre,
+        any(dataset.similarity_of(identity) != similarity for identity in range(len(identities))),
+        dataset.frame_rate,
+        sum(each.sequences for each in identities),
+        len(dataset.labels),
+        sum(_size(folder) for folder in outer),
+        {name: f"{source.layout} {os.path.normpath(source.path)}" for name, source in dataset.sources.items()},
+        identities,
+    )
+
+
+def _summarise(dataset: RegisteredDataset, identity: int) -> IdentitySummary:
+    subject = dataset.subjects[identity]
+    if pools_folder(dataset, identity).is_dir():
+        pools = "prepared"
+    else:
+        pools = "none" if subject.store.pools(subject.name) is None else "given"
+    sequences = dataset.sequences_of(identity)
+    return IdentitySummary(
+        subject.dataset,
+        subject.name,
+        len(dataset.canonical(identity)),
+        len(dataset.faces(identity)),
+        len(sequences),
+        sum(len(dataset.samples_of(identity, sequence)) for sequence in sequences),
+        pools,
+    )
+
+
+def _size(folder: Path) -> int:
+    """Bytes of all files below ``folder``; links are not followed."""
+    return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())

@@ -1,0 +1,172 @@
+"""Checking a whole dataset: `verify_dataset` lists every problem instead of stopping at the first.
+
+The labels are read leniently (`verify_labels`), the files of this project's own layout are checked by their headers
+(`verify_files`), and all meshes are read once (`verify_meshes`, `verify_frames`). Views and foreign layouts are opened
+first and then read through their stores.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from engine.dataset.registered import RegisteredDataset
+from engine.dataset.verify_files import Content, StoreContent, check_files
+from engine.dataset.verify_frames import Facts, Ruler, frame_problems, measure
+from engine.dataset.verify_labels import Labels, read_labels
+from engine.dataset.verify_meshes import (
+    Body,
+    is_known,
+    orientation_problems,
+    pool_problems,
+    read_body,
+    size_problems,
+    topology_problems,
+)
+from engine.errors import Cancelled, InputError
+from engine.progress import Progress
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+
+
+@dataclass(frozen=True)
+class Verification:
+    """The outcome; a dataset is clean if there are no problems."""
+
+    problems: tuple[InputError, ...]
+    """One line each: file or identity, what is wrong, cure."""
+    notes: tuple[str, ...]
+    """What is worth knowing and does no harm."""
+    checked: dict[str, int]
+    """How many identities, sequences, frames and pools were looked at."""
+
+
+def verify_dataset(
+    root: Path,
+    open_dataset: Callable[[Path], RegisteredDataset],
+    progress: Progress | None = None,
+    workers: int = 1,
+) -> Verification:
+    """Check everything in the dataset or view in ``root``.
+
+    Args:
+        open_dataset: opens views and their sources; see `external.datasets.open_dataset`.
+        workers: threads
+
+    Raises:
+        InputError: ``root`` is no dataset folder at all.
+        Cancelled: asked to stop.
+    """
+    progress = progress or Progress()
+    if not root.is_dir():
+        raise InputError(root, "no such dataset folder", "make it with `npm-studio dataset`")
+    labels = read_labels(root)
+    problems, notes = list(labels.problems), []
+    content: Content
+    if labels.is_view:
+        try:
+            dataset = open_dataset(root)
+        except InputError as error:
+            if error.subject not in {str(root), *(known.subject for known in labels.problems)} or not problems:
+                problems.append(error)
+            notes.append(f"{root}: the meshes were not checked, as the dataset cannot be opened")
+            return Verification(
+                tuple(problems), tuple(notes), {"identities": 0, "sequences": 0, "frames": 0, "pools": 0}
+            )
+        content = StoreContent(dataset)
+        scales = [dataset.similarity_of(i).scale for i in range(len(dataset.identities))]
+    else:
+        content, file_problems, notes = check_files(root, labels)
+        problems += file_problems
+        scales = _scales(labels)
+    if not any(label for label in labels.frames):
+        notes.append(f"{root}: there are no posed frames, only the shape stage can be trained")
+    found, more, checked = _check_meshes(content, scales, {error.subject for error in problems}, progress, workers)
+    return Verification((*problems, *found), (*notes, *more), checked)
+
+
+def _check_meshes(
+    content: Content, scales: Sequence[float], known_bad: set[str], progress: Progress, workers: int
+) -> tuple[list[InputError], list[str], dict[str, int]]:
+    """Problems and notes of all meshes; files in ``known_bad`` are not listed again for the same reason."""
+    everyone = range(len(content.names))
+    tasks = [(identity, sequence) for identity in everyone for sequence in content.sequences(identity)]
+    with ThreadPoolExecutor(workers) as executor:
+
+        def run(name: str, work: Callable[[In], Out], items: Sequence[In]) -> Iterable[Out]:
+            progress.stage(name, len(items))
+            for done, result in enumerate(executor.map(lambda x: None if progress.cancelled() else work(x), items), 1):
+                if result is None:
+                    raise Cancelled
+                yield result
+                progress.advance(done)
+
+        bodies = list(run("check canonical meshes", lambda i: read_body(content, i, known_bad), everyone))
+        groups = _groups(bodies)
+        ruler_of = {i: ruler for group in groups for ruler in [Ruler.of(bodies, group)] for i in group}
+
+        def examine(task: tuple[int, str]) -> Facts | InputError:
+            identity, sequence = task
+            try:
+                return measure(content, identity, sequence, bodies[identity], ruler_of.get(identity))
+            except InputError as error:
+                return error
+
+        outcomes = list(run("check frames", examine, tasks))
+        pools = list(run("check pools", lambda i: pool_problems(content, i, bodies[i]), everyone))
+
+    # identities that share faces have the same problem with them
+    problems = list({str(error): error for body in bodies for error in body.problems}.values())
+    problems += topology_problems(content, bodies, groups)
+    sizes = size_problems(content, bodies, groups, scales)
+    problems += sizes.values()
+    facts = [outcome for outcome in outcomes if isinstance(outcome, Facts)]
+    posed: dict[int, list[float]] = {}
+    for each in facts:
+        posed.setdefault(each.identity, []).extend(each.volumes.tolist())
+    turned, signs = orientation_problems(content, groups, [body.volume for body in bodies], posed)
+    problems += turned
+    problems += [each for each in outcomes if isinstance(each, InputError) and not is_known(each, known_bad)]
+    notes: list[str] = []
+    for identity in everyone:
+        mine = [each for each in facts if each.identity == identity]
+        found, more = frame_problems(content, mine, set(sizes), signs, scales)
+        problems += found
+        notes += more
+    problems += [error for _, found in pools for error in found]
+    prepared = sum(there for there, _ in pools)
+    if 0 < prepared < len(everyone):
+        notes.append(f"{prepared} of {len(everyone)} identities have sample pools; run `npm-studio prepare`")
+    checked = {
+        "identities": sum(body.vertices is not None for body in bodies),
+        "sequences": len(facts),
+        "frames": sum(len(each.samples) for each in facts),
+        "pools": prepared,
+    }
+    return problems, notes, checked
+
+
+def _groups(bodies: Sequence[Body]) -> list[list[int]]:
+    """Identities of equal faces."""
+    groups: dict[bytes, list[int]] = {}
+    for identity, body in enumerate(bodies):
+        if body.faces is not None:
+            groups.setdefault(body.faces.tobytes(), []).append(identity)
+    return list(groups.values())
+
+
+def _scales(labels: Labels) -> list[float]:
+    """Scale of the similarity of each identity as far as dataset.json says it, else 1."""
+
+    def scale(value: object) -> float:
+        number = value.get("scale") if isinstance(value, dict) else None
+        sound = isinstance(number, int | float) and np.isfinite(number) and number > 0
+        return float(number) if sound and isinstance(number, int | float) else 1.0
+
+    own = labels.description.get("similarities")
+    shared = labels.description.get("similarity")
+    return [scale(own[name] if isinstance(own, dict) and name in own else shared) for _, name in labels.places]

@@ -1,0 +1,212 @@
+"""Posed frames: read once, measured against the canonical meshes, and what that says is wrong with them."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.dataset.verify_files import EXPORT_AGAIN, Content
+from engine.dataset.verify_meshes import NORMALISE, Body, unit_cure
+from engine.errors import InputError
+
+_EDGES = 4000  # enough for a median
+_MEASURED_FRAMES = 8
+_SCALE_TOLERANCE = float(np.log(1.1))
+_TELLING_SHARE = 0.1  # of the volume of the canonical mesh
+_MISFIT = 0.015  # of Anny bodies: edges change by 0.006 in the median with the pose, between bodies by 0.03
+
+
+@dataclass(frozen=True, eq=False)
+class Ruler:
+    """Long edges of the canonical meshes of one topology, to compare frames with."""
+
+    edges: NDArray[np.int64]
+    """(E, 2)"""
+    lengths: dict[int, NDArray[np.float64]]
+    """(E,) of each identity"""
+
+    @staticmethod
+    def of(bodies: Sequence[Body], group: Sequence[int]) -> "Ruler":
+        """Edges that are longer than half of all, on average over the identities of ``group``."""
+        faces = bodies[group[0]].faces
+        assert faces is not None
+        edges = np.unique(np.sort(np.concatenate((faces[:, :2], faces[:, 1:], faces[:, [0, 2]])), axis=1), axis=0)
+        edges = edges[edges[:, 0] != edges[:, 1]]
+        lengths = {i: _lengths(v, edges) for i in group if (v := bodies[i].vertices) is not None}
+        if not lengths:
+            return Ruler(edges[:0], {})
+        typical = np.median([each / max(float(np.median(each)), 1e-12) for each in lengths.values()], axis=0)
+        long = np.flatnonzero((typical >= np.median(typical)) & (min_over(lengths) > 0))
+        chosen = long[np.linspace(0, len(long) - 1, min(len(long), _EDGES)).astype(np.int64)] if len(long) else long
+        return Ruler(edges[chosen], {i: each[chosen] for i, each in lengths.items()})
+
+
+def min_over(lengths: dict[int, NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Shortest (E,) of each edge over all identities."""
+    shortest: NDArray[np.float64] = np.min(list(lengths.values()), axis=0)
+    return shortest
+
+
+def _lengths(vertices: NDArray[np.float32], edges: NDArray[np.int64]) -> NDArray[np.float64]:
+    lengths: NDArray[np.float64] = np.linalg.norm(
+        vertices[edges[:, 0]].astype(np.float64) - vertices[edges[:, 1]], axis=1
+    )
+    return lengths
+
+
+@dataclass(frozen=True, eq=False)
+class Facts:
+    """What was measured of one sequence; rows count its labelled frames."""
+
+    identity: int
+    sequence: str
+    samples: tuple[str, ...]
+    broken: tuple[tuple[int, int], ...]
+    """Rows that are not finite everywhere, and the first vertex of each."""
+    reach: NDArray[np.float64]
+    """(F,) largest coordinate, 0 where not finite"""
+    volumes: NDArray[np.float64]
+    """(F,) signed, 0 where not finite or too small for the sign to say anything"""
+    repeated: tuple[tuple[int, int], ...]
+    """Rows that are equal to an earlier row, and that row."""
+    scale: float
+    """Against the canonical mesh."""
+    resembles: int | None
+    """Another identity that the frames fit much better."""
+
+
+def measure(content: Content, identity: int, sequence: str, body: Body, ruler: Ruler | None) -> Facts:
+    """Read the labelled frames of one sequence once.
+
+    Raises:
+        InputError: they cannot be read or have another number of vertices than the canonical mesh.
+    """
+    frames = content.frames(identity, sequence)
+    samples = tuple(content.samples(identity, sequence))
+    if body.vertices is not None and frames.shape[1:] != body.vertices.shape:
+        problem = f"has frames of {frames.shape[1]} vertices, its canonical mesh {len(body.vertices)}"
+        raise InputError(content.place(identity, sequence), problem, "register all frames to one topology")
+    reach, volumes = np.zeros(len(frames)), np.zeros(len(frames))
+    broken: list[tuple[int, int]] = []
+    repeated: list[tuple[int, int]] = []
+    first_with: dict[bytes, int] = {}
+    measured = set(np.linspace(0, len(frames) - 1, min(len(frames), _MEASURED_FRAMES)).astype(int).tolist())
+    logs = []
+    for row in range(len(frames)):
+        stored = np.ascontiguousarray(frames[row])
+        earlier = first_with.setdefault(hashlib.blake2b(stored.data, digest_size=16).digest(), row)
+        if earlier != row and samples[earlier] != samples[row]:
+            repeated.append((row, earlier))
+        with np.errstate(over="ignore", invalid="ignore"):
+            vertices = np.asarray(stored, np.float32)
+        reach[row] = np.abs(vertices).max()
+        if not np.isfinite(reach[row]):
+            broken.append((row, int(np.flatnonzero(~np.isfinite(vertices).all(axis=1))[0])))
+            reach[row] = 0.0
+            continue
+        if body.faces is not None and body.volume:
+            volume = _volume(vertices, body.faces)
+            volumes[row] = volume if abs(volume) > _TELLING_SHARE * abs(body.volume) else 0.0
+        if ruler is not None and row in measured:
+            logs.append(np.log(np.maximum(_lengths(vertices, ruler.edges), 1e-12)))
+    scale, resembles = 1.0, None
+    if ruler is not None and logs and len(ruler.edges) and identity in ruler.lengths:
+        scale, resembles = _compare(np.median(logs, axis=0), identity, ruler)
+    return Facts(identity, sequence, samples, tuple(broken), reach, volumes, tuple(repeated), scale, resembles)
+
+
+def _volume(vertices: NDArray[np.float32], faces: NDArray[np.int64]) -> float:
+    """`engine.geometry.topology.signed_volume` in single precision, as every frame needs one."""
+    centred = vertices - vertices.mean(axis=0)
+    (ax, ay, az), (bx, by, bz), (cx, cy, cz) = (np.take(centred, faces[:, k], axis=0).T for k in range(3))
+    terms = ax * (by * cz - bz * cy) + ay * (bz * cx - bx * cz) + az * (bx * cy - by * cx)
+    return float(terms.sum()) / 6
+
+
+def _compare(logs: NDArray[Any], identity: int, ruler: Ruler) -> tuple[float, int | None]:
+    """Scale against the own canonical mesh, and the identity that logarithms of edge lengths (E,) fit far better."""
+
+    def fit(other: int) -> tuple[float, float]:
+        ratios = logs - np.log(ruler.lengths[other])
+        middle = float(np.median(ratios))
+        return middle, float(np.median(np.abs(ratios - middle)))
+
+    log_scale, misfit = fit(identity)
+    resembles = None
+    if misfit > _MISFIT:  # below, it is the same shape, in whatever scale
+        others = {other: abs(middle) + spread for other in ruler.lengths for middle, spread in [fit(other)]}
+        best = min(others, key=lambda other: others[other])
+        resembles = best if others[best] < 0.5 * others[identity] else None
+    return float(np.exp(log_scale)), resembles
+
+
+def frame_problems(
+    content: Content, facts: Sequence[Facts], flagged: set[int], signs: dict[int, float], scales: Sequence[float]
+) -> tuple[list[InputError], list[str]]:
+    """What is wrong with the sequences of one identity, and notes.
+
+    Args:
+        flagged: identities of which the size is listed as wrong already
+        signs: the sign of the volume that frames should have
+        scales: of each identity's similarity
+    """
+    problems: list[InputError] = []
+    notes: list[str] = []
+    taken = {each.sequence for each in facts if each.resembles is not None}
+    culprit = _canonical_to_blame(content, facts, flagged, scales)
+    problems += [culprit] if culprit is not None else []
+    for each in facts:
+        place = content.place(each.identity, each.sequence)
+
+        def note(rows: Sequence[int], problem: str, cure: str, place: object = place, each: Facts = each) -> None:
+            of = f"{len(rows)} of {len(each.samples)} frames (first {each.samples[rows[0]]})"
+            problems.append(InputError(str(place), f"{of} {problem}", cure))
+
+        if each.broken:
+            vertex = each.broken[0][1]
+            note([row for row, _ in each.broken], f"are not finite, at vertex {vertex}", EXPORT_AGAIN)
+        unlike = abs(np.log(each.scale)) > _SCALE_TOLERANCE
+        if each.sequence in taken and culprit is None:
+            assert each.resembles is not None
+            problem = f"is of the shape of {content.names[each.resembles]}: swapped sequences or labels"
+            problems.append(InputError(place, problem, "exchange them back"))
+        elif unlike and culprit is None and each.identity not in flagged:
+            problem = f"has a wrong scale: its edges are {each.scale:.3g} times as long as those of the canonical mesh"
+            problems.append(InputError(place, problem, unit_cure(each.scale, scales[each.identity])))
+        outside = np.flatnonzero(each.reach > 0.5)
+        if len(outside) and not unlike and each.identity not in flagged:
+            note(outside.tolist(), f"leave the cube [-0.5, 0.5]^3, reaching {each.reach.max():.3f}", NORMALISE)
+        mirrored = np.flatnonzero(each.volumes * signs.get(each.identity, 1.0) < 0)
+        if len(mirrored):
+            note(mirrored.tolist(), "are mirrored or inside out", "mirror them back, or register them again")
+        if len(each.samples) > 2 and len(each.repeated) == len(each.samples) - 1:
+            notes.append(f"{place}: holds still, all frames are the same")
+        elif each.repeated:
+            row, earlier = each.repeated[0]
+            problem = f"are duplicate frames ({each.samples[row]} is {each.samples[earlier]})"
+            note([row for row, _ in each.repeated], problem, "remove their labels")
+    return problems, notes
+
+
+def _canonical_to_blame(
+    content: Content, facts: Sequence[Facts], flagged: set[int], scales: Sequence[float]
+) -> InputError | None:
+    """The canonical mesh, where all sequences agree that it is another shape or scale than theirs."""
+    if len(facts) < 2:
+        return None
+    identity = facts[0].identity
+    place = content.place(identity, None)
+    alike = {each.resembles for each in facts}
+    if len(alike) == 1 and (other := alike.pop()) is not None:
+        problem = f"is of another shape than all its sequences, which are of that of {content.names[other]}"
+        return InputError(place, f"{problem}: swapped canonical meshes or folders", "exchange them back")
+    ratios = np.array([each.scale for each in facts])
+    usual = float(np.median(ratios))
+    agree = abs(np.log(usual)) > _SCALE_TOLERANCE and (np.abs(np.log(ratios / usual)) < 0.05).all()
+    if agree and identity not in flagged and not all((each.reach > 0.5).any() for each in facts):
+        problem = f"has a wrong scale: its edges are {1 / usual:.3g} times as long as those of all its sequences"
+        return InputError(place, problem, unit_cure(1 / usual, scales[identity]))
+    return None

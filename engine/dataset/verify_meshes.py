@@ -1,0 +1,288 @@
+"""Canonical meshes and their sample pools: closed, turned outwards, in the cube, alike in size, told by name if not."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.dataset.arrays import load_array
+from engine.dataset.pools import SdfPools
+from engine.dataset.verify_files import EXPORT_AGAIN, Content
+from engine.errors import InputError
+from engine.geometry.signed_distance import signed_distance
+from engine.geometry.topology import edge_uses, part_of_faces, signed_volume
+
+NORMALISE = "bring it into the cube with `npm-studio dataset normalise`"
+_PREPARE = "`npm-studio prepare` repairs it for the shape stage; the poses are trained on the mesh as it is"
+_LARGER, _SMALLER = 1.5, 0.2  # size against the others of one topology, from where on the unit must be wrong
+_TINY = 0.02  # of the cube
+_FLAT = 0.002  # volume against area^1.5 (a ball has 0.09), below which the orientation says nothing
+_RECHECKED = 200  # samples of each pool
+_POOL_TOLERANCE, _REPAIRED_TOLERANCE = 5e-4, 2e-2  # canonical units; a repair may move a surface that far
+
+
+@dataclass(frozen=True, eq=False)
+class Body:
+    """What was read of one identity; None for what cannot be used."""
+
+    faces: NDArray[np.int64] | None
+    """(T, 3)"""
+    vertices: NDArray[np.float32] | None
+    """(V, 3)"""
+    problems: tuple[InputError, ...] = ()
+
+    @property
+    def reach(self) -> float:
+        return 0.0 if self.vertices is None else float(np.abs(self.vertices).max())
+
+    @property
+    def size(self) -> float:
+        """Diagonal of the bounding box."""
+        return 0.0 if self.vertices is None else float(np.linalg.norm(np.ptp(self.vertices, axis=0).astype(np.float64)))
+
+    @cached_property
+    def volume(self) -> float:
+        """Signed volume; 0 if the mesh is missing or too flat for its sign to say anything."""
+        return 0.0 if self.vertices is None or self.faces is None else _telling_volume(self.vertices, self.faces)
+
+
+def _telling_volume(vertices: NDArray[np.float32], faces: NDArray[np.int64]) -> float:
+    """Signed volume of a mesh, 0 where it is too flat for the sign to say anything."""
+    a, b, c = (vertices[faces[:, corner]] - vertices.mean(axis=0) for corner in range(3))
+    area = float(np.linalg.norm(np.cross(b - a, c - a), axis=1).sum()) / 2
+    volume = signed_volume(vertices, faces)
+    return volume if abs(volume) > _FLAT * area**1.5 else 0.0
+
+
+def read_body(content: Content, identity: int, known_bad: set[str]) -> Body:
+    """The canonical mesh of one identity; ``known_bad`` are files of which the problem is listed already."""
+    problems: list[InputError] = []
+    faces: NDArray[np.int64] | None = None
+    vertices: NDArray[np.float32] | None = None
+    try:
+        faces = np.asarray(content.faces(identity), np.int64)
+        if faces.ndim != 2 or faces.shape[1] != 3 or len(faces) == 0:
+            faces = None
+    except (InputError, ValueError, TypeError) as error:
+        problems += [error] if isinstance(error, InputError) else []
+    place = content.place(identity, None)
+    try:
+        stored = content.canonical(identity)
+        with np.errstate(over="ignore", invalid="ignore"):
+            vertices = np.asarray(stored, np.float32)
+        if vertices.ndim != 2 or vertices.shape[1] != 3 or len(vertices) == 0:
+            vertices = None
+    except (InputError, ValueError, TypeError) as error:
+        problems += [error] if isinstance(error, InputError) else []
+    if vertices is not None:
+        wrong = np.flatnonzero(~np.isfinite(vertices).all(axis=1))
+        if len(wrong):
+            problem = f"has {len(wrong)} vertices that are not finite, such as {wrong[0]}"
+            problems.append(InputError(place, problem, EXPORT_AGAIN))
+            vertices = None
+    if faces is not None and (faces.min() < 0 or (vertices is not None and faces.max() >= len(vertices))):
+        count = "" if vertices is None else f" ({len(vertices)})"
+        problem = f"has indices from {faces.min()} to {faces.max()}, out of the range of the vertices{count}"
+        problems.append(InputError(content.faces_place(identity), problem, EXPORT_AGAIN))
+        faces = None
+    return Body(faces, vertices, tuple(error for error in problems if not is_known(error, known_bad)))
+
+
+def is_known(error: InputError, known_bad: set[str]) -> bool:
+    """Whether the file of ``error``, or its folder, is in ``known_bad``."""
+    return error.subject in known_bad or str(Path(error.subject).parent) in known_bad
+
+
+def topology_problems(content: Content, bodies: Sequence[Body], groups: Sequence[Sequence[int]]) -> list[InputError]:
+    """What keeps meshes from having an inside; ``groups`` are identities of equal faces, named once."""
+    problems = []
+    for group in groups:
+        faces = bodies[group[0]].faces
+        assert faces is not None
+        place = content.faces_place(group[0])
+        counts, balance = edge_uses(faces)
+        if (counts % 2 == 1).any():
+            problem = f"is not watertight: {int((counts == 1).sum())} open edges"
+            crowded = int((counts[counts % 2 == 1] > 2).sum())
+            problem += f", {crowded} triangles at edges of three or more" if crowded else ""
+            problems.append(InputError(place, problem, _PREPARE))
+        against = int((balance[counts % 2 == 0] != 0).sum()) // 2
+        if against:
+            problem = f"has flipped faces: at {against} edges two triangles run in the same direction"
+            problems.append(InputError(place, problem, f"turn them to agree with their neighbours ({_PREPARE})"))
+        if not against and part_of_faces(faces).max() > 0:
+            problems += _shell_problems(content, bodies, group, faces)
+    return problems
+
+
+def _shell_problems(
+    content: Content, bodies: Sequence[Body], group: Sequence[int], faces: NDArray[np.int64]
+) -> list[InputError]:
+    """Interior shells and parts turned inside out; those that all identities have are named once."""
+    part = part_of_faces(faces)
+    parts = [faces[part == number] for number in range(part.max() + 1)]
+    found: dict[str, list[int]] = {}
+    for identity in group:
+        vertices = bodies[identity].vertices
+        if vertices is not None:
+            for problem in _shells(vertices, parts):
+                found.setdefault(problem, []).append(identity)
+    problems = []
+    for problem, owners in found.items():
+        if len(owners) == len(group):
+            problems.append(InputError(content.faces_place(group[0]), problem, _PREPARE))
+        else:
+            problems += [InputError(content.place(identity, None), problem, _PREPARE) for identity in owners]
+    return problems
+
+
+def _shells(vertices: NDArray[np.float32], parts: Sequence[NDArray[np.int64]]) -> list[str]:
+    volumes = [signed_volume(vertices, part) for part in parts]
+    largest = int(np.argmax(np.abs(volumes)))
+    outward = np.sign(volumes[largest])  # a mesh that is inside out as a whole is told apart elsewhere
+    shells = cavities = inverted = 0
+    for number, part in enumerate(parts):
+        middle = vertices[part].mean(axis=1)[:50].astype(np.float64)
+        inside = any(
+            abs(volumes[other]) > abs(volumes[number]) and _are_inside(middle, vertices, parts[other])
+            for other in range(len(parts))
+        )
+        against = np.sign(volumes[number]) == -outward
+        shells += inside and not against
+        cavities += inside and against
+        inverted += against and not inside
+    return (
+        ([f"has {shells} interior shells (parts inside others)"] if shells else [])
+        + ([f"has {cavities} cavities (parts inside others, turned inwards)"] if cavities else [])
+        + ([f"has {inverted} parts turned inside out (flipped faces)"] if inverted else [])
+    )
+
+
+def _are_inside(points: NDArray[np.float64], vertices: NDArray[np.float32], faces: NDArray[np.int64]) -> bool:
+    corners = vertices[faces].reshape(-1, 3)
+    if (points < corners.min(axis=0)).any() or (points > corners.max(axis=0)).any():
+        return False
+    import igl
+
+    winding = igl.winding_number(vertices.astype(np.float64), faces, np.ascontiguousarray(points))
+    return bool((np.abs(winding) > 0.5).mean() > 0.9)
+
+
+def size_problems(
+    content: Content, bodies: Sequence[Body], groups: Sequence[Sequence[int]], scales: Sequence[float]
+) -> dict[int, InputError]:
+    """Identities that leave the cube or are stored in another unit, by index.
+
+    Args:
+        scales: of the similarity of each identity; the inverse is how much larger metres are.
+    """
+    problems: dict[int, InputError] = {}
+    for group in groups:
+        sound = {i: bodies[i].size for i in group if bodies[i].vertices is not None and bodies[i].reach <= 0.5}
+        for identity in group:
+            body, place = bodies[identity], content.place(identity, None)
+            if body.vertices is None:
+                continue
+            others = [
+                size for i, size in sound.items() if i != identity and content.datasets[i] == content.datasets[identity]
+            ]
+            ratio = body.size / float(np.median(others)) if others and min(others) > 0 else 1.0
+            if body.reach > 0.5 and ratio > _LARGER:
+                problem = f"has a wrong scale: it is {ratio:.3g} times as large as the other identities"
+                problems[identity] = InputError(place, problem, unit_cure(ratio, scales[identity]))
+            elif body.reach > 0.5:
+                problem = f"leaves the cube [-0.5, 0.5]^3, it reaches {body.reach:.3f}"
+                problems[identity] = InputError(place, problem, NORMALISE)
+            elif body.size < _TINY or ratio < _SMALLER:
+                problem = f"has a wrong scale: its diagonal is {body.size:.2g}"
+                problem += f", that of the other identities {float(np.median(others)):.2g}" if others else ""
+                problems[identity] = InputError(place, problem, unit_cure(ratio, scales[identity]))
+    return problems
+
+
+def unit_cure(ratio: float, scale: float) -> str:
+    """What to do about a mesh ``ratio`` times too large, where ``scale`` per metre would be right."""
+    for unit, per_metre in (("metres", 1.0), ("centimetres", 100.0), ("millimetres", 1000.0)):
+        if abs(scale - 1) > 0.05 and 0.8 < ratio * scale / per_metre < 1.25:
+            return f"it seems to be stored in {unit}; import it again"
+    return "import it again in the unit of the others"
+
+
+def orientation_problems(
+    content: Content, groups: Sequence[Sequence[int]], volumes: Sequence[float], posed: dict[int, list[float]]
+) -> tuple[list[InputError], dict[int, float]]:
+    """Meshes turned inside out, and the sign that the volume of each identity's frames should have.
+
+    Args:
+        volumes: `Body.volume` of each identity
+        posed: signed volumes of frames of each identity
+    """
+    problems: list[InputError] = []
+    signs: dict[int, float] = {}
+    for group in groups:
+        every = [np.sign(v) for i in group for v in [volumes[i], *posed.get(i, [])] if v]
+        usual = -1.0 if sum(every) < 0 else 1.0
+        signs |= dict.fromkeys(group, usual)
+        if usual < 0:
+            problem = "has flipped faces: all triangles are turned inwards"
+            problems.append(InputError(content.faces_place(group[0]), problem, "exchange two columns of it"))
+        for identity in group:
+            if volumes[identity] * usual < 0:
+                problem = "is mirrored: its triangles are turned the other way than those of the other meshes"
+                problems.append(
+                    InputError(content.place(identity, None), problem, "mirror it back, or register it again")
+                )
+    return problems, signs
+
+
+def pool_problems(content: Content, identity: int, body: Body, seed: int = 0) -> tuple[bool, list[InputError]]:
+    """Whether there are pools, and what is wrong with them; some samples are measured again."""
+    folder = content.pools_folder(identity)
+    problems: list[InputError] = []
+    arrays: dict[str, NDArray[Any]] = {}
+    again = f"remove {folder} and run `npm-studio prepare` again"
+    if folder.is_dir():
+        for name, columns in (("near", 4), ("uniform", 4), ("surface", 6)):
+            path = folder / f"{name}.npy"
+            try:
+                array = load_array(path, again)
+                if array.ndim != 2 or array.shape[1] != columns or len(array) == 0 or array.dtype.kind != "f":
+                    raise InputError(path, f"must be (N, {columns}) numbers, is {array.shape} {array.dtype}", again)
+                if not np.isfinite(array).all():
+                    raise InputError(path, "has numbers that are not finite", again)
+                arrays[name] = array
+            except InputError as error:
+                problems.append(error)
+    else:
+        given = _given(content, identity, problems)
+        if given is None:
+            return bool(problems), problems
+        arrays = {"near": given.near, "uniform": given.uniform, "surface": given.surface}
+    if body.vertices is None or body.faces is None:
+        return True, problems
+    closed = bool((edge_uses(body.faces)[0] % 2 == 0).all()) and folder.is_dir()
+    tolerance = _POOL_TOLERANCE if closed else _REPAIRED_TOLERANCE
+    random = np.random.default_rng([seed, identity])
+    for name, array in arrays.items():
+        rows = np.asarray(array[random.integers(0, len(array), _RECHECKED)], np.float64)
+        truth = signed_distance(rows[:, :3], body.vertices, body.faces)
+        stored = np.zeros(len(rows)) if name == "surface" else rows[:, 3]
+        off = np.abs(truth - stored) if closed else np.abs(np.abs(truth) - np.abs(stored))
+        wrong = int((off > tolerance).sum())
+        if wrong > 0.05 * _RECHECKED:
+            problem = f"does not belong to the canonical mesh: {wrong} of {_RECHECKED} samples are wrong"
+            problem += f" by more than {tolerance:g}"
+            problems.append(InputError(folder / f"{name}.npy", problem, again))
+    return True, problems
+
+
+def _given(content: Content, identity: int, problems: list[InputError]) -> SdfPools | None:
+    try:
+        return content.given_pools(identity)
+    except InputError as error:
+        problems.append(error)
+        return None

@@ -1,0 +1,495 @@
+"""Checking datasets: a clean one is clean, and each planted defect is found alone, with the file that it is in."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import trimesh
+
+from engine.dataset.registered import write_description
+from engine.dataset.splits import select, write_splits
+from engine.dataset.verify import Verification, verify_dataset
+from engine.errors import Cancelled, InputError
+from engine.geometry.similarity import Similarity
+from engine.prepare.sdf_pools import prepare_pools
+from engine.progress import Progress
+from external.anny.generate import generate_dataset
+from external.datasets import open_dataset
+
+A, B, C = "egg_000", "egg_001", "egg_002"
+FRAMES = 5
+
+
+def write_eggs(root: Path, shells: bool = False) -> Path:
+    """Three ellipsoids of different shape that bend sideways, no two frames alike; the scale is 0.4 per metre.
+
+    ``shells``: a small sphere inside each of them.
+    """
+    sphere = trimesh.creation.icosphere(3, 1.0)
+    vertices, faces = np.asarray(sphere.vertices), np.asarray(sphere.faces, np.int32)
+    if shells:
+        faces = np.concatenate((faces, faces + len(vertices)))
+        vertices = np.concatenate((vertices, 0.3 * vertices))
+    root.mkdir(parents=True)
+    np.save(root / "faces.npy", faces)
+    counts: dict[str, dict[str, int]] = {}
+    for number, name in enumerate((A, B, C)):
+        canonical = (vertices * [0.12 + 0.04 * number, 0.4 - 0.05 * number, 0.15]).astype(np.float32)
+        (root / name).mkdir()
+        np.save(root / name / "canonical.npy", canonical)
+        counts[name] = {}
+        for sequence in ("slow", "fast"):
+            posed = np.repeat(canonical[None], FRAMES, 0)
+            bend = np.linspace(0.1, 0.4 if sequence == "fast" else 0.2, FRAMES)[:, None]
+            posed[..., 0] += bend * posed[..., 1] ** 2
+            np.save(root / name / f"{sequence}.npy", posed.astype(np.float16))
+            counts[name][sequence] = FRAMES
+    write_description(root, "eggs", "eggs", "CC0-1.0", Similarity(0.4), 10.0, counts, {"command": "test"})
+    return root
+
+
+@pytest.fixture(scope="session")
+def clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Do not change it; `eggs` is a copy."""
+    return write_eggs(tmp_path_factory.mktemp("verify") / "eggs")
+
+
+@pytest.fixture
+def eggs(clean: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(clean, tmp_path / "eggs"))
+
+
+def verify(root: Path) -> Verification:
+    return verify_dataset(root, open_dataset)
+
+
+def lines(root: Path) -> list[str]:
+    return [str(problem) for problem in verify(root).problems]
+
+
+def only_problem(root: Path, place: Path | str, *words: str) -> str:
+    """The one line that is listed for ``root``; it must begin with ``place`` and hold all ``words``."""
+    found = lines(root)
+    assert len(found) == 1, "\n".join(found)
+    assert found[0].startswith(f"{place}: "), found[0]
+    for word in words:
+        assert word in found[0], found[0]
+    return found[0]
+
+
+def change(path: Path, edit: Callable[[np.ndarray], np.ndarray | None]) -> Path:
+    """Replace the array in ``path`` by what ``edit`` returns, or by what it did to it."""
+    array = np.load(path)
+    result = edit(array)
+    np.save(path, array if result is None else result)
+    return path
+
+
+def relabel(path: Path, edit: Callable[[dict[str, Any]], None]) -> Path:
+    """Apply ``edit`` to every entry of a label file."""
+    entries = json.loads(path.read_text())
+    for entry in entries:
+        edit(entry)
+    path.write_text(json.dumps(entries))
+    return path
+
+
+def test_a_clean_dataset_is_clean_and_counted(clean: Path) -> None:
+    found = verify(clean)
+    assert found.problems == () and found.notes == ()
+    assert found.checked == {"identities": 3, "sequences": 6, "frames": 6 * FRAMES, "pools": 0}
+
+
+def test_anny_bodies_in_motion_are_clean(tmp_path: Path) -> None:
+    generate_dataset(tmp_path / "bodies", identities=3, sequences=2, frames=4, seed=5, workers=1)
+    found = verify(tmp_path / "bodies")
+    assert found.problems == () and found.notes == ()
+
+
+# The twelve defects
+
+
+def test_a_missing_file_is_named(eggs: Path) -> None:
+    (eggs / B / "fast.npy").unlink()
+    only_problem(eggs, eggs / B / "fast.npy", "missing", "5 labels")
+
+
+def test_a_missing_canonical_mesh_is_named_alone(eggs: Path) -> None:
+    (eggs / B / "canonical.npy").unlink()
+    only_problem(eggs, eggs / B / "canonical.npy", "missing")
+
+
+def test_a_missing_identity_folder_is_named_alone(eggs: Path) -> None:
+    shutil.rmtree(eggs / C)
+    only_problem(eggs, eggs / C, "missing")
+
+
+def test_a_missing_description_is_named_and_the_rest_checked(eggs: Path) -> None:
+    (eggs / "dataset.json").unlink()
+    change(eggs / B / "canonical.npy", lambda v: v.__setitem__((3, 1), np.nan))
+    found = lines(eggs)
+    assert len(found) == 2
+    assert "dataset.json" in found[0] and "canonical.npy" in found[1]
+
+
+@pytest.mark.parametrize("gone", ["labels.json", "labels_tpose.json"])
+def test_missing_labels_are_named(eggs: Path, gone: str) -> None:
+    (eggs / gone).unlink()
+    only_problem(eggs, eggs / gone, "no such file")
+
+
+def test_swapped_labels_are_found_where_number_and_name_disagree(eggs: Path) -> None:
+    def swap(entry: dict[str, Any]) -> None:
+        entry["identity_id"] = {0: 1, 1: 0}.get(entry["identity_id"], entry["identity_id"])
+
+    relabel(eggs / "labels.json", swap)
+    found = lines(eggs)
+    assert len(found) == 2
+    assert all(line.startswith(f"{eggs / 'labels.json'}: ") and "swapped labels" in line for line in found)
+    assert A in found[0] and B in found[0]
+
+
+def test_labels_of_two_identities_exchanged_are_found_by_the_names_of_their_sequences(eggs: Path) -> None:
+    (eggs / A / "fast.npy").rename(eggs / A / "run.npy")
+    (eggs / B / "fast.npy").rename(eggs / B / "jump.npy")
+
+    def name(entry: dict[str, Any]) -> None:  # the other way round
+        if entry["animation_name"] == "fast":
+            entry["animation_name"] = {0: "jump", 1: "run"}.get(entry["identity_id"], "fast")
+
+    relabel(eggs / "labels.json", name)
+    found = lines(eggs)
+    assert len(found) == 2
+    assert all(line.startswith(f"{eggs / 'labels.json'}: ") and "swapped labels" in line for line in found)
+
+
+def test_sequences_of_two_identities_exchanged_are_found_by_their_shapes(eggs: Path) -> None:
+    (eggs / A / "slow.npy").rename(eggs / "held")
+    (eggs / B / "slow.npy").rename(eggs / A / "slow.npy")
+    (eggs / "held").rename(eggs / B / "slow.npy")
+    found = lines(eggs)
+    assert len(found) == 2
+    assert found[0].startswith(f"{eggs / A / 'slow.npy'}: is of the shape of {B}: swapped")
+    assert found[1].startswith(f"{eggs / B / 'slow.npy'}: is of the shape of {A}: swapped")
+
+
+def test_canonical_meshes_exchanged_are_named_instead_of_all_their_sequences(eggs: Path) -> None:
+    (eggs / A / "canonical.npy").rename(eggs / "held")
+    (eggs / B / "canonical.npy").rename(eggs / A / "canonical.npy")
+    (eggs / "held").rename(eggs / B / "canonical.npy")
+    found = lines(eggs)
+    assert len(found) == 2
+    assert found[0].startswith(f"{eggs / A / 'canonical.npy'}: ") and "swapped" in found[0]
+    assert found[1].startswith(f"{eggs / B / 'canonical.npy'}: ") and "swapped" in found[1]
+
+
+def test_flipped_faces_are_found_in_all_triangles(eggs: Path) -> None:
+    change(eggs / "faces.npy", lambda faces: faces[:, ::-1].copy())
+    only_problem(eggs, eggs / "faces.npy", "flipped faces", "inwards")
+
+
+def test_flipped_faces_are_found_in_a_few_triangles(eggs: Path) -> None:
+    change(eggs / "faces.npy", lambda faces: faces.__setitem__(slice(7, 8), faces[7:8, ::-1].copy()))
+    only_problem(eggs, eggs / "faces.npy", "flipped faces", "3 edges")
+
+
+def test_a_vertex_that_is_not_a_number_is_found_in_a_frame(eggs: Path) -> None:
+    change(eggs / B / "slow.npy", lambda frames: frames.__setitem__((2, 17, 1), np.nan))
+    only_problem(eggs, eggs / B / "slow.npy", "1 of 5 frames", "000002", "vertex 17", "not finite")
+
+
+def test_a_vertex_that_is_not_a_number_is_found_in_a_canonical_mesh(eggs: Path) -> None:
+    change(eggs / B / "canonical.npy", lambda v: v.__setitem__((4, 0), np.inf))
+    only_problem(eggs, eggs / B / "canonical.npy", "not finite", "such as 4")
+
+
+def test_another_topology_of_a_sequence_is_found(eggs: Path) -> None:
+    change(eggs / A / "fast.npy", lambda frames: frames[:, :-1])
+    only_problem(eggs, eggs / A / "fast.npy", "(5, 641, 3)", "642", "topology")
+
+
+def test_another_topology_of_a_canonical_mesh_is_found(eggs: Path) -> None:
+    change(eggs / A / "canonical.npy", lambda v: np.concatenate((v, v[:5])))
+    only_problem(eggs, eggs / A / "canonical.npy", "647 vertices", "642")
+
+
+def test_faces_out_of_range_are_found_once(eggs: Path) -> None:
+    change(eggs / "faces.npy", lambda faces: faces.__setitem__((3, 1), 9999))
+    only_problem(eggs, eggs / "faces.npy", "9999", "642")
+
+
+def test_faces_out_of_range_of_one_identity_are_found_in_its_own_file(eggs: Path) -> None:
+    faces = np.load(eggs / "faces.npy")
+    faces[3, 1] = 9999
+    np.save(eggs / C / "faces.npy", faces)
+    only_problem(eggs, eggs / C / "faces.npy", "9999")
+
+
+def test_a_mesh_that_is_not_watertight_is_found_and_its_repair_named(eggs: Path) -> None:
+    change(eggs / "faces.npy", lambda faces: faces[1:])
+    only_problem(eggs, eggs / "faces.npy", "not watertight", "3 open edges", "npm-studio prepare")
+
+
+def test_a_frame_outside_the_cube_is_found(eggs: Path) -> None:
+    change(eggs / C / "fast.npy", lambda frames: frames.__iadd__(np.float16([0, 0.3, 0])))
+    only_problem(eggs, eggs / C / "fast.npy", "5 of 5 frames", "leave the cube", "0.6", "normalise")
+
+
+def test_a_canonical_mesh_outside_the_cube_is_found(eggs: Path) -> None:
+    change(eggs / C / "canonical.npy", lambda v: v.__iadd__(np.float32([0.5, 0, 0])))
+    only_problem(eggs, eggs / C / "canonical.npy", "leaves the cube", "normalise")
+
+
+@pytest.mark.parametrize(("row", "copied"), [(2, 1), (4, 0)])
+def test_a_duplicate_frame_is_found(eggs: Path, row: int, copied: int) -> None:
+    change(eggs / B / "fast.npy", lambda frames: frames.__setitem__(row, frames[copied]))
+    only_problem(eggs, eggs / B / "fast.npy", "duplicate", f"(00000{row} is 00000{copied})")
+
+
+@pytest.mark.parametrize(("factor", "unit"), [(2.5, "metres"), (2500.0, "millimetres"), (0.7, "unit")])
+def test_a_wrong_scale_of_a_sequence_is_found(eggs: Path, factor: float, unit: str) -> None:
+    change(eggs / B / "slow.npy", lambda frames: (frames.astype(np.float32) * factor).astype(np.float32))
+    only_problem(eggs, eggs / B / "slow.npy", "wrong scale", f"{factor:.3g} times", unit)
+
+
+def test_a_wrong_scale_of_an_identity_is_found_once(eggs: Path) -> None:
+    for path in sorted((eggs / B).glob("*.npy")):
+        change(path, lambda array: array * array.dtype.type(2.5))
+    only_problem(eggs, eggs / B / "canonical.npy", "wrong scale", "metres")
+
+
+@pytest.mark.parametrize("factor", [2.5, 0.5])
+def test_a_wrong_scale_of_a_canonical_mesh_is_found_once(eggs: Path, factor: float) -> None:
+    change(eggs / B / "canonical.npy", lambda v: v * np.float32(factor))
+    only_problem(eggs, eggs / B / "canonical.npy", "wrong scale")
+
+
+def test_an_empty_sequence_is_found(eggs: Path) -> None:
+    change(eggs / A / "slow.npy", lambda frames: frames[:0])
+    only_problem(eggs, eggs / A / "slow.npy", "empty sequence")
+
+
+def test_an_empty_sequence_without_labels_is_found_too(eggs: Path) -> None:
+    np.save(eggs / A / "more.npy", np.zeros((0, 642, 3), np.float16))
+    only_problem(eggs, eggs / A / "more.npy", "empty sequence")
+
+
+@pytest.mark.parametrize("name", ["fast.npy", "canonical.npy"])
+def test_a_truncated_file_is_found(eggs: Path, name: str) -> None:
+    path = eggs / B / name
+    path.write_bytes(path.read_bytes()[:-100])
+    only_problem(eggs, path, "truncated", "100 bytes")
+
+
+def test_truncated_faces_are_found_once(eggs: Path) -> None:
+    path = eggs / "faces.npy"
+    path.write_bytes(path.read_bytes()[:50])
+    only_problem(eggs, path, "not a readable npy file")
+
+
+def test_an_unknown_identity_of_a_label_is_found_by_name_and_by_number(eggs: Path) -> None:
+    def ghost(entry: dict[str, Any]) -> None:
+        if entry["identity_id"] == 2:
+            entry["identity_name"] = "ghost"
+
+    labels = relabel(eggs / "labels.json", ghost)
+    only_problem(eggs, labels, "unknown identity ghost", "9 more")
+    relabel(labels, lambda entry: entry.update(identity_name=(A, B, C)[entry["identity_id"]]))
+    assert lines(eggs) == []
+    relabel(labels, lambda entry: entry.update(identity_id=entry["identity_id"] + 5 * (entry["identity_id"] == 2)))
+    only_problem(eggs, labels, "unknown identity_id 7")
+
+
+def test_an_unknown_identity_folder_is_found(eggs: Path) -> None:
+    shutil.copytree(eggs / A, eggs / "stranger")
+    only_problem(eggs, eggs / "stranger", "unknown identity")
+
+
+# More of them
+
+
+def test_several_problems_are_all_listed(eggs: Path) -> None:
+    (eggs / A / "slow.npy").unlink()
+    change(eggs / B / "slow.npy", lambda frames: frames.__setitem__((0, 0, 0), np.nan))
+    change(eggs / C / "fast.npy", lambda frames: frames.__setitem__(1, frames[0]))
+    assert len(lines(eggs)) == 3
+
+
+def test_a_wrong_type_is_found(eggs: Path) -> None:
+    change(eggs / A / "slow.npy", lambda frames: frames.astype(np.float64))
+    only_problem(eggs, eggs / A / "slow.npy", "float64", "float16")
+
+
+def test_an_array_of_objects_is_refused_unread(eggs: Path) -> None:
+    np.save(eggs / A / "slow.npy", np.array([{"a": 1}], object), allow_pickle=True)
+    only_problem(eggs, eggs / A / "slow.npy", "not a readable npy file")
+
+
+def test_a_huge_declared_size_is_refused_unread(eggs: Path) -> None:
+    with (eggs / A / "slow.npy").open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": (2**50, 642, 3)})
+        file.write(b"\0" * 64)
+    only_problem(eggs, eggs / A / "slow.npy", "truncated")
+
+
+def test_sample_ids_that_are_no_numbers_are_found(eggs: Path) -> None:
+    entries = json.loads((eggs / "labels.json").read_text())
+    entries[3]["sample_id"] = "frame3"
+    (eggs / "labels.json").write_text(json.dumps(entries))
+    only_problem(eggs, eggs / "labels.json", "entry 3", "'frame3'", "not a number")
+
+
+def test_labels_of_frames_that_are_not_there_are_found(eggs: Path) -> None:
+    change(eggs / B / "slow.npy", lambda frames: frames[:3])
+    only_problem(eggs, eggs / "labels.json", f"2 entries name frames of {B}/slow beyond its 3", "000003")
+
+
+def test_a_label_given_twice_is_found(eggs: Path) -> None:
+    entries = json.loads((eggs / "labels.json").read_text())
+    (eggs / "labels.json").write_text(json.dumps([*entries, entries[4]]))
+    only_problem(eggs, eggs / "labels.json", "second time", f"{A}/slow/000004")
+
+
+def test_an_identity_without_labels_is_found(eggs: Path) -> None:
+    entries = [e for e in json.loads((eggs / "labels.json").read_text()) if e["identity_id"] != 1]
+    (eggs / "labels.json").write_text(json.dumps(entries))
+    only_problem(eggs, eggs / "labels.json", f"labels no frames of identity {B}")
+
+
+@pytest.mark.parametrize("name", ["../egg_000", "", "a/b"])
+def test_labels_that_lead_out_of_the_folder_are_found(eggs: Path, name: str) -> None:
+    entries = json.loads((eggs / "labels.json").read_text())
+    entries[0]["animation_name"] = name
+    (eggs / "labels.json").write_text(json.dumps(entries))
+    only_problem(eggs, eggs / "labels.json", "entry 0", "no plain name")
+
+
+@pytest.mark.parametrize("text", ["[1, 2]", "[{}]", '{"a": 1}', "nonsense", "[[]]", "null"])
+def test_labels_that_follow_no_format_are_problems_and_no_crash(eggs: Path, text: str) -> None:
+    for name in ("labels.json", "labels_tpose.json", "dataset.json"):
+        (eggs / name).write_text(text)
+    assert {Path(line.split(":")[0]).name for line in lines(eggs)} >= {
+        "labels.json",
+        "labels_tpose.json",
+        "dataset.json",
+    }
+
+
+def test_a_description_with_wrong_figures_is_found(eggs: Path) -> None:
+    description = json.loads((eggs / "dataset.json").read_text())
+    (eggs / "dataset.json").write_text(json.dumps({**description, "frame_rate": 0}))
+    only_problem(eggs, eggs / "dataset.json", "frame rate")
+    (eggs / "dataset.json").write_text(json.dumps({**description, "similarity": {"scale": -1, "centre": [0, 0, 0]}}))
+    only_problem(eggs, eggs / "dataset.json", "positive scale")
+    del description["licence"]
+    (eggs / "dataset.json").write_text(json.dumps(description))
+    only_problem(eggs, eggs / "dataset.json", "lacks licence")
+
+
+def test_a_mirrored_frame_is_found(eggs: Path) -> None:
+    change(eggs / B / "fast.npy", lambda frames: frames.__setitem__(3, frames[3] * np.float16([1, 1, -1])))
+    only_problem(eggs, eggs / B / "fast.npy", "1 of 5 frames", "000003", "mirrored")
+
+
+def test_a_mirrored_canonical_mesh_is_found_and_not_blamed_on_its_frames(eggs: Path) -> None:
+    change(eggs / B / "canonical.npy", lambda v: v * np.float32([1, 1, -1]))
+    only_problem(eggs, eggs / B / "canonical.npy", "mirrored")
+
+
+def test_interior_shells_cavities_and_parts_inside_out_are_told_apart(tmp_path: Path) -> None:
+    root = write_eggs(tmp_path / "shells", shells=True)
+    only_problem(root, root / "faces.npy", "1 interior shells", "npm-studio prepare")
+    half = len(np.load(root / "faces.npy")) // 2
+    change(root / "faces.npy", lambda faces: faces.__setitem__(slice(half, None), faces[half:, ::-1].copy()))
+    only_problem(root, root / "faces.npy", "1 cavities")
+    for name in (A, B, C):  # beside the egg instead of in it
+        for path in sorted((root / name).glob("*.npy")):
+            change(path, lambda v: v.__setitem__((..., slice(642, None), 2), v[..., 642:, 2] + v.dtype.type(0.3)))
+    only_problem(root, root / "faces.npy", "1 parts turned inside out")
+
+
+def test_a_sequence_that_holds_still_is_a_note(eggs: Path) -> None:
+    change(eggs / B / "slow.npy", lambda frames: frames.__setitem__(slice(None), frames[:1].copy()))
+    found = verify(eggs)
+    assert found.problems == ()
+    assert any("slow.npy" in note and "still" in note for note in found.notes)
+
+
+def test_nearly_still_and_very_fast_frames_are_no_problem(eggs: Path) -> None:
+    def nearly(frames: np.ndarray) -> None:
+        frames[:] = frames[:1]
+        frames[:, 0, 0] += (0.001 * np.arange(FRAMES)).astype(np.float16)
+
+    change(eggs / B / "slow.npy", nearly)
+    change(eggs / B / "fast.npy", lambda frames: frames.__iadd__(np.float16(0.05) * (np.arange(5) % 2)[:, None, None]))
+    assert lines(eggs) == []
+
+
+def test_files_that_nothing_refers_to_are_notes(eggs: Path) -> None:
+    (eggs / "readme.txt").write_text("hello")
+    shutil.copy(eggs / A / "slow.npy", eggs / A / "unlabelled.npy")
+    found = verify(eggs)
+    assert found.problems == ()
+    assert sorted(note.split(":")[0].rsplit("/", 1)[1] for note in found.notes) == ["readme.txt", "unlabelled.npy"]
+
+
+def test_fresh_pools_are_clean_and_stale_or_damaged_ones_are_found(eggs: Path) -> None:
+    prepare_pools(open_dataset(eggs), (2000, 1000, 1000))
+    found = verify(eggs)
+    assert found.problems == () and found.checked["pools"] == 3
+    near = eggs / B / "pools" / "near.npy"
+    change(near, lambda pool: pool.__setitem__((5, 3), np.nan))
+    only_problem(eggs, near, "not finite")
+    change(near, lambda pool: pool[:, :3])
+    only_problem(eggs, near, "(N, 4)")
+    near.unlink()
+    only_problem(eggs, near, "missing", "npm-studio prepare")
+    shutil.rmtree(eggs / B / "pools")
+    shutil.copytree(eggs / C / "pools", eggs / B / "pools")
+    found = verify(eggs)
+    assert {Path(p.subject) for p in found.problems} == {
+        near.with_name(f"{n}.npy") for n in ("near", "uniform", "surface")
+    }
+    assert all("does not belong" in p.problem for p in found.problems)
+
+
+def test_a_split_is_checked_through_its_sources(eggs: Path, tmp_path: Path) -> None:
+    split = tmp_path / "split"
+    write_splits(split, {"": [select(open_dataset(eggs), [B, C], sequences=["slow"])]}, {"command": "split make"})
+    assert verify(split).checked == {"identities": 2, "sequences": 2, "frames": 2 * FRAMES, "pools": 0}
+    assert lines(split) == []
+    change(eggs / B / "slow.npy", lambda frames: frames.__setitem__((1, 3, 0), np.nan))
+    only_problem(split, eggs / B / "slow.npy", "not finite")
+    relabel(split / "labels.json", lambda entry: entry.update(identity_id=0))
+    found = lines(split)
+    assert len(found) == 2 and "swapped labels" in found[0] and f"{B}/slow" in found[1]
+    shutil.rmtree(eggs)
+    assert any(str(eggs) in line or "no such" in line for line in lines(split))
+
+
+def test_a_folder_that_is_no_dataset_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="not a registered dataset"):
+        verify(tmp_path)
+    with pytest.raises(InputError, match="no such dataset"):
+        verify(tmp_path / "nowhere")
+
+
+def test_threads_give_the_same_list(eggs: Path) -> None:
+    (eggs / A / "slow.npy").unlink()
+    change(eggs / B / "slow.npy", lambda frames: frames.__setitem__((0, 0, 0), np.nan))
+    change(eggs / C / "fast.npy", lambda frames: frames.__setitem__(1, frames[0]))
+    threaded = verify_dataset(eggs, open_dataset, workers=3)
+    assert [str(p) for p in threaded.problems] == lines(eggs)
+
+
+def test_a_check_can_be_stopped(clean: Path) -> None:
+    class Impatient(Progress):
+        def cancelled(self) -> bool:
+            return True
+
+    with pytest.raises(Cancelled):
+        verify_dataset(clean, open_dataset, Impatient())
