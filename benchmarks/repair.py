@@ -2,10 +2,11 @@
 
     python benchmarks/repair.py [--bodies N] [--holes N] [--diameter METRES] [--seed S] [--out FILE.json]
 
-Holes are discs on the surface around random points, cut from a mesh whose edges are short against them (every triangle
-of the body divided into 16); "coarse" cuts all triangles of the body's own mesh that reach into the disc, so those holes are
-larger. The distance from the intact surface to the repaired one is measured for samples of the whole surface, and for
-those of the patches that were removed alone. Closing each hole with a flat fan about its middle is measured beside.
+Holes are what lies in balls around random points of the surface, cut from a mesh whose edges are short against them
+(every triangle of the body divided into 16); "coarse" cuts all triangles of the body's own mesh that reach into such a
+ball, so those holes are larger. The distance from the intact surface to the repaired one is measured for samples of the
+whole surface, and for those of the removed patches alone. Beside them: the same with each hole closed by a flat fan
+around its middle.
 Exits 1 where the 95th percentile over the whole surface exceeds 5 mm.
 """
 
@@ -18,13 +19,13 @@ from typing import Any
 
 import igl
 import numpy as np
+from bodies import canonical_bodies
 
 from engine.files import write_json
 from engine.geometry.hole_caps import boundary_loops
 from engine.geometry.repair import repair_watertight
 from engine.geometry.signed_distance import sample_surface, unsigned_distance
 from engine.geometry.topology import defects
-from bodies import canonical_bodies
 from external.anny.generate import SIMILARITY
 
 LIMIT_MM = 5.0
@@ -50,7 +51,7 @@ def cut_holes(
 
 
 def unsigned_distance_to_triangles(point: np.ndarray, corners: np.ndarray) -> np.ndarray:
-    """Distance (T,) from ``point`` (3,) to the nearest of the corners and the middle of each of ``corners`` (T, 3, 3)."""
+    """Distance (T,) from ``point`` (3,) to the nearest corner or middle of each of ``corners`` (T, 3, 3)."""
     candidates = np.concatenate((corners, corners.mean(axis=1, keepdims=True)), axis=1)
     return np.linalg.norm(candidates - point, axis=2).min(axis=1)
 

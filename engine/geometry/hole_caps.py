@@ -9,7 +9,7 @@ Points = NDArray[np.float64]
 RINGS = 3
 """Rings of triangles around a hole that the cap goes on from."""
 LARGEST_RISE = 0.5
-"""How far a cap may bulge from the soap film over its rim, in radii of the rim; those that would go further stay films."""
+"""A cap that would bulge further than this from the soap film over its rim, in radii of the rim, stays a film."""
 MOST_RIM_DIVISIONS = 64
 """A rim with more vertices than this has no more rings of vertices in its cap than one with as many."""
 

@@ -74,14 +74,13 @@ def repair_watertight(
         raise NotRepairableError(f"is not a triangle mesh: vertices {vertices.shape}, faces {faces.shape}")
     if len(faces) == 0 or faces.min() < 0 or faces.max() >= len(vertices):
         raise NotRepairableError("has no faces, or faces that name vertices that do not exist")
-    vertices, faces = vertices.astype(np.float64), faces.astype(np.int64)
     if not np.isfinite(vertices[np.unique(faces)]).all():
         raise NotRepairableError("has vertices that are not finite")
     if not triangle_areas(vertices, faces).any():
         raise NotRepairableError("has only triangles without area")
     if not defects(faces) and part_of_faces(faces).max() == 0 and signed_volume(vertices, faces) > 0:
         return Repair(Mesh(vertices.astype(np.float32), faces.astype(np.int32)), (), 0.0, 0.0)
-    cleaned = _cleaned(_Work(vertices, faces, ()))
+    cleaned = _cleaned(_Work(np.asarray(vertices, np.float64), np.asarray(faces, np.int64), ()))
     reasons = []
     for method in (_by_steps, _by_winding_number):
         try:
@@ -309,7 +308,7 @@ def _outer_parts(work: _Work) -> _Work:
 
 def _united(work: _Work, parts: list[Triangles]) -> _Work:
     """The union of closed outward ``parts``: what of one is buried in another is no surface."""
-    import manifold3d
+    import manifold3d  # type: ignore[import-not-found]
 
     solids = []
     for faces in parts:

@@ -17,7 +17,7 @@ _MEMBRANE = 0.05
 
 
 def winding_surface(vertices: NDArray[np.floating], faces: NDArray[np.integer], cells: int = 100_000) -> Mesh:
-    """The surface on which the winding number of a triangle soup is one half (Jacobson et al. 2013), closed and outward.
+    """The surface on which the winding number of triangles is one half (Jacobson et al. 2013), closed and outward.
 
     Close to triangles its place is that of the triangles, to about a tenth of a cell of the lattice; over holes it is
     the smooth membrane of the winding number. Interior shells, fins and buried parts vanish. Only the lattice cells

@@ -1,9 +1,9 @@
 """A second opinion on signed distances, by an engine that shares no code with the first.
 
-The first (`engine.geometry.signed_distance`) takes the distance from libigl's bounding-volume tree and the sign from the
-fast winding number, which approximates. The second runs on NVIDIA Warp: the triangle that Warp finds closest, and the
-number of times that a ray leaves the mesh more often than it enters. For a closed oriented mesh that number is the
-winding number, exactly.
+The first (`engine.geometry.signed_distance`) takes the distance from libigl's bounding-volume tree and the sign from
+the fast winding number, which approximates. The second runs on NVIDIA Warp: the triangle that Warp finds closest, and
+how many times more a ray leaves the mesh than it enters. For a closed oriented mesh that number is the winding
+number, exactly.
 """
 
 from dataclasses import asdict, dataclass
