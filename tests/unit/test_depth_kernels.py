@@ -140,3 +140,116 @@ def test_a_read_only_image_is_accepted():
     depth = np.ones((3, 3), np.float32)
     depth.flags.writeable = False
     assert np.isfinite(kernels.backproject_depth(depth, *INTRINSICS)).all()
+
+
+@every_image
+@pytest.mark.parametrize(("window", "max_distance"), [(3, 10.0), (5, 0.2), (7, 0.06), (1, 1.0), (5, 0.0)])
+def test_pca_normals_equal_their_twin(depth, window, max_distance):
+    points = twins.backproject_depth(depth, *INTRINSICS)
+    normals = kernels.pca_normals(points, window, max_distance)
+    assert normals.dtype == np.float32
+    np.testing.assert_allclose(normals, twins.pca_normals(points, window, max_distance), rtol=1e-4, atol=1e-5)
+
+
+def test_the_pca_normals_of_a_tilted_plane_are_its_normal_towards_the_camera():
+    normal = np.array([0.3, -0.4, -0.8]) / np.linalg.norm([0.3, -0.4, -0.8])
+    rays = twins.backproject_depth(np.ones((30, 41), np.float32), *INTRINSICS)
+    depth = (-2 / (rays @ normal)).astype(np.float32)  # the plane n.p = -2
+    normals = kernels.pca_normals(kernels.backproject_depth(depth, *INTRINSICS), 5, 1.0)
+    np.testing.assert_allclose(normals, np.broadcast_to(normal, (30, 41, 3)), atol=1e-3)
+
+
+def test_pca_normals_leave_out_neighbours_that_are_far_away():
+    depth = np.full((9, 12), 1.0, np.float32)
+    depth[:, 6:] = 2.0
+    normals = kernels.pca_normals(kernels.backproject_depth(depth, *INTRINSICS), 5, 0.3)
+    np.testing.assert_allclose(normals, np.broadcast_to([0, 0, -1], (9, 12, 3)), atol=1e-5)
+
+
+@pytest.mark.parametrize("pixels", [[(4, 4)], [(4, 4), (4, 5)], [(4, 4), (4, 5), (4, 6)]])
+def test_a_point_a_pair_and_a_row_of_points_have_no_pca_normal(pixels):
+    depth = np.zeros((9, 9), np.float32)
+    depth[tuple(np.transpose(pixels))] = 1
+    assert np.isnan(kernels.pca_normals(kernels.backproject_depth(depth, *INTRINSICS), 5, 1.0)).all()
+
+
+def test_points_that_vary_alike_in_all_directions_have_some_pca_normal():
+    points = np.full((1, 7, 3), np.nan, np.float32)
+    points[0, :] = [[0, 0, 2], [1, 0, 2], [-1, 0, 2], [0, 1, 2], [0, -1, 2], [0, 0, 3], [0, 0, 1]]
+    normal = kernels.pca_normals(points, 15, 1.5)[0, 0]
+    np.testing.assert_allclose(np.linalg.norm(normal), 1, rtol=1e-6)
+    assert normal @ [0, 0, 2] <= 0
+
+
+@pytest.mark.parametrize("window", [0, -1, 4])
+def test_a_window_without_a_middle_is_refused(window):
+    with pytest.raises(ValueError, match="odd"):
+        kernels.pca_normals(np.ones((4, 5, 3), np.float32), window)
+
+
+def points_around(depth: np.ndarray, seed: int) -> np.ndarray:
+    """Camera points (G, 3): in the view, all around, on both sides of every valid pixel, and nowhere."""
+    generator = np.random.default_rng(seed)
+    pixels = twins.backproject_depth(depth, *INTRINSICS)
+    pixels = pixels[np.isfinite(pixels[..., 2])]
+    moved = pixels * (1 + generator.normal(0, 0.01, (len(pixels), 1)))
+    wild = generator.uniform(-1, 1, (2_000, 3)) * [2, 2, 4]
+    odd = [[np.nan, 0, 1], [0, np.inf, 1], [0, 0, np.nan], [0, 0, np.inf], [0, 0, 0], [1e30, -1e30, 1], [0, 0, -1]]
+    huge = generator.uniform(-1e38, 1e38, (50, 3))
+    return np.concatenate((pixels, moved, wild, odd, huge)).astype(np.float32)
+
+
+@every_image
+@pytest.mark.parametrize("truncation", [0.0, 0.01, 1e9])
+def test_validity_and_sign_equal_their_twin(depth, truncation):
+    points = points_around(depth, 0)
+    mask = np.random.default_rng(1).random(depth.shape) < 0.9
+    valid, sign = kernels.validity_and_sign(points, mask, depth, *INTRINSICS, truncation)
+    assert (valid.dtype, sign.dtype) == (bool, np.float32)
+    expected_valid, expected_sign = twins.validity_and_sign(points, mask, depth, *INTRINSICS, truncation)
+    np.testing.assert_array_equal(valid, expected_valid)
+    np.testing.assert_array_equal(sign, expected_sign)
+
+
+def test_validity_and_sign_follow_the_published_rule():
+    depth = np.zeros((10, 10), np.float32)
+    depth[4, 5] = 2.0
+    mask = depth > 0
+    centre = np.array([5.5, 4.5, 1.0])  # of that pixel, with fx = fy = 1 and cx = cy = 0
+    points = np.array([1.9, 2.0, 2.005, 2.01, 2.02, 5.0])[:, None] * centre
+    points = np.concatenate((points, [[3 * 6.5, 3 * 4.5, 3], [-9, 0, 3], [5.5, 4.5, -1]])).astype(np.float32)
+    valid, sign = kernels.validity_and_sign(points, mask, depth, 1.0, 1.0, 0.0, 0.0, 0.0101)
+    assert sign.tolist() == [1, 1, -1, -1, -1, -1, 1, 1, 1]
+    assert valid.tolist() == [True, True, True, True, False, False, True, True, True]
+
+
+def test_a_point_belongs_to_the_pixel_that_covers_it():
+    depth = np.arange(1, 13, dtype=np.float32).reshape(3, 4)
+    rows, columns = np.divmod(np.arange(12), 4)
+    for offset in (0.01, 0.5, 0.99):
+        rays = np.column_stack((columns + offset, rows + offset, np.ones(12)))
+        below, above = (depth.ravel()[:, None] * factor * rays for factor in (0.999, 1.001))
+        _, sign = kernels.validity_and_sign(
+            np.concatenate((below, above)).astype(np.float32), depth > 0, depth, 1.0, 1.0, 0.0, 0.0, 1.0
+        )
+        assert sign.tolist() == [1] * 12 + [-1] * 12
+
+
+def test_points_and_masks_of_the_wrong_kind_are_refused():
+    depth, mask = np.ones((4, 5), np.float32), np.ones((4, 5), bool)
+    for points in (np.ones((3, 3)), np.ones((3, 6), np.float32)[:, ::2], np.ones(3, np.float32)):
+        with pytest.raises(ValueError, match=r"Buffer|contiguous"):
+            kernels.validity_and_sign(points, mask, depth, *INTRINSICS, 0.01)
+    points = np.ones((3, 3), np.float32)
+    with pytest.raises(ValueError, match=r"\(G, 3\)"):
+        kernels.validity_and_sign(points[:, :2].copy(), mask, depth, *INTRINSICS, 0.01)
+    with pytest.raises(ValueError, match="mask"):
+        kernels.validity_and_sign(points, mask[:3], depth, *INTRINSICS, 0.01)
+    with pytest.raises(ValueError, match="positive"):
+        kernels.validity_and_sign(points, mask, depth, 0.0, 1.0, 0.0, 0.0, 0.01)
+
+
+def test_a_strided_mask_is_accepted():
+    depth, mask = np.ones((4, 5), np.float32), np.ones((4, 10), bool)[:, ::2]
+    valid, _ = kernels.validity_and_sign(np.ones((3, 3), np.float32), mask, depth, *INTRINSICS, 0.01)
+    assert valid.all()
