@@ -176,8 +176,8 @@ def prepare_pools(
     tasks = (_Task(i, folder, counts, seed, sampling, settings) for folder, i in missing.items())
     outcomes = _outcomes(dataset, tasks, min(workers, len(missing)), progress)
     for done, (identity, outcome) in enumerate(outcomes, 1):
-        if isinstance(outcome, InputError):
-            refused[names[identity]] = str(outcome)
+        if isinstance(outcome, str):
+            refused[names[identity]] = outcome
             progress.message(f"refused: {outcome}")
         else:
             reports[identity] = outcome
@@ -247,17 +247,17 @@ class _Task:
     settings: dict[str, Any]
 
 
-def _work(task: _Task, vertices: NDArray[np.float32], faces: NDArray[np.int32]) -> dict[str, Any] | InputError:
-    """Write the pools of one identity; returns its report, or why its mesh (V, 3), (T, 3) is refused."""
+def _work(task: _Task, vertices: NDArray[np.float32], faces: NDArray[np.int32]) -> dict[str, Any] | str:
+    """Write the pools of one identity; returns its report, or why its mesh (V, 3), (T, 3) is refused, in a line."""
     canonical = task.folder.parent / "canonical.npy"
     subject = canonical if canonical.is_file() else task.folder.parent
     try:
         check_canonical(vertices, subject)
         repair = repair_watertight(vertices, faces, task.sampling.tolerance)
     except InputError as error:
-        return error
+        return str(error)
     except NotRepairableError as error:
-        return InputError(subject, str(error), "mend the mesh, or allow more with --tolerance")
+        return str(InputError(subject, str(error), "mend the mesh, or allow more with --tolerance"))
     mesh = repair.mesh
     pools = sample_pools(
         mesh.vertices, mesh.faces, task.counts, np.random.default_rng([task.seed, task.identity]), task.sampling
@@ -289,35 +289,35 @@ def _repair_as_dict(repair: Repair) -> dict[str, Any] | None:
 
 def _outcomes(
     dataset: RegisteredDataset, tasks: Iterator[_Task], workers: int, progress: Progress
-) -> Iterator[tuple[int, dict[str, Any] | InputError]]:
+) -> Iterator[tuple[int, dict[str, Any] | str]]:
     """Identities and what came of them, in order, until ``progress`` asks to stop."""
 
-    def load(task: _Task) -> tuple[NDArray[np.float32], NDArray[np.int32]] | InputError:
+    def load(task: _Task) -> tuple[NDArray[np.float32], NDArray[np.int32]] | str:
         try:
             return dataset.canonical(task.identity), dataset.faces(task.identity)
         except InputError as error:
-            return error
+            return str(error)
 
     if workers <= 1:
         for task in tasks:
             if progress.cancelled():
                 return
             mesh = load(task)
-            yield task.identity, mesh if isinstance(mesh, InputError) else _work(task, *mesh)
+            yield task.identity, mesh if isinstance(mesh, str) else _work(task, *mesh)
         return
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(workers, context, initializer=_start_worker)
     try:
-        waiting: deque[tuple[int, Future[dict[str, Any] | InputError] | InputError]] = deque()
+        waiting: deque[tuple[int, Future[dict[str, Any] | str] | str]] = deque()
         while not progress.cancelled():
             for task in islice(tasks, 2 * workers - len(waiting)):  # no more meshes in memory than there is work for
                 mesh = load(task)
-                future = mesh if isinstance(mesh, InputError) else pool.submit(_work, task, *mesh)
+                future = mesh if isinstance(mesh, str) else pool.submit(_work, task, *mesh)
                 waiting.append((task.identity, future))
             if not waiting:
                 return
             identity, outcome = waiting.popleft()
-            yield identity, outcome if isinstance(outcome, InputError) else outcome.result()
+            yield identity, outcome if isinstance(outcome, str) else outcome.result()
     finally:
         pool.shutdown(cancel_futures=True)
 
