@@ -1,0 +1,1 @@
+"""Motion capture in BVH files, and its retargeting to Anny bodies."""

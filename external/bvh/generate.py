@@ -1,0 +1,172 @@
+"""Registered datasets of Anny bodies that move as motion capture says: `generate_from_bvh`."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import InputError
+from engine.files import natural_key
+from engine.progress import Progress
+from external.anny.figure import LARGEST_COORDINATE, Clip, Figure
+from external.anny.generate import CATEGORY, body_name, sample_bodies
+from external.anny.rig import RestBody, bone_transforms
+from external.anny.writing import Identity, check_request, write_dataset
+from external.bvh.parse import BvhClip, read_bvh
+from external.bvh.retarget import BodyMotion, body_motion, bone_rotations
+
+_FRAMES_AT_ONCE = 64
+
+
+@dataclass(frozen=True, eq=False)
+class RetargetedClip:
+    """Makes a sequence of a body from a motion.
+
+    Of the frames, the longest stretch is kept in which no limb passes through the body and all is inside the cube.
+    """
+
+    name: str
+    motion: BodyMotion
+
+    def __call__(self, figure: Figure, body: RestBody) -> Clip:
+        poses = bone_transforms(figure.rig, body, bone_rotations(figure.rig, body, self.motion))
+        contact = figure.contact_test(body).frames_in_contact(poses)
+        vertices = np.empty((len(poses), len(body.vertices), 3), np.float16)
+        for start in range(0, len(poses), _FRAMES_AT_ONCE):
+            rows = slice(start, start + _FRAMES_AT_ONCE)
+            vertices[rows] = figure.vertices(body, poses[rows])
+        outside = np.array([np.abs(frame).max() > LARGEST_COORDINATE for frame in vertices])
+        kept = longest_stretch(~(contact | outside))
+        left_out = len(poses) - (kept.stop - kept.start)
+        note = ""
+        if left_out:
+            reasons = ((contact, "with limbs in the body"), (outside, "outside the cube"))
+            why = " and ".join(f"{reason.sum()} {text}" for reason, text in reasons if reason.any())
+            what = "left out" if left_out == len(poses) else f"frames {kept.start} to {kept.stop - 1} kept"
+            note = f"{self.name}: {what}, of {len(poses)} frames {why}"
+        return Clip(self.name, vertices[kept], note)
+
+
+def longest_stretch(usable: NDArray[np.bool_]) -> slice:
+    """The longest run of true values in ``usable`` (F,), the first of several."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], usable.astype(np.int8), [0]])))
+    if len(edges) == 0:
+        return slice(0, 0)
+    starts, ends = edges[::2], edges[1::2]
+    longest = int((ends - starts).argmax())
+    return slice(int(starts[longest]), int(ends[longest]))
+
+
+def generate_from_bvh(
+    motion: Path,
+    out: Path,
+    identities: int,
+    seed: int,
+    fps: float = 15.0,
+    frames: int | None = None,
+    progress: Progress | None = None,
+    workers: int | None = None,
+) -> dict[str, Any]:
+    """Write a registered dataset of random Anny bodies, each of which does every motion.
+
+    Args:
+        motion: a BVH file, or a folder whose BVH files are taken, at any depth.
+        out: folder to make; a dataset that is already there is replaced.
+        identities: number of bodies; those of `external.anny.generate.generate_dataset` for the same seed.
+        seed: of the bodies.
+        fps: frames per second that are taken of a clip, at most those that it has.
+        frames: take this many frames instead, evenly over each clip.
+        workers: processes; one per core by default.
+
+    Returns:
+        Counts of ``clips``, ``sequences`` and ``frames`` written, and the names of clips ``left_out`` as unreadable.
+
+    Raises:
+        InputError: a count makes no sense, no clip can be used, or ``out`` is something else than a dataset. A file
+            of a folder that cannot be read is named to ``progress`` and left out, a single one is refused.
+        Cancelled: ``progress`` asked to stop; ``out`` is left as it was.
+    """
+    progress = progress or Progress()
+    check_request(out, {"identities": identities} | ({} if frames is None else {"frames": frames}), seed)
+    if not 0 < fps < np.inf:
+        raise InputError(f"--fps {fps:g}", "must be above 0")
+    files = _find_files(motion)
+    clips: dict[str, BodyMotion] = {}
+    taken: dict[str, dict[str, Any]] = {}
+    left_out = []
+    progress.stage("motions", len(files))
+    for number, path in enumerate(files):
+        try:
+            clip = read_bvh(path)
+            rows = _sample(clip, fps, frames)
+            name = f"{number:02d}_" + re.sub(r"[^A-Za-z0-9-]+", "_", path.stem)[:60]
+            clips[name] = body_motion(clip, rows)
+            taken[name] = {
+                "file": path.name,
+                "frames": len(rows),
+                "seconds": round(len(clip.values) * clip.seconds_per_frame, 4),
+            }
+        except InputError as error:
+            if motion.is_file():
+                raise
+            left_out.append(path.name)
+            progress.message(f"left out: {error}")
+        progress.advance(number + 1)
+    if not clips:
+        raise InputError(motion, "holds no motion that can be used", "see the messages above")
+
+    figure, bodies, phenotypes = sample_bodies(identities, seed, progress)
+    makers = [RetargetedClip(name, clip) for name, clip in clips.items()]
+    rate = (
+        fps if frames is None else sum(c["frames"] for c in taken.values()) / sum(c["seconds"] for c in taken.values())
+    )
+    written = write_dataset(
+        out,
+        [figure],
+        [Identity(body_name(index), 0, body, makers) for index, body in enumerate(bodies)],
+        name="anny-bvh",
+        category=CATEGORY,
+        frame_rate=rate,
+        recipe={
+            "generator": "anny bvh",
+            "identities": identities,
+            "fps": None if frames else fps,
+            "frames": frames,
+            "seed": seed,
+            "clips": taken,
+            "phenotypes": phenotypes,
+        },
+        progress=progress,
+        workers=workers,
+    )
+    return {
+        "clips": len(clips),
+        "sequences": sum(len(own) for own in written.values()),
+        "frames": sum(sum(own.values()) for own in written.values()),
+        "left_out": left_out,
+    }
+
+
+def _find_files(motion: Path) -> Sequence[Path]:
+    if motion.is_file():
+        return [motion]
+    if not motion.is_dir():
+        raise InputError(motion, "no such file or folder")
+    files = sorted((p for p in motion.rglob("*") if p.suffix.lower() == ".bvh" and p.is_file()), key=natural_key)
+    if not files:
+        raise InputError(motion, "holds no .bvh files", "name a BVH file or a folder with some")
+    return files
+
+
+def _sample(clip: BvhClip, fps: float, frames: int | None) -> NDArray[np.int64]:
+    """Frames to take: the nearest ones to even times, none of them twice."""
+    count = len(clip.values)
+    if frames is None:
+        times = np.arange(0.0, count, max(1.0 / (fps * clip.seconds_per_frame), 1.0))
+    else:
+        times = (np.arange(frames) + 0.5) * count / frames - 0.5
+    return np.unique(np.clip(np.rint(times), 0, count - 1).astype(np.int64))
