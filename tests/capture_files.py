@@ -91,9 +91,11 @@ def sens_bytes(
     out += struct.pack("<iiIIII", 2, compression, 64, 48, width, height)
     out += struct.pack("<fQ", units_per_metre, len(frames) if declared is None else declared)
     for index, frame in enumerate(frames):
-        data = stored(frame, units_per_metre).astype("<u2").tobytes()
-        data = zlib.compress(data) if compression == 1 else data
-        data = pictures[index] if index < len(pictures) else data
+        if index < len(pictures):
+            data = pictures[index]
+        else:
+            data = stored(frame, units_per_metre).astype("<u2").tobytes()
+            data = zlib.compress(data) if compression == 1 else data
         colour = b"\xff\xd8 a jpeg \xff\xd9"
         out += eye + struct.pack("<QQQQ", index * 33333, index * 40000, len(colour), len(data)) + colour + data
     return out + struct.pack("<Q", 0)
@@ -154,7 +156,9 @@ def kinect_mkv(
     ebml = unsigned(0x4286, 1) + unsigned(0x42F7, 1) + unsigned(0x42F2, 4) + unsigned(0x42F3, 8)
     ebml += element(0x4282, b"matroska") + unsigned(0x4287, 4) + unsigned(0x4285, 2)
     info = unsigned(0x2AD7B1, 1_000_000) + element(0x4D80, b"by hand") + element(0x5741, b"k4arecorder")
-    bitmap = struct.pack("<IiiHH4sIiiII", 40, width, height, 1, 16, b"b16g", 2 * width * height, 0, 0, 0, 0)
+    bitmap = struct.pack(
+        "<IiiHH4sIiiII", 40, width, height, 1, 16, b"b16g", min(2 * width * height, 2**32 - 1), 0, 0, 0, 0
+    )
     tracks = b""
     for number, name in enumerate(names, start=1):
         video = unsigned(0xB0, width) + unsigned(0xBA, height)

@@ -11,7 +11,6 @@ Pixel centres are at +0.5 in the first and the last form (see `docs/conventions.
 pixel centres are at whole numbers, and half a pixel is added to their principal point.
 """
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import InputError
+from engine.files import read_json
 from engine.geometry.camera import PinholeCamera
 
 MINIMAL = '{"width": 640, "height": 480, "fx": 525, "fy": 525, "cx": 320, "cy": 240}'
@@ -119,18 +119,15 @@ def read_intrinsics(path: Path) -> Intrinsics:
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(path, f"cannot be read ({error.__class__.__name__})", CURE) from None
     if path.suffix.lower() == ".json" or text.lstrip().startswith("{"):
-        return _from_json(text, path)
+        return _from_json(path)
     numbers = _numbers(text)
     if numbers is None or len(numbers) not in (9, 16):
         raise InputError(path, "does not hold a 3x3 or 4x4 matrix of numbers", CURE)
     return from_matrix(np.reshape(numbers, (3, 3) if len(numbers) == 9 else (4, 4)), str(path))
 
 
-def _from_json(text: str, path: Path) -> Intrinsics:
-    try:
-        description = json.loads(text)
-    except (json.JSONDecodeError, RecursionError):
-        raise InputError(path, "is not valid JSON", CURE) from None
+def _from_json(path: Path) -> Intrinsics:
+    description = read_json(path, CURE)
     if not isinstance(description, dict):
         raise InputError(path, "does not describe a camera", CURE)
     try:

@@ -24,6 +24,7 @@ from engine.dataset.depth_sequence import DepthSequence, load_depth_sequence
 from engine.errors import InputError
 from engine.files import natural_key, read_json
 from engine.progress import Progress
+from external.captures.intrinsics import CURE
 from external.captures.kinect_mkv import read_kinect_mkv
 from external.captures.npz_file import read_npz_file
 from external.captures.png_folder import depth_pngs, read_png_folder
@@ -56,7 +57,10 @@ def open_capture(path: Path, options: CaptureOptions | None = None, progress: Pr
         InputError: nothing known is there, or it cannot be used; one line with the cure.
     """
     options = options or CaptureOptions()
-    if is_native(path) and options == CaptureOptions():
+    if is_native(path):
+        if options != CaptureOptions():
+            problem = "is a depth sequence that states its camera and unit itself"
+            raise InputError(path, problem, "correct them in its intrinsics.json")
         return load_depth_sequence(path)
     return finish(_read(path, options), options, progress or Progress())
 
@@ -65,7 +69,7 @@ def is_native(path: Path) -> bool:
     """Whether NPM Studio wrote the folder ``path``: its camera has a pose, or its frames are ``.npz`` in metres."""
     if not (path / "intrinsics.json").is_file():
         return False
-    description = read_json(path / "intrinsics.json")
+    description = read_json(path / "intrinsics.json", CURE)
     has_pose = isinstance(description, dict) and "camera_to_world" in description
     return has_pose or (not depth_pngs(path) and (path / "depth").is_dir() and any((path / "depth").glob("*.npz")))
 

@@ -1,13 +1,16 @@
 """From a recording to what a model is fitted to: opened, the subject isolated, the camera placed."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from engine.dataset.depth_sequence import DepthSequence
 from engine.dataset.isolation import Isolation, isolate
-from engine.dataset.placement import place
-from engine.geometry.similarity import Similarity
+from engine.dataset.placement import place, states_pose
+from engine.fitting.middle import middle_of
+from engine.fitting.run import Run
+from engine.model import NeuralParametricModel
 from engine.progress import Progress
 from external.captures.open_capture import open_capture
 from external.captures.recording import CaptureOptions
@@ -20,22 +23,47 @@ def open_subject(
     path: Path,
     options: CaptureOptions,
     isolation: Isolation,
-    similarity: Similarity | None,
+    model: NeuralParametricModel | None,
     progress: Progress | None = None,
 ) -> DepthSequence:
-    """The subject of the recording ``path``, placed for a model of ``similarity`` unless its camera states a pose.
+    """The subject of the recording ``path``, placed where ``model`` expects it unless its camera states a pose.
 
-    Without ``similarity`` the camera stays where the recording says, or at the origin.
+    Without a model the camera stays where the recording says, or at the origin.
 
     Raises:
         InputError: the recording cannot be opened, or nothing is left of it.
         Cancelled: ``progress`` asked to stop.
     """
-    scene = open_capture(path, options, progress)
+    return subject_of(open_capture(path, options, progress), isolation, model, progress)
+
+
+def subject_of(
+    scene: DepthSequence,
+    isolation: Isolation,
+    model: NeuralParametricModel | None,
+    progress: Progress | None = None,
+) -> DepthSequence:
+    """The subject of an open recording, isolated and placed; see `open_subject`."""
     subject = isolate(scene, isolation, progress)
-    if similarity is None:
+    if model is None or states_pose(subject):
         return subject
-    return place(subject, similarity.centre, scene, _FRONT / similarity.scale, 1 / similarity.scale)
+    similarity = model.info.similarity
+    centre_world = similarity.to_world(middle_of(model))
+    return place(subject, centre_world, scene, _FRONT / similarity.scale, 1 / similarity.scale)
+
+
+def scene_and_subject_of_run(run: Run, progress: Progress | None = None) -> tuple[DepthSequence, DepthSequence]:
+    """The recording that ``run`` was fitted to, whole and isolated, with the camera where the fit had it.
+
+    Raises:
+        InputError: it is gone, or cannot be opened any more.
+        Cancelled: ``progress`` asked to stop.
+    """
+    options, isolation = from_record(run.capture)
+    scene = open_capture(run.sequence, options, progress)
+    subject = isolate(scene, isolation, progress)
+    pose = run.camera_to_world
+    return scene, subject if pose is None else replace(subject, camera_to_world=pose)
 
 
 def as_record(options: CaptureOptions, isolation: Isolation) -> dict[str, Any]:

@@ -75,7 +75,8 @@ def _info(options: argparse.Namespace, progress: ConsoleProgress) -> dict[str, A
 def _text_histogram(depths: Any, bins: int = 12, width: int = 40) -> list[str]:
     import numpy as np
 
-    counts, edges = np.histogram(depths, bins, (0, max(float(np.quantile(depths, 0.99)) * 1.05, 0.1)))
+    low, high = (float(np.quantile(depths, q)) for q in (0.005, 0.995))
+    counts, edges = np.histogram(depths, bins, (low, max(high, low + 0.01)))
     longest = max(int(counts.max()), 1)
     return [
         f"  {low:5.2f} to {high:5.2f} m {'#' * round(width * count / longest):<{width}} {count / len(depths):4.0%}"
@@ -101,10 +102,10 @@ def _show(options: argparse.Namespace, progress: ConsoleProgress) -> dict[str, A
 
 
 def _convert(options: argparse.Namespace, progress: ConsoleProgress) -> dict[str, Any]:
+    from engine.checkpoint import load_model
     from engine.dataset.depth_sequence import save_depth_sequence
     from engine.errors import Cancelled, InputError
-    from engine.files import natural_key, read_json
-    from engine.geometry.similarity import Similarity
+    from engine.files import natural_key
     from npm_studio.resources import demo_model
 
     source, out = options.source.resolve(), options.out.resolve()
@@ -112,10 +113,7 @@ def _convert(options: argparse.Namespace, progress: ConsoleProgress) -> dict[str
         raise InputError(options.out, "is the recording itself or around it", "name another folder")
     if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / "intrinsics.json").is_file())):
         raise InputError(options.out, "is there already and is no depth sequence", "name a new folder")
-    description = (options.model or demo_model()) / "model.json"
-    model = read_json(description, "give a model folder (NAME.npm)")
-    value = model.get("similarity") if isinstance(model, dict) else None
-    sequence = open_from_options(options.source, options, Similarity.from_dict(value, description), progress)
+    sequence = open_from_options(options.source, options, load_model(options.model or demo_model()), progress)
     progress.stage("writing", len(sequence))
 
     def frames() -> Any:
