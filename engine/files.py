@@ -72,6 +72,8 @@ def read_json(path: Path, cure: str = "") -> Any:
         raise InputError(path, "no such file", cure) from None
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(path, f"cannot be read ({error.__class__.__name__})", cure) from None
+    except RecursionError:
+        raise InputError(path, "is nested too deeply", cure) from None
     except json.JSONDecodeError as error:
         raise InputError(path, f"is not valid JSON (line {error.lineno}: {error.msg})", cure) from None
 

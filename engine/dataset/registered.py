@@ -257,7 +257,8 @@ def _subjects_of_view(
     for dataset, identity in places:
         origin = opened[dataset]
         if isinstance(origin, RegisteredDataset):
-            found = [subject for subject in origin.subjects if subject.name == identity]
+            same_name = [subject for subject in origin.subjects if subject.name == identity]
+            found = [subject for subject in same_name if subject.dataset == dataset] or same_name
             if not found:
                 what = f"names identity {identity}, which {origin.root} does not have"
                 raise InputError(root / "labels_tpose.json", what, "make the split again")

@@ -62,8 +62,7 @@ def run_fit(
         Cancelled: asked to stop before there was anything to keep.
     """
     progress = progress or Progress()
-    if request.out.exists() and not _is_replaceable(request.out):
-        raise InputError(request.out, "exists and is not a run", "choose another --out")
+    check_request(request)
     device = resolve_device(request.device)
     sequence = sequence or load_depth_sequence(request.sequence)
     model = model or load_model(request.model, device)
@@ -100,6 +99,7 @@ def run_fit(
             details={
                 "config": dataclasses.asdict(request.config),
                 "capture": dict(request.capture),
+                "camera_to_world": np.asarray(sequence.camera_to_world).tolist(),
                 "seed": request.seed,
                 "device": str(model.device),
                 "npm_studio": version("npm-studio"),
@@ -110,6 +110,17 @@ def run_fit(
         )
         save_run(run)
     return dataclasses.replace(run, folder=request.out)
+
+
+def check_request(request: FitRequest) -> None:
+    """Refuse a request that would destroy something, before any work is done.
+
+    Raises:
+        InputError: ``out`` holds something that is not a run.
+    """
+    out = request.out
+    if out.exists() and not (out.is_dir() and ((out / "run.json").is_file() or not any(out.iterdir()))):
+        raise InputError(out, "exists and is not a run", "choose another --out")
 
 
 class _Logged(Progress):
@@ -132,7 +143,3 @@ class _Logged(Progress):
 
     def message(self, text: str) -> None:
         self._inner.message(text)
-
-
-def _is_replaceable(folder: Path) -> bool:
-    return folder.is_dir() and ((folder / "run.json").is_file() or not any(folder.iterdir()))

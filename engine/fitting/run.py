@@ -51,6 +51,12 @@ class Run:
         """How the sequence was opened, when it is a foreign recording; see `engine.fitting.job.FitRequest`."""
         return dict(self.details.get("capture", {}))
 
+    @property
+    def camera_to_world(self) -> NDArray[np.float64] | None:
+        """Pose (4, 4) of the camera that the fit took, which may have been estimated; None in runs that lack it."""
+        pose = np.array(self.details.get("camera_to_world", []), np.float64)
+        return pose if pose.shape == (4, 4) else None
+
 
 def save_run(run: Run) -> None:
     """Write ``run`` into its folder, which the caller makes and renames."""

@@ -11,13 +11,14 @@ from torch import Tensor, nn
 from engine.checkpoint import check_replaceable, load_model, save_model
 from engine.dataset.pools import load_pools
 from engine.dataset.registered import RegisteredDataset
+from engine.dataset.splits import shape_rows as find_shape_rows
 from engine.errors import InputError
 from engine.model import ModelInfo, NeuralParametricModel
 from engine.networks.decoder import PoseDecoder, ShapeDecoder
 from engine.progress import Progress
 from engine.surface.lipschitz import measure_lipschitz
 from engine.training.config import TrainingConfig, as_dict
-from engine.training.flow_samples import FlowSampler
+from engine.training.flow_points import load_sampler
 from engine.training.loop import LoopResult, compiled_or_plain, optimise
 
 
@@ -80,6 +81,7 @@ def train_shape(
         licence=dataset.licence,
         similarity=dataset.similarity,
         identities=dataset.identities,
+        identity_datasets=tuple(subject.dataset for subject in dataset.subjects),
         training={"dataset": dataset.name, "shape": _summary(stage, result, device, seed)},
     )
     model = NeuralParametricModel(info, decoder, codes.detach()).to(device)
@@ -102,7 +104,7 @@ def train_pose(
     """Train the pose decoder and one pose code per frame on top of the shape stage in ``out``; rewrites ``out``.
 
     The loss is the distance between predicted and registered positions of points near the surface, plus a prior on
-    the codes. Shape codes stay as they are; they are found by identity name.
+    the codes. Shape codes stay as they are; they are found by dataset and identity name.
 
     Raises:
         InputError: ``out`` has no shape stage, lacks an identity of the dataset, or training diverged.
@@ -112,11 +114,8 @@ def train_pose(
     if not out.exists():
         raise InputError(out, "has no shape stage yet", "run `npm-studio train shape` with the same --out first")
     shape_model = load_model(out, device)
-    unknown = [name for name in dataset.identities if name not in shape_model.info.identities]
-    if unknown:
-        raise InputError(out, f"was not trained on identity {unknown[0]} of {dataset.root}", "train its shape first")
-    shape_rows = torch.tensor([shape_model.info.identities.index(name) for name in dataset.identities], device=device)
-    sampler = FlowSampler.load(dataset, device, progress)
+    shape_rows = torch.from_numpy(find_shape_rows(dataset, shape_model.info)).to(device)
+    sampler = load_sampler(dataset, stage.sigmas, device, progress)
     shape_codes = shape_model.shape_codes[shape_rows][sampler.identity_of_frame]  # (N, Cs)
 
     torch.manual_seed(seed)

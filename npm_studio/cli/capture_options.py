@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from engine.dataset.depth_sequence import DepthSequence
     from engine.dataset.isolation import Isolation
-    from engine.geometry.similarity import Similarity
+    from engine.model import NeuralParametricModel
     from engine.progress import Progress
     from external.captures.recording import CaptureOptions
 
@@ -40,16 +40,16 @@ def stated(options: argparse.Namespace) -> tuple[CaptureOptions, Isolation]:
 
 
 def open_from_options(
-    path: Path, options: argparse.Namespace, similarity: Similarity | None, progress: Progress | None = None
+    path: Path, options: argparse.Namespace, model: NeuralParametricModel | None, progress: Progress | None = None
 ) -> DepthSequence:
-    """The recording ``path`` as the options say, its subject placed for a model of ``similarity``.
+    """The recording ``path`` as the options say, its subject placed where ``model`` expects it.
 
     Raises:
         InputError: it cannot be opened, or nothing is left of it.
     """
     from external.captures.subject import open_subject
 
-    return open_subject(path, *stated(options), similarity, progress)
+    return open_subject(path, *stated(options), model, progress)
 
 
 def record_from_options(options: argparse.Namespace) -> dict[str, Any]:

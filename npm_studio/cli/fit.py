@@ -4,16 +4,20 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from npm_studio.cli.capture_options import add_capture_options, open_from_options, record_from_options
 from npm_studio.cli.console import ConsoleProgress, add_device, add_json, add_seed
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("sequence", type=Path, metavar="SEQUENCE", help="depth sequence folder")
+    parser.add_argument(
+        "sequence", type=Path, metavar="SEQUENCE", help="depth sequence folder or depth recording; see `capture info`"
+    )
     parser.add_argument("--model", type=Path, metavar="M", help="model folder (default: the built-in model of bodies)")
     parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="run folder to write")
     parser.add_argument("--method", choices=("npm",), default="npm", help="how to fit (default: npm)")
     parser.add_argument("--iterations", type=int, metavar="N", help="optimiser steps (default: 240)")
     parser.add_argument("--resolution", type=int, metavar="N", help="grid of the final mesh (default: 256)")
+    add_capture_options(parser)
     add_device(parser)
     add_seed(parser)
     add_json(parser)
@@ -22,9 +26,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> dict[str, Any]:
     import dataclasses
 
+    from engine.checkpoint import load_model
+    from engine.device import resolve_device
     from engine.errors import InputError
     from engine.fitting.config import FitConfig
-    from engine.fitting.job import FitRequest, run_fit
+    from engine.fitting.job import FitRequest, check_request, run_fit
     from npm_studio.resources import demo_model
 
     for name, lowest, highest in (("iterations", 1, 100_000), ("resolution", 16, 1024)):
@@ -33,10 +39,16 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
             raise InputError(f"--{name} {value}", "is out of range", f"use {lowest} to {highest}")
     chosen = {name: getattr(options, name) for name in ("iterations", "resolution") if getattr(options, name)}
     config = dataclasses.replace(FitConfig(), **chosen)
-    model = options.model or demo_model()
-    request = FitRequest(options.sequence, model, options.out, config, options.seed, options.device)
+    folder = options.model or demo_model()
+    capture = record_from_options(options)
+    request = FitRequest(options.sequence, folder, options.out, config, options.seed, options.device, capture)
+    check_request(request)
     with ConsoleProgress() as progress:
-        result = run_fit(request, progress)
+        model = load_model(folder, resolve_device(options.device))
+        sequence = open_from_options(options.sequence, options, model, progress)
+        for text in sequence.warnings:
+            progress.message(f"warning: {text}")
+        result = run_fit(request, progress, model, sequence)
         kept = " (interrupted: the best so far)" if result.interrupted else ""
         progress.message(f"{result.folder}: {len(result.frame_names)} frames in {result.seconds:.1f} s{kept}")
     return {

@@ -19,7 +19,7 @@ COMMANDS: dict[str, str] = {
     "demo": "fit the built-in model to the built-in depth sequence and write a report",
     "dataset": "make, import, render and check datasets",
     "split": "labels: make, merge, subsample, hold out",
-    "prepare": "repair canonical meshes where needed and sample their signed-distance pools",
+    "prepare": "repair canonical meshes and sample signed distances around them",
     "train": "train the shape or the pose stage of a model",
     "reconstruct": "meshes from codes",
     "interpolate": "in-betweens of two identities or poses",

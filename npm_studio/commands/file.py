@@ -18,6 +18,14 @@ OPEN_SEQUENCE = Command(
     shortcut="Ctrl+D",
     icon="sequence",
 )
+OPEN_RECORDING = Command(
+    "file.open_recording",
+    "Open Depth Re&cording…",
+    "files.choose_recording",
+    "Open a recording of a depth camera: .mkv, .bag, .sens, .npz or point clouds.",
+    shortcut="Ctrl+Shift+D",
+    icon="sequence",
+)
 OPEN_RUN = Command(
     "file.open_run",
     "Open &Run…",
@@ -39,6 +47,7 @@ FILE = Menu(
     (
         OPEN_MODEL,
         OPEN_SEQUENCE,
+        OPEN_RECORDING,
         OPEN_RUN,
         Submenu("Op&en Recent", "files.fill_recent"),
         None,

@@ -39,7 +39,11 @@ class Document:
     def add_observation(self, observation: Observation) -> None:
         """Open a sequence, or open it again."""
         root = observation.sequence.root.resolve()
-        self.observations = [o for o in self.observations if o.sequence.root.resolve() != root] + [observation]
+        roots = [o.sequence.root.resolve() for o in self.observations]
+        if root in roots:
+            self.observations[roots.index(root)] = observation
+        else:
+            self.observations.append(observation)
         self.contents_changed.emit()
 
     def add_run(self, run: Run) -> None:
@@ -65,6 +69,7 @@ class Document:
             model=self.model_folder,
             sequences=tuple(observation.sequence.root for observation in self.observations),
             runs=tuple(run.folder for run in self.runs),
+            captures={observation.sequence.root: observation.capture for observation in self.observations},
         )
 
     def clear_contents(self) -> None:

@@ -1,13 +1,20 @@
 """A depth sequence as it is shown: points with their depth, some frames kept in memory."""
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.dataset.depth_sequence import DepthSequence, load_depth_sequence
+from engine.dataset.depth_sequence import DepthSequence
+from engine.dataset.isolation import Isolation
+from engine.fitting.run import Run
+from engine.geometry.camera import transform_points
+from engine.geometry.depth import point_image
+from engine.model import NeuralParametricModel
+from engine.progress import Progress
 
 _FRAMES_IN_MEMORY = 256
 _FRAMES_FOR_RANGE = 8
@@ -21,13 +28,22 @@ class ObservedFrame:
     """(P, 3) metres"""
     depth_m: NDArray[np.float32]
     """(P,) distance along the viewing direction"""
+    removed_world: NDArray[np.float32]
+    """(Q, 3) metres, what the camera saw around the subject"""
 
 
 class Observation:
     """Frames of a depth sequence, decoded when asked for; for use by one thread."""
 
-    def __init__(self, sequence: DepthSequence) -> None:
-        self.sequence = sequence
+    def __init__(
+        self, sequence: DepthSequence, scene: DepthSequence | None = None, capture: Mapping[str, object] | None = None
+    ) -> None:
+        """
+        Args:
+            scene: the recording before the subject was isolated; ``sequence`` when absent.
+            capture: how the recording was opened, see `external.captures.subject.as_record`.
+        """
+        self.sequence, self.scene, self.capture = sequence, scene or sequence, dict(capture or {})
         self._frames: OrderedDict[int, ObservedFrame] = OrderedDict()
         picks = np.unique(np.linspace(0, len(sequence) - 1, _FRAMES_FOR_RANGE).astype(int))
         frames = [self.frame(int(index)) for index in picks]
@@ -52,17 +68,90 @@ class Observation:
             points = self.sequence.points_world(index)
             pose = self.sequence.camera_to_world
             depth = (points - pose[:3, 3].astype(np.float32)) @ pose[:3, 2].astype(np.float32)
-            self._frames[index] = ObservedFrame(points, depth)
+            self._frames[index] = ObservedFrame(points, depth, self._removed(index))
         self._frames.move_to_end(index)
         while len(self._frames) > _FRAMES_IN_MEMORY:
             self._frames.popitem(last=False)
         return self._frames[index]
 
+    @property
+    def isolation(self) -> Isolation:
+        """What of the scene belongs to the subject."""
+        from external.captures.subject import from_record
 
-def open_observation(folder: Path) -> Observation:
-    """Open a sequence folder for showing.
+        return from_record(self.capture)[1]
+
+    def _removed(self, index: int) -> NDArray[np.float32]:
+        if not self.isolation:
+            return np.empty((0, 3), np.float32)
+        depth = self.scene.depth_m(self.scene.frame_names.index(self.sequence.frame_names[index]))
+        depth = np.where(self.sequence.depth_m(index) > 0, np.float32(0), depth)
+        points = point_image(depth, self.sequence.camera)
+        return transform_points(self.sequence.camera_to_world, points[points[..., 2] > 0])
+
+
+def open_observation(
+    path: Path,
+    capture: Mapping[str, object] | None = None,
+    model: NeuralParametricModel | None = None,
+    progress: Progress | None = None,
+) -> Observation:
+    """Open a depth sequence or a foreign recording for showing.
+
+    Args:
+        capture: how to open it, see `external.captures.subject.as_record`.
+        model: for which the subject is placed, where the recording does not say where the camera is.
 
     Raises:
         InputError: it cannot be used.
+        Cancelled: ``progress`` asked to stop.
     """
-    return Observation(load_depth_sequence(folder))
+    from external.captures.open_capture import open_capture
+    from external.captures.subject import from_record
+
+    options, isolation = from_record(capture or {})
+    return _observation(open_capture(path, options, progress), isolation, capture or {}, model, progress)
+
+
+def observation_of_run(run: Run, progress: Progress | None = None) -> Observation:
+    """What ``run`` was fitted to, with the camera where the fit had it.
+
+    Raises:
+        InputError: it is gone, or cannot be opened any more.
+        Cancelled: ``progress`` asked to stop.
+    """
+    from external.captures.subject import scene_and_subject_of_run
+
+    scene, subject = scene_and_subject_of_run(run, progress)
+    return Observation(subject, scene, run.capture)
+
+
+def isolate_again(
+    observation: Observation,
+    isolation: Isolation,
+    model: NeuralParametricModel | None = None,
+    progress: Progress | None = None,
+) -> Observation:
+    """The same recording with another choice of what belongs to the subject.
+
+    Raises:
+        InputError: nothing would be left.
+        Cancelled: ``progress`` asked to stop.
+    """
+    from external.captures.subject import as_record, from_record
+
+    capture = as_record(from_record(observation.capture)[0], isolation)
+    return _observation(observation.scene, isolation, capture, model, progress)
+
+
+def _observation(
+    scene: DepthSequence,
+    isolation: Isolation,
+    capture: Mapping[str, object],
+    model: NeuralParametricModel | None,
+    progress: Progress | None,
+) -> Observation:
+    from external.captures.subject import subject_of
+
+    subject = subject_of(scene, isolation, model, progress)
+    return Observation(subject, scene, capture)

@@ -1,9 +1,10 @@
 """Projects: a folder whose ``project.json`` points at a model, sequences and runs by relative path."""
 
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -22,6 +23,8 @@ class Project:
     model: Path | None = None
     sequences: tuple[Path, ...] = ()
     runs: tuple[Path, ...] = ()
+    captures: Mapping[Path, Mapping[str, Any]] = field(default_factory=dict)
+    """How recordings among the sequences are opened; see `external.captures.subject.as_record`."""
 
 
 class _ProjectFile(BaseModel):
@@ -35,6 +38,7 @@ class _ProjectFile(BaseModel):
     model: str | None = None
     sequences: list[str] = []
     runs: list[str] = []
+    captures: dict[str, dict[str, Any]] = {}
 
 
 def save_project(project: Project, folder: Path) -> None:
@@ -47,6 +51,7 @@ def save_project(project: Project, folder: Path) -> None:
         model=None if project.model is None else _relative(project.model, folder),
         sequences=[_relative(path, folder) for path in project.sequences],
         runs=[_relative(path, folder) for path in project.runs],
+        captures={_relative(path, folder): dict(capture) for path, capture in project.captures.items() if capture},
     )
     write_json(folder / FILE_NAME, description.model_dump())
 
@@ -75,6 +80,7 @@ def load_project(folder: Path) -> Project:
         model=None if file.model is None else _existing(file.model, source),
         sequences=tuple(_existing(path, source) for path in file.sequences),
         runs=tuple(_existing(path, source) for path in file.runs),
+        captures={_existing(path, source): capture for path, capture in file.captures.items()},
     )
 
 
@@ -87,6 +93,6 @@ def _relative(path: Path, folder: Path) -> str:
 
 def _existing(path: str, source: Path) -> Path:
     resolved = Path(os.path.normpath(source.parent / path))
-    if not resolved.is_dir():
+    if not resolved.exists():
         raise InputError(source, f"points at {path}, which does not exist", "move it back or correct the path")
     return resolved

@@ -23,6 +23,11 @@ _MARKS = {
 }
 
 
+POINT_CLOUDS = (".ply", ".pcd", ".obj")
+RECORDINGS = (".npz", ".sens", ".mkv", ".bag", *POINT_CLOUDS)
+"""Endings of files that are depth recordings by themselves; `external.captures.open_capture` reads them."""
+
+
 def recognise(path: Path) -> tuple[Kind, Path]:
     """Kind of ``path`` and the folder to open.
 
@@ -32,7 +37,9 @@ def recognise(path: Path) -> tuple[Kind, Path]:
     Raises:
         InputError: it is nothing that the application opens.
     """
-    cure = "drop a depth-sequence folder, a run folder, a model folder (NAME.npm) or a project folder"
+    cure = (
+        "drop a depth recording or depth-sequence folder, a run folder, a model folder (NAME.npm) or a project folder"
+    )
     if not path.exists():
         raise InputError(path, "does not exist", cure)
     if path.is_file():
@@ -41,13 +48,21 @@ def recognise(path: Path) -> tuple[Kind, Path]:
         for folder in (path.parent, path.parent.parent):
             if path.suffix.lower() in (".png", ".npz") and (folder / "intrinsics.json").is_file():
                 return Kind.SEQUENCE, folder
+        if path.name == "depth.txt":
+            return Kind.SEQUENCE, path.parent
+        if path.suffix.lower() in RECORDINGS:
+            return Kind.SEQUENCE, path
         raise InputError(path, "is not something NPM Studio opens", cure)
     for mark, kind in _MARKS.items():
         if (path / mark).is_file():
             return kind, path
+    if (path / "depth.txt").is_file():
+        return Kind.SEQUENCE, path
     for place in (path / "depth", path):
         if place.is_dir() and any(p.suffix.lower() in (".png", ".npz") for p in place.iterdir()):
             return Kind.SEQUENCE, path
+    if any(p.suffix.lower() in POINT_CLOUDS for p in path.iterdir()):
+        return Kind.SEQUENCE, path
     if path.suffix == ".npm":
         return Kind.MODEL, path
     if path.name == "depth" and (path.parent / "intrinsics.json").is_file():

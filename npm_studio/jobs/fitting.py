@@ -3,9 +3,12 @@
 import os
 import re
 import sys
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
+from engine.dataset.depth_sequence import DepthSequence
 from engine.fitting.config import FitConfig
 from engine.fitting.job import FitRequest
 from engine.model import NeuralParametricModel
@@ -14,20 +17,29 @@ from npm_studio import resources
 from npm_studio.jobs.runner import Work
 
 
-def fit_request(sequence: Path, model: Path, config: FitConfig, now: datetime | None = None) -> FitRequest:
-    """A fit of ``sequence`` whose run goes into a new folder of `runs_folder`."""
+def fit_request(
+    sequence: Path,
+    model: Path,
+    config: FitConfig,
+    capture: Mapping[str, Any] | None = None,
+    now: datetime | None = None,
+) -> FitRequest:
+    """A fit of ``sequence`` whose run goes into a new folder of `runs_folder`.
+
+    ``capture`` says how the sequence was opened, see `engine.fitting.job.FitRequest`.
+    """
     name = re.sub(r"[^\w.-]+", "-", sequence.resolve().name)
     stamp = (now or datetime.now()).strftime("%Y%m%d-%H%M%S")
-    return FitRequest(sequence, model, runs_folder(sequence) / f"{name}-{stamp}", config)
+    return FitRequest(sequence, model, runs_folder(sequence) / f"{name}-{stamp}", config, capture=capture or {})
 
 
-def fit_work(request: FitRequest, model: NeuralParametricModel) -> Work:
-    """The work of fitting with a model that is loaded already; its result is a `engine.fitting.run.Run`."""
+def fit_work(request: FitRequest, model: NeuralParametricModel, sequence: DepthSequence | None = None) -> Work:
+    """The work of fitting a loaded model to an open sequence; its result is a `engine.fitting.run.Run`."""
 
     def work(progress: Progress) -> object:
         from engine.fitting.job import run_fit
 
-        return run_fit(request, progress, model)
+        return run_fit(request, progress, model, sequence)
 
     return work
 

@@ -6,12 +6,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.dataset.depth_sequence import DepthSequence, load_depth_sequence
+from engine.dataset.depth_sequence import DepthSequence
 from engine.errors import Cancelled, InputError
 from engine.fitting.run import Run
 from engine.geometry.camera import transform_points
 from engine.geometry.mesh import Mesh
 from engine.progress import Progress
+from external.captures.subject import scene_and_subject_of_run
 from npm_studio.pictures.colours import colour_depth, colour_errors, error_legend
 from npm_studio.pictures.sheet import caption, grid, strip
 from npm_studio.pictures.stage import THREE_QUARTER, Scene, Stage, View
@@ -24,7 +25,7 @@ _OVERLAY = View(40.0, 10.0)
 def find_sequence(run: Run) -> DepthSequence | None:
     """The depth sequence that ``run`` was fitted to, or None when it is gone or has other frames now."""
     try:
-        sequence = load_depth_sequence(run.sequence)
+        _, sequence = scene_and_subject_of_run(run)
     except InputError:
         return None
     return sequence if set(run.frame_names) <= set(sequence.frame_names) else None

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 from PyQt6.QtCore import QSettings
 from PyQt6.QtWidgets import QFileDialog, QMenu
 
+from engine.dataset.isolation import Isolation
 from engine.errors import InputError
 from engine.fitting.run import Run, load_run
 from engine.progress import Progress
 from npm_studio import resources
 from npm_studio.document.document import open_model
 from npm_studio.document.explorer import Explorer
-from npm_studio.document.observation import Observation, open_observation
+from npm_studio.document.observation import Observation, isolate_again, observation_of_run, open_observation
 from npm_studio.document.project import load_project, save_project
-from npm_studio.document.recognise import Kind, recognise
+from npm_studio.document.recognise import RECORDINGS, Kind, recognise
 
 if TYPE_CHECKING:
     from npm_studio.views.main_window import MainWindow
@@ -64,29 +65,47 @@ class Files:
 
         self._load(lambda _: open_model(folder), finished)
 
-    def open_sequence(self, folder: Path, fit: bool = False) -> None:
-        self._studio.message.emit(f"Reading {folder.name}…")
+    def open_sequence(self, path: Path, fit: bool = False) -> None:
+        """Open a depth sequence or a recording; with ``fit`` it is fitted as soon as it is there."""
+        self._studio.message.emit(f"Reading {path.name}…")
+        model = self._document.model
 
         def finished(observation: object) -> None:
             assert isinstance(observation, Observation)
-            self._remember(folder)
+            self._remember(path)
             self._document.add_observation(observation)
             self._window.fit.show_observation(observation)
             self._window.show_fit()
-            self._studio.message.emit(f"Opened {folder}: {len(observation)} frames")
+            sequence = observation.sequence
+            self._studio.message.emit(f"Opened {path}: {len(observation)} frames. {sequence.origin}")
             if fit and self._studio.is_fitting:
                 self._studio.message.emit("A fit is running; press Fit when it is done.")
-            elif fit:
+            elif fit and not sequence.warnings:
                 self._window.fit.start()
+            elif fit:
+                self._studio.message.emit("Look at the notes on this recording before you press Fit.")
 
-        self._load(lambda _: open_observation(folder), finished)
+        self._load(lambda progress: open_observation(path, None, model, progress), finished)
+
+    def isolate(self, observation: Observation, isolation: Isolation) -> None:
+        """Another choice of what belongs to the subject of an open recording."""
+        self._studio.message.emit("Isolating the subject…")
+        model = self._document.model
+
+        def finished(isolated: object) -> None:
+            assert isinstance(isolated, Observation)
+            self._document.add_observation(isolated)
+            self._window.fit.show_observation(isolated)
+            self._studio.message.emit(isolated.sequence.origin)
+
+        self._load(lambda progress: isolate_again(observation, isolation, model, progress), finished)
 
     def open_run(self, folder: Path) -> None:
         self._studio.message.emit(f"Reading {folder.name}…")
 
-        def work(_: Progress) -> tuple[Run, Observation]:
+        def work(progress: Progress) -> tuple[Run, Observation]:
             run = load_run(folder)
-            return run, self._document.observation_of(run) or open_observation(run.sequence)
+            return run, self._document.observation_of(run) or observation_of_run(run, progress)
 
         def finished(result: object) -> None:
             assert isinstance(result, tuple)
@@ -101,10 +120,13 @@ class Files:
         self._load(work, finished)
 
     def open_project(self, folder: Path) -> None:
-        def work(_: Progress) -> tuple[Explorer | None, list[Observation], list[Run]]:
+        def work(progress: Progress) -> tuple[Explorer | None, list[Observation], list[Run]]:
             project = load_project(folder)
             explorer = None if project.model is None else open_model(project.model)
-            observations = [open_observation(path) for path in project.sequences]
+            model = None if explorer is None else explorer.model
+            observations = [
+                open_observation(path, project.captures.get(path), model, progress) for path in project.sequences
+            ]
             return explorer, observations, [load_run(path) for path in project.runs]
 
         def finished(result: object) -> None:
@@ -139,7 +161,14 @@ class Files:
         self._choose_folder("Open a model folder (NAME.npm)", self.open_model)
 
     def choose_sequence(self) -> None:
-        self._choose_folder("Open a depth-sequence folder", self.open_sequence)
+        self._choose_folder("Open a folder of depth images or point clouds", self.open_sequence)
+
+    def choose_recording(self) -> None:
+        endings = " ".join(f"*{ending}" for ending in RECORDINGS)
+        filters = f"Depth recordings ({endings})"
+        name, _ = QFileDialog.getOpenFileName(self._window, "Open a depth recording", self._last_folder(), filters)
+        if name:
+            self.open_sequence(Path(name))
 
     def choose_run(self) -> None:
         self._choose_folder("Open a run folder", self.open_run)

@@ -170,6 +170,39 @@ class PointsItem:
         self._actor.prop.point_size = size
 
 
+class FaintPoints:
+    """Small points of one colour, for what is around the subject."""
+
+    def __init__(self, plotter: Any) -> None:
+        self._data = pv.PolyData(np.zeros((1, 3), np.float32))
+        self._actor = plotter.add_mesh(
+            self._data,
+            color="#8a8f98",
+            opacity=0.35,
+            style="points",
+            point_size=2,
+            lighting=False,
+            copy_mesh=False,
+            render=False,
+            reset_camera=False,
+        )
+        self._actor.mapper.SetInputDataObject(self._data)
+        self._actor.visibility = False
+
+    @property
+    def count(self) -> int:
+        return int(self._data.n_points) if self._actor.visibility else 0
+
+    def show(self, points: NDArray[np.float32]) -> None:
+        """Show ``points`` (P, 3), metres; none hides them."""
+        if len(points):
+            self._data.copy_from(pv.PolyData(np.ascontiguousarray(points, np.float32)), deep=False)
+        self._actor.visibility = len(points) > 0
+
+    def hide(self) -> None:
+        self._actor.visibility = False
+
+
 class Ground:
     """A grid that fades into the distance, and a soft shadow where the figure stands."""
 

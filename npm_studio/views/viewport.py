@@ -11,7 +11,7 @@ from PyQt6.QtGui import QKeyEvent, QResizeEvent
 from PyQt6.QtWidgets import QVBoxLayout, QWidget
 from pyvistaqt import QtInteractor
 
-from npm_studio.views.scene import Ground, MeshItem, PointsItem
+from npm_studio.views.scene import FaintPoints, Ground, MeshItem, PointsItem
 from npm_studio.views.theme import Theme
 from npm_studio.views.widgets.overlay import Caption, ColourBar
 
@@ -68,6 +68,7 @@ class Viewport(QWidget):
             )
         self.figure = MeshItem(self.view, theme.figure)
         self.points = PointsItem(self.view)
+        self.surroundings = FaintPoints(self.view)
         self.ground = Ground(self.view, theme)
         self.caption = Caption(self)
         self.colour_bar = ColourBar(self)
@@ -144,6 +145,7 @@ class Viewport(QWidget):
         self.figure.colour_by(None)
         self.figure.set_opacity(1.0)
         self.points.hide()
+        self.surroundings.hide()
         self.ground.hide_shadow()
         self.colour_bar.hide()
         self.caption.set_text("")

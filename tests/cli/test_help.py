@@ -3,6 +3,7 @@ import sys
 
 import pytest
 
+from npm_studio.cli.dataset import KINDS
 from npm_studio.cli.main import COMMANDS, main
 
 HEAVY = ("torch", "vtk", "vtkmodules", "pyvista", "PyQt6", "warp", "trimesh", "scipy", "numpy")
@@ -22,7 +23,16 @@ def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]
     assert f"npm-studio {command}" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["fit", "--help"], ["gui", "--help"], ["demo", "--help"]])
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_dataset_has_help(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["dataset", kind, "--help"]) == 0
+    assert f"npm-studio dataset {kind}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["fit", "--help"], ["gui", "--help"], ["demo", "--help"], *(["dataset", k, "--help"] for k in KINDS)],
+)
 def test_help_answers_without_loading_anything_heavy(arguments: list[str]) -> None:
     code = (
         "import sys\n"

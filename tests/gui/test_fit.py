@@ -32,7 +32,7 @@ class StandInFit:
         self.steps = 4
         self.has_something = True
 
-    def __call__(self, request: FitRequest, progress: Progress, model: object) -> Run:
+    def __call__(self, request: FitRequest, progress: Progress, model: object, sequence: object = None) -> Run:
         vertices, faces = doll_frames()
         progress.stage("search", 1)
         progress.advance(1)
@@ -222,7 +222,7 @@ def test_a_run_folder_opens_over_its_points(qtbot: QtBot, studio_window: MainWin
 def test_a_failing_fit_is_explained_and_can_be_started_again(
     qtbot: QtBot, studio_window: MainWindow, capture: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(request: FitRequest, progress: Progress, model: object) -> Run:
+    def fail(request: FitRequest, progress: Progress, model: object, sequence: object = None) -> Run:
         raise RuntimeError("the device ran out of memory")
 
     monkeypatch.setattr(job, "run_fit", fail)

@@ -4,7 +4,7 @@ import dataclasses
 from typing import Any
 
 import numpy as np
-from PyQt6.QtCore import Qt, QUrl
+from PyQt6.QtCore import Qt, QUrl, pyqtSignal
 from PyQt6.QtGui import QDesktopServices
 from PyQt6.QtWidgets import (
     QComboBox,
@@ -15,6 +15,7 @@ from PyQt6.QtWidgets import (
     QSpinBox,
 )
 
+from engine.dataset.isolation import Isolation
 from engine.errors import InputError
 from engine.fitting.config import FitConfig
 from engine.fitting.fit import FitPreview
@@ -33,6 +34,7 @@ from npm_studio.views.studio import Studio
 from npm_studio.views.widgets.basics import ElidedLabel, Section, note
 from npm_studio.views.widgets.display_options import DisplayOptions
 from npm_studio.views.widgets.progress import FitProgress
+from npm_studio.views.widgets.subject import SubjectPanel
 from npm_studio.views.workspaces.base import Actions, Workspace
 
 _FOLDER = Qt.ItemDataRole.UserRole
@@ -40,6 +42,9 @@ _FOLDER = Qt.ItemDataRole.UserRole
 
 class FitWorkspace(Workspace):
     """Shows one sequence at a time; a run of it, or the preview of a running fit, is drawn over the points."""
+
+    isolation_wanted = pyqtSignal(object, object)
+    """An observation, and the `engine.dataset.isolation.Isolation` that the user chose for it."""
 
     def __init__(self, studio: Studio, stage: Stage, actions: Actions) -> None:
         super().__init__(studio, stage, actions)
@@ -57,6 +62,9 @@ class FitWorkspace(Workspace):
         self.sequence_note = note("")
         sequence.body.addWidget(self.sequences)
         sequence.body.addWidget(self.sequence_note)
+
+        self.subject = SubjectPanel()
+        self.subject.isolation_changed.connect(self._on_isolation)
 
         fit = Section("Fit")
         self.iterations = QSpinBox()
@@ -82,6 +90,7 @@ class FitWorkspace(Workspace):
 
         self.column.setSpacing(18)
         self.column.addWidget(sequence)
+        self.column.addWidget(self.subject)
         self.column.addWidget(fit)
         self.column.addWidget(runs, 1)
         self.display = DisplayOptions()
@@ -106,7 +115,7 @@ class FitWorkspace(Workspace):
         if self.observation is None:
             self.stage.invite(
                 "drop",
-                "Drop a depth-sequence folder here",
+                "Drop a depth recording here",
                 "The model is fitted to it in the background, and the fitted mesh is shown over the observed points.",
                 (self.actions_by_id["file.open_sequence"], self.actions_by_id["file.demo_sequence"]),
             )
@@ -129,7 +138,9 @@ class FitWorkspace(Workspace):
     def show_observation(self, observation: Observation) -> None:
         """Put a sequence on show, with its latest run if there is one."""
         if observation is not self.observation:
-            self.observation, self._frame, self.run = observation, 0, None
+            same = self.observation is not None and self.observation.sequence.root == observation.sequence.root
+            frame = min(self._frame, len(observation) - 1) if same else 0
+            self.observation, self._frame, self.run = observation, frame, None
         if self.run is None:
             runs = self.studio.document.runs_of(observation.sequence)
             self._take_run(runs[-1] if runs else None)
@@ -153,14 +164,15 @@ class FitWorkspace(Workspace):
         if not self.can_fit or self.observation is None or document.model is None or document.model_folder is None:
             return
         config = dataclasses.replace(FitConfig(), iterations=self.iterations.value())
-        request = fit_request(self.observation.sequence.root, document.model_folder, config)
+        sequence = self.observation.sequence
+        request = fit_request(sequence.root, document.model_folder, config, self.observation.capture)
         self.status, self._preview, self._fitted = JobStatus(), None, self.observation
         self._similarity = document.model.info.similarity
         self._take_run(None)
         self._select_run()
         self.studio.jobs.submit(
             "fit",
-            fit_work(request, document.model),
+            fit_work(request, document.model, sequence),
             finished=self._on_finished,
             failed=self._on_failed,
             stopped=self._on_stopped,
@@ -179,6 +191,10 @@ class FitWorkspace(Workspace):
         """Open the folder of the run on show in the file manager."""
         if self.run is not None:
             QDesktopServices.openUrl(QUrl.fromLocalFile(str(self.run.folder)))
+
+    def _on_isolation(self, isolation: Isolation) -> None:
+        if self.observation is not None:
+            self.isolation_wanted.emit(self.observation, isolation)
 
     def _on_event(self, event: JobEvent) -> None:
         self.status.update(event)
@@ -269,8 +285,10 @@ class FitWorkspace(Workspace):
             view.points.set_size(self.display.point_size(over_mesh=has_mesh))
             view.points.show(observed.points_world, observed.depth_m, observation.depth_range)
             view.colour_bar.set_scale("Observed depth", *observation.depth_range, "m", colours_of(DEPTH_COLOURS))
+            view.surroundings.show(observed.removed_world)
         else:
             view.points.hide()
+            view.surroundings.hide()
             view.colour_bar.hide()
         what = "observed points" if meshes is None else "preview of the fit" if self._is_preview else "fitted mesh"
         view.caption.set_text(sequence.name, f"Frame {frame + 1} of {len(sequence)} · {what}")
@@ -307,10 +325,13 @@ class FitWorkspace(Workspace):
         if self.observation is None:
             self.sequences.setPlaceholderText("No sequence is open")
             self.sequences.setCurrentIndex(-1)
-            self.sequence_note.setText("A folder of 16-bit depth images with intrinsics.json.")
+            self.sequence_note.setText("A recording of a depth camera: a folder of images, .mkv, .bag, .sens, .npz.")
+            self.subject.show_isolation(Isolation(), ())
         else:
             self.sequences.setCurrentIndex(observations.index(self.observation))
             self._describe_sequence(self.observation)
+            self.subject.show_isolation(self.observation.isolation, self.observation.sequence.warnings)
+        self.subject.setEnabled(self.observation is not None and not self.studio.is_fitting)
         self.runs.blockSignals(True)
         self.runs.clear()
         runs: list[Run] = [] if self.observation is None else self.studio.document.runs_of(self.observation.sequence)
