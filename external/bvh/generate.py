@@ -20,21 +20,31 @@ from external.bvh.parse import BvhClip, read_bvh
 from external.bvh.retarget import BodyMotion, body_motion, bone_rotations
 
 _FRAMES_AT_ONCE = 64
+_ARMS_OUT = (0.0, 0.08, 0.16, 0.24, 0.32)
+"""Angles in radians, the smallest with the fewest frames in contact is taken."""
 
 
 @dataclass(frozen=True, eq=False)
 class RetargetedClip:
     """Makes a sequence of a body from a motion.
 
-    Of the frames, the longest stretch is kept in which no limb passes through the body and all is inside the cube.
+    Hanging arms are carried as far out as the body needs (`_ARMS_OUT`). Of the frames, the longest stretch is kept in
+    which no limb passes through the body and all is inside the cube.
     """
 
     name: str
     motion: BodyMotion
 
     def __call__(self, figure: Figure, body: RestBody) -> Clip:
-        poses = bone_transforms(figure.rig, body, bone_rotations(figure.rig, body, self.motion))
-        contact = figure.contact_test(body).frames_in_contact(poses)
+        test = figure.contact_test(body)
+        fewest = len(self.motion.hips) + 1
+        for arms_out in _ARMS_OUT:
+            tried = bone_transforms(figure.rig, body, bone_rotations(figure.rig, body, self.motion, arms_out))
+            in_contact = test.frames_in_contact(tried)
+            if in_contact.sum() < fewest:
+                poses, contact, fewest = tried, in_contact, int(in_contact.sum())
+            if fewest == 0:
+                break
         vertices = np.empty((len(poses), len(body.vertices), 3), np.float16)
         for start in range(0, len(poses), _FRAMES_AT_ONCE):
             rows = slice(start, start + _FRAMES_AT_ONCE)

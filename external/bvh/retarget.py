@@ -93,8 +93,12 @@ def body_motion(clip: BvhClip, frames: np.ndarray | slice = slice(None)) -> Body
     )
 
 
-def bone_rotations(rig: Rig, body: RestBody, motion: BodyMotion) -> Array:
-    """Joint rotations (F, B, 3, 3), for `external.anny.rig.bone_transforms`, that give a body the pose of a motion."""
+def bone_rotations(rig: Rig, body: RestBody, motion: BodyMotion, arms_out: float = 0.0) -> Array:
+    """Joint rotations (F, B, 3, 3), for `external.anny.rig.bone_transforms`, that give a body the pose of a motion.
+
+    Arms that hang are swung out to the side by ``arms_out`` radians, others by less, raised ones not at all: that is
+    how a body carries its arms that is stouter than the actor's.
+    """
     frames, bones = len(motion.hips), len(rig.bone_names)
     t_pose = anny_joint_rotations(rig, body, {name: np.array([angle]) for name, angle in _T_POSE.items()})
     poses = bone_transforms(rig, body, t_pose)[0]
@@ -124,6 +128,9 @@ def bone_rotations(rig: Rig, body: RestBody, motion: BodyMotion) -> Array:
                 turned[part] = motion.limbs[own] @ aligned[part]
             else:
                 turned[part] = turned.get(_ABOVE.get(part, ""), trunk)
+        swing = _swing_out(turned["upperarm"], chest, {"L": arms_out, "R": -arms_out}[side])
+        turned |= {part: swing @ turned[part] for part in ("upperarm", "forearm", "hand")}
+        for part, names in _BONES.items():
             for name in names:
                 bone = rig.bone(f"{name}.{side}")
                 world[bone] = turned[part] @ in_t_pose[bone]
@@ -150,6 +157,16 @@ def bone_rotations(rig: Rig, body: RestBody, motion: BodyMotion) -> Array:
         else:
             world[bone] = world[parent]
     return rotations
+
+
+def _swing_out(upper_arm: Array, chest: Array, most: float) -> Array:
+    """Rotations (F, 3, 3) of an arm about the front of the ``chest``: by ``most`` if it hangs, not at all from level.
+
+    ``upper_arm`` (F, 3, 3) is its rotation since the T-pose; ``most`` is negative for a right arm.
+    """
+    along = upper_arm[:, :, 0] * np.sign(most)
+    hanging = np.clip(-np.einsum("fi,fi->f", along, chest[:, :, 1]), 0.0, 1.0)
+    return np.asarray(Rotation.from_rotvec(most * hanging[:, None] * chest[:, :, 2]).as_matrix())
 
 
 def _rest_axes(clip: BvhClip, joints: BodyJoints) -> Array:

@@ -7,7 +7,13 @@ from typing import Any
 from npm_studio.cli.console import ConsoleProgress, add_json, add_seed
 
 
+_EPILOG = """The root of the body stays at the origin, turned so that the body faces +z when the clip starts. Arms that
+hang are carried as far out as the body needs; of frames in which a limb still passes through the body, or that leave
+the cube, a message tells: the longest stretch without them is kept."""
+
+
 def configure(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = _EPILOG
     parser.add_argument("motion", type=Path, metavar="MOTION", help="BVH file, or folder of them")
     parser.add_argument("out", type=Path, metavar="OUT", help="dataset folder to write; a dataset there is replaced")
     parser.add_argument("--identities", type=int, default=4, metavar="N", help="number of bodies (default: 4)")

@@ -410,6 +410,20 @@ def test_joints_that_are_missing_follow_their_parent(model: AnnyModel, body: Res
     assert bent["head"][2] > rest["head"][2] + 0.05
 
 
+def test_hanging_arms_are_carried_further_out_and_raised_ones_are_not(
+    model: AnnyModel, body: RestBody, tmp_path: Path
+) -> None:
+    raised = {f"{side}Shoulder": {"Z": sign * 170.0} for side, sign in (("Left", 1), ("Right", -1))}
+    motion = body_motion(read_bvh(write(tmp_path / "a.bvh", biovision(), [{}, raised])))
+    wrists = []
+    for out in (0.0, 0.2):
+        poses = bone_transforms(model.rig, body, bone_rotations(model.rig, body, motion, out))
+        wrists.append(poses[..., :3, 3][:, [model.rig.bone(f"wrist.{side}") for side in "LR"]])
+    moved = wrists[1] - wrists[0]
+    assert moved[0, 0, 0] > 0.06 and moved[0, 1, 0] < -0.06
+    np.testing.assert_allclose(moved[1], 0, atol=1e-9)
+
+
 # --- datasets
 
 
@@ -456,6 +470,11 @@ def test_every_clip_becomes_a_sequence_of_every_identity(motions: Path, tmp_path
     assert again["frames"] == counts["frames"]
     for name in ("dataset.json", "anny_001/canonical.npy", "anny_001/01_swing_2.npy"):
         assert (tmp_path / "d" / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
+
+
+def test_bodies_of_any_build_can_let_their_arms_hang(tmp_path: Path) -> None:
+    hang = write(tmp_path / "hang.bvh", biovision(), [{}])
+    assert generate_from_bvh(hang, tmp_path / "d", identities=8, seed=3, workers=1)["frames"] == 8
 
 
 def test_the_longest_usable_stretch_is_kept() -> None:
