@@ -267,6 +267,9 @@ def _name_source(
         while name in sources.values():
             number += 1
             name = f"{wanted}-{number}"
+        if name != wanted and key[1] and len(set(dataset.identities)) < len(dataset.identities):
+            problem = f"has another dataset called {wanted}, and identities of one name in several datasets"
+            raise InputError(dataset.root, problem, "call the dataset differently when it is imported")
         if name != wanted:
             progress.message(f"another dataset is called {wanted} too; that in {key[0]} is called {name} here")
         sources[key] = name

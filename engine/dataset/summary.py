@@ -7,6 +7,7 @@ from typing import Any
 
 from engine.dataset.pools import pools_folder
 from engine.dataset.registered import RegisteredDataset
+from engine.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -16,6 +17,7 @@ class IdentitySummary:
     dataset: str
     name: str
     vertices: int
+    """0 where there are samples and no meshes."""
     faces: int
     sequences: int
     frames: int
@@ -56,7 +58,7 @@ def summarise_dataset(dataset: RegisteredDataset) -> DatasetSummary:
     """Figures of ``dataset``.
 
     Raises:
-        InputError: a canonical mesh cannot be read.
+        InputError: a canonical mesh cannot be read and there are no samples instead.
     """
     identities = tuple(_summarise(dataset, identity) for identity in range(len(dataset.identities)))
     similarity = dataset.similarity
@@ -85,12 +87,18 @@ def _summarise(dataset: RegisteredDataset, identity: int) -> IdentitySummary:
         pools = "prepared"
     else:
         pools = "none" if subject.store.pools(subject.name) is None else "given"
+    try:
+        vertices, faces = len(dataset.canonical(identity)), len(dataset.faces(identity))
+    except InputError:
+        if pools == "none":
+            raise
+        vertices = faces = 0
     sequences = dataset.sequences_of(identity)
     return IdentitySummary(
         subject.dataset,
         subject.name,
-        len(dataset.canonical(identity)),
-        len(dataset.faces(identity)),
+        vertices,
+        faces,
         len(sequences),
         sum(len(dataset.samples_of(identity, sequence)) for sequence in sequences),
         pools,

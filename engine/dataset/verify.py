@@ -5,13 +5,15 @@ The labels are read leniently (`verify_labels`), the files of this project's own
 first and then read through their stores.
 """
 
+import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.dataset.registered import RegisteredDataset
 from engine.dataset.verify_files import Content, StoreContent, check_files
@@ -25,6 +27,7 @@ from engine.dataset.verify_meshes import (
     read_body,
     size_problems,
     topology_problems,
+    world_problems,
 )
 from engine.errors import Cancelled, InputError
 from engine.progress import Progress
@@ -85,15 +88,21 @@ def verify_dataset(
         scales = _scales(labels)
     if not any(label for label in labels.frames):
         notes.append(f"{root}: there are no posed frames, only the shape stage can be trained")
-    found, more, checked = _check_meshes(content, scales, {error.subject for error in problems}, progress, workers)
+    known_bad = {error.subject for error in problems}
+    found, more, checked = _check_meshes(content, root / "dataset.json", scales, known_bad, progress, workers)
     return Verification((*problems, *found), (*notes, *more), checked)
 
 
 def _check_meshes(
-    content: Content, scales: Sequence[float], known_bad: set[str], progress: Progress, workers: int
+    content: Content,
+    description: Path,
+    scales: Sequence[float],
+    known_bad: set[str],
+    progress: Progress,
+    workers: int,
 ) -> tuple[list[InputError], list[str], dict[str, int]]:
     """Problems and notes of all meshes; files in ``known_bad`` are not listed again for the same reason."""
-    everyone = range(len(content.names))
+    everyone = [identity for identity in range(len(content.names)) if _has_meshes(content, identity)]
     tasks = [(identity, sequence) for identity in everyone for sequence in content.sequences(identity)]
     with ThreadPoolExecutor(workers) as executor:
 
@@ -105,33 +114,45 @@ def _check_meshes(
                 yield result
                 progress.advance(done)
 
-        bodies = list(run("check canonical meshes", lambda i: read_body(content, i, known_bad), everyone))
-        groups = _groups(bodies)
+        bodies = [Body(None, None)] * len(content.names)
+        read = run("check canonical meshes", lambda i: read_body(content, i, known_bad), everyone)
+        topologies: dict[bytes, NDArray[np.int64]] = {}  # one copy of each
+        groups_of: dict[bytes, list[int]] = {}
+        for identity, body in zip(everyone, read, strict=True):
+            if body.faces is not None:
+                key = hashlib.blake2b(body.faces.tobytes()).digest()
+                groups_of.setdefault(key, []).append(identity)
+                body = replace(body, faces=topologies.setdefault(key, body.faces))
+            bodies[identity] = body
+        groups = list(groups_of.values())  # identities of equal faces
         ruler_of = {i: ruler for group in groups for ruler in [Ruler.of(bodies, group)] for i in group}
 
-        def examine(task: tuple[int, str]) -> Facts | InputError:
+        def examine(task: tuple[int, str]) -> Facts | list[InputError]:
             identity, sequence = task
             try:
                 return measure(content, identity, sequence, bodies[identity], ruler_of.get(identity))
             except InputError as error:
-                return error
+                return content.broken_frames(identity, sequence) or [error]
 
         outcomes = list(run("check frames", examine, tasks))
-        pools = list(run("check pools", lambda i: pool_problems(content, i, bodies[i]), everyone))
+        pools = list(run("check pools", lambda i: pool_problems(content, i, bodies[i]), range(len(bodies))))
 
     # identities that share faces have the same problem with them
     problems = list({str(error): error for body in bodies for error in body.problems}.values())
     problems += topology_problems(content, bodies, groups)
     sizes = size_problems(content, bodies, groups, scales)
     problems += sizes.values()
+    problems += [] if sizes else world_problems(description, bodies, scales)
     facts = [outcome for outcome in outcomes if isinstance(outcome, Facts)]
     posed: dict[int, list[float]] = {}
     for each in facts:
         posed.setdefault(each.identity, []).extend(each.volumes.tolist())
     turned, signs = orientation_problems(content, groups, [body.volume for body in bodies], posed)
     problems += turned
-    problems += [each for each in outcomes if isinstance(each, InputError) and not is_known(each, known_bad)]
-    notes: list[str] = []
+    unread = [error for outcome in outcomes if not isinstance(outcome, Facts) for error in outcome]
+    problems += [error for error in unread if not is_known(error, known_bad)]
+    bare = len(content.names) - len(everyone)
+    notes = [f"{bare} identities have samples and no meshes, which were not checked"] if bare else []
     for identity in everyone:
         mine = [each for each in facts if each.identity == identity]
         found, more = frame_problems(content, mine, set(sizes), signs, scales)
@@ -139,8 +160,8 @@ def _check_meshes(
         notes += more
     problems += [error for _, found in pools for error in found]
     prepared = sum(there for there, _ in pools)
-    if 0 < prepared < len(everyone):
-        notes.append(f"{prepared} of {len(everyone)} identities have sample pools; run `npm-studio prepare`")
+    if 0 < prepared < len(bodies):
+        notes.append(f"{prepared} of {len(bodies)} identities have sample pools; run `npm-studio prepare`")
     checked = {
         "identities": sum(body.vertices is not None for body in bodies),
         "sequences": len(facts),
@@ -150,13 +171,11 @@ def _check_meshes(
     return problems, notes, checked
 
 
-def _groups(bodies: Sequence[Body]) -> list[list[int]]:
-    """Identities of equal faces."""
-    groups: dict[bytes, list[int]] = {}
-    for identity, body in enumerate(bodies):
-        if body.faces is not None:
-            groups.setdefault(body.faces.tobytes(), []).append(identity)
-    return list(groups.values())
+def _has_meshes(content: Content, identity: int) -> bool:
+    try:
+        return content.has_meshes(identity)
+    except InputError:  # it is listed when the meshes or the samples are read
+        return True
 
 
 def _scales(labels: Labels) -> list[float]:

@@ -55,6 +55,14 @@ class Content(Protocol):
         """(F, V, 3) of the labelled frames."""
         ...
 
+    def broken_frames(self, identity: int, sequence: str) -> list[InputError]:
+        """What is wrong with single frames of a sequence that cannot be read as a whole."""
+        ...
+
+    def has_meshes(self, identity: int) -> bool:
+        """Whether there are meshes at all, and not samples alone."""
+        ...
+
     def pools_folder(self, identity: int) -> Path: ...
 
     def given_pools(self, identity: int) -> SdfPools | None:
@@ -93,6 +101,29 @@ class StoreContent:
 
     def frames(self, identity: int, sequence: str) -> NDArray[Any]:
         return self._dataset.sequence(identity, sequence)
+
+    def broken_frames(self, identity: int, sequence: str) -> list[InputError]:
+        subject = self._dataset.subjects[identity]
+        errors = []
+        try:
+            samples = subject.store.samples(subject.name, sequence)
+        except InputError as error:
+            return [error]
+        for sample in self.samples(identity, sequence):
+            if sample not in samples:
+                problem = f"names frame {subject.name}/{sequence}/{sample}, which does not exist"
+                errors.append(InputError(self._dataset.root / "labels.json", problem, "remove its label"))
+                continue
+            try:
+                subject.store.frames(subject.name, sequence, np.array([samples.index(sample)], np.int64))
+            except InputError as error:
+                errors.append(error)
+        return list({str(error): error for error in errors}.values())
+
+    def has_meshes(self, identity: int) -> bool:
+        subject = self._dataset.subjects[identity]
+        has_meshes = getattr(subject.store, "has_meshes", None)  # some foreign layouts can do without
+        return has_meshes is None or bool(has_meshes(subject.name)) or self.given_pools(identity) is None
 
     def pools_folder(self, identity: int) -> Path:
         return self._folder(identity) / "pools"
@@ -155,6 +186,12 @@ class FolderContent:
         rows = [int(sample) for sample in self.samples(identity, sequence)]
         frames = _open_array(self.place(identity, sequence))
         return frames if rows == list(range(len(frames))) else frames[rows]
+
+    def broken_frames(self, identity: int, sequence: str) -> list[InputError]:
+        return []
+
+    def has_meshes(self, identity: int) -> bool:
+        return True
 
     def pools_folder(self, identity: int) -> Path:
         return self.root / self.names[identity] / "pools"

@@ -13,8 +13,9 @@ from engine.dataset.verify_meshes import NORMALISE, Body, unit_cure
 from engine.errors import InputError
 
 _EDGES = 4000  # enough for a median
-_MEASURED_FRAMES = 8
+_CHOSEN_FRAMES = 8  # of a sequence, to tell identities apart
 _SCALE_TOLERANCE = float(np.log(1.1))
+_FRAME_SCALE_TOLERANCE = float(np.log(1.25))  # of single frames, which may be squashed and stretched
 _TELLING_SHARE = 0.1  # of the volume of the canonical mesh
 _MISFIT = 0.015  # of Anny bodies: edges change by 0.006 in the median with the pose, between bodies by 0.03
 
@@ -73,7 +74,9 @@ class Facts:
     repeated: tuple[tuple[int, int], ...]
     """Rows that are equal to an earlier row, and that row."""
     scale: float
-    """Against the canonical mesh."""
+    """Of the sequence against the canonical mesh."""
+    scales: NDArray[np.float64]
+    """(F,) the same of each frame, 1 where not finite"""
     resembles: int | None
     """Another identity that the frames fit much better."""
 
@@ -93,8 +96,9 @@ def measure(content: Content, identity: int, sequence: str, body: Body, ruler: R
     broken: list[tuple[int, int]] = []
     repeated: list[tuple[int, int]] = []
     first_with: dict[bytes, int] = {}
-    measured = set(np.linspace(0, len(frames) - 1, min(len(frames), _MEASURED_FRAMES)).astype(int).tolist())
-    logs = []
+    own = None if ruler is None or not len(ruler.edges) else ruler.lengths.get(identity)
+    chosen = set(np.linspace(0, len(frames) - 1, min(len(frames), _CHOSEN_FRAMES)).astype(int).tolist())
+    scales, logs = np.ones(len(frames)), []
     for row in range(len(frames)):
         stored = np.ascontiguousarray(frames[row])
         earlier = first_with.setdefault(hashlib.blake2b(stored.data, digest_size=16).digest(), row)
@@ -110,12 +114,14 @@ def measure(content: Content, identity: int, sequence: str, body: Body, ruler: R
         if body.faces is not None and body.volume:
             volume = _volume(vertices, body.faces)
             volumes[row] = volume if abs(volume) > _TELLING_SHARE * abs(body.volume) else 0.0
-        if ruler is not None and row in measured:
-            logs.append(np.log(np.maximum(_lengths(vertices, ruler.edges), 1e-12)))
+        if ruler is not None and own is not None:
+            log = np.log(np.maximum(_lengths(vertices, ruler.edges), 1e-12))
+            scales[row] = np.exp(np.median(log - np.log(own)))
+            logs += [log] if row in chosen else []
     scale, resembles = 1.0, None
-    if ruler is not None and logs and len(ruler.edges) and identity in ruler.lengths:
+    if ruler is not None and logs:
         scale, resembles = _compare(np.median(logs, axis=0), identity, ruler)
-    return Facts(identity, sequence, samples, tuple(broken), reach, volumes, tuple(repeated), scale, resembles)
+    return Facts(identity, sequence, samples, tuple(broken), reach, volumes, tuple(repeated), scale, scales, resembles)
 
 
 def _volume(vertices: NDArray[np.float32], faces: NDArray[np.int64]) -> float:
@@ -176,7 +182,12 @@ def frame_problems(
         elif unlike and culprit is None and each.identity not in flagged:
             problem = f"has a wrong scale: its edges are {each.scale:.3g} times as long as those of the canonical mesh"
             problems.append(InputError(place, problem, unit_cure(each.scale, scales[each.identity])))
-        outside = np.flatnonzero(each.reach > 0.5)
+        odd = np.flatnonzero(np.abs(np.log(each.scales / each.scale)) > _FRAME_SCALE_TOLERANCE)
+        if len(odd):
+            ratio = float(each.scales[odd[0]] / each.scale)
+            problem = f"have a wrong scale: their edges are {ratio:.3g} times as long as those of the others"
+            note(odd.tolist(), problem, unit_cure(ratio, scales[each.identity]))
+        outside = np.setdiff1d(np.flatnonzero(each.reach > 0.5), odd)
         if len(outside) and not unlike and each.identity not in flagged:
             note(outside.tolist(), f"leave the cube [-0.5, 0.5]^3, reaching {each.reach.max():.3f}", NORMALISE)
         mirrored = np.flatnonzero(each.volumes * signs.get(each.identity, 1.0) < 0)

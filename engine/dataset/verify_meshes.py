@@ -1,6 +1,6 @@
 """Canonical meshes and their sample pools: closed, turned outwards, in the cube, alike in size, told by name if not."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +13,7 @@ from engine.dataset.arrays import load_array
 from engine.dataset.pools import SdfPools
 from engine.dataset.verify_files import EXPORT_AGAIN, Content
 from engine.errors import InputError
+from engine.geometry.mesh import load_mesh
 from engine.geometry.signed_distance import signed_distance
 from engine.geometry.topology import edge_uses, part_of_faces, signed_volume
 
@@ -20,8 +21,10 @@ NORMALISE = "bring it into the cube with `npm-studio dataset normalise`"
 _PREPARE = "`npm-studio prepare` repairs it for the shape stage; the poses are trained on the mesh as it is"
 _LARGER, _SMALLER = 1.5, 0.2  # size against the others of one topology, from where on the unit must be wrong
 _TINY = 0.02  # of the cube
+_SMALLEST_M, _LARGEST_M = 0.003, 100.0
 _FLAT = 0.002  # volume against area^1.5 (a ball has 0.09), below which the orientation says nothing
 _RECHECKED = 200  # samples of each pool
+_FEW_WRONG = 0.05
 _POOL_TOLERANCE, _REPAIRED_TOLERANCE = 5e-4, 2e-2  # canonical units; a repair may move a surface that far
 
 
@@ -204,6 +207,15 @@ def size_problems(
     return problems
 
 
+def world_problems(description: Path, bodies: Sequence[Body], scales: Sequence[float]) -> list[InputError]:
+    """A similarity that makes the identities as small as grains or as large as hills, as a wrong unit does."""
+    sizes = [body.size / scale for body, scale in zip(bodies, scales, strict=True) if body.size > 0 and body.reach < 1]
+    if not sizes or _SMALLEST_M < (typical := float(np.median(sizes))) < _LARGEST_M:
+        return []
+    problem = f"has a wrong scale in its similarity: it makes the identities {typical:.3g} metres large"
+    return [InputError(description, problem, "the scale is in canonical units per metre; import it again")]
+
+
 def unit_cure(ratio: float, scale: float) -> str:
     """What to do about a mesh ``ratio`` times too large, where ``scale`` per metre would be right."""
     for unit, per_metre in (("metres", 1.0), ("centimetres", 100.0), ("millimetres", 1000.0)):
@@ -239,7 +251,7 @@ def orientation_problems(
     return problems, signs
 
 
-def pool_problems(content: Content, identity: int, body: Body, seed: int = 0) -> tuple[bool, list[InputError]]:
+def pool_problems(content: Content, identity: int, body: Body) -> tuple[bool, list[InputError]]:
     """Whether there are pools, and what is wrong with them; some samples are measured again."""
     folder = content.pools_folder(identity)
     problems: list[InputError] = []
@@ -264,20 +276,44 @@ def pool_problems(content: Content, identity: int, body: Body, seed: int = 0) ->
         arrays = {"near": given.near, "uniform": given.uniform, "surface": given.surface}
     if body.vertices is None or body.faces is None:
         return True, problems
-    closed = bool((edge_uses(body.faces)[0] % 2 == 0).all()) and folder.is_dir()
-    tolerance = _POOL_TOLERANCE if closed else _REPAIRED_TOLERANCE
-    random = np.random.default_rng([seed, identity])
+    repaired = folder / "watertight.ply"
+    if repaired.is_file():  # what was sampled; it must still lie along the canonical mesh
+        try:
+            mesh = load_mesh(repaired)
+        except InputError as error:
+            return True, [*problems, error]
+        surface = {name: array for name, array in arrays.items() if name == "surface"}
+        problems += _recheck(folder, surface, body.vertices, body.faces, _REPAIRED_TOLERANCE, again)
+        problems += _recheck(folder, arrays, mesh.vertices, mesh.faces, _POOL_TOLERANCE, again)
+    else:
+        tolerance = _POOL_TOLERANCE if folder.is_dir() else _REPAIRED_TOLERANCE
+        problems += _recheck(folder, arrays, body.vertices, body.faces, tolerance, again)
+    return True, problems
+
+
+def _recheck(
+    folder: Path,
+    arrays: Mapping[str, NDArray[Any]],
+    vertices: NDArray[np.floating],
+    faces: NDArray[np.integer],
+    tolerance: float,
+    again: str,
+) -> list[InputError]:
+    """Pools of which more than a few random samples have another signed distance to the mesh than is stored."""
+    closed = bool((edge_uses(faces)[0] % 2 == 0).all())
+    random = np.random.default_rng(0)
+    problems = []
     for name, array in arrays.items():
         rows = np.asarray(array[random.integers(0, len(array), _RECHECKED)], np.float64)
-        truth = signed_distance(rows[:, :3], body.vertices, body.faces)
+        truth = signed_distance(rows[:, :3], vertices, faces)
         stored = np.zeros(len(rows)) if name == "surface" else rows[:, 3]
         off = np.abs(truth - stored) if closed else np.abs(np.abs(truth) - np.abs(stored))
         wrong = int((off > tolerance).sum())
-        if wrong > 0.05 * _RECHECKED:
+        if wrong > _FEW_WRONG * _RECHECKED:
             problem = f"does not belong to the canonical mesh: {wrong} of {_RECHECKED} samples are wrong"
             problem += f" by more than {tolerance:g}"
             problems.append(InputError(folder / f"{name}.npy", problem, again))
-    return True, problems
+    return problems
 
 
 def _given(content: Content, identity: int, problems: list[InputError]) -> SdfPools | None:

@@ -12,6 +12,7 @@ import trimesh
 
 from engine.dataset.registered import write_description
 from engine.dataset.splits import select, write_splits
+from engine.dataset.summary import summarise_dataset
 from engine.dataset.verify import Verification, verify_dataset
 from engine.errors import Cancelled, InputError
 from engine.geometry.similarity import Similarity
@@ -19,6 +20,8 @@ from engine.prepare.sdf_pools import prepare_pools
 from engine.progress import Progress
 from external.anny.generate import generate_dataset
 from external.datasets import open_dataset
+from npm_studio.cli.main import main
+from tests.npms_tree import write_tree
 
 A, B, C = "egg_000", "egg_001", "egg_002"
 FRAMES = 5
@@ -256,6 +259,19 @@ def test_a_wrong_scale_of_a_sequence_is_found(eggs: Path, factor: float, unit: s
     only_problem(eggs, eggs / B / "slow.npy", "wrong scale", f"{factor:.3g} times", unit)
 
 
+def test_a_wrong_scale_of_a_single_frame_is_found(eggs: Path) -> None:
+    change(eggs / B / "slow.npy", lambda frames: frames.__setitem__(2, frames[2] * np.float16(2.5)))
+    only_problem(eggs, eggs / B / "slow.npy", "1 of 5 frames (first 000002)", "wrong scale", "metres")
+
+
+@pytest.mark.parametrize("factor", [0.001, 1000.0])
+def test_a_wrong_scale_of_the_similarity_is_found(eggs: Path, factor: float) -> None:
+    description = json.loads((eggs / "dataset.json").read_text())
+    description["similarity"]["scale"] *= factor
+    (eggs / "dataset.json").write_text(json.dumps(description))
+    only_problem(eggs, eggs / "dataset.json", "wrong scale", "metres large")
+
+
 def test_a_wrong_scale_of_an_identity_is_found_once(eggs: Path) -> None:
     for path in sorted((eggs / B).glob("*.npy")):
         change(path, lambda array: array * array.dtype.type(2.5))
@@ -455,6 +471,39 @@ def test_fresh_pools_are_clean_and_stale_or_damaged_ones_are_found(eggs: Path) -
         near.with_name(f"{n}.npy") for n in ("near", "uniform", "surface")
     }
     assert all("does not belong" in p.problem for p in found.problems)
+
+
+def test_pools_of_a_repaired_mesh_are_compared_with_what_was_sampled(eggs: Path) -> None:
+    change(eggs / "faces.npy", lambda faces: faces[20:])
+    prepare_pools(open_dataset(eggs), (2000, 1000, 1000))
+    only_problem(eggs, eggs / "faces.npy", "not watertight")
+    change(eggs / B / "pools" / "near.npy", lambda pool: pool * np.float32([1, 1, 1, -1]))
+    found = lines(eggs)
+    assert len(found) == 2 and found[1].startswith(f"{eggs / B / 'pools' / 'near.npy'}: does not belong")
+
+
+def test_a_foreign_tree_is_checked_in_place(tmp_path: Path) -> None:
+    tree = write_tree(tmp_path / "tree")
+    out = tmp_path / "view"
+    assert main(["dataset", "npms", str(tree), str(out)]) == 0
+    found = verify(out)
+    assert found.problems == () and found.checked == {"identities": 3, "sequences": 6, "frames": 18, "pools": 3}
+    frames = [tree / "balls" / "one" / "bend" / f"00000{row}" / "mesh_normalized.ply" for row in (0, 2)]
+    for path in frames:
+        path.write_bytes(path.read_bytes()[:300])
+    found = verify(out)
+    assert [Path(problem.subject) for problem in found.problems] == frames
+    assert found.checked["sequences"] == 5
+
+
+def test_identities_of_a_foreign_tree_that_have_samples_alone_are_a_note(tmp_path: Path) -> None:
+    tree = write_tree(tmp_path / "tree", meshes=False)
+    out = tmp_path / "view"
+    assert main(["dataset", "npms", str(tree), str(out)]) == 0
+    found = verify(out)
+    assert found.problems == () and found.checked["pools"] == 3
+    assert any("3 identities have samples and no meshes" in note for note in found.notes)
+    assert {each.vertices for each in summarise_dataset(open_dataset(out)).identities} == {0}
 
 
 def test_a_split_is_checked_through_its_sources(eggs: Path, tmp_path: Path) -> None:
