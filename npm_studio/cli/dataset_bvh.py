@@ -6,7 +6,6 @@ from typing import Any
 
 from npm_studio.cli.console import ConsoleProgress, add_json, add_seed
 
-
 _EPILOG = """The root of the body stays at the origin, turned so that the body faces +z when the clip starts. Arms that
 hang are carried as far out as the body needs; of frames in which a limb still passes through the body, or that leave
 the cube, a message tells: the longest stretch without them is kept."""
