@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.dataset.registered import RegisteredDataset
-from engine.dataset.verify_files import Content, StoreContent, check_files
+from engine.dataset.verify_content import Content, StoreContent
+from engine.dataset.verify_files import check_files
 from engine.dataset.verify_frames import Facts, Ruler, frame_problems, measure
 from engine.dataset.verify_labels import Labels, read_labels
 from engine.dataset.verify_meshes import (

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.dataset.verify_files import EXPORT_AGAIN, Content
+from engine.dataset.verify_content import EXPORT_AGAIN, Content
 from engine.dataset.verify_meshes import NORMALISE, Body, unit_cure
 from engine.errors import InputError
 

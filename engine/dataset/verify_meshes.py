@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from engine.dataset.arrays import load_array
 from engine.dataset.pools import SdfPools
-from engine.dataset.verify_files import EXPORT_AGAIN, Content
+from engine.dataset.verify_content import EXPORT_AGAIN, Content
 from engine.errors import InputError
 from engine.geometry.mesh import load_mesh
 from engine.geometry.signed_distance import signed_distance
