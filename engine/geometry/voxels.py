@@ -29,10 +29,12 @@ def solid_voxels(mesh: Mesh, resolution: int) -> NDArray[np.bool_]:
     """
     occupied = surface_voxels(mesh, resolution)
     axis = (np.arange(resolution) + 0.5) / resolution - 0.5
-    for x, slab in zip(axis, occupied, strict=True):
-        empty = np.argwhere(~slab)  # (K, 2)
-        centres = np.column_stack((np.full(len(empty), x), axis[empty]))
-        slab[tuple(empty.T)] = inside_by_parity(centres, mesh)[0]
+    slabs = max(1, 2**21 // resolution**2)  # all cells at once would fill gigabytes
+    for start in range(0, resolution, slabs):
+        part = occupied[start : start + slabs]
+        empty = np.nonzero(~part)
+        centres = np.column_stack((axis[empty[0] + start], axis[empty[1]], axis[empty[2]]))
+        part[empty] = inside_by_parity(centres, mesh)[0]
     return occupied
 
 
