@@ -98,7 +98,11 @@ class Files:
             self._window.fit.show_observation(isolated)
             self._studio.message.emit(isolated.sequence.origin)
 
-        self._load(lambda progress: isolate_again(observation, isolation, model, progress), finished)
+        def failed(error: Exception, traceback: str) -> None:
+            self._window.fit.subject.show_isolation(observation.isolation, observation.sequence.warnings)
+            self._studio.failed.emit(error, traceback)
+
+        self._load(lambda progress: isolate_again(observation, isolation, model, progress), finished, failed)
 
     def open_run(self, folder: Path) -> None:
         self._studio.message.emit(f"Reading {folder.name}…")
@@ -231,8 +235,13 @@ class Files:
         self._window.update_title()
         self._studio.message.emit(f"Saved {folder}")
 
-    def _load(self, work: Callable[[Progress], object], finished: Callable[[object], None]) -> None:
-        self._studio.jobs.submit("load", work, finished, self._studio.failed.emit)
+    def _load(
+        self,
+        work: Callable[[Progress], object],
+        finished: Callable[[object], None],
+        failed: Callable[[Exception, str], None] | None = None,
+    ) -> None:
+        self._studio.jobs.submit("load", work, finished, failed or self._studio.failed.emit)
 
     def _choose_folder(self, title: str, open_it: Callable[[Path], None]) -> None:
         name = QFileDialog.getExistingDirectory(self._window, title, self._last_folder())
