@@ -47,7 +47,8 @@ def find_body_joints(clip: BvhClip) -> BodyJoints:
     parts: dict[str, int] = {}
     for index, joint in enumerate(clip.joints):
         part = _limb(joint.name)
-        if part and part not in parts:
+        # Of several joints for one part those nearest to knee and elbow have all of its rotation.
+        if part and (part not in parts or part.startswith(("thigh", "upperarm"))):
             parts[part] = index
     _sort_out_shoulders(clip, parts)
     missing = [f"{side} {name}" for name in _NEEDED for side in "LR" if f"{name}.{side}" not in parts]

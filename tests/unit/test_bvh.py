@@ -276,6 +276,31 @@ def test_the_shoulder_of_biovision_is_an_upper_arm(tmp_path: Path) -> None:
     assert names["forearm.R"] == "RightElbow" and names["hand.R"] == "RightWrist" and names["thigh.L"] == "LeftHip"
 
 
+def test_of_two_hip_joints_the_one_that_moves_the_thigh_is_taken(tmp_path: Path) -> None:
+    name, offset, (left, right, spine) = motion_builder()
+    tree = (name, offset, [("LeftHip", (0, 0, 0), [left]), ("RightHip", (0, 0, 0), [right]), spine])
+    clip = read_bvh(write(tmp_path / "a.bvh", tree, [{}]))
+    joints = find_body_joints(clip)
+    assert clip.joints[joints.limbs["thigh.L"]].name == "LeftUpLeg" and clip.joints[joints.hips].name == "Hips"
+
+
+def test_damaged_files_are_read_or_refused_but_never_crash(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    good = write(tmp_path / "a.bvh", motion_builder(), swinging(3)).read_bytes()
+    refused = 0
+    for _ in range(300):
+        data = bytearray(good)
+        for _ in range(random.integers(1, 6)):
+            start = random.integers(len(data))
+            data[start : start + random.integers(0, 40)] = random.bytes(random.integers(0, 4))
+        (tmp_path / "b.bvh").write_bytes(data)
+        try:
+            body_motion(read_bvh(tmp_path / "b.bvh"))
+        except InputError:
+            refused += 1
+    assert refused > 100
+
+
 def test_a_skeleton_that_is_no_body_is_refused_with_what_is_missing(tmp_path: Path) -> None:
     (tmp_path / "a.bvh").write_text(TINY)
     with pytest.raises(InputError, match=r"a.bvh: has no joint for L thigh, R thigh.*among Hips, Left Arm.*rename"):
