@@ -126,21 +126,23 @@ def observation_of_run(run: Run, progress: Progress | None = None) -> Observatio
     return Observation(subject, scene, run.capture)
 
 
-def isolate_again(
+def open_again(
     observation: Observation,
-    isolation: Isolation,
+    capture: Mapping[str, object],
     model: NeuralParametricModel | None = None,
     progress: Progress | None = None,
 ) -> Observation:
-    """The same recording with another choice of what belongs to the subject.
+    """The same recording opened in another way; it is read again only if more than its isolation differs.
 
     Raises:
-        InputError: nothing would be left.
+        InputError: it cannot be opened so, or nothing would be left.
         Cancelled: ``progress`` asked to stop.
     """
-    from external.captures.subject import as_record, from_record
+    from external.captures.subject import from_record
 
-    capture = as_record(from_record(observation.capture)[0], isolation)
+    options, isolation = from_record(capture)
+    if options != from_record(observation.capture)[0]:
+        return open_observation(observation.sequence.root, capture, model, progress)
     return _observation(observation.scene, isolation, capture, model, progress)
 
 

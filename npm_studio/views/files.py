@@ -1,20 +1,19 @@
 """Opening and saving: dialogs, drops, recent files."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PyQt6.QtCore import QSettings
 from PyQt6.QtWidgets import QFileDialog, QMenu
 
-from engine.dataset.isolation import Isolation
 from engine.errors import InputError
 from engine.fitting.run import Run, load_run
 from engine.progress import Progress
 from npm_studio import resources
 from npm_studio.document.document import open_model
 from npm_studio.document.explorer import Explorer
-from npm_studio.document.observation import Observation, isolate_again, observation_of_run, open_observation
+from npm_studio.document.observation import Observation, observation_of_run, open_again, open_observation
 from npm_studio.document.project import load_project, save_project
 from npm_studio.document.recognise import RECORDINGS, Kind, recognise
 
@@ -87,22 +86,22 @@ class Files:
 
         self._load(lambda progress: open_observation(path, None, model, progress), finished)
 
-    def isolate(self, observation: Observation, isolation: Isolation) -> None:
-        """Another choice of what belongs to the subject of an open recording."""
+    def open_again(self, observation: Observation, capture: Mapping[str, object]) -> None:
+        """Open a recording in another way, or with another choice of what belongs to its subject."""
         self._studio.message.emit("Isolating the subject…")
         model = self._document.model
 
-        def finished(isolated: object) -> None:
-            assert isinstance(isolated, Observation)
-            self._document.add_observation(isolated)
-            self._window.fit.show_observation(isolated)
-            self._studio.message.emit(isolated.sequence.origin)
+        def finished(opened: object) -> None:
+            assert isinstance(opened, Observation)
+            self._document.add_observation(opened)
+            self._window.fit.show_observation(opened)
+            self._studio.message.emit(opened.sequence.origin)
 
         def failed(error: Exception, traceback: str) -> None:
-            self._window.fit.subject.show_isolation(observation.isolation, observation.sequence.warnings)
+            self._window.fit.show_capture()
             self._studio.failed.emit(error, traceback)
 
-        self._load(lambda progress: isolate_again(observation, isolation, model, progress), finished, failed)
+        self._load(lambda progress: open_again(observation, capture, model, progress), finished, failed)
 
     def open_run(self, folder: Path) -> None:
         self._studio.message.emit(f"Reading {folder.name}…")

@@ -85,7 +85,7 @@ class MainWindow(QMainWindow):
         self.library = Library(self.studio.document)
         self.timeline = TimelineBar(self.studio.document.timeline, self.actions_by_id)
         self.files = Files(self)
-        self.fit.isolation_wanted.connect(self.files.isolate)
+        self.fit.capture_wanted.connect(self.files.open_again)
         self._make_menus()
         self._make_layout()
         self._make_status_bar()

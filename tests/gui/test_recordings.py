@@ -83,3 +83,17 @@ def test_a_choice_that_leaves_nothing_is_refused_and_the_recording_stays(
     qtbot.waitUntil(lambda: studio_window.error is not None, timeout=SECONDS)
     studio_window.error.close()
     qtbot.waitUntil(lambda: studio_window.error is None, timeout=SECONDS)
+
+
+def test_a_wrong_unit_of_depth_is_corrected_in_the_panel(
+    qtbot: QtBot, studio_window: MainWindow, recording: Path
+) -> None:
+    drop(studio_window, recording)
+    fit = studio_window.fit
+    qtbot.waitUntil(lambda: fit.observation is not None, timeout=SECONDS)
+    first = fit.observation
+    assert first is not None
+    fit.subject.scale.setValue(2000.0)
+    qtbot.waitUntil(lambda: fit.observation is not first, timeout=SECONDS)
+    assert fit.observation is not None
+    assert fit.observation.depth_range[1] == pytest.approx(first.depth_range[1] / 2, rel=1e-3)

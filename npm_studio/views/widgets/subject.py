@@ -1,4 +1,4 @@
-"""What of a depth recording belongs to the subject."""
+"""How a depth recording is read, and what of it belongs to the subject."""
 
 import dataclasses
 
@@ -6,6 +6,7 @@ from PyQt6.QtCore import QTimer, pyqtSignal
 from PyQt6.QtWidgets import QCheckBox, QDoubleSpinBox, QHBoxLayout, QLabel, QWidget
 
 from engine.dataset.isolation import Isolation
+from external.captures.recording import CaptureOptions
 from npm_studio.views.widgets.basics import Section, note
 
 _PAUSE_MS = 500
@@ -15,23 +16,35 @@ _FARTHEST_M = 20.0
 class SubjectPanel(Section):
     """Range of depth and removal of the surroundings; tells a change once the user pauses."""
 
-    isolation_changed = pyqtSignal(object)
-    """A `engine.dataset.isolation.Isolation`."""
+    changed = pyqtSignal(object, object)
+    """A `external.captures.recording.CaptureOptions` and a `engine.dataset.isolation.Isolation`."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Subject", parent=parent)
-        self._isolation = Isolation()
+        self._options, self._isolation = CaptureOptions(), Isolation()
         self.near, self.far = _distance("none"), _distance("none")
         self.near.setToolTip("Leave out what is nearer to the camera, metres")
         self.far.setToolTip("Leave out what is farther from the camera, metres")
         self.surroundings = QCheckBox("Remove floor and walls")
         self.surroundings.setToolTip("Leave out planes such as the floor, and all but the largest connected surface")
+        self.scale = QDoubleSpinBox()
+        self.scale.setRange(0.0, 1e6)
+        self.scale.setDecimals(1)
+        self.scale.setSingleStep(100)
+        self.scale.setSpecialValueText("as recorded")
+        self.scale.setKeyboardTracking(False)
+        self.scale.setToolTip("Stored depth units per metre, 1000 for millimetres")
         self.notes = note("")
         row = QHBoxLayout()
         for label, box in (("Nearest", self.near), ("Farthest", self.far)):
             row.addWidget(QLabel(label))
             row.addWidget(box)
             row.addStretch(1)
+        self.body.addLayout(row)
+        row = QHBoxLayout()
+        row.addWidget(QLabel("Depth units per metre"))
+        row.addStretch(1)
+        row.addWidget(self.scale)
         self.body.addLayout(row)
         self.body.addWidget(self.surroundings)
         self.body.addWidget(self.notes)
@@ -41,8 +54,14 @@ class SubjectPanel(Section):
         self._pause.timeout.connect(self._tell)
         self.near.valueChanged.connect(lambda _: self._pause.start())
         self.far.valueChanged.connect(lambda _: self._pause.start())
+        self.scale.valueChanged.connect(lambda _: self._pause.start())
         self.surroundings.toggled.connect(lambda _: self._pause.start())
         self.setEnabled(False)
+
+    @property
+    def options(self) -> CaptureOptions:
+        """How to read the recording."""
+        return dataclasses.replace(self._options, depth_scale=self.scale.value() or None)
 
     @property
     def isolation(self) -> Isolation:
@@ -56,23 +75,32 @@ class SubjectPanel(Section):
             largest_component=remove,
         )
 
-    def show_isolation(self, isolation: Isolation, warnings: tuple[str, ...]) -> None:
-        """Put the choice of the recording on show, and what there is to know about it, without telling anybody."""
+    def show_choice(self, options: CaptureOptions, isolation: Isolation, warnings: tuple[str, ...]) -> None:
+        """Put the choice for a recording on show, and what there is to know about it, without telling anybody."""
         self._pause.stop()
-        self._isolation = isolation
-        for box, value in ((self.near, isolation.near_m), (self.far, isolation.far_m)):
+        self._options, self._isolation = options, isolation
+        values = ((self.near, isolation.near_m), (self.far, isolation.far_m), (self.scale, options.depth_scale))
+        for box, value in values:
             box.blockSignals(True)
             box.setValue(value or 0.0)
             box.blockSignals(False)
         self.surroundings.blockSignals(True)
         self.surroundings.setChecked(isolation.remove_planes)
         self.surroundings.blockSignals(False)
-        self.notes.setText("\n".join(text[:1].upper() + text[1:] + "." for text in warnings))
+        self.notes.setText("\n".join(_sentence(text) for text in warnings))
         self.notes.setVisible(bool(warnings))
 
     def _tell(self) -> None:
-        if self.isolation != self._isolation:
-            self.isolation_changed.emit(self.isolation)
+        if (self.options, self.isolation) != (self._options, self._isolation):
+            self.changed.emit(self.options, self.isolation)
+
+
+def _sentence(warning: str) -> str:
+    """A warning of a reader, which names the option of the command line, in the words of this panel."""
+    text = warning.replace("--depth-scale UNITS_PER_METRE", "Depth units per metre").replace(
+        "--depth-scale", "Depth units per metre"
+    )
+    return text[:1].upper() + text[1:] + "."
 
 
 def _distance(nothing: str) -> QDoubleSpinBox:

@@ -22,6 +22,8 @@ from engine.fitting.fit import FitPreview
 from engine.fitting.run import Run
 from engine.geometry.mesh import vertex_normals
 from engine.geometry.similarity import Similarity
+from external.captures.recording import CaptureOptions
+from external.captures.subject import as_record, from_record
 from npm_studio.document.observation import Observation
 from npm_studio.document.results import MeshSequence, mesh_sequence_of_run
 from npm_studio.document.timeline import Clip
@@ -43,8 +45,8 @@ _FOLDER = Qt.ItemDataRole.UserRole
 class FitWorkspace(Workspace):
     """Shows one sequence at a time; a run of it, or the preview of a running fit, is drawn over the points."""
 
-    isolation_wanted = pyqtSignal(object, object)
-    """An observation, and the `engine.dataset.isolation.Isolation` that the user chose for it."""
+    capture_wanted = pyqtSignal(object, object)
+    """An observation, and how the user wants it opened; see `external.captures.subject.as_record`."""
 
     def __init__(self, studio: Studio, stage: Stage, actions: Actions) -> None:
         super().__init__(studio, stage, actions)
@@ -64,7 +66,7 @@ class FitWorkspace(Workspace):
         sequence.body.addWidget(self.sequence_note)
 
         self.subject = SubjectPanel()
-        self.subject.isolation_changed.connect(self._on_isolation)
+        self.subject.changed.connect(self._on_capture)
 
         fit = Section("Fit")
         self.iterations = QSpinBox()
@@ -192,9 +194,16 @@ class FitWorkspace(Workspace):
         if self.run is not None:
             QDesktopServices.openUrl(QUrl.fromLocalFile(str(self.run.folder)))
 
-    def _on_isolation(self, isolation: Isolation) -> None:
+    def show_capture(self) -> None:
+        """Bring the panel of the subject back to how the recording on show was opened."""
+        if self.observation is None:
+            self.subject.show_choice(CaptureOptions(), Isolation(), ())
+        else:
+            self.subject.show_choice(*from_record(self.observation.capture), self.observation.sequence.warnings)
+
+    def _on_capture(self, options: CaptureOptions, isolation: Isolation) -> None:
         if self.observation is not None:
-            self.isolation_wanted.emit(self.observation, isolation)
+            self.capture_wanted.emit(self.observation, as_record(options, isolation))
 
     def _on_event(self, event: JobEvent) -> None:
         self.status.update(event)
@@ -326,11 +335,10 @@ class FitWorkspace(Workspace):
             self.sequences.setPlaceholderText("No sequence is open")
             self.sequences.setCurrentIndex(-1)
             self.sequence_note.setText("A recording of a depth camera: a folder of images, .mkv, .bag, .sens, .npz.")
-            self.subject.show_isolation(Isolation(), ())
         else:
             self.sequences.setCurrentIndex(observations.index(self.observation))
             self._describe_sequence(self.observation)
-            self.subject.show_isolation(self.observation.isolation, self.observation.sequence.warnings)
+        self.show_capture()
         self.subject.setEnabled(self.observation is not None and not self.studio.is_fitting)
         self.runs.blockSignals(True)
         self.runs.clear()
