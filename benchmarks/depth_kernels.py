@@ -83,9 +83,8 @@ def main() -> int:
     cases["validity_and_sign"] = (surroundings, depth > 0, *cases["backproject_depth"], 0.025)
     alternatives = {"pca_normals": vectorised_pca_normals}
     results: dict[str, dict[str, float]] = {}
-    print(
-        f"{width}x{height} pixels, {kernels.thread_count()} threads, median of {options.repeats}, load {os.getloadavg()[0]:.2f}"
-    )
+    print(f"{width}x{height} pixels, {kernels.thread_count()} threads, median of {options.repeats}")
+    print(f"load average {os.getloadavg()[0]:.2f}")
     print(f"{'kernel':<20}{'NumPy ms':>10}{'Cython ms':>11}{'ratio':>8}")
     for name, arguments in cases.items():
         alternative = alternatives.get(name, getattr(twins, name))
