@@ -81,6 +81,7 @@ def read_kinect_mkv(path: Path, options: CaptureOptions) -> Recording:
 
 def _depth_stream(streams: Any, path: Path) -> Any:
     """The video stream titled DEPTH, or else the only one of 16-bit greyscale."""
+    streams = [s for s in streams if s.codec_context is not None]  # None: a codec that FFmpeg does not know
     named = [s for s in streams if "depth" in s.metadata.get("title", "").lower() or "K4A_DEPTH_MODE" in s.metadata]
     grey = [s for s in streams if (s.codec_context.pix_fmt or "").startswith("gray16")]
     chosen = named[:1] or (grey if len(grey) == 1 else [])

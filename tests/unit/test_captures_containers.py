@@ -283,3 +283,10 @@ def test_a_missing_package_is_named_with_its_cure(request, monkeypatch, package,
 
     monkeypatch.setattr(builtins, "__import__", without)
     assert 'pip install "npm-studio[captures]"' in refusal(path)
+
+
+def test_a_track_of_an_unknown_codec_is_passed_over(mkv):
+    data = mkv.read_bytes()
+    first = data.index(b"V_MS/VFW/FOURCC")
+    mkv.write_bytes(data[:first] + b"V_UNKNOWN/CODEC" + data[first + 15 :])
+    np.testing.assert_allclose(open_capture(mkv).depth_m(0), BINNED[0], atol=6e-4)
