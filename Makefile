@@ -32,8 +32,15 @@ studio: $(READY)
 	@exec $(BIN)/npm-studio gui
 
 bench: $(READY)
+	$(BIN)/python -m pip install --quiet --editable ".[bench]"
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/depth_kernels.py
+	$(BIN)/python benchmarks/depth_rendering.py
+	$(BIN)/python benchmarks/partial_sdf.py
+	$(BIN)/python benchmarks/voxels.py
+	$(BIN)/python benchmarks/sdf_pools.py
+	$(BIN)/python benchmarks/repair.py
+	$(BIN)/python benchmarks/dataset_store.py
 	$(BIN)/python benchmarks/surface.py
 	$(BIN)/python benchmarks/model_quality.py --model assets/models/anny-compact.npm --json out/benchmarks/model_quality.json
 
