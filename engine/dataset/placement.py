@@ -1,18 +1,59 @@
 """Where the camera of a recording stands in the model's world, when the recording does not say."""
 
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from engine.dataset.depth_sequence import DepthSequence
 from engine.dataset.planes import background_planes
 from engine.geometry.depth import point_image
+from engine.geometry.similarity import Similarity
 
-FRONT_M = 0.1
-"""How far the visible surface of a body lies in front of its axis, metres."""
+if TYPE_CHECKING:
+    from engine.model import NeuralParametricModel
+
+_FRONT = 0.04
+"""Canonical units from the axis of a body to the surface that is seen: 0.1 m at 0.4 per metre."""
 _FRAMES = 3
+_POSES = 16
+
+
+@dataclass(frozen=True)
+class Standpoint:
+    """Where a model expects its subjects."""
+
+    visible_world: tuple[float, float, float]
+    """Median position, in metres of the world, of the surface that a camera in front sees."""
+    size_m: float
+    """Side of the model's cube."""
+
+    @staticmethod
+    def of_similarity(similarity: Similarity) -> "Standpoint":
+        """Taking the centre of the cube for the middle of the subject, which is all that a similarity tells."""
+        x, y, z = similarity.to_world([0.0, 0.0, _FRONT]).tolist()
+        return Standpoint((x, y, z), 1 / similarity.scale)
+
+    @staticmethod
+    def of_model(model: "NeuralParametricModel") -> "Standpoint":
+        """From the mean shape in training poses: the medians of what faces +z, by projected area."""
+        import torch
+
+        from engine.surface.extract import extract_surface, pose_vertices
+
+        similarity, code = model.info.similarity, model.shape_codes.mean(dim=0)
+        with torch.no_grad():
+            mesh = extract_surface(model, code, 48)
+            bodies = [mesh.vertices]
+            if model.pose_codes is not None and len(mesh.vertices):
+                rows = np.linspace(0, len(model.pose_codes) - 1, min(_POSES, len(model.pose_codes))).round().astype(int)
+                bodies = [pose_vertices(model, code, model.pose_codes[row], mesh.vertices) for row in rows]
+        if not len(mesh.faces):
+            return Standpoint.of_similarity(similarity)
+        medians = [_facing_median(vertices.astype(np.float64), mesh.faces) for vertices in bodies]
+        x, y, z = similarity.to_world(np.median(medians, axis=0)).tolist()
+        return Standpoint((x, y, z), 1 / similarity.scale)
 
 
 def states_pose(sequence: DepthSequence) -> bool:
@@ -26,24 +67,15 @@ def floor_normal(scene: DepthSequence) -> NDArray[np.float64] | None:
     return np.array(floors[0].normal) if floors else None
 
 
-def place(
-    sequence: DepthSequence,
-    centre_world: ArrayLike,
-    scene: DepthSequence | None = None,
-    front_m: float = FRONT_M,
-    size_m: float | None = None,
-) -> DepthSequence:
+def place(sequence: DepthSequence, standpoint: Standpoint, scene: DepthSequence | None = None) -> DepthSequence:
     """``sequence`` with an estimated ``camera_to_world``; as it is, when it states one.
 
     The world has Y up, its vertical from the floor where one is seen, or else the camera is taken to be level; the
-    subject faces the camera and +z. The bounding box of the first frames is centred on ``centre_world`` across and
-    in height, and the visible surface lies ``front_m`` in front of it.
+    subject faces the camera and +z. The median of its visible points in the first frames comes to where ``standpoint``
+    has it: a median hardly moves when an arm is raised, the middle of the bounding box does.
 
     Args:
-        centre_world: (3,) metres, the world position of the model's centre (`Similarity.centre`).
         scene: the recording before isolation, in which the floor is sought; ``sequence`` when absent.
-        front_m: metres; `FRONT_M` suits bodies.
-        size_m: side of the model's cube in metres, to warn of a subject that does not fit.
     """
     if states_pose(sequence):
         return sequence
@@ -51,15 +83,13 @@ def place(
     pose = np.eye(4)
     pose[:3, :3] = upright(np.array([0.0, -1.0, 0.0]) if up is None else up)
     points = [_points(sequence, index) @ pose[:3, :3].T for index in range(min(_FRAMES, len(sequence)))]
-    low, high = (np.median([np.quantile(p, q, axis=0) for p in points], axis=0) for q in (0.005, 0.995))
-    subject = (low + high) / 2
-    subject[2] = np.median([np.median(p[:, 2]) for p in points]) - front_m
-    pose[:3, 3] = np.asarray(centre_world, np.float64) - subject
+    pose[:3, 3] = np.asarray(standpoint.visible_world) - np.median([np.median(p, axis=0) for p in points], axis=0)
     tilt = np.degrees(np.arccos(np.clip(-up[1], -1, 1))) if up is not None else 0.0
     how = f"tilt of {tilt:.0f} degrees from the floor" if up is not None else "no floor seen, camera taken to be level"
     warnings = [f"the position of the camera was estimated ({how}, subject facing it)"]
-    extent = high - low
-    if size_m is not None and extent.max() > size_m:
+    low, high = (np.median([np.quantile(p, q, axis=0) for p in points], axis=0) for q in (0.005, 0.995))
+    extent, size_m = high - low, standpoint.size_m
+    if extent.max() > size_m:
         size = " x ".join(f"{length:.1f}" for length in extent)
         cure = "isolate the subject with --near, --far, --masks or --remove-planes"
         warnings.append(f"what is seen measures {size} m and does not fit into the model's {size_m:.1f} m; {cure}")
@@ -78,6 +108,17 @@ def upright(up: NDArray[np.float64]) -> NDArray[np.float64]:
     z = -(forward - (forward @ y) * y)
     z /= np.linalg.norm(z)
     return np.stack([np.cross(y, z), y, z])
+
+
+def _facing_median(vertices: NDArray[np.float64], faces: NDArray[np.int32]) -> NDArray[np.float64]:
+    """Median position (3,) of the triangles that face +z, each coordinate weighted with their projected area."""
+    corners = vertices[faces]
+    area = np.maximum(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])[:, 2], 0)
+    centres = corners.mean(axis=1)
+    order = np.argsort(centres, axis=0)
+    share = np.cumsum(area[order], axis=0) / max(float(area.sum()), 1e-12)
+    middle = np.minimum((share < 0.5).sum(axis=0), len(faces) - 1)
+    return np.array([centres[order[middle[axis], axis], axis] for axis in range(3)])
 
 
 def _points(sequence: DepthSequence, index: int) -> NDArray[np.floating[Any]]:

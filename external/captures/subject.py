@@ -7,16 +7,12 @@ from typing import Any
 
 from engine.dataset.depth_sequence import DepthSequence
 from engine.dataset.isolation import Isolation, isolate
-from engine.dataset.placement import place, states_pose
-from engine.fitting.middle import middle_of
+from engine.dataset.placement import Standpoint, place, states_pose
 from engine.fitting.run import Run
 from engine.model import NeuralParametricModel
 from engine.progress import Progress
 from external.captures.open_capture import open_capture
 from external.captures.recording import CaptureOptions
-
-_FRONT = 0.04
-"""Canonical units between the axis of a subject and its visible surface: 0.1 m of a body at 0.4 per metre."""
 
 
 def open_subject(
@@ -47,9 +43,7 @@ def subject_of(
     subject = isolate(scene, isolation, progress)
     if model is None or states_pose(subject):
         return subject
-    similarity = model.info.similarity
-    centre_world = similarity.to_world(middle_of(model))
-    return place(subject, centre_world, scene, _FRONT / similarity.scale, 1 / similarity.scale)
+    return place(subject, Standpoint.of_model(model), scene)
 
 
 def scene_and_subject_of_run(run: Run, progress: Progress | None = None) -> tuple[DepthSequence, DepthSequence]:
