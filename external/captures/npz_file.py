@@ -99,7 +99,8 @@ class _ImageStack:
         if not 0 < self.shape[1] * self.shape[2] <= MAX_PIXELS:
             raise InputError(path, f"declares depth images of {self.shape[2]}x{self.shape[1]} pixels", _CURE)
         size = self.shape[1] * self.shape[2] * self.dtype.itemsize
-        declared = zipfile.ZipFile(path).getinfo(f"{name}.npy").file_size
+        with zipfile.ZipFile(path) as archive:
+            declared = archive.getinfo(f"{name}.npy").file_size
         if self.shape[0] * size > declared:
             raise InputError(path, f"array {name} is shorter than its shape {self.shape} says", _CURE)
 
