@@ -11,8 +11,6 @@ Layout of a sequence folder::
 The values 0 and 65535 of a PNG, and what is not finite or not positive in an npz, are invalid and become 0.
 """
 
-import zipfile
-import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -27,6 +25,7 @@ from engine.files import natural_key, read_json, replacing_folder, write_json
 from engine.geometry.camera import PinholeCamera, transform_points
 from engine.geometry.depth import depth_mesh, point_image, points_and_normals
 from engine.geometry.mesh import Mesh
+from engine.npz import NpzFile
 
 DEFAULT_FRAME_RATE = 30.0
 DEFAULT_DEPTH_SCALE = 1000.0
@@ -116,7 +115,7 @@ def load_depth_sequence(folder: Path) -> DepthSequence:
 
     def read_frame(index: int) -> NDArray[np.float32]:
         path = paths[index]
-        depth = _read_npz(path) if path.suffix.lower() == ".npz" else read_depth_png(path, depth_scale)
+        depth = _read_npz(path, camera) if path.suffix.lower() == ".npz" else read_depth_png(path, depth_scale)
         check_depth(depth, camera, path)
         return depth
 
@@ -292,23 +291,18 @@ def _check_header(path: Path, camera: PinholeCamera) -> None:
     """Refuse a frame that is damaged or of the wrong kind, without decoding its pixels."""
     if path.suffix.lower() == ".png":
         width, height = check_depth_png(path)
-        if (width, height) != (camera.width, camera.height):
-            raise InputError(path, _wrong_size(width, height, camera), _SIZE_CURE)
-    elif not zipfile.is_zipfile(path):
-        raise InputError(path, "is truncated or not an npz file", DAMAGED_CURE)
+    else:
+        with NpzFile(path, DAMAGED_CURE) as file:
+            shape = file.shape("depth_m")
+        if len(shape) != 2:
+            raise InputError(path, f"has depth_m of shape {shape}, needs (H, W)", "store metres as float32")
+        height, width = shape
+    if (width, height) != (camera.width, camera.height):
+        raise InputError(path, _wrong_size(width, height, camera), _SIZE_CURE)
 
 
-def _read_npz(path: Path) -> NDArray[np.float32]:
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            depth = np.asarray(arrays["depth_m"])
-    except KeyError:
-        raise InputError(path, "has no array depth_m", "store metres (H, W) under that key") from None
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise InputError(path, f"cannot be decoded ({error})", DAMAGED_CURE) from None
-    if depth.ndim != 2 or not np.issubdtype(depth.dtype, np.floating):
-        problem = f"depth_m must be (H, W) floating point, is {depth.shape} {depth.dtype}"
-        raise InputError(path, problem, "store metres as float32")
-    depth = depth.astype(np.float32)
+def _read_npz(path: Path, camera: PinholeCamera) -> NDArray[np.float32]:
+    with NpzFile(path, "store metres (H, W) as float32 under depth_m") as file:
+        depth = file.read("depth_m", "f", (camera.height, camera.width), finite=False).astype(np.float32)
     depth[~(np.isfinite(depth) & (depth > 0))] = 0
     return depth

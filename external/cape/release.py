@@ -19,13 +19,13 @@ from numpy.typing import NDArray
 from engine.dataset.arrays import load_array
 from engine.errors import InputError
 from engine.files import natural_key
+from engine.npz import read_npz
 from engine.progress import Progress
 from external.smpl.bodies import GENDERS, skinned_frames
 from external.smpl.body import posed
 from external.smpl.clips import legs_apart
 from external.smpl.inert_pickle import read_pickle, text
 from external.smpl.model_file import BodyModel, find_model_files, load_body_model
-from external.smpl.npz import read_npz
 
 Array = NDArray[np.float64]
 

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from engine.errors import InputError
 from engine.files import replacing_file
-from external.npms.archive import Archive, open_archive
+from engine.npz import NpzFile
 
 MAX_RESOLUTION = 512
 """Finest compressed grid that is read; its size on disk says nothing about its size in memory."""
@@ -93,7 +93,7 @@ def write_grd(path: Path, grid: GapsGrid) -> None:
 
 def read_voxelized_view(path: Path) -> VoxelizedView:
     """Read the occupancy grid of one view."""
-    with open_archive(path) as archive:
+    with NpzFile(path) as archive:
         resolution = int(archive.read("res", "iu", ()))
         if not 1 <= resolution <= MAX_RESOLUTION:
             raise InputError(path, f"declares a resolution of {resolution}", f"up to {MAX_RESOLUTION} is read")
@@ -125,7 +125,7 @@ def write_voxelized_view(path: Path, view: VoxelizedView) -> None:
 
 def read_partial_sdf(path: Path) -> PartialSdfGrid:
     """Read the partial signed-distance grid of one view."""
-    with open_archive(path) as archive:
+    with NpzFile(path) as archive:
         resolution = _declared_resolution(archive, "sdf_grid")
         count = resolution**3
         sdf = archive.read("sdf_grid", "f", (count,))
@@ -151,7 +151,7 @@ def write_partial_sdf(path: Path, grid: PartialSdfGrid) -> None:
 
 def read_ifnet_sdf(path: Path) -> NDArray[np.float32]:
     """Signed distances (R, R, R) of an IF-Net prediction."""
-    with open_archive(path) as archive:
+    with NpzFile(path) as archive:
         resolution = _declared_resolution(archive, "sdf_grd_flat")
         return archive.read("sdf_grd_flat", "f", (resolution**3,)).astype(np.float32).reshape((resolution,) * 3)
 
@@ -163,7 +163,7 @@ def write_ifnet_sdf(path: Path, sdf: NDArray[np.float32]) -> None:
         np.savez_compressed(temporary, sdf_grd_flat=sdf.astype(np.float32).ravel())
 
 
-def _declared_resolution(archive: Archive, key: str) -> int:
+def _declared_resolution(archive: NpzFile, key: str) -> int:
     shape = archive.shape(key)
     count = math.prod(shape)
     resolution = round(count ** (1 / 3)) if 0 < count <= MAX_RESOLUTION**3 else 0

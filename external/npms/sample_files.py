@@ -21,8 +21,11 @@ from numpy.typing import NDArray
 
 from engine.errors import InputError
 from engine.files import check_name, read_json, replacing_file
+from engine.npz import NpzFile
 from engine.prepare.flow_export import FlowSampling
-from external.npms.archive import MAX_POINTS, open_archive
+
+MAX_POINTS = 10_000_000
+"""Most rows that a list of points may have; published files have 100,000 to 300,000."""
 
 
 @dataclass(frozen=True)
@@ -84,13 +87,13 @@ def sampling_file_name(sigma: float) -> str:
 
 def read_flow_samples(path: Path, rows: int | None = None) -> NDArray[np.float64]:
     """Points (N, 3); with ``rows`` no more than that many, from the beginning."""
-    with open_archive(path) as archive:
+    with NpzFile(path) as archive:
         return archive.read("points", "f", (None, 3), rows).astype(np.float64)
 
 
 def count_flow_samples(path: Path) -> int:
     """Number of points in a file of flow samples; the points are not read."""
-    with open_archive(path) as archive:
+    with NpzFile(path) as archive:
         shape = archive.shape("points")
     if len(shape) != 2 or shape[1] != 3 or not 0 < shape[0] <= MAX_POINTS:
         raise InputError(path, f"has array 'points' of shape {shape}, needs (N, 3)", "check how it was written")
@@ -105,7 +108,7 @@ def write_flow_samples(path: Path, points: NDArray[np.float64]) -> None:
 
 def read_flow_sampling(path: Path) -> FlowSampling:
     """The faces, barycentric coordinates and offsets that the frames of an identity share."""
-    with open_archive(path) as archive:
+    with NpzFile(path) as archive:
         faces = archive.read("faces_ref", "iu", (None,))
         barycentric = archive.read("bary_coords_ref", "f", (len(faces), 3))
         noise = archive.read("random_noise", "f", (len(faces), 1))
@@ -124,7 +127,7 @@ def write_flow_sampling(path: Path, sampling: FlowSampling) -> None:
 
 def read_boundary_samples(path: Path) -> BoundarySamples:
     """IF-Net boundary samples; ``grid_coords`` must be what follows from the points."""
-    with open_archive(path) as archive:
+    with NpzFile(path) as archive:
         points = archive.read("points", "f", (None, 3)).astype(np.float64)
         occupancies = archive.read("occupancies", "biu", (len(points),))
         grid_coords = archive.read("grid_coords", "f", (len(points), 3))

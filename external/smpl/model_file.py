@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import InputError
+from engine.npz import read_npz
 from external.smpl.inert_pickle import as_array, read_pickle
-from external.smpl.npz import read_npz
 
 Array = NDArray[np.float64]
 

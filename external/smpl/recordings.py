@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from engine.errors import InputError
 from engine.files import natural_key
-from external.smpl.npz import read_npz
+from engine.npz import read_npz
 
 Array = NDArray[np.float64]
 

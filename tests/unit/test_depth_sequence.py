@@ -1,7 +1,9 @@
 """Depth sequences on disk: what is read back, and what is refused with which words."""
 
+import io
 import json
 import struct
+import zipfile
 
 import numpy as np
 import pytest
@@ -274,8 +276,22 @@ def test_a_damaged_npz_frame_is_refused(tmp_path):
     path.write_bytes(whole[: len(whole) // 2])
     assert "truncated" in refusal(tmp_path)
     np.savez(path, other=np.ones(3))
-    assert "no array depth_m" in refusal(tmp_path)
+    assert "no array 'depth_m'" in refusal(tmp_path)
     np.savez(path, depth_m=np.ones((30, 40), np.int32))
-    assert "floating point" in refusal(tmp_path)
+    assert "floating-point" in refusal(tmp_path)
     np.savez(path, depth_m=np.array([{}], object))
-    assert "cannot be decoded" in refusal(tmp_path)
+    assert "Python objects" in refusal(tmp_path)
+    np.savez_compressed(path, depth_m=np.zeros((3000, 4000), np.float32))
+    assert "4000x3000" in refusal(tmp_path)
+
+
+def test_an_npz_frame_that_declares_more_than_it_holds_is_refused_before_it_is_allocated(tmp_path):
+    save_depth_sequence(tmp_path, depth_images(1), CAMERA, POSE, file_format="npz")
+    description = json.loads((tmp_path / "intrinsics.json").read_text())
+    (tmp_path / "intrinsics.json").write_text(json.dumps({**description, "width": 10**6, "height": 10**6}))
+    header = io.BytesIO()
+    shape = {"descr": "<f4", "fortran_order": False, "shape": (10**6, 10**6)}
+    np.lib.format.write_array_header_1_0(header, shape)
+    with zipfile.ZipFile(tmp_path / "depth" / "000000.npz", "w") as archive:
+        archive.writestr("depth_m.npy", header.getvalue() + bytes(100))
+    assert "not what it declares" in refusal(tmp_path)
