@@ -38,7 +38,7 @@ def read_kinect_mkv(path: Path, options: CaptureOptions) -> Recording:
     try:
         import av
     except ImportError:
-        raise InputError(path, "needs PyAV to be read", 'pip install "npm-studio[captures]"') from None
+        raise InputError(path, "needs PyAV to be read", "pip install av") from None
     try:
         with av.open(str(path), format="matroska") as container:
             stream = _depth_stream(container.streams.video, path)

@@ -37,7 +37,7 @@ def read_realsense_bag(path: Path, options: CaptureOptions) -> Recording:
     try:
         import rosbags  # noqa: F401
     except ImportError:
-        raise InputError(path, "needs the package rosbags to be read", 'pip install "npm-studio[captures]"') from None
+        raise InputError(path, "needs the package rosbags to be read", "pip install rosbags") from None
     bag = _Bag(path)
     topic, shape, encoding = _depth_topic(bag)
     height, width = shape

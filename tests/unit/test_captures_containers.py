@@ -282,7 +282,7 @@ def test_a_missing_package_is_named_with_its_cure(request, monkeypatch, package,
         return found(module, *arguments, **options)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    assert 'pip install "npm-studio[captures]"' in refusal(path)
+    assert f"pip install {package}" in refusal(path)
 
 
 def test_a_track_of_an_unknown_codec_is_passed_over(mkv):
