@@ -1,7 +1,9 @@
-"""Caps over the holes of a surface that go on as the surface around them does."""
+"""Caps over the holes of a surface: flat ones without new vertices, and ones that go on as the surface does."""
 
 import numpy as np
 from numpy.typing import NDArray
+
+from engine.geometry.topology import edge_uses
 
 Triangles = NDArray[np.int64]
 Points = NDArray[np.float64]
@@ -29,6 +31,31 @@ def boundary_loops(faces: Triangles) -> list[NDArray[np.int64]]:
             vertex = following.pop(vertex)
         loops.append(np.array(loop))
     return loops
+
+
+def flat_caps(faces: NDArray[np.integer]) -> Triangles:
+    """Triangles (K, 3) that close the holes of ``faces`` (T, 3) without new vertices, with the surface's sense.
+
+    They zigzag across each hole, so that no vertex of its rim gets all of them.
+
+    Raises:
+        ValueError: the rim of a hole meets itself.
+    """
+    faces = faces.astype(np.int64)
+    loops = boundary_loops(faces)
+    if sum(len(loop) for loop in loops) != int((edge_uses(faces)[0] == 1).sum()):
+        raise ValueError("has a hole whose rim meets itself")
+    triangles: list[tuple[int, int, int]] = []
+    for loop in loops:
+        rim = np.roll(loop, -1 - int(loop.argmin()))[::-1].tolist()  # from the smallest, against the faces around
+        low, high = 0, len(rim) - 1
+        while high - low > 1:
+            triangles.append((rim[low], rim[low + 1], rim[high]))
+            low += 1
+            if high - low > 1:
+                triangles.append((rim[low], rim[high - 1], rim[high]))
+                high -= 1
+    return np.array(triangles, np.int64).reshape(-1, 3)
 
 
 def cap_hole(vertices: Points, faces: Triangles, loop: NDArray[np.int64]) -> tuple[Points, Triangles]:

@@ -13,6 +13,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.geometry.hole_caps import flat_caps
+
 Array = NDArray[np.float64]
 
 _TO_Y_UP = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
@@ -98,7 +100,7 @@ class AnnyModel:
             tuple(int(p) for p in self._model.bone_parents),
             self._axes @ rotations,
             weights.numpy()[body].astype(np.float32),
-            np.concatenate([faces, cap(faces)]) if hand else faces,
+            np.concatenate([faces, flat_caps(faces).astype(np.int32)]) if hand else faces,
         )
 
     def rest_bodies(self, phenotypes: Sequence[Mapping[str, float]]) -> list[RestBody]:
@@ -127,27 +129,6 @@ def _hand_axes(bones: Array, names: Sequence[str], side: str) -> Array:
     z = np.cross(hinge, y)
     z = z / np.linalg.norm(z)
     return np.stack([np.cross(y, z), y, z])
-
-
-def cap(faces: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Triangles (K - 2, 3) that close the only hole of ``faces`` (T, 3), bounded by K vertices.
-
-    They zigzag across the hole, so that no vertex gets all of them.
-    """
-    edges = {(int(a), int(b)) for face in faces for a, b in zip(face, np.roll(face, -1), strict=True)}
-    following = {b: a for a, b in edges if (b, a) not in edges}  # the cap runs along the boundary the other way
-    loop = [min(following)]
-    while (after := following[loop[-1]]) != loop[0]:
-        loop.append(after)
-    assert len(loop) == len(following), "more than one hole"
-    triangles, low, high = [], 0, len(loop) - 1
-    while high - low >= 2:
-        triangles.append((loop[low], loop[low + 1], loop[high]))
-        low += 1
-        if high - low >= 2:
-            triangles.append((loop[low], loop[high - 1], loop[high]))
-            high -= 1
-    return np.array(triangles, np.int32)
 
 
 def bone_transforms(rig: Rig, body: RestBody, rotations: Array) -> Array:

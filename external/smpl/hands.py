@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from engine.errors import InputError
+from engine.geometry.hole_caps import flat_caps
 from external.smpl.bodies import PosedSubject, PosedSubjects, check_counts
 from external.smpl.clips import CLIP_SECONDS, random_hand_clip
 from external.smpl.model_file import BodyModel, find_model_files, kind_of, load_body_model
@@ -36,7 +36,11 @@ def load_hand(path: Path, side: str | None) -> tuple[BodyModel, str]:
     if hand.joints != _JOINTS or hand.hands_components is None or hand.hands_mean is None:
         cure = "give MANO_RIGHT.pkl or MANO_LEFT.pkl; `npm-studio dataset smpl` takes bodies"
         raise InputError(files[side], f"is no hand model: {hand.joints} joints", cure)
-    return replace(hand, faces=with_closed_openings(hand.faces)), side
+    try:
+        faces = np.concatenate([hand.faces, flat_caps(hand.faces).astype(np.int32)])
+    except ValueError as error:
+        raise InputError(files[side], str(error), "use the model file as published") from None
+    return replace(hand, faces=faces), side
 
 
 def random_hands(
@@ -100,29 +104,3 @@ def _hands(
 ) -> PosedSubjects:
     recipe = {"command": "npm-studio dataset mano", "side": side, "model": hand.checksum(), **recipe}
     return PosedSubjects("mano", f"{side} hands", rate, recipe, subjects, np.zeros(3 * _JOINTS))
-
-
-def with_closed_openings(faces: NDArray[np.int32]) -> NDArray[np.int32]:
-    """``faces`` (T, 3) and triangles between the vertices around each opening, oriented as their neighbours are.
-
-    Raises:
-        InputError: the rim of an opening meets itself.
-    """
-    edges = {(int(face[i]), int(face[(i + 1) % 3])) for face in faces for i in range(3)}
-    after = {end: start for start, end in edges if (end, start) not in edges}  # along the rim, as a cap runs
-    if len(after) != sum((end, start) not in edges for start, end in edges) or set(after) != set(after.values()):
-        raise InputError("hand model", "has an opening whose rim meets itself", "use the model file as published")
-    caps: list[tuple[int, int, int]] = []
-    while after:
-        first = next(iter(after))
-        rim = [first]
-        while (vertex := after.pop(rim[-1])) != first:
-            rim.append(vertex)
-        low, high = 0, len(rim) - 1  # from both ends of the rim in turn, for triangles without slivers
-        while high - low > 1:
-            caps.append((rim[low], rim[low + 1], rim[high]))
-            low += 1
-            if high - low > 1:
-                caps.append((rim[low], rim[high - 1], rim[high]))
-                high -= 1
-    return np.concatenate([faces, np.array(caps, np.int32).reshape(-1, 3)])

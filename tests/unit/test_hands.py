@@ -17,7 +17,7 @@ from external.anny.hands.generate import SIMILARITY, generate_hands, hand_figure
 from external.anny.hands.joints import FINGERS, JOINTS, limited
 from external.anny.hands.motions import FAMILIES, curl, fold_thumb, sample_motion
 from external.anny.identities import HAND_LENGTHS, hand_length_m, sample_identity
-from external.anny.rig import AnnyModel, RestBody, cap
+from external.anny.rig import AnnyModel, RestBody
 from npm_studio.cli.main import main
 
 ACROSS, UP, FRONT = 0, 1, 2  # of a right hand: to the thumb, along the fingers, out of the palm
@@ -66,15 +66,6 @@ def test_the_cut_at_the_wrist_is_closed(figure: Figure, hands: list[RestBody]) -
         mesh = trimesh.Trimesh(figure.canonical(hand), figure.rig.faces, process=False)
         assert mesh.is_watertight and mesh.is_winding_consistent and mesh.volume > 0
         assert mesh.euler_number == 2 and len(mesh.split()) == 1
-
-
-def test_a_cap_closes_the_hole_of_a_cup() -> None:
-    ring = [(float(np.cos(a)), float(np.sin(a)), 1.0) for a in np.arange(9) * 2 * np.pi / 9]
-    faces = np.array([(9, (i + 1) % 9, i) for i in range(9)], np.int32)  # a cone with its apex down, open above
-    lid = cap(faces)
-    mesh = trimesh.Trimesh(np.array([*ring, (0.0, 0.0, 0.0)]), np.concatenate([faces, lid]), process=False)
-    assert lid.shape == (7, 3) and mesh.is_watertight and mesh.is_winding_consistent and mesh.volume > 0
-    assert np.bincount(lid.ravel()).max() <= 4
 
 
 def test_no_parts_touch_in_the_canonical_pose(figure: Figure, hands: list[RestBody]) -> None:

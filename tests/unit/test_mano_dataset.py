@@ -6,7 +6,7 @@ import trimesh
 
 from engine.dataset.registered import load_registered_dataset
 from engine.errors import InputError
-from external.smpl.hands import load_hand, random_hands, recorded_hands, with_closed_openings
+from external.smpl.hands import load_hand, random_hands, recorded_hands
 from npm_studio.cli.main import main
 from tests.smpl_files import Arrays, hand_arrays, readable_skinning, write_body_pickle, write_hand_pickle, write_npz
 
@@ -42,11 +42,11 @@ def test_the_wrist_is_closed_without_new_vertices_and_outward(arrays: Arrays, mo
         assert np.ptp(np.abs(hand.template[np.unique(caps), 0])) < 0.03
 
 
-def test_a_closed_mesh_stays_as_it_is_and_a_pinched_rim_is_refused() -> None:
-    ball = np.asarray(trimesh.creation.icosphere(1).faces, np.int32)
-    np.testing.assert_array_equal(with_closed_openings(ball), ball)
-    with pytest.raises(InputError, match="meets itself"):
-        with_closed_openings(np.array([[0, 1, 2], [0, 3, 4]], np.int32))
+def test_a_rim_that_meets_itself_is_refused_with_the_file(arrays: Arrays, tmp_path: Path) -> None:
+    pinched = np.flatnonzero((arrays.f == arrays.f[0, 0]).any(axis=1))[[0, 2]]  # of the faces around one vertex
+    path = write_hand_pickle(tmp_path / "MANO_RIGHT.pkl", arrays, f=np.delete(arrays.f, pinched, axis=0))
+    with pytest.raises(InputError, match=r"MANO_RIGHT\.pkl: has a hole whose rim meets itself"):
+        load_hand(path, None)
 
 
 def test_random_hands_become_a_watertight_registered_dataset(models: Path, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import trimesh
 
-from engine.geometry.hole_caps import boundary_loops, cap_hole
+from engine.geometry.hole_caps import boundary_loops, cap_hole, flat_caps
 from engine.geometry.repair import NotRepairableError, Repair, repair_watertight
 from engine.geometry.signed_distance import winding_number
 from engine.geometry.topology import defects, edge_uses, part_of_faces, signed_volume
@@ -46,6 +46,24 @@ def checked(repair: Repair) -> trimesh.Trimesh:
     assert repair.mesh.vertices.dtype == np.float32
     assert repair.mesh.faces.dtype == np.int32
     return mesh
+
+
+def test_flat_caps_close_the_holes_of_tubes_without_new_vertices() -> None:
+    turn = np.arange(9) * 2 * np.pi / 9
+    circle = np.stack([np.cos(turn), np.sin(turn), np.zeros(9)], axis=1)
+    quads = [((i, (i + 1) % 9, 9 + i), ((i + 1) % 9, 9 + (i + 1) % 9, 9 + i)) for i in range(9)]
+    tube = np.concatenate((circle, circle + np.eye(3)[2])), np.array(quads).reshape(-1, 3)
+    vertices, faces = together(tube, tube)
+    caps = flat_caps(faces.astype(np.int32))
+    mesh = trimesh.Trimesh(vertices, np.concatenate([faces, caps]), process=False)
+    assert caps.shape == (4 * 7, 3) and mesh.is_watertight and mesh.is_winding_consistent and mesh.volume > 0
+    assert np.bincount(caps.ravel()).max() <= 4
+    assert flat_caps(sphere()[1]).shape == (0, 3)
+
+
+def test_flat_caps_over_a_rim_that_meets_itself_are_refused() -> None:
+    with pytest.raises(ValueError, match="meets itself"):
+        flat_caps(np.array([[0, 1, 2], [0, 3, 4]]))
 
 
 def test_a_closed_mesh_comes_back_as_it_is() -> None:
