@@ -16,6 +16,8 @@ ROOT = Path(__file__).resolve().parents[1]
 SIZE = (1440, 900)
 IDENTITY, SEQUENCE, FRAME = 62, "wave", 4
 FITTED_FRAME = 8
+ROOM_FRAME = 6
+TILT = 12.0  # degrees that the camera of the recording looks down
 
 
 def main() -> int:
@@ -25,11 +27,11 @@ def main() -> int:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         os.environ["XDG_CONFIG_HOME"] = os.environ["XDG_DATA_HOME"] = scratch
-        take_all(options.out, options.run)
+        take_all(options.out, options.run, Path(scratch))
     return 0
 
 
-def take_all(out: Path, run: Path | None) -> None:
+def take_all(out: Path, run: Path | None, scratch: Path) -> None:
     from npm_studio import bootstrap, resources
 
     bootstrap.check_display()
@@ -90,7 +92,49 @@ def take_all(out: Path, run: Path | None) -> None:
     window.studio.document.timeline.seek(FITTED_FRAME)
     window.stage.frame_all()
     take("comparison.png")
+    window.files.open_path(write_recording(scratch / "living-room.npz"))
+    wait(lambda: window.fit.observation is not None and window.fit.observation.sequence.name == "living-room")
+    whole = window.fit.observation
+    window.fit.subject.surroundings.setChecked(True)
+    wait(lambda: window.fit.observation is not whole)
+    window.studio.document.timeline.seek(ROOM_FRAME)
+    take("recording.png")
     window.close()
+
+
+def write_recording(path: Path) -> Path:
+    """The body of the built-in sequence in a room, through a noisy camera that looks down, as an npz file."""
+    import numpy as np
+    import torch
+
+    from engine.checkpoint import load_model
+    from engine.geometry.camera import REFERENCE_CAMERA
+    from engine.geometry.mesh import load_mesh
+    from engine.geometry.ray_casting import DepthRenderer
+    from engine.geometry.sensor_noise import KinectNoise, add_noise, frame_generator
+    from npm_studio import resources
+
+    to_world = load_model(resources.demo_model()).info.similarity.to_world
+    bodies = [load_mesh(file) for file in sorted((resources.demo_sequence() / "truth").glob("*.ply"))]
+    floor = min(to_world(body.vertices)[:, 1].min() for body in bodies)
+    room = np.array(
+        [[x, y, z] for x in (-3, 3) for y, z in ((floor, 3.5), (floor, -1.2), (floor + 3, -1.2))], np.float32
+    )
+    first = len(bodies[0].vertices)
+    squares = np.array([[0, 3, 1], [1, 3, 4], [1, 4, 2], [2, 4, 5]]) + first
+    cosine, sine = np.cos(np.radians(TILT)), np.sin(np.radians(TILT))
+    pose = np.eye(4)
+    pose[:3] = [[1, 0, 0, 0.3], [0, -cosine, -sine, 0.55], [0, sine, -cosine, 2.7]]
+    camera = REFERENCE_CAMERA
+    renderer = DepthRenderer(np.concatenate([bodies[0].faces, squares]), camera)
+    frames = []
+    for number, body in enumerate(bodies):
+        depth = torch.from_numpy(renderer.render(np.concatenate([to_world(body.vertices), room]), pose))
+        noisy = add_noise(depth[None], camera, KinectNoise(), frame_generator(0, number, 0))[0]
+        frames.append(np.rint(noisy.numpy() * 1000).astype(np.uint16))
+    matrix = [[camera.fx, 0, camera.cx - 0.5], [0, camera.fy, camera.cy - 0.5], [0, 0, 1]]
+    np.savez_compressed(path, depth=np.stack(frames), K=matrix, depth_scale=1000.0, frame_rate=10.0)
+    return path
 
 
 if __name__ == "__main__":
