@@ -13,7 +13,7 @@ from npm_studio.resources import demo_model, demo_sequence
 
 PACKAGES = (
     *("torch", "numpy", "scipy", "safetensors", "pydantic", "PyYAML", "pillow", "imageio-ffmpeg"),
-    *("warp-lang", "libigl", "trimesh", "anny", "vtk", "pyvista", "pyvistaqt", "PyQt6"),
+    *("warp-lang", "libigl", "manifold3d", "trimesh", "anny", "av", "rosbags", "vtk", "pyvista", "pyvistaqt", "PyQt6"),
 )
 SYSTEM_LIBRARIES = {
     "libEGL.so.1": "libegl1",

@@ -49,14 +49,14 @@ def stl(vertices: np.ndarray, faces: np.ndarray = FACES) -> bytes:
     return bytes(80) + struct.pack("<I", len(faces)) + body
 
 
-def glb(vertices: np.ndarray, faces: np.ndarray = FACES) -> bytes:
+def glb(vertices: np.ndarray, faces: np.ndarray = FACES, states: int | None = None) -> bytes:
     """A mesh under a node that doubles it."""
     indices, positions = faces.astype("<u2").tobytes(), (vertices / 2).astype("<f4").tobytes()
     binary = indices + positions
     views = [{"buffer": 0, "byteOffset": 0, "byteLength": len(indices)}]
     views.append({"buffer": 0, "byteOffset": len(indices), "byteLength": len(positions)})
     accessors: list[dict] = [{"bufferView": 0, "componentType": 5123, "count": faces.size, "type": "SCALAR"}]
-    accessors.append({"bufferView": 1, "componentType": 5126, "count": len(vertices), "type": "VEC3"})
+    accessors.append({"bufferView": 1, "componentType": 5126, "count": states or len(vertices), "type": "VEC3"})
     accessors[1] |= {"min": (vertices / 2).min(0).tolist(), "max": (vertices / 2).max(0).tolist()}
     document = {
         "asset": {"version": "2.0"},
@@ -171,6 +171,38 @@ def test_a_frame_that_does_not_fit_is_refused_with_its_name(tmp_path: Path, cont
     with pytest.raises(InputError, match=r"walk2\.ply") as refusal:
         raw.frames("anna", "sequence")
     assert problem in str(refusal.value)
+
+
+def huge_stl() -> bytes:
+    return bytes(80) + struct.pack("<I", 2**32 - 1) + bytes(50)
+
+
+HOSTILE = {
+    "ply": ply(CORNERS).replace(b"vertex 4", b"vertex 4000000000"),
+    "obj": b"v 0 0 0\nf 1 2 999999999999\nmtllib ../../../../etc/passwd\n",
+    "off": b"OFF\n4000000000 4000000000 0\n0 0 0\n",
+    "stl": huge_stl(),
+    "glb": glb(CORNERS, states=4_000_000_000),
+}
+
+
+@pytest.mark.parametrize("damage", ["truncated", "another format", "hostile", "empty", "text"])
+@pytest.mark.parametrize("ending", WRITERS)
+def test_damage_in_any_format_is_refused_with_the_name(tmp_path: Path, ending: str, damage: str) -> None:
+    write_walk(tmp_path / "anna", ending, 3)
+    whole = WRITERS[ending](CORNERS)
+    other = "off" if ending == "ply" else "ply"
+    content = {
+        "truncated": whole[: len(whole) * 2 // 3],
+        "another format": WRITERS[other](CORNERS),
+        "hostile": HOSTILE[ending],
+        "empty": b"",
+        "text": b"<html><body>404 not found</body></html>\n",
+    }[damage]
+    (tmp_path / "anna" / f"walk2.{ending}").write_bytes(content)
+    raw = MeshFolder(tmp_path / "anna", canonical=f"walk1.{ending}")
+    with pytest.raises(InputError, match=rf"walk2\.{ending}"):
+        raw.frames("anna", "sequence")
 
 
 def test_the_command_makes_a_dataset_with_a_topology_per_identity(tmp_path: Path) -> None:
