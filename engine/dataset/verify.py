@@ -1,8 +1,8 @@
 """Checking a whole dataset: `verify_dataset` lists every problem instead of stopping at the first.
 
 The labels are read leniently (`verify_labels`), the files of this project's own layout are checked by their headers
-(`verify_files`), and all meshes are read once (`verify_meshes`, `verify_frames`). Views and foreign layouts are opened
-first and then read through their stores.
+(`verify_files`), and all meshes are read once (`verify_meshes`, `verify_frames`), or the samples of identities that
+have nothing else (`verify_samples`). Views and foreign layouts are opened first and then read through their stores.
 """
 
 import hashlib
@@ -30,6 +30,7 @@ from engine.dataset.verify_meshes import (
     topology_problems,
     world_problems,
 )
+from engine.dataset.verify_samples import flow_problems
 from engine.errors import Cancelled, InputError
 from engine.progress import Progress
 
@@ -103,8 +104,14 @@ def _check_meshes(
     workers: int,
 ) -> tuple[list[InputError], list[str], dict[str, int]]:
     """Problems and notes of all meshes; files in ``known_bad`` are not listed again for the same reason."""
-    everyone = [identity for identity in range(len(content.names)) if _has_meshes(content, identity)]
+    identities = range(len(content.names))
+    everyone = [identity for identity in identities if _has_meshes(content, identity)]
+    bare = sorted(set(identities) - set(everyone))
     tasks = [(identity, sequence) for identity in everyone for sequence in content.sequences(identity)]
+    # where one identity lacks meshes, all are trained on their flow samples
+    sigmas = sorted({sigma for identity in identities for sigma in content.sigmas(identity)}) if bare else []
+    point_tasks = [(identity, sequence) for identity in identities for sequence in content.sequences(identity)]
+    point_tasks = point_tasks if sigmas else []
     with ThreadPoolExecutor(workers) as executor:
 
         def run(name: str, work: Callable[[In], Out], items: Sequence[In]) -> Iterable[Out]:
@@ -136,6 +143,9 @@ def _check_meshes(
                 return content.broken_frames(identity, sequence) or [error]
 
         outcomes = list(run("check frames", examine, tasks))
+        points: list[list[InputError]] = []
+        if point_tasks:
+            points += run("check flow samples", lambda task: flow_problems(content, *task, sigmas), point_tasks)
         pools = list(run("check pools", lambda i: pool_problems(content, i, bodies[i]), range(len(bodies))))
 
     # identities that share faces have the same problem with them
@@ -152,8 +162,15 @@ def _check_meshes(
     problems += turned
     unread = [error for outcome in outcomes if not isinstance(outcome, Facts) for error in outcome]
     problems += [error for error in unread if not is_known(error, known_bad)]
-    bare = len(content.names) - len(everyone)
-    notes = [f"{bare} identities have samples and no meshes, which were not checked"] if bare else []
+    problems += {str(error): error for found in points for error in found}.values()
+    for identity in bare:
+        if not pools[identity][0]:
+            problem = "has neither a canonical mesh nor signed-distance samples"
+            problems.append(InputError(content.place(identity, None), problem, "copy what is missing or leave it out"))
+    notes = []
+    if bare:
+        rest = "those were checked" if sigmas else "only the shape stage can be trained"
+        notes.append(f"{len(bare)} identities have samples and no meshes; {rest}")
     for identity in everyone:
         mine = [each for each in facts if each.identity == identity]
         found, more = frame_problems(content, mine, set(sizes), signs, scales)
@@ -164,9 +181,10 @@ def _check_meshes(
     if 0 < prepared < len(bodies):
         notes.append(f"{prepared} of {len(bodies)} identities have sample pools; run `npm-studio prepare`")
     checked = {
-        "identities": sum(body.vertices is not None for body in bodies),
-        "sequences": len(facts),
-        "frames": sum(len(each.samples) for each in facts),
+        "identities": sum(body.vertices is not None for body in bodies) + len(bare),
+        "sequences": len(facts) + sum(identity in bare for identity, _ in point_tasks),
+        "frames": sum(len(each.samples) for each in facts)
+        + sum(len(content.samples(*task)) for task in point_tasks if task[0] in bare),
         "pools": prepared,
     }
     return problems, notes, checked

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +45,10 @@ class Content(Protocol):
         """(F, V, 3) of the labelled frames."""
         ...
 
+    def unlabelled(self, identity: int, sequence: str) -> tuple[list[str], NDArray[Any]]:
+        """Names of the stored frames of a sequence that no label names, and the frames (F, V, 3)."""
+        ...
+
     def broken_frames(self, identity: int, sequence: str) -> list[InputError]:
         """What is wrong with single frames of a sequence that cannot be read as a whole."""
         ...
@@ -58,6 +62,29 @@ class Content(Protocol):
     def given_pools(self, identity: int) -> SdfPools | None:
         """Samples that came with the meshes."""
         ...
+
+    def sigmas(self, identity: int) -> list[float]:
+        """Of the flow samples that there are, which an identity may have instead of meshes."""
+        ...
+
+    def flow_points(self, identity: int, sequence: str, sample: str, sigma: float) -> NDArray[Any]:
+        """The flow samples (N, 3) of one frame."""
+        ...
+
+
+@runtime_checkable
+class PointStore(Protocol):
+    """A store that may have sampled points instead of meshes; `external.npms.tree.NpmsStore` is one."""
+
+    def has_meshes(self, identity: str) -> bool: ...
+
+    def flow_sigmas(self, identity: str) -> list[float]: ...
+
+    def flow_point_count(self, identity: str, sequence: str, sample: str, sigma: float) -> int: ...
+
+    def flow_points(
+        self, identity: str, sequence: str, sample: str, sigma: float, rows: int
+    ) -> NDArray[np.float32]: ...
 
 
 class StoreContent:
@@ -92,6 +119,9 @@ class StoreContent:
     def frames(self, identity: int, sequence: str) -> NDArray[Any]:
         return self._dataset.sequence(identity, sequence)
 
+    def unlabelled(self, identity: int, sequence: str) -> tuple[list[str], NDArray[Any]]:
+        return [], np.empty((0, 0, 3), np.float32)  # labels choose from the sources
+
     def broken_frames(self, identity: int, sequence: str) -> list[InputError]:
         subject = self._dataset.subjects[identity]
         errors = []
@@ -112,8 +142,7 @@ class StoreContent:
 
     def has_meshes(self, identity: int) -> bool:
         subject = self._dataset.subjects[identity]
-        has_meshes = getattr(subject.store, "has_meshes", None)  # some foreign layouts can do without
-        return has_meshes is None or bool(has_meshes(subject.name)) or self.given_pools(identity) is None
+        return not isinstance(subject.store, PointStore) or subject.store.has_meshes(subject.name)
 
     def pools_folder(self, identity: int) -> Path:
         return self._folder(identity) / "pools"
@@ -124,6 +153,16 @@ class StoreContent:
     def given_pools(self, identity: int) -> SdfPools | None:
         subject = self._dataset.subjects[identity]
         return subject.store.pools(subject.name)
+
+    def sigmas(self, identity: int) -> list[float]:
+        subject = self._dataset.subjects[identity]
+        return subject.store.flow_sigmas(subject.name) if isinstance(subject.store, PointStore) else []
+
+    def flow_points(self, identity: int, sequence: str, sample: str, sigma: float) -> NDArray[Any]:
+        subject = self._dataset.subjects[identity]
+        assert isinstance(subject.store, PointStore)
+        frame = subject.name, sequence, sample, sigma
+        return subject.store.flow_points(*frame, subject.store.flow_point_count(*frame))
 
 
 class FolderContent:
@@ -177,6 +216,11 @@ class FolderContent:
         frames = open_array(self.place(identity, sequence))
         return frames if rows == list(range(len(frames))) else frames[rows]
 
+    def unlabelled(self, identity: int, sequence: str) -> tuple[list[str], NDArray[Any]]:
+        frames = open_array(self.place(identity, sequence))
+        rows = sorted(set(range(len(frames))) - {int(sample) for sample in self.samples(identity, sequence)})
+        return [f"{row:06d}" for row in rows], frames[rows]
+
     def broken_frames(self, identity: int, sequence: str) -> list[InputError]:
         return []
 
@@ -188,6 +232,12 @@ class FolderContent:
 
     def given_pools(self, identity: int) -> SdfPools | None:
         return None
+
+    def sigmas(self, identity: int) -> list[float]:
+        return []
+
+    def flow_points(self, identity: int, sequence: str, sample: str, sigma: float) -> NDArray[Any]:
+        raise InputError(self.place(identity, sequence), "has no flow samples")  # this layout has meshes
 
 
 def open_array(path: Path) -> NDArray[Any]:

@@ -19,14 +19,14 @@ _ROOT_FILES = {
     "import.json",
     "train_to_augmented.json",
 }
-_DERIVED = {"pools"}
+_DERIVED = {"pools", "scans"}  # made from the canonical mesh; real scans beside the registered frames
 
 
 def check_files(root: Path, labels: Labels) -> tuple[FolderContent, list[InputError], list[str]]:
     """Check the files below ``root`` by name, header and labels.
 
     Returns:
-        What can be read, the problems, and notes on files that nothing refers to.
+        What can be read, the problems, and notes on files and frames that nothing refers to.
     """
     content = FolderContent(root, labels)
     problems: list[InputError] = []
@@ -52,6 +52,8 @@ def check_files(root: Path, labels: Labels) -> tuple[FolderContent, list[InputEr
             if problem is not None:
                 problems.append(problem)
             _check_samples(content, identity, sequence, problems, notes)
+    # where labels.json has a problem of its own, that is why labels are missing
+    labels_are_sound = str(root / "labels.json") not in {problem.subject for problem in labels.problems}
     for identity, sequences in orphans.items():
         for sequence in sequences:
             path = content.place(identity, sequence)
@@ -61,6 +63,8 @@ def check_files(root: Path, labels: Labels) -> tuple[FolderContent, list[InputEr
                 empty = False
             if empty:
                 problems.append(InputError(path, "is an empty sequence, it has no frames", "remove it"))
+            elif labels_are_sound:
+                problems.append(InputError(path, "has frames that no label names", "label them or remove the file"))
             else:
                 notes.append(f"{path}: no label names it")
     _look_for_strangers(root, set(content.names), problems, notes)

@@ -71,8 +71,10 @@ class Facts:
     """(F,) largest coordinate, 0 where not finite"""
     volumes: NDArray[np.float64]
     """(F,) signed, 0 where not finite or too small for the sign to say anything"""
-    repeated: tuple[tuple[int, int], ...]
-    """Rows that are equal to an earlier row, and that row."""
+    stored: int
+    """Number of frames, those without a label included."""
+    repeated: tuple[tuple[str, str], ...]
+    """Frames that are equal to an earlier one, and that one; those without a label included."""
     scale: float
     """Of the sequence against the canonical mesh."""
     scales: NDArray[np.float64]
@@ -94,16 +96,16 @@ def measure(content: Content, identity: int, sequence: str, body: Body, ruler: R
         raise InputError(content.place(identity, sequence), problem, "register all frames to one topology")
     reach, volumes = np.zeros(len(frames)), np.zeros(len(frames))
     broken: list[tuple[int, int]] = []
-    repeated: list[tuple[int, int]] = []
-    first_with: dict[bytes, int] = {}
+    repeated: list[tuple[str, str]] = []
+    first_with: dict[bytes, str] = {}
     own = None if ruler is None or not len(ruler.edges) else ruler.lengths.get(identity)
     chosen = set(np.linspace(0, len(frames) - 1, min(len(frames), _CHOSEN_FRAMES)).astype(int).tolist())
     scales, logs = np.ones(len(frames)), []
     for row in range(len(frames)):
         stored = np.ascontiguousarray(frames[row])
-        earlier = first_with.setdefault(hashlib.blake2b(stored.data, digest_size=16).digest(), row)
-        if earlier != row and samples[earlier] != samples[row]:
-            repeated.append((row, earlier))
+        earlier = first_with.setdefault(_digest(stored), samples[row])
+        if earlier != samples[row]:
+            repeated.append((samples[row], earlier))
         with np.errstate(over="ignore", invalid="ignore"):
             vertices = np.asarray(stored, np.float32)
         reach[row] = np.abs(vertices).max()
@@ -118,10 +120,32 @@ def measure(content: Content, identity: int, sequence: str, body: Body, ruler: R
             log = np.log(np.maximum(_lengths(vertices, ruler.edges), 1e-12))
             scales[row] = np.exp(np.median(log - np.log(own)))
             logs += [log] if row in chosen else []
+    spare = 0
+    for sample, frame in zip(*content.unlabelled(identity, sequence), strict=True):
+        spare += 1
+        earlier = first_with.setdefault(_digest(np.ascontiguousarray(frame)), sample)
+        if earlier != sample:
+            repeated.append((sample, earlier))
     scale, resembles = 1.0, None
     if ruler is not None and logs:
         scale, resembles = _compare(np.median(logs, axis=0), identity, ruler)
-    return Facts(identity, sequence, samples, tuple(broken), reach, volumes, tuple(repeated), scale, scales, resembles)
+    return Facts(
+        identity,
+        sequence,
+        samples,
+        tuple(broken),
+        reach,
+        volumes,
+        len(samples) + spare,
+        tuple(repeated),
+        scale,
+        scales,
+        resembles,
+    )
+
+
+def _digest(frame: NDArray[Any]) -> bytes:
+    return hashlib.blake2b(frame.data, digest_size=16).digest()
 
 
 def _volume(vertices: NDArray[np.float32], faces: NDArray[np.int64]) -> float:
@@ -193,12 +217,12 @@ def frame_problems(
         mirrored = np.flatnonzero(each.volumes * signs.get(each.identity, 1.0) < 0)
         if len(mirrored):
             note(mirrored.tolist(), "are mirrored or inside out", "mirror them back, or register them again")
-        if len(each.samples) > 2 and len(each.repeated) == len(each.samples) - 1:
+        if each.stored > 2 and len(each.repeated) == each.stored - 1:
             notes.append(f"{place}: holds still, all frames are the same")
         elif each.repeated:
-            row, earlier = each.repeated[0]
-            problem = f"are duplicate frames ({each.samples[row]} is {each.samples[earlier]})"
-            note([row for row, _ in each.repeated], problem, "remove their labels")
+            sample, earlier = each.repeated[0]
+            problem = f"{len(each.repeated)} of {each.stored} frames (first {sample}) are duplicate frames"
+            problems.append(InputError(place, f"{problem} ({sample} is {earlier})", "remove them"))
     return problems, notes
 
 

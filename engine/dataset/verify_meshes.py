@@ -20,6 +20,7 @@ from engine.geometry.topology import edge_uses, part_of_faces, signed_volume
 NORMALISE = "bring it into the cube with `npm-studio dataset normalise`"
 _PREPARE = "`npm-studio prepare` repairs it for the shape stage; the poses are trained on the mesh as it is"
 _LARGER, _SMALLER = 1.5, 0.2  # size against the others of one topology, from where on the unit must be wrong
+_FEWEST, _UNLIKE = 3, 2.5  # of so many identities, none is so many times larger or smaller; children and adults: 1.9
 _TINY = 0.02  # of the cube
 _SMALLEST_M, _LARGEST_M = 0.003, 100.0
 _FLAT = 0.002  # volume against area^1.5 (a ball has 0.09), below which the orientation says nothing
@@ -181,30 +182,48 @@ def size_problems(
     """Identities that leave the cube or are stored in another unit, by index.
 
     Args:
+        groups: identities of equal faces, which are compared where a dataset has fewer than `_FEWEST`.
         scales: of the similarity of each identity; the inverse is how much larger metres are.
     """
     problems: dict[int, InputError] = {}
-    for group in groups:
-        sound = {i: bodies[i].size for i in group if bodies[i].vertices is not None and bodies[i].reach <= 0.5}
-        for identity in group:
-            body, place = bodies[identity], content.place(identity, None)
-            if body.vertices is None:
-                continue
-            others = [
-                size for i, size in sound.items() if i != identity and content.datasets[i] == content.datasets[identity]
+    group_of = {identity: group for group in groups for identity in group}
+    alike: dict[tuple[str, float], list[float]] = {}  # sizes of identities of one dataset and similarity
+    for dataset, scale, body in zip(content.datasets, scales, bodies, strict=True):
+        alike.setdefault((dataset, scale), []).extend([body.size] if body.size > 0 else [])
+    for identity, body in enumerate(bodies):
+        if body.vertices is None:
+            continue
+        place, dataset = content.place(identity, None), content.datasets[identity]
+        peers = alike[dataset, scales[identity]]
+        known = len(peers) >= _FEWEST
+        if not known:
+            peers = [
+                bodies[i].size
+                for i in group_of.get(identity, ())
+                if i != identity and 0 < bodies[i].reach <= 0.5 and content.datasets[i] == dataset
             ]
-            ratio = body.size / float(np.median(others)) if others and min(others) > 0 else 1.0
-            if body.reach > 0.5 and ratio > _LARGER:
-                problem = f"has a wrong scale: it is {ratio:.3g} times as large as the other identities"
-                problems[identity] = InputError(place, problem, unit_cure(ratio, scales[identity]))
-            elif body.reach > 0.5:
-                problem = f"leaves the cube [-0.5, 0.5]^3, it reaches {body.reach:.3f}"
-                problems[identity] = InputError(place, problem, NORMALISE)
-            elif body.size < _TINY or ratio < _SMALLER:
-                problem = f"has a wrong scale: its diagonal is {body.size:.2g}"
-                problem += f", that of the other identities {float(np.median(others)):.2g}" if others else ""
-                problems[identity] = InputError(place, problem, unit_cure(ratio, scales[identity]))
+        ratio = body.size / float(np.median(peers)) if peers and min(peers) > 0 else 1.0
+        inside = body.reach <= 0.5
+        unlike = known and not 1 / _UNLIKE <= ratio <= _UNLIKE
+        if unlike and body.size > 0:
+            ratio = body.size / _median_of_others(peers, body.size)
+        if unlike or (ratio > _LARGER and not inside):
+            problem = f"has a wrong scale: it has {ratio:.3g} times the size of the others"
+            problems[identity] = InputError(place, problem, unit_cure(ratio, scales[identity]))
+        elif not inside:
+            problem = f"leaves the cube [-0.5, 0.5]^3, it reaches {body.reach:.3f}"
+            problems[identity] = InputError(place, problem, NORMALISE)
+        elif body.size < _TINY or ratio < _SMALLER:
+            problem = f"has a wrong scale: its diagonal is {body.size:.2g}"
+            problem += f", that of the others {float(np.median(peers)):.2g}" if peers else ""
+            problems[identity] = InputError(place, problem, unit_cure(ratio, scales[identity]))
     return problems
+
+
+def _median_of_others(sizes: Sequence[float], own: float) -> float:
+    others = list(sizes)
+    others.remove(own)
+    return float(np.median(others))
 
 
 def world_problems(description: Path, bodies: Sequence[Body], scales: Sequence[float]) -> list[InputError]:

@@ -41,8 +41,7 @@ def flat_caps(faces: NDArray[np.integer]) -> Triangles:
     Raises:
         ValueError: the rim of a hole meets itself.
     """
-    faces = faces.astype(np.int64)
-    loops = boundary_loops(faces)
+    loops = boundary_loops(faces.astype(np.int64))
     if sum(len(loop) for loop in loops) != int((edge_uses(faces)[0] == 1).sum()):
         raise ValueError("has a hole whose rim meets itself")
     triangles: list[tuple[int, int, int]] = []

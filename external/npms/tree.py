@@ -106,6 +106,16 @@ class NpmsStore:
         """Whether the identity has a canonical mesh, and not samples alone."""
         return (self._sample(identity) / MESH).is_file()
 
+    def flow_sigmas(self, identity: str) -> list[float]:
+        """Noise levels of which the canonical sample has flow samples."""
+        sigmas = []
+        for path in self._sample(identity).glob("flow_samples_*.npz"):
+            try:
+                sigmas.append(float(path.stem.removeprefix("flow_samples_")))
+            except ValueError:
+                continue
+        return sorted(sigmas)
+
     def flow_point_count(self, identity: str, sequence: str, sample: str, sigma: float) -> int:
         """Number of flow samples of one frame."""
         return count_flow_samples(self._sample(identity, sequence, sample) / flow_file_name(sigma))

@@ -253,6 +253,11 @@ def test_a_duplicate_frame_is_found(eggs: Path, row: int, copied: int) -> None:
     only_problem(eggs, eggs / B / "fast.npy", "duplicate", f"(00000{row} is 00000{copied})")
 
 
+def test_an_appended_copy_of_a_frame_is_found_without_a_label(eggs: Path) -> None:
+    change(eggs / B / "fast.npy", lambda frames: np.concatenate((frames, frames[3:4])))
+    only_problem(eggs, eggs / B / "fast.npy", "1 of 6 frames (first 000005) are duplicate", "(000005 is 000003)")
+
+
 @pytest.mark.parametrize(("factor", "unit"), [(2.5, "metres"), (2500.0, "millimetres"), (0.7, "unit")])
 def test_a_wrong_scale_of_a_sequence_is_found(eggs: Path, factor: float, unit: str) -> None:
     change(eggs / B / "slow.npy", lambda frames: (frames.astype(np.float32) * factor).astype(np.float32))
@@ -276,6 +281,35 @@ def test_a_wrong_scale_of_an_identity_is_found_once(eggs: Path) -> None:
     for path in sorted((eggs / B).glob("*.npy")):
         change(path, lambda array: array * array.dtype.type(2.5))
     only_problem(eggs, eggs / B / "canonical.npy", "wrong scale", "metres")
+
+
+@pytest.mark.parametrize("factor", [0.001, 0.1, 10.0])
+@pytest.mark.parametrize("own_faces", [False, True])
+def test_a_wrong_scale_of_an_identity_is_found_inside_the_cube(eggs: Path, factor: float, own_faces: bool) -> None:
+    for path in sorted(eggs.glob("*/*.npy")):  # all of them small, so that ten times that is in the cube
+        change(path, lambda array: array * array.dtype.type(0.12))
+    assert lines(eggs) == []
+    for path in sorted((eggs / B).glob("*.npy")):
+        change(path, lambda array: (array.astype(np.float32) * factor).astype(np.float32))
+    if own_faces:  # another topology is no excuse
+        np.save(eggs / B / "faces.npy", np.roll(np.load(eggs / "faces.npy"), 1, axis=0))
+    line = only_problem(eggs, eggs / B / "canonical.npy", "wrong scale", "times the size of the others")
+    assert float(line.split("it has ")[1].split()[0]) == pytest.approx(factor, rel=0.05)
+
+
+def test_children_among_adults_are_no_problem(eggs: Path) -> None:
+    for path in sorted((eggs / B).glob("*.npy")):
+        change(path, lambda array: array / array.dtype.type(1.9))
+    assert lines(eggs) == []
+
+
+def test_sizes_are_not_compared_where_each_identity_has_a_similarity_of_its_own(eggs: Path) -> None:
+    for path in sorted((eggs / B).glob("*.npy")):
+        change(path, lambda array: array * array.dtype.type(0.3))
+    description = json.loads((eggs / "dataset.json").read_text())
+    own = {name: {**description["similarity"], "scale": 0.12 if name == B else 0.4} for name in (A, B, C)}
+    (eggs / "dataset.json").write_text(json.dumps({**description, "similarities": own}))
+    assert lines(eggs) == []
 
 
 @pytest.mark.parametrize("factor", [2.5, 0.5])
@@ -447,10 +481,24 @@ def test_nearly_still_and_very_fast_frames_are_no_problem(eggs: Path) -> None:
 
 def test_files_that_nothing_refers_to_are_notes(eggs: Path) -> None:
     (eggs / "readme.txt").write_text("hello")
-    shutil.copy(eggs / A / "slow.npy", eggs / A / "unlabelled.npy")
+    (eggs / A / "scans" / "slow").mkdir(parents=True)  # of `dataset cape`
+    (eggs / A / "strange").mkdir()
     found = verify(eggs)
     assert found.problems == ()
-    assert sorted(note.split(":")[0].rsplit("/", 1)[1] for note in found.notes) == ["readme.txt", "unlabelled.npy"]
+    assert sorted(note.split(":")[0].rsplit("/", 1)[1] for note in found.notes) == ["readme.txt", "strange"]
+
+
+def test_a_sequence_that_no_label_names_is_found(eggs: Path) -> None:
+    shutil.copy(eggs / A / "slow.npy", eggs / A / "unlabelled.npy")
+    only_problem(eggs, eggs / A / "unlabelled.npy", "no label names")
+
+
+def test_single_frames_without_a_label_are_a_note(eggs: Path) -> None:
+    entries = json.loads((eggs / "labels.json").read_text())
+    (eggs / "labels.json").write_text(json.dumps(entries[1:]))
+    found = verify(eggs)
+    assert found.problems == ()
+    assert found.notes == (f"{eggs / A / 'slow.npy'}: 1 of 5 frames have no label",)
 
 
 def test_fresh_pools_are_clean_and_stale_or_damaged_ones_are_found(eggs: Path) -> None:
@@ -496,14 +544,48 @@ def test_a_foreign_tree_is_checked_in_place(tmp_path: Path) -> None:
     assert found.checked["sequences"] == 5
 
 
-def test_identities_of_a_foreign_tree_that_have_samples_alone_are_a_note(tmp_path: Path) -> None:
+@pytest.fixture
+def points(tmp_path: Path) -> tuple[Path, Path]:
+    """A foreign tree of samples without meshes, and a view of it."""
     tree = write_tree(tmp_path / "tree", meshes=False)
-    out = tmp_path / "view"
-    assert main(["dataset", "npms", str(tree), str(out)]) == 0
-    found = verify(out)
-    assert found.problems == () and found.checked["pools"] == 3
-    assert any("3 identities have samples and no meshes" in note for note in found.notes)
-    assert {each.vertices for each in summarise_dataset(open_dataset(out)).identities} == {0}
+    assert main(["dataset", "npms", str(tree), str(tmp_path / "view")]) == 0
+    return tree, tmp_path / "view"
+
+
+def test_identities_that_have_samples_alone_are_checked_for_these(points: tuple[Path, Path]) -> None:
+    found = verify(points[1])
+    assert found.problems == () and found.checked == {"identities": 3, "sequences": 6, "frames": 18, "pools": 3}
+    assert found.notes == ("3 identities have samples and no meshes; those were checked",)
+    assert {each.vertices for each in summarise_dataset(open_dataset(points[1])).identities} == {0}
+
+
+def test_identities_that_have_signed_distances_alone_are_a_note(tmp_path: Path) -> None:
+    tree = write_tree(tmp_path / "tree", meshes=False, flow=False)
+    assert main(["dataset", "npms", str(tree), str(tmp_path / "view")]) == 0
+    found = verify(tmp_path / "view")
+    assert found.problems == () and "only the shape stage" in found.notes[0]
+
+
+def test_flow_samples_that_are_missing_damaged_or_too_few_are_found(points: tuple[Path, Path]) -> None:
+    tree, view = points
+    flow = [tree / "balls" / "one" / "bend" / f"00000{frame}" / "flow_samples_0.01.npz" for frame in range(3)]
+    flow[0].unlink()
+    flow[1].write_bytes(flow[1].read_bytes()[:-50])
+    np.savez(flow[2], points=np.zeros((7, 3)))
+    found = lines(view)
+    assert len(found) == 3
+    assert found[0].startswith(f"{flow[0]}: is missing") and found[1].startswith(f"{flow[1]}: is truncated")
+    assert "one/bend/000002, sigma 0.01: has 7 flow samples, a_t_pose has 60" in found[2]
+    np.savez(tree / "balls" / "two" / "a_t_pose" / "000000" / "flow_samples_0.01.npz", points=np.full((60, 3), 9.0))
+    assert sum("far outside the cube, up to 9" in line for line in lines(view)) == 1
+
+
+def test_an_identity_with_neither_a_mesh_nor_signed_distances_is_found(points: tuple[Path, Path]) -> None:
+    tree, view = points
+    for path in (tree / "beads" / "two" / "a_t_pose" / "000000").glob("samples_*"):
+        path.unlink()
+    found = lines(view)
+    assert len(found) == 1 and "neither a canonical mesh nor signed-distance samples" in found[0]
 
 
 def test_a_split_is_checked_through_its_sources(eggs: Path, tmp_path: Path) -> None:
