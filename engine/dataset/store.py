@@ -13,6 +13,7 @@ from engine.dataset.arrays import MAKE_AGAIN, load_array
 from engine.dataset.pools import SdfPools
 from engine.errors import InputError
 from engine.files import natural_key
+from engine.geometry.mesh import Mesh
 
 Rows = slice | NDArray[np.int64]
 
@@ -46,6 +47,10 @@ class MeshStore(Protocol):
 
     def pools(self, identity: str) -> SdfPools | None:
         """Signed-distance samples that came with the meshes, if any."""
+        ...
+
+    def watertight(self, identity: str) -> Mesh | None:
+        """A closed mesh, canonical units, that signed distances are to be sampled from; None: the canonical mesh."""
         ...
 
 
@@ -84,6 +89,9 @@ class FolderStore:
         return self.root / identity
 
     def pools(self, identity: str) -> SdfPools | None:
+        return None
+
+    def watertight(self, identity: str) -> Mesh | None:
         return None
 
     def _sequence(self, identity: str, sequence: str) -> NDArray[np.floating[Any]]:

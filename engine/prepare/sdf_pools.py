@@ -1,7 +1,8 @@
 """Sampling the signed-distance pools of a dataset's canonical meshes; `engine.dataset.pools` has their format.
 
 Beside the samples, ``<identity>/pools`` holds ``report.json`` (settings, repair, agreement of two engines) and, where
-the canonical mesh had to be repaired, ``watertight.ply``: the mesh that was sampled. ``canonical.npy`` stays as it is.
+it is not the canonical mesh, ``watertight.ply``: the mesh that was sampled. That is the closed mesh which came with the
+dataset, if one did, else the canonical mesh, repaired where it had to be. ``canonical.npy`` stays as it is.
 """
 
 import multiprocessing
@@ -10,7 +11,7 @@ import signal
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -222,6 +223,8 @@ def _tell_other_settings(
 
 
 def _tell(name: str, report: dict[str, Any], progress: Progress) -> None:
+    if report["came_watertight"]:
+        progress.message(f"{name}: sampled from the watertight mesh that came with it")
     if repair := report["repair"]:
         progress.message(
             f"{name}: repaired: {', '.join(repair['steps'])}; 95 % of the surface stays within "
@@ -245,6 +248,8 @@ class _Task:
     seed: int
     sampling: Sampling
     settings: dict[str, Any]
+    came_watertight: bool = False
+    """Whether the mesh to sample is a closed one that came with the dataset, and not the canonical mesh."""
 
 
 def _work(task: _Task, vertices: NDArray[np.float32], faces: NDArray[np.int32]) -> dict[str, Any] | str:
@@ -264,11 +269,16 @@ def _work(task: _Task, vertices: NDArray[np.float32], faces: NDArray[np.int32]) 
     )
     chooser = np.random.default_rng([task.seed, task.identity, 1])
     check = check_pools(pools, mesh.vertices, mesh.faces, task.sampling.check_share, chooser)
-    report = {"settings": task.settings, "repair": _repair_as_dict(repair), "check": check.as_dict()}
+    report = {
+        "settings": task.settings,
+        "came_watertight": task.came_watertight,
+        "repair": _repair_as_dict(repair),
+        "check": check.as_dict(),
+    }
     with replacing_folder(task.folder) as folder:
         for name in ("near", "uniform", "surface"):
             np.save(folder / f"{name}.npy", getattr(pools, name))
-        if repair.steps:
+        if repair.steps or task.came_watertight:
             save_compact_ply(mesh, folder / "watertight.ply")
         write_json(folder / "report.json", report)
     return report
@@ -292,9 +302,12 @@ def _outcomes(
 ) -> Iterator[tuple[int, dict[str, Any] | str]]:
     """Identities and what came of them, in order, until ``progress`` asks to stop."""
 
-    def load(task: _Task) -> tuple[NDArray[np.float32], NDArray[np.int32]] | str:
+    def load(task: _Task) -> tuple[_Task, NDArray[np.float32], NDArray[np.int32]] | str:
+        subject = dataset.subjects[task.identity]
         try:
-            return dataset.canonical(task.identity), dataset.faces(task.identity)
+            if (closed := subject.store.watertight(subject.name)) is not None:
+                return replace(task, came_watertight=True), closed.vertices, closed.faces
+            return task, dataset.canonical(task.identity), dataset.faces(task.identity)
         except InputError as error:
             return str(error)
 
@@ -302,8 +315,8 @@ def _outcomes(
         for task in tasks:
             if progress.cancelled():
                 return
-            mesh = load(task)
-            yield task.identity, mesh if isinstance(mesh, str) else _work(task, *mesh)
+            loaded = load(task)
+            yield task.identity, loaded if isinstance(loaded, str) else _work(*loaded)
         return
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(workers, context, initializer=_start_worker)
@@ -311,8 +324,8 @@ def _outcomes(
         waiting: deque[tuple[int, Future[dict[str, Any] | str] | str]] = deque()
         while not progress.cancelled():
             for task in islice(tasks, 2 * workers - len(waiting)):  # no more meshes in memory than there is work for
-                mesh = load(task)
-                future = mesh if isinstance(mesh, str) else pool.submit(_work, task, *mesh)
+                loaded = load(task)
+                future = loaded if isinstance(loaded, str) else pool.submit(_work, *loaded)
                 waiting.append((task.identity, future))
             if not waiting:
                 return

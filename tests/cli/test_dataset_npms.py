@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 
 from engine.checkpoint import load_model
+from engine.dataset.pools import load_pools
+from external.datasets import open_dataset
 from npm_studio.cli.main import main
-from tests.npms_tree import SPLIT, write_tree
+from tests.npms_tree import SPLIT, ball, write_binary_ply, write_tree
 from tests.registered import write_ellipsoids
 
 TINY = Path(__file__).parents[2] / "configs" / "anny" / "tiny.yaml"
@@ -33,6 +35,37 @@ def test_a_processed_tree_is_prepared_and_trained_on(
     trained = load_model(model)
     assert trained.has_pose and trained.info.identities == ("one", "two", "two") and len(trained.info.frames) == 18
     assert sorted(tree.rglob("*")) == before
+
+
+def test_a_tree_without_meshes_is_prepared_and_trained_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tree = write_tree(tmp_path / "datasets", meshes=False)
+    before = sorted(tree.rglob("*"))
+    out, model = tmp_path / "view", tmp_path / "balls.npm"
+    assert main(["dataset", "npms", str(tree), str(out), "--split", SPLIT]) == 0
+    assert main(["dataset", "verify", str(out)]) == 0
+    capsys.readouterr()
+    assert main(["prepare", str(out), "--json"]) == 0
+    assert len(json.loads(capsys.readouterr().out.splitlines()[-1])["given"]) == 3
+    assert train("shape", out, model) == 0
+    assert train("pose", out, model) == 0
+    trained = load_model(model)
+    assert trained.has_pose and len(trained.info.frames) == 18
+    assert sorted(tree.rglob("*")) == before
+
+
+def test_samples_are_taken_from_the_watertight_mesh_where_there_is_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tree = write_tree(tmp_path / "datasets", pools=False, flow=False)
+    larger = ball(0.21, 20, 30)
+    write_binary_ply(tree / "balls" / "one" / "a_t_pose" / "000000" / "mesh_watertight_poisson.ply", *larger)
+    assert main(["dataset", "npms", str(tree), str(tmp_path / "view")]) == 0
+    assert main(["prepare", str(tmp_path / "view"), "--surface", "2000"]) == 0
+    assert "one: sampled from the watertight mesh that came with it" in "".join(capsys.readouterr())
+    dataset = open_dataset(tmp_path / "view")
+    radii = [np.linalg.norm(load_pools(dataset, i).surface[:, :3], axis=1).max() for i in range(3)]
+    np.testing.assert_allclose(radii, [0.21, 0.3, 0.25], atol=1e-3)
+    assert main(["dataset", "verify", str(tmp_path / "view")]) == 0
 
 
 def test_the_shape_stage_needs_no_meshes(tmp_path: Path) -> None:

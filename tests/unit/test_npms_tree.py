@@ -147,9 +147,9 @@ def test_the_watertight_mesh_of_a_canonical_sample_is_found(tree: Path) -> None:
     sample = tree / "balls" / "one" / "a_t_pose" / "000000"
     write_ascii_ply(sample / "mesh_watertight_poisson.ply", *ball(0.2, 5, 7))
     store = view(tree).subjects[0].store
-    mesh = store.watertight("one")  # type: ignore[attr-defined]
+    mesh = store.watertight("one")
     assert mesh.vertices.shape == (30, 3)
-    assert store.watertight("two") is None  # type: ignore[attr-defined]
+    assert store.watertight("two") is None
 
 
 def truncate_near(tree: Path) -> None:
