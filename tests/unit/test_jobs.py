@@ -133,7 +133,7 @@ def test_the_expected_end_follows_from_the_speed_so_far() -> None:
 def test_a_run_goes_beside_its_sequence(tmp_path: Path) -> None:
     sequence = tmp_path / "my walk"
     sequence.mkdir()
-    request = fitting.fit_request(sequence, tmp_path / "m.npm", FitConfig(), datetime(2026, 1, 2, 3, 4, 5))
+    request = fitting.fit_request(sequence, tmp_path / "m.npm", FitConfig(), now=datetime(2026, 1, 2, 3, 4, 5))
     assert request.out == tmp_path / "runs" / "my-walk-20260102-030405"
 
 
