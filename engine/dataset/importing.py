@@ -203,8 +203,9 @@ def _all_meshes(raw: RawDataset, identity: str) -> Iterator[NDArray[np.floating[
 
 
 def _cube_of(meshes: Iterator[NDArray[np.floating[Any]]], what: str) -> Similarity:
+    low, high = bounds(meshes)  # outside of the try: what is wrong with a mesh is a ValueError too
     try:
-        return fit_cube(*bounds(meshes))
+        return fit_cube(low, high)
     except ValueError:
         raise InputError(what, "has no extent", "check the meshes") from None
 

@@ -9,6 +9,7 @@ One of these layouts, found by looking::
 PLY, OBJ, GLB, STL and OFF files are read; frames are in natural order of their names.
 """
 
+import hashlib
 import os
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -140,10 +141,16 @@ class MeshFolder:
         if named is not None:
             return named
         best, chosen = -1.0, next(iter(files.values()))[0]
+        alike: dict[tuple[int, bytes], list[Path]] = {}  # files by their topology
         for path in (path for paths in files.values() for path in paths):
-            value = float(spread(read_registered(path)[0]))
+            vertices, faces = read_registered(path)
+            alike.setdefault((len(vertices), hashlib.blake2b(faces.tobytes()).digest()), []).append(path)
+            value = float(spread(vertices))
             if value > best:
                 best, chosen = value, path
+        if len(alike) > 1:  # the most spread one may be the one that does not belong
+            usual, *others = sorted(alike.values(), key=len, reverse=True)
+            raise InputError(others[0][0], f"has another topology than {usual[0]}", _TOPOLOGY_CURE)
         self._say(identity, f"{identity}: canonical mesh is {chosen}, whose limbs are stretched out most")
         return chosen
 

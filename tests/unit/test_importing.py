@@ -147,11 +147,12 @@ def test_a_folder_with_something_else_is_left_alone(tmp_path: Path) -> None:
         (np.zeros((0, 4, 3)), "is empty"),
     ],
 )
-def test_frames_that_do_not_fit_are_refused_by_name(tmp_path: Path, frames: np.ndarray, problem: str) -> None:
+@pytest.mark.parametrize("how", ["0.1,0,0,0", "bounds", "subject"])
+def test_frames_that_do_not_fit_are_refused_by_name(tmp_path: Path, frames: np.ndarray, problem: str, how: str) -> None:
     raw = Tetrahedra()
     raw.damage["large/run"] = frames
     with pytest.raises(InputError, match=f"tetrahedra: large/run: {problem}"):
-        import_dataset(raw, tmp_path / "d", parse_normalisation("0.1,0,0,0"))
+        import_dataset(raw, tmp_path / "d", parse_normalisation(how))
 
 
 @pytest.mark.parametrize("how", ["bounds", "subject", "0.3,0,0.1,0"])

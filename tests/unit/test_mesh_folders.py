@@ -150,6 +150,13 @@ def test_units_and_axes_become_metres_with_y_up(tmp_path: Path) -> None:
     np.testing.assert_allclose(raw.canonical("anna"), CORNERS[:, [0, 2, 1]] * [1e-3, 1e-3, -1e-3], atol=1e-9)
 
 
+def test_a_stretched_frame_of_another_topology_is_named_and_not_taken_for_the_canonical_mesh(tmp_path: Path) -> None:
+    write_walk(tmp_path / "anna", "ply", 3)
+    (tmp_path / "anna" / "walk2.ply").write_bytes(ply(9 * np.concatenate((CORNERS, CORNERS[:1]))))
+    with pytest.raises(InputError, match=r"walk2\.ply: has another topology than .*walk1\.ply"):
+        MeshFolder(tmp_path / "anna").canonical("anna")
+
+
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
