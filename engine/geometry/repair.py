@@ -7,8 +7,22 @@ from numpy.typing import NDArray
 
 from engine.geometry.hole_caps import Points, Triangles, boundary_loops, cap_hole
 from engine.geometry.mesh import Mesh
-from engine.geometry.signed_distance import face_normals, is_inside, sample_surface, unsigned_distance
-from engine.geometry.topology import defects, directed_edges, edge_uses, part_of_faces, signed_volume, triangle_areas
+from engine.geometry.signed_distance import (
+    face_normals,
+    is_inside,
+    sample_surface,
+    unsigned_distance,
+    winding_number,
+)
+from engine.geometry.topology import (
+    defects,
+    directed_edges,
+    edge_uses,
+    faces_by_part,
+    part_of_faces,
+    signed_volume,
+    triangle_areas,
+)
 
 TOLERANCE = 0.002
 """Default bound on the distance of 95 % of the input's surface from the repaired one; 5 mm on a body at 0.4 per m."""
@@ -177,14 +191,14 @@ def _drop_hidden_patches(work: _Work) -> _Work:
         crowded = np.unique(patch[(counts > 2).any(axis=0)])
         if len(crowded) == 0 or patch.max() == 0:
             break
-        unseen = [p for p in crowded if not _is_seen(work.vertices, faces, np.flatnonzero(patch == p))]
+        unseen = crowded[~_are_seen(work.vertices, faces, patch, crowded)]
         loose = np.intersect1d(crowded, patch[(counts == 1).any(axis=0)])
-        if unseen:
+        if len(unseen):
             dropped = np.isin(patch, unseen)
             walls += int(dropped.sum())
         elif len(loose):
-            areas = np.bincount(patch, triangle_areas(work.vertices, faces))
-            dropped = patch == loose[areas[loose].argmin()]
+            areas = np.bincount(patch, triangle_areas(work.vertices, faces)).astype(np.float64)
+            dropped = np.isin(patch, _smallest_of_neighbours(faces, patch, loose, areas))
             flaps += int(dropped.sum())
         else:
             break
@@ -196,15 +210,43 @@ def _drop_hidden_patches(work: _Work) -> _Work:
     return work
 
 
-def _is_seen(vertices: Points, faces: Triangles, patch: NDArray[np.int64]) -> bool:
-    """Whether any of 200 rays from either side of up to 40 triangles of a ``patch`` gets away."""
+def _are_seen(
+    vertices: Points, faces: Triangles, patch: NDArray[np.int64], asked: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Whether any of 200 rays from either side of up to 40 triangles of each of the patches ``asked`` (N,) gets away.
+
+    Args:
+        patch: (T,) of each of ``faces``
+    """
     import igl
 
-    chosen = patch[np.linspace(0, len(patch) - 1, min(len(patch), 40)).astype(np.int64)]
-    points = vertices[faces[chosen]].mean(axis=1)
-    normals = face_normals(vertices, faces[chosen])
-    sides = [igl.ambient_occlusion(vertices, faces, points, side * normals, 200) for side in (1, -1)]
-    return min(float(occlusion.min()) for occlusion in sides) < 1.0
+    order = patch.argsort(kind="stable")
+    first = np.searchsorted(patch[order], [asked, asked + 1])  # (2, N)
+    chosen = [order[np.linspace(i, j - 1, min(j - i, 40)).astype(np.int64)] for i, j in first.T]
+    owner = np.repeat(np.arange(len(asked)), [len(triangles) for triangles in chosen])
+    triangles = faces[np.concatenate(chosen)]
+    normals = face_normals(vertices, triangles)
+    points, directions = np.tile(vertices[triangles].mean(axis=1), (2, 1)), np.concatenate((normals, -normals))
+    away = np.asarray(igl.ambient_occlusion(vertices, faces, points, directions, 200)) < 1.0
+    seen: NDArray[np.bool_] = np.bincount(np.tile(owner, 2), away, len(asked)) > 0
+    return seen
+
+
+def _smallest_of_neighbours(
+    faces: Triangles, patch: NDArray[np.int64], loose: NDArray[np.int64], areas: NDArray[np.float64]
+) -> NDArray[np.int64]:
+    """Those of the patches ``loose`` (N,) that share no edge with a smaller one of them."""
+    edges = np.sort(directed_edges(faces), axis=1)
+    keys = edges[:, 0] * (edges.max() + 1) + edges[:, 1]
+    owner = np.tile(patch, 3)
+    rank = np.empty(len(areas), np.int64)
+    rank[areas.argsort(kind="stable")] = np.arange(len(areas))
+    ours = np.isin(owner, loose)
+    _, edge = np.unique(keys[ours], return_inverse=True)
+    least = np.full(edge.max() + 1, len(areas))
+    np.minimum.at(least, edge, rank[owner[ours]])
+    beaten = owner[ours][rank[owner[ours]] > least[edge]]
+    return np.setdiff1d(loose, beaten)
 
 
 def _by_steps(work: _Work) -> tuple[_Work, _Work]:
@@ -232,10 +274,10 @@ def _by_winding_number(work: _Work) -> tuple[_Work, _Work]:
     )
     if defect := defects(anew.faces):
         raise NotRepairableError(f"the surface of its winding number {defect}")
-    part = part_of_faces(anew.faces)
-    volumes = np.array([signed_volume(anew.vertices, anew.faces[part == p]) for p in range(part.max() + 1)])
-    solid = np.flatnonzero(volumes > SMALLEST_BLOB * volumes.max())  # the rest are cavities and blobs
-    return work, replace(anew, faces=anew.faces[np.isin(part, solid)])
+    parts = faces_by_part(anew.faces)
+    volumes = [signed_volume(anew.vertices, faces) for faces in parts]
+    solid = [faces for faces, volume in zip(parts, volumes, strict=True) if volume > SMALLEST_BLOB * max(volumes)]
+    return work, replace(anew, faces=np.concatenate(solid))  # the rest are cavities and blobs
 
 
 def _capped(work: _Work) -> _Work:
@@ -277,33 +319,52 @@ def _loop_area(loop: Points) -> float:
 
 def _turned_outwards(work: _Work) -> _Work:
     """Parts that face inwards turned around."""
-    part = part_of_faces(work.faces)
-    inwards = [p for p in range(part.max() + 1) if signed_volume(work.vertices, work.faces[part == p]) < 0]
+    parts = faces_by_part(work.faces)
+    inwards = [p for p, faces in enumerate(parts) if signed_volume(work.vertices, faces) < 0]
     if not inwards:
         return work
-    turned = np.where(np.isin(part, inwards)[:, None], work.faces[:, ::-1], work.faces)
-    return work.after(f"turned {len(inwards)} of {part.max() + 1} parts outwards", turned)
+    turned = np.where(np.isin(part_of_faces(work.faces), inwards)[:, None], work.faces[:, ::-1], work.faces)
+    return work.after(f"turned {len(inwards)} of {len(parts)} parts outwards", turned)
 
 
 def _outer_parts(work: _Work) -> _Work:
     """Step 5: closed parts that face outwards, without those inside others, united where they overlap."""
-    part = part_of_faces(work.faces)
-    parts = [work.faces[part == p] for p in range(part.max() + 1)]
+    parts = faces_by_part(work.faces)
     parts.sort(key=lambda faces: -signed_volume(work.vertices, faces))
-    kept, inside, crossed = [parts[0]], 0, False
-    for faces in parts[1:]:
-        picks, barycentric = sample_surface(work.vertices, faces, 500, np.random.default_rng(0))
-        points = (work.vertices[faces[picks]] * barycentric[:, :, None]).sum(axis=1)
-        share = float(is_inside(points, work.vertices, np.concatenate(kept)).mean())
+    points = np.stack([_spread(work.vertices, faces) for faces in parts])  # (parts, N, 3)
+    boxes = np.stack([_box(work.vertices[faces]) for faces in parts])  # (parts, 2, 3)
+    winding = np.zeros(points.shape[:2])  # of the parts kept so far
+    kept: list[Triangles] = []
+    crossed = False
+    for number, (faces, (low, high)) in enumerate(zip(parts, boxes, strict=True)):
+        share = float((winding[number] > 0.5).mean())
         if share > 0.99:
-            inside += 1
             continue
         kept.append(faces)
         crossed |= share > 0
+        # all smaller parts at once: to build the tree of a large part takes longer than to ask it
+        others = (
+            number + 1 + np.flatnonzero(((boxes[number + 1 :, 0] <= high) & (boxes[number + 1 :, 1] >= low)).all(1))
+        )
+        if len(others):
+            asked = points[others].reshape(-1, 3)
+            winding[others] += winding_number(asked, work.vertices, faces).reshape(len(others), -1)
     work = replace(work, faces=np.concatenate(kept))
-    if inside:
-        work = work.after(f"dropped {inside} parts inside others", work.faces)
+    if len(kept) < len(parts):
+        work = work.after(f"dropped {len(parts) - len(kept)} parts inside others", work.faces)
     return _united(work, kept) if crossed else work
+
+
+def _spread(vertices: Points, faces: Triangles) -> Points:
+    """500 points (N, 3) by area on ``faces`` (T, 3)."""
+    picks, barycentric = sample_surface(vertices, faces, 500, np.random.default_rng(0))
+    points: Points = (vertices[faces[picks]] * barycentric[:, :, None]).sum(axis=1)
+    return points
+
+
+def _box(corners: Points) -> Points:
+    """Lowest and highest coordinates (2, 3) of ``corners`` (T, 3, 3)."""
+    return np.stack((corners.min(axis=(0, 1)), corners.max(axis=(0, 1))))
 
 
 def _united(work: _Work, parts: list[Triangles]) -> _Work:

@@ -46,6 +46,13 @@ def part_of_faces(faces: NDArray[np.integer]) -> NDArray[np.int64]:
     return part
 
 
+def faces_by_part(faces: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """``faces`` (T, 3) of each connected part, in the order of `part_of_faces`."""
+    part = part_of_faces(faces)
+    order = part.argsort(kind="stable")
+    return np.split(faces[order], np.cumsum(np.bincount(part))[:-1])
+
+
 def signed_volume(vertices: NDArray[np.floating], faces: NDArray[np.integer]) -> float:
     """Volume within a closed surface, negative where it faces inwards; of an open one as seen from its middle."""
     corners = np.asarray(vertices, np.float64)[faces]

@@ -297,3 +297,57 @@ def test_edge_uses_equal_counting_by_hand() -> None:
 def test_parts_share_no_vertices() -> None:
     faces = together(box(), box((0.5, 0, 0)), box((0, 0.5, 0)))[1]
     assert np.array_equal(part_of_faces(faces), np.repeat([0, 1, 2], 12))
+
+
+def scattered(shape: Arrays, places: np.ndarray) -> Arrays:
+    return together(*((shape[0] + place, shape[1]) for place in places))
+
+
+def test_each_of_many_parts_is_inside_outside_or_across_as_if_it_were_alone() -> None:
+    places = np.array([[x, y, z] for x in range(-4, 5) for y in range(-4, 5) for z in range(-2, 3)]) * 0.11
+    repair = repair_watertight(*together(sphere(0.3, 3), scattered(sphere(0.02, 1), places)))
+    far = np.linalg.norm(places, axis=1)
+    inside, across = int((far < 0.28).sum()), int((np.abs(far - 0.3) < 0.019).sum())
+    assert across > 0 and (np.abs(np.abs(far - 0.3) - 0.02) > 1e-3).all()
+    assert f"dropped {inside} parts inside others" in repair.steps
+    assert part_of_faces(repair.mesh.faces).max() + 1 == len(places) + 1 - inside - across
+    assert repair.distance_95 < 1e-6
+
+
+def test_many_small_parts_do_not_each_search_the_large_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def counting(points: np.ndarray, vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+        asked.append(len(faces))
+        return winding_number(points, vertices, faces)
+
+    monkeypatch.setattr("engine.geometry.repair.winding_number", counting)
+    monkeypatch.setattr("engine.geometry.repair.is_inside", lambda *mesh: counting(*mesh) > 0.5)
+    places = np.random.default_rng(0).uniform(-0.25, 0.25, (40, 3)) * [1, 1, 0.1] + [0, 0, 0.4]
+    large = sphere(0.3, 4)
+    repair_watertight(*together(large, scattered(sphere(0.01, 1), places)))
+    assert sum(count >= len(large[1]) for count in asked) <= 4
+
+
+def test_many_fins_are_looked_at_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    import igl
+
+    calls: list[int] = []
+    occlusion = igl.ambient_occlusion
+
+    def counting(*arguments: object) -> object:
+        calls.append(1)
+        return occlusion(*arguments)
+
+    monkeypatch.setattr(igl, "ambient_occlusion", counting)
+    vertices, faces = sphere()
+    chosen = np.arange(0, len(faces), len(faces) // 60)
+    tips = vertices[faces[chosen, 0]] * 1.2
+    fins = np.stack([faces[chosen, 0], faces[chosen, 1], len(vertices) + np.arange(len(chosen))], axis=1)
+    pierced = np.delete(faces, 7, axis=0)  # the sphere is loose too, and must not be dropped in place of a fin
+    repair = repair_watertight(np.concatenate((vertices, tips)), np.concatenate((pierced, fins)))
+    assert f"dropped {len(fins)} triangles of flaps" in repair.steps
+    assert signed_volume(repair.mesh.vertices, repair.mesh.faces) == pytest.approx(
+        signed_volume(vertices, faces), rel=0.01
+    )
+    assert len(calls) <= 4
