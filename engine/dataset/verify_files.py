@@ -1,6 +1,7 @@
 """The files of a dataset in this project's own layout, checked by their names, headers and labels."""
 
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +33,10 @@ def check_files(root: Path, labels: Labels) -> tuple[FolderContent, list[InputEr
     problems: list[InputError] = []
     notes: list[str] = []
     present = [identity for identity, name in enumerate(content.names) if (root / name).is_dir()]
-    for identity, name in enumerate(content.names):
-        if identity not in present:
-            problems.append(InputError(root / name, "is missing, an identity of labels_tpose.json", EXPORT_AGAIN))
-            for sequence in content.sequences(identity):
-                content.drop(identity, sequence)
+    missing = [name for identity, name in enumerate(content.names) if identity not in present]
+    for identity in set(range(len(content.names))) - set(present):
+        for sequence in content.sequences(identity):
+            content.drop(identity, sequence)
     wanted = _vertex_counts(content, present, problems)
     orphans = {
         identity: [
@@ -46,9 +46,13 @@ def check_files(root: Path, labels: Labels) -> tuple[FolderContent, list[InputEr
         ]
         for identity in present
     }
+    for identity, sequence, owner in _misplaced(content, present, labels, problems):
+        content.drop(identity, sequence)
+        if sequence in orphans[owner]:
+            orphans[owner].remove(sequence)
     for identity in present:
         for sequence in content.sequences(identity):
-            problem = _sequence_problem(content, identity, sequence, wanted.get(identity), orphans)
+            problem = _sequence_problem(content, identity, sequence, wanted.get(identity))
             if problem is not None:
                 problems.append(problem)
             _check_samples(content, identity, sequence, problems, notes)
@@ -67,8 +71,39 @@ def check_files(root: Path, labels: Labels) -> tuple[FolderContent, list[InputEr
                 problems.append(InputError(path, "has frames that no label names", "label them or remove the file"))
             else:
                 notes.append(f"{path}: no label names it")
-    _look_for_strangers(root, set(content.names), problems, notes)
+    _look_for_strangers(root, set(content.names), missing, labels.unknown, problems, notes)
     return content, problems, notes
+
+
+def _misplaced(
+    content: FolderContent, present: list[int], labels: Labels, problems: list[InputError]
+) -> list[tuple[int, str, int]]:
+    """Identity and sequence of labels that must be those of another identity, and that one; noted once for a pair.
+
+    The identity has no such file, the other has, and lacks labels of these frames.
+    """
+    found: list[tuple[int, str, int]] = []
+    entries: Counter[frozenset[str]] = Counter()
+    for identity in present:
+        for sequence in content.sequences(identity):
+            if content.place(identity, sequence).is_file():
+                continue
+            samples = content.samples(identity, sequence)
+            for other in present:
+                known = content.samples(other, sequence) if sequence in content.sequences(other) else []
+                if content.place(other, sequence).is_file() and not set(samples) & set(known):
+                    found.append((identity, sequence, other))
+                    entries[frozenset((content.names[identity], content.names[other]))] += len(samples)
+                    break
+    for pair, count in entries.items():
+        if pair not in labels.swapped:
+            one, other = sorted(pair)
+            example = next(s for i, s, o in found if {content.names[i], content.names[o]} == pair)
+            problem = f"{count} entries give sequences of one of {one} and {other} to the other, such as {example}"
+            problems.append(
+                InputError(content.root / "labels.json", f"{problem}: swapped labels", "label the sequences again")
+            )
+    return found
 
 
 def _vertex_counts(content: FolderContent, present: list[int], problems: list[InputError]) -> dict[int, int]:
@@ -126,21 +161,12 @@ def _vertex_counts(content: FolderContent, present: list[int], problems: list[In
     return counts
 
 
-def _sequence_problem(
-    content: FolderContent, identity: int, sequence: str, wanted: int | None, orphans: dict[int, list[str]]
-) -> InputError | None:
+def _sequence_problem(content: FolderContent, identity: int, sequence: str, wanted: int | None) -> InputError | None:
     """What is wrong with the file of a labelled sequence; drops what cannot be used from ``content``."""
     path = content.place(identity, sequence)
     count = len(content.samples(identity, sequence))
     if not path.is_file():
         content.drop(identity, sequence)
-        owner = next((other for other, names in orphans.items() if sequence in names), None)
-        if owner is not None:
-            orphans[owner].remove(sequence)
-            problem = (
-                f"{count} entries give {content.names[identity]} the sequence {sequence} of {content.names[owner]}"
-            )
-            return InputError(content.root / "labels.json", f"{problem}: swapped labels", "label the sequences again")
         return InputError(path, f"is missing ({count} labels name it)", EXPORT_AGAIN)
     try:
         frames = open_array(path)
@@ -177,6 +203,11 @@ def _check_samples(
         problem = f"{len(short)} entries of {what} have a sample_id that is not of six digits, such as {short[0]}"
         problems.append(InputError(labels, problem, f"write {int(short[0]):06d}"))
     kept = [sample for sample in samples if sample not in beyond]
+    late = [after for before, after in pairwise(kept) if int(after) < int(before)]
+    if late:
+        problem = f"entries of {what} are not in the order of its frames, such as {late[0]}: swapped labels"
+        problems.append(InputError(labels, problem, "sort them"))
+        kept.sort(key=int)
     if kept:
         content.keep(identity, sequence, kept)
     else:
@@ -185,13 +216,29 @@ def _check_samples(
         notes.append(f"{path}: {total - len(kept)} of {total} frames have no label")
 
 
-def _look_for_strangers(root: Path, names: set[str], problems: list[InputError], notes: list[str]) -> None:
+def _look_for_strangers(
+    root: Path,
+    names: set[str],
+    missing: list[str],
+    unknown: frozenset[str],
+    problems: list[InputError],
+    notes: list[str],
+) -> None:
+    """Note folders that are ``missing`` and what nothing refers to; ``unknown`` identities are noted already."""
+    folders = sorted(path for path in root.iterdir() if path.is_dir())
+    strangers = [path for path in folders if path.name not in names | unknown and any(path.glob("*.npy"))]
+    if len(missing) == len(strangers) == 1:
+        problem = f"is missing, but there is the folder of an unknown identity {strangers[0].name}"
+        problems.append(InputError(root / missing[0], problem, "give that folder this name, if it is the one"))
+    else:
+        for name in missing:
+            problems.append(InputError(root / name, "is missing, an identity of labels_tpose.json", EXPORT_AGAIN))
+        for path in strangers:
+            problem = "is the folder of an unknown identity, labels_tpose.json does not name it"
+            problems.append(InputError(path, problem, "add it to the labels or remove it"))
     for path in sorted(root.iterdir()):
         if path.is_dir() and path.name not in names:
-            if any(path.glob("*.npy")):
-                problem = "is the folder of an unknown identity, labels_tpose.json does not name it"
-                problems.append(InputError(path, problem, "add it to the labels or remove it"))
-            else:
+            if path not in strangers:
                 notes.append(f"{path}: nothing refers to it")
         elif path.is_file() and path.name not in _ROOT_FILES:
             notes.append(f"{path}: nothing refers to it")

@@ -26,6 +26,10 @@ class Labels:
     frames: tuple[FrameLabel, ...]
     """Labels of which the identity is clear."""
     problems: tuple[InputError, ...]
+    swapped: frozenset[frozenset[str]] = frozenset()
+    """Pairs of identities of which the labels are noted as swapped."""
+    unknown: frozenset[str] = frozenset()
+    """Names of identities that only frames have, as noted."""
 
     @property
     def is_view(self) -> bool:
@@ -59,8 +63,12 @@ def read_labels(root: Path) -> Labels:
             if others:
                 problem = f"{len(others)} entries are of dataset {others[0]!r}, dataset.json says {name!r}"
                 problems.append(InputError(path, problem, "make them the same"))
-    frames = _read_frames(files[2], entries or [], places, problems)
-    return Labels(description, tuple(places), frames, tuple(problems))
+    absent: set[str] = set()
+    if not description.get("sources"):
+        _restore_names(files[1], entries or [], places, problems)
+        absent = {name for _, name in places if not (root / name).is_dir()}  # noted with the files
+    frames, swapped, unknown = _read_frames(files[2], entries or [], places, absent, problems)
+    return Labels(description, tuple(places), frames, tuple(problems), swapped, unknown)
 
 
 def _read_description(path: Path, problems: list[InputError]) -> Mapping[str, Any]:
@@ -141,14 +149,44 @@ def _read_places(
             note(row, f"names identity {place[1]} again", "remove it")
         seen.add(place)
     note.flush()
+    if sorted(entry["identity_id"] for _, entry in tposes) == list(range(len(tposes))):
+        tposes = sorted(tposes, key=lambda each: each[1]["identity_id"])  # in the wrong order at most
     return [(entry["dataset"], entry["identity_name"]) for _, entry in tposes]
 
 
-def _read_frames(
+def _restore_names(
     path: Path, entries: list[tuple[int, dict[str, Any]]], places: list[tuple[str, str]], problems: list[InputError]
-) -> tuple[FrameLabel, ...]:
-    """Labels of known identities, the identity being the one that is named; wrong and double ones are noted."""
+) -> None:
+    """Note identities without a folder whose frames and folder have another name, and go on with that."""
+    for index, (dataset, name) in enumerate(places):
+        named = {entry["identity_name"] for _, entry in entries if entry["identity_id"] == index}
+        if (path.parent / name).is_dir() or len(named) != 1:
+            continue
+        other = named.pop()
+        if (path.parent / other).is_dir() and other not in {known for _, known in places}:
+            problem = f"entry {index} names the unknown identity {name}, its folder and labels.json say {other}"
+            problems.append(InputError(path, problem, "make them the same"))
+            places[index] = dataset, other
+
+
+def _read_frames(
+    path: Path,
+    entries: list[tuple[int, dict[str, Any]]],
+    places: list[tuple[str, str]],
+    absent: set[str],
+    problems: list[InputError],
+) -> tuple[tuple[FrameLabel, ...], frozenset[frozenset[str]], frozenset[str]]:
+    """Labels of known identities, the identity being the one that is named; wrong and double ones are noted.
+
+    Args:
+        absent: identities that are missing altogether
+
+    Returns:
+        The labels, and what `Labels` says of ``swapped`` and ``unknown`` identities.
+    """
     note = _Grouped(path, problems)
+    mixed: dict[tuple[str, str], list[int]] = {}  # of the names by number and by name, the rows
+    unknown: set[str] = set()
     by_name: dict[str, list[int]] = {}
     for index, (_, name) in enumerate(places):
         by_name.setdefault(name, []).append(index)
@@ -159,6 +197,7 @@ def _read_frames(
         known = 0 <= index < len(places)
         if name not in by_name:
             note(row, f"names the unknown identity {name}", "use the names in labels_tpose.json")
+            unknown.add(name)
             meant |= {index} if known else set()
             continue
         meant.update(by_name[name])
@@ -166,8 +205,7 @@ def _read_frames(
             note(row, f"has the unknown identity_id {index} for {name}", f"use 0 to {len(places) - 1}")
             continue
         if places[index][1] != name:
-            problem = f"has identity_id {index}, which is {places[index][1]}, but identity_name {name}"
-            note(row, f"{problem}: swapped labels", "make both agree with labels_tpose.json")
+            mixed.setdefault((places[index][1], name), []).append(row)
             index = by_name[name][0]
         elif places[index][0] != entry["dataset"]:
             note(row, f"is of dataset {entry['dataset']}, its identity of {places[index][0]}", _RELABEL)
@@ -180,13 +218,20 @@ def _read_frames(
             note(row, f"labels frame {name}/{frame} a second time", "remove it")
         frames[frame] = None
     note.flush()
+    swapped = frozenset(frozenset(pair) for pair in mixed)
+    for pair in sorted(swapped, key=sorted):
+        one, other = sorted(pair)
+        rows = sorted(mixed.get((one, other), []) + mixed.get((other, one), []))
+        problem = f"entry {rows[0]}" + (f" (and {len(rows) - 1} more)" if len(rows) > 1 else "")
+        problem += f" has the identity_id of one and the identity_name of the other of {one} and {other}"
+        problems.append(InputError(path, f"{problem}: swapped labels", "make both agree with labels_tpose.json"))
     if entries:
         for index, (_, name) in enumerate(places):
-            if index not in meant:
+            if index not in meant and name not in absent:
                 problems.append(
                     InputError(path, f"labels no frames of identity {name}", "label its frames or remove it")
                 )
-    return tuple(frames)
+    return tuple(frames), swapped, frozenset(unknown)
 
 
 class _Grouped:

@@ -150,10 +150,66 @@ def test_swapped_labels_are_found_where_number_and_name_disagree(eggs: Path) -> 
         entry["identity_id"] = {0: 1, 1: 0}.get(entry["identity_id"], entry["identity_id"])
 
     relabel(eggs / "labels.json", swap)
+    only_problem(eggs, eggs / "labels.json", "swapped labels", A, B, "19 more")
+
+
+@pytest.mark.parametrize("what", ["identity_name", "both"])
+def test_labels_of_two_identities_with_sequences_of_their_own_are_one_problem_when_swapped(
+    eggs: Path, what: str
+) -> None:
+    for name in (A, B, C):
+        for sequence in ("slow", "fast"):
+            (eggs / name / f"{sequence}.npy").rename(eggs / name / f"{name}_{sequence}.npy")
+    labels = relabel(
+        eggs / "labels.json", lambda e: e.update(animation_name=f"{e['identity_name']}_{e['animation_name']}")
+    )
+    assert lines(eggs) == []
+
+    def swap(entry: dict[str, Any]) -> None:
+        other = {A: B, B: A, C: C}[entry["identity_name"]]
+        entry["identity_name"] = other
+        if what == "both":
+            entry["identity_id"] = (A, B, C).index(other)
+
+    relabel(labels, swap)
+    only_problem(eggs, labels, "swapped labels", A, B)
+
+
+@pytest.mark.parametrize("what", [["identity_name"], ["identity_name", "identity_id"]])
+def test_identities_of_labels_tpose_swapped_are_one_problem(eggs: Path, what: list[str]) -> None:
+    path = eggs / "labels_tpose.json"
+    first, second, third = json.loads(path.read_text())
+    one, two = dict(first), dict(second)
+    for key in what:
+        one[key], two[key] = second[key], first[key]
+    path.write_text(json.dumps([one, two, third]))
     found = lines(eggs)
-    assert len(found) == 2
-    assert all(line.startswith(f"{eggs / 'labels.json'}: ") and "swapped labels" in line for line in found)
-    assert A in found[0] and B in found[0]
+    assert len(found) == 1 and ("swapped labels" in found[0] or "position" in found[0])
+
+
+def test_two_entries_with_swapped_identities_are_one_problem(eggs: Path) -> None:
+    (eggs / A / "slow.npy").rename(eggs / A / "crawl.npy")
+    (eggs / B / "fast.npy").rename(eggs / B / "run.npy")
+    own = {(A, "slow"): "crawl", (B, "fast"): "run"}
+    labels = relabel(
+        eggs / "labels.json",
+        lambda e: e.update(animation_name=own.get((e["identity_name"], e["animation_name"]), e["animation_name"])),
+    )
+    assert lines(eggs) == []
+    entries = json.loads(labels.read_text())
+    first = next(e for e in entries if e["animation_name"] == "crawl")
+    second = next(e for e in entries if e["animation_name"] == "run")
+    for key in ("identity_id", "identity_name"):
+        first[key], second[key] = second[key], first[key]
+    labels.write_text(json.dumps(entries))
+    only_problem(eggs, labels, "2 entries", "swapped labels", A, B)
+
+
+def test_labels_out_of_the_order_of_the_frames_are_found(eggs: Path) -> None:
+    entries = json.loads((eggs / "labels.json").read_text())
+    entries[1]["sample_id"], entries[2]["sample_id"] = entries[2]["sample_id"], entries[1]["sample_id"]
+    (eggs / "labels.json").write_text(json.dumps(entries))
+    only_problem(eggs, eggs / "labels.json", f"{A}/slow", "order", "swapped labels")
 
 
 def test_labels_of_two_identities_exchanged_are_found_by_the_names_of_their_sequences(eggs: Path) -> None:
@@ -165,9 +221,7 @@ def test_labels_of_two_identities_exchanged_are_found_by_the_names_of_their_sequ
             entry["animation_name"] = {0: "jump", 1: "run"}.get(entry["identity_id"], "fast")
 
     relabel(eggs / "labels.json", name)
-    found = lines(eggs)
-    assert len(found) == 2
-    assert all(line.startswith(f"{eggs / 'labels.json'}: ") and "swapped labels" in line for line in found)
+    only_problem(eggs, eggs / "labels.json", "10 entries", "swapped labels", A, B)
 
 
 def test_sequences_of_two_identities_exchanged_are_found_by_their_shapes(eggs: Path) -> None:
@@ -357,6 +411,26 @@ def test_an_unknown_identity_of_a_label_is_found_by_name_and_by_number(eggs: Pat
 def test_an_unknown_identity_folder_is_found(eggs: Path) -> None:
     shutil.copytree(eggs / A, eggs / "stranger")
     only_problem(eggs, eggs / "stranger", "unknown identity")
+
+
+def test_an_identity_of_another_name_than_its_folder_is_one_problem(eggs: Path) -> None:
+    (eggs / B).rename(eggs / "renamed")
+    only_problem(eggs, eggs / B, "unknown identity renamed")
+    (eggs / "renamed").rename(eggs / B)
+    tposes = relabel(
+        eggs / "labels_tpose.json",
+        lambda e: e.update(identity_name={B: "nobody"}.get(e["identity_name"], e["identity_name"])),
+    )
+    only_problem(eggs, tposes, "unknown identity nobody", B)
+
+
+def test_an_identity_that_labels_tpose_lacks_or_has_in_excess_is_one_problem(eggs: Path) -> None:
+    path = eggs / "labels_tpose.json"
+    entries = json.loads(path.read_text())
+    path.write_text(json.dumps(entries[:-1]))
+    only_problem(eggs, eggs / "labels.json", f"unknown identity {C}")
+    path.write_text(json.dumps([*entries, {**entries[0], "identity_id": 3, "identity_name": "nobody"}]))
+    only_problem(eggs, eggs / "nobody", "missing")
 
 
 # More of them
