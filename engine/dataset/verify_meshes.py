@@ -13,8 +13,8 @@ from engine.dataset.arrays import load_array
 from engine.dataset.pools import SdfPools
 from engine.dataset.verify_content import EXPORT_AGAIN, Content
 from engine.errors import InputError
-from engine.geometry.mesh import load_mesh
-from engine.geometry.signed_distance import signed_distance
+from engine.geometry.mesh import Mesh, load_mesh
+from engine.geometry.signed_distance import sample_surface, signed_distance
 from engine.geometry.topology import edge_uses, part_of_faces, signed_volume
 
 NORMALISE = "bring it into the cube with `npm-studio dataset normalise`"
@@ -26,6 +26,7 @@ _SMALLEST_M, _LARGEST_M = 0.003, 100.0
 _FLAT = 0.002  # volume against area^1.5 (a ball has 0.09), below which the orientation says nothing
 _RECHECKED = 200  # samples of each pool
 _FEW_WRONG = 0.05
+_MOST_COVERS = 0.5  # of a repaired surface may cover holes of the canonical mesh
 _POOL_TOLERANCE, _REPAIRED_TOLERANCE = 5e-4, 2e-2  # canonical units; a repair may move a surface that far
 
 
@@ -296,13 +297,15 @@ def pool_problems(content: Content, identity: int, body: Body) -> tuple[bool, li
     if body.vertices is None or body.faces is None:
         return True, problems
     repaired = folder / "watertight.ply"
-    if repaired.is_file():  # what was sampled; it must still lie along the canonical mesh
+    if repaired.is_file():  # what was sampled; the canonical mesh must still lie along it, or within where parts were
         try:
             mesh = load_mesh(repaired)
         except InputError as error:
             return True, [*problems, error]
-        surface = {name: array for name, array in arrays.items() if name == "surface"}
-        problems += _recheck(folder, surface, body.vertices, body.faces, _REPAIRED_TOLERANCE, again)
+        surface = {name: array for name, array in arrays.items() if name == "surface"}  # a part of it covers holes
+        problems += _recheck(folder, surface, body.vertices, body.faces, _REPAIRED_TOLERANCE, again, _MOST_COVERS)
+        if not problems:
+            problems += _sticking_out(repaired, mesh, body.vertices, body.faces, again)
         problems += _recheck(folder, arrays, mesh.vertices, mesh.faces, _POOL_TOLERANCE, again)
     else:
         tolerance = _POOL_TOLERANCE if folder.is_dir() else _REPAIRED_TOLERANCE
@@ -317,8 +320,9 @@ def _recheck(
     faces: NDArray[np.integer],
     tolerance: float,
     again: str,
+    most_wrong: float = _FEW_WRONG,
 ) -> list[InputError]:
-    """Pools of which more than a few random samples have another signed distance to the mesh than is stored."""
+    """Pools of which more than a share of random samples have another signed distance to the mesh than is stored."""
     closed = bool((edge_uses(faces)[0] % 2 == 0).all())
     random = np.random.default_rng(0)
     problems = []
@@ -328,11 +332,24 @@ def _recheck(
         stored = np.zeros(len(rows)) if name == "surface" else rows[:, 3]
         off = np.abs(truth - stored) if closed else np.abs(np.abs(truth) - np.abs(stored))
         wrong = int((off > tolerance).sum())
-        if wrong > _FEW_WRONG * _RECHECKED:
+        if wrong > most_wrong * _RECHECKED:
             problem = f"does not belong to the canonical mesh: {wrong} of {_RECHECKED} samples are wrong"
             problem += f" by more than {tolerance:g}"
             problems.append(InputError(folder / f"{name}.npy", problem, again))
     return problems
+
+
+def _sticking_out(
+    path: Path, repaired: Mesh, vertices: NDArray[np.floating], faces: NDArray[np.integer], again: str
+) -> list[InputError]:
+    """A problem with the ``repaired`` mesh of ``path`` where more than a few places of the mesh are outside of it."""
+    picks, barycentric = sample_surface(vertices, faces, _RECHECKED, np.random.default_rng(0))
+    places = (np.asarray(vertices, np.float64)[faces[picks]] * barycentric[:, :, None]).sum(axis=1)
+    outside = int((signed_distance(places, repaired.vertices, repaired.faces) > _REPAIRED_TOLERANCE).sum())
+    if outside <= _FEW_WRONG * _RECHECKED:
+        return []
+    problem = f"does not belong to the canonical mesh: {outside} of {_RECHECKED} places of that are outside of it"
+    return [InputError(path, f"{problem} by more than {_REPAIRED_TOLERANCE:g}", again)]
 
 
 def _given(content: Content, identity: int, problems: list[InputError]) -> SdfPools | None:

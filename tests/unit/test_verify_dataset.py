@@ -15,6 +15,8 @@ from engine.dataset.splits import select, write_splits
 from engine.dataset.summary import summarise_dataset
 from engine.dataset.verify import Verification, verify_dataset
 from engine.errors import Cancelled, InputError
+from engine.geometry.mesh import Mesh, load_mesh
+from engine.geometry.ply import save_compact_ply
 from engine.geometry.similarity import Similarity
 from engine.prepare.sdf_pools import prepare_pools
 from engine.progress import Progress
@@ -698,3 +700,22 @@ def test_a_check_can_be_stopped(clean: Path) -> None:
 
     with pytest.raises(Cancelled):
         verify_dataset(clean, open_dataset, Impatient())
+
+
+def test_pools_of_a_mesh_with_a_wide_opening_belong_to_it(eggs: Path) -> None:
+    vertices, faces = np.load(eggs / B / "canonical.npy"), np.load(eggs / "faces.npy")
+    middle = vertices[faces][:, :, 1].mean(axis=1)
+    np.save(eggs / "faces.npy", faces[middle < np.median(middle)])  # a bowl, closed by a lid
+    prepare_pools(open_dataset(eggs), (2000, 1000, 1000))
+    only_problem(eggs, eggs / "faces.npy", "not watertight")
+
+
+def test_a_canonical_mesh_that_sticks_out_of_its_repaired_one_is_found(eggs: Path) -> None:
+    change(eggs / "faces.npy", lambda faces: faces[20:])
+    prepare_pools(open_dataset(eggs), (2000, 1000, 1000))
+    mesh = load_mesh(eggs / B / "pools" / "watertight.ply")
+    shift = np.float32([0.04, 0, 0])
+    save_compact_ply(Mesh(mesh.vertices + shift, mesh.faces), eggs / B / "pools" / "watertight.ply")
+    for name in ("near", "uniform", "surface"):
+        change(eggs / B / "pools" / f"{name}.npy", lambda pool: np.column_stack((pool[:, :3] + shift, pool[:, 3:])))
+    assert any("does not belong to the canonical mesh" in line for line in lines(eggs))
