@@ -97,9 +97,9 @@ def _misplaced(
                     break
     for pair, count in entries.items():
         if pair not in labels.swapped:
-            one, other = sorted(pair)
             example = next(s for i, s, o in found if {content.names[i], content.names[o]} == pair)
-            problem = f"{count} entries give sequences of one of {one} and {other} to the other, such as {example}"
+            both = " and ".join(sorted(pair))
+            problem = f"{count} entries give sequences of one of {both} to the other, such as {example}"
             problems.append(
                 InputError(content.root / "labels.json", f"{problem}: swapped labels", "label the sequences again")
             )

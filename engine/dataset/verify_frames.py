@@ -16,8 +16,13 @@ _EDGES = 4000  # enough for a median
 _CHOSEN_FRAMES = 8  # of a sequence, to tell identities apart
 _SCALE_TOLERANCE = float(np.log(1.1))
 _FRAME_SCALE_TOLERANCE = float(np.log(1.25))  # of single frames, which may be squashed and stretched
+_SCRAMBLED = 0.3  # edges that differ so much from each other are not those of the same surface; poses: 0.01
+_COLLAPSED = 1e-6
 _TELLING_SHARE = 0.1  # of the volume of the canonical mesh
 _MISFIT = 0.015  # of Anny bodies: edges change by 0.006 in the median with the pose, between bodies by 0.03
+_SHUFFLED = "of another topology: its edges have other lengths, as if the vertices were in another order"
+_POINT = "collapsed to a point"
+_REGISTER = "register all meshes of the identity to one topology"
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,12 +80,27 @@ class Facts:
     """Number of frames, those without a label included."""
     repeated: tuple[tuple[str, str], ...]
     """Frames that are equal to an earlier one, and that one; those without a label included."""
+    digests: tuple[bytes, ...]
+    """Of the labelled frames."""
     scale: float
     """Of the sequence against the canonical mesh."""
+    misfit: float
+    """By how much edges differ from that scale, as the median of logarithms."""
     scales: NDArray[np.float64]
     """(F,) the same of each frame, 1 where not finite"""
+    misfits: NDArray[np.float64]
+    """(F,) the same of each frame, 0 where not finite"""
     resembles: int | None
     """Another identity that the frames fit much better."""
+
+    @property
+    def is_scrambled(self) -> bool:
+        """Whether vertices are not those of the canonical mesh with the same number."""
+        return self.misfit > _SCRAMBLED
+
+    @property
+    def is_of_other_scale(self) -> bool:
+        return bool(abs(np.log(self.scale)) > _SCALE_TOLERANCE)
 
 
 def measure(content: Content, identity: int, sequence: str, body: Body, ruler: Ruler | None) -> Facts:
@@ -100,10 +120,12 @@ def measure(content: Content, identity: int, sequence: str, body: Body, ruler: R
     first_with: dict[bytes, str] = {}
     own = None if ruler is None or not len(ruler.edges) else ruler.lengths.get(identity)
     chosen = set(np.linspace(0, len(frames) - 1, min(len(frames), _CHOSEN_FRAMES)).astype(int).tolist())
-    scales, logs = np.ones(len(frames)), []
+    scales, misfits, logs = np.ones(len(frames)), np.zeros(len(frames)), []
+    digests: list[bytes] = []
     for row in range(len(frames)):
         stored = np.ascontiguousarray(frames[row])
-        earlier = first_with.setdefault(_digest(stored), samples[row])
+        digests.append(_digest(stored))
+        earlier = first_with.setdefault(digests[row], samples[row])
         if earlier != samples[row]:
             repeated.append((samples[row], earlier))
         with np.errstate(over="ignore", invalid="ignore"):
@@ -118,7 +140,8 @@ def measure(content: Content, identity: int, sequence: str, body: Body, ruler: R
             volumes[row] = volume if abs(volume) > _TELLING_SHARE * abs(body.volume) else 0.0
         if ruler is not None and own is not None:
             log = np.log(np.maximum(_lengths(vertices, ruler.edges), 1e-12))
-            scales[row] = np.exp(np.median(log - np.log(own)))
+            middle = np.median(log - np.log(own))
+            scales[row], misfits[row] = np.exp(middle), np.median(np.abs(log - np.log(own) - middle))
             logs += [log] if row in chosen else []
     spare = 0
     for sample, frame in zip(*content.unlabelled(identity, sequence), strict=True):
@@ -126,9 +149,9 @@ def measure(content: Content, identity: int, sequence: str, body: Body, ruler: R
         earlier = first_with.setdefault(_digest(np.ascontiguousarray(frame)), sample)
         if earlier != sample:
             repeated.append((sample, earlier))
-    scale, resembles = 1.0, None
+    scale, misfit, resembles = 1.0, 0.0, None
     if ruler is not None and logs:
-        scale, resembles = _compare(np.median(logs, axis=0), identity, ruler)
+        scale, misfit, resembles = _compare(np.median(logs, axis=0), identity, ruler)
     return Facts(
         identity,
         sequence,
@@ -138,8 +161,11 @@ def measure(content: Content, identity: int, sequence: str, body: Body, ruler: R
         volumes,
         len(samples) + spare,
         tuple(repeated),
+        tuple(digests),
         scale,
+        misfit,
         scales,
+        misfits,
         resembles,
     )
 
@@ -156,8 +182,12 @@ def _volume(vertices: NDArray[np.float32], faces: NDArray[np.int64]) -> float:
     return float(terms.sum()) / 6
 
 
-def _compare(logs: NDArray[Any], identity: int, ruler: Ruler) -> tuple[float, int | None]:
-    """Scale against the own canonical mesh, and the identity that logarithms of edge lengths (E,) fit far better."""
+def _compare(logs: NDArray[Any], identity: int, ruler: Ruler) -> tuple[float, float, int | None]:
+    """Scale against the own canonical mesh, by how much edges differ from it, and who fits far better.
+
+    Args:
+        logs: logarithms of edge lengths (E,)
+    """
 
     def fit(other: int) -> tuple[float, float]:
         ratios = logs - np.log(ruler.lengths[other])
@@ -170,7 +200,7 @@ def _compare(logs: NDArray[Any], identity: int, ruler: Ruler) -> tuple[float, in
         others = {other: abs(middle) + spread for other in ruler.lengths for middle, spread in [fit(other)]}
         best = min(others, key=lambda other: others[other])
         resembles = best if others[best] < 0.5 * others[identity] else None
-    return float(np.exp(log_scale)), resembles
+    return float(np.exp(log_scale)), misfit, resembles
 
 
 def frame_problems(
@@ -198,23 +228,31 @@ def frame_problems(
         if each.broken:
             vertex = each.broken[0][1]
             note([row for row, _ in each.broken], f"are not finite, at vertex {vertex}", EXPORT_AGAIN)
-        unlike = abs(np.log(each.scale)) > _SCALE_TOLERANCE
-        if each.sequence in taken and culprit is None:
+        unlike = each.is_of_other_scale or each.is_scrambled
+        if each.is_scrambled and culprit is None:
+            collapsed = each.scale < _COLLAPSED
+            problems.append(InputError(place, "is " + (_POINT if collapsed else _SHUFFLED), _REGISTER))
+        elif each.sequence in taken and culprit is None:
             assert each.resembles is not None
             problem = f"is of the shape of {content.names[each.resembles]}: swapped sequences or labels"
             problems.append(InputError(place, problem, "exchange them back"))
         elif unlike and culprit is None and each.identity not in flagged:
             problem = f"has a wrong scale: its edges are {each.scale:.3g} times as long as those of the canonical mesh"
             problems.append(InputError(place, problem, unit_cure(each.scale, scales[each.identity])))
+        shuffled = np.flatnonzero(each.misfits > _SCRAMBLED)
+        if len(shuffled) and not each.is_scrambled:
+            collapsed = each.scales[shuffled[0]] < _COLLAPSED
+            note(shuffled.tolist(), "are " + (_POINT if collapsed else _SHUFFLED), _REGISTER)
         odd = np.flatnonzero(np.abs(np.log(each.scales / each.scale)) > _FRAME_SCALE_TOLERANCE)
+        odd = np.setdiff1d(odd, shuffled)
         if len(odd):
             ratio = float(each.scales[odd[0]] / each.scale)
             problem = f"have a wrong scale: their edges are {ratio:.3g} times as long as those of the others"
             note(odd.tolist(), problem, unit_cure(ratio, scales[each.identity]))
-        outside = np.setdiff1d(np.flatnonzero(each.reach > 0.5), odd)
+        outside = np.setdiff1d(np.flatnonzero(each.reach > 0.5), [*odd, *shuffled])
         if len(outside) and not unlike and each.identity not in flagged:
             note(outside.tolist(), f"leave the cube [-0.5, 0.5]^3, reaching {each.reach.max():.3f}", NORMALISE)
-        mirrored = np.flatnonzero(each.volumes * signs.get(each.identity, 1.0) < 0)
+        mirrored = np.setdiff1d(np.flatnonzero(each.volumes * signs.get(each.identity, 1.0) < 0), shuffled)
         if len(mirrored):
             note(mirrored.tolist(), "are mirrored or inside out", "mirror them back, or register them again")
         if each.stored > 2 and len(each.repeated) == each.stored - 1:
@@ -223,7 +261,21 @@ def frame_problems(
             sample, earlier = each.repeated[0]
             problem = f"{len(each.repeated)} of {each.stored} frames (first {sample}) are duplicate frames"
             problems.append(InputError(place, f"{problem} ({sample} is {earlier})", "remove them"))
-    return problems, notes
+    return problems + _copied_sequences(content, facts), notes
+
+
+def _copied_sequences(content: Content, facts: Sequence[Facts]) -> list[InputError]:
+    """Sequences of one identity whose frames are all in earlier ones; single frames may be a common start."""
+    problems = []
+    sequence_with: dict[bytes, str] = {}
+    for each in facts:
+        place = content.place(each.identity, each.sequence)
+        others = [sequence_with[digest] for digest in each.digests if digest in sequence_with]
+        if others and len(others) == len(each.digests):
+            problem = f"has only duplicate frames: all {len(others)} are those of {others[0]}"
+            problems.append(InputError(place, problem, "remove it and its labels"))
+        sequence_with = dict.fromkeys(each.digests, each.sequence) | sequence_with
+    return problems
 
 
 def _canonical_to_blame(
@@ -234,13 +286,15 @@ def _canonical_to_blame(
         return None
     identity = facts[0].identity
     place = content.place(identity, None)
+    if all(each.is_scrambled for each in facts):
+        return InputError(place, f"is {_SHUFFLED} than those of all its sequences", _REGISTER)
     alike = {each.resembles for each in facts}
     if len(alike) == 1 and (other := alike.pop()) is not None:
         problem = f"is of another shape than all its sequences, which are of that of {content.names[other]}"
         return InputError(place, f"{problem}: swapped canonical meshes or folders", "exchange them back")
     ratios = np.array([each.scale for each in facts])
     usual = float(np.median(ratios))
-    agree = abs(np.log(usual)) > _SCALE_TOLERANCE and (np.abs(np.log(ratios / usual)) < 0.05).all()
+    agree = all(each.is_of_other_scale for each in facts) and (np.abs(np.log(ratios / usual)) < 0.05).all()
     if agree and identity not in flagged and not all((each.reach > 0.5).any() for each in facts):
         problem = f"has a wrong scale: its edges are {1 / usual:.3g} times as long as those of all its sequences"
         return InputError(place, problem, unit_cure(1 / usual, scales[identity]))

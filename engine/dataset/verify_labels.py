@@ -142,7 +142,11 @@ def _read_places(
     for row, entry in tposes:
         place = entry["dataset"], entry["identity_name"]
         if entry["identity_id"] != row:
-            note(row, "has an identity_id that is not its position", "number the identities 0, 1, 2, ... in order")
+            note(
+                row,
+                "has an identity_id that is not its position: swapped labels",
+                "number the identities 0, 1, 2, ... in order",
+            )
         if entry["animation_name"] != CANONICAL_SEQUENCE:
             note(row, f"has another animation_name than {CANONICAL_SEQUENCE}", f"write {CANONICAL_SEQUENCE}")
         if place in seen:

@@ -276,6 +276,22 @@ def test_another_topology_of_a_canonical_mesh_is_found(eggs: Path) -> None:
     only_problem(eggs, eggs / A / "canonical.npy", "647 vertices", "642")
 
 
+def test_vertices_in_another_order_are_another_topology(eggs: Path) -> None:
+    order = np.random.default_rng(0).permutation(642)
+    change(eggs / B / "fast.npy", lambda frames: frames[:, order])
+    only_problem(eggs, eggs / B / "fast.npy", "another topology", "another order")
+    shutil.copy(eggs / B / "slow.npy", eggs / B / "fast.npy")
+    change(eggs / B / "fast.npy", lambda frames: frames + np.float16(0.01))
+    assert lines(eggs) == []
+    change(eggs / B / "fast.npy", lambda frames: frames.__setitem__(3, frames[3][order]))
+    only_problem(eggs, eggs / B / "fast.npy", "1 of 5 frames (first 000003)", "another topology")
+
+
+def test_vertices_of_a_canonical_mesh_in_another_order_are_another_topology(eggs: Path) -> None:
+    change(eggs / B / "canonical.npy", lambda v: np.roll(v, 100, axis=0))
+    only_problem(eggs, eggs / B / "canonical.npy", "another topology", "all its sequences")
+
+
 def test_faces_out_of_range_are_found_once(eggs: Path) -> None:
     change(eggs / "faces.npy", lambda faces: faces.__setitem__((3, 1), 9999))
     only_problem(eggs, eggs / "faces.npy", "9999", "642")
@@ -312,6 +328,11 @@ def test_a_duplicate_frame_is_found(eggs: Path, row: int, copied: int) -> None:
 def test_an_appended_copy_of_a_frame_is_found_without_a_label(eggs: Path) -> None:
     change(eggs / B / "fast.npy", lambda frames: np.concatenate((frames, frames[3:4])))
     only_problem(eggs, eggs / B / "fast.npy", "1 of 6 frames (first 000005) are duplicate", "(000005 is 000003)")
+
+
+def test_a_copy_of_a_sequence_is_found(eggs: Path) -> None:
+    shutil.copy(eggs / B / "slow.npy", eggs / B / "fast.npy")
+    only_problem(eggs, eggs / B / "fast.npy", "duplicate frames", "slow")
 
 
 @pytest.mark.parametrize(("factor", "unit"), [(2.5, "metres"), (2500.0, "millimetres"), (0.7, "unit")])
