@@ -92,6 +92,7 @@ def export_tree(
                 save_compact_ply(Mesh(np.asarray(vertices, np.float32), faces), folder / name / MESH)
             done += 1
             progress.advance(done)
+    _write_bounds(dataset, out)
     return ExportSummary(len(dataset.subjects), total, _write_labels(dataset, out))
 
 
@@ -126,6 +127,21 @@ def _write_pools(dataset: RegisteredDataset, identity: int, sample: Path) -> Non
     write_sdf(near, pools.near)
     write_sdf(uniform, pools.uniform)
     write_pts(surface, pools.surface)
+
+
+def _write_bounds(dataset: RegisteredDataset, out: Path) -> None:
+    """What becomes the cube, in metres, as ``bbox.json``: the tree says in no other place how it was normalised.
+
+    A dataset whose identities were normalised each in their own way has no such box.
+    """
+    for name in sorted({subject.dataset for subject in dataset.subjects}):
+        ways = {subject.similarity for subject in dataset.subjects if subject.dataset == name}
+        path = out / name / "bbox.json"
+        path.unlink(missing_ok=True)
+        if len(ways) == 1:
+            way = ways.pop()
+            half = 0.5 / way.scale
+            write_json(path, [[c - half for c in way.centre], [c + half for c in way.centre]])
 
 
 def _write_labels(dataset: RegisteredDataset, out: Path) -> Path:

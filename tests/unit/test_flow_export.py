@@ -1,6 +1,7 @@
 """Flow samples of a dataset against samples computed one by one, and read back as a tree."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from engine.dataset.pools import load_pools
 from engine.dataset.registered import load_registered_dataset
 from engine.errors import Cancelled, InputError
+from engine.geometry.similarity import Similarity
 from engine.prepare.flow_export import flow_points, sample_flow
 from engine.progress import Progress
 from external.datasets import open_dataset
@@ -101,6 +103,8 @@ def test_an_exported_tree_is_the_dataset_again(root: Path, tmp_path: Path) -> No
     write_view(tmp_path / "tree", tmp_path / "view", "ellipsoids")
     again = open_dataset(tmp_path / "view")
     assert again.labels == dataset.labels and again.identities == dataset.identities
+    assert again.similarity.scale == pytest.approx(dataset.similarity.scale)
+    assert again.similarity.centre == pytest.approx(dataset.similarity.centre)
     for identity in range(2):
         np.testing.assert_array_equal(again.canonical(identity), dataset.canonical(identity))
         np.testing.assert_array_equal(again.faces(identity), dataset.faces(identity))
@@ -108,6 +112,18 @@ def test_an_exported_tree_is_the_dataset_again(root: Path, tmp_path: Path) -> No
         for name in ("near", "uniform", "surface"):
             mine, given = getattr(load_pools(dataset, identity), name), getattr(load_pools(again, identity), name)
             np.testing.assert_array_equal(mine, given)
+
+
+def test_identities_normalised_each_in_their_own_way_have_no_common_bounds(root: Path, tmp_path: Path) -> None:
+    dataset = load_registered_dataset(root)
+    export_tree(dataset, tmp_path / "tree", (0.01,), points=5)
+    low, high = json.loads((tmp_path / "tree" / "ellipsoids" / "bbox.json").read_text())
+    for axis in range(3):
+        assert high[axis] - low[axis] == pytest.approx(1 / dataset.similarity.scale)
+    first, second = dataset.subjects
+    subjects = (first, replace(second, similarity=Similarity(2.0)))
+    export_tree(replace(dataset, subjects=subjects), tmp_path / "tree", (0.01,), points=5)
+    assert not (tmp_path / "tree" / "ellipsoids" / "bbox.json").exists()
 
 
 def test_exporting_twice_gives_the_same_files_and_another_seed_is_refused(root: Path, tmp_path: Path) -> None:
