@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from engine.dataset.registered import RegisteredDataset
 from engine.dataset.verify_content import Content, StoreContent
 from engine.dataset.verify_files import check_files
-from engine.dataset.verify_frames import Facts, Ruler, frame_problems, measure
+from engine.dataset.verify_frames import Facts, frame_problems, measure
 from engine.dataset.verify_labels import Labels, read_labels
 from engine.dataset.verify_meshes import (
     Body,
@@ -31,6 +31,7 @@ from engine.dataset.verify_meshes import (
     world_problems,
 )
 from engine.dataset.verify_samples import flow_problems
+from engine.dataset.verify_shapes import Ruler, scaled_copies
 from engine.errors import Cancelled, InputError
 from engine.progress import Progress
 
@@ -151,8 +152,9 @@ def _check_meshes(
     # identities that share faces have the same problem with them
     problems = list({str(error): error for body in bodies for error in body.problems}.values())
     problems += topology_problems(content, bodies, groups)
-    sizes = size_problems(content, bodies, groups, scales)
-    problems += sizes.values()
+    sizes = size_problems(description.parent, content, bodies, groups, scales)
+    sizes |= scaled_copies(content, bodies, groups, ruler_of, scales, set(sizes))
+    problems += {str(error): error for error in sizes.values()}.values()
     problems += [] if sizes else world_problems(description, bodies, scales)
     facts = [outcome for outcome in outcomes if isinstance(outcome, Facts)]
     posed: dict[int, list[float]] = {}

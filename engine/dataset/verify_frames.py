@@ -10,57 +10,18 @@ from numpy.typing import NDArray
 
 from engine.dataset.verify_content import EXPORT_AGAIN, Content
 from engine.dataset.verify_meshes import NORMALISE, Body, unit_cure
+from engine.dataset.verify_shapes import Ruler, compare, edge_lengths
 from engine.errors import InputError
 
-_EDGES = 4000  # enough for a median
 _CHOSEN_FRAMES = 8  # of a sequence, to tell identities apart
 _SCALE_TOLERANCE = float(np.log(1.1))
 _FRAME_SCALE_TOLERANCE = float(np.log(1.25))  # of single frames, which may be squashed and stretched
 _SCRAMBLED = 0.3  # edges that differ so much from each other are not those of the same surface; poses: 0.01
 _COLLAPSED = 1e-6
 _TELLING_SHARE = 0.1  # of the volume of the canonical mesh
-_MISFIT = 0.015  # of Anny bodies: edges change by 0.006 in the median with the pose, between bodies by 0.03
 _SHUFFLED = "of another topology: its edges have other lengths, as if the vertices were in another order"
 _POINT = "collapsed to a point"
 _REGISTER = "register all meshes of the identity to one topology"
-
-
-@dataclass(frozen=True, eq=False)
-class Ruler:
-    """Long edges of the canonical meshes of one topology, to compare frames with."""
-
-    edges: NDArray[np.int64]
-    """(E, 2)"""
-    lengths: dict[int, NDArray[np.float64]]
-    """(E,) of each identity"""
-
-    @staticmethod
-    def of(bodies: Sequence[Body], group: Sequence[int]) -> "Ruler":
-        """Edges that are longer than half of all, on average over the identities of ``group``."""
-        faces = bodies[group[0]].faces
-        assert faces is not None
-        edges = np.unique(np.sort(np.concatenate((faces[:, :2], faces[:, 1:], faces[:, [0, 2]])), axis=1), axis=0)
-        edges = edges[edges[:, 0] != edges[:, 1]]
-        lengths = {i: _lengths(v, edges) for i in group if (v := bodies[i].vertices) is not None}
-        if not lengths:
-            return Ruler(edges[:0], {})
-        typical = np.median([each / max(float(np.median(each)), 1e-12) for each in lengths.values()], axis=0)
-        long = np.flatnonzero((typical >= np.median(typical)) & (min_over(lengths) > 0))
-        chosen = long[np.linspace(0, len(long) - 1, min(len(long), _EDGES)).astype(np.int64)] if len(long) else long
-        return Ruler(edges[chosen], {i: each[chosen] for i, each in lengths.items()})
-
-
-def min_over(lengths: dict[int, NDArray[np.float64]]) -> NDArray[np.float64]:
-    """Shortest (E,) of each edge over all identities."""
-    shortest: NDArray[np.float64] = np.min(list(lengths.values()), axis=0)
-    return shortest
-
-
-def _lengths(vertices: NDArray[np.float32], edges: NDArray[np.int64]) -> NDArray[np.float64]:
-    lengths: NDArray[np.float64] = np.linalg.norm(
-        vertices[edges[:, 0]].astype(np.float64) - vertices[edges[:, 1]], axis=1
-    )
-    return lengths
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,7 +100,7 @@ def measure(content: Content, identity: int, sequence: str, body: Body, ruler: R
             volume = _volume(vertices, body.faces)
             volumes[row] = volume if abs(volume) > _TELLING_SHARE * abs(body.volume) else 0.0
         if ruler is not None and own is not None:
-            log = np.log(np.maximum(_lengths(vertices, ruler.edges), 1e-12))
+            log = np.log(np.maximum(edge_lengths(vertices, ruler.edges), 1e-12))
             middle = np.median(log - np.log(own))
             scales[row], misfits[row] = np.exp(middle), np.median(np.abs(log - np.log(own) - middle))
             logs += [log] if row in chosen else []
@@ -151,7 +112,7 @@ def measure(content: Content, identity: int, sequence: str, body: Body, ruler: R
             repeated.append((sample, earlier))
     scale, misfit, resembles = 1.0, 0.0, None
     if ruler is not None and logs:
-        scale, misfit, resembles = _compare(np.median(logs, axis=0), identity, ruler)
+        scale, misfit, resembles = compare(np.median(logs, axis=0), identity, ruler)
     return Facts(
         identity,
         sequence,
@@ -180,27 +141,6 @@ def _volume(vertices: NDArray[np.float32], faces: NDArray[np.int64]) -> float:
     (ax, ay, az), (bx, by, bz), (cx, cy, cz) = (np.take(centred, faces[:, k], axis=0).T for k in range(3))
     terms = ax * (by * cz - bz * cy) + ay * (bz * cx - bx * cz) + az * (bx * cy - by * cx)
     return float(terms.sum()) / 6
-
-
-def _compare(logs: NDArray[Any], identity: int, ruler: Ruler) -> tuple[float, float, int | None]:
-    """Scale against the own canonical mesh, by how much edges differ from it, and who fits far better.
-
-    Args:
-        logs: logarithms of edge lengths (E,)
-    """
-
-    def fit(other: int) -> tuple[float, float]:
-        ratios = logs - np.log(ruler.lengths[other])
-        middle = float(np.median(ratios))
-        return middle, float(np.median(np.abs(ratios - middle)))
-
-    log_scale, misfit = fit(identity)
-    resembles = None
-    if misfit > _MISFIT:  # below, it is the same shape, in whatever scale
-        others = {other: abs(middle) + spread for other in ruler.lengths for middle, spread in [fit(other)]}
-        best = min(others, key=lambda other: others[other])
-        resembles = best if others[best] < 0.5 * others[identity] else None
-    return float(np.exp(log_scale)), misfit, resembles
 
 
 def frame_problems(

@@ -15,12 +15,13 @@ from engine.dataset.verify_content import EXPORT_AGAIN, Content
 from engine.errors import InputError
 from engine.geometry.mesh import Mesh, load_mesh
 from engine.geometry.signed_distance import sample_surface, signed_distance
-from engine.geometry.topology import edge_uses, part_of_faces, signed_volume
+from engine.geometry.topology import edge_uses, faces_by_part, part_of_faces, signed_volume
 
 NORMALISE = "bring it into the cube with `npm-studio dataset normalise`"
 _PREPARE = "`npm-studio prepare` repairs it for the shape stage; the poses are trained on the mesh as it is"
 _LARGER, _SMALLER = 1.5, 0.2  # size against the others of one topology, from where on the unit must be wrong
 _FEWEST, _UNLIKE = 3, 2.5  # of so many identities, none is so many times larger or smaller; children and adults: 1.9
+_UNLIKE_ALONE = 8.0  # for one of a topology of its own, which may be another kind of thing
 _TINY = 0.02  # of the cube
 _SMALLEST_M, _LARGEST_M = 0.003, 100.0
 _FLAT = 0.002  # volume against area^1.5 (a ball has 0.09), below which the orientation says nothing
@@ -127,14 +128,17 @@ def topology_problems(content: Content, bodies: Sequence[Body], groups: Sequence
 def _shell_problems(
     content: Content, bodies: Sequence[Body], group: Sequence[int], faces: NDArray[np.int64]
 ) -> list[InputError]:
-    """Interior shells and parts turned inside out; those that all identities have are named once."""
-    part = part_of_faces(faces)
-    parts = [faces[part == number] for number in range(part.max() + 1)]
+    """Interior shells and parts turned inside out; those that all identities have are named once.
+
+    Open parts have no inside and are passed over.
+    """
+    parts = faces_by_part(faces)
+    closed = [bool((edge_uses(part)[0] % 2 == 0).all()) for part in parts]
     found: dict[str, list[int]] = {}
     for identity in group:
         vertices = bodies[identity].vertices
         if vertices is not None:
-            for problem in _shells(vertices, parts):
+            for problem in _shells(vertices, parts, closed):
                 found.setdefault(problem, []).append(identity)
     problems = []
     for problem, owners in found.items():
@@ -145,12 +149,14 @@ def _shell_problems(
     return problems
 
 
-def _shells(vertices: NDArray[np.float32], parts: Sequence[NDArray[np.int64]]) -> list[str]:
+def _shells(vertices: NDArray[np.float32], parts: Sequence[NDArray[np.int64]], closed: Sequence[bool]) -> list[str]:
     volumes = [signed_volume(vertices, part) for part in parts]
     largest = int(np.argmax(np.abs(volumes)))
     outward = np.sign(volumes[largest])  # a mesh that is inside out as a whole is told apart elsewhere
     shells = cavities = inverted = 0
     for number, part in enumerate(parts):
+        if not closed[number]:
+            continue
         middle = vertices[part].mean(axis=1)[:50].astype(np.float64)
         inside = any(
             abs(volumes[other]) > abs(volumes[number]) and _are_inside(middle, vertices, parts[other])
@@ -178,11 +184,12 @@ def _are_inside(points: NDArray[np.float64], vertices: NDArray[np.float32], face
 
 
 def size_problems(
-    content: Content, bodies: Sequence[Body], groups: Sequence[Sequence[int]], scales: Sequence[float]
+    root: Path, content: Content, bodies: Sequence[Body], groups: Sequence[Sequence[int]], scales: Sequence[float]
 ) -> dict[int, InputError]:
-    """Identities that leave the cube or are stored in another unit, by index.
+    """Identities that leave the cube or are stored in another unit, by index; one problem if all do.
 
     Args:
+        root: of the dataset
         groups: identities of equal faces, which are compared where a dataset has fewer than `_FEWEST`.
         scales: of the similarity of each identity; the inverse is how much larger metres are.
     """
@@ -205,7 +212,8 @@ def size_problems(
             ]
         ratio = body.size / float(np.median(peers)) if peers and min(peers) > 0 else 1.0
         inside = body.reach <= 0.5
-        unlike = known and not 1 / _UNLIKE <= ratio <= _UNLIKE
+        limit = _UNLIKE if len(group_of.get(identity, ())) > 1 else _UNLIKE_ALONE
+        unlike = known and not 1 / limit <= ratio <= limit
         if unlike and body.size > 0:
             ratio = body.size / _median_of_others(peers, body.size)
         if unlike or (ratio > _LARGER and not inside):
@@ -218,6 +226,15 @@ def size_problems(
             problem = f"has a wrong scale: its diagonal is {body.size:.2g}"
             problem += f", that of the others {float(np.median(peers)):.2g}" if peers else ""
             problems[identity] = InputError(place, problem, unit_cure(ratio, scales[identity]))
+    there = [body for body in bodies if body.vertices is not None]
+    largest = max((body.size for body in there), default=0.0)
+    if len(there) > 1 and all(body.reach > 0.5 for body in there):
+        reach = max(body.reach for body in there)
+        problem = f"leaves the cube [-0.5, 0.5]^3 with all {len(there)} identities, reaching {reach:.3g}"
+        return dict.fromkeys(problems, InputError(root, problem, NORMALISE))
+    if len(there) > 1 and largest < _TINY:
+        problem = f"has a wrong scale: the largest of {len(there)} identities has a diagonal of {largest:.2g}"
+        return dict.fromkeys(problems, InputError(root, problem, NORMALISE))
     return problems
 
 

@@ -374,6 +374,38 @@ def test_a_wrong_scale_of_an_identity_is_found_inside_the_cube(eggs: Path, facto
     assert float(line.split("it has ")[1].split()[0]) == pytest.approx(factor, rel=0.05)
 
 
+def test_an_identity_of_half_the_size_of_others_of_its_shape_is_found(eggs: Path) -> None:
+    for path in sorted((eggs / B).glob("*.npy")):  # of the shape of A but for a few percent
+        factor = np.random.default_rng(1).normal(1, 0.01, (1, 3)) * 0.5
+        change(path, lambda array, n=path.name, f=factor: (np.load(eggs / A / n) * f).astype(array.dtype))
+    for path in sorted((eggs / C).glob("*.npy")):
+        change(path, lambda array, n=path.name: (np.load(eggs / A / n) * [1.05, 1.02, 1]).astype(array.dtype))
+    only_problem(eggs, eggs / B / "canonical.npy", "wrong scale", "times the size", "of its shape")
+
+
+def test_things_of_different_kinds_may_differ_in_size(eggs: Path) -> None:
+    for path in sorted((eggs / B).glob("*.npy")):
+        change(path, lambda array: array * array.dtype.type(0.2))
+    np.save(eggs / B / "faces.npy", np.roll(np.load(eggs / "faces.npy"), 1, axis=0))
+    assert lines(eggs) == []
+
+
+@pytest.mark.parametrize(("factor", "problem"), [(1000.0, "leaves the cube"), (0.01, "wrong scale")])
+def test_a_dataset_in_another_unit_is_one_problem(eggs: Path, factor: float, problem: str) -> None:
+    for path in sorted(eggs.glob("*/*.npy")):
+        change(path, lambda array: (array * factor).astype(np.float32))
+    only_problem(eggs, eggs, problem, "3 identities")
+
+
+def test_a_hole_that_cuts_pieces_off_is_one_problem(eggs: Path) -> None:
+    faces = np.load(eggs / "faces.npy")
+    vertices = np.load(eggs / A / "canonical.npy")
+    middle = vertices[faces].mean(axis=1)
+    lid, rest = middle[:, 1] > 0.3, middle[:, 1] < 0.2
+    np.save(eggs / "faces.npy", np.concatenate((faces[rest], faces[lid])))
+    only_problem(eggs, eggs / "faces.npy", "not watertight")
+
+
 def test_children_among_adults_are_no_problem(eggs: Path) -> None:
     for path in sorted((eggs / B).glob("*.npy")):
         change(path, lambda array: array / array.dtype.type(1.9))
