@@ -11,6 +11,7 @@ from engine.dataset.pools import load_pools
 from engine.dataset.registered import RegisteredDataset
 from engine.errors import Cancelled, InputError
 from engine.geometry.mesh import Mesh
+from engine.geometry.topology import triangle_areas
 from engine.progress import Progress
 from npm_studio.pictures.runs import spread
 from npm_studio.pictures.sheet import INK, caption, font, grid, strip
@@ -31,7 +32,10 @@ _MOST_POINTS = 12_000
 _SAMPLES_LEGEND = (
     (INSIDE, "inside"),
     (OUTSIDE, "outside"),
-    (None, f"near and uniform samples with |z| < {_SLAB:g} and the surface behind them, seen from the front"),
+    (
+        None,
+        f"near and uniform samples within {_SLAB:g} of the middle, and the surface behind them, seen from the front",
+    ),
 )
 _FLOW_LEGEND = ((None, "the colour of a point is its canonical position"),)
 
@@ -108,16 +112,19 @@ def _canonical_tiles(
 def _samples_tiles(
     stage: Stage, dataset: RegisteredDataset, identity: int, extent: NDArray[np.float32]
 ) -> list[NDArray[np.uint8]]:
-    pools = load_pools(dataset, identity)
-    samples = np.concatenate([part[np.abs(part[:, 2]) < _SLAB] for part in (pools.near, pools.uniform)])
+    pools, mesh = load_pools(dataset, identity), _canonical(dataset, identity)
+    depths = mesh.vertices[mesh.faces][:, :, 2]  # (T, 3)
+    middle = np.average(depths.mean(axis=1), weights=triangle_areas(mesh.vertices, mesh.faces) + 1e-12)
+    samples = np.concatenate([part[np.abs(part[:, 2] - middle) < _SLAB] for part in (pools.near, pools.uniform)])
     generator = np.random.default_rng(0)
     samples = samples[generator.permutation(len(samples))[:_MOST_POINTS]]
     low, high = extent.min(axis=0) - 0.06, extent.max(axis=0) + 0.06
     samples = samples[((samples[:, :3] > low) & (samples[:, :3] < high)).all(axis=1)]
-    mesh = _canonical(dataset, identity)
-    behind = mesh.faces[(mesh.vertices[mesh.faces][:, :, 2] < 0).all(axis=1)]
-    colours = np.where(samples[:, 3:] < 0, _rgb(INSIDE), _rgb(OUTSIDE)).astype(np.uint8)
-    scene = Scene([Mesh(mesh.vertices, behind)], points=samples[:, :3], point_colours=colours, point_size=3.0)
+    behind = [Mesh(mesh.vertices, mesh.faces[(depths < middle).all(axis=1)])]
+    scene = Scene(behind)
+    if len(samples):
+        colours = np.where(samples[:, 3:] < 0, _rgb(INSIDE), _rgb(OUTSIDE)).astype(np.uint8)
+        scene = Scene(behind, points=samples[:, :3], point_colours=colours, point_size=3.0)
     return [_captioned(stage.picture(scene, View(0, 0), extent), dataset.identities[identity])]
 
 

@@ -60,6 +60,19 @@ def test_samples_inside_and_outside_have_their_colours_where_they_are(dataset):
     assert share(beside, sheets.INSIDE) == 0
 
 
+@pytest.mark.parametrize("count", [1, 20_000])
+def test_samples_of_a_mesh_away_from_the_middle_of_the_cube_are_shown(tmp_path, count):
+    root = write_ellipsoids(tmp_path / "ellipsoids")
+    for path in root.glob("*/canonical.npy"):
+        np.save(path, 0.5 * np.load(path) + np.float32([0, 0, 0.3]))
+    dataset = load_registered_dataset(root)
+    prepare_pools(dataset, counts=(count, 1, 1))
+    extent = dataset.canonical(1)
+    with sheets.Stage(300, 300) as stage:
+        (tile,) = sheets._samples_tiles(stage, dataset, 1, extent)
+    assert (share(tile, sheets.INSIDE) > 0.01) == (count > 1)
+
+
 def test_colours_follow_the_canonical_position():
     colours = position_colours(np.float32([[-1, 0, 5], [1, 0, 5], [1, 2, 7]])).astype(int)
     assert colours[1, 0] > colours[0, 0] + 150
