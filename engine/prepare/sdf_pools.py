@@ -11,6 +11,7 @@ import signal
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -158,7 +159,7 @@ def prepare_pools(
         workers: processes, each with one thread; 1 works in this process.
 
     Raises:
-        InputError: a count is not positive.
+        InputError: a count is not positive, or a worker was stopped from outside.
         Cancelled: asked to stop; finished identities are kept.
     """
     for name, count in zip(("near", "uniform", "surface"), counts, strict=True):
@@ -331,6 +332,11 @@ def _outcomes(
                 return
             identity, outcome = waiting.popleft()
             yield identity, outcome if isinstance(outcome, str) else outcome.result()
+    except BrokenProcessPool:
+        problem = "a process that prepared it was stopped, most likely for want of memory"
+        raise InputError(
+            dataset.root, problem, "close other programs and go on: finished identities are kept"
+        ) from None
     finally:
         pool.shutdown(cancel_futures=True)
 

@@ -1,4 +1,6 @@
 import json
+import multiprocessing
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -311,3 +313,18 @@ def test_a_truncated_pool_is_refused_by_name(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:200])
     with pytest.raises(InputError, match=r"near\.npy"):
         load_pools(dataset, 0)
+
+
+def test_a_worker_stopped_from_outside_is_said_in_a_line_and_its_work_can_go_on(tmp_path: Path) -> None:
+    dataset = load_registered_dataset(write_ellipsoids(tmp_path / "data", identities=6))
+
+    class Killer(Progress):
+        def advance(self, done: int, metrics: Mapping[str, float] | None = None) -> None:
+            for child in multiprocessing.active_children():
+                child.kill()
+
+    with pytest.raises(InputError, match=r"a process that prepared it was stopped.*finished identities are kept"):
+        prepare_pools(dataset, COUNTS, workers=2, progress=Killer())
+    summary = prepare_pools(dataset, COUNTS)
+    assert summary.kept and summary.written
+    assert set(summary.kept) | set(summary.written) == set(dataset.identities)
