@@ -14,6 +14,7 @@ from engine.files import check_name, read_json, replacing_folder, write_json
 from engine.geometry.similarity import Similarity
 from engine.model import FrameLabel, ModelInfo, NeuralParametricModel
 from engine.networks.decoder import DecoderConfig, PoseDecoder, ShapeDecoder
+from engine.networks.encoder import EncoderConfig, VoxelEncoder
 
 FORMAT_VERSION = 1
 _CURE = "give the folder NAME.npm that `npm-studio train` wrote"
@@ -54,6 +55,10 @@ def save_model(model: NeuralParametricModel, folder: Path, codes_dtype: torch.dt
         description["frames"] = [[f.identity, f.sequence, f.sample] for f in info.frames]
         tensors["pose_decoder"] = model.pose_decoder.state_dict()
         tensors["pose_codes"] = {"codes": model.pose_codes.to(codes_dtype)}
+    for name, encoder in (("shape_encoder", model.shape_encoder), ("pose_encoder", model.pose_encoder)):
+        if encoder is not None:
+            description[name] = _as_dict(encoder.config)
+            tensors[name] = encoder.state_dict()
     with replacing_folder(folder) as temporary:
         for name, state in tensors.items():
             flat = {key: value.detach().cpu().contiguous() for key, value in state.items()}
@@ -131,7 +136,18 @@ def _build(folder: Path, description: dict[str, Any]) -> NeuralParametricModel:
         frames=frames,
         training=dict(description["training"]),
     )
-    return NeuralParametricModel(info, shape_decoder, shape_codes, pose_decoder, pose_codes)
+    shape_encoder, pose_encoder = (_encoder(folder, description, name) for name in ("shape_encoder", "pose_encoder"))
+    return NeuralParametricModel(
+        info, shape_decoder, shape_codes, pose_decoder, pose_codes, shape_encoder, pose_encoder
+    )
+
+
+def _encoder(folder: Path, description: dict[str, Any], name: str) -> VoxelEncoder | None:
+    if name not in description:
+        return None
+    encoder = VoxelEncoder(EncoderConfig(**description[name]))
+    encoder.load_state_dict(_read(folder, name))
+    return encoder
 
 
 def _read(folder: Path, name: str) -> dict[str, Tensor]:
@@ -148,7 +164,7 @@ def _read(folder: Path, name: str) -> dict[str, Tensor]:
     return state
 
 
-def _as_dict(config: DecoderConfig) -> dict[str, Any]:
+def _as_dict(config: DecoderConfig | EncoderConfig) -> dict[str, Any]:
     return dataclasses.asdict(config)
 
 

@@ -1,13 +1,16 @@
 """The neural parametric model: two decoders and the codes learned with them."""
 
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from engine.geometry.similarity import Similarity
 from engine.networks.decoder import PoseDecoder, ShapeDecoder
+from engine.networks.encoder import VoxelEncoder
+
+Module = TypeVar("Module", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,9 @@ class NeuralParametricModel:
     pose_decoder: PoseDecoder | None = None
     pose_codes: Tensor | None = None
     """(N, Cp), one per training frame."""
+    shape_encoder: VoxelEncoder | None = None
+    """From what a camera saw to a first guess of the shape code."""
+    pose_encoder: VoxelEncoder | None = None
 
     def __post_init__(self) -> None:
         assert self.shape_codes.ndim == 2 and self.shape_codes.shape[1] == self.shape_decoder.code_size
@@ -67,6 +73,11 @@ class NeuralParametricModel:
             assert self.pose_decoder is not None
             assert self.pose_codes.ndim == 2 and self.pose_codes.shape[1] == self.pose_decoder.pose_code_size
             assert len(self.info.frames) == len(self.pose_codes)
+        if self.shape_encoder is not None:
+            assert self.shape_encoder.config.code_size == self.shape_decoder.code_size
+        if self.pose_encoder is not None:
+            assert self.pose_decoder is not None
+            assert self.pose_encoder.config.code_size == self.pose_decoder.pose_code_size
 
     @property
     def device(self) -> torch.device:
@@ -77,15 +88,15 @@ class NeuralParametricModel:
         return self.pose_decoder is not None and self.pose_codes is not None and len(self.pose_codes) > 0
 
     def to(self, device: torch.device | str) -> "NeuralParametricModel":
-        """The same model on ``device``, frozen and in evaluation mode (decoder modules are moved, not copied)."""
+        """The same model on ``device``, frozen and in evaluation mode (modules are moved, not copied)."""
         return replace(
             self,
-            shape_decoder=self.shape_decoder.to(device).eval().requires_grad_(False),
+            shape_decoder=_frozen(self.shape_decoder, device),
             shape_codes=self.shape_codes.detach().to(device),
-            pose_decoder=None
-            if self.pose_decoder is None
-            else self.pose_decoder.to(device).eval().requires_grad_(False),
+            pose_decoder=None if self.pose_decoder is None else _frozen(self.pose_decoder, device),
             pose_codes=None if self.pose_codes is None else self.pose_codes.detach().to(device),
+            shape_encoder=None if self.shape_encoder is None else _frozen(self.shape_encoder, device),
+            pose_encoder=None if self.pose_encoder is None else _frozen(self.pose_encoder, device),
         )
 
     def sdf(self, shape_codes: Tensor, points: Tensor, half: bool = False) -> Tensor:
@@ -107,3 +118,7 @@ class NeuralParametricModel:
     def frames_of(self, identity: int) -> list[int]:
         """Rows of ``pose_codes`` that belong to ``identity``, in training order."""
         return [row for row, frame in enumerate(self.info.frames) if frame.identity == identity]
+
+
+def _frozen(module: Module, device: torch.device | str) -> Module:
+    return module.to(device).eval().requires_grad_(False)

@@ -1,1 +1,1 @@
-"""Decoders: positional encoding, shape (signed distance) and pose (displacement)."""
+"""Networks: positional encoding, shape (signed distance) and pose (displacement) decoders, voxel encoders."""

@@ -1,6 +1,7 @@
 """Decoders folded for one code: the form in which they are evaluated at many points."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -9,10 +10,24 @@ from torch.nn import functional
 from engine.errors import Cancelled
 from engine.model import NeuralParametricModel
 from engine.networks.decoder import Decoder
-from engine.networks.positional_encoding import encode_points, encoding_width
 
 # rows per matrix product: hidden values stay in the cache of a CPU, a GPU wants many
 _CHUNK = {"cpu": 4096, "cuda": 1 << 18}
+
+
+@dataclass(frozen=True, eq=False)
+class _Layer:
+    """A hidden layer, split by what its inputs are."""
+
+    bias: Tensor
+    of_hidden: Tensor | None
+    """(outputs, hidden); None in the first layer."""
+    of_embedding: Tensor | None
+    """(outputs, E); in the first and the skip layer."""
+    of_plain: Tensor | None
+    """(outputs, 3), float32: of plain coordinates."""
+    norm: tuple[Tensor, Tensor] | None
+    """Weight and bias (outputs,) of layer normalisation."""
 
 
 class FoldedDecoder:
@@ -26,46 +41,65 @@ class FoldedDecoder:
         """Fold ``code`` (C,) into ``decoder``; with ``half`` the hidden layers run in bfloat16."""
         assert code.shape == (decoder.code_size,), code.shape
         config = decoder.config
-        dtype = torch.bfloat16 if half else torch.float32
-        self._frequencies, self._skip = config.frequencies, config.skip_layer
+        self._decoder = decoder
+        self._dtype = torch.bfloat16 if half else torch.float32
+        # plain coordinates would move by a thousandth in bfloat16
+        self._point_dtype = self._dtype if config.positional_encoding else torch.float32
         # a GPU multiplies fast when inner sizes are multiples of eight
-        self._padding = -encoding_width(config.frequencies) % 8
-        self._layers: list[tuple[Tensor, Tensor]] = []
+        self._padding = -config.point_width % 8
+        self._layers: list[_Layer] = []
+        past = 0
         for index in range(config.layers):
             weight, bias = _parameters(decoder, index)
+            of_embedding, of_plain, norm = None, None, None
+            dtype = self._dtype
             if index in (0, config.skip_layer):
-                past = 0 if index == 0 else len(self._layers[-1][1])
-                of_hidden, of_code, of_points = weight.tensor_split((past, past + decoder.code_size), dim=1)
-                of_points = functional.pad(of_points, (0, self._padding))
+                _, of_code, of_points = weight.tensor_split((past, past + decoder.code_size), dim=1)
+                of_embedding = functional.pad(of_points, (0, self._padding)).to(self._point_dtype).contiguous()
                 bias = functional.linear(code.to(weight), of_code, bias)
-                if index == 0:
-                    weight = of_points
-                else:
-                    weight, self._skip_weight = of_hidden, of_points.to(dtype)
-            self._layers.append((weight.to(dtype).contiguous(), bias.to(dtype)))
+                dtype = self._point_dtype if index == 0 else dtype
+            elif config.xyz_in_all:
+                of_plain = weight[:, past:].contiguous()
+            if config.layer_norm:
+                scale, shift = decoder.get_submodule(f"bn{index}").parameters()
+                norm = scale.clone(), shift.clone()
+            of_hidden = weight[:, :past].to(self._dtype).contiguous() if index else None
+            self._layers.append(_Layer(bias.to(dtype), of_hidden, of_embedding, of_plain, norm))
+            past = len(bias)
         self._last_weight, self._last_bias = _parameters(decoder, config.layers)
 
     @torch.no_grad()
     def __call__(self, points: Tensor) -> Tensor:
-        """Outputs (P, outputs) float32 at canonical ``points`` (P, 3), before any output non-linearity."""
+        """Outputs (P, outputs) float32 at canonical ``points`` (P, 3), those of the decoder in evaluation mode."""
         assert points.ndim == 2, points.shape
         assert points.shape[1] == 3, points.shape
-        values = points.new_empty(len(points), len(self._last_bias))
+        values = points.new_empty(len(points), self._decoder.outputs)
         step = _CHUNK.get(points.device.type, _CHUNK["cpu"])
         for start in range(0, len(points), step):
-            values[start : start + step] = self._evaluate(points[start : start + step])
+            part = points[start : start + step]
+            values[start : start + step] = self._decoder.finish(self._evaluate(part), part)
         return values
 
     def _evaluate(self, points: Tensor) -> Tensor:
-        embedding = functional.pad(encode_points(points, self._frequencies), (0, self._padding))
-        embedding = embedding.to(self._layers[0][0].dtype)
+        embedding = functional.pad(self._decoder.embed(points), (0, self._padding)).to(self._point_dtype)
         hidden = embedding
-        for index, (weight, bias) in enumerate(self._layers):
-            hidden = functional.linear(hidden, weight, bias)
-            if index == self._skip:
-                hidden.addmm_(embedding, self._skip_weight.t())
-            hidden.relu_()
-        return functional.linear(hidden.float(), self._last_weight, self._last_bias)
+        for layer in self._layers:
+            if layer.of_hidden is None:
+                assert layer.of_embedding is not None
+                value = functional.linear(embedding, layer.of_embedding, layer.bias)
+            else:
+                value = functional.linear(hidden, layer.of_hidden, layer.bias)
+                if layer.of_embedding is not None:
+                    value = _plus(value, embedding, layer.of_embedding)
+                if layer.of_plain is not None:
+                    value = _plus(value, points, layer.of_plain)
+            if layer.norm is not None:
+                value = functional.layer_norm(value.float(), value.shape[-1:], *layer.norm)
+            hidden = value.relu_().to(self._dtype)
+        hidden = hidden.float()
+        if self._decoder.config.xyz_in_all:
+            hidden = torch.cat((hidden, points), dim=-1)
+        return functional.linear(hidden, self._last_weight, self._last_bias)
 
 
 def never() -> bool:
@@ -97,8 +131,15 @@ class SignedDistance:
         for part in points.split(4 * _CHUNK.get(points.device.type, _CHUNK["cpu"])):
             if self._cancelled():
                 raise Cancelled
-            values.append(self._decoder(part)[:, 0].tanh())
+            values.append(self._decoder(part)[:, 0])
         return torch.cat(values)
+
+
+def _plus(value: Tensor, inputs: Tensor, weight: Tensor) -> Tensor:
+    """``value`` (P, outputs) plus ``inputs`` (P, E) times ``weight`` (outputs, E), in place where types allow it."""
+    if value.dtype == inputs.dtype:
+        return value.addmm_(inputs, weight.t())
+    return value + functional.linear(inputs, weight)
 
 
 def _parameters(decoder: Decoder, index: int) -> tuple[Tensor, Tensor]:

@@ -21,6 +21,8 @@ COMMANDS: dict[str, str] = {
     "split": "labels: make, merge, subsample, hold out",
     "prepare": "repair canonical meshes and sample signed distances around them",
     "train": "train the shape or the pose stage of a model",
+    "import-checkpoint": "a model from checkpoints of the published NPM code",
+    "export-checkpoint": "a model as a checkpoint of the published NPM code",
     "reconstruct": "meshes from codes",
     "interpolate": "in-betweens of two identities or poses",
     "transfer": "poses of one subject on another",
@@ -30,7 +32,7 @@ COMMANDS: dict[str, str] = {
     "render": "pictures and videos of a run, without a display",
     "doctor": "versions, devices, graphics, and what is missing",
 }
-"""Name of each command and its one-line help; module ``npm_studio.cli.<name>`` implements it."""
+"""Name of each command and its one-line help; module ``npm_studio.cli.<name>`` (``-`` as ``_``) implements it."""
 
 
 def build_parser(command: str | None) -> argparse.ArgumentParser:
@@ -45,7 +47,7 @@ def build_parser(command: str | None) -> argparse.ArgumentParser:
         description = summary[0].upper() + summary[1:] + "."
         child = commands.add_parser(name, help=summary, description=description, allow_abbrev=False)
         if name == command:
-            module = importlib.import_module(f"npm_studio.cli.{name}")
+            module = importlib.import_module(f"npm_studio.cli.{name.replace('-', '_')}")
             module.configure(child)
             child.set_defaults(run=module.run)
     return parser
