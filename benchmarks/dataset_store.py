@@ -4,7 +4,8 @@
 
 Makes the dataset with a tenth of the identities and then the whole one, on all cores, and removes both; a single frame
 before them loads the body model, whose time is not counted. The default is the one that the bar is set for: 40 bodies
-in 10 motions of 40 frames take at most 1.4 GB, ten times their tenth. Training draws its samples from these files without writing more. ``--tenth`` makes the tenth alone.
+in 10 motions of 40 frames take at most 1.4 GB, ten times their tenth. Training draws its samples from these files
+without writing more. ``--tenth`` makes the tenth alone.
 """
 
 import argparse
