@@ -217,6 +217,11 @@ def _write_view(
     first = selections[0].dataset
     if len({selection.dataset.frame_rate for selection in selections}) > 1:
         progress.message(f"frame rates differ; {title} takes that of {first.root}: {first.frame_rate:g}")
+    if len({selection.dataset.similarity for selection in selections}) > 1:
+        progress.message(
+            f"normalisations differ; a model of {title} takes that of {first.root} for all: bring them to one with "
+            "`npm-studio dataset normalise` if sizes in metres matter"
+        )
     write_json(folder / "labels_tpose.json", tposes)
     write_json(folder / "labels.json", ordered)
     description = {

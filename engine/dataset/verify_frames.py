@@ -15,6 +15,7 @@ from engine.errors import InputError
 
 _CHOSEN_FRAMES = 8  # of a sequence, to tell identities apart
 _SCALE_TOLERANCE = float(np.log(1.1))
+_CLEAR_SCALE = float(np.log(1.5))  # less is a bent or stretched body where edges do not agree on it
 _FRAME_SCALE_TOLERANCE = float(np.log(1.25))  # of single frames, which may be squashed and stretched
 _SCRAMBLED = 0.3  # edges that differ so much from each other are not those of the same surface; poses: 0.01
 _COLLAPSED = 1e-6
@@ -61,7 +62,8 @@ class Facts:
 
     @property
     def is_of_other_scale(self) -> bool:
-        return bool(abs(np.log(self.scale)) > _SCALE_TOLERANCE)
+        size = abs(np.log(self.scale))
+        return bool(size > _CLEAR_SCALE or (size > _SCALE_TOLERANCE and self.misfit < size / 8))
 
 
 def measure(content: Content, identity: int, sequence: str, body: Body, ruler: Ruler | None) -> Facts:

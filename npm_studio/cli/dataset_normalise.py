@@ -16,8 +16,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> dict[str, Any]:
     from engine.dataset.normalisation import parse_normalisation
     from engine.dataset.renormalised import DatasetInMetres
+    from engine.errors import InputError
     from external.datasets import open_dataset
 
+    if options.dataset.resolve() in options.out.resolve().parents:
+        raise InputError(options.out, "lies in the dataset that is to be normalised", "name another folder")
     with ConsoleProgress() as progress:
         raw = DatasetInMetres(open_dataset(options.dataset))
         known = raw.similarities_if(parse_normalisation(options.normalise).by)

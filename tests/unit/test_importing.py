@@ -11,6 +11,7 @@ from engine.dataset.registered import load_registered_dataset
 from engine.dataset.renormalised import DatasetInMetres
 from engine.errors import Cancelled, InputError
 from engine.progress import Progress
+from npm_studio.cli.main import main
 from tests.registered import write_ellipsoids
 
 TETRAHEDRON = np.array([[0, 2, 1], [0, 1, 3], [1, 2, 3], [2, 0, 3]])
@@ -169,3 +170,10 @@ def test_normalising_twice_changes_nothing(tmp_path: Path, how: str) -> None:
         twin = tmp_path / "twice" / path.relative_to(tmp_path / "once")
         np.testing.assert_array_equal(np.load(path), np.load(twin))
     assert before == {p: p.read_bytes() for p in source.rglob("*") if p.is_file()}
+
+
+def test_a_dataset_is_not_normalised_into_itself(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = write_ellipsoids(tmp_path / "source")
+    assert main(["dataset", "normalise", str(source), str(source / "inner"), "--normalise", "bounds"]) == 2
+    assert "lies in the dataset" in capsys.readouterr().err
+    assert not (source / "inner").exists()

@@ -22,6 +22,7 @@ from engine.dataset.splits import (
 from engine.dataset.summary import summarise_dataset
 from engine.errors import InputError
 from engine.model import ModelInfo
+from engine.progress import Progress
 from tests.registered import write_ellipsoids
 
 KEYS = ["dataset", "identity_id", "identity_name", "animation_name", "sample_id"]
@@ -182,6 +183,27 @@ def test_two_splits_of_one_dataset_merge_frame_by_frame(data: RegisteredDataset,
     assert merged.sequences_of(1) == ["bend_0", "bend_1", "bend_2"]
     assert len(set(merged.labels)) == len(merged.labels) == 10 + 15 + 10
     assert [label.identity for label in merged.labels] == sorted(label.identity for label in merged.labels)
+
+
+def test_merging_datasets_of_different_normalisation_is_said(data: RegisteredDataset, tmp_path: Path) -> None:
+    other = write_ellipsoids(tmp_path / "data" / "other", identities=2, sequences=1, frames=2)
+    said: list[str] = []
+
+    class Listener(Progress):
+        def message(self, text: str) -> None:
+            said.append(text)
+
+    def merge() -> None:
+        selections = [select(data), select(load_registered_dataset(other))]
+        write_splits(tmp_path / "all", {"": selections}, {"command": "split merge"}, Listener())
+
+    merge()
+    assert not any("normalisations differ" in text for text in said)
+    description = json.loads((other / "dataset.json").read_text())
+    description["similarity"]["scale"] *= 2
+    (other / "dataset.json").write_text(json.dumps(description))
+    merge()
+    assert any("normalisations differ" in text and str(data.root) in text for text in said)
 
 
 def test_licences_and_classes_of_merged_datasets_are_all_named(data: RegisteredDataset, tmp_path: Path) -> None:

@@ -330,6 +330,13 @@ def test_an_appended_copy_of_a_frame_is_found_without_a_label(eggs: Path) -> Non
     only_problem(eggs, eggs / B / "fast.npy", "1 of 6 frames (first 000005) are duplicate", "(000005 is 000003)")
 
 
+def test_bodies_that_stretch_are_no_problem(eggs: Path) -> None:
+    stretch = np.linspace(0.5, 1.5, FRAMES)[:, None]
+    bend = [0.0, 0.0, 1.0]
+    change(eggs / B / "slow.npy", lambda f: (f + (stretch * f[..., 1] ** 2)[..., None] * bend).astype(f.dtype))
+    assert lines(eggs) == []
+
+
 def test_a_copy_of_a_sequence_is_found(eggs: Path) -> None:
     shutil.copy(eggs / B / "slow.npy", eggs / B / "fast.npy")
     only_problem(eggs, eggs / B / "fast.npy", "duplicate frames", "slow")
