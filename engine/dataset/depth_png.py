@@ -22,6 +22,8 @@ def check_depth_png(path: Path) -> tuple[int, int]:
         InputError: the file is unreadable, truncated, or of another kind, such as a colourised depth image.
     """
     try:
+        if not path.is_file():  # opening a pipe would wait for ever
+            raise InputError(path, "is no file" if path.exists() else "is missing", DAMAGED_CURE)
         with path.open("rb") as file:
             if file.read(8) != _SIGNATURE:
                 raise InputError(path, "is not a PNG file", DAMAGED_CURE)
@@ -31,7 +33,7 @@ def check_depth_png(path: Path) -> tuple[int, int]:
             width, height, bits, colour_type = struct.unpack(">IIBB", header[8:18])
             if bits != 16 or colour_type != 0:
                 kind = f"{bits}-bit {_COLOUR_TYPES.get(colour_type, 'unknown')}"
-                raise InputError(path, f"is a {kind} image, not 16-bit greyscale", "export raw depth as 16-bit PNG")
+                raise InputError(path, f"is {kind}, not 16-bit greyscale", "export raw depth as 16-bit PNG")
             file.seek(4, 1)  # checksum of the header
             kind_of_chunk = b""
             while kind_of_chunk != b"IEND":

@@ -1,5 +1,6 @@
 """Separating the subject of a depth recording from what stands around it."""
 
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -82,7 +83,7 @@ class Isolator:
 def isolate(sequence: DepthSequence, isolation: Isolation, progress: Progress | None = None) -> DepthSequence:
     """``sequence`` with everything but the subject invalid; frames of which nothing is left are left out.
 
-    Each frame is looked at once; what is kept is remembered with a bit per pixel.
+    Each frame is looked at once; what is kept is remembered as a compressed mask of some kilobytes.
 
     Raises:
         InputError: nothing is left of any frame, or a mask is missing.
@@ -92,7 +93,7 @@ def isolate(sequence: DepthSequence, isolation: Isolation, progress: Progress | 
         return sequence
     progress = progress or Progress()
     isolator = Isolator(sequence, isolation)
-    bits: list[NDArray[np.uint8]] = []
+    masks: list[bytes] = []
     frames: list[int] = []
     shares: list[float] = []
     progress.stage("isolating the subject", len(sequence))
@@ -102,7 +103,7 @@ def isolate(sequence: DepthSequence, isolation: Isolation, progress: Progress | 
         depth, kept = isolator(index)
         if kept.any():
             frames.append(index)
-            bits.append(np.packbits(kept))
+            masks.append(zlib.compress(np.packbits(kept).tobytes(), 1))
             shares.append(float(kept.sum() / (depth > 0).sum()))
         progress.advance(index + 1)
     if not frames:
@@ -110,7 +111,7 @@ def isolate(sequence: DepthSequence, isolation: Isolation, progress: Progress | 
         raise InputError(sequence.root, "nothing is left of any frame after isolating the subject", cure)
     warnings = list(sequence.warnings)
     if len(frames) < len(sequence):
-        missing = next(index for index in range(len(sequence)) if index not in set(frames))
+        missing = min(set(range(len(sequence))) - set(frames))
         name = sequence.frame_names[missing]
         lost = len(sequence) - len(frames)
         warnings.append(f"{lost} of {len(sequence)} frames left out: the first, {name}, shows nothing of the subject")
@@ -120,7 +121,7 @@ def isolate(sequence: DepthSequence, isolation: Isolation, progress: Progress | 
     return replace(
         sequence,
         frame_names=tuple(sequence.frame_names[index] for index in frames),
-        read_frame=_masked(sequence.read_frame, frames, bits),
+        read_frame=_masked(sequence.read_frame, frames, masks),
         origin=f"{sequence.origin}; subject isolated ({np.mean(shares):.0%} of the pixels kept{found})",
         warnings=tuple(warnings),
     )
@@ -161,11 +162,12 @@ def largest_component(
 
 
 def _masked(
-    read_frame: Callable[[int], NDArray[np.float32]], frames: list[int], bits: list[NDArray[np.uint8]]
+    read_frame: Callable[[int], NDArray[np.float32]], frames: list[int], masks: list[bytes]
 ) -> Callable[[int], NDArray[np.float32]]:
     def read(index: int) -> NDArray[np.float32]:
         depth = read_frame(frames[index])
-        kept = np.unpackbits(bits[index], count=depth.size).reshape(depth.shape).astype(bool)
+        bits = np.frombuffer(zlib.decompress(masks[index]), np.uint8)
+        kept = np.unpackbits(bits, count=depth.size).reshape(depth.shape).astype(bool)
         return np.where(kept, depth, np.float32(0))
 
     return read
@@ -175,7 +177,7 @@ def _mask_paths(folder: Path, sequence: DepthSequence) -> tuple[Path, ...]:
     """The mask of each frame: by name, or else by order when there are as many as frames."""
     if not folder.is_dir():
         raise InputError(folder, "is not a folder of masks", "give a folder with a PNG per frame")
-    paths = sorted((p for p in folder.iterdir() if p.suffix.lower() == ".png"), key=natural_key)
+    paths = sorted((p for p in folder.iterdir() if p.suffix.lower() == ".png" and p.is_file()), key=natural_key)
     by_name = {path.stem: path for path in paths}
     if all(name in by_name for name in sequence.frame_names):
         return tuple(by_name[name] for name in sequence.frame_names)

@@ -21,7 +21,8 @@ def depth_pngs(folder: Path) -> tuple[Path, ...]:
     """
     for place in (folder / "depth", folder):
         if place.is_dir():
-            found = [p for p in place.iterdir() if p.suffix.lower() == ".png" and not p.name.startswith(".")]
+            files = (p for p in place.iterdir() if p.suffix.lower() == ".png" and not p.name.startswith("."))
+            found = [path for path in files if path.is_file()]
             named = [path for path in found if "depth" in path.name.lower()]
             if found:
                 return tuple(sorted(named or found, key=natural_key))

@@ -5,6 +5,7 @@ chosen from the first file: points all in front of the origin (z forward, or z b
 seen from the origin; other points are a scan in a world with Y up and are seen from in front, on the +z side.
 """
 
+import re
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
@@ -125,7 +126,11 @@ def _mesh_points(data: bytes, ending: str) -> NDArray[np.float64]:
     loaded = trimesh.load(BytesIO(data), file_type=ending[1:], process=False)
     parts = loaded.geometry.values() if isinstance(loaded, trimesh.Scene) else [loaded]
     vertices = [np.asarray(part.vertices, np.float64).reshape(-1, 3) for part in parts]
-    return np.concatenate([np.empty((0, 3)), *vertices])
+    points = np.concatenate([np.empty((0, 3)), *vertices])
+    declared = re.search(rb"^element\s+vertex\s+(\d+)", data[:10_000], re.MULTILINE) if ending == ".ply" else None
+    if declared is not None and len(points) < int(declared[1]):  # trimesh takes what there is of a text file
+        raise ValueError(f"truncated: {len(points)} of {int(declared[1])} points")
+    return points
 
 
 def _pcd_points(data: bytes, path: Path) -> NDArray[np.float64]:

@@ -7,7 +7,8 @@ Depth is a topic of ``sensor_msgs/Image`` with encoding 16UC1, mono16 or Z16 (un
 import bz2
 import re
 import threading
-from collections.abc import Callable
+from bisect import bisect_left
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,8 @@ class _Bag:
         self.path = path
         self._lock = threading.Lock()
         self._times: dict[str, list[int]] = {}
+        self._messages: Iterator[Any] = iter(())
+        self._next: tuple[str, int] | None = None
         self._types = get_typestore(Stores.ROS1_NOETIC)
         self._reader = Reader(path)
         self._guard(self._reader.open)
@@ -101,12 +104,17 @@ class _Bag:
             return self._guard(lambda: self._message(topic, number), f"topic {topic} message {number}")
 
     def _message(self, topic: str, number: int) -> Any:
-        connections = [c for c in self._reader.connections if c.topic == topic]
-        times = self.times(topic)
-        time, among_equal = times[number], number - times.index(times[number])
-        for found, (connection, _, data) in enumerate(self._reader.messages(connections, time, time + 1)):
-            if found == among_equal:
-                return self._types.deserialize_ros1(data, connection.msgtype)
+        if self._next != (topic, number):  # the parser looks through its whole index for the first message
+            connections = [c for c in self._reader.connections if c.topic == topic]
+            times = self.times(topic)
+            self._messages = self._reader.messages(connections, times[number])
+            for _ in range(number - bisect_left(times, times[number])):
+                next(self._messages)
+        self._next = None
+        for connection, _, data in self._messages:
+            message = self._types.deserialize_ros1(data, connection.msgtype)
+            self._next = topic, number + 1
+            return message
         raise ValueError("the index names a message that is not there")
 
     def _guard(self, work: Callable[[], Any], where: str = "") -> Any:

@@ -65,7 +65,8 @@ def finish(recording: Recording, options: CaptureOptions, progress: Progress) ->
     count = len(recording.frame_names)
     if count == 0:
         raise InputError(recording.path, "holds no depth frames", "record it again with the depth stream switched on")
-    usable, typical, failures = [], [], []
+    usable, typical = [], []
+    first: InputError | None = None  # of the failures; each of them would keep its image in memory
     progress.stage("checking frames", count)
     for index in range(count):
         if progress.cancelled():
@@ -75,17 +76,19 @@ def finish(recording: Recording, options: CaptureOptions, progress: Progress) ->
             usable.append(index)
             typical.append(float(np.median(stored[stored > 0])))
         except InputError as failure:
-            failures.append(failure)
+            first = first or InputError(failure.subject, failure.problem, failure.cure)
         progress.advance(index + 1)
-    if not usable:
-        first = failures[0]
+    failed = count - len(usable)
+    if first is not None and not usable:
         problem = f"none of its {count} frames can be used, the first ({Path(first.subject).name}) {first.problem}"
         raise InputError(recording.path, problem, first.cure)
     warnings = list(recording.warnings)
-    if failures:
-        first = failures[0]
+    if first is not None:
         problem = f"the first is {Path(first.subject).name}, which {first.problem}"
-        warnings.append(f"{len(failures)} of {count} frames skipped: {problem}")
+        warnings.append(f"{failed} of {count} frames skipped: {problem}")
+    names = recording.frame_names
+    if len(set(names)) < count:  # of several folders, or differing in their ending alone
+        names = tuple(f"{index:06d}" for index in range(count))
     scale, unit_warnings = choose_scale(recording, options.depth_scale, float(np.median(typical)))
     return DepthSequence(
         name=recording.path.resolve().stem if recording.path.is_file() else recording.path.resolve().name,
@@ -93,7 +96,7 @@ def finish(recording: Recording, options: CaptureOptions, progress: Progress) ->
         camera=recording.camera,
         camera_to_world=recording.camera_to_world,
         frame_rate=recording.frame_rate,
-        frame_names=tuple(recording.frame_names[index] for index in usable),
+        frame_names=tuple(names[index] for index in usable),
         read_frame=partial(_read_metres, recording, tuple(usable), scale),
         origin=recording.origin,
         warnings=(*warnings, *unit_warnings),
@@ -155,7 +158,10 @@ def frame_rate_of(times_s: Sequence[float] | NDArray[np.floating[Any]]) -> float
     """Frames per second from time stamps (F,) in seconds; the default where they say nothing."""
     steps = np.diff(np.asarray(times_s, np.float64))
     steps = steps[np.isfinite(steps) & (steps > 1e-4)]
-    return round(float(1 / np.median(steps)), 3) if len(steps) else DEFAULT_FRAME_RATE
+    if len(steps) == 0:
+        return DEFAULT_FRAME_RATE
+    usual = np.abs(steps / np.median(steps) - 1) < 0.5  # their mean: time stamps may be rounded to milliseconds
+    return round(float(1 / steps[usual].mean()), 3)
 
 
 def motion_warnings(camera_to_world: NDArray[np.floating[Any]]) -> tuple[str, ...]:

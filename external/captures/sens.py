@@ -76,7 +76,9 @@ def _header(file: BinaryIO, path: Path) -> tuple[NDArray[np.float64], int, int, 
     try:
         version, length = struct.unpack("<IQ", file.read(12))
         if version != 4 or length > 65536:
-            raise InputError(path, f"is not a .sens file of version 4 (version {version})", _CURE)
+            raise InputError(
+                path, f"is not a .sens file of version 4 (version {version}, a name of {length} bytes)", _CURE
+            )
         file.seek(length, 1)
         matrices = np.frombuffer(file.read(4 * 64), "<f4").reshape(4, 4, 4)
         _, compression, _, _, width, height, units, declared = struct.unpack("<2i4IfQ", file.read(36))
@@ -102,7 +104,7 @@ def _index(file: BinaryIO, declared: int, file_size: int) -> list[tuple[NDArray[
             break
         *numbers, _, time, colour_bytes, depth_bytes = _FRAME.unpack(header)
         offset = file.tell() + colour_bytes
-        if offset + depth_bytes > file_size:
+        if depth_bytes == 0 or offset + depth_bytes > file_size:  # no image, nor can what follows be one
             break
         frames.append((np.array(numbers, np.float32).reshape(4, 4), time, offset, depth_bytes))
         file.seek(offset + depth_bytes)

@@ -290,3 +290,16 @@ def test_a_track_of_an_unknown_codec_is_passed_over(mkv):
     first = data.index(b"V_MS/VFW/FOURCC")
     mkv.write_bytes(data[:first] + b"V_UNKNOWN/CODEC" + data[first + 15 :])
     np.testing.assert_allclose(open_capture(mkv).depth_m(0), BINNED[0], atol=6e-4)
+
+
+def test_frames_of_a_bag_are_read_in_any_order_and_after_one_that_fails(tmp_path):
+    frames = depth_frames(6)
+    messages = realsense_messages(frames)
+    images = [index for index, message in enumerate(messages) if message[0] == DEPTH_TOPIC]
+    topic, kind, data = messages[images[2]]
+    messages[images[2]] = topic, kind, data[:40]
+    (tmp_path / "a.bag").write_bytes(bag_bytes(messages))
+    sequence = open_capture(tmp_path / "a.bag")
+    assert len(sequence) == 5
+    for index in (4, 0, 1, 2, 1, 3, 4, 4):
+        np.testing.assert_allclose(sequence.depth_m(index), frames[index + (index >= 2)], atol=1e-3)

@@ -197,3 +197,11 @@ def test_frames_of_a_sens_file_that_are_bombs_or_damaged_are_skipped(tmp_path):
 def test_sens_headers_without_meaning_are_refused(tmp_path, data, word):
     (tmp_path / "a.sens").write_bytes(data)
     assert word in refusal(tmp_path / "a.sens")
+
+
+def test_frames_of_a_sens_file_without_images_end_it(tmp_path):
+    path = tmp_path / "a.sens"
+    path.write_bytes(sens_bytes(FRAMES, declared=2**40) + bytes(96 * 1000))
+    sequence = open_capture(path)
+    assert len(sequence) == len(FRAMES)
+    assert f"{len(FRAMES)} of the {2**40} frames" in sequence.warnings[0]

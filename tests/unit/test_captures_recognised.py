@@ -1,6 +1,8 @@
 """What `open_capture` takes a path for, point clouds, and how the unit of depth is settled."""
 
 import json
+import os
+import weakref
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from engine.geometry.camera import PinholeCamera
 from engine.progress import Progress
 from external.captures.open_capture import open_capture
 from external.captures.point_files import project_points
-from external.captures.recording import CaptureOptions
+from external.captures.recording import CaptureOptions, Recording, finish, frame_rate_of
 from tests.capture_files import (
     HEIGHT,
     WIDTH,
@@ -209,3 +211,51 @@ def test_damaged_point_files_of_a_sequence_are_skipped(tmp_path):
     sequence = open_capture(tmp_path)
     assert sequence.frame_names == ("1", "2")
     assert "1 of 3 frames skipped" in sequence.warnings[0] and "0.ply" in sequence.warnings[0]
+
+
+def test_frames_that_fail_do_not_stay_in_memory(tmp_path):
+    images: list[weakref.ref] = []
+
+    def read_stored(index):
+        image = np.full((HEIGHT, WIDTH), index == 99, np.float32)
+        images.append(weakref.ref(image))
+        assert sum(earlier() is not None for earlier in images) <= 3
+        return image
+
+    names = tuple(str(index) for index in range(100))
+    sequence = finish(Recording(tmp_path, "", CAMERA, names, read_stored, 1.0), CaptureOptions(), Progress())
+    assert sequence.frame_names == ("99",)
+    assert "99 of 100 frames skipped: the first is" in sequence.warnings[0]
+
+
+def test_frames_of_the_same_name_are_numbered(tmp_path):
+    folder = pngs(tmp_path, 1000)
+    lines = []
+    for index, place in enumerate(("left", "right")):
+        (folder / place).mkdir()
+        (folder / "depth" / f"{index}.png").rename(folder / place / "0.png")
+        lines.append(f"{index} {place}/0.png")
+    (folder / "depth.txt").write_text("\n".join(lines))
+    sequence = open_capture(folder, CaptureOptions(depth_scale=1000))
+    assert sequence.frame_names == ("000000", "000001")
+    np.testing.assert_allclose(sequence.depth_m(1), FRAMES[1], atol=1e-3)
+
+
+def test_time_stamps_in_whole_milliseconds_give_the_frame_rate():
+    times = np.round(np.arange(90) / 30, 3)
+    times[50:] += 0.4  # frames that were dropped
+    assert frame_rate_of(times) == pytest.approx(30, abs=0.02)
+
+
+def test_a_pipe_among_the_images_is_passed_over(tmp_path):
+    folder = pngs(tmp_path, 1000)
+    os.mkfifo(folder / "depth" / "00.png")
+    assert len(open_capture(folder, CaptureOptions(depth_scale=1000))) == len(FRAMES)
+    (folder / "depth.txt").write_text("1.0 depth/00.png\n2.0 depth/1.png\n")
+    assert open_capture(folder, CaptureOptions(depth_scale=1000)).frame_names == ("1",)
+
+
+def test_a_text_ply_that_declares_more_points_than_it_holds_is_refused(tmp_path):
+    data = ply_bytes(backproject(FRAMES[0])[:50], text=True)
+    (tmp_path / "a.ply").write_bytes(data.replace(b"vertex 50", b"vertex 99999999999"))
+    assert "50 of 99999999999 points" in refusal(tmp_path / "a.ply")
