@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 from engine.dataset.depth_sequence import DepthSequence
 from engine.dataset.isolation import Isolation, isolate
 from engine.dataset.placement import Standpoint, place, states_pose
+from engine.errors import InputError
 from engine.fitting.run import Run
 from engine.model import NeuralParametricModel
 from engine.progress import Progress
@@ -61,13 +63,13 @@ def scene_and_subject_of_run(run: Run, progress: Progress | None = None) -> tupl
 
 
 def as_record(options: CaptureOptions, isolation: Isolation) -> dict[str, Any]:
-    """What was stated, as JSON, so that `from_record` opens the recording in the same way."""
+    """What was stated, as JSON, so that `from_record` opens the recording in the same way from any directory."""
     values = {
         "depth_scale": options.depth_scale,
-        "intrinsics": None if options.intrinsics is None else str(options.intrinsics),
+        "intrinsics": None if options.intrinsics is None else _anywhere(options.intrinsics),
         "near_m": isolation.near_m,
         "far_m": isolation.far_m,
-        "masks": None if isolation.masks is None else str(isolation.masks),
+        "masks": None if isolation.masks is None else _anywhere(isolation.masks),
         "remove_planes": isolation.remove_planes or None,
         "largest_component": isolation.largest_component or None,
     }
@@ -75,7 +77,16 @@ def as_record(options: CaptureOptions, isolation: Isolation) -> dict[str, Any]:
 
 
 def from_record(record: Mapping[str, Any]) -> tuple[CaptureOptions, Isolation]:
-    """The inverse of `as_record`."""
+    """The inverse of `as_record`.
+
+    Raises:
+        InputError: it is none; records are read from files that others may have written.
+    """
+    number = int | float
+    kinds = {"depth_scale": number, "near_m": number, "far_m": number, "intrinsics": str, "masks": str}
+    for key, kind in kinds.items():
+        if not isinstance(record.get(key), kind | NoneType):
+            raise InputError(f"{key} of a recording", f"cannot be {record[key]!r}", "open the recording again")
     isolation = Isolation(
         near_m=record.get("near_m"),
         far_m=record.get("far_m"),
@@ -84,3 +95,9 @@ def from_record(record: Mapping[str, Any]) -> tuple[CaptureOptions, Isolation]:
         largest_component=bool(record.get("largest_component")),
     )
     return CaptureOptions(record.get("depth_scale"), record.get("intrinsics")), isolation
+
+
+def _anywhere(stated: str | Path) -> str:
+    """The absolute path of a file or folder; four numbers as they are."""
+    path = Path(stated)
+    return str(path.resolve()) if path.exists() else str(stated)

@@ -106,13 +106,16 @@ def _convert(options: argparse.Namespace, progress: ConsoleProgress) -> dict[str
     from engine.dataset.depth_sequence import save_depth_sequence
     from engine.errors import Cancelled, InputError
     from engine.files import natural_key
+    from external.captures.open_capture import is_native
     from npm_studio.resources import demo_model
 
     source, out = options.source.resolve(), options.out.resolve()
     if out == source or out in source.parents or (options.source.is_dir() and source in out.parents):
         raise InputError(options.out, "is the recording itself or around it", "name another folder")
-    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / "intrinsics.json").is_file())):
-        raise InputError(options.out, "is there already and is no depth sequence", "name a new folder")
+    if out.exists() and not (out.is_dir() and (not any(out.iterdir()) or is_native(out))):
+        raise InputError(options.out, "is there already and is no depth sequence of NPM Studio", "name a new folder")
+    if (out / "truth").exists():
+        raise InputError(options.out, "holds the ground truth of other frames", "name a new folder")
     sequence = open_from_options(options.source, options, load_model(options.model or demo_model()), progress)
     progress.stage("writing", len(sequence))
 

@@ -1,12 +1,16 @@
 """`npm-studio capture` on recordings written byte by byte."""
 
 import json
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from engine.dataset.depth_sequence import load_depth_sequence
+from engine.dataset.isolation import Isolation
+from engine.errors import InputError
 from external.captures.recording import CaptureOptions
 from external.captures.subject import as_record, from_record
 from npm_studio.cli.capture_options import stated
@@ -132,3 +136,32 @@ def test_what_was_stated_survives_as_json():
     assert from_record(record) == (options, isolation)
     plain = stated(parser.parse_args(["capture", "info", "x"]))
     assert as_record(*plain) == {} and from_record({}) == plain
+
+
+def test_files_that_were_stated_are_found_from_any_working_directory(tmp_path, monkeypatch):
+    (tmp_path / "masks").mkdir()
+    (tmp_path / "camera.json").write_text("{}")
+    monkeypatch.chdir(tmp_path)
+    record = as_record(CaptureOptions(intrinsics="camera.json"), Isolation(masks=Path("masks")))
+    options, isolation = from_record(record)
+    assert options.intrinsics == str(tmp_path / "camera.json")
+    assert isolation.masks == tmp_path / "masks"
+
+
+@pytest.mark.parametrize("record", [{"near_m": "x"}, {"depth_scale": [1]}, {"masks": 3}, {"intrinsics": {}}])
+def test_a_record_of_something_else_is_refused(record):
+    with pytest.raises(InputError, match="of a recording"):
+        from_record(record)
+
+
+def test_convert_keeps_a_raw_recording_and_ground_truth(room, tmp_path, capsys):
+    folder, _, _ = room
+    other = tmp_path / "raw"
+    shutil.copytree(folder, other)
+    assert main(["capture", "convert", str(folder), str(other)]) == 2
+    assert "is no depth sequence of NPM Studio" in capsys.readouterr().err
+    assert main(["capture", "convert", str(folder), str(tmp_path / "out")]) == 0
+    assert main(["capture", "convert", str(folder), str(tmp_path / "out")]) == 0
+    (tmp_path / "out" / "truth").mkdir()
+    assert main(["capture", "convert", str(folder), str(tmp_path / "out")]) == 2
+    assert "ground truth" in capsys.readouterr().err
