@@ -16,7 +16,7 @@ from engine.geometry.depth import point_image
 from engine.model import NeuralParametricModel
 from engine.progress import Progress
 
-_FRAMES_IN_MEMORY = 256
+_BYTES_IN_MEMORY = 2**29
 _FRAMES_FOR_RANGE = 8
 
 
@@ -31,20 +31,31 @@ class ObservedFrame:
     removed_world: NDArray[np.float32]
     """(Q, 3) metres, what the camera saw around the subject"""
 
+    @property
+    def nbytes(self) -> int:
+        return self.points_world.nbytes + self.depth_m.nbytes + self.removed_world.nbytes
+
 
 class Observation:
     """Frames of a depth sequence, decoded when asked for; for use by one thread."""
 
     def __init__(
-        self, sequence: DepthSequence, scene: DepthSequence | None = None, capture: Mapping[str, object] | None = None
+        self,
+        sequence: DepthSequence,
+        scene: DepthSequence | None = None,
+        capture: Mapping[str, object] | None = None,
+        model: NeuralParametricModel | None = None,
     ) -> None:
         """
         Args:
             scene: the recording before the subject was isolated; ``sequence`` when absent.
             capture: how the recording was opened, see `external.captures.subject.as_record`.
+            model: for which its camera was placed.
         """
         self.sequence, self.scene, self.capture = sequence, scene or sequence, dict(capture or {})
+        self._model = model
         self._frames: OrderedDict[int, ObservedFrame] = OrderedDict()
+        self._held = 0
         picks = np.unique(np.linspace(0, len(sequence) - 1, _FRAMES_FOR_RANGE).astype(int))
         frames = [self.frame(int(index)) for index in picks]
         depths = np.concatenate([frame.depth_m for frame in frames])
@@ -69,10 +80,17 @@ class Observation:
             pose = self.sequence.camera_to_world
             depth = (points - pose[:3, 3].astype(np.float32)) @ pose[:3, 2].astype(np.float32)
             self._frames[index] = ObservedFrame(points, depth, self._removed(index))
+            self._held += self._frames[index].nbytes
         self._frames.move_to_end(index)
-        while len(self._frames) > _FRAMES_IN_MEMORY:
-            self._frames.popitem(last=False)
+        while self._held > _BYTES_IN_MEMORY and len(self._frames) > 1:
+            self._held -= self._frames.popitem(last=False)[1].nbytes
         return self._frames[index]
+
+    def is_placed_for(self, model: NeuralParametricModel) -> bool:
+        """Whether its camera is where the recording says, or else where the subject is as ``model`` expects it."""
+        from engine.dataset.placement import states_pose
+
+        return states_pose(self.scene) or self._model is model
 
     @property
     def isolation(self) -> Isolation:
@@ -113,8 +131,13 @@ def open_observation(
     return _observation(open_capture(path, options, progress), isolation, capture or {}, model, progress)
 
 
-def observation_of_run(run: Run, progress: Progress | None = None) -> Observation:
+def observation_of_run(
+    run: Run, model: NeuralParametricModel | None = None, progress: Progress | None = None
+) -> Observation:
     """What ``run`` was fitted to, with the camera where the fit had it.
+
+    Args:
+        model: that of the run, when it is open.
 
     Raises:
         InputError: it is gone, or cannot be opened any more.
@@ -123,7 +146,7 @@ def observation_of_run(run: Run, progress: Progress | None = None) -> Observatio
     from external.captures.subject import scene_and_subject_of_run
 
     scene, subject = scene_and_subject_of_run(run, progress)
-    return Observation(subject, scene, run.capture)
+    return Observation(subject, scene, run.capture, model)
 
 
 def open_again(
@@ -153,7 +176,10 @@ def _observation(
     model: NeuralParametricModel | None,
     progress: Progress | None,
 ) -> Observation:
+    from engine.dataset.placement import Standpoint, place
     from external.captures.subject import subject_of
 
     subject = subject_of(scene, isolation, model, progress)
-    return Observation(subject, scene, capture)
+    if model is None:  # upright and above the ground, until there is a model to place it for
+        subject = place(subject, Standpoint((0.0, 1.0, 0.0), float("inf")), scene)
+    return Observation(subject, scene, capture, model)

@@ -61,7 +61,7 @@ def recognise(path: Path) -> tuple[Kind, Path]:
     for place in (path / "depth", path):
         if place.is_dir() and any(p.suffix.lower() in (".png", ".npz") for p in place.iterdir()):
             return Kind.SEQUENCE, path
-    if any(p.suffix.lower() in POINT_CLOUDS for p in path.iterdir()):
+    if any(p.suffix.lower() in RECORDINGS for p in path.iterdir()):
         return Kind.SEQUENCE, path
     if path.suffix == ".npm":
         return Kind.MODEL, path

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from engine.dataset.depth_sequence import DepthSequence
 from engine.fitting.run import Run
+from engine.geometry.camera import transform_points
 from engine.geometry.similarity import Similarity
 from engine.model import NeuralParametricModel
 from npm_studio.document.names import pretty
@@ -34,9 +35,17 @@ class MeshSequence:
         return len(self.vertices_world)
 
 
-def mesh_sequence_of_run(run: Run) -> MeshSequence:
-    """The fitted meshes of a run."""
+def mesh_sequence_of_run(run: Run, camera_to_world: NDArray[np.float64] | None = None) -> MeshSequence:
+    """The fitted meshes of a run.
+
+    Args:
+        camera_to_world: (4, 4) where its camera is shown, if not where the fit had it; the meshes go with it.
+    """
     vertices = run.similarity.to_world(run.vertices)
+    if camera_to_world is not None and run.camera_to_world is not None:
+        moved = camera_to_world @ np.linalg.inv(run.camera_to_world)
+        if not np.allclose(moved, np.eye(4), atol=1e-6):
+            vertices = transform_points(moved, vertices)
     return MeshSequence(run.folder.name, run.faces, vertices, run.frame_names, run.frame_rate)
 
 

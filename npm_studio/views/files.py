@@ -16,6 +16,8 @@ from npm_studio.document.explorer import Explorer
 from npm_studio.document.observation import Observation, observation_of_run, open_again, open_observation
 from npm_studio.document.project import load_project, save_project
 from npm_studio.document.recognise import RECORDINGS, Kind, recognise
+from npm_studio.jobs.events import Advanced, JobEvent
+from npm_studio.jobs.status import JobStatus
 
 if TYPE_CHECKING:
     from npm_studio.views.main_window import MainWindow
@@ -60,6 +62,7 @@ class Files:
             self._document.set_model(folder, explorer)
             self._remember(folder)
             self._studio.message.emit(f"Opened {folder}")
+            self._place_recordings()
             then()
 
         self._load(lambda _: open_model(folder), finished)
@@ -83,18 +86,18 @@ class Files:
                 self._window.fit.start()
             elif fit:
                 self._studio.message.emit("Look at the notes on this recording before you press Fit.")
+            self._place_recordings()
 
         self._load(lambda progress: open_observation(path, None, model, progress), finished)
 
     def open_again(self, observation: Observation, capture: Mapping[str, object]) -> None:
         """Open a recording in another way, or with another choice of what belongs to its subject."""
-        self._studio.message.emit("Isolating the subject…")
+        self._studio.message.emit("Isolating and placing the subject…")
         model = self._document.model
 
         def finished(opened: object) -> None:
             assert isinstance(opened, Observation)
             self._document.add_observation(opened)
-            self._window.fit.show_observation(opened)
             self._studio.message.emit(opened.sequence.origin)
 
         def failed(error: Exception, traceback: str) -> None:
@@ -103,12 +106,22 @@ class Files:
 
         self._load(lambda progress: open_again(observation, capture, model, progress), finished, failed)
 
+    def _place_recordings(self) -> None:
+        """Bring recordings that do not say where their camera is to where the open model expects their subjects."""
+        model = self._document.model
+        for observation in self._document.observations:
+            if model is not None and not observation.is_placed_for(model):
+                self.open_again(observation, observation.capture)
+
     def open_run(self, folder: Path) -> None:
         self._studio.message.emit(f"Reading {folder.name}…")
+        open_folder, open_one = self._document.model_folder, self._document.model
 
         def work(progress: Progress) -> tuple[Run, Observation]:
             run = load_run(folder)
-            return run, self._document.observation_of(run) or observation_of_run(run, progress)
+            is_open = open_folder is not None and open_folder.resolve() == run.model.resolve()
+            model = open_one if is_open else None
+            return run, self._document.observation_of(run) or observation_of_run(run, model, progress)
 
         def finished(result: object) -> None:
             assert isinstance(result, tuple)
@@ -119,6 +132,7 @@ class Files:
             self._window.fit.show_run(run)
             self._window.show_fit()
             self._studio.message.emit(f"Opened {folder}")
+            self._place_recordings()
 
         self._load(work, finished)
 
@@ -150,6 +164,7 @@ class Files:
             self._remember(folder)
             self._window.update_title()
             self._studio.message.emit(f"Opened project {folder}")
+            self._place_recordings()
 
         self._studio.message.emit(f"Reading {folder.name}…")
         self._load(work, finished)
@@ -240,7 +255,15 @@ class Files:
         finished: Callable[[object], None],
         failed: Callable[[Exception, str], None] | None = None,
     ) -> None:
-        self._studio.jobs.submit("load", work, finished, failed or self._studio.failed.emit)
+        status = JobStatus()
+
+        def event(event: JobEvent) -> None:
+            status.update(event)
+            if isinstance(event, Advanced) and status.done < status.total:
+                text = f"{status.stage[:1].upper()}{status.stage[1:]}: {status.done} of {status.total}"
+                self._studio.message.emit(text)
+
+        self._studio.jobs.submit("load", work, finished, failed or self._studio.failed.emit, event=event)
 
     def _choose_folder(self, title: str, open_it: Callable[[Path], None]) -> None:
         name = QFileDialog.getExistingDirectory(self._window, title, self._last_folder())

@@ -6,7 +6,11 @@ import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 
+from engine.checkpoint import load_model
 from engine.dataset.depth_sequence import load_depth_sequence
+from engine.dataset.isolation import Isolation
+from external.captures.recording import CaptureOptions
+from external.captures.subject import open_subject
 from npm_studio.document.project import load_project
 from npm_studio.views.main_window import MainWindow
 from tests.gui.drops import drop
@@ -97,3 +101,33 @@ def test_a_wrong_unit_of_depth_is_corrected_in_the_panel(
     qtbot.waitUntil(lambda: fit.observation is not first, timeout=SECONDS)
     assert fit.observation is not None
     assert fit.observation.depth_range[1] == pytest.approx(first.depth_range[1] / 2, rel=1e-3)
+
+
+def test_a_recording_opened_without_a_model_is_placed_once_there_is_one(
+    qtbot: QtBot, window: MainWindow, recording: Path, toy_folder: Path
+) -> None:
+    drop(window, recording)
+    fit = window.fit
+    qtbot.waitUntil(lambda: fit.observation is not None, timeout=SECONDS)
+    alone = fit.observation
+    assert alone is not None
+    assert alone.sequence.camera_to_world[1, 1] < -0.9  # upright: y of the camera is down
+    window.studio.document.timeline.seek(1)
+    window.files.open_model(toy_folder)
+    qtbot.waitUntil(lambda: fit.observation is not alone, timeout=SECONDS)
+    assert fit.observation is not None
+    placed = open_subject(recording, CaptureOptions(), Isolation(), load_model(toy_folder))
+    np.testing.assert_allclose(fit.observation.sequence.camera_to_world, placed.camera_to_world, atol=1e-5)
+    assert fit.can_fit
+    assert window.studio.document.timeline.frame == 1
+    assert len(window.studio.document.observations) == 1
+
+
+def test_notes_on_a_recording_speak_of_the_panel_and_not_of_the_command_line(
+    qtbot: QtBot, studio_window: MainWindow, recording: Path
+) -> None:
+    drop(studio_window, recording)
+    notes = studio_window.fit.subject.notes
+    qtbot.waitUntil(lambda: notes.text() != "", timeout=SECONDS)
+    assert "does not fit into the model" in notes.text()
+    assert "--" not in notes.text()

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -98,6 +99,27 @@ def test_an_observation_gives_points_with_depths_between_its_ends(depth_capture:
     camera = observation.sequence.camera_to_world
     distance = (frame.points_world - camera[:3, 3]) @ camera[:3, 2]
     np.testing.assert_allclose(frame.depth_m, distance, atol=1e-5)
+
+
+def test_an_observation_holds_as_many_frames_as_fit_into_memory(
+    depth_capture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("npm_studio.document.observation._BYTES_IN_MEMORY", 1)
+    observation = Observation(load_depth_sequence(depth_capture))
+    first = observation.frame(0)
+    assert observation.frame(0) is first
+    observation.frame(1)
+    assert observation.frame(0) is not first
+
+
+def test_fitted_meshes_go_with_a_camera_that_was_placed_elsewhere(fitted_run: Path) -> None:
+    run = load_run(fitted_run)
+    assert run.camera_to_world is None
+    run = replace(run, details=run.details | {"camera_to_world": np.eye(4).tolist()})
+    moved = np.array([[0, 0, 1, 1], [0, 1, 0, 2], [-1, 0, 0, 3], [0, 0, 0, 1]], float)
+    there, here = mesh_sequence_of_run(run, moved).vertices_world, mesh_sequence_of_run(run).vertices_world
+    np.testing.assert_allclose(there, here @ moved[:3, :3].T + moved[:3, 3], atol=1e-5)
+    np.testing.assert_array_equal(mesh_sequence_of_run(run, np.eye(4)).vertices_world, here)
 
 
 @pytest.mark.parametrize(("value", "end"), [(0.0, 1.0), (0.9, 1.0), (1.0, 1.0), (1.1, 2.0), (3.0, 5.0), (8.8, 10.0)])

@@ -47,3 +47,9 @@ def test_an_empty_folder_and_a_missing_path_are_named_as_such(tmp_path: Path) ->
         recognise(tmp_path)
     with pytest.raises(InputError, match="does not exist"):
         recognise(tmp_path / "gone")
+
+
+@pytest.mark.parametrize("name", ["walk.mkv", "walk.bag", "scene.sens"])
+def test_a_folder_with_a_recording_counts_as_a_sequence(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"")
+    assert recognise(tmp_path) == (Kind.SEQUENCE, tmp_path)

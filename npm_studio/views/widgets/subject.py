@@ -7,10 +7,16 @@ from PyQt6.QtWidgets import QCheckBox, QDoubleSpinBox, QHBoxLayout, QLabel, QWid
 
 from engine.dataset.isolation import Isolation
 from external.captures.recording import CaptureOptions
-from npm_studio.views.widgets.basics import Section, note
+from npm_studio.views.widgets.basics import Notes, Section
 
 _PAUSE_MS = 500
 _FARTHEST_M = 20.0
+_WORDS = {
+    "with --near, --far, --masks or --remove-planes": "by its distance or by removing floor and walls",
+    "with --depth-scale UNITS_PER_METRE": "in Depth units per metre",
+    "with --depth-scale": "in Depth units per metre",
+    "--depth-scale": "Depth units per metre",
+}
 
 
 class SubjectPanel(Section):
@@ -34,7 +40,7 @@ class SubjectPanel(Section):
         self.scale.setSpecialValueText("as recorded")
         self.scale.setKeyboardTracking(False)
         self.scale.setToolTip("Stored depth units per metre, 1000 for millimetres")
-        self.notes = note("")
+        self.notes = Notes()
         row = QHBoxLayout()
         for label, box in (("Nearest", self.near), ("Farthest", self.far)):
             row.addWidget(QLabel(label))
@@ -87,8 +93,7 @@ class SubjectPanel(Section):
         self.surroundings.blockSignals(True)
         self.surroundings.setChecked(isolation.remove_planes)
         self.surroundings.blockSignals(False)
-        self.notes.setText("\n".join(_sentence(text) for text in warnings))
-        self.notes.setVisible(bool(warnings))
+        self.notes.set_text("\n".join(_sentence(text) for text in warnings))
 
     def _tell(self) -> None:
         if (self.options, self.isolation) != (self._options, self._isolation):
@@ -96,10 +101,10 @@ class SubjectPanel(Section):
 
 
 def _sentence(warning: str) -> str:
-    """A warning of a reader, which names the option of the command line, in the words of this panel."""
-    text = warning.replace("--depth-scale UNITS_PER_METRE", "Depth units per metre").replace(
-        "--depth-scale", "Depth units per metre"
-    )
+    """A warning of a reader, which names options of the command line, in the words of this panel."""
+    text = warning
+    for option, words in _WORDS.items():
+        text = text.replace(option, words)
     return text[:1].upper() + text[1:] + "."
 
 

@@ -40,6 +40,7 @@ from npm_studio.views.widgets.subject import SubjectPanel
 from npm_studio.views.workspaces.base import Actions, Workspace
 
 _FOLDER = Qt.ItemDataRole.UserRole
+_RECORDINGS = "A folder of depth images or point clouds, or a file .mkv, .bag, .sens or .npz."
 
 
 class FitWorkspace(Workspace):
@@ -84,6 +85,7 @@ class FitWorkspace(Workspace):
 
         runs = Section("Runs", [actions["fit.show_folder"]])
         self.runs = QListWidget()
+        self.runs.setMinimumHeight(40)
         self.run_note = note("Fits of this sequence are listed here.")
         self.run_folder = ElidedLabel()
         runs.body.addWidget(self.runs, 1)
@@ -108,7 +110,9 @@ class FitWorkspace(Workspace):
     @property
     def can_fit(self) -> bool:
         model = self.studio.document.model
-        return self.observation is not None and model is not None and model.has_pose and not self.studio.is_fitting
+        if self.observation is None or model is None or not model.has_pose or self.studio.is_fitting:
+            return False
+        return self.observation.is_placed_for(model)
 
     def enter(self) -> None:
         super().enter()
@@ -118,8 +122,10 @@ class FitWorkspace(Workspace):
             self.stage.invite(
                 "drop",
                 "Drop a depth recording here",
-                "The model is fitted to it in the background, and the fitted mesh is shown over the observed points.",
-                (self.actions_by_id["file.open_sequence"], self.actions_by_id["file.demo_sequence"]),
+                f"{_RECORDINGS} The model is fitted to it in the background.",
+                tuple(
+                    self.actions_by_id[f"file.{name}"] for name in ("open_sequence", "open_recording", "demo_sequence")
+                ),
             )
             return
         self._place_ground()
@@ -255,7 +261,8 @@ class FitWorkspace(Workspace):
 
     def _take_run(self, run: Run | None) -> None:
         self.run = run
-        self._meshes = None if run is None else mesh_sequence_of_run(run)
+        camera = None if self.observation is None else self.observation.sequence.camera_to_world
+        self._meshes = None if run is None else mesh_sequence_of_run(run, camera)
 
     def _place_ground(self) -> None:
         assert self.observation is not None
@@ -324,6 +331,12 @@ class FitWorkspace(Workspace):
         """Lists of sequences and runs from the document."""
         observations = self.studio.document.observations
         is_gone = self.observation is not None and self.observation not in observations
+        if self.observation is not None and is_gone:
+            root = self.observation.sequence.root
+            again = next((other for other in observations if other.sequence.root == root), None)
+            if again is not None:  # opened in another way
+                self.observation, self._frame = again, min(self._frame, len(again) - 1)
+                self._take_run(self.run)
         if self.observation not in observations:
             self.observation = observations[-1] if observations else None
             self._take_run(None)
@@ -334,7 +347,7 @@ class FitWorkspace(Workspace):
         if self.observation is None:
             self.sequences.setPlaceholderText("No sequence is open")
             self.sequences.setCurrentIndex(-1)
-            self.sequence_note.setText("A recording of a depth camera: a folder of images, .mkv, .bag, .sens, .npz.")
+            self.sequence_note.setText(_RECORDINGS)
         else:
             self.sequences.setCurrentIndex(observations.index(self.observation))
             self._describe_sequence(self.observation)
@@ -401,6 +414,8 @@ class FitWorkspace(Workspace):
             self.progress.explain("Open a depth sequence first.")
         elif model is None or not model.has_pose:
             self.progress.explain("Open a model with a pose part first.")
+        elif not self.observation.is_placed_for(model):
+            self.progress.explain("The subject is being placed for this model.")
         else:
             self.progress.explain(f"Fits {model.info.name} to this sequence.")
 
