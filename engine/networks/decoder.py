@@ -262,5 +262,6 @@ def _of_plain(points: Tensor, weight: Tensor) -> Tensor:
 
 def _mixed(before: Tensor, after: Tensor, share: float | Tensor) -> Tensor:
     """``after`` where ``share`` is one or more, ``before`` where it is zero or less."""
-    share = share.clamp(0, 1) if isinstance(share, Tensor) else min(share, 1.0)
-    return before + share * (after - before)
+    if isinstance(share, Tensor):
+        return before + share.clamp(0, 1) * (after - before)
+    return after if share >= 1 else before + share * (after - before)

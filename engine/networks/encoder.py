@@ -26,7 +26,7 @@ class EncoderConfig:
     def __post_init__(self) -> None:
         object.__setattr__(self, "channels", tuple(self.channels))  # lists come from JSON
         halvings = self.halvings
-        if self.resolution != _GRID << halvings or halvings < 2 or self.resolution > 1024:
+        if halvings < 2 or self.resolution != _GRID << halvings or self.resolution > 1024:
             raise ValueError(f"resolution {self.resolution} is not a power of two from 16 to 1024")
         if len(self.channels) < halvings or min(self.channels) < 1 or self.code_size < 1:
             raise ValueError(f"channels {self.channels} are not {halvings} positive numbers")
