@@ -59,13 +59,14 @@ def test_a_folded_decoder_equals_the_decoder(config: DecoderConfig) -> None:
         assert (rough - expected).abs().max() < 0.05 * expected.abs().max()
 
 
-def test_meshes_of_every_kind_of_decoder_lie_on_its_zero_level(config: DecoderConfig) -> None:
+def test_meshes_of_every_kind_of_decoder_cross_each_lattice_edge_where_the_sign_changes(config: DecoderConfig) -> None:
     model = ball_model(config)
-    mesh = extract_surface(model, model.shape_codes[0], 40)
-    vertices = torch.from_numpy(mesh.vertices)
-    assert len(vertices) > 1000
-    assert model.sdf(model.shape_codes, vertices[None]).abs().max() < 0.005
-    np.testing.assert_allclose(np.linalg.norm(mesh.vertices, axis=1), RADIUS, atol=0.08)
+    mesh = extract_surface(model, model.shape_codes[0], 33)
+    assert len(mesh.vertices) > 500
+    assert model.sdf(model.shape_codes, torch.from_numpy(mesh.vertices)[None]).abs().max() < 0.01
+    line = torch.linspace(-0.5, 0.5, 33)
+    inside = model.sdf(model.shape_codes, torch.cartesian_prod(line, line, line)[None]).reshape(33, 33, 33) < 0
+    assert len(mesh.vertices) == sum(int(inside.diff(dim=axis).sum()) for axis in range(3))
 
 
 def test_posed_vertices_of_every_kind_of_decoder_are_those_of_the_model(config: DecoderConfig) -> None:
