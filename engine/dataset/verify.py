@@ -152,7 +152,8 @@ def _check_meshes(
     # identities that share faces have the same problem with them
     problems = list({str(error): error for body in bodies for error in body.problems}.values())
     problems += topology_problems(content, bodies, groups)
-    sizes = size_problems(description.parent, content, bodies, groups, scales)
+    root = description.parent
+    sizes = size_problems(root, content, bodies, groups, scales)
     sizes |= scaled_copies(content, bodies, groups, ruler_of, scales, set(sizes))
     problems += {str(error): error for error in sizes.values()}.values()
     problems += [] if sizes else world_problems(description, bodies, scales)
@@ -178,7 +179,12 @@ def _check_meshes(
         found, more = frame_problems(content, mine, set(sizes), signs, scales)
         problems += found
         notes += more
-    problems += [error for _, found in pools for error in found]
+    blamed = {error.subject for error in (*sizes.values(), *turned)}
+    blamed |= {error.subject for error in problems} & {str(content.place(i, None)) for i in everyone}
+    for identity, (_, found) in enumerate(pools):
+        if found and blamed & {str(content.place(identity, None)), str(content.faces_place(identity)), str(root)}:
+            found = pool_problems(content, identity, Body(None, None))[1]  # that they differ is the mesh's fault
+        problems += found
     prepared = sum(there for there, _ in pools)
     if 0 < prepared < len(bodies):
         notes.append(f"{prepared} of {len(bodies)} identities have sample pools; run `npm-studio prepare`")

@@ -340,14 +340,15 @@ def _recheck(
     most_wrong: float = _FEW_WRONG,
 ) -> list[InputError]:
     """Pools of which more than a share of random samples have another signed distance to the mesh than is stored."""
-    closed = bool((edge_uses(faces)[0] % 2 == 0).all())
+    counts, balance = edge_uses(faces)
+    signed = bool((counts % 2 == 0).all() and (balance == 0).all())  # else the mesh has no clear inside
     random = np.random.default_rng(0)
     problems = []
     for name, array in arrays.items():
         rows = np.asarray(array[random.integers(0, len(array), _RECHECKED)], np.float64)
         truth = signed_distance(rows[:, :3], vertices, faces)
         stored = np.zeros(len(rows)) if name == "surface" else rows[:, 3]
-        off = np.abs(truth - stored) if closed else np.abs(np.abs(truth) - np.abs(stored))
+        off = np.abs(truth - stored) if signed else np.abs(np.abs(truth) - np.abs(stored))
         wrong = int((off > tolerance).sum())
         if wrong > most_wrong * _RECHECKED:
             problem = f"does not belong to the canonical mesh: {wrong} of {_RECHECKED} samples are wrong"

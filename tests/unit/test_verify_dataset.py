@@ -657,6 +657,25 @@ def test_fresh_pools_are_clean_and_stale_or_damaged_ones_are_found(eggs: Path) -
     assert all("does not belong" in p.problem for p in found.problems)
 
 
+def test_pools_are_not_blamed_for_a_canonical_mesh_that_is_wrong(eggs: Path) -> None:
+    prepare_pools(open_dataset(eggs), (2000, 1000, 1000))
+    canonical = eggs / B / "canonical.npy"
+    kept = np.load(canonical)
+    for edit in (
+        lambda v: v * np.float32(2.5),
+        lambda v: v * np.float32([1, 1, -1]),
+        lambda v: np.roll(v, 100, axis=0),
+    ):
+        change(canonical, edit)
+        only_problem(eggs, canonical)
+        np.save(canonical, kept)
+    for rows in (slice(None, 400), slice(None)):
+        kept = np.load(eggs / "faces.npy")
+        change(eggs / "faces.npy", lambda faces, rows=rows: faces.__setitem__(rows, faces[rows, ::-1].copy()))
+        only_problem(eggs, eggs / "faces.npy", "flipped")
+        np.save(eggs / "faces.npy", kept)
+
+
 def test_pools_of_a_repaired_mesh_are_compared_with_what_was_sampled(eggs: Path) -> None:
     change(eggs / "faces.npy", lambda faces: faces[20:])
     prepare_pools(open_dataset(eggs), (2000, 1000, 1000))
