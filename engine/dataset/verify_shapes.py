@@ -108,7 +108,11 @@ def scaled_copies(
                 and scales[other] == scales[identity]
             ]
             sizes = [bodies[other].size for other in peers]
-            if len(peers) < _FEWEST or not bodies[identity].size < 0.7 * np.median(sizes):
+            if (
+                not len(rulers[identity].edges)
+                or len(peers) < _FEWEST
+                or not bodies[identity].size < 0.7 * np.median(sizes)
+            ):
                 continue
             logs = np.log(np.maximum(lengths[identity], 1e-12))
             fits = sorted((misfit, scale) for other in peers for scale, misfit in [_fit(logs, lengths[other])])

@@ -390,6 +390,12 @@ def test_an_identity_of_half_the_size_of_others_of_its_shape_is_found(eggs: Path
     only_problem(eggs, eggs / B / "canonical.npy", "wrong scale", "times the size", "of its shape")
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_canonical_mesh_collapsed_to_a_point_is_one_problem(eggs: Path) -> None:
+    change(eggs / B / "canonical.npy", lambda v: v * 0)
+    only_problem(eggs, eggs / B / "canonical.npy", "wrong scale")
+
+
 def test_things_of_different_kinds_may_differ_in_size(eggs: Path) -> None:
     for path in sorted((eggs / B).glob("*.npy")):
         change(path, lambda array: array * array.dtype.type(0.2))
