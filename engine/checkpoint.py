@@ -109,15 +109,19 @@ def load_model(folder: Path, device: torch.device | str = "cpu") -> NeuralParame
 
 def _build(folder: Path, description: dict[str, Any]) -> NeuralParametricModel:
     shape = description["shape"]
-    shape_decoder = ShapeDecoder(int(shape["code_size"]), DecoderConfig(**shape["decoder"]))
-    shape_decoder.load_state_dict(_read(folder, "shape_decoder"))
+    # on the meta device: sizes that the files do not have cost no memory, and nothing is initialised in vain
+    with torch.device("meta"):
+        shape_decoder = ShapeDecoder(int(shape["code_size"]), DecoderConfig(**shape["decoder"]))
+    shape_decoder.load_state_dict(_read(folder, "shape_decoder"), assign=True)
     shape_codes = _read(folder, "shape_codes")["codes"]
     pose_decoder, pose_codes = None, None
     frames: tuple[FrameLabel, ...] = ()
     if "pose" in description:
         pose = description["pose"]
-        pose_decoder = PoseDecoder(shape_decoder.code_size, int(pose["code_size"]), DecoderConfig(**pose["decoder"]))
-        pose_decoder.load_state_dict(_read(folder, "pose_decoder"))
+        with torch.device("meta"):
+            config = DecoderConfig(**pose["decoder"])
+            pose_decoder = PoseDecoder(shape_decoder.code_size, int(pose["code_size"]), config)
+        pose_decoder.load_state_dict(_read(folder, "pose_decoder"), assign=True)
         pose_codes = _read(folder, "pose_codes")["codes"]
         frames = tuple(
             FrameLabel(int(i), check_name(sequence, folder), check_name(sample, folder))
@@ -145,8 +149,11 @@ def _build(folder: Path, description: dict[str, Any]) -> NeuralParametricModel:
 def _encoder(folder: Path, description: dict[str, Any], name: str) -> VoxelEncoder | None:
     if name not in description:
         return None
-    encoder = VoxelEncoder(EncoderConfig(**description[name]))
-    encoder.load_state_dict(_read(folder, name))
+    with torch.device("meta"):
+        encoder = VoxelEncoder(EncoderConfig(**description[name]))
+    state = _read(folder, name)
+    counters = {key: value.long() for key, value in state.items() if key.endswith("num_batches_tracked")}
+    encoder.load_state_dict({**state, **counters}, assign=True)
     return encoder
 
 

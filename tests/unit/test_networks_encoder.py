@@ -1,11 +1,18 @@
 """Voxel encoders: sizes, names, and their output against the formulas."""
 
+import json
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from engine.checkpoint import load_model, save_model
+from engine.errors import InputError
 from engine.networks.encoder import POSE_CHANNELS, SHAPE_CHANNELS, EncoderConfig, VoxelEncoder
+from tests.toy import toy_model
 
 
 def by_hand(state: dict[str, Tensor], occupancy: Tensor) -> Tensor:
@@ -101,3 +108,42 @@ def test_a_resolution_that_cannot_be_halved_to_the_end_is_refused(resolution: in
 def test_too_few_channels_are_refused() -> None:
     with pytest.raises(ValueError, match="positive"):
         EncoderConfig(256, 128, (8, 16, 32))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    torch.manual_seed(0)
+    encoder = disturbed(VoxelEncoder(EncoderConfig(8, 16, (2, 3))))
+    save_model(replace(toy_model(), shape_encoder=encoder), tmp_path / "toy.npm")
+    return tmp_path / "toy.npm"
+
+
+def test_an_encoder_survives_the_round_trip_with_its_model(folder: Path) -> None:
+    model = load_model(folder)
+    assert model.pose_encoder is None
+    assert model.shape_encoder.config == EncoderConfig(8, 16, (2, 3))
+    assert not model.shape_encoder.training
+    torch.manual_seed(0)
+    expected = disturbed(VoxelEncoder(EncoderConfig(8, 16, (2, 3)))).state_dict()
+    for name, value in model.shape_encoder.state_dict().items():
+        assert value.dtype == expected[name].dtype
+        assert torch.equal(value, expected[name])
+
+
+def test_an_encoder_of_other_codes_than_the_model_is_not_taken() -> None:
+    with pytest.raises(AssertionError):
+        replace(toy_model(), shape_encoder=VoxelEncoder(EncoderConfig(5, 16, (2, 3))))
+
+
+@pytest.mark.parametrize(
+    ("part", "field", "value"),
+    [("shape_encoder", "channels", [10**6, 10**6]), ("shape_encoder", "resolution", 8), ("shape", "width", 10**6)],
+)
+def test_a_description_of_sizes_that_the_files_do_not_have_is_refused_before_memory_is_taken(
+    part: str, field: str, value: object, folder: Path
+) -> None:
+    description = json.loads((folder / "model.json").read_text())
+    (description["shape"]["decoder"] if part == "shape" else description[part])[field] = value
+    (folder / "model.json").write_text(json.dumps(description))
+    with pytest.raises(InputError, match="does not fit together"):
+        load_model(folder)

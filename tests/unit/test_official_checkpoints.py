@@ -71,6 +71,8 @@ class Net:
         state: State = OrderedDict()
         for index, (before, after) in enumerate(self.sizes()):
             weight = torch.randn(after, before, generator=generator)
+            if index == self.layers:
+                weight *= 0.5
             bias = 0.1 * torch.randn(after, generator=generator)
             if self.weight_norm and index < self.layers:
                 state[f"lin{index}.bias"] = bias
@@ -231,6 +233,18 @@ def test_numbers_of_other_precision_become_float32(tmp_path: Path) -> None:
     content[SHAPE] = OrderedDict((name, value.half()) for name, value in content[SHAPE].items())
     model = import_checkpoint(Sources(saved(content, tmp_path / "x.tar")), "x")
     assert {value.dtype for value in (model.shape_codes, *model.shape_decoder.parameters())} == {torch.float32}
+
+
+def test_a_file_of_an_old_version_of_pytorch_is_read(small: Path, tmp_path: Path) -> None:
+    """Up to 1.13 there was no record of the byte order, and nothing promised where in the file a tensor begins."""
+    with zipfile.ZipFile(small) as new, zipfile.ZipFile(tmp_path / "old.tar", "w") as old:
+        for name in new.namelist():
+            record = name.split("/", 1)[1]
+            if record in ("data.pkl", "version") or record.startswith("data/"):
+                old.writestr(f"archive/{record}", new.read(name))
+    plain, model = (import_checkpoint(Sources(path), "x") for path in (small, tmp_path / "old.tar"))
+    assert same(model.shape_decoder.state_dict(), plain.shape_decoder.state_dict())
+    assert torch.equal(model.pose_codes, plain.pose_codes)
 
 
 # The shape stage: its files have a random pose part.
