@@ -34,7 +34,6 @@ UNKNOWN_SEQUENCE = "unlabelled"
 """Sequence of the frames of an imported model whose labels were not given."""
 _LICENCE = "as the checkpoint: ask who published it"
 _LEARNING_RATES = (5e-4, 5e-4, 1e-3, 1e-3)  # of the published configurations, in the order of Adam's groups
-_DECODER_CURE = "the published code trains either kind, see its configuration"
 
 
 @dataclass(frozen=True)
@@ -85,7 +84,7 @@ def import_checkpoint(
             rows = _rows_of(_codes(pose_content, "shape_codes", pose_path), shape_codes, pose_path, path)
         frames = _frames(labels, len(pose_codes), rows, sources)
     identities, datasets = _identities(tposes, labels, rows, len(shape_codes), sources)
-    epochs = [_epoch(held) for held in ((content, pose_content) if sources.pose_checkpoint else (content,))]
+    held = {path: content, pose_path: pose_content}  # one entry if they are the same file
     info = ModelInfo(
         name=name,
         category=category,
@@ -94,9 +93,14 @@ def import_checkpoint(
         identities=identities,
         identity_datasets=datasets,
         frames=frames,
-        training={"imported": {"layout": "npms", "files": [p.name for p in dict.fromkeys((path, pose_path))],
-                               "epochs": epochs}},
-    )  # fmt: skip
+        training={
+            "imported": {
+                "layout": "npms",
+                "files": [file.name for file in held],
+                "epochs": [_epoch(entries) for entries in held.values()],
+            }
+        },
+    )
     return NeuralParametricModel(
         info,
         shape_decoder,
@@ -122,9 +126,10 @@ def export_checkpoint(model: NeuralParametricModel, path: Path) -> dict[str, Any
     """
     for decoder in (model.shape_decoder, model.pose_decoder):
         if decoder is not None and decoder.config.positional_encoding and decoder.config.frequencies == 0:
-            raise InputError(model.info.name, "encodes points without any band", _DECODER_CURE)
+            raise InputError(model.info.name, "encodes points without any band", "set positional_encoding off instead")
     if not model.shape_decoder.config.tanh:
-        raise InputError(model.info.name, "has no tanh after its shape decoder, the published code always has", "")
+        problem = "has no tanh after its shape decoder, the published code always has one"
+        raise InputError(model.info.name, problem, "train it with tanh")
     pose_decoder, pose_codes = model.pose_decoder, model.pose_codes
     if pose_decoder is None or pose_codes is None:
         pose_decoder, pose_codes = _random_pose_part(model)
