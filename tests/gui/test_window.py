@@ -27,6 +27,7 @@ def test_every_command_runs_or_is_disabled_on_an_empty_document(
 ) -> None:
     monkeypatch.setattr(files.QFileDialog, "getExistingDirectory", lambda *_: "")
     monkeypatch.setattr(files.QFileDialog, "getSaveFileName", lambda *_: ("", ""))
+    monkeypatch.setattr(files.QFileDialog, "getOpenFileName", lambda *_: ("", ""))
     opened: list[str] = []
     for name in ("open_model", "open_sequence"):
         monkeypatch.setattr(window.files, name, lambda *_, name=name: opened.append(name))

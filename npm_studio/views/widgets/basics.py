@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 
 from PyQt6.QtCore import QSize, Qt, pyqtSignal
-from PyQt6.QtGui import QAction, QFontMetrics, QPainter, QPaintEvent, QResizeEvent
+from PyQt6.QtGui import QAction, QFontMetrics, QPainter, QPaintEvent
 from PyQt6.QtWidgets import (
     QButtonGroup,
     QFrame,
     QHBoxLayout,
     QLabel,
-    QScrollArea,
     QSizePolicy,
     QToolButton,
     QVBoxLayout,
@@ -37,44 +36,6 @@ def note(text: str) -> QLabel:
     label.setWordWrap(True)
     label.setMinimumWidth(40)
     return label
-
-
-class Notes(QScrollArea):
-    """Secondary text that wraps and takes the height it needs; scrolls where the panel has no room for all of it."""
-
-    _LEAST_HEIGHT = 48
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._label = note("")
-        self._label.setAlignment(Qt.AlignmentFlag.AlignTop)
-        self.setWidget(self._label)
-        self.setWidgetResizable(True)
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setStyleSheet("Notes, Notes > QWidget > QWidget { background: transparent; }")
-        self.set_text("")
-
-    def text(self) -> str:
-        return self._label.text()
-
-    def set_text(self, text: str) -> None:
-        self._label.setText(text)
-        self.setVisible(bool(text))
-        self._fit()
-
-    def sizeHint(self) -> QSize:
-        return QSize(self.width(), self.maximumHeight())
-
-    def resizeEvent(self, event: QResizeEvent | None) -> None:
-        super().resizeEvent(event)
-        self._fit()
-
-    def _fit(self) -> None:
-        height = self._label.heightForWidth(self.width())
-        self.setMinimumHeight(min(height, self._LEAST_HEIGHT))
-        self.setMaximumHeight(height)
-        self.updateGeometry()
 
 
 def separator() -> QFrame:

@@ -7,7 +7,7 @@ from PyQt6.QtWidgets import QCheckBox, QDoubleSpinBox, QHBoxLayout, QLabel, QWid
 
 from engine.dataset.isolation import Isolation
 from external.captures.recording import CaptureOptions
-from npm_studio.views.widgets.basics import Notes, Section
+from npm_studio.views.widgets.basics import Section, note
 
 _PAUSE_MS = 500
 _FARTHEST_M = 20.0
@@ -40,7 +40,7 @@ class SubjectPanel(Section):
         self.scale.setSpecialValueText("as recorded")
         self.scale.setKeyboardTracking(False)
         self.scale.setToolTip("Stored depth units per metre, 1000 for millimetres")
-        self.notes = Notes()
+        self.notes = note("")
         row = QHBoxLayout()
         for label, box in (("Nearest", self.near), ("Farthest", self.far)):
             row.addWidget(QLabel(label))
@@ -93,7 +93,10 @@ class SubjectPanel(Section):
         self.surroundings.blockSignals(True)
         self.surroundings.setChecked(isolation.remove_planes)
         self.surroundings.blockSignals(False)
-        self.notes.set_text("\n".join(_sentence(text) for text in warnings))
+        text = "\n".join(_sentence(warning) for warning in warnings)
+        self.notes.setText(text)
+        self.notes.setToolTip(text)  # where the panel is too low for all of it
+        self.notes.setVisible(bool(warnings))
 
     def _tell(self) -> None:
         if (self.options, self.isolation) != (self._options, self._isolation):

@@ -123,9 +123,7 @@ class FitWorkspace(Workspace):
                 "drop",
                 "Drop a depth recording here",
                 f"{_RECORDINGS} The model is fitted to it in the background.",
-                tuple(
-                    self.actions_by_id[f"file.{name}"] for name in ("open_sequence", "open_recording", "demo_sequence")
-                ),
+                (self.actions_by_id["file.open_sequence"], self.actions_by_id["file.demo_sequence"]),
             )
             return
         self._place_ground()
