@@ -67,6 +67,8 @@ def main() -> int:
     heads = ("identities", "frames", "seconds", "ms/frame", "MB", "MB/1000 fr.", "labels MB")
     print("  ".join(f"{head:>11}" for head in heads))
     rows = []
+    if options.folder is not None:
+        options.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=options.folder, prefix="dataset-store-") as folder:
         measure(Path(folder), 1, 1, 1, options.seed)  # loads the body model, which only a first dataset waits for
         for identities in sizes:
