@@ -85,8 +85,9 @@ def test_a_damaged_sequence_is_named_with_its_file(
             (capture / "intrinsics.json").unlink()
     drop(studio_window, capture)
     qtbot.waitUntil(lambda: studio_window.error is not None, timeout=SECONDS)
-    culprit = "intrinsics.json" if damage == "no intrinsics" else "000001.png"
-    assert studio_window.error.sentence.startswith(f"{culprit}: ")
+    culprit = "doll: has no intrinsics" if damage == "no intrinsics" else "000001.png: "
+    assert studio_window.error.sentence.startswith(culprit)
+    assert damage != "no intrinsics" or "intrinsics.json" in studio_window.error.cure
     studio_window.error.close()
     assert not studio_window.studio.is_fitting
 
