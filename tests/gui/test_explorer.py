@@ -208,7 +208,7 @@ def test_transfer_shows_two_identities_in_the_same_pose(studio_window: MainWindo
 def test_leaving_a_workspace_forgets_meshes_that_were_asked_for_in_it(qtbot: QtBot, studio_window: MainWindow) -> None:
     studio_window.explore.randomise_shape()
     studio_window.show_fit()
-    assert studio_window.stage.invitation.title == "Drop a depth-sequence folder here"
+    assert studio_window.stage.invitation.title == "Drop a depth recording here"
     with qtbot.assertNotEmitted(studio_window.studio.meshes_ready, wait=400):
         pass
     assert not studio_window.stage.left.figure.is_visible
