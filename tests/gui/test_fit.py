@@ -138,7 +138,7 @@ def test_cancelling_keeps_the_best_so_far(qtbot: QtBot, fitting: MainWindow, sta
     assert fitting.fit.run is not None
     assert fitting.fit.run.interrupted
     assert fitting.stage.left.figure.is_visible
-    item = fitting.fit.runs.item(0)
+    item = fitting.fit.runs.list.item(0)
     assert item is not None
     assert "stopped early" in item.text()
 

@@ -54,6 +54,10 @@ class FitProgress(QWidget):
         if not self.detail.property("outcome"):
             self.detail.setText(text)
 
+    def forget_outcome(self) -> None:
+        """Another recording is on show: how the last fit ended is no longer of interest."""
+        self.detail.setProperty("outcome", False)
+
     def begin(self) -> None:
         self.detail.setProperty("outcome", False)
         self._show_running(True)

@@ -1,17 +1,14 @@
 """A depth sequence, the fit of the model to it, and the fitted mesh over the observed points."""
 
 import dataclasses
-from typing import Any
 
 import numpy as np
-from PyQt6.QtCore import Qt, QUrl, pyqtSignal
+from PyQt6.QtCore import QUrl, pyqtSignal
 from PyQt6.QtGui import QDesktopServices
 from PyQt6.QtWidgets import (
     QComboBox,
     QHBoxLayout,
     QLabel,
-    QListWidget,
-    QListWidgetItem,
     QSpinBox,
 )
 
@@ -33,13 +30,13 @@ from npm_studio.jobs.status import JobStatus
 from npm_studio.views.scene import DEPTH_COLOURS, colours_of
 from npm_studio.views.stage import Stage
 from npm_studio.views.studio import Studio
-from npm_studio.views.widgets.basics import ElidedLabel, Section, note
+from npm_studio.views.widgets.basics import Section, note
 from npm_studio.views.widgets.display_options import DisplayOptions
 from npm_studio.views.widgets.progress import FitProgress
+from npm_studio.views.widgets.run_list import RunList
 from npm_studio.views.widgets.subject import SubjectPanel
 from npm_studio.views.workspaces.base import Actions, Workspace
 
-_FOLDER = Qt.ItemDataRole.UserRole
 _RECORDINGS = "A folder of depth images or point clouds, or a file .mkv, .bag, .sens or .npz."
 
 
@@ -83,26 +80,19 @@ class FitWorkspace(Workspace):
         fit.body.addLayout(row)
         fit.body.addWidget(self.progress)
 
-        runs = Section("Runs", [actions["fit.show_folder"]])
-        self.runs = QListWidget()
-        self.runs.setMinimumHeight(40)
-        self.run_note = note("Fits of this sequence are listed here.")
-        self.run_folder = ElidedLabel()
-        runs.body.addWidget(self.runs, 1)
-        runs.body.addWidget(self.run_note)
-        runs.body.addWidget(self.run_folder)
+        self.runs = RunList(actions["fit.show_folder"])
 
         self.column.setSpacing(18)
         self.column.addWidget(sequence)
         self.column.addWidget(self.subject)
         self.column.addWidget(fit)
-        self.column.addWidget(runs, 1)
+        self.column.addWidget(self.runs, 1)
         self.display = DisplayOptions()
         self.display.changed.connect(self._draw)
         self.column.addWidget(self.display)
 
         self.sequences.activated.connect(self._on_sequence)
-        self.runs.currentItemChanged.connect(lambda item, _: self._on_run(item))
+        self.runs.chosen.connect(self._on_run)
         studio.document.contents_changed.connect(self._refill)
         studio.document.model_changed.connect(self._tell_state)
         self._refill()
@@ -146,6 +136,8 @@ class FitWorkspace(Workspace):
         if observation is not self.observation:
             same = self.observation is not None and self.observation.sequence.root == observation.sequence.root
             frame = min(self._frame, len(observation) - 1) if same else 0
+            if not same:
+                self.progress.forget_outcome()
             self.observation, self._frame, self.run = observation, frame, None
         if self.run is None:
             runs = self.studio.document.runs_of(observation.sequence)
@@ -175,7 +167,7 @@ class FitWorkspace(Workspace):
         self.status, self._preview, self._fitted = JobStatus(), None, self.observation
         self._similarity = document.model.info.similarity
         self._take_run(None)
-        self._select_run()
+        self.runs.mark(self.run)
         self.studio.jobs.submit(
             "fit",
             fit_work(request, document.model, sequence),
@@ -351,16 +343,8 @@ class FitWorkspace(Workspace):
             self._describe_sequence(self.observation)
         self.show_capture()
         self.subject.setEnabled(self.observation is not None and not self.studio.is_fitting)
-        self.runs.blockSignals(True)
-        self.runs.clear()
-        runs: list[Run] = [] if self.observation is None else self.studio.document.runs_of(self.observation.sequence)
-        for run in runs:
-            item = QListWidgetItem(run.folder.name + ("  (stopped early)" if run.interrupted else ""))
-            item.setData(_FOLDER, str(run.folder))
-            item.setToolTip(str(run.folder))
-            self.runs.addItem(item)
-        self.runs.blockSignals(False)
-        self._select_run()
+        sequence = None if self.observation is None else self.observation.sequence
+        self.runs.fill([] if sequence is None else self.studio.document.runs_of(sequence), self.run)
         self._tell_state()
         if is_gone and self.is_active:
             self.enter()
@@ -376,30 +360,12 @@ class FitWorkspace(Workspace):
         )
         self.sequences.setToolTip(str(sequence.root))
 
-    def _select_run(self) -> None:
-        self.runs.blockSignals(True)
-        rows = [
-            row for row in range(self.runs.count()) if self._folder_of(self.runs.item(row)) == self._folder_on_show()
-        ]
-        self.runs.setCurrentRow(rows[0] if rows else -1)
-        self.runs.blockSignals(False)
-        self.run_folder.setText("" if self.run is None else f"Saved in {self.run.folder}")
-        self.run_folder.setToolTip("" if self.run is None else str(self.run.folder))
-        self.run_note.setVisible(self.runs.count() == 0)
-
-    def _folder_on_show(self) -> str | None:
-        return None if self.run is None else str(self.run.folder)
-
-    def _folder_of(self, item: QListWidgetItem | None) -> Any:
-        return None if item is None else item.data(_FOLDER)
-
     def _on_sequence(self, index: int) -> None:
         self.show_observation(self.studio.document.observations[index])
 
-    def _on_run(self, item: QListWidgetItem | None) -> None:
-        folder = self._folder_of(item)
+    def _on_run(self, folder: str | None) -> None:
         self._take_run(next((run for run in self.studio.document.runs if str(run.folder) == folder), None))
-        self._select_run()
+        self.runs.mark(self.run)
         self._draw()
         self._report()
 

@@ -1,0 +1,58 @@
+"""The runs of the recording on show."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from PyQt6.QtCore import Qt, pyqtSignal
+from PyQt6.QtGui import QAction
+from PyQt6.QtWidgets import QListWidget, QListWidgetItem, QWidget
+
+from engine.fitting.run import Run
+from npm_studio.views.widgets.basics import ElidedLabel, Section, note
+
+_FOLDER = Qt.ItemDataRole.UserRole
+
+
+class RunList(Section):
+    """Runs by name, the one on show marked, and where that is on disk."""
+
+    chosen = pyqtSignal(object)
+    """The folder of the run that the user wants to see, as text."""
+
+    def __init__(self, show_folder: QAction, parent: QWidget | None = None) -> None:
+        super().__init__("Runs", [show_folder], parent=parent)
+        self.list = QListWidget()
+        self.list.setMinimumHeight(40)
+        self._note = note("Fits of this sequence are listed here.")
+        self._place = ElidedLabel()
+        self.body.addWidget(self.list, 1)
+        self.body.addWidget(self._note)
+        self.body.addWidget(self._place)
+        self.list.currentItemChanged.connect(lambda item, _: self.chosen.emit(_folder_of(item)))
+
+    def fill(self, runs: Sequence[Run], on_show: Run | None) -> None:
+        """List ``runs`` and mark the one on show, without telling anybody."""
+        self.list.blockSignals(True)
+        self.list.clear()
+        for run in runs:
+            item = QListWidgetItem(run.folder.name + ("  (stopped early)" if run.interrupted else ""))
+            item.setData(_FOLDER, str(run.folder))
+            item.setToolTip(str(run.folder))
+            self.list.addItem(item)
+        self.list.blockSignals(False)
+        self._note.setVisible(not runs)
+        self.mark(on_show)
+
+    def mark(self, on_show: Run | None) -> None:
+        """Mark the run on show, without telling anybody."""
+        folder = "" if on_show is None else str(on_show.folder)
+        rows = [row for row in range(self.list.count()) if _folder_of(self.list.item(row)) == folder]
+        self.list.blockSignals(True)
+        self.list.setCurrentRow(rows[0] if rows else -1)
+        self.list.blockSignals(False)
+        self._place.setText(f"Saved in {folder}" if folder else "")
+        self._place.setToolTip(folder)
+
+
+def _folder_of(item: QListWidgetItem | None) -> Any:
+    return None if item is None else item.data(_FOLDER)
