@@ -16,7 +16,7 @@ from engine.errors import InputError
 @contextmanager
 def replacing_file(target: Path) -> Iterator[Path]:
     """A temporary path beside ``target`` that takes its name when the block ends without an exception."""
-    target.parent.mkdir(parents=True, exist_ok=True)
+    made = _make_folders(target.parent)
     handle, name = tempfile.mkstemp(prefix=f".{target.stem}-", suffix=target.suffix, dir=target.parent)
     os.close(handle)
     temporary = Path(name)
@@ -26,6 +26,7 @@ def replacing_file(target: Path) -> Iterator[Path]:
         os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
+        _remove_empty(made)
 
 
 @contextmanager
@@ -38,7 +39,7 @@ def replacing_folder(target: Path) -> Iterator[Path]:
     target = Path(os.path.abspath(target))
     if target == Path.cwd():
         raise InputError(target, "is the working directory", "name a folder in it")
-    target.parent.mkdir(parents=True, exist_ok=True)
+    made = _make_folders(target.parent)
     temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     os.chmod(temporary, 0o755)
     previous = target.with_name(f".{target.name}-previous-{os.getpid()}")
@@ -52,6 +53,23 @@ def replacing_folder(target: Path) -> Iterator[Path]:
         if previous.exists() and not target.exists():
             os.replace(previous, target)
         shutil.rmtree(previous, ignore_errors=True)
+        _remove_empty(made)
+
+
+def _make_folders(folder: Path) -> list[Path]:
+    """Make ``folder`` and return what did not exist before, the deepest first."""
+    missing = [place for place in (folder, *folder.parents) if not place.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    return missing
+
+
+def _remove_empty(folders: list[Path]) -> None:
+    """Take away those of ``folders``, the deepest first, that nothing was written to in the end."""
+    for folder in folders:
+        try:
+            folder.rmdir()
+        except OSError:  # in use, or gone
+            return
 
 
 def write_json(path: Path, value: Any) -> None:
