@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from engine.errors import InputError
 from engine.files import replacing_file
 from engine.npz import NpzFile
+from engine.prepare.view_grids import OccupancyGrid, PartialSdfGrid
 
 MAX_RESOLUTION = 512
 """Finest compressed grid that is read; its size on disk says nothing about its size in memory."""
@@ -38,26 +39,6 @@ class GapsGrid:
 
     values: NDArray[np.float32]
     world_to_grid: NDArray[np.float32]
-
-
-@dataclass(frozen=True, eq=False)
-class VoxelizedView:
-    """The visible shell of a subject: ``occupancy`` (R, R, R) bool of the nodes nearest to ``points`` (P, 3)."""
-
-    occupancy: NDArray[np.bool_]
-    points: NDArray[np.float64]
-
-
-@dataclass(frozen=True, eq=False)
-class PartialSdfGrid:
-    """Signed distance to what one view shows."""
-
-    sdf: NDArray[np.float32]
-    """(R, R, R) distance to the nearest observed point, negative behind the surface"""
-    valid: NDArray[np.bool_]
-    """(R, R, R) whether the sign is known"""
-    points: NDArray[np.float64]
-    """(P, 3) observed"""
 
 
 def read_grd(path: Path) -> GapsGrid:
@@ -91,7 +72,7 @@ def write_grd(path: Path, grid: GapsGrid) -> None:
         temporary.write_bytes(header + grid.values.transpose(2, 1, 0).astype("<f4").tobytes())
 
 
-def read_voxelized_view(path: Path) -> VoxelizedView:
+def read_voxelized_view(path: Path) -> OccupancyGrid:
     """Read the occupancy grid of one view."""
     with NpzFile(path) as archive:
         resolution = int(archive.read("res", "iu", ()))
@@ -106,17 +87,17 @@ def read_voxelized_view(path: Path) -> VoxelizedView:
     if packed.dtype != np.uint8:
         raise InputError(path, f"has compressed_occupancies of type {packed.dtype}, needs uint8", "voxelise it again")
     bits = np.unpackbits(packed, count=count)
-    return VoxelizedView(bits.reshape((resolution,) * 3).astype(np.bool_), points.astype(np.float64))
+    return OccupancyGrid(points.astype(np.float64), bits.reshape((resolution,) * 3).astype(np.bool_))
 
 
-def write_voxelized_view(path: Path, view: VoxelizedView) -> None:
+def write_voxelized_view(path: Path, grid: OccupancyGrid) -> None:
     """Write the occupancy grid of one view."""
-    resolution = _resolution(view.occupancy)
+    resolution = _resolution(grid.occupied)
     with replacing_file(path) as temporary:
         np.savez(
             temporary,
-            point_cloud=view.points,
-            compressed_occupancies=np.packbits(view.occupancy.ravel()),
+            point_cloud=grid.points,
+            compressed_occupancies=np.packbits(grid.occupied.ravel()),
             bb_min=-0.5,
             bb_max=0.5,
             res=resolution,
@@ -133,7 +114,7 @@ def read_partial_sdf(path: Path) -> PartialSdfGrid:
         points = archive.read("points_world", "f", (None, 3))
     cube = (resolution,) * 3
     return PartialSdfGrid(
-        sdf.astype(np.float32).reshape(cube), (valid.view(np.uint8) != 0).reshape(cube), points.astype(np.float64)
+        points.astype(np.float64), sdf.astype(np.float32).reshape(cube), (valid.view(np.uint8) != 0).reshape(cube)
     )
 
 

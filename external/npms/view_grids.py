@@ -18,7 +18,7 @@ from engine.files import check_name
 from engine.geometry.similarity import Similarity
 from engine.prepare.view_grids import View, occupancy_grid, partial_sdf_grid
 from engine.progress import Progress
-from external.npms.grid_files import PartialSdfGrid, VoxelizedView, write_partial_sdf, write_voxelized_view
+from external.npms.grid_files import write_partial_sdf, write_voxelized_view
 
 GridKind = Literal["occupancy", "partial-sdf"]
 KINDS: tuple[GridKind, ...] = ("occupancy", "partial-sdf")
@@ -55,11 +55,10 @@ def write_view_grids(
             raise InputError(f"{sequence.root}: frame {names[index]}", problem, cure)
         if "occupancy" in kinds:
             path = out / names[index] / "partial_views" / f"voxelized_view0_{resolution}res.npz"
-            write_voxelized_view(path, VoxelizedView(occupancy.occupied, occupancy.points))
+            write_voxelized_view(path, occupancy)
         if "partial-sdf" in kinds:
-            grid = partial_sdf_grid(view, resolution)
             path = out / names[index] / "partial_sdf_grd" / f"partial_sdf_grd_{resolution}.npz"
-            write_partial_sdf(path, PartialSdfGrid(grid.sdf, grid.valid, grid.points))
+            write_partial_sdf(path, partial_sdf_grid(view, resolution))
         return 1
 
     written = 0

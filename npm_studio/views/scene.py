@@ -126,33 +126,33 @@ class MeshItem:
         self._actor.position = (0.0, lift, 0.0)
 
 
-class PointsItem:
-    """Points coloured by a value."""
+class _Points:
+    """Points that are drawn or hidden; ``look`` is what pyvista's ``add_mesh`` takes."""
 
-    def __init__(self, plotter: Any) -> None:
-        self._data = pv.PolyData(np.zeros((1, 3), np.float32))
-        self._data.point_data["value"] = np.zeros(1, np.float32)
+    def __init__(self, plotter: Any, data: pv.PolyData, **look: Any) -> None:
+        self._data = data
         self._actor = plotter.add_mesh(
-            self._data,
-            scalars="value",
-            cmap=colour_table(DEPTH_COLOURS),
-            style="points",
-            point_size=4,
-            render_points_as_spheres=True,
-            ambient=0.55,
-            diffuse=0.55,
-            specular=0.0,
-            show_scalar_bar=False,
-            copy_mesh=False,
-            render=False,
-            reset_camera=False,
+            data, style="points", copy_mesh=False, render=False, reset_camera=False, show_scalar_bar=False, **look
         )
-        self._actor.mapper.SetInputDataObject(self._data)
+        self._actor.mapper.SetInputDataObject(data)
         self._actor.visibility = False
 
     @property
     def count(self) -> int:
         return int(self._data.n_points) if self._actor.visibility else 0
+
+    def hide(self) -> None:
+        self._actor.visibility = False
+
+
+class PointsItem(_Points):
+    """Points coloured by a value."""
+
+    def __init__(self, plotter: Any) -> None:
+        data = pv.PolyData(np.zeros((1, 3), np.float32))
+        data.point_data["value"] = np.zeros(1, np.float32)
+        look = {"point_size": 4, "render_points_as_spheres": True, "ambient": 0.55, "diffuse": 0.55, "specular": 0.0}
+        super().__init__(plotter, data, scalars="value", cmap=colour_table(DEPTH_COLOURS), **look)
 
     def show(self, points: NDArray[np.float32], values: NDArray[np.float32], value_range: tuple[float, float]) -> None:
         """Show ``points`` (P, 3), metres, with ``values`` (P,) coloured over ``value_range``."""
@@ -162,45 +162,23 @@ class PointsItem:
         self._actor.mapper.scalar_range = value_range
         self._actor.visibility = True
 
-    def hide(self) -> None:
-        self._actor.visibility = False
-
     def set_size(self, size: float) -> None:
         """Diameter in pixels."""
         self._actor.prop.point_size = size
 
 
-class FaintPoints:
+class FaintPoints(_Points):
     """Small points of one colour, for what is around the subject."""
 
     def __init__(self, plotter: Any) -> None:
-        self._data = pv.PolyData(np.zeros((1, 3), np.float32))
-        self._actor = plotter.add_mesh(
-            self._data,
-            color="#8a8f98",
-            opacity=0.35,
-            style="points",
-            point_size=2,
-            lighting=False,
-            copy_mesh=False,
-            render=False,
-            reset_camera=False,
-        )
-        self._actor.mapper.SetInputDataObject(self._data)
-        self._actor.visibility = False
-
-    @property
-    def count(self) -> int:
-        return int(self._data.n_points) if self._actor.visibility else 0
+        data = pv.PolyData(np.zeros((1, 3), np.float32))
+        super().__init__(plotter, data, color="#8a8f98", opacity=0.35, point_size=2, lighting=False)
 
     def show(self, points: NDArray[np.float32]) -> None:
         """Show ``points`` (P, 3), metres; none hides them."""
         if len(points):
             self._data.copy_from(pv.PolyData(np.ascontiguousarray(points, np.float32)), deep=False)
         self._actor.visibility = len(points) > 0
-
-    def hide(self) -> None:
-        self._actor.visibility = False
 
 
 class Ground:

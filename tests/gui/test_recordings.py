@@ -13,6 +13,7 @@ from external.captures.recording import CaptureOptions
 from external.captures.subject import open_subject
 from npm_studio.document.project import load_project
 from npm_studio.views.main_window import MainWindow
+from npm_studio.views.workspaces.fit import FitWorkspace
 from tests.gui.drops import drop
 
 SECONDS = 30_000
@@ -31,12 +32,17 @@ def recording(tmp_path: Path, depth_capture: Path) -> Path:
     return tmp_path / "room.npz"
 
 
+def opened(qtbot: QtBot, window: MainWindow, recording: Path) -> FitWorkspace:
+    """The workspace that shows ``recording`` once it was dropped on the window."""
+    drop(window, recording)
+    qtbot.waitUntil(lambda: window.fit.observation is not None, timeout=SECONDS)
+    return window.fit
+
+
 def test_the_subject_of_a_dropped_recording_is_isolated_on_request(
     qtbot: QtBot, studio_window: MainWindow, recording: Path
 ) -> None:
-    drop(studio_window, recording)
-    fit = studio_window.fit
-    qtbot.waitUntil(lambda: fit.observation is not None, timeout=SECONDS)
+    fit = opened(qtbot, studio_window, recording)
     whole = fit.observation
     assert whole is not None
     assert "estimated" in fit.subject.notes.text()
@@ -55,9 +61,7 @@ def test_the_subject_of_a_dropped_recording_is_isolated_on_request(
 def test_a_project_remembers_how_a_recording_was_isolated(
     qtbot: QtBot, studio_window: MainWindow, recording: Path, tmp_path: Path
 ) -> None:
-    drop(studio_window, recording)
-    fit = studio_window.fit
-    qtbot.waitUntil(lambda: fit.observation is not None, timeout=SECONDS)
+    fit = opened(qtbot, studio_window, recording)
     whole = fit.observation
     assert whole is not None
     far_m = round(whole.depth_range[1] - 0.3, 2)  # between the doll and the wall
@@ -75,9 +79,7 @@ def test_a_project_remembers_how_a_recording_was_isolated(
 def test_a_choice_that_leaves_nothing_is_refused_and_the_recording_stays(
     qtbot: QtBot, studio_window: MainWindow, recording: Path
 ) -> None:
-    drop(studio_window, recording)
-    fit = studio_window.fit
-    qtbot.waitUntil(lambda: fit.observation is not None, timeout=SECONDS)
+    fit = opened(qtbot, studio_window, recording)
     whole = fit.observation
     with qtbot.waitSignal(studio_window.studio.failed, timeout=SECONDS) as refusal:
         fit.subject.far.setValue(0.1)
@@ -92,9 +94,7 @@ def test_a_choice_that_leaves_nothing_is_refused_and_the_recording_stays(
 def test_a_wrong_unit_of_depth_is_corrected_in_the_panel(
     qtbot: QtBot, studio_window: MainWindow, recording: Path
 ) -> None:
-    drop(studio_window, recording)
-    fit = studio_window.fit
-    qtbot.waitUntil(lambda: fit.observation is not None, timeout=SECONDS)
+    fit = opened(qtbot, studio_window, recording)
     first = fit.observation
     assert first is not None
     fit.subject.scale.setValue(2000.0)

@@ -13,9 +13,8 @@ import pytest
 
 from engine.errors import InputError
 from engine.prepare.flow_export import FlowSampling
+from engine.prepare.view_grids import OccupancyGrid, PartialSdfGrid
 from external.npms.grid_files import (
-    PartialSdfGrid,
-    VoxelizedView,
     read_ifnet_sdf,
     read_partial_sdf,
     read_voxelized_view,
@@ -173,7 +172,7 @@ def test_occupancies_are_packed_with_z_fastest_and_the_first_bit_highest(tmp_pat
     # nodes (0, 0, 1), (0, 1, 0) and (1, 0, 0) of a grid of 2 nodes per axis: bits 1, 2 and 4 of one byte
     path = write_npz(tmp_path / "voxelized_view0_2res.npz", **voxel_members(2, bytes([0b01101000])))
     view = read_voxelized_view(path)
-    assert np.argwhere(view.occupancy).tolist() == [[0, 0, 1], [0, 1, 0], [1, 0, 0]]
+    assert np.argwhere(view.occupied).tolist() == [[0, 0, 1], [0, 1, 0], [1, 0, 0]]
     assert view.points.tolist() == [[0.1, 0.2, 0.3]]
     write_voxelized_view(tmp_path / "again.npz", view)
     with np.load(tmp_path / "again.npz") as arrays:
@@ -184,8 +183,8 @@ def test_occupancies_are_packed_with_z_fastest_and_the_first_bit_highest(tmp_pat
 @pytest.mark.parametrize("resolution", [1, 3, 4, 5])
 def test_occupancies_of_every_resolution_survive(tmp_path: Path, resolution: int) -> None:
     occupancy = np.random.default_rng(0).random((resolution,) * 3) < 0.5
-    write_voxelized_view(tmp_path / "v.npz", VoxelizedView(occupancy, np.zeros((1, 3))))
-    np.testing.assert_array_equal(read_voxelized_view(tmp_path / "v.npz").occupancy, occupancy)
+    write_voxelized_view(tmp_path / "v.npz", OccupancyGrid(np.zeros((1, 3)), occupancy))
+    np.testing.assert_array_equal(read_voxelized_view(tmp_path / "v.npz").occupied, occupancy)
 
 
 @pytest.mark.parametrize(("resolution", "packed"), [(4, b"\0"), (10**9, b"\0"), (-2, b"\0"), (2, b"\0\0")])
@@ -221,7 +220,7 @@ def test_a_partial_grid_is_flat_with_z_fastest(tmp_path: Path) -> None:
 
 def test_a_partial_grid_whose_mask_has_another_size_is_refused(tmp_path: Path) -> None:
     write_partial_sdf(
-        tmp_path / "p.npz", PartialSdfGrid(np.zeros((2, 2, 2), np.float32), np.ones((2, 2, 2), bool), np.zeros((1, 3)))
+        tmp_path / "p.npz", PartialSdfGrid(np.zeros((1, 3)), np.zeros((2, 2, 2), np.float32), np.ones((2, 2, 2), bool))
     )
     with np.load(tmp_path / "p.npz") as arrays:
         np.savez(tmp_path / "q.npz", **{**arrays, "validity_mask": np.ones(27, bool)})

@@ -159,7 +159,7 @@ def test_files_have_the_published_layout_and_read_back(depth_capture, tmp_path):
         bits = [byte >> bit & 1 for byte in arrays["compressed_occupancies"].tolist() for bit in range(7, -1, -1)]
         np.testing.assert_allclose(arrays["point_cloud"], occupancy.points, atol=1e-7)
     np.testing.assert_array_equal(np.reshape(bits, (32, 32, 32)), occupancy.occupied)
-    np.testing.assert_array_equal(read_voxelized_view(path).occupancy, occupancy.occupied)
+    np.testing.assert_array_equal(read_voxelized_view(path).occupied, occupancy.occupied)
     path = tmp_path / "000001" / "partial_sdf_grd" / "partial_sdf_grd_32.npz"
     with np.load(path) as arrays:
         assert sorted(arrays) == ["points_world", "sdf_grid", "validity_mask"]
