@@ -27,12 +27,12 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     from external.cape.scans import ScanSummary, import_scans
 
     with ConsoleProgress() as progress:
+        raw = CapeRelease(options.raw, options.model, progress)
         if options.model is None:
             progress.message(
                 "without --model: canonical meshes are v_cano as it is, legs not moved apart, and posed frames are "
                 "v_posed without translation; give your SMPL model file for the published preparation"
             )
-        raw = CapeRelease(options.raw, options.model, progress)
         results = run_import(raw, options, progress)
         scans = ScanSummary()
         if not options.no_scans:
