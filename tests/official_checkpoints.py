@@ -1,6 +1,8 @@
 """Checkpoints as the published NPM code writes them, built from scratch, and what its formulas give."""
 
+import os
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -155,3 +157,13 @@ def refusal(sources: Sources) -> str:
     assert "\n" not in line
     assert len(line) < 600
     return line
+
+
+class Runs:
+    """Runs a command when it is unpickled freely."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Callable[[str], int], tuple[str]]:
+        return os.system, (f"touch {self.path}",)

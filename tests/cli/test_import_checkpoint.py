@@ -9,8 +9,7 @@ import torch
 
 from engine.checkpoint import load_model, save_model
 from npm_studio.cli.main import main
-from tests.toy import toy_model
-from tests.unit.test_official_checkpoints import (
+from tests.official_checkpoints import (
     MOTIONS,
     SHAPE,
     TPOSES,
@@ -20,6 +19,7 @@ from tests.unit.test_official_checkpoints import (
     saved,
     write_labels,
 )
+from tests.toy import toy_model
 
 
 @pytest.fixture

@@ -1,9 +1,7 @@
 """Checkpoints that are damaged, hostile or of something else are refused in one line."""
 
-import os
 import pickle
 import zipfile
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -19,17 +17,7 @@ from external.npms.checkpoint import (
     Sources,
     import_checkpoint,
 )
-from tests.official_checkpoints import checkpoint, refusal, saved
-
-
-class Runs:
-    """Runs a command when it is unpickled freely."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self) -> tuple[Callable[[str], int], tuple[str]]:
-        return os.system, (f"touch {self.path}",)
+from tests.official_checkpoints import Runs, checkpoint, refusal, saved
 
 
 def test_code_in_a_checkpoint_is_not_run(tmp_path: Path) -> None:
