@@ -1,5 +1,6 @@
 """Checkpoints as the published NPM code writes them, built from scratch, and what its formulas give."""
 
+import json
 import os
 from collections import OrderedDict
 from collections.abc import Callable
@@ -167,3 +168,49 @@ class Runs:
 
     def __reduce__(self) -> tuple[Callable[[str], int], tuple[str]]:
         return os.system, (f"touch {self.path}",)
+
+
+def encoder_tensors(code_size: int, resolution: int, channels: list[int], generator: torch.Generator) -> State:
+    def noise(*shape: int, scale: float = 0.1) -> Tensor:
+        return scale * torch.randn(*shape, generator=generator)
+
+    state: State = OrderedDict()
+
+    def convolution(name: str, before: int, after: int, normed: str | None) -> None:
+        state[f"{name}.weight"] = noise(after, before, 3, 3, 3, scale=(2 / 27 / before) ** 0.5)
+        state[f"{name}.bias"] = noise(after)
+        if normed:
+            state[f"{normed}.weight"], state[f"{normed}.bias"] = 1 + noise(after), noise(after)
+            state[f"{normed}.running_mean"], state[f"{normed}.running_var"] = noise(after), 1 + noise(after).abs()
+            state[f"{normed}.num_batches_tracked"] = torch.tensor(1234)
+
+    last = {128: 3, 256: 4}[resolution]
+    convolution("conv_in.0.0", 1, channels[0], "conv_in.0.1")
+    for index in range(last + 1):
+        before, after = channels[index : index + 2]
+        convolution(f"conv_{index}.0.0", before, after, f"conv_{index}.0.1")
+        if index < last:
+            for block in ("block0", "block1"):
+                convolution(f"conv_{index}_1.{block}.0", after, after, f"conv_{index}_1.{block}.1")
+        else:
+            convolution(f"conv_{index}_1", after, after, None)
+    state["fc_0.weight"] = noise(2 * code_size, after * 64, 1)
+    state["fc_0.bias"] = noise(2 * code_size)
+    state["fc_out.weight"], state["fc_out.bias"] = noise(code_size, 2 * code_size, 1), noise(code_size)
+    return state
+
+
+def write_labels(path: Path, entries: list[tuple[int, str, str]], dataset: str = "cape") -> Path:
+    keys = ("identity_id", "identity_name", "animation_name")
+    labels = [
+        {"dataset": dataset, **dict(zip(keys, entry, strict=True)), "sample_id": f"{index:06d}"}
+        for index, entry in enumerate(entries)
+    ]
+    path.write_text(json.dumps(labels))
+    return path
+
+
+TPOSES = [(0, "anna", "a_t_pose"), (1, "ben", "a_t_pose"), (2, "cleo", "a_t_pose")]
+
+
+MOTIONS = [(0, "anna", "hips"), (0, "anna", "hips"), (1, "ben", "squat"), (2, "cleo", "squat"), (0, "anna", "squat")]

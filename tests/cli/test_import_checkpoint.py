@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from engine.checkpoint import load_model, save_model
+from external.npms.checkpoint import SHAPE
 from npm_studio.cli.main import main
 from tests.official_checkpoints import (
     MOTIONS,
-    SHAPE,
     TPOSES,
     Runs,
     checkpoint,
