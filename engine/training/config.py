@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from engine.errors import InputError
 from engine.networks.decoder import DecoderConfig
+from engine.networks.encoder import SHAPE_CHANNELS, EncoderConfig
 
 Count = Annotated[int, Field(gt=0)]
 Steps = Annotated[int, Field(ge=0)]
@@ -53,6 +54,16 @@ class ShapeStage:
     """Weight of the mean squared code."""
     code_weight_warmup: Steps = 0
     """Steps over which that weight grows from zero."""
+    curriculum: bool = False
+    """Grow the network and tighten the loss during training (`engine.networks.curriculum`)."""
+    frequency_warmup: Steps = 0
+    """Steps over which the bands of the positional encoding open; 0: all are open from the start."""
+    eikonal_weight: Weight = 0.0
+    """Weight of (|gradient| - 1)^2 close to the surface (Gropp et al. 2020)."""
+    normal_weight: Weight = 0.0
+    """Weight of 1 - cosine between gradient and normal on the surface."""
+    gradient_points: Count = 256
+    """Points per identity for these two terms."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,25 +83,69 @@ class PoseStage:
     """Weight of the mean squared code."""
     code_weight_warmup: Steps = 0
     """Steps over which that weight grows from zero."""
+    frequency_warmup: Steps = 0
+    """Steps over which the bands of the positional encoding open; 0: all are open from the start."""
+
+
+@dataclasses.dataclass(frozen=True)
+class EncoderStage:
+    """From what a camera sees of a frame to its codes; the targets are the learned codes."""
+
+    schedule: Schedule
+    resolution: Count = 128
+    """Nodes per axis of the occupancy grid."""
+    channels: tuple[int, ...] = SHAPE_CHANNELS
+    frames_per_batch: Count = 32
+    inputs: Literal["rendered", "files"] = "rendered"
+    """Depth rendered during training by random cameras, or the grids that `npm-studio prepare` or the dataset gives."""
+    noise: Share = 0.5
+    """Share of the rendered frames with the noise of a depth sensor."""
+    azimuth_degrees: Weight = 60.0
+    """Cameras stand up to this angle to the left or right of the front."""
+    elevation_degrees: Weight = 25.0
+    """Cameras look up to this angle up or down."""
+    surface_points: Steps = 0
+    """Canonical surface points per frame whose decoded positions are compared beside the codes; 0: codes alone."""
+    surface_weight: Weight = 0.0
+    """Weight of their mean distance, canonical units."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Validation:
+    """How held-out data are looked at during training; codes that the model lacks are fitted to them first."""
+
+    every: Count = 2000
+    """Steps between two looks."""
+    rows: Count = 16
+    """Identities or frames, evenly spaced among those that are held out."""
+    fit_steps: Count = 200
+    """Steps of the fit."""
 
 
 @dataclasses.dataclass(frozen=True)
 class TrainingConfig:
-    """One preset file: both stages of one model."""
+    """One preset file: the stages of one model. Stages that are left out are not trained."""
 
     name: str
     shape: ShapeStage
     pose: PoseStage
+    shape_encoder: EncoderStage | None = None
+    pose_encoder: EncoderStage | None = None
+    validation: Validation = Validation()
+    keep_every: Steps = 0
+    """Steps between two states that are kept for good; 0: the last and the best one only."""
+    preview_every: Steps = 0
+    """Steps between two pictures of what has been learned; 0: one at the end."""
     half: Literal["auto", "on", "off"] = "auto"
     """Hidden layers in bfloat16; auto: on CUDA only."""
     compile: bool = True
     """Compile the step on CUDA."""
-    codes_storage: Literal["float32", "float16"] = "float32"
-    """Type of the stored codes."""
+    storage: Literal["float32", "float16"] = "float32"
+    """Type of the stored networks and codes."""
 
 
 _STRICT = ConfigDict(extra="forbid")
-for _cls in (Schedule, ShapeStage, PoseStage, TrainingConfig, DecoderConfig):
+for _cls in (Schedule, ShapeStage, PoseStage, EncoderStage, Validation, TrainingConfig, DecoderConfig):
     setattr(_cls, "__pydantic_config__", _STRICT)  # noqa: B010
 
 
@@ -139,6 +194,12 @@ def _check_sizes(config: TrainingConfig) -> None:
             decoder.check(codes)
         except ValueError as error:
             raise InputError(f"{stage}.decoder", str(error), "see the presets in configs/") from None
+        encoder = getattr(config, f"{stage}_encoder")
+        if encoder is not None:
+            try:
+                EncoderConfig(getattr(config, stage).code_size, encoder.resolution, encoder.channels)
+            except ValueError as error:
+                raise InputError(f"{stage}_encoder", str(error), "see the presets in configs/") from None
 
 
 def as_dict(config: Any) -> dict[str, Any]:

@@ -1,0 +1,71 @@
+"""What the training loop needs of a stage; shape, pose and encoder stages implement it."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from engine.model import NeuralParametricModel
+from engine.training.config import Schedule
+
+Figures = Mapping[str, Tensor]
+"""Detached 0-d tensors by name, for logs."""
+
+
+class TrainingStage(Protocol):
+    """One thing to learn: a network, for the decoders together with one code per row.
+
+    A row is an identity or a frame. The loop shuffles the rows, hands out batches of them without repetition and
+    calls, for each batch, `draw` and `loss`. All tensors live on one device, and neither call waits for it.
+    """
+
+    name: str
+    """shape, pose, shape-encoder or pose-encoder."""
+    network: nn.Module
+    codes: Tensor | None
+    """(N, C) code book that is learned with the network, or None."""
+    rows: int
+    """N"""
+    rows_per_batch: int
+    schedule: Schedule
+    compilable: bool
+    """Whether `loss` is worth compiling."""
+    capturable: bool
+    """Whether `draw` and `loss` can be recorded as a CUDA graph: the same kernels each time, no waiting."""
+
+    def draw(self, rows: Tensor, mine: slice, generator: torch.Generator) -> tuple[Tensor, ...]:
+        """Samples for ``rows[mine]``, rows (B,) of the whole batch.
+
+        Random numbers are drawn for the whole batch, so that what a row gets does not depend on how many processes
+        share it.
+        """
+        ...
+
+    def settings(self, step: int) -> tuple[float, ...]:
+        """Numbers that change from step to step: weights, tolerance, layers in use. Always as many."""
+        ...
+
+    def loss(self, codes: Tensor | None, settings: Tensor, *samples: Tensor) -> tuple[Tensor, Figures]:
+        """Mean loss over the rows that `draw` was asked for, and figures.
+
+        Args:
+            codes: (B, C) of those rows, to be differentiated; None without a code book.
+            settings: (S,) what `settings` said of this step.
+        """
+        ...
+
+    def describe(self, rows: list[int]) -> str:
+        """Names of identities or frames, for messages."""
+        ...
+
+    def model(self) -> NeuralParametricModel:
+        """The model as it is now, in evaluation mode; shares the network's tensors."""
+        ...
+
+    def validate(self, seed: int) -> dict[str, float]:
+        """Figures on what is held out, the first of which says which state is best (lower is better).
+
+        Empty when nothing is held out.
+        """
+        ...
