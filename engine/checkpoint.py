@@ -1,6 +1,7 @@
 """Native checkpoints: a folder ``NAME.npm`` of safetensors files and a ``model.json``. No pickle anywhere."""
 
 import dataclasses
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -65,8 +66,10 @@ def save_model(model: NeuralParametricModel, folder: Path, codes_dtype: torch.dt
             save_file(flat, temporary / f"{name}.safetensors")
             (temporary / f"{name}.safetensors").chmod(0o644)  # the library leaves it readable by its owner only
         write_json(temporary / "model.json", description)
-        for extra in sorted(folder.glob("*.md")):  # the model card outlives a re-save
+        for extra in sorted(folder.glob("*.md")):  # the model card and its pictures outlive a re-save
             (temporary / extra.name).write_bytes(extra.read_bytes())
+        if (folder / "card").is_dir():
+            shutil.copytree(folder / "card", temporary / "card")
 
 
 def check_replaceable(folder: Path) -> None:
