@@ -9,6 +9,8 @@ Layout::
         samples_near.sdf, samples_uniform.sdf, samples_surface.pts
                                                        of canonical samples
         flow_samples_{sigma}.npz
+        partial_views/voxelized_view{v}_{res}res.npz
+                                                       of some: what cameras saw, for encoders
     <root>/ZSPLITS_*/<split>/labels.json, labels_tpose.json
 
 A sample folder may lack its meshes: the shape stage needs the signed-distance samples of canonical samples alone, the
@@ -27,6 +29,7 @@ from engine.dataset.store import Rows
 from engine.errors import InputError
 from engine.files import natural_key
 from engine.geometry.mesh import Mesh, load_mesh
+from external.npms.grid_files import read_voxelized_view
 from external.npms.sample_files import count_flow_samples, flow_file_name, read_flow_samples, read_pts, read_sdf
 
 CANONICAL_SAMPLE = "000000"
@@ -124,6 +127,19 @@ class NpmsStore:
         """The first ``rows`` flow samples (rows, 3) of one frame, canonical units."""
         path = self._sample(identity, sequence, sample) / flow_file_name(sigma)
         return read_flow_samples(path, rows).astype(np.float32)
+
+    def occupancy_grids(self, identity: str, sequence: str, sample: str, resolution: int) -> list[NDArray[np.bool_]]:
+        """Occupied nodes (R, R, R) of each view of one frame."""
+        folder = self._sample(identity, sequence, sample) / "partial_views"
+        paths = sorted(folder.glob(f"voxelized_view*_{resolution}res.npz"), key=natural_key)
+        if not paths:
+            others = {
+                path.stem.rpartition("_")[2].removesuffix("res") for path in folder.glob("voxelized_view*res.npz")
+            }
+            known = f", only of {', '.join(sorted(others))}" if others else ""
+            problem = f"has no occupancy grid of {resolution} nodes per axis{known}"
+            raise InputError(folder, problem, "make them with `npm-studio dataset grids`, or set inputs: rendered")
+        return [read_voxelized_view(path).occupied for path in paths]
 
     def _sample(self, identity: str, sequence: str = CANONICAL_SEQUENCE, sample: str = CANONICAL_SAMPLE) -> Path:
         return self.path / identity / sequence / sample
