@@ -21,11 +21,11 @@ FORMAT_VERSION = 1
 _CURE = "give the folder NAME.npm that `npm-studio train` wrote"
 
 
-def save_model(model: NeuralParametricModel, folder: Path, codes_dtype: torch.dtype = torch.float32) -> None:
+def save_model(model: NeuralParametricModel, folder: Path, dtype: torch.dtype = torch.float32) -> None:
     """Write ``model`` to ``folder``, replacing what was there only once everything is written.
 
     Args:
-        codes_dtype: float32, or float16 to halve the code books (reading gives float32 again).
+        dtype: float32, or float16 to halve the files (reading gives float32 again).
 
     Raises:
         InputError: ``folder`` holds something that is not a model.
@@ -46,7 +46,7 @@ def save_model(model: NeuralParametricModel, folder: Path, codes_dtype: torch.dt
     }
     tensors: dict[str, dict[str, Tensor]] = {
         "shape_decoder": model.shape_decoder.state_dict(),
-        "shape_codes": {"codes": model.shape_codes.to(codes_dtype)},
+        "shape_codes": {"codes": model.shape_codes},
     }
     if model.pose_decoder is not None and model.pose_codes is not None:
         description["pose"] = {
@@ -55,14 +55,14 @@ def save_model(model: NeuralParametricModel, folder: Path, codes_dtype: torch.dt
         }
         description["frames"] = [[f.identity, f.sequence, f.sample] for f in info.frames]
         tensors["pose_decoder"] = model.pose_decoder.state_dict()
-        tensors["pose_codes"] = {"codes": model.pose_codes.to(codes_dtype)}
+        tensors["pose_codes"] = {"codes": model.pose_codes}
     for name, encoder in (("shape_encoder", model.shape_encoder), ("pose_encoder", model.pose_encoder)):
         if encoder is not None:
             description[name] = _as_dict(encoder.config)
             tensors[name] = encoder.state_dict()
     with replacing_folder(folder) as temporary:
         for name, state in tensors.items():
-            flat = {key: value.detach().cpu().contiguous() for key, value in state.items()}
+            flat = {key: _stored(key, value, dtype) for key, value in state.items()}
             save_file(flat, temporary / f"{name}.safetensors")
             (temporary / f"{name}.safetensors").chmod(0o644)  # the library leaves it readable by its owner only
         write_json(temporary / "model.json", description)
@@ -70,6 +70,12 @@ def save_model(model: NeuralParametricModel, folder: Path, codes_dtype: torch.dt
             (temporary / extra.name).write_bytes(extra.read_bytes())
         if (folder / "card").is_dir():
             shutil.copytree(folder / "card", temporary / "card")
+
+
+def _stored(key: str, value: Tensor, dtype: torch.dtype) -> Tensor:
+    value = value.detach().cpu().contiguous()
+    # the statistics of a batch normalisation span more than float16 does
+    return value if "running_" in key or not value.is_floating_point() else value.to(dtype)
 
 
 def check_replaceable(folder: Path) -> None:

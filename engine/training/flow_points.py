@@ -15,7 +15,7 @@ from torch import Tensor
 from engine.dataset.registered import CANONICAL_SEQUENCE, RegisteredDataset
 from engine.errors import InputError
 from engine.progress import Progress
-from engine.training.flow_samples import FlowSampler
+from engine.training.flow_samples import FlowSampler, spread
 
 CANONICAL_SAMPLE = "000000"
 MEMORY = 4 << 30
@@ -101,13 +101,18 @@ class PointFlowSampler:
         return PointFlowSampler(points[:split], points[split:], identities, tuple(sigmas))
 
     def draw(
-        self, frames: Tensor, points: int, sigmas: tuple[float, ...], generator: torch.Generator
+        self,
+        frames: Tensor,
+        points: int,
+        sigmas: tuple[float, ...],
+        generator: torch.Generator,
+        mine: slice = slice(None),
     ) -> tuple[Tensor, Tensor]:
-        """Corresponding canonical and posed points (B, P, 3) for ``frames`` (B,); equal shares of P for each sigma."""
-        columns = torch.tensor([self.sigmas.index(sigma) for sigma in sigmas], device=frames.device)
-        columns = columns.repeat_interleave(-(-points // len(sigmas)))[:points]  # (P,)
+        """Corresponding canonical and posed points (B', P, 3) for ``frames[mine]``; as `FlowSampler.draw`."""
+        columns = spread(tuple(self.sigmas.index(sigma) for sigma in sigmas), points, frames.device)  # (P,)
         shape = len(frames), points
-        rows = torch.randint(self.posed.shape[2], shape, generator=generator, device=frames.device)
+        rows = torch.randint(self.posed.shape[2], shape, generator=generator, device=frames.device)[mine]
+        frames = frames[mine]
         identities = self.identity_of_frame[frames]
         return self.canonical[identities[:, None], columns, rows], self.posed[frames[:, None], columns, rows]
 

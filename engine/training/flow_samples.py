@@ -5,6 +5,7 @@ on both meshes (Palafox et al. 2021). Only the registered vertices are kept in m
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -88,25 +89,38 @@ class FlowSampler:
         )
 
     def draw(
-        self, frames: Tensor, points: int, sigmas: tuple[float, ...], generator: torch.Generator
+        self,
+        frames: Tensor,
+        points: int,
+        sigmas: tuple[float, ...],
+        generator: torch.Generator,
+        mine: slice = slice(None),
     ) -> tuple[Tensor, Tensor]:
-        """Corresponding canonical and posed points (B, P, 3) for ``frames`` (B,); equal shares of P for each sigma."""
+        """Corresponding canonical and posed points (B', P, 3) for ``frames[mine]``; equal shares of P for each sigma.
+
+        Random numbers are drawn for all ``frames`` (B,): those of a frame do not depend on ``mine``.
+        """
         device = frames.device
-        count = len(frames)
+        uniform = torch.rand((4, len(frames), points), generator=generator, device=device)[:, mine]
+        frames = frames[mine]
         identities = self.identity_of_frame[frames]
-        uniform = torch.rand((4, count, points), generator=generator, device=device)
         picks = torch.searchsorted(self.cumulative_areas, identities[:, None] + uniform[0].double(), right=True)
         # rounding may step over the end of an identity
         picks = torch.minimum(picks, self.first_area[identities + 1, None] - 1) - self.first_area[identities, None]
         corners = self.faces[self.first_face[identities, None] + picks]  # (B, P, 3) vertex indices
         root = uniform[1].sqrt()
         barycentric = torch.stack((1 - root, root * (1 - uniform[2]), root * uniform[2]), dim=-1)  # (B, P, 3)
-        sigma = torch.tensor(sigmas, device=device).repeat_interleave(-(-points // len(sigmas)))[:points]
-        offsets = (2 * uniform[3] - 1) * sigma
+        offsets = (2 * uniform[3] - 1) * spread(sigmas, points, device)
         return (
             _points_along_normals(self.canonical, self.first_canonical[identities], corners, barycentric, offsets),
             _points_along_normals(self.posed, self.first_posed[frames], corners, barycentric, offsets),
         )
+
+
+@lru_cache(maxsize=16)  # a copy to the device waits for it, and cannot be part of a CUDA graph
+def spread(values: tuple[float, ...], count: int, device: torch.device) -> Tensor:
+    """(count,) each of ``values`` for an equal share, in order."""
+    return torch.tensor(values, device=device).repeat_interleave(-(-count // len(values)))[:count]
 
 
 def _cumulative_areas(vertices: Tensor, faces: Tensor) -> Tensor:

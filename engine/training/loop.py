@@ -1,28 +1,30 @@
-"""The optimisation loop of every training stage."""
+"""The loop of every training stage: steps, figures, states on disk, validation, pictures, interruption."""
 
-import json
 import math
 import time
-import warnings
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
-from torch import Tensor, nn
+from lightning_fabric import Fabric
 
 from engine.errors import InputError
-from engine.files import replacing_file
 from engine.progress import Progress
-from engine.training.config import Schedule
+from engine.training.config import TrainingConfig
+from engine.training.log import TrainingLog
+from engine.training.preview import preview_picture, write_png
+from engine.training.stage import TrainingStage
+from engine.training.state import read_state, state_file, training_folder, write_state
+from engine.training.stepper import Stepper
 
-StepFunction = Callable[[torch.Generator, int], tuple[Tensor, dict[str, Tensor]]]
-"""Draws a batch and returns (loss, figures); called with the random generator and the step number."""
-
-
-KEEP_SECONDS = 300.0
+FIGURES_EVERY = 100
+"""Steps between two looks at the figures, which wait for the device."""
+KEEP_SECONDS = 120.0
 """Time between two states on disk, for machines that stop without asking."""
+_POLL_TOGETHER = 20
+"""Steps between two questions to all processes whether one was asked to stop."""
 
 
 @dataclass(frozen=True)
@@ -32,150 +34,207 @@ class LoopResult:
     steps: int
     """Steps done in all, earlier parts of a resumed run included."""
     seconds: float
-    """Time spent stepping, likewise."""
+    """Time spent in the loop, likewise; validation and pictures excluded."""
     figures: dict[str, float]
     """The last figures, by name."""
+    validation: dict[str, float]
+    """The last figures on what is held out."""
     interrupted: bool
 
 
-def rate_factor(schedule: Schedule, step: int) -> float:
-    """Factor on the learning rates at ``step``."""
-    if step < schedule.warmup:
-        return (step + 1) / schedule.warmup
-    if schedule.decay == "halving":
-        return 0.5 ** (step // schedule.halving_interval) if schedule.halving_interval else 1.0
-    share = (step - schedule.warmup) / max(1, schedule.steps - schedule.warmup)
-    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, share)))
-
-
 def optimise(
-    step_function: StepFunction,
-    decoder: nn.Module,
-    codes: nn.Parameter,
-    schedule: Schedule,
-    state_file: Path,
+    stage: TrainingStage,
+    config: TrainingConfig,
+    fabric: Fabric,
+    model: Path,
     seed: int,
-    resume: bool,
+    resume: str | None,
     progress: Progress,
-    stage: str,
 ) -> LoopResult:
-    """Run ``schedule.steps`` steps of Adam on ``decoder`` and ``codes`` (N, C), in place.
+    """Run ``stage`` to the end of its schedule, in place.
 
-    The state is kept in ``state_file`` every few minutes and on interruption; with ``resume`` it goes on from there.
-    One line of figures per hundred steps is added to ``log.jsonl`` beside it.
+    States are kept beside ``model``: the last one every few minutes and on interruption, the best one by validation
+    (by the training figures where nothing is held out), and one every `TrainingConfig.keep_every` steps for good. A
+    run that goes on from a state ends as one that was never interrupted.
+
+    Args:
+        resume: ``last``, ``best`` or a number of steps: the state to go on from. Without any state the run begins.
 
     Raises:
-        InputError: ``resume`` without a usable state, or the loss stopped being finite.
+        InputError: the state does not fit or is damaged, the loss stopped being finite, or memory does not suffice.
     """
-    device = codes.device
-    optimiser = torch.optim.Adam(
-        [
-            {"params": list(decoder.parameters()), "lr": schedule.network_rate},
-            {"params": [codes], "lr": schedule.codes_rate},
-        ],
-        fused=device.type == "cuda",
-    )
-    rates = [group["lr"] for group in optimiser.param_groups]
-    generator = torch.Generator(device).manual_seed(seed)
-    first, earlier_seconds = 0, 0.0
-    if resume:
-        state = _read_state(state_file)
-        try:
-            decoder.load_state_dict(state["decoder"])
-            with torch.no_grad():
-                codes.copy_(state["codes"])
-            optimiser.load_state_dict(state["optimiser"])
-            generator.set_state(state["generator"].cpu())
-            first, earlier_seconds = int(state["step"]), float(state["seconds"])
-        except (KeyError, ValueError, RuntimeError) as error:
-            raise InputError(state_file, f"does not fit this configuration ({error.__class__.__name__})") from None
+    return _Loop(stage, config, fabric, model, seed, progress).run(resume)
 
-    progress.stage(stage, schedule.steps)
-    started = time.perf_counter()
-    figures: dict[str, float] = {}
-    step, interrupted = first, False
-    state_file.parent.mkdir(parents=True, exist_ok=True)
 
-    def keep() -> None:
-        _write_state(
-            state_file,
-            {
-                "decoder": decoder.state_dict(),
-                "codes": codes.detach(),
-                "optimiser": optimiser.state_dict(),
-                "generator": generator.get_state(),
-                "step": step,
-                "seconds": earlier_seconds + time.perf_counter() - started,
-            },
+class _Loop:
+    """The parts of `optimise`, which share their state."""
+
+    def __init__(
+        self, stage: TrainingStage, config: TrainingConfig, fabric: Fabric, model: Path, seed: int, progress: Progress
+    ) -> None:
+        self.stage, self.config, self.fabric, self.model, self.progress = stage, config, fabric, model, progress
+        self.seed = seed
+        self.stepper = self._make_stepper()
+        self.clock = _Clock()
+        self.best = math.inf
+        self.figures: dict[str, float] = {}
+        self.validation: dict[str, float] = {}
+
+    def run(self, resume: str | None) -> LoopResult:
+        total = self.stage.schedule.steps
+        if resume is None or not self._resume(resume):
+            self._keep("last")  # something to go on from, whenever the program is killed
+        self.progress.stage(f"train {self.stage.name}", total)
+        self.stage.network.train()
+        self.clock.start()
+        kept = time.perf_counter()
+        interrupted = False
+        with TrainingLog(training_folder(self.model) if self.fabric.is_global_zero else None, self.stage.name) as log:
+            while self.stepper.steps_done < total and not interrupted:
+                self._step()
+                step, last = self.stepper.steps_done, self.stepper.steps_done == total
+                if last or step % FIGURES_EVERY == 0:
+                    self._read_figures(log)
+                with self.clock.stopped():
+                    if last or step % self.config.validation.every == 0:
+                        self._validate(log)
+                    if last or (self.config.preview_every and step % self.config.preview_every == 0):
+                        self._show(log)
+                    if self.config.keep_every and step % self.config.keep_every == 0:
+                        self._keep(str(step))
+                    if time.perf_counter() - kept > KEEP_SECONDS:
+                        self._keep("last")
+                        kept = time.perf_counter()
+                interrupted = not last and self._asked_to_stop(step)
+        self.clock.stop()
+        # also of a finished stage: the model is not on disk yet
+        self._keep("last")
+        return LoopResult(
+            self.stepper.steps_done, self.clock.seconds, dict(self.figures), dict(self.validation), interrupted
         )
 
-    kept = started
-    with (state_file.parent / "log.jsonl").open("a", encoding="utf-8") as log:
-        while step < schedule.steps:
-            factor = rate_factor(schedule, step)
-            for group, rate in zip(optimiser.param_groups, rates, strict=True):
-                group["lr"] = rate * factor
-            optimiser.zero_grad(set_to_none=True)
-            loss, tensors = step_function(generator, step)
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
-            step += 1
-            if step % 100 == 0 or step == schedule.steps:  # reading figures waits for the device
-                figures = {name: float(value) for name, value in tensors.items()}
-                if not all(math.isfinite(value) for value in figures.values()):
-                    raise InputError(f"training {stage}", f"diverged at step {step}", "lower the learning rates")
-                seconds = earlier_seconds + time.perf_counter() - started
-                log.write(json.dumps({"stage": stage, "step": step, "seconds": round(seconds, 2), **figures}) + "\n")
-                progress.advance(step, figures)
-            if progress.cancelled():
-                interrupted = True
-                break
-            if time.perf_counter() - kept > KEEP_SECONDS:
-                keep()
-                kept = time.perf_counter()
-    seconds = earlier_seconds + time.perf_counter() - started
-    if interrupted:
-        keep()
-    else:
-        state_file.unlink(missing_ok=True)
-    return LoopResult(step, seconds, figures, interrupted)
+    def _make_stepper(self) -> Stepper:
+        compiling = self.config.compile and self.fabric.device.type == "cuda"
+        return Stepper(self.stage, self.fabric, self.seed, compiling, self.progress)
+
+    def _step(self) -> None:
+        try:
+            self.stepper.step()
+        except torch.OutOfMemoryError:
+            smaller = self.stepper.rows_per_batch // 2
+            if self.fabric.world_size > 1 or smaller == 0:
+                cure = f"lower the batch of the {self.stage.name} stage in the preset"
+                raise InputError(f"train {self.stage.name}", "the device's memory does not suffice", cure) from None
+            state = self.stepper.state_dict()
+            self.stage.rows_per_batch = smaller
+            self.stepper = self._make_stepper()
+            torch.cuda.empty_cache()
+            self.stepper.load_state_dict(state)
+            self.progress.message(f"out of memory: going on with batches of {smaller} instead of twice as many")
+            self._step()
+
+    def _read_figures(self, log: TrainingLog) -> None:
+        """
+        Raises:
+            InputError: the loss is not finite any more.
+        """
+        self.figures = self.stepper.figures()
+        self._check_finite()
+        log.figures(self.stepper.steps_done, self.clock.seconds, self.figures)
+        self.progress.advance(self.stepper.steps_done, self.figures)
+
+    def _check_finite(self) -> None:
+        bad = self.stepper.bad_batch()
+        if bad is not None:
+            step, rows = bad
+            names = self.stage.describe(rows[:4]) + (f" and {len(rows) - 4} more" if len(rows) > 4 else "")
+            cure = "look at these data, or lower the learning rates; the last good state is kept, see --resume"
+            raise InputError(f"train {self.stage.name}", f"the loss is not finite at step {step}, batch {names}", cure)
+
+    def _validate(self, log: TrainingLog) -> None:
+        """Figures on held-out data; a state that is better than all before is kept."""
+        self.stage.network.eval()
+        self.validation = self.stage.validate(self.seed) if self.fabric.is_global_zero else {}
+        self.stage.network.train()
+        if not self.fabric.is_global_zero:
+            return
+        if self.validation:
+            log.figures(self.stepper.steps_done, self.clock.seconds, self.validation, "validation")
+        monitored = next(iter((self.validation or self.figures).values()), math.inf)
+        if monitored < self.best:
+            self.best = monitored
+            self._keep("best")
+
+    def _show(self, log: TrainingLog) -> None:
+        """A picture of what has been learned, beside the model, in TensorBoard and to who listens."""
+        if not self.fabric.is_global_zero:
+            return
+        self.stage.network.eval()
+        picture = preview_picture(self.stage.model())
+        self.stage.network.train()
+        name = f"{self.stage.name}-{self.stepper.steps_done:06d}.png"
+        write_png(picture, training_folder(self.model) / "previews" / name)
+        log.picture(self.stepper.steps_done, picture)
+        self.progress.preview(picture)
+
+    def _asked_to_stop(self, step: int) -> bool:
+        if self.fabric.world_size == 1:
+            return self.progress.cancelled()
+        if step % _POLL_TOGETHER:
+            return False
+        asked = torch.tensor(float(self.progress.cancelled()), device=self.fabric.device)
+        return bool(self.fabric.all_reduce(asked, reduce_op="sum") > 0)
+
+    def _keep(self, which: str) -> None:
+        """Write the state, unless it is no good."""
+        self._check_finite()
+        if self.fabric.is_global_zero:
+            state = self.stepper.state_dict() | {
+                "rows_per_batch": self.stage.rows_per_batch,
+                "seconds": self.clock.seconds,
+                "best": self.best,
+                "figures": self.figures,
+                "validation": self.validation,
+            }
+            write_state(state_file(self.model, self.stage.name, which), state)
+
+    def _resume(self, which: str) -> bool:
+        """Take over a state; False where there is none at all."""
+        path = state_file(self.model, self.stage.name, which)
+        if which == "last" and not path.exists():
+            self.progress.message(f"{path}: there is nothing to resume; beginning")
+            return False
+        state = read_state(path)
+        try:
+            if state["rows_per_batch"] < self.stage.rows_per_batch:  # memory did not suffice for more
+                self.stage.rows_per_batch = int(state["rows_per_batch"])
+                self.stepper = self._make_stepper()
+            self.stepper.load_state_dict(state)
+            self.clock.seconds, self.best = float(state["seconds"]), float(state["best"])
+            self.figures, self.validation = dict(state["figures"]), dict(state["validation"])
+        except (KeyError, ValueError, RuntimeError, TypeError) as error:
+            problem = f"does not fit this configuration ({error.__class__.__name__})"
+            raise InputError(path, problem, "train without --resume, or with the preset that it began with") from None
+        return True
 
 
-def compiled_or_plain(function: Callable[..., Any], wanted: bool, progress: Progress) -> Callable[..., Any]:
-    """``function`` compiled by PyTorch, or as it is (said once) where compiling fails."""
-    if not wanted:
-        return function
-    compiled = torch.compile(function)
-    chosen: list[Callable[..., Any]] = []
+class _Clock:
+    """Adds up the time between `start` and `stop`."""
 
-    def call(*arguments: Any) -> Any:
-        if not chosen:
-            try:
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")
-                    result = compiled(*arguments)
-            except Exception as error:  # the compiler fails in many ways, all of which leave the plain function usable
-                progress.message(f"compiling is not possible here ({error.__class__.__name__}); going on without")
-                chosen.append(function)
-                return function(*arguments)
-            chosen.append(compiled)
-            return result
-        return chosen[0](*arguments)
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._since: float | None = None
 
-    return call
+    def start(self) -> None:
+        self._since = time.perf_counter()
 
+    def stop(self) -> None:
+        if self._since is not None:
+            self.seconds += time.perf_counter() - self._since
+        self._since = None
 
-def _write_state(path: Path, state: dict[str, Any]) -> None:
-    with replacing_file(path) as temporary:
-        torch.save(state, temporary)
-
-
-def _read_state(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        raise InputError(path, "there is nothing to resume", "leave out --resume")
-    try:
-        state = torch.load(path, weights_only=True, map_location="cpu")
-        assert isinstance(state, dict)
-    except Exception as error:  # a damaged file fails in many ways
-        raise InputError(path, f"is damaged ({error.__class__.__name__})", "train without --resume") from None
-    return state
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        self.stop()
+        yield
+        self.start()

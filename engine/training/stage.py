@@ -60,7 +60,7 @@ class TrainingStage(Protocol):
         ...
 
     def model(self) -> NeuralParametricModel:
-        """The model as it is now, in evaluation mode; shares the network's tensors."""
+        """A copy of the model as it is now, frozen and in evaluation mode."""
         ...
 
     def validate(self, seed: int) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""`npm-studio train`: the shape and the pose stage."""
+"""`npm-studio train`: the stages of a model, one by one or all in order."""
 
 import argparse
 from pathlib import Path
@@ -6,42 +6,94 @@ from typing import Any
 
 from npm_studio.cli.console import ConsoleProgress, add_device, add_json, add_seed
 
+STAGES = ("shape", "pose", "shape-encoder", "pose-encoder", "all")
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("stage", choices=("shape", "pose"), help="train the shape stage first, then the pose stage")
+    parser.add_argument("stage", choices=STAGES, help="each builds on those before it; all: in order")
     parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="a preset, see configs/")
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="a registered, prepared dataset")
     parser.add_argument("--out", type=Path, required=True, metavar="MODEL", help="model folder NAME.npm to write")
-    parser.add_argument("--resume", action="store_true", help="go on where an interrupted run of this stage stopped")
+    parser.add_argument(
+        "--validation", type=Path, metavar="DIR", help="a dataset of held-out identities or frames, looked at meanwhile"
+    )
+    parser.add_argument(
+        "--shape-model", type=Path, metavar="MODEL", help="shape part for the pose stage (default: that of --out)"
+    )
+    parser.add_argument(
+        "--resume",
+        nargs="?",
+        const="last",
+        type=_state,
+        metavar="STATE",
+        help="go on from the last state that was kept, the best one, or that of a number of steps",
+    )
     add_device(parser)
     add_seed(parser)
     add_json(parser)
-    parser.epilog = "Fields of the preset are set by dotted options, such as --shape.schedule.steps 500."
+    parser.epilog = (
+        "Fields of the preset are set by dotted options, such as --shape.schedule.steps 500. States, logs and pictures "
+        "are written to NAME.training. Under torchrun each process takes its share of every batch."
+    )
     parser.set_defaults(takes_overrides=True)
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
     from engine.device import resolve_device
+    from engine.errors import InputError
     from engine.training.config import load_training_config
-    from engine.training.stages import train_pose, train_shape
+    from engine.training.run import train_all, train_stage
     from external.datasets import open_dataset
 
     config = load_training_config(options.config, parse_overrides(options.overrides))
+    if options.stage == "all" and options.resume not in (None, "last"):
+        raise InputError(f"--resume {options.resume}", "does not say of which stage", "name the stage instead of all")
+    if options.shape_model is not None and options.stage != "pose":
+        raise InputError("--shape-model", "is for the pose stage", f"leave it out of the stage {options.stage}")
     device = resolve_device(options.device)
     dataset = open_dataset(options.data)
-    train = train_shape if options.stage == "shape" else train_pose
+    validation = None if options.validation is None else open_dataset(options.validation)
     with ConsoleProgress() as progress:
-        _, result = train(dataset, config, options.out, device, options.seed, options.resume, progress)
-        ending = "interrupted, go on with --resume" if result.interrupted else "done"
-        progress.message(
-            f"{options.out}: {options.stage} stage {ending} after {result.steps} steps, {result.seconds:.0f} s"
-        )
-    return {
-        "steps": result.steps,
-        "seconds": round(result.seconds, 2),
-        "interrupted": result.interrupted,
-        **result.figures,
+        if options.stage == "all":
+            results = train_all(
+                dataset, config, options.out, device, options.seed, options.resume is not None, validation, progress
+            )
+        else:
+            _, result = train_stage(
+                options.stage,
+                dataset,
+                config,
+                options.out,
+                device,
+                options.seed,
+                options.resume,
+                validation,
+                options.shape_model,
+                progress,
+            )
+            results = {options.stage: result}
+        for name, result in results.items():
+            ending = "interrupted, go on with --resume" if result.interrupted else "done"
+            progress.message(
+                f"{options.out}: {name} stage {ending} after {result.steps} steps, {result.seconds:.0f} s"
+            )
+    summaries = {
+        name: {
+            "steps": result.steps,
+            "seconds": round(result.seconds, 2),
+            "interrupted": result.interrupted,
+            **result.figures,
+            **{f"validation_{key}": value for key, value in result.validation.items()},
+        }
+        for name, result in results.items()
     }
+    return summaries if options.stage == "all" else summaries[options.stage]
+
+
+def _state(text: str) -> str:
+    if text in ("last", "best") or (text.isdecimal() and int(text) > 0):
+        return text
+    raise argparse.ArgumentTypeError(f"{text} is neither last, best nor a number of steps")
 
 
 def parse_overrides(words: list[str]) -> dict[str, str]:

@@ -49,7 +49,7 @@ def test_a_loaded_model_is_frozen_and_in_evaluation_mode(folder: Path) -> None:
 
 def test_code_books_in_float16_come_back_as_close_float32(tmp_path: Path) -> None:
     model = toy_model()
-    save_model(model, tmp_path / "half.npm", codes_dtype=torch.float16)
+    save_model(model, tmp_path / "half.npm", dtype=torch.float16)
     copy = load_model(tmp_path / "half.npm")
     assert copy.pose_codes.dtype == torch.float32
     torch.testing.assert_close(copy.pose_codes, model.pose_codes, atol=1e-3, rtol=1e-3)

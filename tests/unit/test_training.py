@@ -12,8 +12,8 @@ from engine.prepare.sdf_pools import prepare_pools
 from engine.progress import Progress
 from engine.training.config import Schedule, load_training_config
 from engine.training.flow_samples import FlowSampler
-from engine.training.loop import rate_factor
-from engine.training.stages import train_pose, train_shape
+from engine.training.run import train_stage
+from engine.training.schedule import rate_factor
 from tests.registered import write_ellipsoids
 
 CPU = torch.device("cpu")
@@ -59,8 +59,8 @@ class StopAfter(Progress):
 
 def test_both_stages_learn_the_ellipsoids(dataset: RegisteredDataset, preset: Path, tmp_path: Path) -> None:
     config, out = load_training_config(preset), tmp_path / "e.npm"
-    train_shape(dataset, config, out, CPU)
-    model, result = train_pose(dataset, config, out, CPU)
+    train_stage("shape", dataset, config, out, CPU)
+    model, result = train_stage("pose", dataset, config, out, CPU)
     assert result.figures["flow"] < 0.01
     sphere_axis = torch.tensor([[[0.0, 0.0, 0.0], [0.3, 0.0, 0.0], [0.0, 0.42, 0.0]]])
     sdf = model.sdf(model.shape_codes[:1], sphere_axis)[0]
@@ -76,8 +76,8 @@ def test_both_stages_learn_the_ellipsoids(dataset: RegisteredDataset, preset: Pa
 
 def test_the_same_seed_trains_the_same_model(dataset: RegisteredDataset, preset: Path, tmp_path: Path) -> None:
     config = load_training_config(preset, {"shape.schedule.steps": "12"})
-    first, _ = train_shape(dataset, config, tmp_path / "a.npm", CPU, seed=4)
-    second, _ = train_shape(dataset, config, tmp_path / "b.npm", CPU, seed=4)
+    first, _ = train_stage("shape", dataset, config, tmp_path / "a.npm", CPU, seed=4)
+    second, _ = train_stage("shape", dataset, config, tmp_path / "b.npm", CPU, seed=4)
     assert torch.equal(first.shape_codes, second.shape_codes)
 
 
@@ -85,11 +85,11 @@ def test_a_resumed_run_ends_where_an_uninterrupted_one_does(
     dataset: RegisteredDataset, preset: Path, tmp_path: Path
 ) -> None:
     config = load_training_config(preset, {"shape.schedule.steps": "20"})
-    whole, _ = train_shape(dataset, config, tmp_path / "whole.npm", CPU)
-    _, result = train_shape(dataset, config, tmp_path / "parts.npm", CPU, progress=StopAfter(7))
+    whole, _ = train_stage("shape", dataset, config, tmp_path / "whole.npm", CPU)
+    _, result = train_stage("shape", dataset, config, tmp_path / "parts.npm", CPU, progress=StopAfter(7))
     assert result.interrupted
     assert result.steps == 8
-    parts, result = train_shape(dataset, config, tmp_path / "parts.npm", CPU, resume=True)
+    parts, result = train_stage("shape", dataset, config, tmp_path / "parts.npm", CPU, resume="last")
     assert result.steps == 20
     assert torch.equal(whole.shape_codes, parts.shape_codes)
     for expected, actual in zip(whole.shape_decoder.parameters(), parts.shape_decoder.parameters(), strict=True):
@@ -98,12 +98,12 @@ def test_a_resumed_run_ends_where_an_uninterrupted_one_does(
 
 def test_resuming_nothing_is_refused(dataset: RegisteredDataset, preset: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nothing to resume"):
-        train_shape(dataset, load_training_config(preset), tmp_path / "e.npm", CPU, resume=True)
+        train_stage("shape", dataset, load_training_config(preset), tmp_path / "e.npm", CPU, resume="last")
 
 
 def test_the_pose_stage_asks_for_the_shape_stage(dataset: RegisteredDataset, preset: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="train shape"):
-        train_pose(dataset, load_training_config(preset), tmp_path / "e.npm", CPU)
+        train_stage("pose", dataset, load_training_config(preset), tmp_path / "e.npm", CPU)
 
 
 def test_flow_samples_correspond_like_a_slow_loop_says(dataset: RegisteredDataset) -> None:

@@ -1,0 +1,51 @@
+"""Figures and pictures of a training: ``log.jsonl`` and TensorBoard event files beside the model."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+from lightning_fabric.loggers import TensorBoardLogger
+from numpy.typing import NDArray
+
+
+class TrainingLog:
+    """Adds lines to ``log.jsonl`` and events to ``tensorboard/``; silent without a folder."""
+
+    def __init__(self, folder: Path | None, stage: str) -> None:
+        """
+        Args:
+            folder: ``NAME.training``; None in processes that don't write.
+        """
+        self._stage = stage
+        self._lines = None
+        if folder is None:
+            return
+        folder.mkdir(parents=True, exist_ok=True)
+        self._lines = (folder / "log.jsonl").open("a", encoding="utf-8")
+        self._board = TensorBoardLogger(folder, name="tensorboard", version="")
+
+    def __enter__(self) -> "TrainingLog":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._lines is not None:
+            self._lines.close()
+            self._board.finalize("success")
+
+    def figures(self, step: int, seconds: float, figures: Mapping[str, float], kind: str = "train") -> None:
+        """Figures at ``step``; ``kind``: train or validation."""
+        if self._lines is None:
+            return
+        line = {"stage": self._stage, "kind": kind, "step": step, "seconds": round(seconds, 2), **figures}
+        self._lines.write(json.dumps(line) + "\n")
+        self._lines.flush()
+        self._board.log_metrics({f"{self._stage}/{kind}/{name}": value for name, value in figures.items()}, step)
+
+    def picture(self, step: int, picture: NDArray[np.uint8]) -> None:
+        """An (H, W, 3) picture of what has been learned by ``step``."""
+        if self._lines is not None:
+            self._board.experiment.add_image(f"{self._stage}/surfaces", picture, step, dataformats="HWC")

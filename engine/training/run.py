@@ -1,0 +1,200 @@
+"""Training of a model, one stage after the other: data in, model folder out."""
+
+import dataclasses
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+
+from engine.checkpoint import check_replaceable, load_model, save_model
+from engine.dataset.registered import RegisteredDataset
+from engine.errors import InputError
+from engine.model import NeuralParametricModel
+from engine.networks.encoder import VoxelEncoder
+from engine.progress import Progress
+from engine.surface.lipschitz import measure_lipschitz
+from engine.training.config import TrainingConfig, as_dict
+from engine.training.encoder_stage import EncoderTraining
+from engine.training.loop import LoopResult, optimise
+from engine.training.pose_stage import PoseTraining
+from engine.training.shape_stage import ShapeTraining
+from engine.training.stage import TrainingStage
+
+STAGES = ("shape", "pose", "shape-encoder", "pose-encoder")
+"""In the order in which each builds on those before."""
+
+
+def make_fabric(device: torch.device) -> Fabric:
+    """Fabric for ``device``, or for all processes that torchrun or `fabric run` started, one device each."""
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    if processes == 1:
+        index = [device.index or 0] if device.type == "cuda" else 1
+        fabric = Fabric(accelerator=device.type, devices=index)
+    else:
+        local = int(os.environ.get("LOCAL_WORLD_SIZE", processes))
+        fabric = Fabric(accelerator=device.type, devices=local, num_nodes=processes // local, strategy="ddp")
+    fabric.launch()
+    return fabric
+
+
+def train_stage(
+    name: str,
+    dataset: RegisteredDataset,
+    config: TrainingConfig,
+    out: Path,
+    device: torch.device,
+    seed: int = 0,
+    resume: str | None = None,
+    validation: RegisteredDataset | None = None,
+    shape_model: Path | None = None,
+    progress: Progress | None = None,
+    fabric: Fabric | None = None,
+) -> tuple[NeuralParametricModel, LoopResult]:
+    """Train one stage and write the model with it to ``out``.
+
+    Args:
+        name: one of `STAGES`.
+        resume: ``last``, ``best`` or a number of steps: the state to go on from.
+        validation: held-out identities and frames, looked at now and then.
+        shape_model: model whose shape part the pose stage builds on; ``out`` itself by default.
+        fabric: where several processes train together; by default made for ``device`` by `make_fabric`.
+
+    Raises:
+        InputError: data are missing or damaged, a stage before is missing, or training diverged.
+    """
+    progress = progress or Progress()
+    check_replaceable(out)
+    fabric = fabric or make_fabric(device)
+    device = fabric.device
+    torch.manual_seed(seed)  # the networks and codes to begin with
+    half = config.half == "on" or (config.half == "auto" and device.type == "cuda")
+    basis = None if name == "shape" else _basis(name, out, shape_model, device)
+    stage: TrainingStage
+    if name == "shape":
+        stage = ShapeTraining(dataset, config, half, device, validation, progress)
+    elif name == "pose":
+        assert basis is not None
+        stage = PoseTraining(dataset, basis, config, half, device, validation, progress)
+    else:
+        assert basis is not None
+        encoder = _encoder_config(config, name)
+        kind = "shape" if name == "shape-encoder" else "pose"
+        stage = EncoderTraining(
+            kind, dataset, basis, encoder, half, device, validation, config.validation, progress
+        )
+    result = optimise(stage, config, fabric, out, seed, resume, progress)
+    model = stage.model()
+    summary = _summary(config, name, result, fabric, seed)
+    notes = model.info.training | {"dataset": dataset.name, name.replace("-", "_"): summary}
+    if name == "shape":
+        notes |= {"recipe": _recipe(dataset)}
+        # measured once here, so that nobody who meshes the model has to
+        notes |= {"lipschitz": measure_lipschitz(model).as_dict()}
+    model = dataclasses.replace(model, info=dataclasses.replace(model.info, training=notes))
+    if fabric.is_global_zero and not (result.interrupted and _has_stage(out, name)):
+        # a finished model is worth more than half of a new one, whose state is kept to go on from
+        save_model(model, out, getattr(torch, config.storage))
+    fabric.barrier()
+    return model, result
+
+
+def train_all(
+    dataset: RegisteredDataset,
+    config: TrainingConfig,
+    out: Path,
+    device: torch.device,
+    seed: int = 0,
+    resume: bool = False,
+    validation: RegisteredDataset | None = None,
+    progress: Progress | None = None,
+) -> dict[str, LoopResult]:
+    """Train the stages of ``config`` in order; with ``resume`` finished stages are passed over.
+
+    Returns:
+        What each stage that was trained tells; ends after one that was interrupted.
+
+    Raises:
+        InputError: as `train_stage` says.
+    """
+    progress = progress or Progress()
+    fabric = make_fabric(device)
+    results: dict[str, LoopResult] = {}
+    for name in stages_of(config):
+        if resume and _is_finished(out, name, config):
+            progress.message(f"{out}: the {name} stage is finished")
+            continue
+        state = "last" if resume else None
+        _, results[name] = train_stage(
+            name, dataset, config, out, device, seed, state, validation, progress=progress, fabric=fabric
+        )
+        if results[name].interrupted:
+            break
+    return results
+
+
+def stages_of(config: TrainingConfig) -> Sequence[str]:
+    """Names of the stages that a preset has."""
+    encoders = {"shape-encoder": config.shape_encoder, "pose-encoder": config.pose_encoder}
+    return [name for name in STAGES if encoders.get(name, config) is not None]
+
+
+def _basis(name: str, out: Path, shape_model: Path | None, device: torch.device) -> NeuralParametricModel:
+    """The model that a stage builds on."""
+    folder = shape_model if shape_model is not None and name == "pose" else out
+    if not folder.exists():
+        raise InputError(folder, "has no shape stage yet", "run `npm-studio train shape` with the same --out first")
+    model = load_model(folder, device)
+    if name == "pose-encoder" and not model.has_pose:
+        raise InputError(folder, "has no pose stage yet", "run `npm-studio train pose` with the same --out first")
+    return model
+
+
+def _encoder_config(config: TrainingConfig, name: str) -> Any:
+    field = name.replace("-", "_")
+    encoder = getattr(config, field)
+    if encoder is None:
+        raise InputError(f"preset {config.name}", f"has no {field}", "see the presets in configs/")
+    return encoder
+
+
+def _has_stage(out: Path, name: str) -> bool:
+    """Whether the model in ``out`` has what stage ``name`` learns."""
+    if not (out / "model.json").is_file():
+        return False
+    model = load_model(out)
+    parts = {"shape": True, "pose": model.has_pose}
+    encoders = {"shape-encoder": model.shape_encoder, "pose-encoder": model.pose_encoder}
+    return parts[name] if name in parts else isinstance(encoders[name], VoxelEncoder)
+
+
+def _is_finished(out: Path, name: str, config: TrainingConfig) -> bool:
+    """Whether the model in ``out`` holds stage ``name``, trained to the end of its schedule."""
+    if not (out / "model.json").is_file():
+        return False
+    field = name.replace("-", "_")
+    summary = load_model(out).info.training.get(field, {})
+    return bool(summary.get("steps") == getattr(config, field).schedule.steps)
+
+
+def _recipe(dataset: RegisteredDataset) -> dict[str, Any]:
+    """How the data were made, as far as a model need know: lists of thousands of numbers stay with the data."""
+    recipe = dataset.description.get("recipe", {})
+    return {key: value for key, value in recipe.items() if not isinstance(value, dict) or len(value) < 20}
+
+
+def _summary(config: TrainingConfig, name: str, result: LoopResult, fabric: Fabric, seed: int) -> dict[str, Any]:
+    device = fabric.device
+    return {
+        "config": as_dict(getattr(config, name.replace("-", "_"))),
+        "steps": result.steps,
+        "seconds": round(result.seconds, 1),
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU",
+        "devices": fabric.world_size,
+        "torch": torch.__version__,
+        "seed": seed,
+        "final": {key: round(value, 7) for key, value in result.figures.items()},
+        "validation": {key: round(value, 7) for key, value in result.validation.items()},
+    }
