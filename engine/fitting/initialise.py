@@ -1,12 +1,13 @@
-"""First codes of a fit, by search over the training codes."""
+"""First codes of a fit, by search over the training codes and the guesses of encoders."""
 
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from engine.errors import Cancelled
+from engine.errors import Cancelled, InputError
 from engine.fitting.config import FitConfig
+from engine.fitting.encoded import encode_frames
 from engine.fitting.observations import Observations
 from engine.fitting.surface_samples import sample_model_surface
 from engine.model import NeuralParametricModel
@@ -19,6 +20,8 @@ COARSE_POINTS = 96, 48
 FINE_POINTS = 256, 192
 """Model and observed points of the look at the shortlist."""
 FREE_SPACE_WEIGHT = 1.0
+SHAPE_FRAMES, SHAPE_CANDIDATES = 8, 8
+"""Frames, and training poses of each, with which the guess of a shape encoder is compared with the training shapes."""
 PATH_WEIGHT = 0.5
 """How much a jump between consecutive frames counts against a better match."""
 
@@ -30,7 +33,7 @@ class InitialCodes:
     pose_codes: Tensor
     """(F, Cp)"""
     candidates: Tensor
-    """(F, K, Cp): the best training codes of each frame, best first"""
+    """(F, K, Cp): the best other codes of each frame, best first"""
 
 
 def initialise(
@@ -41,11 +44,12 @@ def initialise(
     half: bool,
     progress: Progress,
 ) -> InitialCodes:
-    """Search the training codes of ``model`` for those that explain ``observations`` best.
+    """Search the training codes of ``model``, and what its encoders make of ``observations``, for the best explanation.
 
-    The shape code blends the training identities that match best over all frames. The pose codes are those training
-    codes that match under this shape, chosen for all frames at once so that the path through them is short (dynamic
-    programming over the best candidates of each frame).
+    The shape code blends the training identities that match best over all frames, or is the mean guess of the shape
+    encoder where that matches better. The pose codes are those training codes and guesses of the pose encoder that
+    match under this shape, chosen for all frames at once so that the path through them is short (dynamic programming
+    over the best candidates of each frame).
     """
     assert model.pose_codes is not None
     device = model.device
@@ -70,10 +74,22 @@ def initialise(
     )
     order = best_of_identity.argsort()[: config.identity_candidates]
     shape_code = model.shape_codes[identities.to(device)[order]].mean(0)
+    guessed_poses = None if model.pose_encoder is None else encode_frames(model.pose_encoder, observations)
+    if model.shape_encoder is not None:
+        some = _evenly(torch.arange(len(observations)), SHAPE_FRAMES).to(device)
+        seen = observations.at(some)
+        near = scores[some].topk(min(SHAPE_CANDIDATES, len(rows)), dim=1, largest=False).indices.unique().cpu()
+        codes = model.pose_codes[rows[near].to(device)]
+        if guessed_poses is not None:
+            codes = torch.cat((codes, guessed_poses[some]))
+        guess = encode_frames(model.shape_encoder, seen).mean(0)
+        shape_code = _better_shape(model, seen, shape_code, guess, codes, seed, half)
 
     count = min(config.pose_candidates, len(rows))
     shortlist = scores.topk(count, dim=1, largest=False).indices.unique().cpu()  # library entries that any frame likes
     codes = model.pose_codes[rows[shortlist].to(device)]
+    if guessed_poses is not None:
+        codes = torch.cat((codes, guessed_poses))
     samples = sample_model_surface(model, shape_code, seed)
     posed = _pose_all(model, shape_code, codes, _subset(samples.points, FINE_POINTS[0], generator), half)
     scores = match_scores(observations, _random_observed(observations, FINE_POINTS[1], generator), posed)  # (F, U)
@@ -81,6 +97,29 @@ def initialise(
     path = shortest_path(scores, PATH_WEIGHT * jumps)
     ranked = scores.topk(min(4, len(codes)), dim=1, largest=False).indices
     return InitialCodes(shape_code, codes[path].clone(), codes[ranked])
+
+
+def _better_shape(
+    model: NeuralParametricModel,
+    observations: Observations,
+    shape_code: Tensor,
+    guess: Tensor,
+    pose_codes: Tensor,
+    seed: int,
+    half: bool,
+) -> Tensor:
+    """``shape_code`` or ``guess`` (Cs,), whichever explains ``observations`` better in the best of ``pose_codes``."""
+    totals = []
+    for code in (shape_code, guess):
+        generator = torch.Generator().manual_seed(seed)  # the same points for both
+        observed = _random_observed(observations, FINE_POINTS[1], generator)
+        try:
+            points = sample_model_surface(model, code, seed).points
+        except InputError:  # a guess far from all training codes has no surface
+            return shape_code
+        posed = _pose_all(model, code, pose_codes, _subset(points, FINE_POINTS[0], generator), half)
+        totals.append(match_scores(observations, observed, posed).amin(1).mean())
+    return guess if bool(totals[1] < totals[0]) else shape_code
 
 
 def match_scores(observations: Observations, observed: Tensor, posed: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 """What a depth camera saw, as tensors in canonical space on the fitting device."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -37,6 +37,12 @@ class Observations:
 
     def __len__(self) -> int:
         return len(self.points)
+
+    def at(self, frames: Tensor) -> "Observations":
+        """Those of ``frames`` (f,) alone."""
+        maps = self.points, self.normals, self.maps, self.depth, self.silhouette
+        points, normals, pixels, depth, silhouette = (each[frames.to(each.device)] for each in maps)
+        return replace(self, points=points, normals=normals, maps=pixels, depth=depth, silhouette=silhouette)
 
     @property
     def camera_centre(self) -> Tensor:
