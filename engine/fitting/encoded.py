@@ -22,9 +22,9 @@ def encode_frames(encoder: VoxelEncoder, observations: Observations) -> Tensor:
 
 def observed_occupancy(observations: Observations, resolution: int) -> Tensor:
     """Occupied nodes (F, R, R, R) bool, as `engine.prepare.view_grids.occupancy_grid`, from the reduced maps."""
-    points, normals = observations.maps.split(3, dim=-1)  # (F, h, w, 3)
+    points = observations.maps[..., :3]  # (F, h, w, 3)
     nodes = torch.round((points + 0.5) * (resolution - 1)).long()
-    seen = ((nodes >= 0) & (nodes < resolution)).all(dim=-1) & (normals != 0).any(dim=-1)
+    seen = ((nodes >= 0) & (nodes < resolution)).all(dim=-1) & (observations.depth > 0)
     frame = torch.arange(len(points), device=points.device)[:, None, None].expand(seen.shape)[seen]
     occupied = torch.zeros((len(points), *(resolution,) * 3), dtype=torch.bool, device=points.device)
     occupied[(frame, *nodes[seen].unbind(-1))] = True
