@@ -50,15 +50,13 @@ class TrainingRun:
     steps: int
     keep_every: int
 
-    def start(self) -> subprocess.Popen[bytes]:
-        """A process that begins, or goes on from the newest state."""
-        command = [sys.executable, "-m", "npm_studio", "train", "shape", "--device", "cpu"]
-        command += ["--config", str(self.config), "--data", str(self.data), "--out", str(self.out)]
-        command += ["--shape.schedule.steps", str(self.steps), "--keep_every", str(self.keep_every)]
+    def words(self) -> list[str]:
+        """Of the command line, behind `npm-studio`; goes on from the newest state, where there is one."""
+        words = ["train", "shape", "--device", "cpu", "--config", str(self.config), "--data", str(self.data)]
+        words += ["--out", str(self.out), "--shape.schedule.steps", str(self.steps)]
+        words += ["--keep_every", str(self.keep_every)]
         steps = {step: path.name.split(".")[1] for path, step in self.states().items()}
-        if steps:
-            command += ["--resume", steps[max(steps)]]
-        return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        return words + (["--resume", steps[max(steps)]] if steps else [])
 
     def states(self) -> dict[Path, int]:
         """States on disk and their steps, less temporary files, which nobody reads.
@@ -75,7 +73,8 @@ class TrainingRun:
         Raises:
             RuntimeError: it failed by itself.
         """
-        process = self.start()
+        command = [sys.executable, "-m", "npm_studio", *self.words()]
+        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         while process.poll() is None and not ready():
             time.sleep(0.005)
         process.kill()
