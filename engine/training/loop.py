@@ -1,5 +1,6 @@
 """The loop of every training stage: steps, figures, states on disk, validation, pictures, interruption."""
 
+import hashlib
 import math
 import time
 from collections.abc import Iterator
@@ -74,6 +75,7 @@ class _Loop:
     ) -> None:
         self.stage, self.config, self.fabric, self.model, self.progress = stage, config, fabric, model, progress
         self.seed = seed
+        self.rows = hashlib.sha256(stage.describe(list(range(stage.rows))).encode()).hexdigest()
         self.stepper = self._make_stepper()
         self.clock = _Clock()
         self.best = math.inf
@@ -120,18 +122,20 @@ class _Loop:
     def _step(self) -> None:
         try:
             self.stepper.step()
+            return
         except torch.OutOfMemoryError:
-            smaller = self.stepper.rows_per_batch // 2
-            if self.fabric.world_size > 1 or smaller == 0:
-                cure = f"lower the batch of the {self.stage.name} stage in the preset"
-                raise InputError(f"train {self.stage.name}", "the device's memory does not suffice", cure) from None
-            state = self.stepper.state_dict()
-            self.stage.rows_per_batch = smaller
-            self.stepper = self._make_stepper()
-            torch.cuda.empty_cache()
-            self.stepper.load_state_dict(state)
-            self.progress.message(f"out of memory: going on with batches of {smaller} instead of twice as many")
-            self._step()
+            pass  # what the step holds is freed only when the error is gone
+        smaller = self.stepper.rows_per_batch // 2
+        if self.fabric.world_size > 1 or smaller == 0:
+            cure = f"lower the batch of the {self.stage.name} stage in the preset"
+            raise InputError(f"train {self.stage.name}", "the device's memory does not suffice", cure)
+        state = self.stepper.state_dict()
+        self.stage.rows_per_batch = smaller
+        self.stepper = self._make_stepper()
+        torch.cuda.empty_cache()
+        self.stepper.load_state_dict(state)
+        self.progress.message(f"out of memory: going on with batches of {smaller} instead of twice as many")
+        self._step()
 
     def _read_figures(self, log: TrainingLog) -> None:
         """
@@ -190,6 +194,7 @@ class _Loop:
         self._check_finite()
         if self.fabric.is_global_zero:
             state = self.stepper.state_dict() | {
+                "rows": self.rows,
                 "rows_per_batch": self.stage.rows_per_batch,
                 "seconds": self.clock.seconds,
                 "best": self.best,
@@ -205,6 +210,8 @@ class _Loop:
             self.progress.message(f"{path}: there is nothing to resume; beginning")
             return False
         state = read_state(path)
+        if state.get("rows") != self.rows:
+            raise InputError(path, "is of other identities or frames", "train without --resume, or with its dataset")
         try:
             if state["rows_per_batch"] < self.stage.rows_per_batch:  # memory did not suffice for more
                 self.stage.rows_per_batch = int(state["rows_per_batch"])

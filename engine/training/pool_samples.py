@@ -43,9 +43,7 @@ class PoolSampler:
             **{name: torch.stack([part[: min(map(len, parts))] for part in parts]) for name, parts in pools.items()}
         )
 
-    def draw(
-        self, identities: Tensor, mine: slice, near: int, uniform: int, generator: torch.Generator
-    ) -> Tensor:
+    def draw(self, identities: Tensor, mine: slice, near: int, uniform: int, generator: torch.Generator) -> Tensor:
         """Random samples (B', near + uniform, 4) of ``identities[mine]``, identities (B,)."""
         return torch.cat(
             (

@@ -52,6 +52,7 @@ class PoseTraining:
         self.info = dataclasses.replace(
             shape_model.info,
             frames=tuple(dataclasses.replace(label, identity=int(rows[label.identity])) for label in dataset.labels),
+            training={key: note for key, note in shape_model.info.training.items() if key != "pose_encoder"},
         )
         size = self.stage.code_size
         self.network = PoseDecoder(shape_model.shape_decoder.code_size, size, self.stage.decoder).to(device)

@@ -41,7 +41,9 @@ class RowAdam:
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         """
         Raises:
-            KeyError, RuntimeError: the state is of another code book.
+            KeyError, ValueError: the state is of another code book.
         """
         for name, tensor in self.state_dict().items():
+            if state[name].shape != tensor.shape:
+                raise ValueError(f"{name} {tuple(state[name].shape)}, not {tuple(tensor.shape)}")
             tensor.copy_(state[name])

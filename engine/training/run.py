@@ -22,6 +22,7 @@ from engine.training.loop import LoopResult, optimise
 from engine.training.pose_stage import PoseTraining
 from engine.training.shape_stage import ShapeTraining
 from engine.training.stage import TrainingStage
+from engine.training.state import forget_states, read_state, state_file
 
 STAGES = ("shape", "pose", "shape-encoder", "pose-encoder")
 """In the order in which each builds on those before."""
@@ -82,9 +83,10 @@ def train_stage(
         assert basis is not None
         encoder = _encoder_config(config, name)
         kind = "shape" if name == "shape-encoder" else "pose"
-        stage = EncoderTraining(
-            kind, dataset, basis, encoder, half, device, validation, config.validation, progress
-        )
+        stage = EncoderTraining(kind, dataset, basis, encoder, half, device, validation, config.validation, progress)
+    if resume is None and fabric.is_global_zero:
+        # what was built on the codes of an earlier training does not go with the new ones
+        forget_states(out, {"shape": STAGES, "pose": ("pose", "pose-encoder")}.get(name, (name,)))
     result = optimise(stage, config, fabric, out, seed, resume, progress)
     model = stage.model()
     summary = _summary(config, name, result, fabric, seed)
@@ -94,8 +96,8 @@ def train_stage(
         # measured once here, so that nobody who meshes the model has to
         notes |= {"lipschitz": measure_lipschitz(model).as_dict()}
     model = dataclasses.replace(model, info=dataclasses.replace(model.info, training=notes))
-    if fabric.is_global_zero and not (result.interrupted and _has_stage(out, name)):
-        # a finished model is worth more than half of a new one, whose state is kept to go on from
+    if fabric.is_global_zero and not (result.interrupted and _has_finished(out, name)):
+        # a finished model is worth more than half of a new one, which the states keep
         save_model(model, out, getattr(torch, config.storage))
     fabric.barrier()
     return model, result
@@ -170,13 +172,25 @@ def _has_stage(out: Path, name: str) -> bool:
     return parts[name] if name in parts else isinstance(encoders[name], VoxelEncoder)
 
 
+def _has_finished(out: Path, name: str) -> bool:
+    """Whether the model in ``out`` has stage ``name``, and not from a training that was interrupted."""
+    return _has_stage(out, name) and not _note(out, name).get("interrupted", False)
+
+
 def _is_finished(out: Path, name: str, config: TrainingConfig) -> bool:
-    """Whether the model in ``out`` holds stage ``name``, trained to the end of its schedule."""
-    if not (out / "model.json").is_file():
+    """Whether the model in ``out`` holds stage ``name``, trained to the end of its schedule, and no newer one began."""
+    if not _has_finished(out, name):
         return False
-    field = name.replace("-", "_")
-    summary = load_model(out).info.training.get(field, {})
-    return bool(summary.get("steps") == getattr(config, field).schedule.steps)
+    total = getattr(config, name.replace("-", "_")).schedule.steps
+    last = state_file(out, name, "last")
+    begun_anew = last.is_file() and read_state(last).get("step", 0) < total
+    return not begun_anew and bool(_note(out, name).get("steps", 0) >= total)
+
+
+def _note(out: Path, name: str) -> dict[str, Any]:
+    """What the model in ``out`` says of the training of stage ``name``."""
+    note = load_model(out).info.training.get(name.replace("-", "_"))
+    return note if isinstance(note, dict) else {}
 
 
 def _recipe(dataset: RegisteredDataset) -> dict[str, Any]:
@@ -190,6 +204,7 @@ def _summary(config: TrainingConfig, name: str, result: LoopResult, fabric: Fabr
     return {
         "config": as_dict(getattr(config, name.replace("-", "_"))),
         "steps": result.steps,
+        "interrupted": result.interrupted,
         "seconds": round(result.seconds, 1),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU",
         "devices": fabric.world_size,

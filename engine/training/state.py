@@ -4,7 +4,7 @@ Each is written to a temporary name and renamed, so a state that exists is whole
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,13 @@ def training_folder(model: Path) -> Path:
 def state_file(model: Path, stage: str, which: str) -> Path:
     """Where a state is kept; ``which``: last, best or a number of steps."""
     return training_folder(model) / f"{stage}.{which}.state"
+
+
+def forget_states(model: Path, stages: Iterable[str]) -> None:
+    """Remove all states of ``stages``: a new training must not go on from what an earlier one left."""
+    for stage in stages:
+        for path in training_folder(model).glob(f"{stage}.*.state"):
+            path.unlink(missing_ok=True)
 
 
 def write_state(path: Path, state: Mapping[str, Any]) -> None:

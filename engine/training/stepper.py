@@ -60,9 +60,9 @@ class Stepper:
 
         parameters = [parameter for parameter in stage.network.parameters() if parameter.requires_grad]
         code_size = 0 if stage.codes is None else stage.codes.shape[1]
-        sizes = [parameter.numel() for parameter in parameters] + [self.rows_per_batch * code_size]
+        sizes = [parameter.numel() for parameter in parameters] + [self.rows_per_batch * code_size, 1]
         self._gradients = torch.zeros(sum(sizes), device=self.device)  # one buffer: one message between processes
-        *network_parts, codes_part = self._gradients.split(sizes)
+        *network_parts, codes_part, self._loss_part = self._gradients.split(sizes)
         for parameter, part in zip(parameters, network_parts, strict=True):
             parameter.grad = part.view_as(parameter)
         self._code_gradients = codes_part.view(self.rows_per_batch, code_size)
@@ -109,7 +109,7 @@ class Stepper:
         return values
 
     def bad_batch(self) -> tuple[int, list[int]] | None:
-        """Step and rows of the first batch with a loss that was not finite, or None; waits for the device."""
+        """Step and rows of the first batch whose loss or gradients were not finite, or None; waits for the device."""
         step = int(self._bad_step)
         return None if step < 0 else (step, self._bad_rows.tolist())
 
@@ -130,6 +130,8 @@ class Stepper:
         Raises:
             KeyError, ValueError, RuntimeError: the state is of another stage, configuration or kind of device.
         """
+        if len(state["order"]) != self.stage.rows:
+            raise ValueError(f"{len(state['order'])} rows, not {self.stage.rows}")
         self.stage.network.load_state_dict(state["network"])
         self.optimiser.load_state_dict(state["optimiser"])
         for group in self.optimiser.param_groups:
@@ -158,17 +160,15 @@ class Stepper:
         if codes is not None:
             assert codes.grad is not None
             self._code_gradients[self._mine] = codes.grad
+        self._loss_part += loss.detach()
         self._rows.copy_(rows)
         if not self._names:
             self._names = tuple(figures)
             self._sums = torch.zeros(len(figures), device=self.device)
         self._sums += torch.stack([value.detach().float() for value in figures.values()])
-        bad = ~torch.isfinite(loss.detach()) & (self._bad_step < 0)
-        self._bad_step.copy_(torch.where(bad, self._step, self._bad_step))
-        self._bad_rows.copy_(torch.where(bad, rows, self._bad_rows))
 
     def _average(self) -> None:
-        """Average the gradients over the processes.
+        """Average the gradients and the loss over the processes.
 
         Each code is in the share of one process only, the others add zero: the mean is its part in the mean loss.
         """
@@ -177,6 +177,10 @@ class Stepper:
             self._gradients /= self.fabric.world_size
 
     def _update(self) -> None:
+        # the loss is among them: all processes see the same, and blame the same batch
+        bad = ~torch.isfinite(self._gradients.sum()) & (self._bad_step < 0)
+        self._bad_step.copy_(torch.where(bad, self._step, self._bad_step))
+        self._bad_rows.copy_(torch.where(bad, self._rows, self._bad_rows))
         rates = self._settings.index_select(0, self._step)[0]
         self._rate.copy_(rates[0])
         self.optimiser.step()
