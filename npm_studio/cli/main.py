@@ -21,6 +21,7 @@ COMMANDS: dict[str, str] = {
     "split": "labels: make, merge, subsample, hold out",
     "prepare": "repair canonical meshes and sample signed distances around them",
     "train": "train the shape or the pose stage of a model",
+    "card": "write a model's card: curves, quality, pictures",
     "import-checkpoint": "a model from checkpoints of the published NPM code",
     "export-checkpoint": "a model as a checkpoint of the published NPM code",
     "reconstruct": "meshes from codes",
