@@ -166,6 +166,7 @@ class Decoder(nn.Module):
         # matrix products on a GPU want inner sizes that are multiples of eight
         padding = -embedding.shape[-1] % 8 if half else 0
         embedding = functional.pad(embedding, (0, padding))
+        idle = 0  # units that were added to the layer before the skip for the same reason: always zero
         # bfloat16 would move plain coordinates by a thousandth; the high bands of the encoding make up for that
         half_points = half and config.positional_encoding
         device = points.device.type
@@ -179,7 +180,7 @@ class Decoder(nn.Module):
                 layer = self.layer(index)
                 weight = layer.weight
                 assert isinstance(weight, Tensor) and isinstance(layer.bias, Tensor)
-                past = 0 if index == 0 else hidden.shape[-1]
+                past = 0 if index == 0 else hidden.shape[-1] - idle
                 if index in (0, config.skip_layer):
                     point_weight = functional.pad(weight[:, past + self.code_size :], (0, padding))
                     code_weight = weight[:, past : past + self.code_size]
@@ -187,9 +188,17 @@ class Decoder(nn.Module):
                     with torch.autocast(device, torch.bfloat16, enabled=half_points):
                         value = functional.linear(embedding, point_weight) + value
                     if past:
-                        value = value + functional.linear(hidden, weight[:, :past])
+                        value = value + functional.linear(hidden, functional.pad(weight[:, :past], (0, idle)))
+                    idle = 0
                 else:
-                    value = functional.linear(hidden, weight[:, :past], layer.bias)
+                    bias, past_weight = layer.bias, weight[:, :past]
+                    if half and index + 1 == config.skip_layer and not (config.layer_norm or config.xyz_in_all):
+                        idle = -len(bias) % 8
+                        bias, past_weight = (
+                            functional.pad(bias, (0, idle)),
+                            functional.pad(past_weight, (0, 0, 0, idle)),
+                        )
+                    value = functional.linear(hidden, past_weight, bias)
                     if config.xyz_in_all:
                         value = value + _of_plain(points, weight[:, past:])
                 if config.layer_norm:

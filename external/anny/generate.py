@@ -70,7 +70,7 @@ def generate_dataset(
 
     Args:
         out: folder to make; a dataset that is already there is replaced.
-        identities: number of bodies, about a fifth of them children.
+        identities: number of bodies, about a third of them children.
         sequences: clips per identity, each a motion of one of the ``families`` (names of `motions.FAMILIES`).
         frames: frames per clip; they span the whole clip of `clips.CLIP_SECONDS`, however many they are.
         seed: the same seed gives the same bytes, whatever the number of workers.

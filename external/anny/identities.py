@@ -7,7 +7,7 @@ import numpy as np
 
 from external.anny.rig import AnnyModel, RestBody
 
-CHILD_SHARE = 0.2
+CHILD_SHARE = 0.3
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from engine.progress import Progress
 from external.anny.clips import CLIP_SECONDS
 from external.anny.figure import Figure, RandomClip, random_numbers
 from external.anny.hands.joints import canonical_motion, joint_rotations
-from external.anny.hands.motions import FAMILIES, choose_family, sample_motion
+from external.anny.hands.motions import FAMILIES, TRAINING_FAMILIES, choose_family, sample_motion
 from external.anny.identities import HAND_LENGTHS, sample_identity
 from external.anny.rig import AnnyModel, Rig
 from external.anny.self_contact import Probe
@@ -48,7 +48,7 @@ def generate_hands(
     frames: int,
     seed: int,
     side: str = "right",
-    families: Sequence[str] = tuple(FAMILIES),
+    families: Sequence[str] = tuple(TRAINING_FAMILIES),
     progress: Progress | None = None,
     workers: int | None = None,
 ) -> None:
@@ -56,7 +56,7 @@ def generate_hands(
 
     Args:
         out: folder to make; a dataset that is already there is replaced.
-        identities: number of hands, about a fifth of them of children.
+        identities: number of hands, about a third of them of children.
         sequences: clips per identity, each a motion of one of the ``families`` (names of `motions.FAMILIES`).
         frames: frames per clip; they span the whole clip of `clips.CLIP_SECONDS`, however many they are.
         seed: the same seed gives the same bytes, whatever the number of workers.
