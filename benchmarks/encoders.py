@@ -1,0 +1,221 @@
+"""Where a fit of one depth frame can begin: with the codes of the encoders, or with the best of many training codes.
+
+    python benchmarks/encoders.py --model MODEL [--identities N --frames F --seed S] [--json FILE]
+
+Unseen subjects: bodies of another seed in the motion families that are kept out of the training library, or hands of
+another seed where the model is one of hands; their depth is rendered from the front. Each frame is taken alone. The
+starts are
+
+* encoder: what both encoders make of the frame;
+* best by score: of 200 random training frames, whose codes go together, the one that matches the depth best, as the
+  search of a fit sees it;
+* best by truth: of the same, the one that is closest to the true surface, which no search can know.
+
+The distance is that of surface points from the truth by correspondence: points of the true canonical surface are
+brought to the surface of the shape code along its gradient, posed, and compared with where they truly are. The score is
+`engine.fitting.initialise.match_scores`. Both are in canonical units, lower is better.
+"""
+
+import argparse
+import platform
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine.checkpoint import load_model
+from engine.dataset.depth_sequence import load_depth_sequence
+from engine.dataset.registered import RegisteredDataset, load_registered_dataset
+from engine.dataset.rendering import render_sequence
+from engine.device import resolve_device
+from engine.errors import InputError
+from engine.files import write_json
+from engine.fitting.encoded import encode_frames
+from engine.fitting.initialise import match_scores
+from engine.fitting.observations import Observations, observe
+from engine.fitting.surface_samples import sample_model_surface
+from engine.geometry.signed_distance import sample_surface
+from engine.model import NeuralParametricModel
+from external.anny.generate import generate_dataset
+from external.anny.hands.generate import CATEGORY as HANDS
+from external.anny.hands.generate import generate_hands
+from external.anny.motions import TEST_FAMILIES
+
+TRAINING_CODES = 200
+POINTS, OBSERVED = 1024, 512
+STARTS = ("encoder", "best by score", "best by truth")
+
+
+class TrainingCodes:
+    """Pairs of codes of random training frames, and points on the surfaces that they decode to."""
+
+    def __init__(self, model: NeuralParametricModel, count: int, seed: int) -> None:
+        assert model.pose_codes is not None
+        generator = torch.Generator().manual_seed(seed)
+        rows = torch.randperm(len(model.info.frames), generator=generator)[:count]
+        self.owners = torch.tensor([model.info.frames[row].identity for row in rows.tolist()])
+        self.poses = model.pose_codes[rows.to(model.device)]
+        self.model = model
+        self.posed = torch.empty(len(rows), POINTS, 3, device=model.device)
+        for identity in self.owners.unique().tolist():
+            mine = self.owners == identity
+            self.posed[mine] = posed_surface(model, model.shape_codes[identity], self.poses[mine], seed)
+
+    def distances(self, canonical: Tensor, posed: Tensor) -> Tensor:
+        """Mean distance (F, U) of each pair from the truth ``posed`` (F, P, 3) of ``canonical`` points (P, 3)."""
+        result = torch.empty(len(posed), len(self.poses), device=posed.device)
+        for identity in self.owners.unique().tolist():
+            mine = (self.owners == identity).nonzero()[:, 0]
+            shape = self.model.shape_codes[identity]
+            moved = pose_points(self.model, shape, self.poses[mine], onto_surface(self.model, shape, canonical))
+            for frame, truth in enumerate(posed):
+                result[frame, mine.to(result.device)] = (moved - truth).norm(dim=-1).mean(-1)
+        return result
+
+
+def onto_surface(model: NeuralParametricModel, shape_code: Tensor, points: Tensor, steps: int = 4) -> Tensor:
+    """``points`` (P, 3) moved along the gradient of the signed distance of ``shape_code`` (Cs,) to its zero level."""
+    for _ in range(steps):
+        moving = points.detach().requires_grad_()
+        with torch.enable_grad():
+            distance = model.sdf(shape_code[None], moving[None])[0]
+            (gradient,) = torch.autograd.grad(distance.sum(), moving)
+        step = distance.detach()[:, None] * gradient / gradient.square().sum(-1, keepdim=True).clamp_min(0.1)
+        points = points - step.clamp(-0.05, 0.05)
+    return points
+
+
+@torch.no_grad()
+def pose_points(model: NeuralParametricModel, shape_code: Tensor, pose_codes: Tensor, points: Tensor) -> Tensor:
+    """(U, P, 3) of canonical ``points`` (P, 3) in poses (U, Cp)."""
+    parts = [
+        model.pose(shape_code.expand(len(part), -1), part, points.expand(len(part), -1, -1))
+        for part in pose_codes.split(64)
+    ]
+    return torch.cat(parts)
+
+
+def posed_surface(model: NeuralParametricModel, shape_code: Tensor, pose_codes: Tensor, seed: int) -> Tensor:
+    """Points (U, P, 3) on the model's own surface."""
+    points = sample_model_surface(model, shape_code, seed).points
+    order = torch.randperm(len(points), generator=torch.Generator().manual_seed(seed))[:POINTS]
+    return pose_points(model, shape_code, pose_codes, points[order.to(points.device)])
+
+
+def compare(
+    model: NeuralParametricModel,
+    training: TrainingCodes,
+    observations: Observations,
+    canonical: Tensor,
+    posed: Tensor,
+    seed: int,
+) -> dict[str, dict[str, list[float]]]:
+    """Distance and score of each start, frame by frame; arguments as in `TrainingCodes.distances`."""
+    assert model.shape_encoder is not None and model.pose_encoder is not None
+    shapes, poses = encode_frames(model.shape_encoder, observations), encode_frames(model.pose_encoder, observations)
+    picks = torch.randint(observations.points.shape[1], (OBSERVED,), generator=torch.Generator().manual_seed(seed))
+    observed = observations.points[:, picks.to(model.device)]
+    scores = match_scores(observations, observed, training.posed)
+    distances = training.distances(canonical, posed)
+    result: dict[str, dict[str, list[float]]] = {name: {"distance": [], "score": []} for name in STARTS}
+
+    def note(name: str, distance: Tensor, score: Tensor) -> None:
+        result[name]["distance"].append(float(distance))
+        result[name]["score"].append(float(score))
+
+    for frame, (shape, pose) in enumerate(zip(shapes, poses, strict=True)):
+        moved = pose_points(model, shape, pose[None], onto_surface(model, shape, canonical))[0]
+        own = posed_surface(model, shape, pose[None], seed)
+        score = match_scores(observations.at(torch.tensor([frame])), observed[frame : frame + 1], own)
+        note("encoder", (moved - posed[frame]).norm(dim=-1).mean(), score)
+        for name, criterion in (("best by score", scores), ("best by truth", distances)):
+            best = int(criterion[frame].argmin())
+            note(name, distances[frame, best], scores[frame, best])
+    return result
+
+
+def make_subjects(
+    model: NeuralParametricModel, out: Path, identities: int, frames: int, seed: int
+) -> RegisteredDataset:
+    """Unseen subjects of the kind that the model is of, one motion each."""
+    if model.info.category == HANDS:
+        side = "left" if all("left" in name for name in model.info.identities) else "right"
+        generate_hands(out, identities, 1, frames, seed, side)
+    else:
+        generate_dataset(out, identities, 1, frames, seed, families=tuple(TEST_FAMILIES))
+    return load_registered_dataset(out)
+
+
+def measure(
+    model: NeuralParametricModel, identities: int, frames: int, seed: int, work: Path
+) -> dict[str, dict[str, list[float]]]:
+    """Distances and scores of the starts over all frames of unseen subjects."""
+    dataset = make_subjects(model, work / "subjects", identities, frames, seed)
+    training = TrainingCodes(model, TRAINING_CODES, seed)
+    result: dict[str, dict[str, list[float]]] = {name: {"distance": [], "score": []} for name in STARTS}
+    for identity, name in enumerate(dataset.identities):
+        (sequence,) = dataset.sequences_of(identity)
+        capture = work / name
+        render_sequence(dataset, identity, sequence, capture)
+        observations = observe(load_depth_sequence(capture), model.info.similarity, model.device)
+        vertices, faces = dataset.canonical(identity), dataset.faces(identity)
+        picks, weights = sample_surface(vertices, faces, POINTS, np.random.default_rng(seed))
+        meshes = np.concatenate((vertices[None], np.asarray(dataset.sequence(identity, sequence), np.float32)))
+        points = np.einsum("fpcx,pc->fpx", meshes[:, faces[picks]], weights)
+        points_there = torch.from_numpy(points.astype(np.float32)).to(model.device)
+        found = compare(model, training, observations, points_there[0], points_there[1:], seed)
+        for start, figures in found.items():
+            for figure, values in figures.items():
+                result[start][figure] += values
+    return result
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", type=Path, required=True)
+    parser.add_argument("--identities", type=int, default=16)
+    parser.add_argument("--frames", type=int, default=8, help="depth frames of each, from one motion")
+    parser.add_argument("--seed", type=int, default=1234)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    model = load_model(options.model, resolve_device(options.device))
+    if model.shape_encoder is None or model.pose_encoder is None or not model.has_pose:
+        raise InputError(options.model, "has no encoders for both codes", "train them with `npm-studio train`")
+    with tempfile.TemporaryDirectory() as work:
+        found = measure(model, options.identities, options.frames, options.seed, Path(work))
+    on_gpu = model.device.type == "cuda"
+    results: dict[str, Any] = {
+        "model": options.model.name,
+        "machine": torch.cuda.get_device_name(model.device) if on_gpu else f"{platform.machine()} CPU",
+        "seed": options.seed,
+        "identities": options.identities,
+        "frames": options.identities * options.frames,
+        "training_codes": min(TRAINING_CODES, len(model.info.frames)),
+        "starts": {},
+    }
+    print(f"{'start':16s} {'distance':>10s} {'median':>10s} {'score':>10s}   encoder is closer / scores better")
+    for name, figures in found.items():
+        distance, score = np.array(figures["distance"]), np.array(figures["score"])
+        summary = {
+            "distance_mean": float(distance.mean()),
+            "distance_median": float(np.median(distance)),
+            "score_mean": float(score.mean()),
+            "encoder_is_closer": float((np.array(found["encoder"]["distance"]) < distance).mean()),
+            "encoder_scores_better": float((np.array(found["encoder"]["score"]) < score).mean()),
+        }
+        results["starts"][name] = summary
+        shares = f"{summary['encoder_is_closer']:.0%} / {summary['encoder_scores_better']:.0%}"
+        print(
+            f"{name:16s} {summary['distance_mean']:10.4f} {summary['distance_median']:10.4f} "
+            f"{summary['score_mean']:10.4f}   {'' if name == 'encoder' else shares}"
+        )
+    if options.json:
+        write_json(options.json, results)
+
+
+if __name__ == "__main__":
+    main()
