@@ -1,47 +1,179 @@
-"""Quality of a model on bodies and motions that it has never seen, and on its training data.
+"""What a model can represent, on its training data and on identities and motions that it has never seen.
 
-    python benchmarks/model_quality.py --model assets/models/anny-compact.npm [--data TRAINING_DATASET] [--json FILE]
+    python benchmarks/model_quality.py --model MODEL.npm [--split configs/anny/quality.yaml] [--data TRAINING_DATASET]
+                                       [--seed S] [--unseen DATASET] [--fits N] [--json FILE]
 
-Unseen: four identities of another seed perform the motion families that are kept out of the training library
-(jumping jack, throw); their depth is rendered from the front, fitted, and compared with the true meshes.
-With --data also: the canonical surfaces and the deformation of the training data itself.
+Sections, in canonical units:
+
+- training (with --data, all of the training dataset or a part): IoU and Chamfer-l2 of the canonical surfaces, and how
+  far moved surface points are from where they are in training frames;
+- unseen identities: the same figures of surfaces whose codes are fitted to signed distances of the true canonical mesh;
+- unseen motions of those identities: pose codes fitted to corresponding points of complete posed surfaces; measured on
+  points that the fit did not have;
+- arithmetic: multiply-adds per point of both decoders;
+- with --fits: monocular depth sequences of the unseen motions, rendered, fitted and compared with the true meshes.
+
+Who is unseen is laid down in the split; --seed draws others. Figures are compared with the split's bars for the model's
+name (or --bars); the exit status is 1 when one is missed.
 """
 
 import argparse
+import dataclasses
 import platform
+import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from engine.checkpoint import load_model
-from engine.dataset.registered import load_registered_dataset
+from engine.dataset.registered import RegisteredDataset, load_registered_dataset
 from engine.dataset.rendering import render_sequence
 from engine.device import resolve_device
+from engine.errors import InputError
+from engine.evaluate.code_fitting import fit_pose_codes, fit_shape_codes
 from engine.evaluate.metrics import evaluate_sequence, load_truth
+from engine.evaluate.representation import corresponding_points, deformation_errors, multiply_adds, surface_figures
 from engine.files import write_json
 from engine.fitting.job import FitRequest, run_fit
-from engine.geometry.signed_distance import is_inside
 from engine.model import NeuralParametricModel
-from engine.training.flow_samples import FlowSampler
-from external.anny.generate import generate_dataset
-from external.anny.motions import TEST_FAMILIES
+from engine.networks.decoder import DecoderConfig, PoseDecoder, ShapeDecoder
+from engine.prepare.sdf_pools import sample_pools
+from external.anny.quality import Bars, QualitySplit, choose_identities, generate_unseen, load_quality_split
 
+Figures = dict[str, Any]
 METRICS = ("iou", "chamfer_l2", "accuracy", "completeness", "normal_consistency", "epe")
+POOL = (60_000, 20_000, 1)
+"""Near, uniform and surface samples that shape codes are fitted to."""
+FITTED_POINTS, MEASURED_POINTS = 4096, 4096
+"""Per frame; the measured ones are others."""
+TRAINING_POINTS = 256
+"""Per training frame."""
 
 
-def unseen(
-    model_folder: Path, model: NeuralParametricModel, identities: int, frames: int, seed: int, work: Path
-) -> list[dict[str, Any]]:
-    """Fit one sequence of each of ``identities`` unseen bodies; one row of metrics per sequence."""
-    data = work / "unseen"
-    generate_dataset(data, identities, 1, frames, seed, families=tuple(TEST_FAMILIES))
-    dataset = load_registered_dataset(data)
-    rows = []
+def training_figures(model: NeuralParametricModel, dataset: RegisteredDataset, surfaces: int, frames: int) -> Figures:
+    """Surfaces of all identities, Chamfer-l2 of ``surfaces`` of them, and motions of ``frames`` frames."""
+    generator = np.random.default_rng(0)
+    row_of_identity = {name: row for row, name in enumerate(model.info.identities)}
+    row_of_frame = {
+        (model.info.identities[f.identity], f.sequence, f.sample): row for row, f in enumerate(model.info.frames)
+    }
+    strangers = set(dataset.identities) - set(row_of_identity)
+    keys = [(dataset.identities[label.identity], label.sequence, label.sample) for label in dataset.labels]
+    if strangers or not set(keys) <= set(row_of_frame):
+        what = f"identity {min(strangers)}" if strangers else "a frame"
+        raise InputError(dataset.root, f"has {what} that the model was not trained on", "name its training dataset")
+    with_mesh = set(evenly(len(dataset.identities), surfaces))
+    found = []
     for identity, name in enumerate(dataset.identities):
-        sequence = dataset.sequences_of(identity)[0]
+        code = model.shape_codes[row_of_identity[name]]
+        mesh = dataset.canonical(identity), dataset.faces(identity)
+        found.append(surface_figures(model, code, *mesh, generator, chamfer=identity in with_mesh))
+    errors = []
+    chosen: dict[int, list[int]] = {}
+    for label in evenly(len(dataset.labels), frames):
+        chosen.setdefault(dataset.labels[label].identity, []).append(label)
+    assert model.pose_codes is not None
+    for identity, labels in chosen.items():
+        places = [dataset.labels[label] for label in labels]
+        positions = [(f.sequence, dataset.samples_of(identity, f.sequence).index(f.sample)) for f in places]
+        points = corresponding_points(dataset, identity, positions, TRAINING_POINTS, generator)
+        canonical, posed = (torch.from_numpy(value).to(model.device) for value in points)
+        shape = model.shape_codes[row_of_identity[dataset.identities[identity]]].expand(len(labels), -1)
+        pose = model.pose_codes[[row_of_frame[keys[label]] for label in labels]]
+        errors.append(deformation_errors(model, shape, pose, canonical.expand(len(labels), -1, -1), posed))
+    return summary(found) | {"frames": sum(map(len, errors))} | spread(torch.cat(errors))
+
+
+def unseen_figures(
+    model: NeuralParametricModel, split: QualitySplit, dataset: RegisteredDataset, surfaces: int
+) -> tuple[Figures, Figures]:
+    """Identities fitted to their canonical surfaces, and their motions fitted to complete posed surfaces."""
+    generator = np.random.default_rng(split.seed)
+    adults, children = choose_identities(split, dataset)
+    identities = [*adults, *children]
+    meshes = [(dataset.canonical(identity), dataset.faces(identity)) for identity in identities]
+    half = model.device.type == "cuda"
+    pools = []
+    for mesh in meshes:
+        sampled = sample_pools(*mesh, POOL, generator)
+        pools.append(torch.from_numpy(np.concatenate((sampled.near, sampled.uniform))))
+    clock = time.perf_counter()
+    codes = fit_shape_codes(model, torch.stack(pools).to(model.device), split.shape_steps, half=half)
+    seconds = {"fit": elapsed(clock, model)}
+    with_mesh = set(evenly(len(identities), surfaces))
+    found = [
+        surface_figures(model, code, *mesh, generator, chamfer=row in with_mesh)
+        for row, (code, mesh) in enumerate(zip(codes, meshes, strict=True))
+    ]
+    shapes = summary(found) | {f"adults_{k}": v for k, v in summary(found[: len(adults)]).items()} | seconds
+    if children:
+        shapes |= {f"children_{k}": v for k, v in summary(found[len(adults) :]).items()}
+    return shapes, motion_figures(model, split, dataset, identities, len(adults), codes, half, generator)
+
+
+def motion_figures(
+    model: NeuralParametricModel,
+    split: QualitySplit,
+    dataset: RegisteredDataset,
+    identities: list[int],
+    adults: int,
+    shape_codes: Tensor,
+    half: bool,
+    generator: np.random.Generator,
+) -> Figures:
+    """Pose codes of all frames of ``identities``, the first of which are ``adults``, fitted at once and measured."""
+    canonical, posed, shapes, names = [], [], [], []
+    for row, identity in enumerate(identities):
+        frames = [
+            (sequence, position)
+            for sequence in dataset.sequences_of(identity)
+            for position in evenly(len(dataset.samples_of(identity, sequence)), split.frames)
+        ]
+        own = corresponding_points(dataset, identity, frames, FITTED_POINTS + MEASURED_POINTS, generator)
+        canonical.append(torch.from_numpy(own[0]).expand(len(frames), -1, -1))
+        posed.append(torch.from_numpy(own[1]))
+        shapes.append(shape_codes[row].expand(len(frames), -1))
+        names += [(row, f"{dataset.identities[identity]} {sequence}") for sequence, _ in frames]
+    everything = torch.cat(shapes), *(torch.cat(value).to(model.device) for value in (canonical, posed))
+    shape, source, target = everything
+    clock = time.perf_counter()
+    fitted = slice(0, FITTED_POINTS), slice(FITTED_POINTS, None)
+    pose = fit_pose_codes(model, shape, source[:, fitted[0]], target[:, fitted[0]], split.pose_steps, half=half)
+    seconds = elapsed(clock, model)
+    errors = deformation_errors(model, shape, pose, source[:, fitted[1]], target[:, fitted[1]]).cpu()
+    means: dict[str, list[float]] = {}
+    for (_, name), error in zip(names, errors.mean(dim=1).tolist(), strict=True):
+        means.setdefault(name, []).append(error)
+    sequences = {name: float(np.mean(values)) for name, values in means.items()}
+    worst = max(sequences, key=sequences.__getitem__)
+    is_child = torch.tensor([row >= adults for row, _ in names])
+    figures = {"frames": len(errors)} | spread(errors) | {"adults_deformation_mean": float(errors[~is_child].mean())}
+    if is_child.any():
+        figures["children_deformation_mean"] = float(errors[is_child].mean())
+    return figures | {"worst": worst, "worst_mean": sequences[worst], "fit": seconds, "sequences": sequences}
+
+
+def arithmetic(model: NeuralParametricModel) -> Figures:
+    """Multiply-adds per point, and their sum against that of the published sizes (8 x 512 and 8 x 1024)."""
+    assert model.pose_decoder is not None
+    shape, pose = multiply_adds(model.shape_decoder), multiply_adds(model.pose_decoder)
+    with torch.device("meta"):
+        reference = ShapeDecoder(256, DecoderConfig()), PoseDecoder(256, 256, DecoderConfig(width=1024))
+    return {"shape": shape, "pose": pose, "ratio": (shape + pose) / sum(map(multiply_adds, reference))}
+
+
+def monocular_fits(
+    model_folder: Path, model: NeuralParametricModel, dataset: RegisteredDataset, identities: list[int], work: Path
+) -> Figures:
+    """Depth of one sequence of each of ``identities`` from the front, fitted and compared with the truth."""
+    rows = []
+    for identity in identities:
+        name, sequence = dataset.identities[identity], dataset.sequences_of(identity)[0]
         capture = work / f"{name}-{sequence}"
         render_sequence(dataset, identity, sequence, capture)
         run = run_fit(FitRequest(capture, model_folder, work / f"run-{name}", device=str(model.device)), model=model)
@@ -50,43 +182,78 @@ def unseen(
         row = {"sequence": f"{name} {sequence}", **{key: getattr(metrics, key) for key in METRICS}}
         row |= {"median_frame_chamfer_l2": metrics.median_frame_chamfer_l2, "failed_frames": metrics.failed_frames}
         rows.append(row | {"seconds": run.seconds})
-        print_row(rows[-1])
-    return rows
+        print_fit(rows[-1])
+    mean = {key: float(np.mean([row[key] for row in rows])) for key in rows[0] if key != "sequence"}
+    print_fit({"sequence": "mean", **mean})
+    return {"sequences": rows, "mean": mean}
 
 
-def training_figures(model: NeuralParametricModel, data: Path) -> dict[str, float]:
-    """Occupancy IoU of the canonical surfaces and mean displacement error on training frames."""
-    dataset = load_registered_dataset(data)
-    generator = torch.Generator(model.device).manual_seed(0)
-    overlaps = []
-    for identity in range(len(dataset.identities)):
-        points = (torch.rand(200_000, 3, generator=generator, device=model.device) - 0.5) * 0.98
-        vertices = dataset.canonical(identity)
-        low, high = torch.tensor(vertices.min(0) - 0.02), torch.tensor(vertices.max(0) + 0.02)
-        points = low.to(points) + (points / 0.98 + 0.5) * (high - low).to(points)
-        with torch.no_grad():
-            learned = (model.sdf(model.shape_codes[identity : identity + 1], points[None])[0] < 0).cpu().numpy()
-        true = is_inside(points.cpu().numpy(), vertices, dataset.faces(identity))
-        overlaps.append((learned & true).sum() / (learned | true).sum())
-    sampler = FlowSampler.load(dataset, model.device)
-    errors = []
-    assert model.pose_codes is not None
-    for frames in torch.arange(len(dataset.labels), device=model.device).split(64):
-        canonical, posed = sampler.draw(frames, 512, (0.0,), generator)
-        shapes = model.shape_codes[sampler.identity_of_frame[frames]]
-        with torch.no_grad():
-            moved = model.pose(shapes, model.pose_codes[frames], canonical)
-        errors.append((moved - posed).norm(dim=-1).mean(1))
-    error = torch.cat(errors)
+def summary(found: list[Any]) -> Figures:
+    """Means of `SurfaceFigures`; Chamfer-l2 None where no mesh was extracted."""
+    chamfer = [figures.chamfer_l2 for figures in found if figures.chamfer_l2 is not None]
+    floor = [figures.floor for figures in found if figures.floor is not None]
     return {
-        "canonical_iou_mean": float(np.mean(overlaps)),
-        "canonical_iou_min": float(np.min(overlaps)),
-        "deformation_error_mean": float(error.mean()),
-        "deformation_error_p99": float(error.quantile(0.99)),
+        "surfaces": len(found),
+        "iou_mean": float(np.mean([figures.iou for figures in found])),
+        "iou_min": float(np.min([figures.iou for figures in found])),
+        "chamfer_surfaces": len(chamfer),
+        "chamfer_l2": float(np.mean(chamfer)) if chamfer else None,
+        "chamfer_l2_floor": float(np.mean(floor)) if floor else None,
     }
 
 
-def print_row(row: dict[str, Any]) -> None:
+def spread(errors: Tensor) -> Figures:
+    """Mean, median and 99th percentile of all entries of ``errors`` (B, P)."""
+    values = errors.flatten().cpu().numpy()
+    return {
+        "deformation_mean": float(values.mean()),
+        "deformation_median": float(np.median(values)),
+        "deformation_p99": float(np.quantile(values, 0.99)),
+    }
+
+
+def against_bars(results: Figures, bars: Bars) -> list[Figures]:
+    """One row per bar whose figure was measured."""
+    measured = {
+        "training_iou": results.get("training", {}).get("iou_mean"),
+        "training_chamfer_l2": results.get("training", {}).get("chamfer_l2"),
+        "training_deformation": results.get("training", {}).get("deformation_mean"),
+        "unseen_iou": results["unseen_identities"]["iou_mean"],
+        "children_iou": results["unseen_identities"].get("children_iou_mean"),
+        "unseen_deformation": results["unseen_motions"]["deformation_mean"],
+        "arithmetic": results["arithmetic"]["ratio"],
+    }
+    rows = []
+    for name, bar in dataclasses.asdict(bars).items():
+        value = measured[name]
+        if bar is not None and value is not None:
+            passed = value >= bar if name.endswith("iou") else value <= bar
+            rows.append({"bar": name, "value": value, "limit": bar, "passed": passed})
+    return rows
+
+
+def evenly(count: int, most: int) -> list[int]:
+    """Up to ``most`` evenly spaced indices below ``count``."""
+    return [index * count // min(most, count) for index in range(min(most, count))]
+
+
+def elapsed(since: float, model: NeuralParametricModel) -> float:
+    """Seconds ``since``, when the device has done its work."""
+    if model.device.type == "cuda":
+        torch.cuda.synchronize(model.device)
+    return time.perf_counter() - since
+
+
+def print_section(title: str, figures: Figures) -> None:
+    print(title)
+    for name, value in figures.items():
+        if not isinstance(value, dict):
+            scaled = f"{value * 1e3:.5f}e-3" if "chamfer_l2" in name and value is not None else None
+            print(f"  {name:28s} {scaled or (f'{value:.5f}' if isinstance(value, float) else value)}")
+    sys.stdout.flush()
+
+
+def print_fit(row: Figures) -> None:
     print(
         f"{row['sequence']:34s} IoU {row['iou']:.3f}  Chamfer-l2 {row['chamfer_l2'] * 1e3:.4f}e-3 "
         f"(median frame {row['median_frame_chamfer_l2'] * 1e3:.4f}e-3, failed {row['failed_frames']:.0%})  "
@@ -95,36 +262,67 @@ def print_row(row: dict[str, Any]) -> None:
     )
 
 
-def main() -> None:
+def measure(options: argparse.Namespace, split: QualitySplit, work: Path) -> Figures:
+    model = load_model(options.model, resolve_device(options.device))
+    if not model.has_pose:
+        raise InputError(options.model, "has no pose part", "train it first")
+    torch.backends.cuda.matmul.allow_tf32 = False  # an error of 2e-4 is what is being measured
+    on_gpu = model.device.type == "cuda"
+    processor = f"{platform.machine()} CPU, {torch.get_num_threads()} threads"
+    machine = torch.cuda.get_device_name(model.device) if on_gpu else processor
+    described = {name: value for name, value in dataclasses.asdict(split).items() if name != "bars"}
+    results: Figures = {"model": model.info.name, "machine": machine, "split": described}
+    results["arithmetic"] = arithmetic(model)
+    print_section(f"{model.info.name}: multiply-adds per point", results["arithmetic"])
+    if options.data:
+        data = load_registered_dataset(options.data)
+        results["training"] = training_figures(model, data, options.surfaces, options.frames)
+        print_section("training data", results["training"])
+    unseen = load_registered_dataset(options.unseen) if options.unseen else generate_unseen(split, work / "unseen")
+    shapes, motions = unseen_figures(model, split, unseen, options.surfaces)
+    results |= {"unseen_identities": shapes, "unseen_motions": motions}
+    print_section("unseen identities", shapes)
+    print_section("unseen identities in unseen motions", motions)
+    if options.fits:
+        adults, children = choose_identities(split, unseen)
+        chosen = sorted(adults + children)[: options.fits]
+        results["monocular"] = monocular_fits(options.model, model, unseen, chosen, work)
+    bars = split.bars.get(options.bars or model.info.name)
+    if options.bars and bars is None:
+        raise InputError(f"--bars {options.bars}", "not in the split", f"choose from {', '.join(split.bars)}")
+    results["bars"] = against_bars(results, bars) if bars else []
+    for row in results["bars"]:
+        print(f"{'pass' if row['passed'] else 'FAIL'}  {row['bar']:22s} {row['value']:.3g} (bar {row['limit']:.3g})")
+    return results
+
+
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, required=True)
+    parser.add_argument("--split", type=Path, default=Path("configs/anny/quality.yaml"))
+    parser.add_argument("--seed", type=int, help="of other unseen identities than the split's")
+    parser.add_argument("--unseen", type=Path, help="dataset of unseen identities and motions made earlier")
     parser.add_argument("--data", type=Path, help="the dataset that the model was trained on")
-    parser.add_argument("--identities", type=int, default=4)
-    parser.add_argument("--frames", type=int, default=32)
-    parser.add_argument("--seed", type=int, default=1234)
+    parser.add_argument("--surfaces", type=int, default=16, help="of each kind, whose Chamfer-l2 is measured")
+    parser.add_argument("--frames", type=int, default=2000, help="training frames, evenly spaced")
+    parser.add_argument("--fits", type=int, default=0, help="monocular fits of so many unseen identities")
+    parser.add_argument("--bars", help="name of the table of bars; by default the model's name")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    model = load_model(options.model, resolve_device(options.device))
-    on_gpu = model.device.type == "cuda"
-    machine = (
-        torch.cuda.get_device_name(model.device)
-        if on_gpu
-        else f"{platform.machine()} CPU, {torch.get_num_threads()} threads"
-    )
-    results: dict[str, Any] = {"model": options.model.name, "machine": machine, "seed": options.seed}
-    if options.data:
-        results["training"] = training_figures(model, options.data)
-        print(results["training"], flush=True)
-    if options.identities:
+    try:
+        split = load_quality_split(options.split)
+        if options.seed is not None:
+            split = dataclasses.replace(split, seed=options.seed)
         with tempfile.TemporaryDirectory() as work:
-            rows = unseen(options.model, model, options.identities, options.frames, options.seed, Path(work))
-        mean = {key: float(np.mean([row[key] for row in rows])) for key in rows[0] if key != "sequence"}
-        results["unseen"] = {"sequences": rows, "mean": mean}
-        print_row({"sequence": "mean", **mean})
+            results = measure(options, split, Path(work))
+    except InputError as error:
+        print(error, file=sys.stderr)
+        return 2
     if options.json:
         write_json(options.json, results)
+    return 0 if all(row["passed"] for row in results["bars"]) else 1
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -15,7 +15,7 @@ from engine.progress import Progress
 from external.anny.figure import Figure, random_numbers
 from external.anny.hands.generate import SIMILARITY, generate_hands, hand_figure
 from external.anny.hands.joints import FINGERS, JOINTS, limited
-from external.anny.hands.motions import FAMILIES, curl, fold_thumb, sample_motion
+from external.anny.hands.motions import FAMILIES, TEST_FAMILIES, TRAINING_FAMILIES, curl, fold_thumb, sample_motion
 from external.anny.identities import HAND_LENGTHS, hand_length_m, sample_identity
 from external.anny.rig import AnnyModel, RestBody
 from npm_studio.cli.main import main
@@ -138,6 +138,16 @@ def test_motions_respect_the_joint_limits_and_are_smooth(family: str) -> None:
             assert angle.shape == (200,) and np.isfinite(angle).all()
             assert angle.min() >= joint.low - 1e-9 and angle.max() <= joint.high + 1e-9, name
             assert np.abs(np.diff(angle)).max() < 0.35, name  # two periods in 200 frames at most
+
+
+def test_default_datasets_leave_out_the_families_for_testing(dataset: Path) -> None:
+    assert set(TEST_FAMILIES) == {"point", "pinch"}
+    assert not set(TEST_FAMILIES) & set(TRAINING_FAMILIES) and set(FAMILIES) == set(TEST_FAMILIES) | set(
+        TRAINING_FAMILIES
+    )
+    loaded = load_registered_dataset(dataset)
+    names = {name.split("_", 1)[1] for i in range(len(loaded.identities)) for name in loaded.sequences_of(i)}
+    assert names <= set(TRAINING_FAMILIES)
 
 
 def test_limits_cut_what_is_too_far_and_bent_fingers_do_not_spread() -> None:

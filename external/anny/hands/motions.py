@@ -184,9 +184,15 @@ def free(t: Array, draw: Draw) -> Angles:
     return motion
 
 
-FAMILIES: dict[str, Family] = {
-    family.__name__: family for family in (fist, spread, point, pinch, count, wave, grasp, free)
+TRAINING_FAMILIES: dict[str, Family] = {
+    family.__name__: family for family in (fist, spread, count, wave, grasp, free)
 }
+"""What default datasets are made of."""
+
+TEST_FAMILIES: dict[str, Family] = {family.__name__: family for family in (point, pinch)}
+"""Motions kept out of the default datasets, to measure how well a model meets unseen motions."""
+
+FAMILIES = TRAINING_FAMILIES | TEST_FAMILIES
 
 
 def _smooth(value: Array) -> Array:
