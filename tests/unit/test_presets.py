@@ -25,9 +25,9 @@ def test_a_preset_says_for_whom_it_is_and_has_all_stages(path: Path) -> None:
     assert lines[0].startswith("# For ")
     config = load_training_config(path)
     assert isinstance(config.shape_encoder, EncoderStage) and isinstance(config.pose_encoder, EncoderStage)
-    for stage in (config.shape_encoder, config.pose_encoder):
+    for encoder in (config.shape_encoder, config.pose_encoder):
         # points without a weight, or a weight without points, would say nothing
-        assert (stage.surface_points > 0) == (stage.surface_weight > 0)
+        assert (encoder.surface_points > 0) == (encoder.surface_weight > 0)
     for stage in (config.shape, config.pose, config.shape_encoder, config.pose_encoder):
         assert stage.schedule.warmup < stage.schedule.steps
         assert stage.schedule.decay == "cosine" or 0 < stage.schedule.halving_interval < stage.schedule.steps
