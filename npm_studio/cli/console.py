@@ -1,6 +1,7 @@
 """What commands share: common options, and progress on a terminal or in a log."""
 
 import argparse
+import os
 import signal
 import sys
 import time
@@ -10,6 +11,11 @@ from types import FrameType, TracebackType
 from engine.progress import Progress
 
 _interrupted = False
+
+
+def speaks_for_all() -> bool:
+    """Whether this process is the only one, or the first of those that torchrun started."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def interrupted() -> bool:
@@ -40,10 +46,12 @@ class ConsoleProgress(Progress):
     """Progress with ETA: a bar on a terminal, a plain line every few seconds otherwise.
 
     Used as a context manager it also turns the first Ctrl-C (or SIGTERM) into a request to stop (`cancelled`); a
-    second one interrupts at once. Everything goes to standard error, results alone go to standard output.
+    second one interrupts at once. Everything goes to standard error, results alone go to standard output. Of several
+    processes that work together, the first one speaks.
     """
 
     def __init__(self, seconds_between_lines: float = 5.0) -> None:
+        self._silent = not speaks_for_all()
         self._is_terminal = sys.stderr.isatty()
         self._pause = 0.1 if self._is_terminal else seconds_between_lines
         self._name, self._total, self._started, self._last = "", 0, 0.0, 0.0
@@ -66,12 +74,12 @@ class ConsoleProgress(Progress):
     def stage(self, name: str, total: int) -> None:
         self._end_line()
         self._name, self._total, self._started, self._last = name, total, time.monotonic(), 0.0
-        if not self._is_terminal:
+        if not self._is_terminal and not self._silent:
             print(f"{name}: {total} steps", file=sys.stderr, flush=True)
 
     def advance(self, done: int, metrics: Mapping[str, float] | None = None) -> None:
         now = time.monotonic()
-        if now - self._last < self._pause and done < self._total:
+        if self._silent or (now - self._last < self._pause and done < self._total):
             return
         self._last = now
         elapsed = now - self._started
@@ -88,7 +96,8 @@ class ConsoleProgress(Progress):
 
     def message(self, text: str) -> None:
         self._end_line()
-        print(text, file=sys.stderr, flush=True)
+        if not self._silent:
+            print(text, file=sys.stderr, flush=True)
 
     def cancelled(self) -> bool:
         return self._stop

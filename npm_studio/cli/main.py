@@ -20,7 +20,7 @@ COMMANDS: dict[str, str] = {
     "dataset": "make, import, render and check datasets",
     "split": "labels: make, merge, subsample, hold out",
     "prepare": "repair canonical meshes and sample signed distances around them",
-    "train": "train the shape or the pose stage of a model",
+    "train": "train a model: shape, pose and encoders",
     "card": "write a model's card: curves, quality, pictures",
     "import-checkpoint": "a model from checkpoints of the published NPM code",
     "export-checkpoint": "a model as a checkpoint of the published NPM code",
@@ -95,7 +95,7 @@ def execute(options: argparse.Namespace) -> int:
     except OSError as error:  # a full disk, a folder that may not be written
         print(f"npm-studio: {error.filename or 'file'}: {error.strerror or error}", file=sys.stderr)
         return 2
-    if getattr(options, "json", False):
+    if getattr(options, "json", False) and console.speaks_for_all():
         print(json.dumps(results or {}))
     return 130 if console.interrupted() else 0
 
