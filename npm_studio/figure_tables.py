@@ -31,10 +31,10 @@ def figure_tables(figures: Mapping[str, Any], level: int = 3) -> list[str]:
         if name in plain or (alike and name in rows) or not value:
             continue
         title = ["#" * min(level, 5) + " " + words(name).capitalize(), ""]
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and len(value) <= _LONGEST:
             lines += title + figure_tables(value, level + 1)
-        elif all(_is_row(row) for row in value) and len(value) <= _LONGEST:
-            lines += title + table([{words(key): show(v, key) for key, v in row.items()} for row in value])
+        elif isinstance(value, Sequence) and all(_is_row(row) for row in value) and len(value) <= _LONGEST:
+            lines += title + table([_row(row) for row in value])
         else:
             lines += [*title, f"{len(value)} entries, see the benchmark's JSON.", ""]
     return lines
@@ -68,7 +68,7 @@ def show(value: Any, *names: str) -> str:
         return good if value else bad
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return "–"
-    if isinstance(value, float) and any("chamfer_l2" in name for name in names):
+    if isinstance(value, float) and value < 0.1 and any("chamfer_l2" in name for name in names):
         return f"{1e3 * value:.4f}e-3"
     if isinstance(value, float):
         return f"{value:.4g}"
@@ -76,7 +76,12 @@ def show(value: Any, *names: str) -> str:
         return f"{value:,}" if value >= 10_000 and "seed" not in names else str(value)
     if isinstance(value, list | tuple):
         return ", ".join(show(part) for part in value)
-    return str(value)
+    return words(value) if "bar" in names else str(value)
+
+
+def _row(values: Mapping[str, Any]) -> dict[str, str]:
+    about = [value for value in values.values() if isinstance(value, str)]  # may say what the numbers are
+    return {words(key): show(value, key, *about) for key, value in values.items()}
 
 
 def _is_plain(value: Any) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 from torch import nn
 
+from engine.evaluate.representation import multiply_adds
 from engine.model import NeuralParametricModel
 from engine.networks.decoder import Decoder
 from engine.networks.encoder import VoxelEncoder
@@ -37,21 +38,6 @@ class Card:
     """Picture beside the card."""
 
 
-def multiply_adds(decoder: Decoder) -> int:
-    """Multiplications and additions for one point: the weights, without those of the code.
-
-    For one mesh the code is constant; its part is computed once (`engine.surface.folded`).
-    """
-    config = decoder.config
-    total = 0
-    for index in range(config.layers + 1):
-        weight = decoder.layer(index).weight
-        assert not isinstance(weight, nn.Module)
-        inputs = weight.shape[1] - (decoder.code_size if index in (0, config.skip_layer) else 0)
-        total += int(weight.shape[0]) * int(inputs)
-    return total
-
-
 def card_text(model: NeuralParametricModel, folder: Path, card: Card) -> str:
     """The card of ``model``, whose files are in ``folder``, as Markdown."""
     info = model.info
@@ -61,9 +47,10 @@ def card_text(model: NeuralParametricModel, folder: Path, card: Card) -> str:
         parts.append([f"![{cell(caption)}]({picture})", "", caption, ""])
     parts += [_sizes(model, folder), _data(info.training), _training(info.training, card.curves)]
     if card.quality:
+        bars_first = sorted(card.quality.items(), key=lambda item: item[0] != "bars")
         units = "Distances in canonical units unless the table says otherwise"
         scale = f"{units} (0.001 = {1 / info.similarity.scale:.3g} mm); definitions in `docs/conventions.md`."
-        parts.append(["## Quality", "", scale, "", *figure_tables(card.quality)])
+        parts.append(["## Quality", "", scale, "", *figure_tables(dict(bars_first))])
     if card.encoders:
         parts.append(["## Encoders", "", *figure_tables(card.encoders)])
     if card.notes:
