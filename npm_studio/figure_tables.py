@@ -30,7 +30,8 @@ def figure_tables(figures: Mapping[str, Any], level: int = 3) -> list[str]:
     for name, value in figures.items():
         if name in plain or (alike and name in rows) or not value:
             continue
-        title = ["#" * min(level, 5) + " " + words(name).capitalize(), ""]
+        text = words(name)
+        title = ["#" * min(level, 5) + " " + text[:1].upper() + text[1:], ""]
         if isinstance(value, Mapping) and len(value) <= _LONGEST:
             lines += title + figure_tables(value, level + 1)
         elif isinstance(value, Sequence) and all(_is_row(row) for row in value) and len(value) <= _LONGEST:
