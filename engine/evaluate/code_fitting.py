@@ -16,12 +16,12 @@ from engine.model import NeuralParametricModel
 
 CLAMP = 0.1
 """Signed distances beyond this magnitude are not told apart, canonical units."""
-_SHAPE_RATE, _POSE_RATE = 0.05, 0.05  # of Adam, in standard deviations of the training codes
+_SHAPE_RATE, _POSE_RATE = 0.1, 0.1  # of Adam, in standard deviations of the training codes
 _SHAPE_PRIOR, _POSE_PRIOR = 1e-6, 1e-5  # weight of the mean squared standard score, against canonical units
 _LAST_RATE = 0.01  # share of the learning rate that the cosine ends with
 _SMOOTH = 1e-4  # canonical units below which a distance is as good as zero
-_SEARCH_POINTS = {"shape": 1024, "pose": 48}
-_CANDIDATES = 4096
+_SEARCH_POINTS = {"shape": 1024, "pose": 32}
+_CANDIDATES = 2048
 # points through a network at once, with gradients
 _POINTS_AT_ONCE = {"cpu": 1 << 15, "cuda": 1 << 18}
 
@@ -103,7 +103,7 @@ def nearest_pose_codes(
     half: bool = False,
     points_at_once: int | None = None,
 ) -> Tensor:
-    """Rows (B,) of the training pose codes, among up to 4096 evenly spaced ones, with the least mean distance.
+    """Rows (B,) of the training pose codes, among up to 2048 evenly spaced ones, with the least mean distance.
 
     Arguments as in `fit_pose_codes`. Frames with the same shape code and canonical points share the work.
 
