@@ -1,208 +1,251 @@
+"""Training of whole models: what the stages learn, and what is written beside the model."""
+
+import dataclasses
 import json
+import shutil
+import struct
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
+from safetensors.torch import load_file
 
-from engine.checkpoint import load_model
-from engine.dataset.registered import RegisteredDataset, load_registered_dataset
+from engine.checkpoint import load_model, save_model
+from engine.dataset.registered import RegisteredDataset
 from engine.errors import InputError
-from engine.prepare.sdf_pools import prepare_pools
-from engine.progress import Progress
-from engine.training.config import Schedule, load_training_config
-from engine.training.flow_samples import FlowSampler
-from engine.training.run import train_stage
-from engine.training.schedule import rate_factor
-from tests.registered import write_ellipsoids
-
-CPU = torch.device("cpu")
-PRESET = """
-name: ellipsoids
-shape:
-  code_size: 8
-  decoder: {width: 64, layers: 4, skip_layer: 2, full_width_skip: true, frequencies: 4}
-  points_per_identity: 512
-  schedule: {steps: 150, network_rate: 3.0e-3, warmup: 10}
-pose:
-  code_size: 8
-  decoder: {width: 64, layers: 4, skip_layer: 2, full_width_skip: true, frequencies: 4}
-  frames_per_batch: 12
-  points_per_frame: 256
-  schedule: {steps: 150, network_rate: 3.0e-3, codes_rate: 5.0e-3, warmup: 10}
-"""
+from engine.training import loop
+from engine.training.run import STAGES, stages_of, train_all, train_stage
+from tests.training import (
+    CPU,
+    StopAfter,
+    decoder_stage,
+    longer_config,
+    make_stepper,
+    prepared_ellipsoids,
+    same_networks,
+    tiny_config,
+)
 
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> RegisteredDataset:
-    root = write_ellipsoids(tmp_path_factory.mktemp("data") / "ellipsoids")
-    prepared = load_registered_dataset(root)
-    prepare_pools(prepared, (4000, 2000, 1000))
-    return prepared
+    return prepared_ellipsoids(tmp_path_factory.mktemp("data") / "ellipsoids")
 
 
 @pytest.fixture
-def preset(tmp_path: Path) -> Path:
-    path = tmp_path / "preset.yaml"
-    path.write_text(PRESET)
-    return path
+def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "preview_picture", lambda model: np.full((4, 4, 3), 200, np.uint8))
 
 
-class StopAfter(Progress):
-    def __init__(self, polls: int) -> None:
-        self.polls = polls
-
-    def cancelled(self) -> bool:
-        self.polls -= 1
-        return self.polls < 0
+def log_lines(folder: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
 
 
-def test_both_stages_learn_the_ellipsoids(dataset: RegisteredDataset, preset: Path, tmp_path: Path) -> None:
-    config, out = load_training_config(preset), tmp_path / "e.npm"
-    train_stage("shape", dataset, config, out, CPU)
-    model, result = train_stage("pose", dataset, config, out, CPU)
+def test_both_decoders_learn_the_ellipsoids(dataset: RegisteredDataset, tmp_path: Path) -> None:
+    config, out = longer_config(tmp_path), tmp_path / "e.npm"
+    train_stage("shape", dataset, config, out, CPU, validation=dataset)
+    model, result = train_stage("pose", dataset, config, out, CPU, validation=dataset)
     assert result.figures["flow"] < 0.01
-    sphere_axis = torch.tensor([[[0.0, 0.0, 0.0], [0.3, 0.0, 0.0], [0.0, 0.42, 0.0]]])
-    sdf = model.sdf(model.shape_codes[:1], sphere_axis)[0]
-    assert sdf[0] < -0.05
-    assert sdf[1] > 0.05
-    assert sdf[2] > 0.03
+    axes = torch.tensor([[[0.0, 0.0, 0.0], [0.3, 0.0, 0.0], [0.0, 0.42, 0.0]]])
+    centre, beside, above = model.sdf(model.shape_codes[:1], axes)[0].tolist()
+    assert centre < -0.05
+    assert beside > 0.05
+    assert above > 0.03
+
     stored = load_model(out)
+    assert same_networks(stored, model)
     assert stored.info.identities == dataset.identities
     assert [str(frame) for frame in stored.info.frames] == [str(label) for label in dataset.labels]
-    log = [json.loads(line) for line in (tmp_path / "e.training" / "log.jsonl").read_text().splitlines()]
-    assert {entry["stage"] for entry in log} == {"train shape", "train pose"}
+
+    log = log_lines(tmp_path / "e.training")
+    assert {(line["stage"], line["kind"], line["step"]) for line in log} == {
+        (stage, *when) for stage in ("shape", "pose") for when in (("train", 100), ("train", 110), ("validation", 110))
+    }
+    for stage, figure in (("shape", "sdf"), ("pose", "flow")):
+        note = stored.info.training[stage]
+        last = next(line for line in reversed(log) if line["stage"] == stage and line["kind"] == "validation")
+        assert note["validation"][figure] == pytest.approx(last[figure], abs=1e-6)
+        assert 0 < note["validation"][figure] < 0.02
+        assert note["steps"] == 110
+        with Image.open(tmp_path / "e.training" / "previews" / f"{stage}-000110.png") as picture:
+            assert picture.format == "PNG"
+            assert 200 < picture.width < 3000
+            assert 200 < picture.height < 3000
+    assert tags(tmp_path / "e.training" / "tensorboard") >= {"shape/train/sdf", "pose/validation/flow", "pose/surfaces"}
 
 
-def test_the_same_seed_trains_the_same_model(dataset: RegisteredDataset, preset: Path, tmp_path: Path) -> None:
-    config = load_training_config(preset, {"shape.schedule.steps": "12"})
-    first, _ = train_stage("shape", dataset, config, tmp_path / "a.npm", CPU, seed=4)
-    second, _ = train_stage("shape", dataset, config, tmp_path / "b.npm", CPU, seed=4)
-    assert torch.equal(first.shape_codes, second.shape_codes)
+def tags(folder: Path) -> set[str]:
+    """Tags in the event files of TensorBoard."""
+    from tensorboardX.proto.event_pb2 import Event
+
+    found = set()
+    for path in folder.glob("events.*"):
+        data = path.read_bytes()
+        while data:  # length, its checksum, event, its checksum
+            (length,) = struct.unpack("<Q", data[:8])
+            found |= {value.tag for value in Event.FromString(data[12 : 12 + length]).summary.value}
+            data = data[16 + length :]
+    return found
 
 
-def test_a_resumed_run_ends_where_an_uninterrupted_one_does(
-    dataset: RegisteredDataset, preset: Path, tmp_path: Path
+@pytest.mark.parametrize(
+    ("fields", "figure"),
+    [
+        ({"shape__curriculum": "true"}, "sdf"),
+        ({"shape__frequency_warmup": "20"}, "sdf"),
+        ({"shape__eikonal_weight": "0.02", "shape__gradient_points": "32"}, "eikonal"),
+        ({"shape__normal_weight": "0.02", "shape__gradient_points": "32"}, "normal"),
+        ({"shape__code_weight": "0.1", "shape__code_weight_warmup": "5"}, "sdf"),
+        ({"pose__frequency_warmup": "20"}, "flow"),
+        ({"pose__loss": "squared"}, "flow"),
+    ],
+)
+def test_every_term_of_the_loss_gets_smaller(
+    fields: dict[str, str], figure: str, dataset: RegisteredDataset, tmp_path: Path
 ) -> None:
-    config = load_training_config(preset, {"shape.schedule.steps": "20"})
-    whole, _ = train_stage("shape", dataset, config, tmp_path / "whole.npm", CPU)
-    _, result = train_stage("shape", dataset, config, tmp_path / "parts.npm", CPU, progress=StopAfter(7))
-    assert result.interrupted
-    assert result.steps == 8
-    parts, result = train_stage("shape", dataset, config, tmp_path / "parts.npm", CPU, resume="last")
-    assert result.steps == 20
-    assert torch.equal(whole.shape_codes, parts.shape_codes)
-    for expected, actual in zip(whole.shape_decoder.parameters(), parts.shape_decoder.parameters(), strict=True):
-        assert torch.equal(expected, actual)
+    stage = "pose" if figure == "flow" else "shape"
+    config = tiny_config(tmp_path, **{f"{stage}__schedule__steps": "60", f"{stage}__decoder__tanh": "false"}, **fields)
+    stepper = make_stepper(decoder_stage(stage, dataset, config))
+    means = []
+    for _ in range(3):
+        for _ in range(20):
+            stepper.step()
+        means.append(stepper.figures()[figure])
+    assert stepper.bad_batch() is None
+    assert means[2] < 0.9 * means[0]
 
 
-def test_resuming_nothing_is_refused(dataset: RegisteredDataset, preset: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="nothing to resume"):
-        train_stage("shape", dataset, load_training_config(preset), tmp_path / "e.npm", CPU, resume="last")
+def test_the_same_seed_trains_the_same_model(dataset: RegisteredDataset, no_pictures: None, tmp_path: Path) -> None:
+    config = tiny_config(tmp_path)
+    one, other, another = (
+        train_stage("shape", dataset, config, tmp_path / f"{name}.npm", CPU, seed)[0]
+        for name, seed in (("a", 4), ("b", 4), ("c", 5))
+    )
+    assert same_networks(one, other)
+    assert not same_networks(one, another)
 
 
-def test_the_pose_stage_asks_for_the_shape_stage(dataset: RegisteredDataset, preset: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="train shape"):
-        train_stage("pose", dataset, load_training_config(preset), tmp_path / "e.npm", CPU)
+@pytest.fixture(scope="module")
+def whole(dataset: RegisteredDataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of four stages and what training left beside it; copy before changing."""
+    folder, told = tmp_path_factory.mktemp("whole"), StopAfter()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop, "preview_picture", lambda model: np.full((4, 4, 3), 200, np.uint8))
+        results = train_all(dataset, tiny_config(folder), folder / "e.npm", CPU, progress=told)
+    assert list(results) == list(STAGES)
+    assert [name for name in told.stages if name.startswith("train")] == [f"train {name}" for name in STAGES]
+    return folder
 
 
-def test_flow_samples_correspond_like_a_slow_loop_says(dataset: RegisteredDataset) -> None:
-    sampler = FlowSampler.load(dataset, CPU)
-    frames = torch.tensor([3, 9, 17])
-    generator = torch.Generator().manual_seed(0)
-    canonical, posed = sampler.draw(frames, 40, (0.002, 0.01), generator)
-    uniform = torch.rand((4, 3, 40), generator=torch.Generator().manual_seed(0)).numpy().astype(np.float64)
-    for row, frame in enumerate(frames.tolist()):
-        label = dataset.labels[frame]
-        source = dataset.canonical(label.identity).astype(np.float64)
-        target = dataset.sequence(label.identity, label.sequence)[int(label.sample)].astype(np.float64)
-        a, b, c = source[dataset.faces(label.identity)].swapaxes(0, 1)
-        areas = np.linalg.norm(np.cross(b - a, c - a), axis=1)
-        share = np.cumsum(areas) / areas.sum()
-        for point in range(40):
-            face = dataset.faces(label.identity)[np.searchsorted(share, uniform[0, row, point], side="right")]
-            root, v = np.sqrt(uniform[1, row, point]), uniform[2, row, point]
-            weights = np.array([1 - root, root * (1 - v), root * v])
-            sigma = 0.002 if point < 20 else 0.01
-            offset = (2 * uniform[3, row, point] - 1) * sigma
-            for mesh, sample in ((source, canonical[row, point]), (target, posed[row, point])):
-                a, b, c = mesh[face]
-                normal = np.cross(b - a, c - a)
-                expected = weights @ mesh[face] + offset * normal / np.linalg.norm(normal)
-                assert np.abs(expected - sample.numpy()).max() < 1e-5
+@pytest.fixture
+def copied(whole: Path, tmp_path: Path) -> Path:
+    """A copy of the model in `whole`, with its states."""
+    return Path(shutil.copytree(whole, tmp_path / "copy")) / "e.npm"
 
 
-def test_flow_samples_stay_within_their_offsets_of_the_surface(dataset: RegisteredDataset) -> None:
-    sampler = FlowSampler.load(dataset, CPU)
-    canonical, _ = sampler.draw(torch.arange(3), 500, (0.002, 0.01), torch.Generator().manual_seed(1))
-    radii = torch.tensor([0.12, 0.35, 0.15])
-    level = ((canonical[0] / radii).square().sum(-1).sqrt() - 1).abs() * 0.12
-    assert level[:250].max() < 0.006
-    assert level.max() < 0.02
+def test_all_stages_are_trained_and_finished_ones_are_passed_over(
+    dataset: RegisteredDataset, copied: Path, tmp_path: Path
+) -> None:
+    config = tiny_config(tmp_path)
+    assert list(stages_of(config)) == list(STAGES)
+    model = load_model(copied)
+    assert model.has_pose
+    assert model.shape_encoder is not None
+    assert model.pose_encoder is not None
+    assert train_all(dataset, config, copied, CPU, resume=True) == {}
+    shutil.rmtree(copied.with_name("e.training"))
+    assert train_all(dataset, config, copied, CPU, resume=True) == {}
+    assert same_networks(load_model(copied), model)
+
+
+def test_an_interruption_anywhere_changes_nothing_in_the_end(
+    dataset: RegisteredDataset, whole: Path, no_pictures: None, tmp_path: Path
+) -> None:
+    config, out = tiny_config(tmp_path), tmp_path / "parts.npm"
+    reached = []
+    for steps in (5, 12, 9, 3):
+        results = train_all(dataset, config, out, CPU, resume=True, progress=StopAfter(steps))
+        name, result = list(results.items())[-1]
+        assert result.interrupted
+        reached.append((name, result.steps))
+    assert reached == [("shape", 5), ("pose", 6), ("shape-encoder", 4), ("pose-encoder", 3)]
+    assert not any(result.interrupted for result in train_all(dataset, config, out, CPU, resume=True).values())
+    assert same_networks(load_model(out), load_model(whole / "e.npm"))
+
+
+def test_a_new_training_over_a_finished_model_is_gone_on_from_stage_by_stage(
+    dataset: RegisteredDataset, copied: Path, no_pictures: None, tmp_path: Path
+) -> None:
+    config, first = tiny_config(tmp_path), load_model(copied)
+    train_all(dataset, config, copied, CPU, seed=1, progress=StopAfter(3))
+    assert same_networks(load_model(copied), first)  # a finished model is worth more than half of a new one
+    results = train_all(dataset, config, copied, CPU, seed=1, resume=True)
+    assert list(results) == list(STAGES)
+    last = load_model(copied)
+    for codes in ("shape_codes", "pose_codes"):
+        assert not torch.equal(getattr(last, codes), getattr(first, codes))
+
+
+def test_new_poses_keep_the_shape_encoder_and_drop_that_of_the_old_poses(
+    dataset: RegisteredDataset, copied: Path, no_pictures: None, tmp_path: Path
+) -> None:
+    config, before = tiny_config(tmp_path), load_model(copied)
+    train_stage("pose", dataset, config, copied, CPU, seed=7)
+    after = load_model(copied)
+    assert after.pose_encoder is None
+    assert "pose_encoder" not in after.info.training
+    assert before.shape_encoder is not None
+    assert after.shape_encoder is not None
+    for key, value in before.shape_encoder.state_dict().items():
+        assert torch.equal(after.shape_encoder.state_dict()[key], value)
+    assert list(train_all(dataset, config, copied, CPU, resume=True)) == ["pose-encoder"]
+
+
+def test_an_unfinished_model_is_replaced_by_one_that_has_seen_more(
+    dataset: RegisteredDataset, no_pictures: None, tmp_path: Path
+) -> None:
+    config, out = tiny_config(tmp_path), tmp_path / "e.npm"
+    for resume, steps in ((None, 3), ("last", 7)):
+        train_stage("shape", dataset, config, out, CPU, resume=resume, progress=StopAfter(steps - (3 if resume else 0)))
+        assert load_model(out).info.training["shape"]["steps"] == steps
+
+
+def test_half_size_files_keep_the_statistics_of_batch_normalisation(
+    dataset: RegisteredDataset, no_pictures: None, tmp_path: Path
+) -> None:
+    config = dataclasses.replace(tiny_config(tmp_path), storage="float16")
+    train_stage("shape", dataset, config, tmp_path / "e.npm", CPU)
+    model, _ = train_stage("shape-encoder", dataset, config, tmp_path / "e.npm", CPU)
+    files = {path.stem: load_file(path) for path in (tmp_path / "e.npm").glob("*.safetensors")}
+    assert files["shape_codes"]["codes"].dtype == torch.float16
+    for key, value in files["shape_encoder"].items():
+        statistics = key.endswith(("running_mean", "running_var"))
+        whole = key.endswith("num_batches_tracked")
+        assert value.dtype == (torch.float32 if statistics else torch.int64 if whole else torch.float16), key
+        if statistics:
+            assert model.shape_encoder is not None
+            assert torch.equal(value, model.shape_encoder.state_dict()[key])
 
 
 @pytest.mark.parametrize(
-    ("schedule", "expected"),
-    [
-        (Schedule(100, warmup=10), {0: 0.1, 9: 1.0, 10: 1.0, 55: 0.505, 100: 0.01}),
-        (Schedule(100, decay="halving", halving_interval=30), {0: 1.0, 29: 1.0, 30: 0.5, 60: 0.25}),
-    ],
+    ("stage", "cure"), [("pose", "train shape"), ("shape-encoder", "train shape"), ("pose-encoder", "train pose")]
 )
-def test_learning_rates_follow_their_schedule(schedule: Schedule, expected: dict[int, float]) -> None:
-    for step, factor in expected.items():
-        assert rate_factor(schedule, step) == pytest.approx(factor)
+def test_a_stage_asks_for_the_one_before(stage: str, cure: str, dataset: RegisteredDataset, tmp_path: Path) -> None:
+    if stage == "pose-encoder":
+        save_model(decoder_stage("shape", dataset, tiny_config(tmp_path)).model(), tmp_path / "e.npm")
+    with pytest.raises(InputError, match=cure):
+        train_stage(stage, dataset, tiny_config(tmp_path), tmp_path / "e.npm", CPU)
 
 
-def test_dotted_overrides_change_one_field(preset: Path) -> None:
-    config = load_training_config(preset, {"shape.schedule.steps": "7", "pose.sigmas": "[0.01]"})
-    assert config.shape.schedule.steps == 7
-    assert config.pose.sigmas == (0.01,)
-    assert config.pose.schedule.steps == 150
-
-
-@pytest.mark.parametrize(
-    ("overrides", "field"),
-    [
-        ({"shape.schedule.stps": "7"}, "shape.schedule.stps"),
-        ({"shape.schedule.steps": "many"}, "shape.schedule.steps"),
-        ({"shape.code_size.x": "1"}, "shape.code_size.x"),
-    ],
-)
-def test_a_wrong_field_is_refused_by_name(preset: Path, overrides: dict[str, str], field: str) -> None:
-    with pytest.raises(InputError, match=field):
-        load_training_config(preset, overrides)
-
-
-@pytest.mark.parametrize("text", ["", "- 1\n- 2\n", "shape: [", "!!python/object/apply:os.system ['true']"])
-def test_a_file_that_is_no_preset_is_refused_in_one_line(tmp_path: Path, text: str) -> None:
-    path = tmp_path / "preset.yaml"
-    path.write_text(text)
-    with pytest.raises(InputError) as caught:
-        load_training_config(path)
-    assert "\n" not in str(caught.value)
-    assert "preset.yaml" in str(caught.value)
-
-
-def test_frames_are_paired_with_vertices_by_their_labels(tmp_path: Path) -> None:
-    root = write_ellipsoids(tmp_path / "d")
-    whole = FlowSampler.load(load_registered_dataset(root), CPU)
-    labels = json.loads((root / "labels.json").read_text())
-    order = [5, 0, 17, 3]
-    (root / "labels.json").write_text(json.dumps([labels[row] for row in order]))
-    part = FlowSampler.load(load_registered_dataset(root), CPU)
-    draw = [
-        s.draw(f, 9, (0.0,), torch.Generator().manual_seed(0))
-        for s, f in ((part, torch.arange(4)), (whole, torch.tensor(order)))
-    ]
-    assert torch.equal(draw[0][0], draw[1][0])
-    assert torch.equal(draw[0][1], draw[1][1])
-    assert torch.equal(part.identity_of_frame, whole.identity_of_frame[order])
-
-
-def test_a_label_of_a_frame_that_does_not_exist_is_refused(tmp_path: Path) -> None:
-    root = write_ellipsoids(tmp_path / "d")
-    labels = json.loads((root / "labels.json").read_text())
-    labels[2]["sample_id"] = "000400"
-    (root / "labels.json").write_text(json.dumps(labels))
-    with pytest.raises(InputError, match="000400"):
-        FlowSampler.load(load_registered_dataset(root), CPU)
+def test_poses_can_be_learned_on_the_shapes_of_another_model(
+    dataset: RegisteredDataset, no_pictures: None, tmp_path: Path
+) -> None:
+    config = tiny_config(tmp_path)
+    shape, _ = train_stage("shape", dataset, config, tmp_path / "shape.npm", CPU)
+    train_stage("pose", dataset, config, tmp_path / "out.npm", CPU, shape_model=tmp_path / "shape.npm")
+    model = load_model(tmp_path / "out.npm")
+    assert model.has_pose
+    assert torch.equal(model.shape_codes, shape.shape_codes)
+    assert not load_model(tmp_path / "shape.npm").has_pose
