@@ -42,6 +42,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/repair.py
 	$(BIN)/python benchmarks/dataset_store.py
 	$(BIN)/python benchmarks/surface.py
+	$(BIN)/python benchmarks/resume_after_kill.py --json out/benchmarks/resume_after_kill.json
 	$(BIN)/python benchmarks/model_quality.py --model assets/models/anny-compact.npm --json out/benchmarks/model_quality.json
 
 system:

@@ -2,8 +2,8 @@
 
     python benchmarks/resume_after_kill.py [--kills 20] [--steps N] [--seed S] [--json FILE]
 
-A small shape stage on a CPU, in processes of its own, keeps a state every few steps. Moments are drawn from start-up to
-well into the steps; a run that reaches its end before it is killed is compared and the next one begins anew. After each
+A small shape stage on a CPU, in processes of its own, keeps a state every few steps. Moments are drawn from start-up
+and from the steps; a run that reaches its end before it is killed is compared and the next one begins anew. After each
 kill every state must be readable, the model, if there is one, must load, and the next process goes on from the newest
 state. In the end each model must equal that of a run that nobody killed, bit for bit. Exits 1 where it is not so.
 """
@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,8 @@ from engine.files import write_json
 from engine.prepare.sdf_pools import prepare_pools
 from engine.training.state import state_file, training_folder
 
+EARLY = 0.3
+"""Share of the moments that are drawn from the start-up of a process; the others come after its first state."""
 ROOT = Path(__file__).parents[1]
 PRESET = """
 name: ellipsoids
@@ -64,8 +66,10 @@ class TrainingRun:
         Raises:
             Exception: a state is damaged; which one depends on the damage.
         """
-        files = [path for path in training_folder(self.out).glob("*.state") if not path.name.startswith(".")]
-        return {path: int(torch.load(path, weights_only=True)["step"]) for path in files}
+        return {path: int(torch.load(path, weights_only=True)["step"]) for path in self.state_files()}
+
+    def state_files(self) -> list[Path]:
+        return [path for path in training_folder(self.out).glob("*.state") if not path.name.startswith(".")]
 
     def kill_when(self, ready: Callable[[], bool]) -> bool:
         """Start a process and kill it as soon as ``ready``; False when it came to its end before.
@@ -76,7 +80,7 @@ class TrainingRun:
         command = [sys.executable, "-m", "npm_studio", *self.words()]
         process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         while process.poll() is None and not ready():
-            time.sleep(0.005)
+            time.sleep(0.01)
         process.kill()
         code = process.wait()
         if code not in (0, -9):
@@ -95,6 +99,19 @@ def differences(first: Path, second: Path) -> list[str]:
     left, right = (model.shape_decoder.state_dict() | {"codes": model.shape_codes} for model in (a, b))
     names = [name for name in left.keys() | right.keys() if not torch.equal(left[name], right[name])]
     return sorted(names)
+
+
+def moment(run: TrainingRun, delay: float, early: bool) -> Callable[[], bool]:
+    """Whether ``delay`` seconds have passed since now, or else since the next process has written its first state."""
+    before = len(run.state_files())
+    since = [time.monotonic()] if early else []
+
+    def come() -> bool:
+        if not since and len(run.state_files()) > before:
+            since.append(time.monotonic())
+        return bool(since) and time.monotonic() >= since[0] + delay
+
+    return come
 
 
 def look_at(run: TrainingRun) -> dict[str, Any]:
@@ -152,43 +169,45 @@ def kill_and_resume(folder: Path, options: argparse.Namespace) -> dict[str, Any]
     undisturbed.kill_when(note_first_state)
     duration, start_up = time.monotonic() - started, first_state[0]
     print(f"undisturbed: {options.steps} steps in {duration:.1f} s, the first state after {start_up:.1f} s")
-    print(f"{'kill':>4s}  {'run':>3s}  {'after':>7s}  {'newest state':>12s}  {'states':>6s}  model", flush=True)
+    print(f"{'kill':>4s}  {'run':>3s}  {'moment':25s}  {'newest state':>12s}  {'states':>6s}  model", flush=True)
 
     moments = random.Random(options.seed)
-    longest = start_up + (duration - start_up) / 4
     rows: list[dict[str, Any]] = []
     failures: list[str] = []
-    run_number, ends = 1, 0
-    run = TrainingRun(data, config, folder / "run-1.npm", options.steps, options.keep_every)
+    runs = [TrainingRun(data, config, folder / "run-1.npm", options.steps, options.keep_every)]
 
     def compare() -> None:
-        different = differences(run.out, undisturbed.out)
-        print(f"run {run_number} is done: {'equal' if not different else 'differs in ' + ', '.join(different)}")
+        different = differences(runs[-1].out, undisturbed.out)
+        print(f"run {len(runs)} is done: {'equal' if not different else 'differs in ' + ', '.join(different)}")
         if different:
-            failures.append(f"run {run_number} differs")
+            failures.append(f"run {len(runs)} differs")
 
     while len(rows) < options.kills:
-        delay = moments.uniform(0.0, longest)
-        until = time.monotonic() + delay
-        if not run.kill_when(lambda until=until: time.monotonic() >= until):  # type: ignore[misc]
+        run = runs[-1]
+        early = moments.random() < EARLY
+        delay = moments.uniform(0.0, start_up if early else (duration - start_up) / 5)
+        if not run.kill_when(moment(run, delay, early)):
             compare()
-            run_number, ends = run_number + 1, ends + 1
-            run = TrainingRun(data, config, folder / f"run-{run_number}.npm", options.steps, options.keep_every)
+            runs.append(replace(run, out=folder / f"run-{len(runs) + 1}.npm"))
             continue
-        row: dict[str, Any] = {"run": run_number, "seconds": delay} | look_at(run)
-        if row["damage"]:
-            failures.append(f"kill {len(rows) + 1}: {row['damage']}")
-        rows.append(row)
-        newest = "none" if row["newest_step"] is None else f"step {row['newest_step']}"
-        model = {False: "none yet", True: "loads"}.get(row["model"], "damaged")
-        print(
-            f"{len(rows):4d}  {run_number:3d}  {delay:5.2f} s  {newest:>12s}  {row['states']:6d}  {model}", flush=True
-        )
-    if not failures:
-        run.finish()
+        row: dict[str, Any] = {"run": len(runs), "seconds": delay, "after": "start" if early else "first state"}
+        rows.append(row | look_at(run))
+        print_kill(len(rows), rows[-1])
+        if rows[-1]["damage"]:
+            failures.append(f"kill {len(rows)}: {rows[-1]['damage']}")
+            break
+    else:
+        runs[-1].finish()
         compare()
-    print(f"{len(rows)} kills, {run_number} runs: {'; '.join(failures) if failures else 'all whole and equal'}")
-    return {"steps": options.steps, "seconds": duration, "kills": rows, "runs": run_number, "failures": failures}
+    print(f"{len(rows)} kills, {len(runs)} runs: {'; '.join(failures) if failures else 'all whole and equal'}")
+    return {"steps": options.steps, "seconds": duration, "kills": rows, "runs": len(runs), "failures": failures}
+
+
+def print_kill(number: int, row: dict[str, Any]) -> None:
+    moment = f"{row['seconds']:.2f} s after {row['after']}"
+    newest = "none" if row["newest_step"] is None else f"step {row['newest_step']}"
+    model = row["damage"] or ("loads" if row["model"] else "none yet")
+    print(f"{number:4d}  {row['run']:3d}  {moment:25s}  {newest:>12s}  {row['states']:6d}  {model}", flush=True)
 
 
 if __name__ == "__main__":

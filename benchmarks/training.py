@@ -17,6 +17,7 @@ configs/anny/full.yaml. On a CPU: configs/anny/tiny.yaml with --reference-points
 
 import argparse
 import dataclasses
+import itertools
 import platform
 import time
 from collections.abc import Callable, Iterator
@@ -102,14 +103,18 @@ class Bench:
     reference_points: int
     seed: int
 
+    @property
+    def half(self) -> bool:
+        """Whether hidden layers of ours are in bfloat16."""
+        return self.config.half == "on" or (self.config.half == "auto" and self.device.type == "cuda")
+
     def stage(self, name: str, steps: int = MANY_STEPS) -> ShapeTraining | PoseTraining:
         """A stage of ours, from the start, whose schedule is fitted to ``steps``."""
         config = dataclasses.replace(self.config, **{name: fitted(getattr(self.config, name), steps)})
-        half = config.half == "on" or (config.half == "auto" and self.device.type == "cuda")
         torch.manual_seed(self.seed)
         if name == "shape":
-            return ShapeTraining(self.dataset, config, half, self.device, None, Progress())
-        return PoseTraining(self.dataset, self.model, config, half, self.device, None, Progress())
+            return ShapeTraining(self.dataset, config, self.half, self.device, None, Progress())
+        return PoseTraining(self.dataset, self.model, config, self.half, self.device, None, Progress())
 
     def stepper(self, stage: TrainingStage) -> Stepper:
         compile_loss = self.config.compile and self.device.type == "cuda"
@@ -186,10 +191,8 @@ def measure_speed(bench: Bench, name: str) -> dict[str, Any]:
     training = bench.reference(stage)
     batches = bench.reference_batches(stage, training.published.rows)
     drawn = [next(batches) for _ in range(BLOCK)]
-    turn = iter(range(1 << 60))
-    reference_seconds = seconds_per_call(
-        lambda: training.step(0.0, *drawn[next(turn) % BLOCK]), bench.device, bench.window
-    )
+    turns = itertools.cycle(drawn)
+    reference_seconds = seconds_per_call(lambda: training.step(0.0, *next(turns)), bench.device, bench.window)
     reference_rows = len(drawn[0][0])
     ours_rate, reference_rate = rows * points / seconds, reference_rows * bench.reference_points / reference_seconds
     return {
@@ -230,19 +233,33 @@ class SurfaceError:
         return float((predict(self.frames, self.canonical) - self.posed).norm(dim=-1).mean())
 
 
-def our_curve(bench: Bench, limit: float, start_up: float, seconds_per_step: float) -> list[dict[str, float]]:
-    """Error of ours over ``limit`` seconds, which begin with ``start_up``."""
-    steps = max(LOOKS, int((limit - start_up) / seconds_per_step))
-    stage = bench.stage("pose", steps)
+Curve = list[dict[str, float]]
+"""Seconds, steps and error at several times."""
+
+
+def error_curves(bench: Bench, speed: dict[str, Any], our_limit: float, reference_limit: float) -> dict[str, Curve]:
+    """Of both ways, from the same samplers and shape codes."""
+    start_up, seconds_per_step = speed["ours"]["start_up_seconds"], speed["ours"]["seconds_per_step"]
+    stage = bench.stage("pose", max(LOOKS, int((our_limit - start_up) / seconds_per_step)))
     assert isinstance(stage, PoseTraining)
     error = SurfaceError(stage, bench.seed)
+    return {
+        "ours": our_curve(bench, stage, error, start_up),
+        "published": reference_curve(bench, stage, error, reference_limit),
+    }
+
+
+def our_curve(bench: Bench, stage: PoseTraining, error: SurfaceError, start_up: float) -> Curve:
+    """Ours, to the end of the schedule; the clock begins at ``start_up``."""
+    steps = stage.schedule.steps
     stepper = bench.stepper(stage)
 
     def predict(frames: Tensor, canonical: Tensor) -> Tensor:
         assert stage.codes is not None
         return canonical + stage.network(torch.cat((stage.shape_codes[frames], stage.codes[frames]), dim=1), canonical)
 
-    spent, curve = start_up, []
+    spent = start_up
+    curve: Curve = []
     for look in range(1, LOOKS + 1):
         due = round(steps * look / LOOKS)
         synchronise(bench.device)
@@ -258,12 +275,9 @@ def our_curve(bench: Bench, limit: float, start_up: float, seconds_per_step: flo
     return curve
 
 
-def reference_curve(bench: Bench, limit: float) -> list[dict[str, float]]:
-    """Error of the published way over ``limit`` seconds of steps."""
+def reference_curve(bench: Bench, stage: PoseTraining, error: SurfaceError, limit: float) -> Curve:
+    """The published way over ``limit`` seconds of steps, on the data of ``stage``."""
     torch.set_float32_matmul_precision("highest")
-    stage = bench.stage("pose")
-    assert isinstance(stage, PoseTraining)
-    error = SurfaceError(stage, bench.seed)
     training = bench.reference(stage)
     batches = bench.reference_batches(stage, training.published.rows)
 
@@ -271,7 +285,7 @@ def reference_curve(bench: Bench, limit: float) -> list[dict[str, float]]:
         return posed_points(training.decoder, training.codes(frames), canonical)
 
     spent, steps = 0.0, 0
-    curve: list[dict[str, float]] = []
+    curve: Curve = []
     while spent < limit:
         drawn = [next(batches) for _ in range(BLOCK)]
         synchronise(bench.device)
@@ -344,7 +358,8 @@ def main() -> None:
     peak = reached["bf16_tflops"]
     speeds = f"{peak:.2f} TFLOP/s in bfloat16, copies {reached['copy_gb_per_s']:.0f} GB/s"
     print(f"{card}, PyTorch {torch.__version__}: {speeds}")
-    print(f"{len(dataset.identities)} identities, {len(dataset.labels)} frames; half precision {config.half}")
+    hidden = "bfloat16" if bench.half else "float32"
+    print(f"{len(dataset.identities)} identities, {len(dataset.labels)} frames; hidden layers of ours in {hidden}")
     print("arithmetic: 6 x multiply-adds per point x points per second; ours does those of the code once per row")
     results: dict[str, Any] = {
         "device": card,
@@ -352,6 +367,7 @@ def main() -> None:
         "config": dataclasses.asdict(config),
         "identities": len(dataset.identities),
         "frames": len(dataset.labels),
+        "hidden_layers": hidden,
         "shape_codes": options.model.name if options.model else "random",
         "peak": reached,
         "window_seconds": options.window,
@@ -361,12 +377,7 @@ def main() -> None:
         results[name] = measure_speed(bench, name)
         print_speed(name, results[name], peak)
     if "pose" in results and options.ours_seconds and options.reference_seconds:
-        ours = results["pose"]["ours"]
-        limits = options.ours_seconds, options.reference_seconds
-        curves = {
-            "ours": our_curve(bench, limits[0], ours["start_up_seconds"], ours["seconds_per_step"]),
-            "published": reference_curve(bench, limits[1]),
-        }
+        curves = error_curves(bench, results["pose"], options.ours_seconds, options.reference_seconds)
         results["pose"]["deformation_error"] = curves
         print(f"deformation error on training frames, canonical units, {results['shape_codes']} shape codes")
         for way, curve in curves.items():
