@@ -5,6 +5,7 @@ from torch import Tensor
 
 from engine.fitting.observations import Observations
 from engine.networks.encoder import VoxelEncoder
+from engine.prepare.view_grids_torch import occupied_nodes
 
 _FRAMES_AT_ONCE = 16
 
@@ -21,11 +22,5 @@ def encode_frames(encoder: VoxelEncoder, observations: Observations) -> Tensor:
 
 
 def observed_occupancy(observations: Observations, resolution: int) -> Tensor:
-    """Occupied nodes (F, R, R, R) bool, as `engine.prepare.view_grids.occupancy_grid`, from the reduced maps."""
-    points = observations.maps[..., :3]  # (F, h, w, 3)
-    nodes = torch.round((points + 0.5) * (resolution - 1)).long()
-    seen = ((nodes >= 0) & (nodes < resolution)).all(dim=-1) & (observations.depth > 0)
-    frame = torch.arange(len(points), device=points.device)[:, None, None].expand(seen.shape)[seen]
-    occupied = torch.zeros((len(points), *(resolution,) * 3), dtype=torch.bool, device=points.device)
-    occupied[(frame, *nodes[seen].unbind(-1))] = True
-    return occupied
+    """Occupied nodes (F, R, R, R) bool of the reduced maps, as `engine.training.encoder_inputs` makes them."""
+    return occupied_nodes(observations.maps[..., :3], observations.depth > 0, resolution)

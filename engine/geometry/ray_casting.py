@@ -1,5 +1,7 @@
 """Depth images of triangle meshes by casting one ray per pixel, with NVIDIA Warp on CPU or CUDA."""
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, no_type_check
 
@@ -13,6 +15,7 @@ from engine.geometry.camera import PinholeCamera
 from engine.warp_runtime import start_warp
 
 _LEAF_SIZE = 2  # triangles per leaf: the fastest for bodies of 27 thousand triangles on a CPU
+_MESHES_KEPT = 1024
 _NEAR = 1e-3  # metres: where a vertex is no longer safely in front of the camera
 
 
@@ -40,6 +43,22 @@ def _cast_rays(
         if face.shape[0] > 0:
             face[view, row, column] = hit.face
             barycentric[view, row, column] = wp.vec2(hit.u, hit.v)
+
+
+@wp.kernel
+@no_type_check
+def _cast_rays_of_all(
+    meshes: wp.array(dtype=wp.uint64),
+    rays: wp.array2d(dtype=wp.vec3),
+    rotations: wp.array(dtype=wp.mat33),
+    origins: wp.array(dtype=wp.vec3),
+    depth: wp.array3d(dtype=wp.float32),
+):
+    """As `_cast_rays`, each mesh with a camera pose of its own."""
+    image, row, column = wp.tid()
+    hit = wp.mesh_query_ray(meshes[image], origins[image], rotations[image] * rays[row, column], 1.0e6)
+    if hit.result:
+        depth[image, row, column] = hit.t
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,6 +165,80 @@ class DepthRenderer:
         left, top = np.clip(np.floor(pixels.min(axis=0)) - 1, 0, limits).astype(int).tolist()
         right, bottom = np.clip(np.ceil(pixels.max(axis=0)) + 1, 0, limits).astype(int).tolist()
         return top, left, bottom - top, right - left
+
+
+class BatchDepthRenderer:
+    """Renders many meshes of few topologies at once, each from a camera pose of its own.
+
+    The device is waited for twice in a batch, not twice in an image. Meshes are kept for later batches, which refit
+    their hierarchies.
+    """
+
+    def __init__(self, camera: PinholeCamera, device: torch.device | str = "cpu") -> None:
+        start_warp()
+        self.camera = camera
+        self._torch_device = torch.device(device)
+        self._device = wp.get_device(str(device))
+        self._rays = wp.array(camera.rays(), dtype=wp.vec3, device=self._device)
+        self._meshes: dict[
+            tuple[int, int], list[tuple[Any, Tensor]]
+        ] = {}  # by topology, with their vertices as tensors
+
+    def render(self, vertices: Sequence[Tensor], faces: Sequence[Tensor], poses: ArrayLike) -> Tensor:
+        """Depth images (B, H, W), 0 where no surface is hit, in the unit of vertices and poses.
+
+        Args:
+            vertices: B times (V, 3) of any floating type on the renderer's device.
+            faces: B times (T, 3) indices there; meshes of one topology have the very same memory.
+            poses: (B, 4, 4) rigid, OpenCV camera axes to the space of the vertices.
+        """
+        matrices = np.asarray(poses, np.float32)
+        assert matrices.shape == (len(vertices), 4, 4) and len(faces) == len(vertices), matrices.shape
+        depth = torch.zeros((len(vertices), self.camera.height, self.camera.width), device=self._torch_device)
+        if sum(map(len, self._meshes.values())) > _MESHES_KEPT:
+            self._meshes.clear()
+        used: Counter[tuple[int, int]] = Counter()
+        meshes, stale = [], []
+        for points, triangles in zip(vertices, faces, strict=True):
+            key = triangles.data_ptr(), len(points)
+            kept = self._meshes.setdefault(key, [])
+            if used[key] < len(kept):
+                mesh, held = kept[used[key]]
+                held.copy_(points)
+                stale.append(mesh)
+            else:
+                mesh = self._make_mesh(points, triangles)
+                kept.append((mesh, wp.to_torch(mesh.points)))
+            used[key] += 1
+            meshes.append(mesh)
+        inputs = [
+            wp.array([mesh.id for mesh in meshes], dtype=wp.uint64, device=self._device),
+            self._rays,
+            wp.array(np.ascontiguousarray(matrices[:, :3, :3]), dtype=wp.mat33, device=self._device),
+            wp.array(np.ascontiguousarray(matrices[:, :3, 3]), dtype=wp.vec3, device=self._device),
+        ]
+        if depth.is_cuda:  # Warp works on a stream of its own
+            torch.cuda.current_stream(depth.device).synchronize()
+        for mesh in stale:
+            mesh.refit()
+        outputs = [wp.from_torch(depth)]
+        wp.launch(_cast_rays_of_all, dim=depth.shape, inputs=inputs, outputs=outputs, device=self._device)
+        if depth.is_cuda:
+            wp.synchronize_device(self._device)
+        return depth
+
+    def _make_mesh(self, vertices: Tensor, faces: Tensor) -> Any:
+        assert int(faces.min()) >= 0 and int(faces.max()) < len(vertices), "faces name vertices that are not there"
+        points = vertices.to(self._torch_device, torch.float32).contiguous()
+        indices = faces.to(self._torch_device, torch.int32).flatten().contiguous()
+        if points.is_cuda:
+            torch.cuda.current_stream(points.device).synchronize()
+        mesh = wp.Mesh(
+            wp.clone(wp.from_torch(points, dtype=wp.vec3)), wp.clone(wp.from_torch(indices)), bvh_leaf_size=_LEAF_SIZE
+        )
+        if points.is_cuda:  # PyTorch may give the memory of what was cloned to others
+            wp.synchronize_device(self._device)
+        return mesh
 
 
 def render_depth(

@@ -26,14 +26,22 @@ def occupancy_grids(
     """
     image = _point_images(depths_m, camera)
     points = _canonical(image, _affines(camera_to_world, similarity, len(depths_m), depths_m.device))
+    return occupied_nodes(points, _spans_plane(image, NORMAL_DISTANCE / similarity.scale), resolution)
+
+
+def occupied_nodes(points: Tensor, seen: Tensor, resolution: int) -> Tensor:
+    """Nodes (B, N, N, N) bool nearest to canonical ``points`` (B, H, W, 3) that ``seen`` (B, H, W) marks.
+
+    Points outside the cube do not count. The device is not waited for.
+    """
+    assert points.ndim == 4 and seen.shape == points.shape[:3], (points.shape, seen.shape)
     nodes = torch.round((points + 0.5) * (resolution - 1))
-    inside = ((nodes >= 0) & (nodes < resolution)).all(dim=-1)  # false for NaN
-    observed = inside & _spans_plane(image, NORMAL_DISTANCE / similarity.scale)
-    batch = torch.arange(len(depths_m), device=depths_m.device)[:, None, None].expand(observed.shape)[observed]
-    x, y, z = nodes[observed].long().unbind(dim=-1)
-    occupied = torch.zeros((len(depths_m), resolution, resolution, resolution), dtype=torch.bool, device=batch.device)
-    occupied[batch, x, y, z] = True
-    return occupied
+    inside = seen & ((nodes >= 0) & (nodes < resolution)).all(dim=-1)  # false for NaN
+    x, y, z = torch.where(inside[..., None], nodes, 0).long().unbind(dim=-1)
+    elsewhere = resolution**3
+    index = torch.where(inside, (x * resolution + y) * resolution + z, elsewhere).flatten(1)
+    occupied = torch.zeros((len(points), elsewhere + 1), dtype=torch.bool, device=points.device)
+    return occupied.scatter_(1, index, True)[:, :-1].reshape(len(points), resolution, resolution, resolution)
 
 
 def partial_sdf_grids(

@@ -1,6 +1,8 @@
 """What encoders see in training: occupancy grids of registered frames, rendered on the fly or read from files.
 
-A grid has R nodes per axis at ``linspace(-0.5, 0.5, R)`` of canonical space, as in `engine.prepare.view_grids`.
+A grid has R nodes per axis at ``linspace(-0.5, 0.5, R)`` of canonical space, as in `engine.prepare.view_grids`. All
+valid pixels of a rendered image count, as they do in a fit; grids of files leave out those without a surface around
+them, which on clean depth are few.
 """
 
 from typing import Protocol, runtime_checkable
@@ -14,11 +16,10 @@ from engine.dataset.registered import RegisteredDataset
 from engine.errors import InputError
 from engine.geometry import sensor_noise
 from engine.geometry.camera import FRONT_DISTANCE, REFERENCE_CAMERA, PinholeCamera
-from engine.geometry.ray_casting import DepthRenderer
+from engine.geometry.ray_casting import BatchDepthRenderer
 from engine.geometry.sensor_noise import KinectNoise, NoiseDraws, add_noise
 from engine.geometry.similarity import Similarity
-from engine.prepare.view_grids import View, occupancy_grid
-from engine.prepare.view_grids_torch import occupancy_grids
+from engine.prepare.view_grids_torch import occupied_nodes
 from engine.progress import Progress
 from engine.training.config import EncoderStage
 from engine.training.flow_samples import FlowSampler
@@ -78,35 +79,36 @@ class RenderedInputs:
         self._triangles = sampler.first_area.diff().tolist()
         ends = [*sampler.first_canonical.tolist(), len(sampler.canonical)]
         self._vertices = np.diff(ends).tolist()
-        self._renderers: dict[int, DepthRenderer] = {}  # by the first row of their faces
+        self._rays = torch.from_numpy(CAMERA.rays()).to(sampler.posed.device)
+        self._renderer = BatchDepthRenderer(CAMERA, sampler.posed.device)
 
     def draw(self, frames: Tensor, mine: slice, generator: torch.Generator) -> Tensor:
         """See `EncoderInputs`; waits for the device."""
         config, count = self._config, len(frames)
         uniform = torch.rand((count, 4), generator=generator, device=frames.device)
         draws = sensor_noise.draw((count, CAMERA.height, CAMERA.width), generator) if config.noise > 0 else None
-        poses = camera_poses(uniform[mine, :3].cpu().numpy(), config, self._similarity)
-        depth = torch.cat([self._depth(*each) for each in zip(frames[mine].tolist(), poses, strict=True)])
+        poses = camera_poses(uniform[mine, :3].cpu().numpy(), config)
+        depth = self._depth(frames[mine].tolist(), poses) / self._similarity.scale  # metres
         if draws is not None:
             draws = NoiseDraws(draws.disparity[mine], draws.lateral[mine], draws.dropout[mine])
             noisy = (uniform[mine, 3] < config.noise)[:, None, None]
             depth = torch.where(noisy, add_noise(depth, CAMERA, NOISE, draws), depth)
-        return _occupancy(depth, poses, self._similarity, config.resolution)
+        to_canonical = torch.from_numpy(poses.astype(np.float32)).to(depth.device)
+        points = (self._rays * depth[..., None] * self._similarity.scale)[..., None, :] * to_canonical[
+            :, None, None, :3, :3
+        ]
+        points = points.sum(-1) + to_canonical[:, None, None, :3, 3]
+        return occupied_nodes(points, depth > 0, config.resolution)
 
-    def _depth(self, frame: int, pose: NDArray[np.float64]) -> Tensor:
-        """(1, H, W) metres"""
-        identity, first = self._identities[frame], self._first_posed[frame]
-        renderer = self._renderer(identity)
-        vertices = self._sampler.posed[first : first + self._vertices[identity]].float()
-        centre = vertices.new_tensor(self._similarity.centre)
-        return renderer.trace(vertices / self._similarity.scale + centre, pose[None]).depth_m
-
-    def _renderer(self, identity: int) -> DepthRenderer:
-        first = self._first_face[identity]
-        if first not in self._renderers:
-            faces = self._sampler.faces[first : first + self._triangles[identity]]
-            self._renderers[first] = DepthRenderer(faces.cpu().numpy(), CAMERA, faces.device)
-        return self._renderers[first]
+    def _depth(self, frames: list[int], poses: NDArray[np.float64]) -> Tensor:
+        """(B, H, W) canonical units"""
+        vertices, faces = [], []
+        for frame in frames:
+            identity = self._identities[frame]
+            row, triangle = self._first_posed[frame], self._first_face[identity]
+            vertices.append(self._sampler.posed[row : row + self._vertices[identity]])
+            faces.append(self._sampler.faces[triangle : triangle + self._triangles[identity]])
+        return self._renderer.render(vertices, faces, poses)
 
 
 class FileInputs:
@@ -159,8 +161,8 @@ class FileInputs:
         return bits.bool().view(len(picks), *(self._resolution,) * 3)
 
 
-def camera_poses(uniform: NDArray[np.floating], config: EncoderStage, similarity: Similarity) -> NDArray[np.float64]:
-    """Poses (B, 4, 4), camera axes to world metres, of cameras that look at the canonical origin.
+def camera_poses(uniform: NDArray[np.floating], config: EncoderStage) -> NDArray[np.float64]:
+    """Poses (B, 4, 4), camera axes to canonical space, of cameras that look at its origin.
 
     Args:
         uniform: (B, 3) numbers in [0, 1): azimuth and elevation within the limits of ``config``, and distance.
@@ -177,13 +179,5 @@ def camera_poses(uniform: NDArray[np.floating], config: EncoderStage, similarity
     right = np.stack((np.cos(azimuth), np.zeros_like(azimuth), -np.sin(azimuth)), axis=1)
     poses = np.tile(np.eye(4), (len(uniform), 1, 1))
     poses[:, :3, 0], poses[:, :3, 1], poses[:, :3, 2] = right, np.cross(right, back), -back
-    poses[:, :3, 3] = back * distance[:, None] / similarity.scale + similarity.centre
+    poses[:, :3, 3] = back * distance[:, None]
     return poses
-
-
-def _occupancy(depth: Tensor, poses: NDArray[np.float64], similarity: Similarity, resolution: int) -> Tensor:
-    """(B, R, R, R) bool of ``depth`` (B, H, W); on the CPU by the kernel, which is thirty times as fast there."""
-    if depth.is_cuda:
-        return occupancy_grids(depth, CAMERA, torch.from_numpy(poses), similarity, resolution)
-    views = [View(image.numpy(), CAMERA, pose, similarity) for image, pose in zip(depth, poses, strict=True)]
-    return torch.from_numpy(np.stack([occupancy_grid(view, resolution).occupied for view in views]))

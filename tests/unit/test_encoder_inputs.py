@@ -50,7 +50,8 @@ def test_a_grid_shows_where_the_rays_of_a_camera_meet_the_posed_mesh(
 ) -> None:
     frames = torch.tensor([1, 14])  # of two topologies
     grids = inputs(sampler).draw(frames, ALL, seeded())
-    poses = camera_poses(torch.rand((2, 4), generator=seeded())[:, :3].numpy(), CONFIG, SIMILARITY)
+    poses = camera_poses(torch.rand((2, 4), generator=seeded())[:, :3].numpy(), CONFIG)
+    poses[:, :3, 3] = poses[:, :3, 3] / SIMILARITY.scale + SIMILARITY.centre
     for grid, frame, pose in zip(grids, frames.tolist(), poses, strict=True):
         label = dataset.labels[frame]
         row = dataset.samples_of(label.identity, label.sequence).index(label.sample)
@@ -63,7 +64,7 @@ def test_a_grid_shows_where_the_rays_of_a_camera_meet_the_posed_mesh(
             seen.add(tuple(np.rint((SIMILARITY.to_canonical((pose @ ray)[:3]) + 0.5) * 15).astype(int).tolist()))
         found = set(map(tuple, grid.nonzero().tolist()))
         assert len(found) > 20
-        assert found <= seen and len(found) >= 0.97 * len(seen)  # less single pixels that have no neighbours
+        assert len(found ^ seen) <= 1  # rounding halfway between two nodes
 
 
 def test_a_frame_looks_the_same_alone_and_in_any_share_of_a_batch(sampler: FlowSampler) -> None:
@@ -89,12 +90,12 @@ def test_a_share_of_the_frames_has_the_noise_of_a_sensor(sampler: FlowSampler) -
 def test_cameras_look_at_the_origin_from_within_their_limits() -> None:
     uniform = np.random.default_rng(0).random((200, 3))
     config = dataclasses.replace(CONFIG, azimuth_degrees=50.0, elevation_degrees=20.0)
-    poses = camera_poses(uniform, config, SIMILARITY)
+    poses = camera_poses(uniform, config)
     np.testing.assert_allclose(
         poses[:, :3, :3] @ poses[:, :3, :3].transpose(0, 2, 1), np.tile(np.eye(3), (200, 1, 1)), atol=1e-12
     )
     assert (np.linalg.det(poses[:, :3, :3]) > 0).all()
-    from_origin = (poses[:, :3, 3] - SIMILARITY.centre) * SIMILARITY.scale
+    from_origin = poses[:, :3, 3]
     distance = np.linalg.norm(from_origin, axis=1)
     assert (distance >= DISTANCES[0]).all() and (distance <= DISTANCES[1]).all()
     np.testing.assert_allclose(poses[:, :3, 2], -from_origin / distance[:, None], atol=1e-12)
@@ -106,8 +107,8 @@ def test_cameras_look_at_the_origin_from_within_their_limits() -> None:
 
 def test_the_middle_of_the_limits_is_the_front_camera() -> None:
     share = (1.4 - DISTANCES[0]) / (DISTANCES[1] - DISTANCES[0])
-    pose = camera_poses(np.array([[0.5, 0.5, share]]), CONFIG, SIMILARITY)[0]
-    np.testing.assert_allclose(pose, front_camera_to_world(SIMILARITY), atol=1e-12)
+    pose = camera_poses(np.array([[0.5, 0.5, share]]), CONFIG)[0]
+    np.testing.assert_allclose(pose, front_camera_to_world(Similarity()), atol=1e-12)
 
 
 def write_grids(dataset: RegisteredDataset, views: int, resolution: int = 16) -> list[list[np.ndarray]]:
