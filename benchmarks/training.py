@@ -74,6 +74,13 @@ def multiply_adds(decoder: Decoder) -> tuple[int, int]:
     return folded, full
 
 
+class Messages(Progress):
+    """Prints messages, such as that compiling or CUDA graphs are not possible, and is silent otherwise."""
+
+    def message(self, text: str) -> None:
+        print(text, flush=True)
+
+
 class FixedSamples:
     """A stage whose draws are always the same samples: what is left of a step without its data path."""
 
@@ -118,7 +125,7 @@ class Bench:
 
     def stepper(self, stage: TrainingStage) -> Stepper:
         compile_loss = self.config.compile and self.device.type == "cuda"
-        return Stepper(stage, make_fabric(self.device), self.seed, compile_loss, Progress())
+        return Stepper(stage, make_fabric(self.device), self.seed, compile_loss, Messages())
 
     def reference(self, stage: ShapeTraining | PoseTraining) -> ReferenceTraining:
         """The published training of what ``stage`` learns, from the start."""

@@ -22,7 +22,7 @@ from typing import Any
 
 import torch
 from timing import REPEATS, synchronise
-from training import MANY_STEPS, WARM_UP, fitted, shape_codes_of
+from training import MANY_STEPS, WARM_UP, Messages, fitted, shape_codes_of
 
 from engine.device import resolve_device
 from engine.files import write_json
@@ -46,7 +46,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     half = config.half == "on" or (config.half == "auto" and on_gpu)
     torch.manual_seed(options.seed)
     stage = PoseTraining(dataset, model, config, half, device, None, Progress())
-    stepper = Stepper(stage, fabric, options.seed, config.compile and on_gpu, Progress())
+    stepper = Stepper(stage, fabric, options.seed, config.compile and on_gpu, Messages())
 
     def timed(count: int) -> float:
         """Seconds that the slowest process takes for ``count`` steps."""
