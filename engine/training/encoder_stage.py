@@ -32,7 +32,7 @@ class EncoderTraining:
     The encoder of the model has mean and spread of the codes in its last layer.
     """
 
-    codes = None
+    codes: Tensor | None = None
     capturable = False  # a ray caster of its own stream renders the inputs
     compilable = False
 
@@ -98,30 +98,22 @@ class EncoderTraining:
     def settings(self, step: int) -> tuple[float, ...]:
         return ()
 
-    def loss(
-        self,
-        codes: Tensor | None,
-        settings: Tensor,
-        occupancy: Tensor,
-        targets: Tensor,
-        shape_codes: Tensor | None = None,
-        points: Tensor | None = None,
-    ) -> tuple[Tensor, Figures]:
+    def loss(self, codes: Tensor | None, settings: Tensor, *samples: Tensor) -> tuple[Tensor, Figures]:
         """Mean squared standard score, and the mean distance of decoded surface points where that has a weight.
 
         Args:
-            occupancy: (B, R, R, R)
-            targets: (B, C) learned codes
-            shape_codes: (B, Cs)
-            points: (B, P, 3) on the canonical surfaces
+            samples: occupancy (B, R, R, R) and learned codes (B, C), and for the distance shape codes (B, Cs) and
+                points (B, P, 3) on the canonical surfaces.
         """
+        occupancy, targets, *surfaces = samples
         with torch.autocast(occupancy.device.type, torch.bfloat16, enabled=self.half and occupancy.is_cuda):
             scores = self.network(occupancy)
         scores = scores.float()
         loss = (scores - (targets - self._mean) / self._scale).square().mean()
         figures = {"code": loss.detach().sqrt()}
-        if shape_codes is None or points is None:
+        if not surfaces:
             return loss, figures
+        shape_codes, points = surfaces
         predicted = self._mean + self._scale * scores
         if self.kind == "shape":
             learned = self.base.sdf(targets, points, self.half)
@@ -137,6 +129,7 @@ class EncoderTraining:
 
     def model(self) -> NeuralParametricModel:
         encoder = copy.deepcopy(self.network)
+        assert encoder.fc_out.bias is not None
         with torch.no_grad():
             encoder.fc_out.weight.mul_(self._scale[:, None, None])
             encoder.fc_out.bias.mul_(self._scale).add_(self._mean)
