@@ -32,7 +32,7 @@ def fit_shape_codes(
     steps: int = 400,
     seed: int = 0,
     half: bool = False,
-    points: int = 4096,
+    points: int = 2048,
 ) -> Tensor:
     """Shape codes (I, Cs) whose signed distances agree best with samples of I shapes.
 
