@@ -104,6 +104,8 @@ class _Loop:
                         self._show(log)
                     if self.config.keep_every and step % self.config.keep_every == 0:
                         self._keep(str(step))
+                        self._keep("last")
+                        kept = time.perf_counter()
                     if time.perf_counter() - kept > KEEP_SECONDS:
                         self._keep("last")
                         kept = time.perf_counter()
