@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 
 import numpy as np
-from lightning_fabric.loggers import TensorBoardLogger
+from lightning_fabric.loggers.tensorboard import TensorBoardLogger
 from numpy.typing import NDArray
 
 

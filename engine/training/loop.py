@@ -189,7 +189,8 @@ class _Loop:
         if step % _POLL_TOGETHER:
             return False
         asked = torch.tensor(float(self.progress.cancelled()), device=self.fabric.device)
-        return bool(self.fabric.all_reduce(asked, reduce_op="sum") > 0)
+        torch.distributed.all_reduce(asked)
+        return bool(asked > 0)
 
     def _keep(self, which: str) -> None:
         """Write the state, unless it is no good."""

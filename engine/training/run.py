@@ -17,7 +17,7 @@ from engine.networks.encoder import VoxelEncoder
 from engine.progress import Progress
 from engine.surface.lipschitz import measure_lipschitz
 from engine.training.config import TrainingConfig, as_dict
-from engine.training.encoder_stage import EncoderTraining
+from engine.training.encoder_stage import EncoderTraining, Kind
 from engine.training.loop import LoopResult, optimise
 from engine.training.pose_stage import PoseTraining
 from engine.training.shape_stage import ShapeTraining
@@ -82,7 +82,7 @@ def train_stage(
     else:
         assert basis is not None
         encoder = _encoder_config(config, name)
-        kind = "shape" if name == "shape-encoder" else "pose"
+        kind: Kind = "shape" if name == "shape-encoder" else "pose"
         stage = EncoderTraining(kind, dataset, basis, encoder, half, device, validation, config.validation, progress)
     if resume is None and fabric.is_global_zero:
         # what was built on the codes of an earlier training does not go with the new ones

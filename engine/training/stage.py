@@ -1,6 +1,6 @@
 """What the training loop needs of a stage; shape, pose and encoder stages implement it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import torch
@@ -22,9 +22,6 @@ class TrainingStage(Protocol):
 
     name: str
     """shape, pose, shape-encoder or pose-encoder."""
-    network: nn.Module
-    codes: Tensor | None
-    """(N, C) code book that is learned with the network, or None."""
     rows: int
     """N"""
     rows_per_batch: int
@@ -33,6 +30,14 @@ class TrainingStage(Protocol):
     """Whether `loss` is worth compiling."""
     capturable: bool
     """Whether `draw` and `loss` can be recorded as a CUDA graph: the same kernels each time, no waiting."""
+
+    @property
+    def network(self) -> nn.Module: ...
+
+    @property
+    def codes(self) -> Tensor | None:
+        """(N, C) code book that is learned with the network, or None."""
+        ...
 
     def draw(self, rows: Tensor, mine: slice, generator: torch.Generator) -> tuple[Tensor, ...]:
         """Samples for ``rows[mine]``, rows (B,) of the whole batch.
@@ -46,12 +51,12 @@ class TrainingStage(Protocol):
         """Numbers that change from step to step: weights, tolerance, layers in use. Always as many."""
         ...
 
-    def loss(self, codes: Tensor | None, settings: Tensor, *samples: Tensor) -> tuple[Tensor, Figures]:
-        """Mean loss over the rows that `draw` was asked for, and figures.
+    @property
+    def loss(self) -> Callable[..., tuple[Tensor, Figures]]:
+        """A method: mean loss over the rows that `draw` was asked for, and figures.
 
-        Args:
-            codes: (B, C) of those rows, to be differentiated; None without a code book.
-            settings: (S,) what `settings` said of this step.
+        Its arguments: (B, C) codes of those rows, to be differentiated, or None without a code book; (S,) what
+        `settings` said of this step; then the samples.
         """
         ...
 

@@ -102,7 +102,8 @@ class Stepper:
         """Means of the figures since they were last asked for; waits for the device."""
         sums = self._sums / max(1, self._summed)
         if self.fabric.world_size > 1:
-            sums = self.fabric.all_reduce(sums, reduce_op="mean")
+            torch.distributed.all_reduce(sums)
+            sums /= self.fabric.world_size
         self._summed = 0
         values = dict(zip(self._names, sums.tolist(), strict=True))
         self._sums.zero_()

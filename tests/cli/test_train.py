@@ -48,7 +48,7 @@ def test_the_chain_from_dataset_to_mesh_runs_from_the_command_line(
     words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data, out, mesh = write_ellipsoids(tmp_path / "d", 2), tmp_path / "e.npm", tmp_path / "e.ply"
-    assert main(["prepare", str(data)]) == 0
+    assert main(["prepare", str(data), "--near", "4000", "--uniform", "2000"]) == 0
     words[words.index("--data") + 1] = str(data)
     assert main(["train", "shape", *words, *LONGER_SHAPE, "--shape.schedule.steps", "60", "--json"]) == 0
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["steps"] == 60
