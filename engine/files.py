@@ -2,22 +2,30 @@
 
 import json
 import os
+import platform
 import re
 import shutil
 import tempfile
+import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from engine.errors import InputError
+
+_LEFTOVER = re.compile(r"\.(?P<target>.+)-(?P<kind>new|old)-(?P<host>[0-9a-f]{8})-(?P<process>[0-9]{1,9})-.*")
+"""Names of what a write makes beside its target."""
 
 
 @contextmanager
 def replacing_file(target: Path) -> Iterator[Path]:
     """A temporary path beside ``target`` that takes its name when the block ends without an exception."""
     made = _make_folders(target.parent)
-    handle, name = tempfile.mkstemp(prefix=f".{target.stem}-", suffix=target.suffix, dir=target.parent)
+    _clear_leftovers(Path(os.path.abspath(target.parent)))
+    prefix = f".{target.stem}-new-{_host()}-{os.getpid()}-"
+    handle, name = tempfile.mkstemp(prefix=prefix, suffix=target.suffix, dir=target.parent)
     os.close(handle)
     temporary = Path(name)
     try:
@@ -40,9 +48,11 @@ def replacing_folder(target: Path) -> Iterator[Path]:
     if target == Path.cwd():
         raise InputError(target, "is the working directory", "name a folder in it")
     made = _make_folders(target.parent)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    _clear_leftovers(target.parent)
+    mark = f"{_host()}-{os.getpid()}-"
+    temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}-new-{mark}", dir=target.parent))
     os.chmod(temporary, 0o755)
-    previous = target.with_name(f".{target.name}-previous-{os.getpid()}")
+    previous = target.with_name(f".{target.name}-old-{mark}")
     try:
         yield temporary
         if target.exists():
@@ -54,6 +64,44 @@ def replacing_folder(target: Path) -> Iterator[Path]:
             os.replace(previous, target)
         shutil.rmtree(previous, ignore_errors=True)
         _remove_empty(made)
+
+
+@lru_cache  # once per process: folders can have very many files
+def _clear_leftovers(folder: Path) -> None:
+    """Remove what processes of this machine left in ``folder`` when they were killed during a write.
+
+    A folder that had been moved away, and whose successor never came, is moved back.
+    """
+    for path in folder.glob(".*-*"):
+        name = _LEFTOVER.fullmatch(path.name)
+        if name is None or name["host"] != _host() or _is_running(int(name["process"])):
+            continue
+        with suppress(OSError):  # of somebody else, or another process was quicker
+            if name["kind"] == "old" and not (folder / name["target"]).exists():
+                os.replace(path, folder / name["target"])
+            elif path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+
+
+def _is_running(process: int) -> bool:
+    """Whether there is such a process, or one cannot know."""
+    if os.name != "posix":
+        return True  # elsewhere the signal that only asks would end it
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # of somebody else
+        return True
+    return True
+
+
+@lru_cache
+def _host() -> str:
+    """Eight digits for this machine: folders may be shared."""
+    return f"{zlib.crc32(platform.node().encode()):08x}"
 
 
 def _make_folders(folder: Path) -> list[Path]:
