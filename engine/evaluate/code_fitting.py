@@ -167,8 +167,7 @@ def _minimise(
     """
     device = start.device
     points = min(points, available)
-    # a single training code has no spread, and dimensions that were never used must not stick
-    scale = space.std.clamp_min(max(0.1 * float(space.std.mean()), 1e-3))
+    scale = space.safe_std
     at_once = max(1, _POINTS_AT_ONCE[device.type] // points)
     fitted = []
     for first in range(0, len(start), at_once):

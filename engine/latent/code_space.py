@@ -19,6 +19,11 @@ class CodeSpace:
     scales: Tensor
     """(K,) standard deviation of the codes along each component"""
 
+    @property
+    def safe_std(self) -> Tensor:
+        """`std` (C,) to divide by: one code alone has none, and dimensions that are hardly used must not count most."""
+        return self.std.clamp_min(max(0.1 * float(self.std.mean()), 1e-3))
+
     @staticmethod
     def from_codes(codes: Tensor) -> "CodeSpace":
         """Principal component analysis of ``codes`` (N, C), with sample (N - 1) variances; of one code K is 0."""

@@ -72,9 +72,7 @@ class EncoderTraining:
             learned = self.base.pose_codes
             self._targets = learned[torch.tensor(rows, device=device)]
         space = CodeSpace.from_codes(learned)
-        self._mean = space.mean
-        # one code has no spread, and dimensions that are hardly used must not count as much as the others
-        self._scale = space.std.clamp_min(max(0.1 * float(space.std.mean()), 1e-3))
+        self._mean, self._scale = space.mean, space.safe_std
         size = EncoderConfig(learned.shape[1], config.resolution, config.channels)
         self.network = VoxelEncoder(size).to(device)
         self._compares_surfaces = config.surface_points > 0 and config.surface_weight > 0

@@ -109,3 +109,11 @@ def test_an_interpolation_is_a_straight_line_in_equal_steps() -> None:
 def test_two_steps_are_the_two_ends() -> None:
     a, b = torch.randn(4), torch.randn(4)
     assert torch.equal(interpolate(a, b, 2), torch.stack((a, b)))
+
+
+def test_a_spread_to_divide_by_is_never_zero() -> None:
+    assert (CodeSpace.from_codes(torch.ones(1, 3)).safe_std == 1e-3).all()
+    hardly_used = torch.tensor([[1.0, 0.0, 3.0], [-1.0, 0.0, -3.0]])
+    space = CodeSpace.from_codes(hardly_used)
+    assert torch.equal(space.safe_std[[0, 2]], space.std[[0, 2]])
+    assert float(space.safe_std[1]) == pytest.approx(0.1 * float(space.std.mean()))
