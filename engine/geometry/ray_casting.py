@@ -180,9 +180,8 @@ class BatchDepthRenderer:
         self._torch_device = torch.device(device)
         self._device = wp.get_device(str(device))
         self._rays = wp.array(camera.rays(), dtype=wp.vec3, device=self._device)
-        self._meshes: dict[
-            tuple[int, int], list[tuple[Any, Tensor]]
-        ] = {}  # by topology, with their vertices as tensors
+        # by topology, with their vertices as tensors, and their faces, whose memory no other topology may get
+        self._meshes: dict[tuple[int, int, int], list[tuple[Any, Tensor, Tensor]]] = {}
 
     def render(self, vertices: Sequence[Tensor], faces: Sequence[Tensor], poses: ArrayLike) -> Tensor:
         """Depth images (B, H, W), 0 where no surface is hit, in the unit of vertices and poses.
@@ -197,18 +196,18 @@ class BatchDepthRenderer:
         depth = torch.zeros((len(vertices), self.camera.height, self.camera.width), device=self._torch_device)
         if sum(map(len, self._meshes.values())) > _MESHES_KEPT:
             self._meshes.clear()
-        used: Counter[tuple[int, int]] = Counter()
+        used: Counter[tuple[int, int, int]] = Counter()
         meshes, stale = [], []
         for points, triangles in zip(vertices, faces, strict=True):
-            key = triangles.data_ptr(), len(points)
+            key = triangles.data_ptr(), len(triangles), len(points)
             kept = self._meshes.setdefault(key, [])
             if used[key] < len(kept):
-                mesh, held = kept[used[key]]
+                mesh, held, _ = kept[used[key]]
                 held.copy_(points)
                 stale.append(mesh)
             else:
                 mesh = self._make_mesh(points, triangles)
-                kept.append((mesh, wp.to_torch(mesh.points)))
+                kept.append((mesh, wp.to_torch(mesh.points), triangles))
             used[key] += 1
             meshes.append(mesh)
         inputs = [

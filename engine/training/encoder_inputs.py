@@ -29,10 +29,10 @@ CAMERA = PinholeCamera(
     REFERENCE_CAMERA.height // 2,
     REFERENCE_CAMERA.fx / 2,
     REFERENCE_CAMERA.fy / 2,
-    REFERENCE_CAMERA.cx / 2,
-    REFERENCE_CAMERA.cy / 2,
+    (REFERENCE_CAMERA.cx - 0.5) / 2 + 0.5,
+    (REFERENCE_CAMERA.cy - 0.5) / 2 + 0.5,
 )
-"""The reference camera at half its resolution, at which a fit looks at a sequence too; still finer than the grids."""
+"""Every second row and column of the reference camera, as a fit keeps them; still finer than the grids."""
 NOISE = KinectNoise(lateral_deviation=KinectNoise.lateral_deviation / 2)
 """Of its pixels, which are twice as large."""
 DISTANCES = 0.9 * FRONT_DISTANCE, 1.3 * FRONT_DISTANCE
@@ -94,10 +94,9 @@ class RenderedInputs:
             noisy = (uniform[mine, 3] < config.noise)[:, None, None]
             depth = torch.where(noisy, add_noise(depth, CAMERA, NOISE, draws), depth)
         to_canonical = torch.from_numpy(poses.astype(np.float32)).to(depth.device)
-        points = (self._rays * depth[..., None] * self._similarity.scale)[..., None, :] * to_canonical[
-            :, None, None, :3, :3
-        ]
-        points = points.sum(-1) + to_canonical[:, None, None, :3, 3]
+        seen = self._rays * (depth * self._similarity.scale)[..., None]  # (B', H, W, 3) camera axes, canonical units
+        rotation, centre = to_canonical[:, None, None, :3, :3], to_canonical[:, None, None, :3, 3]
+        points = (seen[..., None, :] * rotation).sum(-1) + centre
         return occupied_nodes(points, depth > 0, config.resolution)
 
     def _depth(self, frames: list[int], poses: NDArray[np.float64]) -> Tensor:

@@ -5,12 +5,17 @@ import numpy as np
 import pytest
 import torch
 
-from engine.dataset.registered import RegisteredDataset
+from engine.dataset.depth_sequence import load_depth_sequence
+from engine.dataset.registered import RegisteredDataset, load_registered_dataset
+from engine.dataset.rendering import render_sequence
 from engine.errors import InputError
-from engine.geometry.camera import front_camera_to_world
+from engine.fitting.encoded import observed_occupancy
+from engine.fitting.observations import observe
+from engine.geometry.camera import FRONT_DISTANCE, front_camera_to_world
 from engine.geometry.ray_casting import render_depth
 from engine.geometry.similarity import Similarity
 from engine.prepare.view_grids import OccupancyGrid
+from engine.training import encoder_inputs
 from engine.training.config import EncoderStage, Schedule
 from engine.training.encoder_inputs import CAMERA, DISTANCES, FileInputs, RenderedInputs, camera_poses
 from engine.training.flow_samples import FlowSampler
@@ -18,6 +23,7 @@ from external.datasets import open_dataset
 from external.npms.grid_files import write_voxelized_view
 from external.npms.view import write_view
 from tests.npms_tree import SPLIT, write_tree
+from tests.toy_dataset import write_dolls
 
 SIMILARITY = Similarity(0.5, (0.1, -0.2, 0.3))
 CONFIG = EncoderStage(Schedule(1), resolution=16, noise=0.0)
@@ -65,6 +71,23 @@ def test_a_grid_shows_where_the_rays_of_a_camera_meet_the_posed_mesh(
         found = set(map(tuple, grid.nonzero().tolist()))
         assert len(found) > 20
         assert len(found ^ seen) <= 1  # rounding halfway between two nodes
+
+
+def test_encoders_see_in_a_fit_what_they_saw_in_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dolls in front of the reference camera, drawn for training and as the sequence of a fit."""
+    dolls = load_registered_dataset(write_dolls(tmp_path / "dolls", ("stout",)))
+    similarity = dolls.similarity
+    monkeypatch.setattr(encoder_inputs, "DISTANCES", (FRONT_DISTANCE, FRONT_DISTANCE))
+    front = dataclasses.replace(CONFIG, resolution=64, azimuth_degrees=0.0, elevation_degrees=0.0)
+    source = RenderedInputs(FlowSampler.load(dolls, torch.device("cpu")), similarity, front)
+    trained = source.draw(torch.arange(len(dolls.labels)), ALL, seeded())
+    for number, sequence in enumerate(dolls.sequences_of(0)):
+        render_sequence(dolls, 0, sequence, tmp_path / sequence, file_format="npz")
+        observations = observe(load_depth_sequence(tmp_path / sequence), similarity, torch.device("cpu"))
+        fitted = observed_occupancy(observations, 64)
+        for frame, grid in enumerate(fitted, start=number * len(fitted)):
+            assert grid.sum() > 300
+            assert (grid ^ trained[frame]).sum() <= 2  # rounding halfway between two nodes
 
 
 def test_a_frame_looks_the_same_alone_and_in_any_share_of_a_batch(sampler: FlowSampler) -> None:
