@@ -19,7 +19,7 @@ from engine.surface.folded import SignedDistance
 
 SAMPLES = 100_000
 RESOLUTION = 256
-_IOU_POINTS = 500_000
+_IOU_POINTS, _STRAY_POINTS = 500_000, 200_000
 _MARGIN = 0.02  # beyond the bounding box of the truth, canonical units
 _POINTS_AT_ONCE = {"cpu": 1 << 15, "cuda": 1 << 18}
 
@@ -44,7 +44,8 @@ def surface_figures(
 ) -> SurfaceFigures:
     """The surface of ``shape_code`` (Cs,) against the true one.
 
-    The IoU takes the sign of the network at random points around the truth, without a mesh between.
+    The IoU takes the sign of the network at random points, without a mesh between: most of them around the truth, the
+    rest in the whole cube, so that what the network makes up elsewhere counts too.
 
     Args:
         vertices: (V, 3), canonical units
@@ -55,10 +56,19 @@ def surface_figures(
         InputError: the code has no surface.
     """
     low, high = vertices.min(axis=0) - _MARGIN, vertices.max(axis=0) + _MARGIN
-    points = generator.uniform(low, high, (_IOU_POINTS, 3)).astype(np.float32)
-    learned = (SignedDistance(model, shape_code)(torch.from_numpy(points).to(model.device)) < 0).cpu().numpy()
-    true = is_inside(points, vertices, faces)
-    iou = float((learned & true).sum() / max((learned | true).sum(), 1))
+    distance = SignedDistance(model, shape_code)
+
+    def in_learned(points: NDArray[np.float32]) -> NDArray[np.bool_]:
+        inside: NDArray[np.bool_] = (distance(torch.from_numpy(points).to(model.device)) < 0).cpu().numpy()
+        return inside
+
+    near = generator.uniform(low, high, (_IOU_POINTS, 3)).astype(np.float32)
+    anywhere = generator.uniform(-0.5, 0.5, (_STRAY_POINTS, 3)).astype(np.float32)
+    elsewhere = ((anywhere < low) | (anywhere > high)).any(axis=1)
+    learned, true = in_learned(near), is_inside(near, vertices, faces)
+    share = float(np.prod(high - low)) / len(near)  # volume that a point stands for
+    stray = in_learned(anywhere[elsewhere]).sum() / len(anywhere)
+    iou = float((learned & true).sum() * share / max((learned | true).sum() * share + stray, share))
     if not chamfer:
         return SurfaceFigures(iou, None, None)
     mesh = extract_surface(model, shape_code, RESOLUTION)

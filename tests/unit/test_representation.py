@@ -12,6 +12,7 @@ from engine.evaluate import representation
 from engine.evaluate.representation import corresponding_points, deformation_errors, multiply_adds, surface_figures
 from engine.networks.decoder import DecoderConfig, PoseDecoder, ShapeDecoder
 from engine.surface.extract import extract_surface
+from tests.npms_tree import ball
 from tests.registered import write_ellipsoids
 from tests.toy import toy_model
 
@@ -27,6 +28,21 @@ def test_a_surface_agrees_with_its_own_mesh_up_to_sampling(monkeypatch: pytest.M
     assert own.chamfer_l2 == pytest.approx(own.floor, rel=0.2)
     other = surface_figures(model, model.shape_codes[1], mesh.vertices, mesh.faces, generator, chamfer=False)
     assert other.iou < 0.8 and other.chamfer_l2 is None
+
+
+def test_what_a_network_makes_up_far_from_the_truth_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two equal balls where there is one."""
+    balls = torch.tensor([[-0.3, 0.0, 0.0], [0.3, 0.0, 0.0]])
+    monkeypatch.setattr(
+        representation,
+        "SignedDistance",
+        lambda model, code: lambda points: ((points[:, None] - balls).norm(dim=-1) - 0.15).amin(dim=1),
+    )
+    vertices, faces = (np.asarray(part) for part in ball(0.15, 32, 64))
+    model = toy_model()
+    truth = (vertices + balls[0].numpy()).astype(np.float32), faces
+    figures = surface_figures(model, model.shape_codes[0], *truth, np.random.default_rng(0), chamfer=False)
+    assert figures.iou == pytest.approx(0.5, abs=0.01)
 
 
 def test_points_correspond_between_frames(tmp_path: Path) -> None:
