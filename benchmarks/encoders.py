@@ -2,9 +2,8 @@
 
     python benchmarks/encoders.py --model MODEL [--identities N --frames F --seed S] [--json FILE]
 
-Unseen subjects: bodies of another seed in the motion families that are kept out of the training library, or hands of
-another seed where the model is one of hands; their depth is rendered from the front. Each frame is taken alone. The
-starts are
+Unseen subjects: bodies of another seed, or hands where the model is one of hands, in the motion families that are kept
+out of the training library; their depth is rendered from the front. Each frame is taken alone. The starts are
 
 * encoder: what both encoders make of the frame;
 * best by score: of 200 random training frames, whose codes go together, the one that matches the depth best, as the
@@ -17,7 +16,7 @@ brought to the surface of the shape code along its gradient, posed, and compared
 """
 
 import argparse
-import platform
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -30,19 +29,20 @@ from engine.checkpoint import load_model
 from engine.dataset.depth_sequence import load_depth_sequence
 from engine.dataset.registered import RegisteredDataset, load_registered_dataset
 from engine.dataset.rendering import render_sequence
-from engine.device import resolve_device
+from engine.device import describe_device, resolve_device
 from engine.errors import InputError
+from engine.evaluate.representation import corresponding_points
 from engine.files import write_json
 from engine.fitting.encoded import encode_frames
 from engine.fitting.initialise import match_scores
 from engine.fitting.observations import Observations, observe
 from engine.fitting.surface_samples import sample_model_surface
-from engine.geometry.signed_distance import sample_surface
 from engine.model import NeuralParametricModel
 from external.anny.generate import generate_dataset
 from external.anny.hands.generate import CATEGORY as HANDS
 from external.anny.hands.generate import generate_hands
-from external.anny.motions import TEST_FAMILIES
+from external.anny.hands.motions import TEST_FAMILIES as HAND_FAMILIES
+from external.anny.motions import TEST_FAMILIES as BODY_FAMILIES
 
 TRAINING_CODES = 200
 POINTS, OBSERVED = 1024, 512
@@ -143,9 +143,9 @@ def make_subjects(
     """Unseen subjects of the kind that the model is of, one motion each."""
     if model.info.category == HANDS:
         side = "left" if all("left" in name for name in model.info.identities) else "right"
-        generate_hands(out, identities, 1, frames, seed, side)
+        generate_hands(out, identities, 1, frames, seed, side, tuple(HAND_FAMILIES))
     else:
-        generate_dataset(out, identities, 1, frames, seed, families=tuple(TEST_FAMILIES))
+        generate_dataset(out, identities, 1, frames, seed, tuple(BODY_FAMILIES))
     return load_registered_dataset(out)
 
 
@@ -161,19 +161,17 @@ def measure(
         capture = work / name
         render_sequence(dataset, identity, sequence, capture)
         observations = observe(load_depth_sequence(capture), model.info.similarity, model.device)
-        vertices, faces = dataset.canonical(identity), dataset.faces(identity)
-        picks, weights = sample_surface(vertices, faces, POINTS, np.random.default_rng(seed))
-        meshes = np.concatenate((vertices[None], np.asarray(dataset.sequence(identity, sequence), np.float32)))
-        points = np.einsum("fpcx,pc->fpx", meshes[:, faces[picks]], weights)
-        points_there = torch.from_numpy(points.astype(np.float32)).to(model.device)
-        found = compare(model, training, observations, points_there[0], points_there[1:], seed)
+        places = [(sequence, frame) for frame in range(len(observations))]
+        points = corresponding_points(dataset, identity, places, POINTS, np.random.default_rng(seed))
+        canonical, posed = (torch.from_numpy(value).to(model.device) for value in points)
+        found = compare(model, training, observations, canonical, posed, seed)
         for start, figures in found.items():
             for figure, values in figures.items():
                 result[start][figure] += values
     return result
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--identities", type=int, default=16)
@@ -182,40 +180,49 @@ def main() -> None:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    model = load_model(options.model, resolve_device(options.device))
-    if model.shape_encoder is None or model.pose_encoder is None or not model.has_pose:
-        raise InputError(options.model, "has no encoders for both codes", "train them with `npm-studio train`")
-    with tempfile.TemporaryDirectory() as work:
-        found = measure(model, options.identities, options.frames, options.seed, Path(work))
-    on_gpu = model.device.type == "cuda"
+    try:
+        model = load_model(options.model, resolve_device(options.device))
+        if model.shape_encoder is None or model.pose_encoder is None or not model.has_pose:
+            raise InputError(options.model, "has no encoders for both codes", "train them with `npm-studio train`")
+        with tempfile.TemporaryDirectory() as work:
+            found = measure(model, options.identities, options.frames, options.seed, Path(work))
+    except InputError as error:
+        print(error, file=sys.stderr)
+        return 2
     results: dict[str, Any] = {
         "model": options.model.name,
-        "machine": torch.cuda.get_device_name(model.device) if on_gpu else f"{platform.machine()} CPU",
+        "machine": describe_device(model.device),
         "seed": options.seed,
         "identities": options.identities,
         "frames": options.identities * options.frames,
         "training_codes": min(TRAINING_CODES, len(model.info.frames)),
         "starts": {},
     }
-    print(f"{'start':16s} {'distance':>10s} {'median':>10s} {'score':>10s}   encoder is closer / scores better")
+    print(f"{results['model']} on {results['machine']}: {results['frames']} frames; canonical units")
+    print(
+        f"{'start':16s} {'mean distance':>14s} {'median':>8s} {'mean score':>11s}   encoder is closer / scores better"
+    )
     for name, figures in found.items():
         distance, score = np.array(figures["distance"]), np.array(figures["score"])
         summary = {
             "distance_mean": float(distance.mean()),
             "distance_median": float(np.median(distance)),
             "score_mean": float(score.mean()),
-            "encoder_is_closer": float((np.array(found["encoder"]["distance"]) < distance).mean()),
-            "encoder_scores_better": float((np.array(found["encoder"]["score"]) < score).mean()),
         }
+        shares = ""
+        if name != "encoder":
+            summary["encoder_is_closer"] = float((np.array(found["encoder"]["distance"]) < distance).mean())
+            summary["encoder_scores_better"] = float((np.array(found["encoder"]["score"]) < score).mean())
+            shares = f"{summary['encoder_is_closer']:.0%} / {summary['encoder_scores_better']:.0%}"
         results["starts"][name] = summary
-        shares = f"{summary['encoder_is_closer']:.0%} / {summary['encoder_scores_better']:.0%}"
         print(
-            f"{name:16s} {summary['distance_mean']:10.4f} {summary['distance_median']:10.4f} "
-            f"{summary['score_mean']:10.4f}   {'' if name == 'encoder' else shares}"
+            f"{name:16s} {summary['distance_mean']:14.4f} {summary['distance_median']:8.4f} "
+            f"{summary['score_mean']:11.4f}   {shares}"
         )
     if options.json:
         write_json(options.json, results)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -19,7 +19,6 @@ name (or --bars); the exit status is 1 when one is missed.
 
 import argparse
 import dataclasses
-import platform
 import sys
 import tempfile
 import time
@@ -33,7 +32,8 @@ from torch import Tensor
 from engine.checkpoint import load_model
 from engine.dataset.registered import RegisteredDataset, load_registered_dataset
 from engine.dataset.rendering import render_sequence
-from engine.device import resolve_device
+from engine.dataset.splits import shape_rows
+from engine.device import describe_device, resolve_device
 from engine.errors import InputError
 from engine.evaluate.code_fitting import fit_pose_codes, fit_shape_codes
 from engine.evaluate.metrics import evaluate_sequence, load_truth
@@ -43,6 +43,7 @@ from engine.fitting.job import FitRequest, run_fit
 from engine.model import NeuralParametricModel
 from engine.networks.decoder import DecoderConfig, PoseDecoder, ShapeDecoder
 from engine.prepare.sdf_pools import sample_pools
+from engine.training.encoder_stage import pose_rows
 from external.anny.quality import Bars, QualitySplit, choose_identities, generate_unseen, load_quality_split
 
 Figures = dict[str, Any]
@@ -57,35 +58,26 @@ TRAINING_POINTS = 256
 
 def training_figures(model: NeuralParametricModel, dataset: RegisteredDataset, surfaces: int, frames: int) -> Figures:
     """Surfaces of all identities, Chamfer-l2 of ``surfaces`` of them, and motions of ``frames`` frames."""
+    assert model.pose_codes is not None
     generator = np.random.default_rng(0)
-    row_of_identity = {name: row for row, name in enumerate(model.info.identities)}
-    row_of_frame = {
-        (model.info.identities[f.identity], f.sequence, f.sample): row for row, f in enumerate(model.info.frames)
-    }
-    strangers = set(dataset.identities) - set(row_of_identity)
-    keys = [(dataset.identities[label.identity], label.sequence, label.sample) for label in dataset.labels]
-    if strangers or not set(keys) <= set(row_of_frame):
-        what = f"identity {min(strangers)}" if strangers else "a frame"
-        raise InputError(dataset.root, f"has {what} that the model was not trained on", "name its training dataset")
+    shape_codes = model.shape_codes[torch.from_numpy(shape_rows(dataset, model.info))]
+    pose_codes = model.pose_codes[pose_rows(dataset, model)]
     with_mesh = set(evenly(len(dataset.identities), surfaces))
     found = []
-    for identity, name in enumerate(dataset.identities):
-        code = model.shape_codes[row_of_identity[name]]
+    for identity, code in enumerate(shape_codes):
         mesh = dataset.canonical(identity), dataset.faces(identity)
         found.append(surface_figures(model, code, *mesh, generator, chamfer=identity in with_mesh))
     errors = []
     chosen: dict[int, list[int]] = {}
     for label in evenly(len(dataset.labels), frames):
         chosen.setdefault(dataset.labels[label].identity, []).append(label)
-    assert model.pose_codes is not None
     for identity, labels in chosen.items():
         places = [dataset.labels[label] for label in labels]
         positions = [(f.sequence, dataset.samples_of(identity, f.sequence).index(f.sample)) for f in places]
         points = corresponding_points(dataset, identity, positions, TRAINING_POINTS, generator)
         canonical, posed = (torch.from_numpy(value).to(model.device) for value in points)
-        shape = model.shape_codes[row_of_identity[dataset.identities[identity]]].expand(len(labels), -1)
-        pose = model.pose_codes[[row_of_frame[keys[label]] for label in labels]]
-        errors.append(deformation_errors(model, shape, pose, canonical.expand(len(labels), -1, -1), posed))
+        shape, canonical = (value.expand(len(labels), *value.shape) for value in (shape_codes[identity], canonical))
+        errors.append(deformation_errors(model, shape, pose_codes[labels], canonical, posed))
     return summary(found) | {"frames": sum(map(len, errors))} | spread(torch.cat(errors))
 
 
@@ -104,7 +96,7 @@ def unseen_figures(
         pools.append(torch.from_numpy(np.concatenate((sampled.near, sampled.uniform))))
     clock = time.perf_counter()
     codes = fit_shape_codes(model, torch.stack(pools).to(model.device), split.shape_steps, half=half)
-    seconds = {"fit": elapsed(clock, model)}
+    seconds = {"fit_seconds": elapsed(clock, model)}
     with_mesh = set(evenly(len(identities), surfaces))
     found = [
         surface_figures(model, code, *mesh, generator, chamfer=row in with_mesh)
@@ -139,13 +131,14 @@ def motion_figures(
         posed.append(torch.from_numpy(own[1]))
         shapes.append(shape_codes[row].expand(len(frames), -1))
         names += [(row, f"{dataset.identities[identity]} {sequence}") for sequence, _ in frames]
-    everything = torch.cat(shapes), *(torch.cat(value).to(model.device) for value in (canonical, posed))
-    shape, source, target = everything
+    shape, source, target = torch.cat(shapes), *(torch.cat(value).to(model.device) for value in (canonical, posed))
+    (source, measured_source), (target, measured) = (
+        value.split((FITTED_POINTS, MEASURED_POINTS), dim=1) for value in (source, target)
+    )
     clock = time.perf_counter()
-    fitted = slice(0, FITTED_POINTS), slice(FITTED_POINTS, None)
-    pose = fit_pose_codes(model, shape, source[:, fitted[0]], target[:, fitted[0]], split.pose_steps, half=half)
+    pose = fit_pose_codes(model, shape, source, target, split.pose_steps, half=half)
     seconds = elapsed(clock, model)
-    errors = deformation_errors(model, shape, pose, source[:, fitted[1]], target[:, fitted[1]]).cpu()
+    errors = deformation_errors(model, shape, pose, measured_source, measured).cpu()
     means: dict[str, list[float]] = {}
     for (_, name), error in zip(names, errors.mean(dim=1).tolist(), strict=True):
         means.setdefault(name, []).append(error)
@@ -155,7 +148,7 @@ def motion_figures(
     figures = {"frames": len(errors)} | spread(errors) | {"adults_deformation_mean": float(errors[~is_child].mean())}
     if is_child.any():
         figures["children_deformation_mean"] = float(errors[is_child].mean())
-    return figures | {"worst": worst, "worst_mean": sequences[worst], "fit": seconds, "sequences": sequences}
+    return figures | {"worst": worst, "worst_mean": sequences[worst], "fit_seconds": seconds, "sequences": sequences}
 
 
 def arithmetic(model: NeuralParametricModel) -> Figures:
@@ -266,14 +259,16 @@ def measure(options: argparse.Namespace, split: QualitySplit, work: Path) -> Fig
     model = load_model(options.model, resolve_device(options.device))
     if not model.has_pose:
         raise InputError(options.model, "has no pose part", "train it first")
+    bars = split.bars.get(options.bars or model.info.name, Bars())
+    if options.bars and options.bars not in split.bars:
+        raise InputError(f"--bars {options.bars}", "not in the split", f"choose from {', '.join(split.bars) or 'none'}")
     torch.backends.cuda.matmul.allow_tf32 = False  # an error of 2e-4 is what is being measured
-    on_gpu = model.device.type == "cuda"
-    processor = f"{platform.machine()} CPU, {torch.get_num_threads()} threads"
-    machine = torch.cuda.get_device_name(model.device) if on_gpu else processor
+    machine = describe_device(model.device)
+    print(f"{model.info.name} on {machine}; lengths in canonical units")
     described = {name: value for name, value in dataclasses.asdict(split).items() if name != "bars"}
     results: Figures = {"model": model.info.name, "machine": machine, "split": described}
     results["arithmetic"] = arithmetic(model)
-    print_section(f"{model.info.name}: multiply-adds per point", results["arithmetic"])
+    print_section("multiply-adds per point", results["arithmetic"])
     if options.data:
         data = load_registered_dataset(options.data)
         results["training"] = training_figures(model, data, options.surfaces, options.frames)
@@ -287,12 +282,13 @@ def measure(options: argparse.Namespace, split: QualitySplit, work: Path) -> Fig
         adults, children = choose_identities(split, unseen)
         chosen = sorted(adults + children)[: options.fits]
         results["monocular"] = monocular_fits(options.model, model, unseen, chosen, work)
-    bars = split.bars.get(options.bars or model.info.name)
-    if options.bars and bars is None:
-        raise InputError(f"--bars {options.bars}", "not in the split", f"choose from {', '.join(split.bars)}")
-    results["bars"] = against_bars(results, bars) if bars else []
+    results["bars"] = against_bars(results, bars)
     for row in results["bars"]:
-        print(f"{'pass' if row['passed'] else 'FAIL'}  {row['bar']:22s} {row['value']:.3g} (bar {row['limit']:.3g})")
+        print(f"{'pass' if row['passed'] else 'FAIL'}  {row['bar']:22s} {row['value']:.4g} (bar {row['limit']:.4g})")
+    measured = {row["bar"] for row in results["bars"]}
+    unmeasured = [name for name, bar in dataclasses.asdict(bars).items() if bar is not None and name not in measured]
+    if unmeasured:
+        print(f"not measured without --data: {', '.join(unmeasured)}")
     return results
 
 

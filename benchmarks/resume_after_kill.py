@@ -23,6 +23,7 @@ import torch
 
 from engine.checkpoint import load_model
 from engine.dataset.registered import load_registered_dataset
+from engine.device import describe_device
 from engine.files import write_json
 from engine.prepare.sdf_pools import prepare_pools
 from engine.training.state import state_file, training_folder
@@ -168,7 +169,8 @@ def kill_and_resume(folder: Path, options: argparse.Namespace) -> dict[str, Any]
 
     undisturbed.kill_when(note_first_state)
     duration, start_up = time.monotonic() - started, first_state[0]
-    print(f"undisturbed: {options.steps} steps in {duration:.1f} s, the first state after {start_up:.1f} s")
+    machine = describe_device(torch.device("cpu"))
+    print(f"{machine}\nundisturbed: {options.steps} steps in {duration:.1f} s, the first state after {start_up:.1f} s")
     print(f"{'kill':>4s}  {'run':>3s}  {'moment':25s}  {'newest state':>12s}  {'states':>6s}  model", flush=True)
 
     moments = random.Random(options.seed)
@@ -200,7 +202,8 @@ def kill_and_resume(folder: Path, options: argparse.Namespace) -> dict[str, Any]
         runs[-1].finish()
         compare()
     print(f"{len(rows)} kills, {len(runs)} runs: {'; '.join(failures) if failures else 'all whole and equal'}")
-    return {"steps": options.steps, "seconds": duration, "kills": rows, "runs": len(runs), "failures": failures}
+    facts = {"machine": machine, "steps": options.steps, "seconds": duration}
+    return facts | {"kills": rows, "runs": len(runs), "failures": failures}
 
 
 def print_kill(number: int, row: dict[str, Any]) -> None:

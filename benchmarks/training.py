@@ -18,7 +18,6 @@ configs/anny/full.yaml. On a CPU: configs/anny/tiny.yaml with --reference-points
 import argparse
 import dataclasses
 import itertools
-import platform
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -40,10 +39,11 @@ from torch import Tensor
 
 from engine.checkpoint import load_model
 from engine.dataset.registered import RegisteredDataset
-from engine.device import resolve_device
+from engine.device import describe_device, resolve_device
+from engine.evaluate.representation import multiply_adds
 from engine.files import write_json
 from engine.model import ModelInfo, NeuralParametricModel
-from engine.networks.decoder import Decoder, ShapeDecoder
+from engine.networks.decoder import ShapeDecoder
 from engine.progress import Progress
 from engine.training.config import TrainingConfig, load_training_config
 from engine.training.pose_stage import PoseTraining
@@ -60,18 +60,6 @@ BLOCK = 8
 """Batches that are drawn at a time for the published way."""
 MANY_STEPS = 100_000
 FRAMES, SURFACE_POINTS = 128, 512
-
-
-def multiply_adds(decoder: Decoder) -> tuple[int, int]:
-    """Of one point: with the code's part computed once per row, as ours does, and with the code at every point."""
-    folded = full = 0
-    for index in range(decoder.config.layers + 1):
-        weight = decoder.layer(index).weight
-        assert isinstance(weight, Tensor)
-        full += weight.numel()
-        code_columns = decoder.code_size if index in (0, decoder.config.skip_layer) else 0
-        folded += weight.numel() - len(weight) * code_columns
-    return folded, full
 
 
 class Messages(Progress):
@@ -185,7 +173,9 @@ def measure_speed(bench: Bench, name: str) -> dict[str, Any]:
         stepper.rows_per_batch,
         stage.stage.points_per_identity if name == "shape" else stage.stage.points_per_frame,
     )
-    folded, full = multiply_adds(stage.network)
+    folded = multiply_adds(stage.network)
+    layers = range(stage.network.config.layers + 1)
+    full = sum(stage.network.layer(index).weight.numel() for index in layers)  # with the code at every point
     del stepper
 
     fixed = bench.stepper(FixedSamples(stage))
@@ -353,14 +343,11 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     device = resolve_device(options.device)
-    on_gpu = device.type == "cuda"
     dataset, config = open_dataset(options.data), load_training_config(options.config)
     model = shape_codes_of(options, dataset, config)
     bench = Bench(dataset, config, model, device, options.window, options.reference_points, options.seed)
 
-    card = (
-        torch.cuda.get_device_name(device) if on_gpu else f"{platform.machine()} CPU, {torch.get_num_threads()} threads"
-    )
+    card = describe_device(device)
     reached = measure_device(device, options.window)
     peak = reached["bf16_tflops"]
     speeds = f"{peak:.2f} TFLOP/s in bfloat16, copies {reached['copy_gb_per_s']:.0f} GB/s"

@@ -12,7 +12,6 @@ import argparse
 import dataclasses
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -24,7 +23,7 @@ import torch
 from timing import REPEATS, synchronise
 from training import MANY_STEPS, WARM_UP, Messages, fitted, shape_codes_of
 
-from engine.device import resolve_device
+from engine.device import describe_device, resolve_device
 from engine.files import write_json
 from engine.progress import Progress
 from engine.training.config import load_training_config
@@ -68,7 +67,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     seconds = sorted(timed(count) for _ in range(REPEATS))[REPEATS // 2] / count
     return {
         "processes": fabric.world_size,
-        "device": torch.cuda.get_device_name(device) if on_gpu else f"{platform.machine()} CPU",
+        "device": describe_device(device),
         "frames_per_batch": stepper.rows_per_batch,
         "points_per_frame": stage.stage.points_per_frame,
         "seconds_per_step": seconds,

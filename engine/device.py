@@ -1,5 +1,7 @@
 """Choice of the computing device."""
 
+import platform
+
 import torch
 
 from engine.errors import InputError
@@ -23,3 +25,10 @@ def resolve_device(name: str = "auto") -> torch.device:
         count = torch.cuda.device_count()
         raise InputError(f"--device {name}", f"PyTorch sees {count} CUDA devices here", "use --device cpu")
     return device
+
+
+def describe_device(device: torch.device) -> str:
+    """The name of a GPU, or the kind of CPU and how many threads PyTorch uses."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{platform.processor() or platform.machine()} CPU, {torch.get_num_threads()} threads"

@@ -122,7 +122,9 @@ def choose_identities(split: QualitySplit, dataset: RegisteredDataset) -> tuple[
     recipe = read_json(dataset.root / "dataset.json").get("recipe")
     phenotypes = recipe.get("phenotypes") if isinstance(recipe, dict) else None
     if not isinstance(phenotypes, dict) or not set(dataset.identities) <= set(phenotypes):
-        raise InputError(dataset.root, "does not say who is a child", "make it with `npm-studio dataset anny`")
+        raise InputError(
+            dataset.root, "does not say who is a child", "make it with `npm-studio dataset anny` or `hands`"
+        )
     children = [i for i, name in enumerate(dataset.identities) if _is_child(phenotypes[name])]
     adults = [i for i in range(len(dataset.identities)) if i not in children]
     if not adults:
