@@ -4,19 +4,33 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
+from typing import TextIO
 
 import numpy as np
 from lightning_fabric.loggers.tensorboard import TensorBoardLogger
 from numpy.typing import NDArray
 
+from engine.errors import InputError
+
+try:
+    import fcntl as _fcntl
+except ImportError:  # not on Windows
+    _fcntl = None  # type: ignore[assignment]
+
 
 class TrainingLog:
-    """Adds lines to ``log.jsonl`` and events to ``tensorboard/``; silent without a folder."""
+    """Adds lines to ``log.jsonl`` and events to ``tensorboard/``; silent without a folder.
+
+    While it is open no other training can write to the folder, as far as the system tells one of the other.
+    """
 
     def __init__(self, folder: Path | None, stage: str) -> None:
         """
         Args:
             folder: ``NAME.training``; None in processes that don't write.
+
+        Raises:
+            InputError: another training writes there.
         """
         self._stage = stage
         self._lines = None
@@ -24,6 +38,7 @@ class TrainingLog:
             return
         folder.mkdir(parents=True, exist_ok=True)
         self._lines = (folder / "log.jsonl").open("a", encoding="utf-8")
+        _claim(self._lines, folder)
         self._board = TensorBoardLogger(folder, name="tensorboard", version="")
 
     def __enter__(self) -> "TrainingLog":
@@ -49,3 +64,16 @@ class TrainingLog:
         """An (H, W, 3) picture of what has been learned by ``step``."""
         if self._lines is not None:
             self._board.experiment.add_image(f"{self._stage}/surfaces", picture, step, dataformats="HWC")
+
+
+def _claim(file: TextIO, folder: Path) -> None:
+    """Lock ``file`` until it is closed, or the process ends in whatever way."""
+    if _fcntl is None:
+        return
+    try:
+        _fcntl.flock(file, _fcntl.LOCK_EX | _fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise InputError(folder, "another training writes there", "wait for it, or choose another --out") from None
+    except OSError:  # network disks without locks
+        return

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 from lightning_fabric import Fabric
+from torch import Tensor
 
 from engine.errors import InputError
 from engine.progress import Progress
@@ -17,7 +18,7 @@ from engine.training.config import TrainingConfig
 from engine.training.log import TrainingLog
 from engine.training.preview import preview_picture, write_png
 from engine.training.stage import TrainingStage
-from engine.training.state import read_state, state_file, training_folder, write_state
+from engine.training.state import BUILT_ON, forget_states, read_state, state_file, training_folder, write_state
 from engine.training.stepper import Stepper
 
 FIGURES_EVERY = 100
@@ -51,6 +52,7 @@ def optimise(
     seed: int,
     resume: str | None,
     progress: Progress,
+    basis: Tensor | None = None,
 ) -> LoopResult:
     """Run ``stage`` to the end of its schedule, in place.
 
@@ -60,22 +62,34 @@ def optimise(
 
     Args:
         resume: ``last``, ``best`` or a number of steps: the state to go on from. Without any state the run begins.
+        basis: codes (N, C) of an earlier stage that this one goes with; a state that went with others is refused.
 
     Raises:
-        InputError: the state does not fit or is damaged, the loss stopped being finite, or memory does not suffice.
+        InputError: the state does not fit or is damaged, the loss stopped being finite, memory does not suffice, or
+            another training writes beside ``model``.
     """
-    return _Loop(stage, config, fabric, model, seed, progress).run(resume)
+    return _Loop(stage, config, fabric, model, seed, progress, basis).run(resume)
 
 
 class _Loop:
     """The parts of `optimise`, which share their state."""
 
     def __init__(
-        self, stage: TrainingStage, config: TrainingConfig, fabric: Fabric, model: Path, seed: int, progress: Progress
+        self,
+        stage: TrainingStage,
+        config: TrainingConfig,
+        fabric: Fabric,
+        model: Path,
+        seed: int,
+        progress: Progress,
+        basis: Tensor | None,
     ) -> None:
         self.stage, self.config, self.fabric, self.model, self.progress = stage, config, fabric, model, progress
         self.seed = seed
-        self.rows = hashlib.sha256(stage.describe(list(range(stage.rows))).encode()).hexdigest()
+        self.rows = _hash(stage.describe(list(range(stage.rows))).encode())
+        # rounded: models may be stored in half the size
+        self.basis = "" if basis is None else _hash(basis.detach().half().cpu().numpy().tobytes())
+        self.batch = min(stage.rows_per_batch, stage.rows)
         self.stepper = self._make_stepper()
         self.clock = _Clock()
         self.best = math.inf
@@ -84,14 +98,16 @@ class _Loop:
 
     def run(self, resume: str | None) -> LoopResult:
         total = self.stage.schedule.steps
-        if resume is None or not self._resume(resume):
-            self._keep("last")  # something to go on from, whenever the program is killed
-        self.progress.stage(f"train {self.stage.name}", total)
-        self.stage.network.train()
-        self.clock.start()
-        kept = time.perf_counter()
+        resumed = resume is not None and self._resume(resume)
         interrupted = False
         with TrainingLog(training_folder(self.model) if self.fabric.is_global_zero else None, self.stage.name) as log:
+            self._forget(resume)
+            if not resumed:
+                self._keep("last")  # something to go on from, whenever the program is killed
+            self.progress.stage(f"train {self.stage.name}", total)
+            self.stage.network.train()
+            self.clock.start()
+            kept = time.perf_counter()
             while self.stepper.steps_done < total and not interrupted:
                 self._step()
                 step, last = self.stepper.steps_done, self.stepper.steps_done == total
@@ -110,9 +126,9 @@ class _Loop:
                         self._keep("last")
                         kept = time.perf_counter()
                 interrupted = not last and self._asked_to_stop(step)
-        self.clock.stop()
-        # also of a finished stage: the model is not on disk yet
-        self._keep("last")
+            self.clock.stop()
+            # also of a finished stage: the model is not on disk yet
+            self._keep("last")
         return LoopResult(
             self.stepper.steps_done, self.clock.seconds, dict(self.figures), dict(self.validation), interrupted
         )
@@ -173,7 +189,7 @@ class _Loop:
 
     def _show(self, log: TrainingLog) -> None:
         """A picture of what has been learned, beside the model, in TensorBoard and to who listens."""
-        if not self.fabric.is_global_zero:
+        if not self.fabric.is_global_zero or self.stage.codes is None:  # an encoder changes no surface
             return
         self.stage.network.eval()
         picture = preview_picture(self.stage.model())
@@ -192,12 +208,23 @@ class _Loop:
         torch.distributed.all_reduce(asked)
         return bool(asked > 0)
 
+    def _forget(self, resume: str | None) -> None:
+        """Remove states that do not go with what comes: of an earlier training, and of stages on its codes."""
+        if not self.fabric.is_global_zero:
+            return
+        if resume is None:
+            forget_states(self.model, (self.stage.name,))
+        if self.stepper.steps_done < self.stage.schedule.steps:
+            forget_states(self.model, BUILT_ON.get(self.stage.name, ()))
+
     def _keep(self, which: str) -> None:
         """Write the state, unless it is no good."""
         self._check_finite()
         if self.fabric.is_global_zero:
             state = self.stepper.state_dict() | {
                 "rows": self.rows,
+                "basis": self.basis,
+                "batch": self.batch,
                 "rows_per_batch": self.stage.rows_per_batch,
                 "seconds": self.clock.seconds,
                 "best": self.best,
@@ -215,7 +242,13 @@ class _Loop:
         state = read_state(path)
         if state.get("rows") != self.rows:
             raise InputError(path, "is of other identities or frames", "train without --resume, or with its dataset")
+        if state.get("basis") != self.basis:
+            cure = f"train {self.stage.name} without --resume, or on the model that it began with"
+            raise InputError(path, "goes with other codes of the stage before", cure)
         try:
+            if state["batch"] < self.batch:
+                cure = "train without --resume, or with the batch that it began with"
+                raise InputError(path, f"is of batches of {state['batch']}, not {self.batch}", cure)
             if state["rows_per_batch"] < self.stage.rows_per_batch:  # memory did not suffice for more
                 self.stage.rows_per_batch = int(state["rows_per_batch"])
                 self.stepper = self._make_stepper()
@@ -223,9 +256,15 @@ class _Loop:
             self.clock.seconds, self.best = float(state["seconds"]), float(state["best"])
             self.figures, self.validation = dict(state["figures"]), dict(state["validation"])
         except (KeyError, ValueError, RuntimeError, TypeError) as error:
+            if isinstance(error, InputError):
+                raise
             problem = f"does not fit this configuration ({error.__class__.__name__})"
             raise InputError(path, problem, "train without --resume, or with the preset that it began with") from None
         return True
+
+
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 class _Clock:

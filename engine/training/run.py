@@ -8,12 +8,12 @@ from typing import Any
 
 import torch
 from lightning_fabric import Fabric
+from torch import Tensor
 
 from engine.checkpoint import check_replaceable, load_model, save_model
 from engine.dataset.registered import RegisteredDataset
 from engine.errors import InputError
 from engine.model import NeuralParametricModel
-from engine.networks.encoder import VoxelEncoder
 from engine.progress import Progress
 from engine.surface.lipschitz import measure_lipschitz
 from engine.training.config import TrainingConfig, as_dict
@@ -22,7 +22,7 @@ from engine.training.loop import LoopResult, optimise
 from engine.training.pose_stage import PoseTraining
 from engine.training.shape_stage import ShapeTraining
 from engine.training.stage import TrainingStage
-from engine.training.state import forget_states, read_state, state_file
+from engine.training.state import read_state, state_file
 
 STAGES = ("shape", "pose", "shape-encoder", "pose-encoder")
 """In the order in which each builds on those before."""
@@ -72,22 +72,21 @@ def train_stage(
     device = fabric.device
     torch.manual_seed(seed)  # the networks and codes to begin with
     half = config.half == "on" or (config.half == "auto" and device.type == "cuda")
-    basis = None if name == "shape" else _basis(name, out, shape_model, device)
     stage: TrainingStage
+    codes: Tensor | None = None
     if name == "shape":
         stage = ShapeTraining(dataset, config, half, device, validation, progress)
-    elif name == "pose":
-        assert basis is not None
-        stage = PoseTraining(dataset, basis, config, half, device, validation, progress)
     else:
-        assert basis is not None
-        encoder = _encoder_config(config, name)
-        kind: Kind = "shape" if name == "shape-encoder" else "pose"
-        stage = EncoderTraining(kind, dataset, basis, encoder, half, device, validation, config.validation, progress)
-    if resume is None and fabric.is_global_zero:
-        # what was built on the codes of an earlier training does not go with the new ones
-        forget_states(out, {"shape": STAGES, "pose": ("pose", "pose-encoder")}.get(name, (name,)))
-    result = optimise(stage, config, fabric, out, seed, resume, progress)
+        basis = _basis(name, out, shape_model, device)
+        codes = basis.pose_codes if name == "pose-encoder" else basis.shape_codes
+        if name == "pose":
+            stage = PoseTraining(dataset, basis, config, half, device, validation, progress)
+        else:
+            kind: Kind = "shape" if name == "shape-encoder" else "pose"
+            encoder = _encoder_config(config, name)
+            looks = config.validation
+            stage = EncoderTraining(kind, dataset, basis, encoder, half, device, validation, looks, progress)
+    result = optimise(stage, config, fabric, out, seed, resume, progress, codes)
     model = stage.model()
     summary = _summary(config, name, result, fabric, seed)
     notes = model.info.training | {"dataset": dataset.name, name.replace("-", "_"): summary}
@@ -162,34 +161,37 @@ def _encoder_config(config: TrainingConfig, name: str) -> Any:
     return encoder
 
 
-def _has_stage(out: Path, name: str) -> bool:
-    """Whether the model in ``out`` has what stage ``name`` learns."""
-    if not (out / "model.json").is_file():
-        return False
-    model = load_model(out)
-    parts = {"shape": True, "pose": model.has_pose}
-    encoders = {"shape-encoder": model.shape_encoder, "pose-encoder": model.pose_encoder}
-    return parts[name] if name in parts else isinstance(encoders[name], VoxelEncoder)
-
-
 def _has_finished(out: Path, name: str) -> bool:
     """Whether the model in ``out`` has stage ``name``, and not from a training that was interrupted."""
-    return _has_stage(out, name) and not _note(out, name).get("interrupted", False)
+    note = _note(out, name)
+    return note is not None and not note.get("interrupted", False)
 
 
 def _is_finished(out: Path, name: str, config: TrainingConfig) -> bool:
     """Whether the model in ``out`` holds stage ``name``, trained to the end of its schedule, and no newer one began."""
-    if not _has_finished(out, name):
-        return False
+    note = _note(out, name)
     total = getattr(config, name.replace("-", "_")).schedule.steps
+    if note is None or note.get("interrupted", False) or note.get("steps", 0) < total:
+        return False
     last = state_file(out, name, "last")
     begun_anew = last.is_file() and read_state(last).get("step", 0) < total
-    return not begun_anew and bool(_note(out, name).get("steps", 0) >= total)
+    return not begun_anew
 
 
-def _note(out: Path, name: str) -> dict[str, Any]:
-    """What the model in ``out`` says of the training of stage ``name``."""
-    note = load_model(out).info.training.get(name.replace("-", "_"))
+def _note(out: Path, name: str) -> dict[str, Any] | None:
+    """What the model in ``out`` says of the training of stage ``name``; None without a model that has that stage."""
+    if not (out / "model.json").is_file():
+        return None
+    model = load_model(out)
+    parts: dict[str, object] = {
+        "shape": model.shape_codes,
+        "pose": model.pose_codes,
+        "shape-encoder": model.shape_encoder,
+        "pose-encoder": model.pose_encoder,
+    }
+    if parts[name] is None:
+        return None
+    note = model.info.training.get(name.replace("-", "_"))
     return note if isinstance(note, dict) else {}
 
 

@@ -13,6 +13,9 @@ import torch
 from engine.errors import InputError
 from engine.files import replacing_file
 
+BUILT_ON = {"shape": ("pose", "shape-encoder", "pose-encoder"), "pose": ("pose-encoder",)}
+"""Stages that go with the codes of a stage, and with no others."""
+
 
 def training_folder(model: Path) -> Path:
     """``NAME.training`` beside the model ``NAME.npm``: states, logs and pictures."""
@@ -26,7 +29,7 @@ def state_file(model: Path, stage: str, which: str) -> Path:
 
 
 def forget_states(model: Path, stages: Iterable[str]) -> None:
-    """Remove all states of ``stages``: a new training must not go on from what an earlier one left."""
+    """Remove all states of ``stages``."""
     for stage in stages:
         for path in training_folder(model).glob(f"{stage}.*.state"):
             path.unlink(missing_ok=True)
@@ -51,5 +54,6 @@ def read_state(path: Path) -> dict[str, Any]:
         state = torch.load(path, weights_only=True, map_location="cpu")
         assert isinstance(state, dict)
     except Exception as error:  # a damaged file fails in many ways
-        raise InputError(path, f"is damaged ({error.__class__.__name__})", "train without --resume") from None
+        cure = "delete it and --resume begins this stage again, or train without --resume"
+        raise InputError(path, f"is damaged ({error.__class__.__name__})", cure) from None
     return state

@@ -72,7 +72,8 @@ def test_all_stages_with_held_out_data_in_one_command(
     ):
         assert told[stage][f"validation_{figure}"] > 0
         assert told[stage]["interrupted"] is False
-        assert any((tmp_path / "e.training" / "previews").glob(f"{stage}-*.png"))
+        drawn = any((tmp_path / "e.training" / "previews").glob(f"{stage}-0*.png"))
+        assert drawn == ("encoder" not in stage)  # encoders change no surface
     assert main(["train", "all", *words, "--resume", "--json"]) == 0
     assert json.loads(capsys.readouterr().out.splitlines()[-1]) == {}
 
@@ -166,10 +167,15 @@ def test_a_damaged_state_and_one_of_another_decoder_are_refused(
     before = load_model(tmp_path / "e.npm").shape_codes
     assert main(["train", "shape", *words, "--resume", "--shape.code_size", "9"]) == 2
     assert "does not fit this configuration" in refusal(capsys)
-    state_file(tmp_path / "e.npm", "shape", "last").write_bytes(b"half")
-    assert main(["train", "shape", *words, "--resume"]) == 2
-    assert "is damaged" in refusal(capsys)
+    state = state_file(tmp_path / "e.npm", "shape", "last")
+    state.write_bytes(b"half")
+    for stage in ("shape", "all"):
+        assert main(["train", stage, *words, "--resume"]) == 2
+        assert "is damaged" in (line := refusal(capsys))
+        assert "delete it" in line
     assert np.array_equal(load_model(tmp_path / "e.npm").shape_codes, before)
+    state.unlink()
+    assert main(["train", "shape", *words, "--resume"]) == 0
 
 
 def test_a_pool_with_what_is_no_number_is_refused_by_its_identity(

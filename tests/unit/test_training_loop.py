@@ -1,6 +1,7 @@
 """The loop of every stage: going on from states, data and memory that fail, what is held out."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,9 @@ from engine.dataset.registered import RegisteredDataset, load_registered_dataset
 from engine.errors import InputError
 from engine.progress import Progress
 from engine.training import loop
-from engine.training.run import train_stage
-from engine.training.state import read_state, state_file, write_state
+from engine.training.log import TrainingLog
+from engine.training.run import STAGES, train_all, train_stage
+from engine.training.state import read_state, state_file, training_folder, write_state
 from engine.training.stepper import Stepper
 from tests.registered import write_ellipsoids
 from tests.training import (
@@ -151,6 +153,63 @@ def test_a_state_of_other_data_is_refused(dataset: RegisteredDataset, tmp_path: 
         train_stage("shape", dataset, tiny_config(tmp_path), out, CPU, resume="last")
 
 
+def test_a_state_on_the_codes_of_another_model_is_refused(dataset: RegisteredDataset, tmp_path: Path) -> None:
+    config, shape = tiny_config(tmp_path), tmp_path / "shape.npm"
+    for seed, out in enumerate((tmp_path / "a.npm", tmp_path / "b.npm", shape)):
+        train_stage("shape", dataset, config, out, CPU, seed)
+        train_stage("pose", dataset, config, out, CPU, seed, progress=StopAfter(2 if out == shape else 12))
+    with pytest.raises(InputError, match="goes with other codes"):
+        train_stage("pose", dataset, config, shape, CPU, resume="last", shape_model=tmp_path / "b.npm")
+    for stage in ("shape-encoder", "pose-encoder"):
+        train_stage(stage, dataset, config, tmp_path / "a.npm", CPU, progress=StopAfter(2))
+        shutil.copy(state_file(tmp_path / "a.npm", stage, "last"), state_file(tmp_path / "b.npm", stage, "last"))
+        with pytest.raises(InputError, match=f"train {stage} without --resume"):
+            train_stage(stage, dataset, config, tmp_path / "b.npm", CPU, resume="last")
+
+
+def test_a_state_goes_with_the_codes_of_its_model_in_half_the_size(dataset: RegisteredDataset, tmp_path: Path) -> None:
+    config, out = tiny_config(tmp_path, storage="float16"), tmp_path / "out.npm"
+    train_stage("shape", dataset, tiny_config(tmp_path), tmp_path / "shape.npm", CPU)
+    train_stage("pose", dataset, config, out, CPU, shape_model=tmp_path / "shape.npm", progress=StopAfter(2))
+    assert train_stage("pose", dataset, config, out, CPU, resume="last")[1].steps == 12
+
+
+def test_a_longer_shape_stage_makes_what_was_built_on_it_begin_again(
+    dataset: RegisteredDataset, tmp_path: Path
+) -> None:
+    out = tmp_path / "e.npm"
+    train_all(dataset, tiny_config(tmp_path), out, CPU)
+    longer = tiny_config(tmp_path, shape__schedule__steps="14")
+    assert list(train_all(dataset, longer, out, CPU, resume=True)) == list(STAGES)
+
+
+@pytest.mark.parametrize("rows", [2, 3])
+def test_a_state_of_smaller_batches_is_refused_unless_there_are_no_more_rows(
+    rows: int, dataset: RegisteredDataset, tmp_path: Path
+) -> None:
+    config, out = tiny_config(tmp_path, shape__identities_per_batch=str(rows)), tmp_path / "e.npm"
+    train_stage("shape", dataset, config, out, CPU, progress=StopAfter(2))
+    larger = tiny_config(tmp_path, shape__identities_per_batch="9")
+    if rows == 3:
+        assert train_stage("shape", dataset, larger, out, CPU, resume="last")[1].steps == 12
+    else:
+        with pytest.raises(InputError, match="batches of 2, not 3"):
+            train_stage("shape", dataset, larger, out, CPU, resume="last")
+
+
+def test_two_trainings_of_one_model_at_once_are_refused(dataset: RegisteredDataset, tmp_path: Path) -> None:
+    config, out = tiny_config(tmp_path), tmp_path / "e.npm"
+    train_stage("shape", dataset, config, out, CPU)
+    before = state_file(out, "shape", "last").read_bytes()
+    with (
+        TrainingLog(training_folder(out), "shape"),
+        pytest.raises(InputError, match="another training writes there"),
+    ):
+        train_stage("shape", dataset, config, out, CPU)
+    assert state_file(out, "shape", "last").read_bytes() == before
+    train_stage("shape", dataset, config, out, CPU)
+
+
 @pytest.mark.parametrize("content", [b"", b"rubbish", None])
 def test_a_damaged_state_is_refused(content: bytes | None, dataset: RegisteredDataset, tmp_path: Path) -> None:
     out = tmp_path / "e.npm"
@@ -244,7 +303,10 @@ def test_without_enough_memory_the_batch_is_halved_until_it_fits(
         "out of memory: going on with batches of 6 instead of twice as many",
     ]
     # a resumed run remembers
-    assert read_state(state_file(out, "pose", "last"))["rows_per_batch"] == 6
+    sizes.clear()
+    longer = tiny_config(tmp_path, pose__frames_per_batch="24", pose__schedule__steps="14")
+    train_stage("pose", dataset, longer, out, CPU, resume="last")
+    assert sizes == [6, 6]
 
 
 def test_a_device_that_is_too_small_for_one_row_is_named(
