@@ -96,16 +96,18 @@ def unseen_figures(
         pools.append(torch.from_numpy(np.concatenate((sampled.near, sampled.uniform))))
     clock = time.perf_counter()
     codes = fit_shape_codes(model, torch.stack(pools).to(model.device), split.shape_steps, half=half)
-    seconds = {"fit_seconds": elapsed(clock, model)}
+    seconds = elapsed(clock, model)
     with_mesh = set(evenly(len(identities), surfaces))
     found = [
         surface_figures(model, code, *mesh, generator, chamfer=row in with_mesh)
         for row, (code, mesh) in enumerate(zip(codes, meshes, strict=True))
     ]
-    shapes = summary(found) | {f"adults_{k}": v for k, v in summary(found[: len(adults)]).items()} | seconds
+    shapes = summary(found) | {f"adults_{k}": v for k, v in summary(found[: len(adults)]).items()}
     if children:
         shapes |= {f"children_{k}": v for k, v in summary(found[len(adults) :]).items()}
-    return shapes, motion_figures(model, split, dataset, identities, len(adults), codes, half, generator)
+    return shapes | {"fit_seconds": seconds}, motion_figures(
+        model, split, dataset, identities, len(adults), codes, half, generator
+    )
 
 
 def motion_figures(
@@ -240,9 +242,11 @@ def elapsed(since: float, model: NeuralParametricModel) -> float:
 def print_section(title: str, figures: Figures) -> None:
     print(title)
     for name, value in figures.items():
-        if not isinstance(value, dict):
-            scaled = f"{value * 1e3:.5f}e-3" if "chamfer_l2" in name and value is not None else None
-            print(f"  {name:28s} {scaled or (f'{value:.5f}' if isinstance(value, float) else value)}")
+        if isinstance(value, dict) or value is None:
+            continue
+        if isinstance(value, float):
+            value = f"{value * 1e3:.5f}e-3" if "chamfer_l2" in name else f"{value:.5f}"
+        print(f"  {name:28s} {value}")
     sys.stdout.flush()
 
 

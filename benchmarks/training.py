@@ -317,7 +317,7 @@ def print_speed(name: str, speed: dict[str, Any], peak: float) -> None:
         row = speed[way]
         print(
             f"{name:6s} {way:10s} {row['points_per_second'] / 1e6:10.3f} M points/s  "
-            f"{1000 * row['seconds_per_step']:9.2f} ms/step of {row['rows']} x {row['points_per_row']}  "
+            f"{1000 * row['seconds_per_step']:9.2f} ms/step of {row['rows']:3d} x {row['points_per_row']:5d}  "
             f"{row['tflops']:8.2f} TFLOP/s ({row['tflops'] / peak:.0%} of the peak)"
         )
     ours = speed["ours"]

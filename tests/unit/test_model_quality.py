@@ -7,7 +7,14 @@ import pytest
 import torch
 
 from benchmarks import model_quality
-from benchmarks.model_quality import against_bars, arithmetic, evenly, training_figures, unseen_figures
+from benchmarks.model_quality import (
+    against_bars,
+    arithmetic,
+    evenly,
+    print_section,
+    training_figures,
+    unseen_figures,
+)
 from engine.dataset.registered import RegisteredDataset, load_registered_dataset, write_description
 from engine.errors import InputError
 from engine.evaluate import representation
@@ -101,6 +108,12 @@ def test_bars_are_from_below_for_iou_and_from_above_for_the_rest() -> None:
 def test_arithmetic_is_told_as_a_share_of_the_published_sizes() -> None:
     figures = arithmetic(toy_model())
     assert figures["ratio"] == pytest.approx((figures["shape"] + figures["pose"]) / 7.87e6, rel=0.01)
+
+
+def test_what_was_not_measured_is_not_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    print_section("shapes", {"surfaces": 3, "chamfer_l2": 1.5e-6, "iou": 0.9, "floor": None, "worst": "a", "all": {}})
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert rows == [["shapes"], ["surfaces", "3"], ["chamfer_l2", "0.00150e-3"], ["iou", "0.90000"], ["worst", "a"]]
 
 
 def test_indices_are_evenly_spaced() -> None:
