@@ -43,7 +43,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/dataset_store.py
 	$(BIN)/python benchmarks/surface.py
 	$(BIN)/python benchmarks/resume_after_kill.py --json out/benchmarks/resume_after_kill.json
-	$(BIN)/python benchmarks/model_quality.py --model assets/models/anny-compact.npm --json out/benchmarks/model_quality.json
+	$(BIN)/python benchmarks/model_quality.py --model assets/models/anny-compact.npm --fits 4 --json out/benchmarks/model_quality.json
 
 system:
 	@PYTHON="$(PYTHON)" scripts/install_system_packages.sh
