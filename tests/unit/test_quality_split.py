@@ -10,7 +10,7 @@ from engine.errors import InputError
 from engine.files import read_json, write_json
 from external.anny.hands.motions import TEST_FAMILIES as HAND_TEST_FAMILIES
 from external.anny.motions import TEST_FAMILIES
-from external.anny.quality import choose_identities, load_quality_split
+from external.anny.quality import choose_identities, generate_unseen, load_quality_split
 from tests.registered import write_ellipsoids
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -70,6 +70,17 @@ def test_a_wrong_split_is_refused_in_one_line(tmp_path: Path, old: str, new: str
 def test_a_missing_split_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file"):
         load_quality_split(tmp_path / "quality.yaml")
+
+
+@pytest.mark.parametrize(("generator", "families"), [("anny", "throw"), ("hands", "pinch")])
+def test_as_many_are_generated_as_it_takes(tmp_path: Path, generator: str, families: str) -> None:
+    text = SPLIT.replace("anny", generator).replace("jumping_jack, throw", families).replace("frames: 4", "frames: 1")
+    split = load_quality_split(written(tmp_path, text))
+    dataset = generate_unseen(split, tmp_path / "unseen")
+    adults, children = choose_identities(split, dataset)
+    assert (len(adults), len(children)) == (2, 1)
+    assert len(dataset.identities) == 1 + max(*adults, *children)  # nobody is made in vain at the end
+    assert dataset.sequences_of(0) == [f"00_{families}"]
 
 
 def test_adults_and_children_are_told_apart_by_their_age(tmp_path: Path) -> None:
