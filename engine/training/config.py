@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from engine.errors import InputError
 from engine.networks.decoder import DecoderConfig
@@ -14,16 +14,21 @@ from engine.networks.encoder import SHAPE_CHANNELS, EncoderConfig
 
 Count = Annotated[int, Field(gt=0)]
 Steps = Annotated[int, Field(ge=0)]
-Weight = Annotated[float, Field(ge=0)]
+Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
+
+
+def _word(value: object) -> object:
+    """``on`` and ``off`` where YAML takes them for truth values."""
+    return {True: "on", False: "off"}[value] if isinstance(value, bool) else value
 
 
 @dataclasses.dataclass(frozen=True)
 class Schedule:
     """How long to train and with which learning rates (Adam)."""
 
-    steps: Count
-    """Optimiser steps."""
+    steps: Annotated[int, Field(gt=0, le=10_000_000)]
+    """Optimiser steps; there is a table with a row for each."""
     network_rate: Weight = 1e-3
     """Learning rate of the decoder."""
     codes_rate: Weight = 1e-3
@@ -48,7 +53,7 @@ class ShapeStage:
     points_per_identity: Count = 2048
     near_share: Share = 0.7
     """Share of the points from the near pool; the rest are uniform."""
-    clamp: Weight = 0.1
+    clamp: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.1
     """Signed distances beyond this magnitude are not told apart, canonical units."""
     code_weight: Weight = 1e-4
     """Weight of the mean squared code."""
@@ -75,7 +80,7 @@ class PoseStage:
     decoder: DecoderConfig = DecoderConfig(width=1024)
     frames_per_batch: Count = 64
     points_per_frame: Count = 2048
-    sigmas: tuple[float, ...] = (0.002, 0.01)
+    sigmas: Annotated[tuple[Weight, ...], Field(min_length=1)] = (0.002, 0.01)
     """Largest offsets along the normal of equal shares of the points, canonical units."""
     loss: Literal["distance", "squared"] = "distance"
     """Mean distance, smooth at zero, or half the mean squared distance (Palafox et al. 2021)."""
@@ -136,7 +141,7 @@ class TrainingConfig:
     """Steps between two states that are kept for good; 0: the last and the best one only."""
     preview_every: Steps = 0
     """Steps between two pictures of what has been learned; 0: one at the end."""
-    half: Literal["auto", "on", "off"] = "auto"
+    half: Annotated[Literal["auto", "on", "off"], BeforeValidator(_word)] = "auto"
     """Hidden layers in bfloat16; auto: on CUDA only."""
     compile: bool = True
     """Compile the step on CUDA."""

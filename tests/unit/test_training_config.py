@@ -32,11 +32,20 @@ def test_dotted_overrides_change_one_field(preset: Path) -> None:
         ({"shape.code_size.x": "1"}, "shape.code_size.x"),
         ({"shape_encoder.resolution": "20"}, "shape_encoder"),
         ({"pose.decoder.skip_layer": "9"}, "pose.decoder"),
+        ({"pose.sigmas": "[]"}, "pose.sigmas"),
+        ({"pose.sigmas": "[.nan]"}, "pose.sigmas"),
+        ({"shape.schedule.network_rate": ".inf"}, "shape.schedule.network_rate"),
+        ({"shape.schedule.steps": "99999999999"}, "shape.schedule.steps"),
     ],
 )
 def test_a_wrong_field_is_refused_by_name(preset: Path, overrides: dict[str, str], field: str) -> None:
     with pytest.raises(InputError, match=field):
         load_training_config(preset, overrides)
+
+
+@pytest.mark.parametrize("word", ["on", "off", "auto"])
+def test_half_is_on_off_or_auto_although_yaml_has_truth_values(preset: Path, word: str) -> None:
+    assert load_training_config(preset, {"half": word}).half == word
 
 
 @pytest.mark.parametrize("text", ["", "- 1\n- 2\n", "shape: [", "!!python/object/apply:os.system ['true']"])
