@@ -145,7 +145,7 @@ class _Loop:
             pass  # what the step holds is freed only when the error is gone
         smaller = self.stepper.rows_per_batch // 2
         if self.fabric.world_size > 1 or smaller == 0:
-            cure = f"lower the batch of the {self.stage.name} stage in the preset"
+            cure = f"lower batch and points of the {self.stage.name} stage in the preset"
             raise InputError(f"train {self.stage.name}", "the device's memory does not suffice", cure)
         state = self.stepper.state_dict()
         self.stage.rows_per_batch = smaller

@@ -16,7 +16,7 @@ from engine.errors import InputError
 from engine.model import NeuralParametricModel
 from engine.progress import Progress
 from engine.surface.lipschitz import measure_lipschitz
-from engine.training.config import TrainingConfig, as_dict
+from engine.training.config import EncoderStage, TrainingConfig, as_dict
 from engine.training.encoder_stage import EncoderTraining, Kind
 from engine.training.loop import LoopResult, optimise
 from engine.training.pose_stage import PoseTraining
@@ -64,7 +64,8 @@ def train_stage(
         fabric: where several processes train together; by default made for ``device`` by `make_fabric`.
 
     Raises:
-        InputError: data are missing or damaged, a stage before is missing, or training diverged.
+        InputError: data are missing or damaged, a stage before is missing, the state does not fit, training diverged,
+            memory does not suffice, or another training writes beside ``out``.
     """
     progress = progress or Progress()
     check_replaceable(out)
@@ -72,21 +73,12 @@ def train_stage(
     device = fabric.device
     torch.manual_seed(seed)  # the networks and codes to begin with
     half = config.half == "on" or (config.half == "auto" and device.type == "cuda")
-    stage: TrainingStage
-    codes: Tensor | None = None
-    if name == "shape":
-        stage = ShapeTraining(dataset, config, half, device, validation, progress)
-    else:
-        basis = _basis(name, out, shape_model, device)
-        codes = basis.pose_codes if name == "pose-encoder" else basis.shape_codes
-        if name == "pose":
-            stage = PoseTraining(dataset, basis, config, half, device, validation, progress)
-        else:
-            kind: Kind = "shape" if name == "shape-encoder" else "pose"
-            encoder = _encoder_config(config, name)
-            looks = config.validation
-            stage = EncoderTraining(kind, dataset, basis, encoder, half, device, validation, looks, progress)
-    result = optimise(stage, config, fabric, out, seed, resume, progress, codes)
+    try:
+        stage, codes = _make_stage(name, dataset, config, half, out, device, validation, shape_model, progress)
+        result = optimise(stage, config, fabric, out, seed, resume, progress, codes)
+    except torch.OutOfMemoryError:  # of a step that is too large, the loop has taken care
+        cure = "see `npm-studio split subsample`, or use --device cpu"
+        raise InputError(f"train {name}", f"the data do not fit in the memory of {device}", cure) from None
     model = stage.model()
     summary = _summary(config, name, result, fabric, seed)
     notes = model.info.training | {"dataset": dataset.name, name.replace("-", "_"): summary}
@@ -142,6 +134,30 @@ def stages_of(config: TrainingConfig) -> Sequence[str]:
     return [name for name in STAGES if encoders.get(name, config) is not None]
 
 
+def _make_stage(
+    name: str,
+    dataset: RegisteredDataset,
+    config: TrainingConfig,
+    half: bool,
+    out: Path,
+    device: torch.device,
+    validation: RegisteredDataset | None,
+    shape_model: Path | None,
+    progress: Progress,
+) -> tuple[TrainingStage, Tensor | None]:
+    """The stage ``name``, and the codes (N, C) of an earlier one that it goes with."""
+    if name == "shape":
+        return ShapeTraining(dataset, config, half, device, validation, progress), None
+    basis = _basis(name, out, shape_model, device)
+    if name == "pose":
+        return PoseTraining(dataset, basis, config, half, device, validation, progress), basis.shape_codes
+    kind: Kind = "shape" if name == "shape-encoder" else "pose"
+    encoder = _encoder_config(config, name)
+    looks = config.validation
+    stage = EncoderTraining(kind, dataset, basis, encoder, half, device, validation, looks, progress)
+    return stage, basis.shape_codes if kind == "shape" else basis.pose_codes
+
+
 def _basis(name: str, out: Path, shape_model: Path | None, device: torch.device) -> NeuralParametricModel:
     """The model that a stage builds on."""
     folder = shape_model if shape_model is not None and name == "pose" else out
@@ -153,9 +169,9 @@ def _basis(name: str, out: Path, shape_model: Path | None, device: torch.device)
     return model
 
 
-def _encoder_config(config: TrainingConfig, name: str) -> Any:
+def _encoder_config(config: TrainingConfig, name: str) -> EncoderStage:
     field = name.replace("-", "_")
-    encoder = getattr(config, field)
+    encoder: EncoderStage | None = getattr(config, field)
     if encoder is None:
         raise InputError(f"preset {config.name}", f"has no {field}", "see the presets in configs/")
     return encoder

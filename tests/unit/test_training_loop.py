@@ -320,6 +320,18 @@ def test_a_device_that_is_too_small_for_one_row_is_named(
         train_stage("shape", dataset, tiny_config(tmp_path), tmp_path / "e.npm", CPU)
 
 
+def test_data_that_a_device_cannot_hold_are_refused(
+    dataset: RegisteredDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_device(*arguments: object) -> None:
+        raise torch.OutOfMemoryError("out of memory")
+
+    monkeypatch.setattr("engine.training.shape_stage.PoolSampler.load", no_device)
+    with pytest.raises(InputError, match="do not fit in the memory of cpu"):
+        train_stage("shape", dataset, tiny_config(tmp_path), tmp_path / "e.npm", CPU)
+    assert not list(tmp_path.glob("e.*"))
+
+
 def test_held_out_identities_and_frames_are_looked_at(tmp_path: Path) -> None:
     everybody = prepared_ellipsoids(tmp_path / "d", 3)
     known = prepared_ellipsoids(tmp_path / "known", 2)
