@@ -32,7 +32,8 @@ class Schedule:
     network_rate: Weight = 1e-3
     """Learning rate of the decoder."""
     codes_rate: Weight = 1e-3
-    """Learning rate of the codes."""
+    """Learning rate of the codes. A code moves when its row is in a batch and only then: with few rows in a batch it
+    wants to be higher than for an Adam whose momentum moves all codes at every step, up to thirty times."""
     decay: Literal["cosine", "halving"] = "cosine"
     """Cosine to 1 % after a linear warm-up, or halved every `halving_interval` steps."""
     warmup: Steps = 0

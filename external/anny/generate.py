@@ -96,7 +96,7 @@ def generate_dataset(
             )
             for index, body in enumerate(bodies)
         ],
-        name="anny",
+        name=f"anny-{seed}",
         category=CATEGORY,
         frame_rate=frames / CLIP_SECONDS,
         recipe={

@@ -92,7 +92,7 @@ def generate_hands(
         out,
         [hand_figure(model.rig) for model in models],
         hands,
-        name="anny-hands",
+        name=f"anny-hands-{seed}",
         category=CATEGORY,
         frame_rate=frames / CLIP_SECONDS,
         recipe={
