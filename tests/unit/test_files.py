@@ -2,22 +2,26 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
 from engine.files import replacing_file, replacing_folder
 
+Replacing = Callable[[Path], AbstractContextManager[Path]]
+
 
 @pytest.mark.parametrize("replacing", [replacing_file, replacing_folder])
-def test_work_that_fails_leaves_nothing_behind_where_there_was_nothing(tmp_path: Path, replacing) -> None:
+def test_work_that_fails_leaves_nothing_behind_where_there_was_nothing(tmp_path: Path, replacing: Replacing) -> None:
     with pytest.raises(RuntimeError), replacing(tmp_path / "a" / "b" / "target"):
         raise RuntimeError
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("replacing", [replacing_file, replacing_folder])
-def test_work_that_fails_leaves_the_files_beside_it(tmp_path: Path, replacing) -> None:
+def test_work_that_fails_leaves_the_files_beside_it(tmp_path: Path, replacing: Replacing) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "letter.txt").write_text("dear")
     with pytest.raises(RuntimeError), replacing(tmp_path / "a" / "target"):
