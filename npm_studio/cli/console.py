@@ -11,6 +11,8 @@ from types import FrameType, TracebackType
 from engine.progress import Progress
 
 _interrupted = False
+_ONE_REQUEST = 1.0
+"""Seconds within which signals are one request: `timeout` and batch systems signal a process and then its group."""
 
 
 def speaks_for_all() -> bool:
@@ -55,7 +57,7 @@ class ConsoleProgress(Progress):
         self._is_terminal = sys.stderr.isatty()
         self._pause = 0.1 if self._is_terminal else seconds_between_lines
         self._name, self._total, self._started, self._last = "", 0, 0.0, 0.0
-        self._stop = False
+        self._stop, self._asked = False, 0.0
         self._open_line = False
 
     def __enter__(self) -> "ConsoleProgress":
@@ -104,9 +106,13 @@ class ConsoleProgress(Progress):
 
     def _on_interrupt(self, number: int, frame: FrameType | None) -> None:
         global _interrupted
-        if self._stop:
+        now = time.monotonic()
+        if self._stop and now - self._asked > _ONE_REQUEST:
             raise KeyboardInterrupt
-        self._stop = _interrupted = True
+        if self._stop:
+            return
+        self._stop, self._asked = True, now
+        _interrupted = True
         self.message("stopping after this step; press Ctrl-C again to stop at once")
 
     def _end_line(self) -> None:
