@@ -74,9 +74,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
             results = {options.stage: result}
         for name, result in results.items():
             ending = "interrupted, go on with --resume" if result.interrupted else "done"
-            progress.message(
-                f"{options.out}: {name} stage {ending} after {result.steps} steps, {result.seconds:.0f} s"
-            )
+            progress.message(f"{options.out}: {name} stage {ending} after {result.steps} steps, {result.seconds:.0f} s")
     summaries = {
         name: {
             "steps": result.steps,

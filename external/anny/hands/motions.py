@@ -184,9 +184,7 @@ def free(t: Array, draw: Draw) -> Angles:
     return motion
 
 
-TRAINING_FAMILIES: dict[str, Family] = {
-    family.__name__: family for family in (fist, spread, count, wave, grasp, free)
-}
+TRAINING_FAMILIES: dict[str, Family] = {family.__name__: family for family in (fist, spread, count, wave, grasp, free)}
 """What default datasets are made of."""
 
 TEST_FAMILIES: dict[str, Family] = {family.__name__: family for family in (point, pinch)}
