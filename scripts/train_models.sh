@@ -1,0 +1,53 @@
+#!/bin/bash
+# Trains the built-in models from nothing: data by recorded seeds, all stages, quality, encoders, cards.
+#
+#     scripts/train_models.sh WORK [data] [anny-full] [anny-compact] [hand-compact]
+#
+# Everything is written below WORK; without names, all of it is done. Each model takes about a quarter of an hour on a
+# large GPU and can be interrupted (Ctrl-C, SIGTERM) and started again: it goes on where it stopped.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+studio() { "${PYTHON:-python3}" -m npm_studio "$@"; }
+work=$1
+shift
+wanted=("$@")
+[ ${#wanted[@]} -gt 0 ] || wanted=(data anny-full anny-compact hand-compact)
+
+make_data() {
+  [ -d "$work/bodies" ] || studio dataset anny "$work/bodies" --identities 128 --sequences 10 --frames 8 --seed 11
+  [ -d "$work/hands" ] || studio dataset hands "$work/hands" --identities 64 --sequences 12 --frames 10 --seed 21
+  # other identities, for the figures during training
+  [ -d "$work/bodies-held-out" ] ||
+    studio dataset anny "$work/bodies-held-out" --identities 8 --sequences 2 --frames 8 --seed 12
+  [ -d "$work/hands-held-out" ] ||
+    studio dataset hands "$work/hands-held-out" --identities 8 --sequences 2 --frames 8 --seed 22
+  local jobs=()
+  for name in bodies hands bodies-held-out hands-held-out; do
+    studio prepare "$work/$name" --surface 20000 --check-share 0.002 &
+    jobs+=($!)
+  done
+  for job in "${jobs[@]}"; do wait "$job"; done
+}
+
+train() { # NAME PRESET DATA SPLIT
+  local model=$work/$1.npm
+  studio train all --config "configs/$2" --data "$work/$3" --validation "$work/$3-held-out" --out "$model" --seed 1 --resume
+  # a bar that is missed is told by the card, too
+  "${PYTHON:-python3}" benchmarks/model_quality.py --model "$model" --data "$work/$3" --split "configs/$4" \
+    --json "$work/$1.quality.json" || [ $? -eq 1 ]
+  "${PYTHON:-python3}" benchmarks/encoders.py --model "$model" --json "$work/$1.encoders.json"
+  studio card "$model" --quality "$work/$1.quality.json" --encoders "$work/$1.encoders.json"
+}
+
+for name in "${wanted[@]}"; do
+  case $name in
+    data) make_data ;;
+    anny-full) train anny-full anny/full.yaml bodies anny/quality.yaml ;;
+    anny-compact) train anny-compact anny/compact.yaml bodies anny/quality.yaml ;;
+    hand-compact) train hand-compact hands/compact.yaml hands hands/quality.yaml ;;
+    *)
+      echo "train_models.sh: $name is neither data nor one of the built-in models" >&2
+      exit 2
+      ;;
+  esac
+done
