@@ -141,7 +141,7 @@ class Mesher:
 
 
 def _figure(vertices: NDArray[np.float32], mesh: Mesh) -> Figure:
-    return Figure(vertices, vertex_normals(vertices, mesh.faces), mesh.faces)
+    return Figure(vertices, vertex_normals(vertices, mesh.faces), mesh.faces, mesh.vertices)
 
 
 def _key(code: Tensor) -> bytes:

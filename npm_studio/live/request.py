@@ -38,6 +38,8 @@ class Figure:
     """(V, 3) unit length, outward"""
     faces: NDArray[np.int32]
     """(T, 3)"""
+    canonical: NDArray[np.float32]
+    """(V, 3) where each vertex is in the canonical pose; stays the very same array with ``faces``"""
 
 
 @dataclass(frozen=True, eq=False)
