@@ -150,7 +150,7 @@ class SlowMesher:
                     raise Cancelled
         self.made.append((value, quality))
         empty = np.zeros((0, 3), np.float32)
-        figure = Figure(empty, empty, np.zeros((0, 3), np.int32))
+        figure = Figure(empty, empty, np.zeros((0, 3), np.int32), empty)
         return MeshReply(request.generation, quality, 32, (figure,), 1.0)
 
 
