@@ -65,5 +65,5 @@ def test_info_says_what_a_dataset_and_a_split_hold(
     assert main(["dataset", "info", str(tmp_path / "one"), "--json"]) == 0
     results = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert (results["identities"], results["frames"], results["class"]) == (1, 8, "human bodies")
-    assert results["sources"] == {"anny": f"registered {bodies}"}
+    assert results["sources"] == {"anny-0": f"registered {bodies}"}
     assert main(["dataset", "verify", str(tmp_path / "one")]) == 0
