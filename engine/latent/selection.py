@@ -1,6 +1,5 @@
 """Codes by what a user calls them: names of training identities and frames, and files of fitted codes."""
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from torch import Tensor
 from engine.dataset.registered import find_name
 from engine.errors import InputError
 from engine.model import NeuralParametricModel
+from engine.npz import read_npz
 
 _CODES_CURE = "give the codes.npz of a run that was fitted with this model"
 
@@ -75,44 +75,42 @@ def find_subject(model: NeuralParametricModel, wanted: str) -> Subject:
 
 
 def load_codes(path: Path, model: NeuralParametricModel) -> tuple[Tensor, Tensor | None]:
-    """Shape code (Cs,) and pose codes (F, Cp) or None of an npz file, on the model's device.
+    """Shape codes (K, Cs) and pose codes (F, Cp) or None of an npz file, on the model's device; K is 1 or F.
 
-    The file holds ``shape`` (1, S, Cs) or (S, Cs) and may hold ``pose`` (F, S, Cp); the last of the S snapshots is
-    taken.
+    The file holds ``shape`` (1, S, Cs) or (S, Cs) for one shape, or (F, S, Cs) for one per frame, and may hold
+    ``pose`` (F, S, Cp) or (F, Cp); the last of the S snapshots is taken.
 
     Raises:
         InputError: the file cannot be read, or its codes do not belong to ``model``.
     """
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise ValueError("a single array")
-            arrays = {name: archive[name] for name in ("shape", "pose") if name in archive.files}
-    except FileNotFoundError:
-        raise InputError(path, "no such file", _CODES_CURE) from None
-    except (OSError, ValueError, EOFError, AttributeError, TypeError, zipfile.BadZipFile) as error:
-        raise InputError(path, f"is not a readable npz file ({error.__class__.__name__})", _CODES_CURE) from None
+    arrays = read_npz(path, ("shape", "pose"), _CODES_CURE)
     if "shape" not in arrays:
         raise InputError(path, "holds no array 'shape'", _CODES_CURE)
-    shape = arrays["shape"]
-    if shape.ndim == 3 and len(shape) == 1:
-        shape = shape[0]
-    _check(path, "shape", shape, "(1, S, C) or (S, C)", 2, model.shape_decoder.code_size)
-    pose = None
-    if "pose" in arrays:
-        if model.pose_decoder is None:
-            raise InputError(path, "holds pose codes, the model has no pose decoder", "give a model with a pose stage")
-        _check(path, "pose", arrays["pose"], "(F, S, C)", 3, model.pose_decoder.pose_code_size)
-        pose = torch.from_numpy(arrays["pose"][:, -1].astype(np.float32)).to(model.device)
-    return torch.from_numpy(shape[-1].astype(np.float32)).to(model.device), pose
+    shape, pose = arrays["shape"], arrays.get("pose")
+    _check(path, "shape", shape, "(1, S, C), (S, C) or (F, S, C)", model.shape_decoder.code_size)
+    shapes = _codes(shape[:, -1] if shape.ndim == 3 else shape[-1:], model)
+    if pose is None:
+        return shapes, None
+    if model.pose_decoder is None:
+        raise InputError(path, "holds pose codes, the model has no pose decoder", "give a model with a pose stage")
+    _check(path, "pose", pose, "(F, S, C) or (F, C)", model.pose_decoder.pose_code_size)
+    if len(shapes) not in (1, len(pose)):
+        raise InputError(path, f"holds {len(shapes)} shapes for {len(pose)} poses", "give one shape, or one per pose")
+    return shapes, _codes(pose[:, -1] if pose.ndim == 3 else pose, model)
 
 
-def _check(path: Path, name: str, codes: NDArray[np.generic], layout: str, dimensions: int, code_size: int) -> None:
-    if not np.issubdtype(codes.dtype, np.floating) or codes.ndim != dimensions or 0 in codes.shape:
+def _codes(codes: NDArray[np.generic], model: NeuralParametricModel) -> Tensor:
+    return torch.from_numpy(codes.astype(np.float32)).to(model.device)
+
+
+def _check(path: Path, name: str, codes: NDArray[np.generic], layout: str, code_size: int) -> None:
+    if not np.issubdtype(codes.dtype, np.floating) or codes.ndim not in (2, 3) or 0 in codes.shape:
         raise InputError(path, f"'{name}' must be {layout} numbers, is {codes.shape} {codes.dtype}", _CODES_CURE)
     if codes.shape[-1] != code_size:
         raise InputError(path, f"'{name}' has codes of {codes.shape[-1]}, the model has {code_size}", _CODES_CURE)
-    if not np.isfinite(codes).all():
+    with np.errstate(over="ignore"):  # doubles that single precision does not hold
+        finite = np.isfinite(codes.astype(np.float32)).all()
+    if not finite:
         raise InputError(path, f"'{name}' holds numbers that are not finite", "fit again")
 
 

@@ -1,9 +1,12 @@
 """What the commands that turn codes into meshes share."""
 
 import argparse
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from npm_studio.cli.console import ConsoleProgress, add_device, add_json
 
@@ -13,8 +16,12 @@ if TYPE_CHECKING:
     from engine.geometry.mesh import Mesh
     from engine.model import NeuralParametricModel
 
+    Wanted = tuple[str, Tensor, Tensor | None]
+    """Name of a mesh, shape code (Cs,), pose code (Cp,) or None for the canonical pose."""
+
 MESH_SUFFIXES = (".ply", ".obj", ".stl", ".off")
 FRAMES_PER_SECOND = 24.0
+T = TypeVar("T")
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
@@ -91,21 +98,66 @@ class Surfaces:
             return canonical
         return Mesh(pose_vertices(self._model, shape_code, pose_code, canonical.vertices), canonical.faces)
 
+    def meshes(self, wanted: "Iterable[Wanted]") -> "Iterator[Mesh]":
+        """`mesh` of each of ``wanted``, in order."""
+        return (self.mesh(*one) for one in wanted)
+
 
 def write_meshes(
     meshes: Iterable[tuple[Path, "Mesh"]], total: int, progress: ConsoleProgress, stage: str
 ) -> list[dict[str, Any]]:
-    """Write each mesh to its path until all are done or the user stops; returns a summary of each."""
-    from engine.geometry.mesh import save_mesh
-
+    """Write each mesh to its path until all are done or the user stops; returns a summary of each, in order."""
+    progress.stage(stage, total)
     written: list[dict[str, Any]] = []
-    for path, mesh in counted(meshes, total, progress, stage):
-        save_mesh(mesh, path)
+    for path, mesh in stream_meshes(_until_cancelled(meshes, progress)):
         written.append({"path": str(path), "vertices": len(mesh.vertices), "triangles": len(mesh.faces)})
+        progress.advance(len(written))
     return written
 
 
-def counted(items: Iterable[Any], total: int, progress: ConsoleProgress, stage: str) -> Iterator[Any]:
+def stream_meshes(
+    meshes: Iterable[tuple[Path, "Mesh"]], threads: int = 2, waiting: int = 8
+) -> Iterator[tuple[Path, "Mesh"]]:
+    """Write meshes while the next ones are computed; yields each, in order, once its file is whole.
+
+    Computing pauses while ``waiting`` meshes are not yet written, so that memory stays bounded. When ``meshes`` or a
+    file fails, the files under way are finished before the error is raised.
+    """
+    from engine.geometry.mesh import save_mesh
+    from engine.geometry.ply import save_compact_ply
+
+    def write(path: Path, mesh: "Mesh") -> None:
+        (save_compact_ply if path.suffix.lower() == ".ply" else save_mesh)(mesh, path)
+
+    pending: deque[tuple[Path, Mesh, Future[None]]] = deque()
+    with ThreadPoolExecutor(threads, "mesh-writer") as pool:
+        for path, mesh in meshes:
+            pending.append((path, mesh, pool.submit(write, path, mesh)))
+            while pending and (len(pending) >= waiting or pending[0][2].done()):
+                yield _whole(pending)
+        while pending:
+            yield _whole(pending)
+
+
+def _whole(pending: "deque[tuple[Path, Mesh, Future[None]]]") -> "tuple[Path, Mesh]":
+    """Wait for the first file of ``pending`` and take it out."""
+    path, mesh, file = pending.popleft()
+    file.result()
+    return path, mesh
+
+
+def _until_cancelled(items: Iterable[T], progress: ConsoleProgress) -> Iterator[T]:
+    """``items`` until the user stops, also where that is noticed while one of them is made."""
+    from engine.errors import Cancelled
+
+    with suppress(Cancelled):
+        for item in items:
+            yield item
+            if progress.cancelled():
+                return
+
+
+def counted(items: Iterable[T], total: int, progress: ConsoleProgress, stage: str) -> Iterator[T]:
     """``items`` with progress, ending early when the user stops."""
     progress.stage(stage, total)
     for done, item in enumerate(items, start=1):

@@ -9,22 +9,25 @@ from npm_studio.cli.console import ConsoleProgress
 from npm_studio.cli.meshes import MESH_SUFFIXES, Surfaces, add_common, is_file_target, open_model, write_meshes
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from engine.model import NeuralParametricModel
-
-    Wanted = tuple[str, Tensor, Tensor | None]
-    """Name of a mesh, shape code (Cs,), pose code (Cp,) or None for the canonical pose."""
+    from npm_studio.cli.meshes import Wanted
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Meshes from codes, in canonical units. Without --identity and --codes: the canonical mesh of every training "
-        "identity. A folder as target of --codes gets the canonical mesh and every frame."
+        "identity. A folder as target of --codes gets a mesh per frame, thousands if need be: files are written while "
+        "the next meshes are computed, and an interrupted command keeps those that are whole."
     )
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--identity", metavar="I", help="name or index of a training identity")
-    source.add_argument("--codes", type=Path, metavar="FILE.npz", help="codes of a fitted sequence")
+    source.add_argument(
+        "--codes",
+        type=Path,
+        metavar="FILE.npz",
+        help="codes of a fitted sequence: shape (1, S, C), or (F, S, C) for one per frame, pose (F, S, C) or (F, C); "
+        "of S snapshots the last",
+    )
     parser.add_argument(
         "--frame", metavar="F", help="name (walk/000003) or index of one of its frames (default: the canonical mesh)"
     )
@@ -40,16 +43,21 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     model = open_model(options)
     wanted = _of_codes(options, model, one_file) if options.codes else _of_identities(options, model)
     if one_file and len(wanted) > 1:
-        raise InputError(options.out, f"is one file for {len(wanted)} meshes", "add --identity, or give a folder")
+        cure = "add --frame, or give a folder" if options.codes else "add --identity, or give a folder"
+        raise InputError(options.out, f"is one file for {len(wanted)} meshes", cure)
     with ConsoleProgress() as progress:
         surfaces = Surfaces(model, options.resolution, progress.cancelled)
-        meshes = (
-            (options.out if one_file else options.out / f"{name}.ply", surfaces.mesh(name, shape, pose))
-            for name, shape, pose in wanted
-        )
-        written = write_meshes(meshes, len(wanted), progress, "reconstruct")
-        progress.message(f"{options.out}: {len(written)} of {len(wanted)} meshes")
-    return {"resolution": options.resolution, "meshes": written, "seconds": round(time.perf_counter() - started, 2)}
+        paths = (options.out if one_file else options.out / f"{name}.ply" for name, *_ in wanted)
+        computing = time.perf_counter()
+        written = write_meshes(zip(paths, surfaces.meshes(wanted), strict=True), len(wanted), progress, "reconstruct")
+        rate = len(written) / (time.perf_counter() - computing)
+        progress.message(f"{options.out}: {len(written)} of {len(wanted)} meshes, {rate:.3g} per second")
+    return {
+        "resolution": options.resolution,
+        "meshes": written,
+        "meshes_per_second": round(rate, 2),
+        "seconds": round(time.perf_counter() - started, 2),
+    }
 
 
 def _of_identities(options: argparse.Namespace, model: "NeuralParametricModel") -> "list[Wanted]":
@@ -76,11 +84,26 @@ def _of_codes(options: argparse.Namespace, model: "NeuralParametricModel", one_f
     from engine.errors import InputError
     from engine.latent.selection import load_codes
 
-    shape, poses = load_codes(options.codes, model)
-    frames = [] if poses is None else [(f"{index:06d}", shape, pose) for index, pose in enumerate(poses)]
-    if options.frame is None:
-        canonical: list[Wanted] = [("canonical", shape, None)]
-        return canonical if one_file else canonical + frames
-    if not frames:
-        raise InputError(options.codes, "holds no pose codes", "leave --frame out")
-    return [frames[find_name([name for name, _, _ in frames], options.frame, f"{options.codes}: frame")]]
+    shapes, poses = load_codes(options.codes, model)
+    one_shape = len(shapes) == 1
+    count = len(shapes) if poses is None else len(poses)
+    frames: list[Wanted] = [
+        (f"{index:06d}", shapes[0 if one_shape else index], None if poses is None else poses[index])
+        for index in range(count)
+    ]
+    if options.frame is not None:
+        if poses is None and one_shape:
+            raise InputError(options.codes, "holds no pose codes", "leave --frame out")
+        return [frames[find_name([name for name, _, _ in frames], options.frame, f"{options.codes}: frame")]]
+    if not one_shape:
+        return _by_shape(frames)
+    canonical: list[Wanted] = [("canonical", shapes[0], None)]
+    return canonical if one_file or poses is None else canonical + frames
+
+
+def _by_shape(wanted: "list[Wanted]") -> "list[Wanted]":
+    """``wanted`` with those of one shape together: each canonical surface is found once."""
+    groups: dict[bytes, list[Wanted]] = {}
+    for one in wanted:
+        groups.setdefault(one[1].cpu().numpy().tobytes(), []).append(one)
+    return [one for group in groups.values() for one in group]

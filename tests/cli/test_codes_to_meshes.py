@@ -126,7 +126,7 @@ def test_reconstruct_takes_the_last_snapshot_of_a_codes_file(
         (["--identity", "1", "--out", "x.jpeg"], "x.jpeg: unknown ending"),
         (["--identity", "1", "--out", "x.ply", "--resolution", "4"], "--resolution 4: is out of range"),
         (["--identity", "1", "--out", "x.ply", "--device", "tpu"], "--device tpu"),
-        (["--codes", "missing.npz", "--out", "x.ply"], "missing.npz: no such file"),
+        (["--codes", "missing.npz", "--out", "x.ply"], "missing.npz: is missing"),
         (["--model", "missing.npm", "--out", "x"], "missing.npm: no such model"),
     ],
 )

@@ -63,10 +63,19 @@ def test_the_last_snapshot_of_a_codes_file_is_taken(tmp_path: Path, leading: tup
     rng = np.random.default_rng(0)
     shape, pose = rng.normal(size=(*leading, CODE_SIZE)), rng.normal(size=(5, 3, CODE_SIZE))
     np.savez(tmp_path / "codes.npz", shape=shape, pose=pose)
-    shape_code, pose_codes = load_codes(tmp_path / "codes.npz", toy_model())
-    np.testing.assert_array_equal(shape_code, shape.reshape(-1, CODE_SIZE)[-1].astype(np.float32))
+    shape_codes, pose_codes = load_codes(tmp_path / "codes.npz", toy_model())
+    np.testing.assert_array_equal(shape_codes, shape.reshape(-1, CODE_SIZE)[-1:].astype(np.float32))
     np.testing.assert_array_equal(pose_codes, pose[:, -1].astype(np.float32))
-    assert shape_code.dtype == torch.float32
+    assert shape_codes.dtype == torch.float32
+
+
+def test_a_codes_file_may_have_a_shape_per_frame_and_poses_without_snapshots(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    shape, pose = rng.normal(size=(5, 3, CODE_SIZE)), rng.normal(size=(5, CODE_SIZE))
+    np.savez(tmp_path / "codes.npz", shape=shape, pose=pose)
+    shape_codes, pose_codes = load_codes(tmp_path / "codes.npz", toy_model())
+    np.testing.assert_array_equal(shape_codes, shape[:, -1].astype(np.float32))
+    np.testing.assert_array_equal(pose_codes, pose.astype(np.float32))
 
 
 def test_a_codes_file_needs_no_poses(tmp_path: Path) -> None:
@@ -80,11 +89,12 @@ def test_a_codes_file_needs_no_poses(tmp_path: Path) -> None:
         ({"pose": np.zeros((1, 1, CODE_SIZE))}, "no array 'shape'"),
         ({"shape": np.zeros((1, 1, 5))}, "codes of 5, the model has 8"),
         ({"shape": np.zeros(CODE_SIZE)}, "must be"),
-        ({"shape": np.zeros((2, 1, CODE_SIZE))}, "must be"),
+        ({"shape": np.zeros((2, 1, CODE_SIZE)), "pose": np.zeros((3, 1, CODE_SIZE))}, "2 shapes for 3 poses"),
+        ({"shape": np.full((1, CODE_SIZE), 1e300)}, "not finite"),
         ({"shape": np.zeros((1, 0, CODE_SIZE))}, "must be"),
         ({"shape": np.array([["text"] * CODE_SIZE])}, "must be"),
         ({"shape": np.full((1, 1, CODE_SIZE), np.nan)}, "not finite"),
-        ({"shape": np.zeros((1, CODE_SIZE)), "pose": np.zeros((1, CODE_SIZE))}, "'pose' must be"),
+        ({"shape": np.zeros((1, CODE_SIZE)), "pose": np.zeros(CODE_SIZE)}, "'pose' must be"),
         ({"shape": np.zeros((1, CODE_SIZE)), "pose": np.zeros((1, 1, 9))}, "codes of 9, the model has 8"),
     ],
 )
