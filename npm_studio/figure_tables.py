@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 _LONGEST = 24  # rows of a table; longer lists are told by their length
+_WIDEST = 8  # columns
 _VERDICTS = ("passed", "pass", "met", "ok")
 
 
@@ -14,9 +15,10 @@ def figure_tables(figures: Mapping[str, Any], level: int = 3) -> list[str]:
     Groups of plain values under one heading, such as a value with its bar and whether that is met, become the rows of
     one table.
     """
-    plain = {name: value for name, value in figures.items() if _is_plain(value)}
+    plain = {name: value for name, value in figures.items() if _is_plain(value) and value != []}
     rows = {name: value for name, value in figures.items() if _is_row(value)}
-    alike = len(rows) > 1 or any(key in row for row in rows.values() for key in ("value", *_VERDICTS))
+    narrow = len({key for row in rows.values() for key in row}) <= _WIDEST
+    alike = narrow and (len(rows) > 1 or any(key in row for row in rows.values() for key in ("value", *_VERDICTS)))
     lines: list[str] = []
     if plain:
         lines += table([{"": words(name), "value": show(value, name)} for name, value in plain.items()])
