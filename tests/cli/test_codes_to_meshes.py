@@ -115,6 +115,63 @@ def test_reconstruct_takes_the_last_snapshot_of_a_codes_file(
     assert_equal(tmp_path / "all" / "000002.ply", expected_mesh(2, 14))
 
 
+def test_reconstruct_contours_each_shape_of_a_codes_file_once(
+    model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toy, order = toy_model(), [1, 0, 2, 1, 0, 2]
+    np.savez(tmp_path / "codes.npz", shape=toy.shape_codes[order][:, None], pose=toy.pose_codes[:6])
+    contoured: list[bytes] = []
+
+    def counting(*arguments: Any) -> Mesh:
+        contoured.append(arguments[1].numpy().tobytes())
+        return extract_surface(*arguments)
+
+    monkeypatch.setattr("engine.surface.extract.extract_surface", counting)
+    summary = results(capsys, ask("reconstruct", model, "--codes", tmp_path / "codes.npz", "--out", tmp_path / "all"))
+    assert names(tmp_path / "all") == [f"{frame:06d}.ply" for frame in range(6)]
+    assert len(summary["meshes"]) == 6
+    assert len(contoured) == len(set(contoured)) == 3
+    for frame, identity in enumerate(order):
+        assert_equal(tmp_path / "all" / f"{frame:06d}.ply", expected_mesh(identity, frame))
+
+
+def test_reconstruct_writes_the_canonical_meshes_of_many_shapes(
+    model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.savez(tmp_path / "codes.npz", shape=toy_model().shape_codes[:, None])
+    arguments = ask("reconstruct", model, "--codes", tmp_path / "codes.npz")
+    results(capsys, [*arguments, "--out", str(tmp_path / "all")])
+    assert names(tmp_path / "all") == [f"{index:06d}.ply" for index in range(4)]
+    assert_equal(tmp_path / "all" / "000003.ply", expected_mesh(3))
+    assert "is one file for 4 meshes; add --frame" in refusal(capsys, [*arguments, "--out", str(tmp_path / "x.ply")])
+    results(capsys, [*arguments, "--frame", "1", "--out", str(tmp_path / "x.ply")])
+    assert_equal(tmp_path / "x.ply", expected_mesh(1))
+
+
+@pytest.mark.parametrize(
+    ("arrays", "problem"),
+    [
+        ({"pose": np.zeros((1, 1, CODE_SIZE))}, "holds no array 'shape'"),
+        ({"shape": np.zeros((1, 1, 5))}, "'shape' has codes of 5, the model has 8"),
+        ({"shape": np.full((1, 1, CODE_SIZE), np.nan)}, "not finite"),
+        ({"shape": np.zeros((2, 1, CODE_SIZE)), "pose": np.zeros((3, 1, CODE_SIZE))}, "holds 2 shapes for 3 poses"),
+        (None, "not a readable npz file"),
+    ],
+)
+def test_reconstruct_refuses_bad_codes_in_one_line_and_writes_nothing(
+    model: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    arrays: dict[str, np.ndarray] | None,
+    problem: str,
+) -> None:
+    codes = tmp_path / "codes.npz"
+    codes.write_text("no codes") if arrays is None else np.savez(codes, **arrays)
+    line = refusal(capsys, ask("reconstruct", model, "--codes", codes, "--out", tmp_path / "all"))
+    assert problem in line and str(codes) in line
+    assert not (tmp_path / "all").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
