@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from npm_studio.commands.command import Command, Menu
+from npm_studio.commands.display import DISPLAY
 from npm_studio.commands.edit import EDIT
 from npm_studio.commands.file import FILE
 from npm_studio.commands.fit import FIT
@@ -10,7 +11,7 @@ from npm_studio.commands.help import HELP
 from npm_studio.commands.playback import PLAYBACK
 from npm_studio.commands.view import VIEW
 
-MENUS: tuple[Menu, ...] = (FILE, EDIT, VIEW, PLAYBACK, FIT, HELP)
+MENUS: tuple[Menu, ...] = (FILE, EDIT, VIEW, DISPLAY, PLAYBACK, FIT, HELP)
 
 
 def all_commands() -> Iterator[tuple[Menu, Command]]:

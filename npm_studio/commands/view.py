@@ -76,7 +76,6 @@ VIEW = Menu(
         Command("view.top", "View from the T&op", "stage.view_top", "Look down.", "7"),
         LINK_CAMERAS,
         None,
-        Command("view.floor", "Floor &Grid", "stage.set_floor", "Show the ground.", "G", checked="floor_shown"),
         Command(
             "view.library", "Li&brary", "set_library", "Show the lists on the left.", "F9", checked="library_shown"
         ),

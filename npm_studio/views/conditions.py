@@ -10,6 +10,7 @@ def conditions(window: "MainWindow") -> dict[str, bool]:
     """Every condition that `npm_studio.commands` uses, by name."""
     document = window.studio.document
     explorer = document.explorer
+    look = window.stage.look
     return {
         "has_model": document.model is not None,
         "has_pose": document.model is not None and document.model.has_pose,
@@ -26,7 +27,14 @@ def conditions(window: "MainWindow") -> dict[str, bool]:
         "in_fit": window.workspace is window.fit,
         "in_compare": window.workspace is window.compare,
         "cameras_linked": window.stage.is_linked,
-        "floor_shown": window.stage.floor_shown,
+        "can_slice": document.model is not None and window.workspace is window.explore,
+        "wireframe_shown": look.wireframe,
+        "points_shown": look.points,
+        "correspondence_shown": look.correspondence,
+        "slice_shown": look.field_slice,
+        "inset_shown": look.inset,
+        "floor_shown": look.floor,
+        "frame_rate_shown": look.frame_rate,
         "library_shown": window.library_wanted,
         "is_dark": window.theme.name == "dark",
         "is_full_screen": window.isFullScreen(),

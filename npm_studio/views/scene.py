@@ -12,6 +12,7 @@ import numpy as np
 import pyvista as pv
 from numpy.typing import NDArray
 
+from npm_studio.views.shading import hide_far_side, light_like_a_studio
 from npm_studio.views.theme import Theme
 
 DISTANCE_COLOURS = "viridis"
@@ -31,28 +32,22 @@ def colours_of(name: str) -> Sequence[Sequence[int]]:
 
 
 class MeshItem:
-    """A smooth mesh in one colour, or coloured by a value per vertex."""
+    """A smooth mesh in one colour, or coloured by a value or a colour per vertex."""
 
-    def __init__(self, plotter: Any, colour: str) -> None:
+    def __init__(self, renderer: Any, colour: str) -> None:
+        """Add the actor to ``renderer``, a `vtkRenderer`."""
         self._data = pv.PolyData(np.zeros((3, 3), np.float32), faces=[3, 0, 1, 2])
         self._faces: NDArray[np.int32] | None = None
         self._vertices = self._normals = np.zeros((0, 3), np.float32)
-        self._actor = plotter.add_mesh(
-            self._data,
-            color=colour,
-            smooth_shading=True,
-            ambient=0.14,
-            diffuse=0.92,
-            specular=0.16,
-            specular_power=18,
-            copy_mesh=False,
-            render=False,
-            reset_camera=False,
-        )
-        self._actor.mapper.SetInputDataObject(self._data)
-        self._actor.mapper.interpolate_before_map = True
-        self._actor.mapper.scalar_visibility = False
+        self._colours: NDArray[np.uint8] | None = None
+        mapper = pv.DataSetMapper(self._data)
+        mapper.SetInputDataObject(self._data)
+        mapper.scalar_visibility = False
+        look = pv.Property(color=colour, interpolation="Phong", edge_opacity=0.4, line_width=1.0, point_size=1.8)
+        self._actor = pv.Actor(mapper, look)
         self._actor.visibility = False
+        light_like_a_studio(self._actor)
+        renderer.AddActor(self._actor)
 
     @property
     def vertices(self) -> NDArray[np.float32]:
@@ -67,6 +62,11 @@ class MeshItem:
     @property
     def is_visible(self) -> bool:
         return bool(self._actor.visibility)
+
+    @property
+    def lift(self) -> float:
+        """How far `stand_on` raised the mesh, metres."""
+        return float(self._actor.position[1])
 
     def show(self, vertices: NDArray[np.float32], normals: NDArray[np.float32], faces: NDArray[np.int32]) -> None:
         """Show a mesh; with the same ``faces`` array as before only the vertices move.
@@ -92,7 +92,39 @@ class MeshItem:
         data = pv.PolyData.from_regular_faces(self._vertices, np.asarray(faces, np.int64))
         data.point_data.active_normals = self._normals
         self._data.copy_from(data, deep=False)
+        self._colours = None
         self._actor.mapper.scalar_visibility = False
+
+    def set_style(self, edges: bool, points: bool, edge_colour: str) -> None:
+        """With the edges of the triangles, or as the vertices alone."""
+        look = self._actor.prop
+        look.style = "points" if points else "surface"
+        look.show_edges = edges and not points
+        look.edge_color = edge_colour
+        hide_far_side(self._actor, points)
+
+    def paint(self, colours: NDArray[np.uint8] | None) -> None:
+        """Give every vertex one of ``colours`` (V, 3), 0 to 255; None goes back to one colour."""
+        mapper = self._actor.mapper
+        if colours is None:
+            self._colours = None
+            mapper.scalar_visibility = False
+        elif colours is not self._colours:
+            self._colours = colours
+            self._data.point_data["colour"] = colours
+            self._data.point_data.active_scalars_name = "colour"
+            mapper.interpolate_before_map = False
+            mapper.SetScalarModeToUsePointData()
+            mapper.SetColorModeToDirectScalars()
+            mapper.scalar_visibility = True
+
+    def cut(self, plane: Any) -> None:
+        """Hide what is behind ``plane``, a `vtkPlane`; None shows all."""
+        mapper = self._actor.mapper
+        if mapper.GetClippingPlanes() is not None:
+            mapper.RemoveAllClippingPlanes()
+        if plane is not None:
+            mapper.AddClippingPlane(plane)
 
     def hide(self) -> None:
         self._actor.visibility = False
@@ -109,9 +141,12 @@ class MeshItem:
     def colour_by(self, values: NDArray[np.float32] | None, upper: float = 1.0) -> None:
         """Colour by ``values`` (V,) from 0 to ``upper``; None goes back to one colour."""
         mapper = self._actor.mapper
+        self._colours = None
         if values is None:
             mapper.scalar_visibility = False
             return
+        mapper.interpolate_before_map = True
+        mapper.SetColorModeToMapScalars()
         self._data.point_data["value"] = values
         self._data.point_data.active_scalars_name = "value"
         mapper.SetScalarModeToUsePointData()
@@ -181,6 +216,15 @@ class FaintPoints(_Points):
         self._actor.visibility = len(points) > 0
 
 
+def correspondence_colours(canonical: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Colours (V, 3) of points by where they are in canonical space (V, 3): x as red, y as green, z as blue.
+
+    A soft step spends most of the colours near the middle, where bodies are thin.
+    """
+    unit = 0.5 + 0.5 * np.tanh(canonical * np.array((3.5, 3.0, 9.0), np.float32))
+    return np.rint(255 * (0.16 + 0.80 * unit)).astype(np.uint8)
+
+
 class Ground:
     """A grid that fades into the distance, and a soft shadow where the figure stands."""
 
@@ -193,8 +237,8 @@ class Ground:
         offsets = (line[:, None] - line[None]) / 0.045
         blur = np.exp(-0.5 * offsets**2)
         self._blur = blur / blur.sum(axis=0)
-        self._grid_texture, self._grid = _textured_square(plotter, self._HALF_M, self._PIXELS)
-        self._shadow_texture, self._shadow = _textured_square(plotter, self._SHADOW_HALF_M, self._SHADOW_PIXELS)
+        self._grid_texture, self._grid = textured_square(plotter, self._HALF_M, self._PIXELS)
+        self._shadow_texture, self._shadow = textured_square(plotter, self._SHADOW_HALF_M, self._SHADOW_PIXELS)
         self._height, self._shown = 0.0, True
         self.set_theme(theme)
         self._shadow.visibility = False
@@ -213,7 +257,7 @@ class Ground:
         pixels = np.empty((self._PIXELS, self._PIXELS, 4), np.uint8)
         pixels[..., :3] = pv.Color(theme.floor).int_rgb
         pixels[..., 3] = 255 * strength * fade
-        _write_texture(self._grid_texture, pixels)
+        write_texture(self._grid_texture, pixels)
         self._darkness = 0.6 if theme.name == "dark" else 0.38
 
     def place(self, height: float, centre: tuple[float, float] = (0.0, 0.0)) -> None:
@@ -247,12 +291,12 @@ class Ground:
         density = self._blur.T @ density @ self._blur * (self._SHADOW_PIXELS**2 / len(vertices))
         pixels = np.zeros((self._SHADOW_PIXELS, self._SHADOW_PIXELS, 4), np.uint8)
         pixels[..., 3] = 255 * self._darkness * (1 - np.exp(-0.35 * density))
-        _write_texture(self._shadow_texture, pixels)
+        write_texture(self._shadow_texture, pixels)
         self._shadow.position = (float(centre[0]), self._height + 0.002, float(centre[2]))
         self._shadow.visibility = True
 
 
-def _textured_square(plotter: Any, half: float, pixels: int) -> tuple[pv.Texture, Any]:
+def textured_square(plotter: Any, half: float, pixels: int) -> tuple[pv.Texture, Any]:
     """A square of 2 ``half`` metres in the plane y = 0: texture rows run along +z, columns along +x."""
     corners = np.array([[-half, 0, -half], [half, 0, -half], [half, 0, half], [-half, 0, half]], np.float32)
     square = pv.PolyData(corners, faces=[4, 0, 1, 2, 3])
@@ -261,6 +305,7 @@ def _textured_square(plotter: Any, half: float, pixels: int) -> tuple[pv.Texture
     texture = pv.Texture(np.zeros((pixels, pixels, 4), np.uint8))
     texture.interpolate = True
     texture.mipmap = True
+    texture.repeat = False
     actor = plotter.add_mesh(
         square,
         texture=texture,
@@ -275,7 +320,7 @@ def _textured_square(plotter: Any, half: float, pixels: int) -> tuple[pv.Texture
     return texture, actor
 
 
-def _write_texture(texture: pv.Texture, pixels: NDArray[np.uint8]) -> None:
+def write_texture(texture: pv.Texture, pixels: NDArray[np.uint8]) -> None:
     """Replace the pixels (H, W, 4) of a texture."""
     image = texture.GetInput()
     scalars = pv.convert_array(image.GetPointData().GetScalars())

@@ -1,6 +1,7 @@
 """The middle of the window: one 3-D view, or two side by side."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,8 @@ from PyQt6.QtGui import QAction, QResizeEvent
 from PyQt6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
 from engine.errors import InputError
+from npm_studio.views.files import settings
+from npm_studio.views.look import Look, load_look, save_look
 from npm_studio.views.theme import Theme
 from npm_studio.views.viewport import Viewport
 from npm_studio.views.widgets.overlay import Invitation
@@ -25,7 +28,8 @@ class Stage(QWidget):
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._theme = theme
-        self._linked, self._floor = True, True
+        self._linked = True
+        self._look = load_look(settings())
         self._splitter = QSplitter(Qt.Orientation.Horizontal)
         self._splitter.setChildrenCollapsible(False)
         self._splitter.setHandleWidth(1)
@@ -37,6 +41,8 @@ class Stage(QWidget):
         for view in self._all:
             self._splitter.addWidget(view)
         self.right.hide()
+        self._slicing = False
+        self._apply_look()
         self.invitation = Invitation(self)
         self.invitation.set_theme(theme)
         self.left.camera_moved.connect(self._follow_left)
@@ -52,8 +58,9 @@ class Stage(QWidget):
         return self._linked
 
     @property
-    def floor_shown(self) -> bool:
-        return self._floor
+    def look(self) -> Look:
+        """What the Display menu has switched."""
+        return self._look
 
     @property
     def views(self) -> list[Viewport]:
@@ -75,14 +82,31 @@ class Stage(QWidget):
             self._follow_left()
         self.changed.emit()
 
+    def set_wireframe(self, shown: bool) -> None:
+        self._set_look(replace(self._look, wireframe=shown, points=self._look.points and not shown))
+
+    def set_points(self, shown: bool) -> None:
+        self._set_look(replace(self._look, points=shown, wireframe=self._look.wireframe and not shown))
+
+    def set_correspondence(self, shown: bool) -> None:
+        self._set_look(replace(self._look, correspondence=shown))
+
+    def set_field_slice(self, shown: bool) -> None:
+        self._set_look(replace(self._look, field_slice=shown))
+
+    def set_inset(self, shown: bool) -> None:
+        self._set_look(replace(self._look, inset=shown))
+
     def set_floor(self, shown: bool) -> None:
-        self._floor = shown
-        for view in self._all:
-            view.ground.set_visible(shown)
-            if shown and view.figure.is_visible:
-                view.ground.cast_shadow(view.figure.vertices)
-            view.redraw()
-        self.changed.emit()
+        self._set_look(replace(self._look, floor=shown))
+
+    def set_frame_rate(self, shown: bool) -> None:
+        self._set_look(replace(self._look, frame_rate=shown))
+
+    def set_slicing(self, possible: bool) -> None:
+        """Whether the workspace on show offers slices of the field."""
+        self._slicing = possible
+        self._apply_look()
 
     def set_theme(self, theme: Theme) -> None:
         self._theme = theme
@@ -133,6 +157,16 @@ class Stage(QWidget):
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         super().resizeEvent(event)
         self._place_invitation()
+
+    def _set_look(self, look: Look) -> None:
+        self._look = look
+        save_look(settings(), look)
+        self._apply_look()
+        self.changed.emit()
+
+    def _apply_look(self) -> None:
+        for view in self._all:
+            view.set_look(replace(self._look, field_slice=self._look.field_slice and self._slicing))
 
     def _frame(self, direction: tuple[float, float, float]) -> None:
         known = [bounds for view in self.views if (bounds := view.visible_bounds()) is not None]

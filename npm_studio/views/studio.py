@@ -4,6 +4,7 @@ from PyQt6.QtCore import QObject, pyqtSignal
 
 from npm_studio.document.document import Document
 from npm_studio.document.explorer import Codes
+from npm_studio.live.field import SliceReply, SliceRequest, SliceWorker
 from npm_studio.live.mesher import Mesher
 from npm_studio.live.request import MeshReply
 from npm_studio.live.worker import LiveWorker, Newest
@@ -18,12 +19,15 @@ class Studio(QObject):
 
     meshes_ready = pyqtSignal(object)
     """A `npm_studio.live.request.MeshReply` that is newer than the last."""
+    slice_ready = pyqtSignal(object)
+    """A `npm_studio.live.field.SliceReply`."""
     failed = pyqtSignal(object, str)
     """An exception that the user should see, and its traceback if there is one."""
     message = pyqtSignal(str)
     """A line for the status bar."""
 
     _replied = pyqtSignal(object, object)
+    _sliced = pyqtSignal(object, object)
     _live_failed = pyqtSignal(object)
 
     def __init__(self, parent: QObject | None = None) -> None:
@@ -33,7 +37,9 @@ class Studio(QObject):
         self._live: LiveWorker | None = None
         self._newest = Newest()
         self._posted = 0
+        self._slices: SliceWorker | None = None
         self._replied.connect(self._on_reply)
+        self._sliced.connect(self._on_slice)
         self._live_failed.connect(lambda error: self.failed.emit(error, ""))
         self.document.model_changed.connect(self._restart_live)
 
@@ -50,6 +56,16 @@ class Studio(QObject):
         """Ask the live thread for meshes; they come with `meshes_ready`."""
         if self._live is not None:
             self._posted = self._live.post(figures, settled)
+
+    def request_slice(self, request: SliceRequest) -> None:
+        """Ask for a plane through the field of the model; it comes with `slice_ready`, first rough, then fine."""
+        model = self.document.model
+        if model is not None and self._slices is None:
+            worker: SliceWorker
+            worker = SliceWorker(model, lambda reply: self._sliced.emit(worker, reply), self._live_failed.emit)
+            self._slices = worker
+        if self._slices is not None:
+            self._slices.post(request)
 
     def settle(self) -> None:
         """The slider was let go: make the fine mesh now."""
@@ -80,7 +96,13 @@ class Studio(QObject):
 
     def _stop_live(self) -> bool:
         live, self._live = self._live, None
-        return live is None or live.close()
+        slices, self._slices = self._slices, None
+        ended = [worker.close() for worker in (live, slices) if worker is not None]
+        return all(ended)
+
+    def _on_slice(self, worker: SliceWorker, reply: SliceReply) -> None:
+        if worker is self._slices:
+            self.slice_ready.emit(reply)
 
     def _on_reply(self, worker: LiveWorker, reply: MeshReply) -> None:
         if worker is self._live and self._newest.accepts(reply):

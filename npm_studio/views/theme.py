@@ -35,8 +35,8 @@ class Theme:
     floor: str
     figure: str
     """The mesh."""
-    other_figure: str
-    """The second mesh where there are two."""
+    edges: str
+    """Of the mesh's triangles."""
 
 
 DARK = Theme(
@@ -55,7 +55,7 @@ DARK = Theme(
     view_bottom="#1e2025",
     floor="#aab0be",
     figure="#d3cabf",
-    other_figure="#8fb0d6",
+    edges="#2b3140",
 )
 LIGHT = Theme(
     name="light",
@@ -73,7 +73,7 @@ LIGHT = Theme(
     view_bottom="#ccd2da",
     floor="#5b6270",
     figure="#cfc4b8",
-    other_figure="#7fa3cf",
+    edges="#3a4150",
 )
 
 

@@ -11,16 +11,18 @@ from PyQt6.QtGui import QKeyEvent, QResizeEvent
 from PyQt6.QtWidgets import QVBoxLayout, QWidget
 from pyvistaqt import QtInteractor
 
-from npm_studio.views.scene import FaintPoints, Ground, MeshItem, PointsItem
+from engine.geometry.mesh import vertex_normals
+from engine.geometry.similarity import Similarity
+from npm_studio.live.field import SliceReply
+from npm_studio.live.field_picture import field_colours
+from npm_studio.live.request import Figure
+from npm_studio.views.cut import Cut
+from npm_studio.views.inset import Inset
+from npm_studio.views.look import Look
+from npm_studio.views.scene import FaintPoints, Ground, MeshItem, PointsItem, correspondence_colours
 from npm_studio.views.theme import Theme
+from npm_studio.views.widgets.frame_rate import FrameRate
 from npm_studio.views.widgets.overlay import Caption, ColourBar
-
-_LIGHTS = (  # position relative to the camera, strength, colour
-    ((-0.9, 1.1, 1.0), 0.80, "#fff3e4"),
-    ((1.3, 0.1, 0.7), 0.34, "#dbe7ff"),
-    ((0.4, 0.9, -1.2), 0.50, "#ffffff"),
-    ((0.0, 0.0, 1.0), 0.14, "#ffffff"),
-)
 
 
 @dataclass(frozen=True)
@@ -44,14 +46,28 @@ class _View(QtInteractor):
             event.ignore()
 
 
+@dataclass(frozen=True, eq=False)
+class _Canonical:
+    """The canonical surface of a live figure, in the world."""
+
+    source: NDArray[np.float32]
+    """`Figure.canonical`, by which it is known"""
+    vertices: NDArray[np.float32]
+    """(V, 3) metres"""
+    normals: NDArray[np.float32]
+    colours: NDArray[np.uint8]
+
+
 class Viewport(QWidget):
-    """A figure, a second one to lay over it, observed points, and the ground."""
+    """A figure, a small second one, observed points, and the ground."""
 
     camera_moved = pyqtSignal()
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._theme = theme
+        self._theme, self._look = theme, Look()
+        self._live: tuple[Figure, Similarity] | None = None
+        self._canonical: _Canonical | None = None
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         # smoothing in the shader costs a software renderer half of what multi-sampling does
@@ -62,14 +78,14 @@ class Viewport(QWidget):
         self.view.enable_terrain_style(mouse_wheel_zooms=True, shift_pans=True)
         layout.addWidget(self.view)
         self.view.remove_all_lights()
-        for position, strength, colour in _LIGHTS:
-            self.view.add_light(
-                pv.Light(position=position, color=colour, intensity=strength, light_type="camera light")
-            )
-        self.figure = MeshItem(self.view, theme.figure)
+        self.view.add_light(pv.Light(position=(-0.5, 0.6, 1.0), light_type="camera light"))  # for points
+        self.figure = MeshItem(self.view.renderer, theme.figure)
         self.points = PointsItem(self.view)
         self.surroundings = FaintPoints(self.view)
         self.ground = Ground(self.view, theme)
+        self.cut = Cut(self.view, self.figure)
+        self.inset = Inset(self, self.view, theme)
+        self.frame_rate = FrameRate(self, self.view.ren_win)
         self.caption = Caption(self)
         self.colour_bar = ColourBar(self)
         self.view.camera.view_angle = 28
@@ -82,6 +98,9 @@ class Viewport(QWidget):
         self._theme = theme
         self.view.set_background(theme.view_bottom, top=theme.view_top)
         self.figure.set_colour(theme.figure)
+        self.inset.set_theme(theme)
+        self.frame_rate.set_theme(theme)
+        self._set_styles()
         self.ground.set_theme(theme)
         self.caption.set_theme(theme)
         self.colour_bar.set_theme(theme)
@@ -95,6 +114,88 @@ class Viewport(QWidget):
             z_color="#5b8cff",
         )
         self.redraw()
+
+    def set_look(self, look: Look) -> None:
+        """Draw as ``look`` says."""
+        self._look = look
+        self._set_styles()
+        self.frame_rate.set_counting(look.frame_rate)
+        if not look.field_slice:
+            self.hide_slice()
+        if self._live is not None:
+            self.show_live(*self._live)
+        else:
+            self._show_ground()
+            self.redraw()
+
+    def show_live(self, figure: Figure, similarity: Similarity) -> None:
+        """Show a figure of the live thread, standing on the ground; cut open it is the canonical one, where it is."""
+        self._live = figure, similarity
+        posed = (similarity.to_world(figure.vertices), figure.normals, figure.faces)
+        sliced, shown, other = self._look.field_slice, posed, posed
+        canonical = None
+        if len(figure.faces) and (sliced or self._look.inset or self._look.correspondence):
+            canonical = self._canonical_of(figure, similarity)
+            still = (canonical.vertices, canonical.normals, figure.faces)
+            shown, other = (still, posed) if sliced else (posed, still)
+        colours = canonical.colours if canonical is not None and self._look.correspondence else None
+        self.figure.show(*shown)
+        self.figure.paint(colours)
+        self.figure.stand_on(None if sliced else self.ground.height)
+        if canonical is not None and self._look.inset:
+            self.inset.place()
+            self.inset.show("Posed" if sliced else "Canonical", *other)
+            self.inset.figure.paint(colours)
+        else:
+            self.inset.hide()
+        self._show_ground()
+        self.redraw()
+
+    def show_slice(self, reply: SliceReply, similarity: Similarity) -> None:
+        """Show a plane through the field of the live figure, with its scale."""
+        if not self._look.field_slice or self._live is None:
+            return
+        self.cut.show(reply, similarity)
+        millimetres = 1e3 / similarity.scale
+        limit, spacing = reply.request.limit * millimetres, reply.request.spacing * millimetres
+        title = f"Signed distance, a line every {spacing:g} mm"
+        self.colour_bar.set_scale(title, -limit, limit, "mm", field_colours().tolist())
+        self.redraw()
+
+    def hide_slice(self) -> None:
+        """The figure whole, no plane."""
+        if self.cut.reply is not None:
+            self.cut.hide()
+            self.colour_bar.hide()
+
+    def canonical_bounds(self) -> NDArray[np.float32] | None:
+        """(2, 3) corners of the live figure in canonical space; None when there is none."""
+        if self._live is None or not len(self._live[0].canonical):
+            return None
+        points = self._live[0].canonical
+        return np.stack([points.min(axis=0), points.max(axis=0)])
+
+    def _canonical_of(self, figure: Figure, similarity: Similarity) -> _Canonical:
+        known = self._canonical
+        if known is None or known.source is not figure.canonical:
+            known = _Canonical(
+                figure.canonical,
+                similarity.to_world(figure.canonical),
+                vertex_normals(figure.canonical, figure.faces),
+                correspondence_colours(figure.canonical),
+            )
+            self._canonical = known
+        return known
+
+    def _set_styles(self) -> None:
+        for figure in (self.figure, self.inset.figure):
+            figure.set_style(self._look.wireframe, self._look.points, self._theme.edges)
+
+    def _show_ground(self) -> None:
+        """The ground belongs to the posed figure."""
+        self.ground.set_visible(self._look.floor and not (self._look.field_slice and self._live is not None))
+        if self.figure.is_visible:
+            self.ground.cast_shadow(self.figure.vertices)
 
     def redraw(self) -> None:
         """Draw at the next turn of the event loop, however often this is called until then."""
@@ -141,6 +242,9 @@ class Viewport(QWidget):
 
     def clear(self) -> None:
         """Nothing but the ground."""
+        self._live = self._canonical = None
+        self.hide_slice()
+        self.inset.hide()
         self.figure.hide()
         self.figure.colour_by(None)
         self.figure.set_opacity(1.0)
@@ -149,11 +253,14 @@ class Viewport(QWidget):
         self.ground.hide_shadow()
         self.colour_bar.hide()
         self.caption.set_text("")
+        self._show_ground()
         self.redraw()
 
     def close_view(self) -> None:
         """Free the graphics; call it before the window goes away."""
         if not getattr(self.view, "_closed", False):
+            self.frame_rate.set_counting(False)
+            self.inset.close()
             self.view.camera.RemoveObserver(self._observer)
             self.view.close()
 
@@ -167,7 +274,10 @@ class Viewport(QWidget):
             bar.width(),
             bar.height(),
         )
-        for overlay in (self.caption, self.colour_bar):
+        rate = self.frame_rate.sizeHint()
+        self.frame_rate.setGeometry(18, 58, rate.width(), rate.height())
+        self.inset.place()
+        for overlay in (self.caption, self.colour_bar, self.frame_rate):
             overlay.raise_()
 
     def centre_of_view(self) -> QPoint:
@@ -178,6 +288,8 @@ class Viewport(QWidget):
         state = self.camera_state()
         if state != self._last_state:  # VTK also reports changes of the clipping range
             self._last_state = state
+            self.inset.follow()
+            self.cut.follow()
             self.camera_moved.emit()
 
 

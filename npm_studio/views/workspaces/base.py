@@ -75,12 +75,7 @@ class Workspace(QWidget):
 
     def show_figure(self, view: Viewport, figure: Figure, similarity: Similarity) -> None:
         """A live figure in canonical units, standing on the ground."""
-        vertices = similarity.to_world(figure.vertices)
-        view.figure.colour_by(None)
-        view.figure.show(vertices, figure.normals, figure.faces)
-        view.figure.stand_on(view.ground.height)
-        view.ground.cast_shadow(vertices)
-        view.redraw()
+        view.show_live(figure, similarity)
 
     def report_quality(self, reply: MeshReply) -> None:
         """Tell the status bar how good the meshes of ``reply`` are."""

@@ -12,6 +12,7 @@ from npm_studio.views.studio import Studio
 from npm_studio.views.widgets.basics import Section, note
 from npm_studio.views.widgets.slider import DirectionSlider
 from npm_studio.views.workspaces.base import TRAINING_FRAME_RATE, Actions, Workspace
+from npm_studio.views.workspaces.slicing import Slicing
 
 MOST_SLIDERS = 32
 """Later directions hold little but noise."""
@@ -72,11 +73,14 @@ class ExploreWorkspace(Workspace):
         self.column.setSpacing(16)
         self.column.addWidget(self.shape, 1)
         self.column.addWidget(self.pose, 1)
+        self.slicing = Slicing(studio, stage)
+        self.column.addWidget(self.slicing.section)
         self._rows: list[int] = []
         self._frame = 0
         self._subject = self._posture = ""
         self._dragging = self._by_slider = False
         studio.document.model_changed.connect(self._on_model)
+        stage.changed.connect(self._caption)
 
     @property
     def explorer(self) -> Explorer | None:
@@ -86,12 +90,17 @@ class ExploreWorkspace(Workspace):
         super().enter()
         self.stage.clear()
         self.stage.set_split(False)
+        self.slicing.enter(self.explorer)
         if self.explorer is None:
             open_model, demo = self.actions_by_id["file.open_model"], self.actions_by_id["file.demo_model"]
             text = "Open a model folder (NAME.npm), or drop one here, to move through its shapes and poses."
             self.stage.invite("model", "No model is open", text, (open_model, demo))
             return
         self._request(settled=True)
+
+    def leave(self) -> None:
+        super().leave()
+        self.slicing.leave()
 
     def clip(self) -> Clip:
         model = self.studio.document.model
@@ -115,8 +124,9 @@ class ExploreWorkspace(Workspace):
             height = float(similarity.to_world(figure.vertices)[:, 1].min())
             self.stage.left.ground.place(height)
         self.show_figure(self.stage.left, figure, similarity)
+        self.slicing.follow()
         self.frame_once(model)
-        self.stage.left.caption.set_text(self._subject, self._posture)
+        self._caption()
         self.report_quality(reply)
 
     def identity_chosen(self, identity: int) -> None:
@@ -173,6 +183,11 @@ class ExploreWorkspace(Workspace):
         if self.explorer is not None:
             self._subject = self._posture = "After redo"
             self.explorer.redo()
+
+    def _caption(self) -> None:
+        if self.is_active and self.stage.left.figure.is_visible:
+            posture = "Canonical pose, cut open" if self.stage.look.field_slice else self._posture
+            self.stage.left.caption.set_text(self._subject, posture)
 
     def _on_model(self) -> None:
         self._rows, self._frame = [], 0

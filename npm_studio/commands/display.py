@@ -1,0 +1,63 @@
+"""Display menu."""
+
+from npm_studio.commands.command import Command, Menu
+
+DISPLAY = Menu(
+    "&Display",
+    (
+        Command(
+            "display.wireframe",
+            "&Wireframe",
+            "stage.set_wireframe",
+            "Draw the edges of the triangles over the surface.",
+            shortcut="W",
+            checked="wireframe_shown",
+        ),
+        Command(
+            "display.points",
+            "&Vertices Only",
+            "stage.set_points",
+            "Draw the vertices in place of the surface.",
+            shortcut="D",
+            checked="points_shown",
+        ),
+        Command(
+            "display.correspondence",
+            "&Correspondence Colours",
+            "stage.set_correspondence",
+            "Colour every point by its canonical position: the same colour is the same place of the body.",
+            shortcut="C",
+            needs="has_model",
+            checked="correspondence_shown",
+        ),
+        None,
+        Command(
+            "display.slice",
+            "&Slice of the Field",
+            "stage.set_field_slice",
+            "Cut the canonical figure open and show the learned signed distance on the cut (Explore).",
+            shortcut="X",
+            needs="can_slice",
+            checked="slice_shown",
+        ),
+        Command(
+            "display.inset",
+            "Canonical &Inset",
+            "stage.set_inset",
+            "Show the canonical figure small beside the posed one.",
+            shortcut="I",
+            needs="has_model",
+            checked="inset_shown",
+        ),
+        None,
+        Command("view.floor", "Floor &Grid", "stage.set_floor", "Show the ground.", "G", checked="floor_shown"),
+        Command(
+            "display.frame_rate",
+            "Frame &Rate",
+            "stage.set_frame_rate",
+            "Count the frames that are drawn each second.",
+            shortcut="R",
+            checked="frame_rate_shown",
+        ),
+    ),
+)

@@ -1,0 +1,86 @@
+"""Slices of the field in a workspace: what is asked for, when, and where it is shown."""
+
+import numpy as np
+from PyQt6.QtCore import QObject
+
+from npm_studio.document.explorer import Explorer
+from npm_studio.live.field import Plane, SliceReply, SliceRequest
+from npm_studio.views.stage import Stage
+from npm_studio.views.studio import Studio
+from npm_studio.views.widgets.slice_section import SliceSection
+
+_LIMIT = 0.1
+"""Training clamps distances there and shapes nothing beyond; canonical units."""
+_AROUND, _STEP = 0.1, 0.05
+"""Room around the figure, and steps of the plane's edges, so that it stays while the figure changes a little."""
+
+
+class Slicing(QObject):
+    """Keeps the plane on show at the current shape and place."""
+
+    def __init__(self, studio: Studio, stage: Stage) -> None:
+        super().__init__()
+        self._studio, self._stage = studio, stage
+        self._explorer: Explorer | None = None
+        self._asked: SliceRequest | None = None
+        self.section = SliceSection()
+        self.section.setVisible(False)
+        self.section.changed.connect(self._ask)
+        studio.slice_ready.connect(self._on_reply)
+        stage.changed.connect(self._on_look)
+
+    def enter(self, explorer: Explorer | None) -> None:
+        """The workspace comes on show."""
+        self._explorer, self._asked = explorer, None
+        self._stage.set_slicing(explorer is not None)
+        self._on_look()
+
+    def leave(self) -> None:
+        self._explorer = None
+        self._stage.set_slicing(False)
+
+    def follow(self) -> None:
+        """The figure changed."""
+        self._ask()
+
+    def _on_look(self) -> None:
+        wanted = self._stage.look.field_slice and self._explorer is not None
+        self.section.setVisible(wanted)
+        if wanted:
+            self._ask()
+        else:
+            self._asked = None
+
+    def _ask(self) -> None:
+        bounds = self._stage.left.canonical_bounds()
+        if self._explorer is None or not self._stage.look.field_slice or bounds is None:
+            return
+        low, high = (np.clip(side, -0.5, 0.5) for side in _around(bounds))
+        axis, similarity = self.section.axis, self._explorer.model.info.similarity
+        inside_low, inside_high = bounds[:, axis]
+        position = float(inside_low + self.section.share * (inside_high - inside_low))
+        place = np.zeros(3)
+        place[axis] = position
+        self.section.tell(float(similarity.to_world(place)[axis]))
+        plane = Plane(axis, position, tuple(low.tolist()), tuple(high.tolist()))
+        spacing = _round_below(_LIMIT / similarity.scale * 1e3 / 12) * 1e-3 * similarity.scale
+        request = SliceRequest(self._explorer.codes.shape, plane, _LIMIT, spacing)
+        asked = self._asked
+        if asked is None or asked.plane != plane or not asked.shape.equal(request.shape):
+            self._asked = request
+            self._studio.request_slice(request)
+
+    def _on_reply(self, reply: SliceReply) -> None:
+        if self._explorer is not None and self._asked is not None:
+            self._stage.left.show_slice(reply, self._explorer.model.info.similarity)
+
+
+def _around(bounds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Low and high corner (3,) of a box around ``bounds`` (2, 3)."""
+    return np.floor((bounds[0] - _AROUND) / _STEP) * _STEP, np.ceil((bounds[1] + _AROUND) / _STEP) * _STEP
+
+
+def _round_below(value: float) -> float:
+    """The largest of 1, 2, 5, 10, 20, ... that is not above ``value``, and so on downwards."""
+    power = 10.0 ** np.floor(np.log10(value))
+    return float(max(part for part in (1, 2, 5) if part * power <= value * (1 + 1e-9)) * power)
