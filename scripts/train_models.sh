@@ -14,7 +14,7 @@ wanted=("$@")
 [ ${#wanted[@]} -gt 0 ] || wanted=(data anny-full anny-compact hand-compact)
 
 make_data() {
-  [ -d "$work/bodies" ] || studio dataset anny "$work/bodies" --identities 128 --sequences 10 --frames 8 --seed 11
+  [ -d "$work/bodies" ] || studio dataset anny "$work/bodies" --identities 160 --sequences 8 --frames 8 --seed 11
   [ -d "$work/hands" ] || studio dataset hands "$work/hands" --identities 64 --sequences 12 --frames 10 --seed 21
   # other identities, for the figures during training
   [ -d "$work/bodies-held-out" ] ||
