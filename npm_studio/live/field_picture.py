@@ -24,7 +24,7 @@ def field_colours(count: int = 256) -> NDArray[np.uint8]:
 def paint_field(
     values: NDArray[np.float32], size: tuple[float, float], limit: float, spacing: float, pixels: int = PIXELS
 ) -> NDArray[np.uint8]:
-    """Picture (pixels, pixels, 4) of a plane, row 0 at the last row of ``values``; it ends softly at ``limit``.
+    """Picture (pixels, pixels, 4) of a plane, row 0 at the last row of ``values``; outside it ends softly at ``limit``.
 
     Args:
         values: (N, M) signed distances at nodes, in the unit of everything here; rows upwards.
@@ -48,7 +48,7 @@ def paint_field(
     colours += surface[..., None] * (_SURFACE - colours)
     picture = np.empty((pixels, pixels, 4), np.uint8)
     picture[..., :3] = np.rint(colours)
-    picture[..., 3] = 255 * np.clip((1 - np.abs(distance) / limit) / (1 - _FADING), 0, 1) ** 0.7
+    picture[..., 3] = 255 * np.clip((1 - distance / limit) / (1 - _FADING), 0, 1) ** 0.7
     return picture
 
 

@@ -131,6 +131,8 @@ class Viewport(QWidget):
     def show_live(self, figure: Figure, similarity: Similarity) -> None:
         """Show a figure of the live thread, standing on the ground; cut open it is the canonical one, where it is."""
         self._live = figure, similarity
+        if not len(figure.faces):
+            self.hide_slice()
         posed = (similarity.to_world(figure.vertices), figure.normals, figure.faces)
         sliced, shown, other = self._look.field_slice, posed, posed
         canonical = None
