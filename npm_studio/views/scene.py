@@ -189,11 +189,18 @@ class PointsItem(_Points):
         look = {"point_size": 4, "render_points_as_spheres": True, "ambient": 0.55, "diffuse": 0.55, "specular": 0.0}
         super().__init__(plotter, data, scalars="value", cmap=colour_table(DEPTH_COLOURS), **look)
 
-    def show(self, points: NDArray[np.float32], values: NDArray[np.float32], value_range: tuple[float, float]) -> None:
-        """Show ``points`` (P, 3), metres, with ``values`` (P,) coloured over ``value_range``."""
+    def show(
+        self,
+        points: NDArray[np.float32],
+        values: NDArray[np.float32],
+        value_range: tuple[float, float],
+        colours: str = DEPTH_COLOURS,
+    ) -> None:
+        """Show ``points`` (P, 3), metres, with ``values`` (P,) in a map of ``colours`` over ``value_range``."""
         data = pv.PolyData(np.ascontiguousarray(points, np.float32))
         data.point_data["value"] = np.ascontiguousarray(values, np.float32)
         self._data.copy_from(data, deep=False)
+        self._actor.mapper.lookup_table = colour_table(colours)
         self._actor.mapper.scalar_range = value_range
         self._actor.visibility = True
 

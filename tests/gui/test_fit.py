@@ -11,6 +11,7 @@ from PyQt6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from engine.errors import Cancelled
+from engine.evaluate.metrics import surface_distance
 from engine.fitting import job
 from engine.fitting.fit import FitPreview
 from engine.fitting.job import FitRequest
@@ -217,6 +218,26 @@ def test_a_run_folder_opens_over_its_points(qtbot: QtBot, studio_window: MainWin
     assert studio_window.stage.left.points.count == 0
     studio_window.fit.display.mesh.setChecked(False)
     assert not studio_window.stage.left.figure.is_visible
+
+
+def test_points_take_the_colours_of_their_distance_to_the_mesh(
+    qtbot: QtBot, studio_window: MainWindow, fitted_run: Path
+) -> None:
+    drop(studio_window, fitted_run)
+    qtbot.waitUntil(lambda: studio_window.fit.run is not None, timeout=SECONDS)
+    fit, view = studio_window.fit, studio_window.stage.left
+    studio_window.studio.document.timeline.pause()
+    fit.display.colours.button(1).click()
+    assert fit.observation is not None and fit._meshes is not None
+    observation, meshes = fit.observation, fit._meshes
+    qtbot.waitUntil(lambda: len(fit._errors._known) == len(observation), timeout=SECONDS)
+    frame = studio_window.studio.document.timeline.frame
+    points = observation.frame(frame).points_world
+    expected = 1000 * surface_distance(points, meshes.vertices_world[frame], meshes.faces)
+    np.testing.assert_allclose(view.points._data.point_data["value"], expected, rtol=1e-5)
+    assert view.points._actor.mapper.scalar_range == (0, fit._errors.limit_mm)
+    fit.display.colours.button(0).click()
+    np.testing.assert_array_equal(view.points._data.point_data["value"], observation.frame(frame).depth_m)
 
 
 def test_a_failing_fit_is_explained_and_can_be_started_again(

@@ -3,14 +3,14 @@
 from PyQt6.QtCore import pyqtSignal
 from PyQt6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QWidget
 
-from npm_studio.views.widgets.basics import Section
+from npm_studio.views.widgets.basics import Section, Segments
 from npm_studio.views.widgets.slider import BarSlider
 
 _SIZE_OVER_MESH = 0.5
 
 
 class DisplayOptions(Section):
-    """Points with their size, the mesh with its opacity."""
+    """Points with their size and colours, the mesh with its opacity."""
 
     changed = pyqtSignal()
 
@@ -24,6 +24,11 @@ class DisplayOptions(Section):
         self._opacity.setRange(10, 100)
         self._opacity.setValue(100)
         self._opacity.setToolTip("Opacity of the mesh, percent")
+        self.colours = Segments(("By depth", "By distance to the mesh"))
+        self.colours.button(0).setToolTip("Colour the points by how far they are from the camera")
+        self.colours.button(1).setToolTip("Colour the points by how far they are from the fitted mesh")
+        self.colours.chosen.connect(lambda _: self.changed.emit())
+        self.points.toggled.connect(self.colours.setEnabled)
         rows = ((self.points, "size", self._size), (self.mesh, "opacity", self._opacity))
         for box, what, slider in rows:
             label = QLabel(what)
@@ -39,6 +44,13 @@ class DisplayOptions(Section):
             row.addWidget(label)
             row.addWidget(slider)
             self.body.addLayout(row)
+            if box is self.points:
+                self.body.addWidget(self.colours)
+
+    @property
+    def shows_errors(self) -> bool:
+        """Whether points are coloured by their distance to the mesh."""
+        return self.colours.current == 1
 
     def point_size(self, over_mesh: bool) -> float:
         """Pixels; over a mesh small enough for the mesh to show between the points."""

@@ -36,6 +36,7 @@ from npm_studio.views.widgets.progress import FitProgress
 from npm_studio.views.widgets.run_list import RunList
 from npm_studio.views.widgets.subject import SubjectPanel
 from npm_studio.views.workspaces.base import Actions, Workspace
+from npm_studio.views.workspaces.point_errors import PointErrors
 
 _RECORDINGS = "A folder of depth images or point clouds, or a file .mkv, .bag, .sens or .npz."
 
@@ -89,6 +90,7 @@ class FitWorkspace(Workspace):
         self.column.addWidget(self.runs, 1)
         self.display = DisplayOptions()
         self.display.changed.connect(self._draw)
+        self._errors = PointErrors(studio.jobs, self._draw, studio.failed.emit)
         self.column.addWidget(self.display)
 
         self.sequences.activated.connect(self._on_sequence)
@@ -289,8 +291,11 @@ class FitWorkspace(Workspace):
             view.ground.cast_shadow(observed.points_world)
         if self.display.points.isChecked():
             view.points.set_size(self.display.point_size(over_mesh=has_mesh))
-            view.points.show(observed.points_world, observed.depth_m, observation.depth_range)
-            view.colour_bar.set_scale("Observed depth", *observation.depth_range, "m", colours_of(DEPTH_COLOURS))
+            if self.display.shows_errors and meshes is not None and index is not None and not self._is_preview:
+                self._errors.draw(view, observation, meshes, frame)
+            else:
+                view.points.show(observed.points_world, observed.depth_m, observation.depth_range)
+                view.colour_bar.set_scale("Observed depth", *observation.depth_range, "m", colours_of(DEPTH_COLOURS))
             view.surroundings.show(observed.removed_world)
         else:
             view.points.hide()

@@ -1,0 +1,82 @@
+"""How far observed points are from the fitted mesh, measured in the background, one frame after the other."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import InputError
+from npm_studio.document.comparison import round_scale
+from npm_studio.document.observation import Observation
+from npm_studio.document.results import MeshSequence
+from npm_studio.views.job_board import JobBoard
+from npm_studio.views.scene import DISTANCE_COLOURS, colours_of
+from npm_studio.views.viewport import Viewport
+
+
+class PointErrors:
+    """Distances for one observation and the meshes of one run at a time."""
+
+    def __init__(self, jobs: JobBoard, changed: Callable[[], None], failed: Callable[[Exception, str], None]) -> None:
+        """``changed`` is called when a frame has been measured."""
+        self._jobs, self._changed, self._failed = jobs, changed, failed
+        self._observation: Observation | None = None
+        self._meshes: MeshSequence | None = None
+        self._known: dict[int, NDArray[np.float32]] = {}
+        self._waiting: int | None = None
+        self.limit_mm = 1.0
+        """Where a colour scale ends: a round figure from the first frame."""
+
+    def draw(self, view: Viewport, observation: Observation, meshes: MeshSequence, frame: int) -> None:
+        """Colour the observed points of ``frame`` by their distance; until that is measured they are all alike."""
+        errors = self.of(observation, meshes, frame)
+        points, limit = observation.frame(frame).points_world, self.limit_mm
+        title = "Distance to the fitted mesh" if errors is not None else "Measuring the distance to the mesh…"
+        view.points.show(points, np.zeros(len(points)) if errors is None else errors, (0.0, limit), DISTANCE_COLOURS)
+        view.colour_bar.set_scale(title, 0.0, limit, "mm", colours_of(DISTANCE_COLOURS))
+
+    def of(self, observation: Observation, meshes: MeshSequence, frame: int) -> NDArray[np.float32] | None:
+        """Distance (P,) in mm of each observed point of ``frame`` to the mesh; None until it is measured."""
+        if observation is not self._observation or meshes is not self._meshes:
+            self._observation, self._meshes = observation, meshes
+            self._known, self._waiting = {}, None
+        if self._waiting is None:
+            unknown = ((frame + step) % len(observation) for step in range(len(observation)))
+            self._waiting = next(filter(self._measure, unknown), None)
+        return self._known.get(frame)
+
+    def _measure(self, frame: int) -> bool:
+        """Begin with ``frame``; False when there is nothing to do."""
+        from engine.evaluate.metrics import surface_distance
+
+        assert self._observation is not None and self._meshes is not None
+        observation, meshes = self._observation, self._meshes
+        name = observation.sequence.frame_names[frame]
+        if frame in self._known or name not in meshes.frame_names:
+            return False
+        try:
+            points = observation.frame(frame).points_world
+        except InputError:  # named when it comes on show
+            return False
+        vertices = meshes.vertices_world[meshes.frame_names.index(name)]
+        self._jobs.submit(
+            "measure",
+            lambda _: 1000 * surface_distance(points, vertices, meshes.faces),
+            finished=lambda result: self._take(meshes, frame, result),
+            failed=self._failed,
+            stopped=lambda: self._stop(meshes),
+        )
+        return True
+
+    def _take(self, meshes: MeshSequence, frame: int, result: object) -> None:
+        if meshes is not self._meshes:
+            return
+        assert isinstance(result, np.ndarray)
+        if not self._known:
+            self.limit_mm = round_scale(float(np.percentile(result, 95))) if len(result) else 1.0
+        self._known[frame], self._waiting = result, None
+        self._changed()
+
+    def _stop(self, meshes: MeshSequence) -> None:
+        if meshes is self._meshes:
+            self._waiting = None
