@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.geometry.hole_caps import flat_caps
+from external.anny.cavities import cavity_masks, close_cavities
 
 Array = NDArray[np.float64]
 
@@ -24,8 +25,9 @@ _TO_Y_UP = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
 class Rig:
     """What all identities share: topology, bones and skinning weights of the closed surface.
 
-    Anny's mesh has four components; only the body is kept (no eyes, teeth and tongue). Bones are ordered so that a
-    parent comes before its children; bone 0 is the root, between the hips, or at the wrist of a hand.
+    Anny's mesh has four components; only the body is kept (no eyes, teeth and tongue), with its eye sockets and mouth
+    closed. Bones are ordered so that a parent comes before its children; bone 0 is the root, between the hips, or at
+    the wrist of a hand.
     """
 
     bone_names: tuple[str, ...]
@@ -85,7 +87,12 @@ class AnnyModel:
         count = len(self._model.template_vertices)
         links = coo_matrix((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(count, count))
         component = connected_components(links, directed=False)[1]
-        body = np.flatnonzero(component == np.bincount(component).argmax())
+        largest = component == np.bincount(component).argmax()
+        if not hand:
+            template = self._model.template_vertices.double().numpy()
+            faces = close_cavities(template, faces, cavity_masks(self._model, faces))
+        faces = faces[largest[faces[:, 0]]]
+        body = np.unique(faces)
         new_index = np.full(count, -1)
         new_index[body] = np.arange(len(body))
         weights = torch.zeros(count, self._model.bone_count, dtype=torch.float64)
@@ -94,7 +101,7 @@ class AnnyModel:
         rotations = self._model.reference_bone_orientations.double().numpy()
         self._body = body
         self._axes = _hand_axes(rotations, names, hand) if hand else _TO_Y_UP
-        faces = new_index[faces[np.isin(faces[:, 0], body)]].astype(np.int32)
+        faces = new_index[faces].astype(np.int32)
         self.rig = Rig(
             names,
             tuple(int(p) for p in self._model.bone_parents),

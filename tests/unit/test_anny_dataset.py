@@ -34,11 +34,11 @@ def test_a_dataset_opens_with_the_counts_that_were_asked_for(dataset: Path) -> N
     assert loaded.category == "human bodies" and loaded.licence == "CC0-1.0" and loaded.similarity == SIMILARITY
     assert loaded.frame_rate == 2.5  # five frames span two seconds
     for identity in range(2):
-        assert loaded.canonical(identity).shape == (13_348, 3)
+        assert loaded.canonical(identity).shape == (12_182, 3)
         for name in loaded.sequences_of(identity):
             assert name.split("_", 1)[1] in TRAINING_FAMILIES
             sequence = loaded.sequence(identity, name)
-            assert sequence.shape == (5, 13_348, 3) and sequence.dtype == np.float16
+            assert sequence.shape == (5, 12_182, 3) and sequence.dtype == np.float16
 
 
 def test_labels_follow_the_published_schema(dataset: Path) -> None:

@@ -204,7 +204,7 @@ def test_every_clip_becomes_a_sequence_of_every_identity(motions: Path, tmp_path
     assert loaded.identities == ("anny_000", "anny_001")
     for identity in range(2):
         belly, swing = loaded.sequences_of(identity)
-        assert swing == "01_swing_2" and loaded.sequence(identity, swing).shape == (20, 13_348, 3)
+        assert swing == "01_swing_2" and loaded.sequence(identity, swing).shape == (20, 12_182, 3)
         assert np.abs(loaded.sequence(identity, swing)).max() < 0.5
         assert len(loaded.sequence(identity, belly)) == 7  # those with the arms out again
     assert counts == {"clips": 2, "sequences": 4, "frames": len(loaded.labels), "left_out": []}
