@@ -66,7 +66,7 @@ def _grown(faces: Triangles, mask: NDArray[np.bool_], rings: int) -> NDArray[np.
     for _ in range(rings):
         touched = np.zeros(int(faces.max()) + 1, bool)
         touched[faces[mask]] = True
-        mask = touched[faces].any(axis=1)
+        mask = np.asarray(touched[faces].any(axis=1))
     return mask
 
 
