@@ -12,8 +12,10 @@ from engine.surface.folded import SignedDistance
 
 FINE_REACH = 0.014
 COARSE_REACH = 0.04
+FAR_REACH = 0.07
 """Training clamps distances at 0.1 and shapes nothing beyond, so no bound is claimed far from the surface."""
 _QUANTILE, _MARGIN = 0.999, 1.1
+_HALF_CODES, _HALF_POINTS, _HALF_REACH = 4, 4096, 0.1
 _CODES, _POINTS, _NEAR, _NEWTON_STEPS = 16, 4096, 256, 3
 
 
@@ -28,8 +30,19 @@ class LipschitzBounds:
     """For d up to `COARSE_REACH`."""
     fine: float
     """For d up to `FINE_REACH`."""
+    far: float | None = None
+    """For d up to `FAR_REACH`; None: not known."""
 
-    def as_dict(self) -> dict[str, float]:
+    def within(self, reach: float) -> float | None:
+        """The bound for all distances up to ``reach``; None where none is claimed."""
+        if reach <= FINE_REACH:
+            return self.fine
+        near = max(self.fine, self.coarse)
+        if reach <= COARSE_REACH:
+            return near
+        return None if self.far is None or reach > FAR_REACH else max(near, self.far)
+
+    def as_dict(self) -> dict[str, float | None]:
         return asdict(self)
 
 
@@ -47,25 +60,46 @@ def measure_lipschitz(model: NeuralParametricModel, seed: int = 0) -> LipschitzB
     drawn = codes.mean(dim=0) + spread * torch.randn(len(rows), codes.shape[1], generator=generator).to(codes)
     fine: list[Tensor] = []
     coarse: list[Tensor] = []
+    far: list[Tensor] = []
+    bands = ((fine, 0.0, FINE_REACH), (coarse, FINE_REACH, COARSE_REACH), (far, COARSE_REACH, FAR_REACH))
     for code in torch.cat((codes[rows], drawn)):
         points, normals = _surface_points(model, code, generator)
         distance = SignedDistance(model, code)
-        for slopes, nearest, farthest in ((fine, 0.0, FINE_REACH), (coarse, FINE_REACH, COARSE_REACH)):
+        for slopes, nearest, farthest in bands:
             ways = farthest + (nearest - farthest) * torch.rand(len(points), generator=generator).to(points)
             for side in (-1, 1):
                 values = distance(points + side * ways[:, None] * normals)
                 slopes.append(values.abs() / ways.clamp_min(0.1 * FINE_REACH))
-    return LipschitzBounds(coarse=_upper(coarse), fine=_upper(fine))
+    return LipschitzBounds(coarse=_upper(coarse), fine=_upper(fine), far=_upper(far))
 
 
+def measure_half_error(model: NeuralParametricModel, seed: int = 0) -> float:
+    """What signed distances in half precision may be off by near the surface, on the model's device.
+
+    Twice the largest difference among points of training codes; infinite where half precision overflows. Computed once
+    per model object.
+    """
+    if model not in _half_errors:
+        generator = torch.Generator().manual_seed(seed)
+        codes, worst = model.shape_codes, 0.0
+        for row in torch.randperm(len(codes), generator=generator)[:_HALF_CODES].tolist():
+            points = (torch.rand(_HALF_POINTS, 3, generator=generator) - 0.5).to(codes)
+            exact = SignedDistance(model, codes[row])(points)
+            off = (SignedDistance(model, codes[row], half=True)(points) - exact).abs()[exact.abs() < _HALF_REACH]
+            worst = max(worst, float(off.nan_to_num(torch.inf).amax())) if len(off) else worst
+        _half_errors[model] = max(2 * worst, 1e-5)
+    return _half_errors[model]
+
+
+_half_errors: WeakKeyDictionary[NeuralParametricModel, float] = WeakKeyDictionary()
 _measured: WeakKeyDictionary[NeuralParametricModel, LipschitzBounds] = WeakKeyDictionary()
 
 
 def lipschitz_bounds(model: NeuralParametricModel) -> LipschitzBounds:
     """The bounds stored with ``model``, or measured once per model object."""
     stored: Any = model.info.training.get("lipschitz")
-    if isinstance(stored, dict) and {"coarse", "fine"} <= stored.keys():
-        return LipschitzBounds(float(stored["coarse"]), float(stored["fine"]))
+    if isinstance(stored, dict) and {"coarse", "fine", "far"} <= stored.keys():
+        return LipschitzBounds(float(stored["coarse"]), float(stored["fine"]), float(stored["far"]))
     if model not in _measured:
         _measured[model] = measure_lipschitz(model)
     return _measured[model]

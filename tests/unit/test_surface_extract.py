@@ -8,9 +8,15 @@ import trimesh
 from scipy.spatial import cKDTree
 from torch import Tensor
 
+from engine.checkpoint import load_model
 from engine.errors import Cancelled
 from engine.latent.code_space import CodeSpace
-from engine.surface.extract import SurfaceCache, dense_field, extract_surface, pose_vertices
+from engine.model import NeuralParametricModel
+from engine.surface.extract import SurfaceCache, dense_field, extract_surface, extract_surfaces, pose_vertices
+from engine.surface.folded import SignedDistance
+from engine.surface.lipschitz import lipschitz_bounds, measure_half_error
+from engine.surface.octree import CORNERS, surface_cells
+from npm_studio.resources import demo_model
 from tests.toy import DOLLS, toy_displacement, toy_distance, toy_model
 
 
@@ -107,6 +113,51 @@ def test_the_dense_field_is_the_models_distance_at_the_lattice_nodes() -> None:
     for i, j, k in ((1, 2, 3), (10, 9, 8), (18, 10, 1)):
         point = torch.tensor([[[line[i], line[j], line[k]]]])
         assert field[i, j, k] == pytest.approx(float(model.sdf(model.shape_codes[1:2], point)), abs=1e-6)
+
+
+def crossed(inside: np.ndarray) -> set[tuple[int, ...]]:
+    """Cells of the lattice with corners on both sides."""
+    count = len(inside) - 1
+    corners = np.stack([inside[i : i + count, j : j + count, k : k + count] for i, j, k in CORNERS])
+    return {tuple(cell) for cell in np.argwhere(corners.any(axis=0) & ~corners.all(axis=0)).tolist()}
+
+
+def cells_of(model: NeuralParametricModel, code: Tensor, resolution: int) -> set[tuple[int, ...]]:
+    """Cells that full precision finds with pruning in half precision, as on a device where that is fast."""
+    exact, half = SignedDistance(model, code), SignedDistance(model, code, half=True)
+    bounds, error = lipschitz_bounds(model), measure_half_error(model)
+    cells, _ = surface_cells(exact, half, bounds, resolution, model.device, error)
+    return {tuple(cell) for cell in cells.tolist()}
+
+
+def test_pruning_in_half_precision_leaves_the_cells_of_the_dense_lattice_unchanged() -> None:
+    model = toy_model()
+    for resolution, codes in ((50, random_codes(4, 2.5)), (128, random_codes(1, 1.0))):
+        for code in codes:
+            assert cells_of(model, code, resolution) == crossed(dense_field(model, code, resolution) < 0)
+
+
+def test_the_built_in_model_has_the_cells_of_the_dense_lattice_and_closed_surfaces() -> None:
+    model = load_model(demo_model())
+    space = CodeSpace.from_codes(model.shape_codes)
+    code = space.random(torch.Generator().manual_seed(5), len(space.scales), 1.5)
+    assert cells_of(model, code, 56) == crossed(dense_field(model, code, 56) < 0)
+    mesh = extract_surface(model, code, 56)
+    solid = trimesh.Trimesh(mesh.vertices, mesh.faces, process=False)
+    assert solid.is_watertight
+    assert solid.volume > 0
+
+
+def test_surfaces_found_together_are_those_found_alone() -> None:
+    model = toy_model()
+    codes = torch.stack([model.shape_codes[0], far_code(), *random_codes(2, 1.0)])
+    together = extract_surfaces(model, codes, 48)
+    assert len(together) == 4
+    assert together[1].is_empty
+    for code, mesh in zip(codes, together, strict=True):
+        alone = extract_surface(model, code, 48)
+        assert np.array_equal(mesh.faces, alone.faces)
+        np.testing.assert_allclose(mesh.vertices, alone.vertices, atol=1e-5)
 
 
 def test_a_code_without_a_surface_gives_an_empty_mesh() -> None:

@@ -8,11 +8,20 @@ from scipy.spatial import cKDTree
 
 from engine.model import NeuralParametricModel
 from engine.surface.extract import extract_surface
-from engine.surface.lipschitz import COARSE_REACH, FINE_REACH, LipschitzBounds, lipschitz_bounds, measure_lipschitz
+from engine.surface.folded import SignedDistance
+from engine.surface.lipschitz import (
+    COARSE_REACH,
+    FAR_REACH,
+    FINE_REACH,
+    LipschitzBounds,
+    lipschitz_bounds,
+    measure_half_error,
+    measure_lipschitz,
+)
 from tests.toy import toy_model
 
 
-@pytest.mark.parametrize(("reach", "name"), [(FINE_REACH, "fine"), (COARSE_REACH, "coarse")])
+@pytest.mark.parametrize(("reach", "name"), [(FINE_REACH, "fine"), (COARSE_REACH, "coarse"), (FAR_REACH, "far")])
 def test_the_bounds_hold_at_almost_all_points_within_their_reach(reach: float, name: str) -> None:
     model, bound = toy_model(), getattr(measure_lipschitz(toy_model()), name)
     points = torch.rand(40_000, 3, generator=torch.Generator().manual_seed(1)) - 0.5
@@ -29,13 +38,35 @@ def test_the_bounds_of_a_good_model_are_a_little_above_one() -> None:
     assert 1.0 < bounds.coarse < 2.0
 
 
+def test_a_longer_way_never_has_a_lower_bound() -> None:
+    bounds = LipschitzBounds(coarse=1.2, fine=1.5, far=1.1)
+    assert [bounds.within(reach) for reach in (0.001, 0.02, 0.06, 0.2)] == [1.5, 1.5, 1.5, None]
+    assert LipschitzBounds(1.2, 1.5).within(0.06) is None
+
+
+def test_the_error_of_half_precision_is_not_exceeded_by_other_codes() -> None:
+    model, error = toy_model(), measure_half_error(toy_model())
+    assert error < 0.01
+    points = torch.rand(4000, 3, generator=torch.Generator().manual_seed(1)) - 0.5
+    for code in model.shape_codes.mean(dim=0) + 0.5 * (model.shape_codes - model.shape_codes.mean(dim=0)):
+        exact, half = SignedDistance(model, code)(points), SignedDistance(model, code, half=True)(points)
+        near = exact.abs() < 0.05
+        assert (half - exact)[near].abs().max() < error
+
+
+def test_stored_bounds_without_one_of_them_are_measured_again() -> None:
+    model = toy_model()
+    info = replace(model.info, training={**model.info.training, "lipschitz": {"coarse": 9.0, "fine": 9.0}})
+    assert lipschitz_bounds(replace(model, info=info)).fine < 2
+
+
 def test_a_measurement_is_repeatable() -> None:
     assert measure_lipschitz(toy_model(), seed=4) == measure_lipschitz(toy_model(), seed=4)
 
 
 def test_bounds_stored_with_the_model_are_used() -> None:
     model = toy_model()
-    stored = LipschitzBounds(coarse=2.25, fine=1.5)
+    stored = LipschitzBounds(coarse=2.25, fine=1.5, far=2.5)
     info = replace(model.info, training={**model.info.training, "lipschitz": stored.as_dict()})
     assert lipschitz_bounds(replace(model, info=info)) == stored
 

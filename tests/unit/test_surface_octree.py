@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from engine.surface.lipschitz import LipschitzBounds
-from engine.surface.octree import CORNERS, close_at_cube, lattice_line, surface_cells
+from engine.surface.octree import CORNERS, close_at_cube, lattice_line, surface_cells, surface_cells_of_several
 
 CPU = torch.device("cpu")
 EXACT = LipschitzBounds(coarse=1.0, fine=1.0)
@@ -28,6 +28,10 @@ def two_spheres(points: Tensor) -> Tensor:
 
 def leaving_the_cube(points: Tensor) -> Tensor:
     return (points - torch.tensor([0.4, 0.0, 0.0])).norm(dim=1) - 0.25
+
+
+def outside(points: Tensor) -> Tensor:
+    return torch.ones(len(points))
 
 
 SHAPES = {f.__name__: f for f in (sphere, torus, two_spheres, leaving_the_cube)}
@@ -83,17 +87,68 @@ def test_a_surface_that_leaves_the_cube_is_closed_there() -> None:
     assert (cells[:, 0] == 62).sum() > 600  # a disk of radius 0.23 on the face, not only its rim
 
 
-@pytest.mark.parametrize("value", [1.0, -1.0])
-def test_a_field_without_a_surface_has_no_cells(value: float) -> None:
-    cells, values = surface_cells(
-        lambda points: torch.full((len(points),), value),
-        lambda points: torch.full((len(points),), value),
-        EXACT,
-        64,
-        CPU,
-    )
+def test_a_field_without_a_surface_has_no_cells() -> None:
+    cells, values = surface_cells(outside, outside, EXACT, 64, CPU)
     assert cells.shape == (0, 3)
     assert values.shape == (0, 8)
+
+
+def test_a_field_that_is_inside_everywhere_is_the_cube_itself() -> None:
+    assert found_cells(lambda points: -outside(points), 33).keys() == {
+        (i, j, k) for i in range(32) for j in range(32) for k in range(32) if {0, 31} & {i, j, k}
+    }
+
+
+@pytest.mark.parametrize("resolution", [24, 51, 64, 97])
+@pytest.mark.parametrize("name", SHAPES)
+def test_a_rough_distance_changes_nothing(name: str, resolution: int) -> None:
+    """The rough one has the wrong sign at many nodes near the surface."""
+    exact, noise = SHAPES[name], torch.Generator().manual_seed(0)
+    asked: list[int] = []
+
+    def counted(points: Tensor) -> Tensor:
+        asked.append(len(points))
+        return exact(points)
+
+    def rough(points: Tensor) -> Tensor:
+        return exact(points) + 0.003 * (2 * torch.rand(len(points), generator=noise) - 1)
+
+    cells, values = surface_cells(counted, rough, EXACT, resolution, CPU, 0.003)
+    expected = slow_cells(exact, resolution)
+    assert {tuple(cell) for cell in cells.tolist()} == expected.keys()
+    for cell, found in zip(cells.tolist(), values.numpy(), strict=True):
+        ends = on_crossed_edges(expected[tuple(cell)])
+        np.testing.assert_allclose(found[ends], expected[tuple(cell)][ends], atol=1e-6)
+    assert len(asked) == 1
+
+
+def on_crossed_edges(values: np.ndarray) -> np.ndarray:
+    """Which of the corners (8,) with ``values`` have a neighbour on the other side."""
+    corners = np.array(CORNERS)
+    beside = np.abs(corners[:, None] - corners).sum(axis=-1) == 1
+    return (beside & ((values[:, None] < 0) != (values < 0))).any(axis=1)
+
+
+def test_a_rough_distance_that_is_worse_than_promised_is_not_used() -> None:
+    def rough(points: Tensor) -> Tensor:
+        return torus(points) + 0.005
+
+    cells, _ = surface_cells(torus, rough, EXACT, 97, CPU, 0.001)
+    assert {tuple(cell) for cell in cells.tolist()} == slow_cells(torus, 97).keys()
+
+
+def test_several_shapes_at_once_have_the_cells_of_each() -> None:
+    shapes = (sphere, outside, two_spheres, leaving_the_cube)
+
+    def distance(points: Tensor, rows: Tensor) -> Tensor:
+        return torch.stack([shape(points) for shape in shapes])[rows, torch.arange(len(points))]
+
+    found, cells, values = surface_cells_of_several(distance, distance, EXACT, 51, CPU, len(shapes))
+    assert (found.diff() >= 0).all()
+    for row, shape in enumerate(shapes):
+        alone, of_alone = surface_cells(shape, shape, EXACT, 51, CPU)
+        assert torch.equal(cells[found == row], alone)
+        torch.testing.assert_close(values[found == row], of_alone)
 
 
 def test_a_small_part_of_the_lattice_is_evaluated_and_no_node_twice() -> None:
@@ -105,5 +160,5 @@ def test_a_small_part_of_the_lattice_is_evaluated_and_no_node_twice() -> None:
 
     surface_cells(recording, sphere, EXACT, 128, CPU)
     nodes = torch.cat(seen)
-    assert len(nodes) < 0.15 * 128**3
+    assert len(nodes) < 0.06 * 128**3
     assert len(nodes.unique(dim=0)) == len(nodes)
