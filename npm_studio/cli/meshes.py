@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -87,20 +88,49 @@ class Surfaces:
         Raises:
             InputError: the code of ``subject`` has no surface.
         """
-        from engine.errors import InputError
-        from engine.geometry.mesh import Mesh
-        from engine.surface.extract import pose_vertices
-
-        canonical = self._cache.canonical(self._model, shape_code, self._resolution, cancelled=self._cancelled)
-        if canonical.is_empty:
-            raise InputError(subject, "has no surface inside the cube", "use the codes of a trained shape")
-        if pose_code is None:
-            return canonical
-        return Mesh(pose_vertices(self._model, shape_code, pose_code, canonical.vertices), canonical.faces)
+        return next(self.meshes([(subject, shape_code, pose_code)]))
 
     def meshes(self, wanted: "Iterable[Wanted]") -> "Iterator[Mesh]":
-        """`mesh` of each of ``wanted``, in order."""
-        return (self.mesh(*one) for one in wanted)
+        """`mesh` of each of ``wanted``, in order; on a GPU poses that follow one another are computed together."""
+        from engine.errors import InputError
+
+        for _, group in groupby(wanted, lambda one: one[1].cpu().numpy().tobytes()):
+            run = list(group)
+            subject, shape_code, _ = run[0]
+            canonical = self._cache.canonical(self._model, shape_code, self._resolution, cancelled=self._cancelled)
+            if canonical.is_empty:
+                raise InputError(subject, "has no surface inside the cube", "use the codes of a trained shape")
+            step = _posed_together(self._model, canonical)
+            for start in range(0, len(run), step):
+                yield from self._posed(canonical, shape_code, [code for *_, code in run[start : start + step]])
+
+    def _posed(self, canonical: "Mesh", shape_code: "Tensor", pose_codes: "list[Tensor | None]") -> "Iterator[Mesh]":
+        """``canonical`` in each of ``pose_codes`` (Cp,), or as it is for None."""
+        import torch
+
+        from engine.geometry.mesh import Mesh
+        from engine.surface.extract import pose_vertices
+        from engine.surface.folded import FoldedDecoder
+
+        codes = [code for code in pose_codes if code is not None]
+        if len(codes) > 1:
+            assert self._model.pose_decoder is not None
+            vertices = torch.from_numpy(canonical.vertices).to(self._model.device)
+            poses = torch.stack(codes).to(self._model.device)
+            both = torch.cat((shape_code.to(poses).expand(len(poses), -1), poses), dim=1)
+            points = vertices.repeat(len(poses), 1)
+            rows = torch.arange(len(poses), device=poses.device).repeat_interleave(len(vertices))
+            moved = points + FoldedDecoder(self._model.pose_decoder, both)(points, rows)
+            posed = iter(moved.reshape(len(poses), -1, 3).cpu().numpy())
+        else:
+            posed = (pose_vertices(self._model, shape_code, code, canonical.vertices) for code in codes)
+        for code in pose_codes:
+            yield canonical if code is None else Mesh(next(posed), canonical.faces)
+
+
+def _posed_together(model: "NeuralParametricModel", mesh: "Mesh") -> int:
+    """Poses of ``mesh`` that fill a GPU for some milliseconds; a CPU gains nothing from more than one."""
+    return max(1, (1 << 17) // len(mesh.vertices)) if model.device.type == "cuda" else 1
 
 
 def write_meshes(

@@ -12,6 +12,7 @@ from engine.checkpoint import save_model
 from engine.errors import Cancelled, InputError
 from engine.geometry import ply
 from engine.geometry.mesh import Mesh, load_mesh
+from engine.surface.extract import extract_surface, pose_vertices
 from npm_studio.cli import console, meshes
 from npm_studio.cli.console import ConsoleProgress
 from npm_studio.cli.main import main
@@ -151,3 +152,18 @@ def test_interrupted_reconstruction_leaves_whole_files_and_says_so(
     assert all(len(load_mesh(tmp_path / "out" / name).faces) > 100 for name in whole)
     said = capsys.readouterr().err
     assert "11 of 31 meshes" in said if signals == 1 else "interrupted" in said
+
+
+@pytest.mark.parametrize("together", [1, 4])
+def test_poses_computed_together_are_those_computed_one_by_one(monkeypatch: pytest.MonkeyPatch, together: int) -> None:
+    monkeypatch.setattr(meshes, "_posed_together", lambda *_: together)
+    toy, order = toy_model(), [0, 0, 0, 0, 0, 0, 2, 2]
+    poses = [None, *toy.pose_codes[:6], None]
+    wanted = [(str(i), toy.shape_codes[row], pose) for i, (row, pose) in enumerate(zip(order, poses, strict=True))]
+    found = list(meshes.Surfaces(toy, 24, lambda: False).meshes(wanted))
+    assert len(found) == 8
+    for mesh, (_, shape, pose) in zip(found, wanted, strict=True):
+        canonical = extract_surface(toy, shape, 24)
+        expected = canonical.vertices if pose is None else pose_vertices(toy, shape, pose, canonical.vertices)
+        np.testing.assert_allclose(mesh.vertices, expected, atol=1e-6)
+        np.testing.assert_array_equal(mesh.faces, canonical.faces)
