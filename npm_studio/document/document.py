@@ -84,6 +84,10 @@ def open_model(folder: Path) -> Explorer:
     Raises:
         InputError: it is not a model.
     """
-    from engine.device import resolve_device
+    import scipy.spatial  # noqa: F401  the live thread would import it while a slider moves, and hold up the window
 
+    from engine.device import resolve_device
+    from engine.warp_runtime import start_warp
+
+    start_warp()
     return Explorer(load_model(folder, resolve_device("auto")))

@@ -95,8 +95,12 @@ class Explorer:
 
     def show_frame(self, row: int, step: object = None) -> None:
         """The pose of a training frame; the shape stays."""
+        self.show_codes(self.codes_of_frame(row), step)
+
+    def codes_of_frame(self, row: int) -> Codes:
+        """What `show_frame` would put on show."""
         assert self.model.pose_codes is not None
-        self._set("pose", self.model.pose_codes[row].cpu(), step)
+        return replace(self.codes, pose=self.model.pose_codes[row].cpu())
 
     def show_canonical_pose(self) -> None:
         self._history.push(replace(self.codes, pose=None))

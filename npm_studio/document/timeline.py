@@ -94,3 +94,9 @@ class Timeline:
             self.seek(self.frame_count - 1)
             self.pause()
         self._fraction = fraction
+
+
+def upcoming(frame: int, frame_count: int, most: int, loop: bool) -> list[int]:
+    """The frames that playback shows after ``frame``, the soonest first, at most ``most``, each once."""
+    following = range(frame + 1, frame + 1 + min(most, frame_count - 1))
+    return [after % frame_count for after in following if loop or after < frame_count]

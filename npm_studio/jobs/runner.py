@@ -1,6 +1,9 @@
 """One thread that does one job after the other."""
 
+import contextlib
 import itertools
+import os
+import sys
 import threading
 import time
 import traceback
@@ -24,6 +27,8 @@ from npm_studio.jobs.events import (
 
 Work = Callable[[Progress], object]
 PREVIEW_SECONDS = 0.5
+_NICENESS = 10
+"""Of long work: on busy cores it gets a tenth of the time of the window and the live meshes."""
 _numbers = itertools.count(1)
 
 
@@ -70,8 +75,9 @@ class _Job:
 class JobRunner:
     """Runs work on its own thread, in the order of submission, and reports to an `EventQueue`."""
 
-    def __init__(self, name: str, events: EventQueue) -> None:
-        self._name, self._events = name, events
+    def __init__(self, name: str, events: EventQueue, yields: bool = False) -> None:
+        """With ``yields`` the work leaves the cores to the rest of the application when that wants them."""
+        self._name, self._events, self._yields = name, events, yields
         self._waiting: deque[_Job] = deque()
         self._running: _Job | None = None
         self._condition = threading.Condition()
@@ -116,6 +122,8 @@ class JobRunner:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
+        if self._yields:
+            _leave_cores_to_others()
         while True:
             with self._condition:
                 self._running = None
@@ -133,3 +141,10 @@ class JobRunner:
                 self._events.post(Failed(job.number, error, traceback.format_exc()))
             else:
                 self._events.post(Finished(job.number, result))
+
+
+def _leave_cores_to_others() -> None:
+    """Lower the priority of this thread, and of those that it starts for its matrix products; where that can be."""
+    if sys.platform == "linux":  # elsewhere a process has one priority
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)

@@ -22,7 +22,9 @@ class LevelOfDetail:
         return max(within, default=min(self._levels))
 
     def expected_ms(self, level: int) -> float:
-        """Duration at ``level``: measured, or scaled from the nearest measured one."""
+        """Duration at ``level``: measured, or scaled from the nearest measured one; 0 while nothing is known."""
+        if not self._average_ms:
+            return 0.0
         nearest = min(self._average_ms, key=lambda known: abs(known - level))
         return self._average_ms[nearest] * (level / nearest) ** self._power
 

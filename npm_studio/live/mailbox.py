@@ -27,11 +27,11 @@ class Mailbox:
         self._preview_due = self._fine_due = self._closed = False
         self._generation = 0
 
-    def post(self, figures: tuple[Codes, ...], settled: bool = False) -> int:
+    def post(self, figures: tuple[Codes, ...], settled: bool = False, ahead: tuple[Codes, ...] = ()) -> int:
         """Ask for ``figures`` in place of whatever was waiting; returns the generation of this request."""
         with self._condition:
             self._generation += 1
-            self._latest = MeshRequest(self._generation, figures, settled)
+            self._latest = MeshRequest(self._generation, figures, settled, ahead)
             self._posted_at = self._clock()
             self._preview_due = self._fine_due = True
             self._condition.notify()
@@ -67,6 +67,11 @@ class Mailbox:
     def is_closed(self) -> bool:
         return self._closed
 
+    def has_news(self) -> bool:
+        """Whether `wait` would return at once."""
+        with self._condition:
+            return self._closed or self._preview_due or self._is_fine_due_now()
+
     def already_fine(self, generation: int) -> None:
         """The preview of ``generation`` turned out as good as the fine mesh."""
         with self._condition:
@@ -85,7 +90,12 @@ class Mailbox:
         if self._preview_due:
             self._preview_due = False
             return self._latest, Quality.PREVIEW
-        if self._fine_due and (self._latest.settled or self._clock() - self._posted_at >= QUIET_SECONDS):
+        if self._is_fine_due_now():
             self._fine_due = False
             return self._latest, Quality.FINE
         return None
+
+    def _is_fine_due_now(self) -> bool:
+        if not self._fine_due or self._latest is None:
+            return False
+        return self._latest.settled or self._clock() - self._posted_at >= QUIET_SECONDS

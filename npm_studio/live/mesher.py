@@ -3,30 +3,39 @@
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.geometry.mesh import Mesh, vertex_normals
+from engine.errors import Cancelled
+from engine.geometry.mesh import Mesh
 from engine.model import NeuralParametricModel
 from engine.surface.extract import extract_surface, pose_vertices
+from engine.surface.folded import SignedDistance
 from npm_studio.document.explorer import Codes
+from npm_studio.live.ahead import PosedAhead, Posing
 from npm_studio.live.anchors import Anchors, choose_anchors
+from npm_studio.live.following import follow_surface
 from npm_studio.live.level_of_detail import LevelOfDetail
-from npm_studio.live.request import Figure, MeshReply, MeshRequest, Quality
+from npm_studio.live.request import Figure, MeshReply, MeshRequest, Quality, make_figure
 
 FINE_RESOLUTION = 256
 """Grid nodes per axis, as in the final mesh of a fit."""
 SHAPE_BUDGET_MS = 120.0
-"""A preview of a new shape may take this long."""
+"""Contouring a preview of a new shape may take this long."""
 POSE_BUDGET_MS = 33.0
-"""A preview of a new pose may: thirty of them fit into a second."""
-_COARSE_RESOLUTIONS = (64, 80, 96, 128)
+"""Moving a surface to a new pose or a slightly different shape may: thirty of them fit into a second."""
+_FRESH_SHARE = 0.15
+"""While a surface follows the shape, contouring it afresh takes at most about this part of the time."""
+_COARSE_RESOLUTIONS = (48, 64, 80, 96, 128)
+_LOWEST_FINE_RESOLUTION = 64
 _ANCHOR_COUNTS = (750, 1500, 3000, 6000, 12000, 10**9)
-_SURFACES_KEPT = 16
+_SURFACES_KEPT, _ANCHORS_KEPT = 8, 2
+_CHUNK = {"cpu": 4096, "cuda": 1 << 18}
+"""Vertices posed between two looks at whether they are still wanted."""
 
 
 @dataclass(eq=False)
@@ -41,8 +50,20 @@ class _Surface:
         if count >= len(self.mesh.vertices):
             return None
         if count not in self.anchors:
+            while len(self.anchors) >= _ANCHORS_KEPT:
+                del self.anchors[next(iter(self.anchors))]
             self.anchors[count] = choose_anchors(self.mesh.vertices, count)
         return self.anchors[count]
+
+
+@dataclass(frozen=True, eq=False)
+class _Preview:
+    """The surface of the last preview, for the next one to start from."""
+
+    mesh: Mesh
+    resolution: int
+    stale_at: float
+    """When it is time to contour again, by `time.perf_counter`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,43 +76,73 @@ class _Made:
 class Mesher:
     """Makes the meshes of one model; for use by one thread.
 
-    The preview of a new shape is contoured on a coarse grid. A fine surface is contoured once per shape code, and a
-    change of pose only moves its vertices: for a preview, as many of them as there is time for, with the others
-    carried along.
+    The preview of a new shape is contoured on a coarse grid. Where that takes longer than a frame, most previews of a
+    shape that changes little by little are the last one's surface moved along, and every now and then one is contoured
+    again, so that parts that come and go are seen. A fine surface is contoured once per shape code, and a change of
+    pose only moves its vertices: for a preview, as many of them as there is time for, with the others carried along.
     """
 
     def __init__(self, model: NeuralParametricModel, fine_resolution: int | None = None) -> None:
         self._model = model
         self.fine_resolution = fine_resolution or FINE_RESOLUTION
         self._surfaces: OrderedDict[bytes, _Surface] = OrderedDict()
+        self._ahead = PosedAhead()
         grids = [*(r for r in _COARSE_RESOLUTIONS if r < self.fine_resolution), self.fine_resolution]
         self._grid_detail = LevelOfDetail(grids, SHAPE_BUDGET_MS, power=2)
+        self._follow_detail = LevelOfDetail(grids, POSE_BUDGET_MS, power=2)
         self._anchor_detail = LevelOfDetail(_ANCHOR_COUNTS, POSE_BUDGET_MS, power=1)
+        self._last_preview: _Preview | None = None
+        # where a fit shares the GPU, its waiting kernels go behind those of the sliders
+        self._stream = torch.cuda.Stream(model.device, priority=-1) if model.device.type == "cuda" else None
 
     def make(self, request: MeshRequest, quality: Quality, cancelled: Callable[[], bool]) -> MeshReply:
-        """The meshes of ``request``.
+        """The meshes of ``request``; with less detail, from then on, where memory is short.
 
         Raises:
             Cancelled: ``cancelled`` said so.
         """
-        started = time.perf_counter()
-        make = self._fine if quality is Quality.FINE else self._preview
-        try:
-            with torch.no_grad():
-                made = [make(codes, cancelled) for codes in request.figures]
-        except torch.OutOfMemoryError:
-            if self.fine_resolution <= 64:
-                raise
-            torch.cuda.empty_cache()
-            self.fine_resolution //= 2
-            return self.make(request, quality, cancelled)
+        started, notice = time.perf_counter(), ""
+        while True:
+            made = self._try(request, quality, cancelled)
+            if made is not None:
+                break
+            self.fine_resolution = max(self.fine_resolution // 2, _LOWEST_FINE_RESOLUTION)
+            notice = f"Memory is short: fine meshes have a {self.fine_resolution}³ grid from now on."
         return MeshReply(
             generation=request.generation,
             quality=min(one.quality for one in made),
             resolution=min(one.resolution for one in made),
             figures=tuple(one.figure for one in made),
             milliseconds=1e3 * (time.perf_counter() - started),
+            notice=notice,
         )
+
+    def look_ahead(self, request: MeshRequest, cancelled: Callable[[], bool]) -> None:
+        """Pose what will be asked for next, as far as there is time; previews of it are fine meshes then."""
+        for codes in request.ahead:
+            surface = self._surfaces.get(_key(codes.shape))
+            if surface is None or surface.mesh.is_empty or codes.pose is None:
+                continue
+            with torch.no_grad(), torch.cuda.stream(self._stream):
+                posing = self._ahead.posing(_key(codes.shape, codes.pose), surface.mesh)
+                if not posing.go_on(self._pose_of(codes), self._chunk, cancelled):
+                    return
+
+    def _try(self, request: MeshRequest, quality: Quality, cancelled: Callable[[], bool]) -> tuple[_Made, ...] | None:
+        """The meshes of ``request``; None when memory ran out, after everything that was kept has been given up."""
+        make = self._fine if quality is Quality.FINE else self._preview
+        try:
+            with torch.no_grad(), torch.cuda.stream(self._stream):
+                return tuple(make(codes, cancelled) for codes in request.figures)
+        except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+            if not _is_out_of_memory(error) or self.fine_resolution <= _LOWEST_FINE_RESOLUTION:
+                raise
+        self._surfaces.clear()
+        self._ahead.clear()
+        self._last_preview = None
+        if self._stream is not None:
+            torch.cuda.empty_cache()
+        return None
 
     def _fine(self, codes: Codes, cancelled: Callable[[], bool]) -> _Made:
         key = _key(codes.shape)
@@ -101,22 +152,58 @@ class Mesher:
         while len(self._surfaces) > _SURFACES_KEPT:
             self._surfaces.popitem(last=False)
         mesh = self._surfaces[key].mesh
-        return _Made(_figure(self._posed(codes, mesh.vertices), mesh), Quality.FINE, self.fine_resolution)
+        if codes.pose is None or mesh.is_empty:
+            return _Made(make_figure(mesh.vertices, mesh), Quality.FINE, self.fine_resolution)
+        figure = self._ahead.get(_key(codes.shape, codes.pose))
+        if figure is None:
+            posing = Posing(mesh)
+            if not posing.go_on(self._pose_of(codes), self._chunk, cancelled):
+                raise Cancelled
+            figure = posing.figure
+            assert figure is not None
+        return _Made(figure, Quality.FINE, self.fine_resolution)
 
     def _preview(self, codes: Codes, cancelled: Callable[[], bool]) -> _Made:
         surface = self._surfaces.get(_key(codes.shape))
         if surface is not None and not surface.mesh.is_empty:
             return self._moved(surface, codes)
+        followed = self._followed(codes)
+        if followed is not None:
+            return followed
         resolution = self._grid_detail.choose()
         if resolution >= self.fine_resolution:
             return self._fine(codes, cancelled)
+        if self._grid_detail.expected_ms(resolution) > POSE_BUDGET_MS:  # most will be followed
+            resolution = min(resolution, self._follow_detail.choose())
+        started = time.perf_counter()
         mesh = self._contour(codes.shape, resolution, cancelled)
-        return _Made(_figure(self._posed(codes, mesh.vertices), mesh), Quality.PREVIEW, resolution)
+        now = time.perf_counter()
+        self._last_preview = _Preview(mesh, resolution, now + (now - started) * (1 / _FRESH_SHARE - 1))
+        return _Made(make_figure(self._posed(codes, mesh.vertices), mesh), Quality.PREVIEW, resolution)
+
+    def _followed(self, codes: Codes) -> _Made | None:
+        """The surface of the last preview moved along; None when that is not faster than contouring, or too far."""
+        last, started = self._last_preview, time.perf_counter()
+        if last is None or last.mesh.is_empty or started > last.stale_at:
+            return None
+        if self._grid_detail.expected_ms(last.resolution) <= POSE_BUDGET_MS:
+            return None
+        distance, cell = SignedDistance(self._model, codes.shape), 1.0 / (last.resolution - 1)
+        mesh = follow_surface(distance, last.mesh, cell, self._model.device)
+        if mesh is None:
+            return None
+        figure = make_figure(self._posed(codes, mesh.vertices), mesh)
+        self._last_preview = replace(last, mesh=mesh)
+        self._follow_detail.learn(last.resolution, 1e3 * (time.perf_counter() - started))
+        return _Made(figure, Quality.PREVIEW, last.resolution)
 
     def _moved(self, surface: _Surface, codes: Codes) -> _Made:
         """The fine ``surface`` in another pose, from as many of its vertices as there is time for."""
-        started = time.perf_counter()
         base = surface.mesh.vertices
+        ready = None if codes.pose is None else self._ahead.get(_key(codes.shape, codes.pose))
+        if ready is not None:
+            return _Made(ready, Quality.FINE, self.fine_resolution)
+        started = time.perf_counter()
         anchors = surface.anchored(self._anchor_detail.choose())
         if anchors is None:
             evaluated, vertices, quality = len(base), self._posed(codes, base), Quality.FINE
@@ -125,7 +212,14 @@ class Mesher:
             start = base[anchors.rows]
             vertices = base + anchors.spread(self._posed(codes, start) - start)
         self._anchor_detail.learn(evaluated, 1e3 * (time.perf_counter() - started))
-        return _Made(_figure(vertices, surface.mesh), quality, self.fine_resolution)
+        return _Made(make_figure(vertices, surface.mesh), quality, self.fine_resolution)
+
+    @property
+    def _chunk(self) -> int:
+        return _CHUNK.get(self._model.device.type, _CHUNK["cpu"])
+
+    def _pose_of(self, codes: Codes) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+        return lambda vertices: self._posed(codes, vertices)
 
     def _posed(self, codes: Codes, vertices: NDArray[np.float32]) -> NDArray[np.float32]:
         if codes.pose is None or len(vertices) == 0:
@@ -140,9 +234,10 @@ class Mesher:
         return mesh
 
 
-def _figure(vertices: NDArray[np.float32], mesh: Mesh) -> Figure:
-    return Figure(vertices, vertex_normals(vertices, mesh.faces), mesh.faces, mesh.vertices)
+def _is_out_of_memory(error: Exception) -> bool:
+    """PyTorch has a class of its own for GPUs; its CPU allocator and Warp say it in words."""
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "allocate" in str(error)
 
 
-def _key(code: Tensor) -> bytes:
-    return code.numpy().tobytes()
+def _key(*codes: Tensor) -> bytes:
+    return b"".join(code.numpy().tobytes() for code in codes)

@@ -6,6 +6,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.geometry.mesh import Mesh, vertex_normals
 from npm_studio.document.explorer import Codes
 
 
@@ -26,6 +27,8 @@ class MeshRequest:
     """One or more bodies to show together."""
     settled: bool
     """Whether the user is done moving: the fine mesh is wanted at once."""
+    ahead: tuple[Codes, ...] = ()
+    """What will be asked for next, the soonest first, while something plays."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +42,7 @@ class Figure:
     faces: NDArray[np.int32]
     """(T, 3)"""
     canonical: NDArray[np.float32]
-    """(V, 3) where each vertex is in the canonical pose; stays the very same array with ``faces``"""
+    """(V, 3) where each vertex is in the canonical pose; stays the very same array while only the pose changes"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,3 +55,10 @@ class MeshReply:
     """Grid nodes per axis that the surfaces were contoured at."""
     figures: tuple[Figure, ...]
     milliseconds: float
+    notice: str = ""
+    """Something that the user should know; said once."""
+
+
+def make_figure(vertices: NDArray[np.float32], mesh: Mesh) -> Figure:
+    """A figure of posed ``vertices`` (V, 3) of the canonical ``mesh``."""
+    return Figure(vertices, vertex_normals(vertices, mesh.faces), mesh.faces, mesh.vertices)

@@ -15,6 +15,8 @@ class MakesMeshes(Protocol):
 
     def make(self, request: MeshRequest, quality: Quality, cancelled: Callable[[], bool]) -> MeshReply: ...
 
+    def look_ahead(self, request: MeshRequest, cancelled: Callable[[], bool]) -> None: ...
+
 
 class LiveWorker:
     """Takes requests from a mailbox and hands every mesh to ``on_reply``, on its own thread."""
@@ -27,9 +29,9 @@ class LiveWorker:
         self._thread = threading.Thread(target=self._run, name="live meshes", daemon=True)
         self._thread.start()
 
-    def post(self, figures: tuple[Codes, ...], settled: bool = False) -> int:
-        """Ask for meshes; returns the generation that the replies will carry."""
-        return self._mailbox.post(figures, settled)
+    def post(self, figures: tuple[Codes, ...], settled: bool = False, ahead: tuple[Codes, ...] = ()) -> int:
+        """Ask for meshes; returns the generation that the replies will carry. ``ahead`` is wanted soon."""
+        return self._mailbox.post(figures, settled, ahead)
 
     def settle(self) -> None:
         """The slider was let go."""
@@ -59,6 +61,10 @@ class LiveWorker:
             if reply.quality is Quality.FINE:
                 self._mailbox.already_fine(request.generation)
             self._on_reply(reply)
+            try:
+                self._mesher.look_ahead(request, self._mailbox.has_news)
+            except Exception as error:
+                self._on_error(error)
 
 
 class Newest:

@@ -31,7 +31,7 @@ class JobBoard(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._events = EventQueue()
-        self._runners = {lane: JobRunner(lane, self._events) for lane in LANES}
+        self._runners = {lane: JobRunner(lane, self._events, yields=lane != "load") for lane in LANES}
         self._listeners: dict[int, _Listeners] = {}
         self._lane_of: dict[int, str] = {}
         self._timer = QTimer(self)

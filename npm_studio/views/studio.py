@@ -52,10 +52,10 @@ class Studio(QObject):
         """Of the last request for meshes."""
         return self._posted
 
-    def request(self, figures: tuple[Codes, ...], settled: bool = False) -> None:
-        """Ask the live thread for meshes; they come with `meshes_ready`."""
+    def request(self, figures: tuple[Codes, ...], settled: bool = False, ahead: tuple[Codes, ...] = ()) -> None:
+        """Ask the live thread for meshes; they come with `meshes_ready`. ``ahead`` will be asked for next."""
         if self._live is not None:
-            self._posted = self._live.post(figures, settled)
+            self._posted = self._live.post(figures, settled, ahead)
 
     def request_slice(self, request: SliceRequest) -> None:
         """Ask for a plane through the field of the model; it comes with `slice_ready`, first rough, then fine."""
@@ -105,5 +105,9 @@ class Studio(QObject):
             self.slice_ready.emit(reply)
 
     def _on_reply(self, worker: LiveWorker, reply: MeshReply) -> None:
-        if worker is self._live and self._newest.accepts(reply):
+        if worker is not self._live:
+            return
+        if reply.notice:
+            self.message.emit(reply.notice)
+        if self._newest.accepts(reply):
             self.meshes_ready.emit(reply)

@@ -1,11 +1,16 @@
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from PyQt6.QtCore import QPoint, Qt
 from pytestqt.qtbot import QtBot
 
+from npm_studio.document.explorer import Codes
 from npm_studio.live import mesher
+from npm_studio.live.mesher import Mesher
+from npm_studio.live.request import MeshReply
 from npm_studio.views.main_window import MainWindow
 from npm_studio.views.widgets.slider import BarSlider
 
@@ -154,6 +159,37 @@ def test_playing_a_training_sequence_moves_the_figure(qtbot: QtBot, studio_windo
     qtbot.waitUntil(lambda: bool(np.abs(vertices(studio_window) - before).max() > 0.005), timeout=10_000)
     qtbot.keyClick(studio_window, Qt.Key.Key_Space)
     assert not studio_window.studio.document.timeline.playing
+
+
+def test_playback_tells_the_live_thread_what_comes_next(
+    qtbot: QtBot, studio_window: MainWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    studio, explorer = studio_window.studio, studio_window.explore.explorer
+    assert explorer is not None
+    asked: list[tuple[Codes, ...]] = []
+    monkeypatch.setattr(studio, "request", lambda figures, settled, ahead: asked.append((*figures, *ahead)))
+    studio_window.library.frame_chosen.emit(6)  # second doll, bend, frame 0
+    assert len(asked[-1]) == 1
+    qtbot.keyClick(studio_window, Qt.Key.Key_Space)
+    qtbot.waitUntil(lambda: len(asked[-1]) > 1, timeout=10_000)
+    qtbot.keyClick(studio_window, Qt.Key.Key_Space)
+    codes = explorer.model.pose_codes
+    assert codes is not None
+    rows = [next(row for row in (6, 7, 8) if torch.equal(codes[row], one.pose)) for one in asked[-1]]
+    start = rows[0]
+    assert rows == [start, 6 + (start - 5) % 3, 6 + (start - 4) % 3]
+
+
+def test_what_the_live_thread_has_to_say_is_in_the_status_bar(studio_window: MainWindow, fine: Fine) -> None:
+    make = Mesher.make
+
+    def make_and_say(*arguments: object) -> MeshReply:
+        return replace(make(*arguments), notice="Memory is short.")  # type: ignore[arg-type]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Mesher, "make", make_and_say)
+        fine(studio_window, studio_window.explore.randomise_pose)
+    assert studio_window.statusBar().currentMessage() == "Memory is short."
 
 
 def test_the_filter_leaves_matching_names(studio_window: MainWindow) -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from npm_studio.document.timeline import Clip, Timeline
+from npm_studio.document.timeline import Clip, Timeline, upcoming
 
 
 @pytest.fixture
@@ -71,3 +71,10 @@ def test_listeners_hear_of_each_new_frame_once(timeline: Timeline) -> None:
     timeline.seek(3)
     timeline.seek(99)
     assert heard == [3, 9]
+
+
+def test_what_comes_next_goes_around_the_end_only_when_looping() -> None:
+    assert upcoming(3, 5, 3, loop=True) == [4, 0, 1]
+    assert upcoming(3, 5, 3, loop=False) == [4]
+    assert upcoming(0, 3, 12, loop=True) == [1, 2]  # not the frame on show
+    assert upcoming(0, 1, 12, loop=True) == []

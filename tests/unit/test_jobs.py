@@ -1,4 +1,7 @@
+import os
+import sys
 import threading
+import time
 from datetime import datetime
 from pathlib import Path
 
@@ -140,3 +143,18 @@ def test_a_run_goes_beside_its_sequence(tmp_path: Path) -> None:
 def test_a_run_of_the_built_in_sequence_goes_to_the_users_data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(fitting, "user_data_folder", lambda: tmp_path)
     assert fitting.runs_folder(resources.demo_sequence()) == tmp_path / "runs"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have priorities of their own on Linux only")
+@pytest.mark.parametrize("yields", [False, True])
+def test_work_that_yields_runs_below_the_priority_of_the_window(yields: bool) -> None:
+    events, priorities = EventQueue(), []
+    runner = JobRunner("test", events, yields=yields)
+    runner.submit(lambda _: priorities.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id())))
+    own = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    deadline = time.monotonic() + 5
+    while runner.is_busy and time.monotonic() < deadline:
+        time.sleep(0.001)
+    assert runner.close()
+    assert (priorities[0] > own) is (yields and own < 10)
+    assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == own

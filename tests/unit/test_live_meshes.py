@@ -153,6 +153,9 @@ class SlowMesher:
         figure = Figure(empty, empty, np.zeros((0, 3), np.int32), empty)
         return MeshReply(request.generation, quality, 32, (figure,), 1.0)
 
+    def look_ahead(self, request: MeshRequest, cancelled: Callable[[], bool]) -> None:
+        pass
+
 
 def test_the_worker_gives_up_a_fine_mesh_for_a_newer_request_and_ends_when_closed() -> None:
     mesher, replies, arrived = SlowMesher(), [], threading.Condition()
@@ -182,6 +185,9 @@ def test_an_error_in_the_mesher_is_reported_and_the_worker_goes_on() -> None:
     class Broken:
         def make(self, request: MeshRequest, quality: Quality, cancelled: Callable[[], bool]) -> MeshReply:
             raise RuntimeError("no")
+
+        def look_ahead(self, request: MeshRequest, cancelled: Callable[[], bool]) -> None:
+            pass
 
     errors: list[Exception] = []
     arrived = threading.Semaphore(0)

@@ -3,9 +3,9 @@
 from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
-from npm_studio.document.explorer import Explorer, Space
+from npm_studio.document.explorer import Codes, Explorer, Space
 from npm_studio.document.names import pretty
-from npm_studio.document.timeline import Clip
+from npm_studio.document.timeline import Clip, upcoming
 from npm_studio.live.request import MeshReply
 from npm_studio.views.stage import Stage
 from npm_studio.views.studio import Studio
@@ -16,6 +16,8 @@ from npm_studio.views.workspaces.slicing import Slicing
 
 MOST_SLIDERS = 32
 """Later directions hold little but noise."""
+FRAMES_AHEAD = 12
+"""That the live thread may pose while the frame on show is looked at."""
 
 
 class SliderList(Section):
@@ -242,7 +244,15 @@ class ExploreWorkspace(Workspace):
 
     def _request(self, settled: bool) -> None:
         if self.is_active and self.explorer is not None:
-            self.studio.request((self.explorer.codes,), settled)
+            self.studio.request((self.explorer.codes,), settled, self._ahead())
+
+    def _ahead(self) -> tuple[Codes, ...]:
+        """What playback will ask for next."""
+        timeline = self.studio.document.timeline
+        if self.explorer is None or not timeline.playing or not self._rows:
+            return ()
+        frames = upcoming(self._frame, len(self._rows), FRAMES_AHEAD, timeline.loop)
+        return tuple(self.explorer.codes_of_frame(self._rows[frame]) for frame in frames)
 
     def _describe_pose(self, row: int) -> None:
         assert self.explorer is not None

@@ -1,0 +1,46 @@
+"""Moving a coarse surface along with a shape code that changes a little."""
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from engine.geometry.mesh import Mesh, vertex_normals
+from engine.surface.octree import Distance
+
+_FARTHEST = 2.0
+"""Cells that a vertex may be away from the level that it is to reach."""
+_LEFT = 0.5
+"""Cells that it may still be away after the first step."""
+_SHARE = 0.01
+"""Part of the vertices that may break these rules: in folds the normal does not lead to the level."""
+
+
+def follow_surface(distance: Distance, mesh: Mesh, cell: float, device: torch.device) -> Mesh | None:
+    """``mesh`` moved onto the zero level of ``distance``, by two secant steps along its normals; same ``faces``.
+
+    Takes two evaluations per vertex, a fifth of what contouring the same lattice again needs at the least. None when
+    the level is too far from the mesh to be followed. A component that is new is not seen.
+
+    Args:
+        distance: signed, at points on ``device``
+        cell: edge length of the lattice that ``mesh`` was contoured on, canonical units
+    """
+    points = torch.from_numpy(mesh.vertices).to(device)
+    normals = torch.from_numpy(vertex_normals(mesh.vertices, mesh.faces)).to(device)
+    first = distance(points)
+    if _many_beyond(first, _FARTHEST * cell):
+        return None
+    step = first.clamp(-cell, cell)
+    points = points - step[:, None] * normals
+    second = distance(points)
+    if _many_beyond(second, _LEFT * cell):
+        return None
+    slope = ((first - second) / torch.where(step == 0, 1.0, step)).clamp(0.5, 2.0)
+    # short steps: a vertex that the normal leads astray must not become a spike
+    points = points - (second / slope).clamp(-_LEFT * cell, _LEFT * cell)[:, None] * normals
+    return replace(mesh, vertices=points.cpu().numpy())
+
+
+def _many_beyond(values: Tensor, limit: float) -> bool:
+    return bool((values.abs() > limit).float().mean() > _SHARE)
