@@ -15,6 +15,8 @@ from npm_studio.views.theme import Theme, mixed
 
 _WIDTH, _HEIGHT, _MARGIN, _LABEL = 0.22, 0.34, 14, 26
 """Shares of the view, and pixels."""
+_TALLEST = 1.35
+"""Height over width at most: in a narrow view the figure would be small."""
 _LABEL_SHARE = 0.08
 """How far the figure is moved up to make room for its label, in half heights."""
 
@@ -94,7 +96,8 @@ class Inset:
     def place(self) -> None:
         """Into its corner, after a change of size."""
         width, height = max(self._parent.width(), 1), max(self._parent.height(), 1)
-        wide, tall = max(round(_WIDTH * width), 110), max(round(_HEIGHT * height), 150)
+        wide = max(round(_WIDTH * width), 120)
+        tall = min(max(round(_HEIGHT * height), 120), round(_TALLEST * wide))
         left = width - wide - _MARGIN
         self._label.setGeometry(left, _MARGIN, wide, tall)
         self._label.raise_()

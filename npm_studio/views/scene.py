@@ -43,7 +43,7 @@ class MeshItem:
         mapper = pv.DataSetMapper(self._data)
         mapper.SetInputDataObject(self._data)
         mapper.scalar_visibility = False
-        look = pv.Property(color=colour, interpolation="Phong", edge_opacity=0.4, line_width=1.0, point_size=1.8)
+        look = pv.Property(color=colour, interpolation="Phong", edge_opacity=0.4, line_width=1.0, point_size=2.2)
         self._actor = pv.Actor(mapper, look)
         self._actor.visibility = False
         light_like_a_studio(self._actor)
@@ -64,9 +64,9 @@ class MeshItem:
         return bool(self._actor.visibility)
 
     @property
-    def lift(self) -> float:
-        """How far `stand_on` raised the mesh, metres."""
-        return float(self._actor.position[1])
+    def bounds(self) -> NDArray[np.float64]:
+        """(2, 3) lowest and highest corner as shown, metres."""
+        return np.asarray(self._actor.GetBounds()).reshape(3, 2).T
 
     def show(self, vertices: NDArray[np.float32], normals: NDArray[np.float32], faces: NDArray[np.int32]) -> None:
         """Show a mesh; with the same ``faces`` array as before only the vertices move.
@@ -175,6 +175,11 @@ class _Points:
     @property
     def count(self) -> int:
         return int(self._data.n_points) if self._actor.visibility else 0
+
+    @property
+    def bounds(self) -> NDArray[np.float64]:
+        """(2, 3) lowest and highest corner, metres."""
+        return np.asarray(self._actor.GetBounds()).reshape(3, 2).T
 
     def hide(self) -> None:
         self._actor.visibility = False
@@ -295,7 +300,11 @@ class Ground:
         flat = bins[inside, 0] * self._SHADOW_PIXELS + bins[inside, 1]
         weight = np.exp(-height[inside] / 0.22) + 0.04
         density = np.bincount(flat, weight, self._SHADOW_PIXELS**2).reshape(self._SHADOW_PIXELS, -1)
-        density = self._blur.T @ density @ self._blur * (self._SHADOW_PIXELS**2 / len(vertices))
+        # in bands: a larger product would be shared out to threads, and wait for those that a busy machine delays
+        bands = (self._SHADOW_PIXELS // 4, self._SHADOW_PIXELS)
+        density = (density.reshape(4, *bands) @ self._blur).reshape(density.shape)
+        density = (self._blur.T.reshape(4, *bands) @ density).reshape(density.shape)
+        density *= self._SHADOW_PIXELS**2 / len(vertices)
         pixels = np.zeros((self._SHADOW_PIXELS, self._SHADOW_PIXELS, 4), np.uint8)
         pixels[..., 3] = 255 * self._darkness * (1 - np.exp(-0.35 * density))
         write_texture(self._shadow_texture, pixels)
@@ -322,7 +331,6 @@ def textured_square(plotter: Any, half: float, pixels: int) -> tuple[pv.Texture,
         render=False,
         reset_camera=False,
     )
-    actor.UseBoundsOff()
     actor.ForceTranslucentOn()
     return texture, actor
 

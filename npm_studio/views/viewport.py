@@ -237,10 +237,12 @@ class Viewport(QWidget):
 
     def visible_bounds(self) -> NDArray[np.float64] | None:
         """(2, 3) corners of what is shown, the ground left out; None when it is nothing."""
+        shown = [item.bounds for item in (self.points, self.surroundings) if item.count]
+        if self.figure.is_visible:
+            shown.append(self.figure.bounds)
         if not self.figure.is_visible and self.points.count == 0:
             return None
-        bounds = np.asarray(self.view.renderer.ComputeVisiblePropBounds())
-        return bounds.reshape(3, 2).T if bounds[0] <= bounds[1] else None
+        return np.stack([np.min(shown, axis=0)[0], np.max(shown, axis=0)[1]])
 
     def clear(self) -> None:
         """Nothing but the ground."""

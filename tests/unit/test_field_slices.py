@@ -98,7 +98,7 @@ def test_an_error_is_reported_and_the_thread_goes_on() -> None:
 
 def test_a_picture_of_a_ball_is_blue_inside_orange_outside_and_dark_on_the_surface() -> None:
     line = np.linspace(-1, 1, 81, dtype=np.float32)
-    values = np.hypot(line[:, None], line[None]) - 0.5
+    values = (np.hypot(line[:, None], line[None]) - 0.5).astype(np.float32)
     picture = paint_field(values, (2.0, 2.0), limit=0.4, spacing=0.1, pixels=401).astype(int)
     red, _, blue, opacity = np.moveaxis(picture, 2, 0)
     middle = 200

@@ -32,7 +32,8 @@ class PointErrors:
         errors = self.of(observation, meshes, frame)
         points, limit = observation.frame(frame).points_world, self.limit_mm
         title = "Distance to the fitted mesh" if errors is not None else "Measuring the distance to the mesh…"
-        view.points.show(points, np.zeros(len(points)) if errors is None else errors, (0.0, limit), DISTANCE_COLOURS)
+        values = np.zeros(len(points), np.float32) if errors is None else errors
+        view.points.show(points, values, (0.0, limit), DISTANCE_COLOURS)
         view.colour_bar.set_scale(title, 0.0, limit, "mm", colours_of(DISTANCE_COLOURS))
 
     def of(self, observation: Observation, meshes: MeshSequence, frame: int) -> NDArray[np.float32] | None:
