@@ -15,9 +15,9 @@ from engine.networks.positional_encoding import PI
 
 # Points per matrix product: hidden values stay in the cache of a CPU, a GPU wants many. In full precision every product
 # has exactly this size, so that a point's value does not depend on the points that are evaluated with it.
-_CHUNK = {("cpu", False): 512, ("cpu", True): 1024, ("cuda", False): 1 << 13, ("cuda", True): 1 << 17}
-# Chunks between two looks at whether somebody cancelled.
-_CHUNKS_PER_POLL = {"cpu": 4, "cuda": 16}
+_CHUNK = {("cpu", False): 512, ("cpu", True): 2048, ("cuda", False): 1 << 13, ("cuda", True): 1 << 17}
+# Points between two looks at whether somebody cancelled: a few milliseconds.
+_POLLED = {"cpu": 2048, "cuda": 1 << 17}
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +82,7 @@ class FoldedDecoder:
         assert points.shape[1] == 3, points.shape
         assert (rows is not None) == self._several
         values = points.new_empty(len(points), self._decoder.outputs)
-        step = chunk_size(points.device, self._half)
+        step = _CHUNK["cuda" if points.is_cuda else "cpu", self._half]
         for start in range(0, len(points), step):
             part = points[start : start + step]
             count = len(part)
@@ -148,7 +148,7 @@ class SignedDistance:
     ) -> None:
         """Fold ``shape_code`` (Cs,) or (B, Cs) of ``model``; ``cancelled`` is polled every few milliseconds."""
         self._decoder = FoldedDecoder(model.shape_decoder, shape_code.to(model.device), half)
-        self._cancelled, self._half = cancelled, half
+        self._cancelled = cancelled
 
     def __call__(self, points: Tensor, rows: Tensor | None = None) -> Tensor:
         """Signed distance (P,), negative inside, at canonical ``points`` (P, 3).
@@ -160,18 +160,13 @@ class SignedDistance:
             Cancelled: the ``cancelled`` of this object said so.
         """
         values = points.new_empty(len(points))
-        step = _CHUNKS_PER_POLL.get(points.device.type, 4) * chunk_size(points.device, self._half)
+        step = _POLLED["cuda" if points.is_cuda else "cpu"]
         for start in range(0, max(len(points), 1), step):
             if self._cancelled():
                 raise Cancelled
             part = slice(start, start + step)
             values[part] = self._decoder(points[part], None if rows is None else rows[part])[:, 0]
         return values
-
-
-def chunk_size(device: torch.device, half: bool) -> int:
-    """Points per matrix product."""
-    return _CHUNK[device.type if device.type == "cuda" else "cpu", half]
 
 
 def half_type(device: torch.device) -> torch.dtype:

@@ -148,6 +148,12 @@ def test_the_built_in_model_has_the_cells_of_the_dense_lattice_and_closed_surfac
     assert solid.volume > 0
 
 
+def test_the_order_of_vertices_and_faces_is_always_the_same() -> None:
+    first, second = (extract_surface(toy_model(), toy_model().shape_codes[1], 40) for _ in range(2))
+    assert np.array_equal(first.faces, second.faces)
+    assert np.array_equal(first.vertices, second.vertices)
+
+
 def test_surfaces_found_together_are_those_found_alone() -> None:
     model = toy_model()
     codes = torch.stack([model.shape_codes[0], far_code(), *random_codes(2, 1.0)])
@@ -175,6 +181,7 @@ def test_posed_vertices_are_those_of_the_model_and_near_the_true_ones(frame: int
     model = toy_model()
     identity = model.info.frames[frame].identity
     canonical = extract_surface(model, model.shape_codes[identity], 48).vertices
+    assert model.pose_codes is not None
     shape, pose = model.shape_codes[identity], model.pose_codes[frame]
     posed = pose_vertices(model, shape, pose, canonical)
     points = torch.from_numpy(canonical)
