@@ -48,10 +48,9 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     shapes, poses = _codes(options, model)
     with ConsoleProgress() as progress:
         surfaces = Surfaces(model, options.resolution, progress.cancelled)
-        meshes = (
-            (options.out / f"{step:06d}.ply", surfaces.mesh(f"step {step}", shape, pose))
-            for step, (shape, pose) in enumerate(zip(shapes, poses, strict=True))
-        )
+        wanted = [(f"step {step}", *codes) for step, codes in enumerate(zip(shapes, poses, strict=True))]
+        paths = (options.out / f"{step:06d}.ply" for step in range(options.steps))
+        meshes = zip(paths, surfaces.meshes(wanted), strict=True)
         results: dict[str, Any] = {"space": options.space, "steps": options.steps}
         if video:
             from npm_studio.pictures import render_mesh_video

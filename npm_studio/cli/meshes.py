@@ -74,30 +74,26 @@ def is_file_target(path: Path, suffixes: tuple[str, ...]) -> bool:
 
 
 class Surfaces:
-    """Meshes of one model at one resolution; the canonical mesh of the last shapes is kept."""
+    """Meshes of one model at one resolution, until somebody cancels."""
 
     def __init__(self, model: "NeuralParametricModel", resolution: int, cancelled: Callable[[], bool]) -> None:
-        from engine.surface.extract import SurfaceCache
-
         self._model, self._resolution, self._cancelled = model, resolution, cancelled
-        self._cache = SurfaceCache(size=2)
-
-    def mesh(self, subject: str, shape_code: "Tensor", pose_code: "Tensor | None") -> "Mesh":
-        """The canonical mesh of ``shape_code`` (Cs,), posed when ``pose_code`` (Cp,) is given; canonical units.
-
-        Raises:
-            InputError: the code of ``subject`` has no surface.
-        """
-        return next(self.meshes([(subject, shape_code, pose_code)]))
 
     def meshes(self, wanted: "Iterable[Wanted]") -> "Iterator[Mesh]":
-        """`mesh` of each of ``wanted``, in order; on a GPU poses that follow one another are computed together."""
+        """The mesh of each of ``wanted``, in order, canonical units.
+
+        A shape that comes several times in a row is contoured once, and on a GPU its poses are computed together.
+
+        Raises:
+            InputError: a shape code has no surface; it names the mesh.
+        """
         from engine.errors import InputError
+        from engine.surface.extract import extract_surface
 
         for _, group in groupby(wanted, lambda one: one[1].cpu().numpy().tobytes()):
             run = list(group)
             subject, shape_code, _ = run[0]
-            canonical = self._cache.canonical(self._model, shape_code, self._resolution, cancelled=self._cancelled)
+            canonical = extract_surface(self._model, shape_code, self._resolution, cancelled=self._cancelled)
             if canonical.is_empty:
                 raise InputError(subject, "has no surface inside the cube", "use the codes of a trained shape")
             step = _posed_together(self._model, canonical)

@@ -41,11 +41,9 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     names = model.info.identities
     with ConsoleProgress() as progress:
         surfaces = Surfaces(model, options.resolution, progress.cancelled)
-        meshes = (
-            (options.out / names[target] / f"{name}.ply", surfaces.mesh(names[target], model.shape_codes[target], pose))
-            for target in targets
-            for name, pose in poses
-        )
+        wanted = [(names[target], model.shape_codes[target], pose) for target in targets for _, pose in poses]
+        paths = (options.out / names[target] / f"{name}.ply" for target in targets for name, _ in poses)
+        meshes = zip(paths, surfaces.meshes(wanted), strict=True)
         written = write_meshes(meshes, len(targets) * len(poses), progress, "transfer")
         progress.message(f"{options.out}: {len(poses)} poses on {len(targets)} identities, {len(written)} meshes")
     return {

@@ -122,9 +122,9 @@ def test_reconstruct_contours_each_shape_of_a_codes_file_once(
     np.savez(tmp_path / "codes.npz", shape=toy.shape_codes[order][:, None], pose=toy.pose_codes[:6])
     contoured: list[bytes] = []
 
-    def counting(*arguments: Any) -> Mesh:
+    def counting(*arguments: Any, **named: Any) -> Mesh:
         contoured.append(arguments[1].numpy().tobytes())
-        return extract_surface(*arguments)
+        return extract_surface(*arguments, **named)
 
     monkeypatch.setattr("engine.surface.extract.extract_surface", counting)
     summary = results(capsys, ask("reconstruct", model, "--codes", tmp_path / "codes.npz", "--out", tmp_path / "all"))
