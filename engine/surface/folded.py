@@ -62,14 +62,14 @@ class FoldedDecoder:
         """Fold ``code`` (C,) or (B, C) into ``decoder``; with ``half`` the hidden layers run in `half_type`."""
         assert code.shape[-1:] == (decoder.code_size,) and code.ndim in (1, 2), code.shape
         self._decoder, self._half, self._several = decoder, half, code.ndim == 2
-        self._dtype = half_type(code.device) if half else torch.float32
+        device = next(decoder.parameters()).device
+        self._dtype = half_type(device) if half else torch.float32
         self._weights = _weights(decoder, self._dtype)
-        self._biases = [
-            (layer.bias if layer.of_code is None else functional.linear(code.float(), layer.of_code, layer.bias)).to(
-                self._dtype
-            )
-            for layer in self._weights.layers
-        ]
+        code, biases = code.to(device, torch.float32), []
+        for layer in self._weights.layers:
+            bias = layer.bias if layer.of_code is None else functional.linear(code, layer.of_code, layer.bias)
+            biases.append(bias.to(self._dtype))
+        self._biases = biases
 
     @torch.no_grad()
     def __call__(self, points: Tensor, rows: Tensor | None = None) -> Tensor:
@@ -117,9 +117,8 @@ class FoldedDecoder:
             # the less usual layers take a pass for each part
             value = bias if rows is None or bias.ndim == 1 else bias[rows]
             if joined is not None:
-                value = (
-                    _linear(joined, layer.weight, torch.zeros_like(layer.bias, dtype=self._dtype), relu=False) + value
-                )
+                nothing = torch.zeros_like(layer.bias, dtype=self._dtype)
+                value = _linear(joined, layer.weight, nothing, relu=False) + value
             if layer.of_plain is not None:
                 value = functional.linear(points, layer.of_plain) + value
             if layer.norm is not None:
@@ -224,6 +223,8 @@ def _weights(decoder: Decoder, dtype: torch.dtype) -> _Weights:
     arranged = _arrange(decoder, dtype, version)
     # recorded CUDA graphs change what they train without a trace, so only frozen parameters can be relied on
     if not any(parameter.requires_grad for parameter in parameters):
+        if arranged.bands.is_cuda:  # other threads may use them on streams of their own
+            torch.cuda.current_stream(arranged.bands.device).synchronize()
         _known_weights.setdefault(decoder, {})[dtype] = arranged
     return arranged
 

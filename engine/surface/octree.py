@@ -194,7 +194,10 @@ def _tables(device: torch.device) -> _Tables:
         "corners": corners,
         "window_corners": corners @ torch.tensor([16, 4, 1]),
     }
-    return _Tables(**{name: table.to(device) for name, table in tables.items()})
+    on_device = _Tables(**{name: table.to(device) for name, table in tables.items()})
+    if device.type == "cuda":  # other threads may use them on streams of their own
+        torch.cuda.current_stream(device).synchronize()
+    return on_device
 
 
 class _Bricks:

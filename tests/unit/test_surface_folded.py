@@ -17,10 +17,16 @@ CONFIGS = {
 }
 
 
-@pytest.fixture(params=CONFIGS.values(), ids=CONFIGS.keys())
+@pytest.fixture(params=list(CONFIGS.values()), ids=list(CONFIGS))
 def decoder(request: pytest.FixtureRequest) -> Decoder:
     torch.manual_seed(0)
     return Decoder(10, 3, request.param)
+
+
+def raise_bias(decoder: Decoder, index: int) -> None:
+    bias = decoder.layer(index).bias
+    assert isinstance(bias, torch.Tensor)
+    bias.add_(1)
 
 
 def test_a_folded_decoder_equals_the_decoder(decoder: Decoder) -> None:
@@ -65,7 +71,7 @@ def test_frozen_decoders_that_change_all_the_same_are_folded_anew(decoder: Decod
     decoder.requires_grad_(False)
     code, points = torch.randn(10), torch.rand(20, 3)
     before = FoldedDecoder(decoder, code)(points)
-    decoder.layer(1).bias.add_(1)
+    raise_bias(decoder, 1)
     after = FoldedDecoder(decoder, code)(points)
     assert not torch.equal(after, before)
     torch.testing.assert_close(after, decoder(code[None], points[None])[0], atol=1e-6, rtol=1e-5)
@@ -80,6 +86,6 @@ def test_a_folded_decoder_is_a_snapshot_without_gradients(decoder: Decoder) -> N
     before = decode(points)
     with torch.no_grad():
         for index in range(decoder.config.layers):
-            decoder.layer(index).bias.add_(1)
+            raise_bias(decoder, index)
     assert not before.requires_grad
     assert torch.equal(decode(points), before)
