@@ -36,6 +36,7 @@ def take_all(out: Path, run: Path | None, scratch: Path) -> None:
 
     bootstrap.check_display()
     app = bootstrap.create_application()
+    from npm_studio.live.field import FINE_NODES
     from npm_studio.views.main_window import MainWindow
 
     window = MainWindow()
@@ -76,6 +77,23 @@ def take_all(out: Path, run: Path | None, scratch: Path) -> None:
     wait(lambda: window.badge.text == "Fine")
     window.stage.frame_all()
     take("explorer.png")
+
+    def switch(*names: str) -> None:
+        for name in names:
+            window.actions_by_id[f"display.{name}"].trigger()
+
+    switch("inset", "slice")
+    wait(lambda: (reply := window.stage.left.cut.reply) is not None and len(reply.values) == FINE_NODES)
+    window.stage.frame_all()
+    take("field.png")
+    switch("slice", "correspondence")
+    window.show_transfer()
+    window.library.frame_chosen.emit(rows[FRAME])
+    pause(0.5)
+    wait(lambda: window.badge.text == "Fine")
+    window.stage.frame_all()
+    take("transfer.png")
+    switch("inset", "correspondence")
 
     if run is None:
         window.files.open_path(resources.demo_sequence(), fit=True)
