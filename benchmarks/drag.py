@@ -6,8 +6,8 @@ On a virtual screen of its own, 120 values of the first shape slider arrive at 6
 a depth sequence is fitted in the background. Counted are the distinct meshes that came on show from the first value to
 the last, and whether the mesh of the newest value is the one that stays.
 
-The drag is repeated with drawing switched off (the views are not asked to draw), because a software renderer takes most
-of a core: what remains are the slider, the live thread, and handing its meshes to VTK. Measured are then
+The drag is repeated with drawing switched off (`setUpdatesEnabled` of the window), because a software renderer takes
+most of the cores: what remains are the slider, the live thread, and handing its meshes to VTK. Measured are then
 - the event loop: the longest time between two turns of a timer that fires at every turn of the loop;
 - the interpreter: the longest time that a thread which sleeps for 1 ms at a time came too late, that is, how long
   another thread held the lock of the interpreter, or the machine was busy.
@@ -24,6 +24,7 @@ import statistics
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -173,23 +174,13 @@ def drag(window: "MainWindow", count: int) -> dict[str, Any]:
     }
 
 
-def undrawn(window: "MainWindow", count: int) -> dict[str, float]:
-    """The longest waits in ms during a drag without drawing."""
-    for view in (window.stage.left, window.stage.right):
-        view.redraw = lambda: None  # type: ignore[method-assign]
+def undrawn(window: "MainWindow", work: Callable[[], object]) -> dict[str, float]:
+    """The longest waits in ms during ``work`` without drawing."""
+    window.setUpdatesEnabled(False)
     turns, probe = TurnProbe(), LatenessProbe()
-    drag(window, count)
+    work()
     gaps, late = turns.stop(), probe.stop()
-    for view in (window.stage.left, window.stage.right):
-        del view.redraw
-    return {"event_loop_ms": max(gaps), "interpreter_ms": max(late), "interpreter_99_ms": quantile(late, 0.99)}
-
-
-def idle(seconds: float = 2.0) -> dict[str, float]:
-    """The same waits while nobody moves anything."""
-    turns, probe = TurnProbe(), LatenessProbe()
-    run_for(seconds)
-    gaps, late = turns.stop(), probe.stop()
+    window.setUpdatesEnabled(True)
     return {"event_loop_ms": max(gaps), "interpreter_ms": max(late), "interpreter_99_ms": quantile(late, 0.99)}
 
 
@@ -212,7 +203,11 @@ def measure(window: "MainWindow", count: int) -> dict[str, Any]:
     finest = Finest(window)
     window.explore.reset_shape()
     wait_until(lambda: finest.is_newest, "the fine mesh")
-    return {"drag": drag(window, count), "undrawn": undrawn(window, count), "idle": idle()}
+    return {
+        "drag": drag(window, count),
+        "undrawn": undrawn(window, lambda: drag(window, count)),
+        "idle": undrawn(window, lambda: run_for(2.0)),
+    }
 
 
 def main() -> int:
