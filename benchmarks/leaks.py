@@ -75,7 +75,7 @@ def move_sliders(window: "MainWindow", count: int, chance: random.Random) -> Non
         slider.setValue(chance.randint(-150, 150))
         run_for(0.02)
         slider.setSliderDown(False)
-        if index % 50 == 49:
+        if index % max(count // 20, 1) == 0:  # often enough to fill the cache of surfaces
             wait_until(lambda: finest.is_newest, "the fine mesh")
     wait_until(lambda: finest.is_newest, "the fine mesh")
     finest.stop()
