@@ -11,6 +11,7 @@ def conditions(window: "MainWindow") -> dict[str, bool]:
     document = window.studio.document
     explorer = document.explorer
     look = window.stage.look
+    live = document.model is not None and window.workspace in (window.explore, window.interpolate, window.transfer)
     return {
         "has_model": document.model is not None,
         "has_pose": document.model is not None and document.model.has_pose,
@@ -27,6 +28,7 @@ def conditions(window: "MainWindow") -> dict[str, bool]:
         "in_fit": window.workspace is window.fit,
         "in_compare": window.workspace is window.compare,
         "cameras_linked": window.stage.is_linked,
+        "shows_live": live,
         "can_slice": document.model is not None and window.workspace is window.explore,
         "wireframe_shown": look.wireframe,
         "points_shown": look.points,
