@@ -114,15 +114,15 @@ class _Loop:
                 if last or step % FIGURES_EVERY == 0:
                     self._read_figures(log)
                 with self.clock.stopped():
+                    if last or time.perf_counter() - kept > KEEP_SECONDS:  # before looks that take their time
+                        self._keep("last")
+                        kept = time.perf_counter()
                     if last or step % self.config.validation.every == 0:
                         self._validate(log)
                     if last or (self.config.preview_every and step % self.config.preview_every == 0):
                         self._show(log)
                     if self.config.keep_every and step % self.config.keep_every == 0:
                         self._keep(str(step))
-                        self._keep("last")
-                        kept = time.perf_counter()
-                    if time.perf_counter() - kept > KEEP_SECONDS:
                         self._keep("last")
                         kept = time.perf_counter()
                 interrupted = not last and self._asked_to_stop(step)
