@@ -12,7 +12,9 @@ from torch import Tensor
 from engine.errors import Cancelled
 from engine.model import NeuralParametricModel
 from engine.surface.folded import SignedDistance
+from npm_studio.live.device import urgent_stream
 from npm_studio.live.field_picture import paint_field
+from npm_studio.live.worker import once
 
 ROUGH_NODES, FINE_NODES = 65, 193
 """Nodes along each side of a plane: while it moves, and when it has come to rest."""
@@ -85,8 +87,9 @@ class SliceWorker:
         on_reply: Callable[[SliceReply], None],
         on_error: Callable[[Exception], None],
     ) -> None:
-        """``on_reply`` and ``on_error`` are called in the thread."""
-        self._model, self._on_reply, self._on_error = model, on_reply, on_error
+        """``on_reply`` and ``on_error`` are called in the thread; ``on_error`` for the first of equal errors only."""
+        self._model, self._on_reply, self._on_error = model, on_reply, once(on_error)
+        self._stream = urgent_stream(model.device)
         self._condition = threading.Condition()
         self._waiting: SliceRequest | None = None
         self._closed = False
@@ -120,7 +123,8 @@ class SliceWorker:
             except Cancelled:
                 continue
             except Exception as error:
-                self._on_error(error)
+                if not self._closed:
+                    self._on_error(error)
 
     def _take(self) -> SliceRequest | None:
         with self._condition:
@@ -132,7 +136,7 @@ class SliceWorker:
         return self._closed or (self._may_give_up and self._waiting is not None)
 
     def _evaluate(self, request: SliceRequest, count: int) -> NDArray[np.float32]:
-        with torch.no_grad():
+        with torch.no_grad(), torch.cuda.stream(self._stream):
             if self._field is None or not torch.equal(self._field[0], request.shape):
                 field = SignedDistance(self._model, request.shape, cancelled=self._cancelled)
                 self._field = request.shape, field

@@ -29,6 +29,12 @@ class LevelOfDetail:
         return self._average_ms[nearest] * (level / nearest) ** self._power
 
     def learn(self, level: int, milliseconds: float) -> None:
-        """``level`` took this long."""
+        """``level`` took this long.
+
+        By how much it has become slower or faster than before, so have the others: what changes is the load of the
+        machine, and a level that was too slow once would never be tried again.
+        """
         past = self._average_ms.get(level, milliseconds)
-        self._average_ms[level] = _MEMORY * past + (1 - _MEMORY) * milliseconds
+        change = _MEMORY + (1 - _MEMORY) * milliseconds / max(past, 1e-3)
+        self._average_ms[level] = past
+        self._average_ms = {known: average * change for known, average in self._average_ms.items()}

@@ -18,6 +18,7 @@ from engine.surface.folded import SignedDistance
 from npm_studio.document.explorer import Codes
 from npm_studio.live.ahead import PosedAhead, Posing
 from npm_studio.live.anchors import Anchors, choose_anchors
+from npm_studio.live.device import is_out_of_memory, urgent_stream
 from npm_studio.live.following import follow_surface
 from npm_studio.live.level_of_detail import LevelOfDetail
 from npm_studio.live.request import Figure, MeshReply, MeshRequest, Quality, make_figure
@@ -31,7 +32,7 @@ POSE_BUDGET_MS = 33.0
 _FRESH_SHARE = 0.15
 """While a surface follows the shape, contouring it afresh takes at most about this part of the time."""
 _COARSE_RESOLUTIONS = (48, 64, 80, 96, 128)
-_LOWEST_FINE_RESOLUTION = 64
+_LOWEST_FINE_RESOLUTION, _WARM_UP_RESOLUTION = 64, 16
 _ANCHOR_COUNTS = (750, 1500, 3000, 6000, 12000, 10**9)
 _SURFACES_KEPT, _ANCHORS_KEPT = 8, 2
 _CHUNK = {"cpu": 4096, "cuda": 1 << 18}
@@ -60,6 +61,8 @@ class _Surface:
 class _Preview:
     """The surface of the last preview, for the next one to start from."""
 
+    shape: bytes
+    """Key of its shape code."""
     mesh: Mesh
     resolution: int
     stale_at: float
@@ -78,8 +81,9 @@ class Mesher:
 
     The preview of a new shape is contoured on a coarse grid. Where that takes longer than a frame, most previews of a
     shape that changes little by little are the last one's surface moved along, and every now and then one is contoured
-    again, so that parts that come and go are seen. A fine surface is contoured once per shape code, and a change of
-    pose only moves its vertices: for a preview, as many of them as there is time for, with the others carried along.
+    again, so that parts that come and go are seen. A surface is contoured once per shape code and resolution, and a
+    change of pose only moves its vertices: for a preview of a fine one, as many of them as there is time for, with the
+    others carried along.
     """
 
     def __init__(self, model: NeuralParametricModel, fine_resolution: int | None = None) -> None:
@@ -91,9 +95,10 @@ class Mesher:
         self._grid_detail = LevelOfDetail(grids, SHAPE_BUDGET_MS, power=2)
         self._follow_detail = LevelOfDetail(grids, POSE_BUDGET_MS, power=2)
         self._anchor_detail = LevelOfDetail(_ANCHOR_COUNTS, POSE_BUDGET_MS, power=1)
-        self._last_preview: _Preview | None = None
-        # where a fit shares the GPU, its waiting kernels go behind those of the sliders
-        self._stream = torch.cuda.Stream(model.device, priority=-1) if model.device.type == "cuda" else None
+        self._previews: dict[int, _Preview] = {}
+        """By place among the figures of a request."""
+        self._warm, self._notice = False, ""
+        self._stream = urgent_stream(model.device)
 
     def make(self, request: MeshRequest, quality: Quality, cancelled: Callable[[], bool]) -> MeshReply:
         """The meshes of ``request``; with less detail, from then on, where memory is short.
@@ -101,13 +106,11 @@ class Mesher:
         Raises:
             Cancelled: ``cancelled`` said so.
         """
-        started, notice = time.perf_counter(), ""
-        while True:
-            made = self._try(request, quality, cancelled)
-            if made is not None:
-                break
+        started = time.perf_counter()
+        while (made := self._try(request, quality, cancelled)) is None:
             self.fine_resolution = max(self.fine_resolution // 2, _LOWEST_FINE_RESOLUTION)
-            notice = f"Memory is short: fine meshes have a {self.fine_resolution}³ grid from now on."
+            self._notice = f"Memory is short: fine meshes have a {self.fine_resolution}³ grid from now on."
+        notice, self._notice = self._notice, ""  # kept until here: a mesh may be given up
         return MeshReply(
             generation=request.generation,
             quality=min(one.quality for one in made),
@@ -118,33 +121,38 @@ class Mesher:
         )
 
     def look_ahead(self, request: MeshRequest, cancelled: Callable[[], bool]) -> None:
-        """Pose what will be asked for next, as far as there is time; previews of it are fine meshes then."""
-        for codes in request.ahead:
-            surface = self._surfaces.get(_key(codes.shape))
-            if surface is None or surface.mesh.is_empty or codes.pose is None:
-                continue
-            with torch.no_grad(), torch.cuda.stream(self._stream):
-                posing = self._ahead.posing(_key(codes.shape, codes.pose), surface.mesh)
-                if not posing.go_on(self._pose_of(codes), self._chunk, cancelled):
-                    return
+        """Pose what will be asked for next, as far as there is time and memory; previews of it are fine meshes then."""
+        try:
+            for codes in request.ahead:
+                surface = self._surfaces.get(_key(codes.shape))
+                if surface is None or surface.mesh.is_empty or codes.pose is None:
+                    continue
+                with torch.no_grad(), torch.cuda.stream(self._stream):
+                    posing = self._ahead.posing(_key(codes.shape, codes.pose), surface.mesh)
+                    if not posing.go_on(self._pose_of(codes), self._chunk, cancelled):
+                        return
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            self._ahead.clear()
 
     def _try(self, request: MeshRequest, quality: Quality, cancelled: Callable[[], bool]) -> tuple[_Made, ...] | None:
         """The meshes of ``request``; None when memory ran out, after everything that was kept has been given up."""
         make = self._fine if quality is Quality.FINE else self._preview
         try:
             with torch.no_grad(), torch.cuda.stream(self._stream):
-                return tuple(make(codes, cancelled) for codes in request.figures)
-        except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-            if not _is_out_of_memory(error) or self.fine_resolution <= _LOWEST_FINE_RESOLUTION:
+                return tuple(make(place, codes, cancelled) for place, codes in enumerate(request.figures))
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error) or self.fine_resolution <= _LOWEST_FINE_RESOLUTION:
                 raise
         self._surfaces.clear()
         self._ahead.clear()
-        self._last_preview = None
+        self._previews.clear()
         if self._stream is not None:
             torch.cuda.empty_cache()
         return None
 
-    def _fine(self, codes: Codes, cancelled: Callable[[], bool]) -> _Made:
+    def _fine(self, place: int, codes: Codes, cancelled: Callable[[], bool]) -> _Made:
         key = _key(codes.shape)
         if key not in self._surfaces:
             self._surfaces[key] = _Surface(self._contour(codes.shape, self.fine_resolution, cancelled))
@@ -163,28 +171,33 @@ class Mesher:
             assert figure is not None
         return _Made(figure, Quality.FINE, self.fine_resolution)
 
-    def _preview(self, codes: Codes, cancelled: Callable[[], bool]) -> _Made:
-        surface = self._surfaces.get(_key(codes.shape))
+    def _preview(self, place: int, codes: Codes, cancelled: Callable[[], bool]) -> _Made:
+        key = _key(codes.shape)
+        surface = self._surfaces.get(key)
         if surface is not None and not surface.mesh.is_empty:
             return self._moved(surface, codes)
-        followed = self._followed(codes)
-        if followed is not None:
-            return followed
+        last = self._previews.get(place)
+        if last is not None and last.shape != key:
+            followed = self._followed(place, last, codes)
+            if followed is not None:
+                return followed
         resolution = self._grid_detail.choose()
         if resolution >= self.fine_resolution:
-            return self._fine(codes, cancelled)
+            return self._fine(place, codes, cancelled)
         if self._grid_detail.expected_ms(resolution) > POSE_BUDGET_MS:  # most will be followed
             resolution = min(resolution, self._follow_detail.choose())
-        started = time.perf_counter()
-        mesh = self._contour(codes.shape, resolution, cancelled)
-        now = time.perf_counter()
-        self._last_preview = _Preview(mesh, resolution, now + (now - started) * (1 / _FRESH_SHARE - 1))
-        return _Made(make_figure(self._posed(codes, mesh.vertices), mesh), Quality.PREVIEW, resolution)
+        if last is None or last.shape != key or last.resolution < resolution:
+            started = time.perf_counter()
+            mesh = self._contour(codes.shape, resolution, cancelled)
+            now = time.perf_counter()
+            last = _Preview(key, mesh, resolution, now + (now - started) * (1 / _FRESH_SHARE - 1))
+            self._previews[place] = last
+        return _Made(make_figure(self._posed(codes, last.mesh.vertices), last.mesh), Quality.PREVIEW, last.resolution)
 
-    def _followed(self, codes: Codes) -> _Made | None:
+    def _followed(self, place: int, last: _Preview, codes: Codes) -> _Made | None:
         """The surface of the last preview moved along; None when that is not faster than contouring, or too far."""
-        last, started = self._last_preview, time.perf_counter()
-        if last is None or last.mesh.is_empty or started > last.stale_at:
+        started = time.perf_counter()
+        if last.mesh.is_empty or started > last.stale_at:
             return None
         if self._grid_detail.expected_ms(last.resolution) <= POSE_BUDGET_MS:
             return None
@@ -193,7 +206,7 @@ class Mesher:
         if mesh is None:
             return None
         figure = make_figure(self._posed(codes, mesh.vertices), mesh)
-        self._last_preview = replace(last, mesh=mesh)
+        self._previews[place] = replace(last, shape=_key(codes.shape), mesh=mesh)
         self._follow_detail.learn(last.resolution, 1e3 * (time.perf_counter() - started))
         return _Made(figure, Quality.PREVIEW, last.resolution)
 
@@ -203,8 +216,8 @@ class Mesher:
         ready = None if codes.pose is None else self._ahead.get(_key(codes.shape, codes.pose))
         if ready is not None:
             return _Made(ready, Quality.FINE, self.fine_resolution)
-        started = time.perf_counter()
         anchors = surface.anchored(self._anchor_detail.choose())
+        started = time.perf_counter()
         if anchors is None:
             evaluated, vertices, quality = len(base), self._posed(codes, base), Quality.FINE
         else:
@@ -228,15 +241,14 @@ class Mesher:
         return pose_vertices(self._model, codes.shape.to(device), codes.pose.to(device), vertices)
 
     def _contour(self, shape_code: Tensor, resolution: int, cancelled: Callable[[], bool]) -> Mesh:
+        code = shape_code.to(self._model.device)
+        if not self._warm:  # what is loaded and measured once would count as slowness of the level of detail
+            extract_surface(self._model, code, _WARM_UP_RESOLUTION, cancelled=cancelled)
+            self._warm = True
         started = time.perf_counter()
-        mesh = extract_surface(self._model, shape_code.to(self._model.device), resolution, cancelled=cancelled)
+        mesh = extract_surface(self._model, code, resolution, cancelled=cancelled)
         self._grid_detail.learn(resolution, 1e3 * (time.perf_counter() - started))
         return mesh
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    """PyTorch has a class of its own for GPUs; its CPU allocator and Warp say it in words."""
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "allocate" in str(error)
 
 
 def _key(*codes: Tensor) -> bytes:

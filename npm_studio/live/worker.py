@@ -1,5 +1,6 @@
 """The live lane: one thread that owns the model for the sliders."""
 
+import re
 import threading
 from collections.abc import Callable
 from typing import Protocol
@@ -24,7 +25,8 @@ class LiveWorker:
     def __init__(
         self, mesher: MakesMeshes, on_reply: Callable[[MeshReply], None], on_error: Callable[[Exception], None]
     ) -> None:
-        self._mesher, self._on_reply, self._on_error = mesher, on_reply, on_error
+        """``on_reply`` and ``on_error`` are called in the thread; ``on_error`` for the first of equal errors only."""
+        self._mesher, self._on_reply, self._on_error = mesher, on_reply, once(on_error)
         self._mailbox = Mailbox()
         self._thread = threading.Thread(target=self._run, name="live meshes", daemon=True)
         self._thread.start()
@@ -53,18 +55,28 @@ class LiveWorker:
 
             try:
                 reply = self._mesher.make(request, quality, give_up)
+                if reply.quality is Quality.FINE:
+                    self._mailbox.already_fine(request.generation)
+                self._on_reply(reply)
+                self._mesher.look_ahead(request, self._mailbox.has_news)
             except Cancelled:
                 continue
             except Exception as error:
-                self._on_error(error)
-                continue
-            if reply.quality is Quality.FINE:
-                self._mailbox.already_fine(request.generation)
-            self._on_reply(reply)
-            try:
-                self._mesher.look_ahead(request, self._mailbox.has_news)
-            except Exception as error:
-                self._on_error(error)
+                if not self._mailbox.is_closed():
+                    self._on_error(error)
+
+
+def once(on_error: Callable[[Exception], None]) -> Callable[[Exception], None]:
+    """``on_error`` for the first of equal errors: one that comes with every move of a slider is told once."""
+    told: set[str] = set()
+
+    def tell(error: Exception) -> None:
+        kind = type(error).__name__ + re.sub(r"\d+", "", str(error))  # amounts of memory differ every time
+        if kind not in told:
+            told.add(kind)
+            on_error(error)
+
+    return tell
 
 
 class Newest:

@@ -7,7 +7,6 @@ import torch
 
 from engine.errors import Cancelled
 from engine.geometry.mesh import Mesh
-from engine.surface.extract import extract_surface
 from npm_studio.document.explorer import Codes
 from npm_studio.live import mesher as mesher_module
 from npm_studio.live.ahead import PosedAhead, Posing
@@ -138,32 +137,3 @@ def test_the_worker_looks_ahead_after_its_reply_and_stops_for_a_newer_request() 
     assert stopped.wait(5)
     assert worker.close()
     assert steps == ["make 1", "look 1", "make 2", "look 2"]
-
-
-def test_where_memory_is_short_fine_meshes_have_less_detail_and_that_is_said_once(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def extract(model: object, code: torch.Tensor, resolution: int, **rest: object) -> Mesh:
-        if resolution > 64:
-            raise torch.OutOfMemoryError("no room")
-        return extract_surface(toy_model(), code, resolution)
-
-    monkeypatch.setattr(mesher_module, "extract_surface", extract)
-    mesher = Mesher(toy_model(), 256)
-    first = mesher.make(MeshRequest(1, (codes(0),), True), Quality.FINE, never)
-    second = mesher.make(MeshRequest(2, (codes(1),), True), Quality.FINE, never)
-    assert (first.resolution, second.resolution) == (64, 64)
-    assert first.quality is Quality.FINE
-    assert "64³" in first.notice
-    assert second.notice == ""
-
-
-def test_other_errors_and_the_last_out_of_memory_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    for error in (RuntimeError("shapes differ"), torch.OutOfMemoryError("no room"), RuntimeError("can't allocate")):
-
-        def extract(*_: object, error: Exception = error, **__: object) -> Mesh:
-            raise error
-
-        monkeypatch.setattr(mesher_module, "extract_surface", extract)
-        with pytest.raises(type(error), match=str(error)):
-            Mesher(toy_model(), 128).make(MeshRequest(1, (codes(0),), True), Quality.FINE, never)

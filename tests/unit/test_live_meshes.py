@@ -133,6 +133,47 @@ def test_a_slow_machine_gets_the_lowest_level() -> None:
     assert detail.choose() == 32
 
 
+def test_levels_that_were_too_slow_under_load_are_tried_again_when_it_is_over() -> None:
+    detail = LevelOfDetail((32, 64, 128), budget_ms=50, power=2)
+    for level, milliseconds in ((32, 10), (64, 40)):
+        detail.learn(level, milliseconds)
+    assert detail.choose() == 64
+    for _ in range(20):  # something else takes the machine
+        detail.learn(detail.choose(), 40 * (detail.choose() / 32) ** 2)
+    assert detail.choose() == 32
+    for _ in range(20):
+        detail.learn(detail.choose(), 10 * (detail.choose() / 32) ** 2)
+    assert detail.choose() == 64
+
+
+def test_a_pose_preview_before_the_fine_mesh_moves_the_coarse_one_of_the_shape() -> None:
+    mesher = Mesher(toy_model(), 96)
+    for _ in range(3):  # until the resolution has settled
+        mesher._grid_detail.learn(48, 80.0)
+        first = mesher.make(request(codes(2, 6)), Quality.PREVIEW, never)
+    mesher._grid_detail.learn(48, 80.0)
+    second = mesher.make(request(codes(2, 7)), Quality.PREVIEW, never)
+    assert second.figures[0].faces is first.figures[0].faces
+    truth = pose_vertices(toy_model(), codes(2, 7).shape, codes(2, 7).pose, first.figures[0].canonical)  # type: ignore[arg-type]
+    np.testing.assert_allclose(second.figures[0].vertices, truth, atol=1e-6)
+
+
+def test_two_figures_that_move_at_once_follow_their_own_shapes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mesher_module, "POSE_BUDGET_MS", 0.0)
+    monkeypatch.setattr(mesher_module, "SHAPE_BUDGET_MS", 0.0)
+    monkeypatch.setattr(mesher_module, "_FRESH_SHARE", 1e-9)
+    mesher, shapes = Mesher(toy_model(), 96), toy_model().shape_codes
+
+    def both(share: float) -> MeshReply:
+        ends = ((0, 2), (1, 3))
+        figures = [Codes(torch.lerp(shapes[start], shapes[end], share)) for start, end in ends]
+        return mesher.make(request(*figures), Quality.PREVIEW, never)
+
+    first, second = both(0.0), both(0.02)
+    for before, after in zip(first.figures, second.figures, strict=True):
+        assert after.faces is before.faces
+
+
 class SlowMesher:
     """Makes nothing, slowly; notes what it was asked for."""
 
@@ -181,27 +222,36 @@ def test_the_worker_gives_up_a_fine_mesh_for_a_newer_request_and_ends_when_close
     assert mesher.given_up <= 1
 
 
-def test_an_error_in_the_mesher_is_reported_and_the_worker_goes_on() -> None:
-    class Broken:
+def test_equal_errors_of_the_mesher_are_reported_once_and_the_worker_goes_on() -> None:
+    class Broken(SlowMesher):
         def make(self, request: MeshRequest, quality: Quality, cancelled: Callable[[], bool]) -> MeshReply:
-            raise RuntimeError("no")
+            value = int(request.figures[0].shape[0])
+            if value < 3:
+                raise RuntimeError(f"no room for {1000 + value} bytes")
+            if value < 4:
+                raise ValueError("no")
+            return super().make(request, quality, cancelled)
 
-        def look_ahead(self, request: MeshRequest, cancelled: Callable[[], bool]) -> None:
-            pass
+    errors: list[str] = []
+    done = threading.Event()
+    tried = threading.Semaphore(0)
 
-    errors: list[Exception] = []
-    arrived = threading.Semaphore(0)
+    class Noting(Broken):
+        def make(self, request: MeshRequest, quality: Quality, cancelled: Callable[[], bool]) -> MeshReply:
+            try:
+                return super().make(request, quality, cancelled)
+            finally:
+                tried.release()
 
-    def on_error(error: Exception) -> None:
-        errors.append(error)
-        arrived.release()
-
-    worker = LiveWorker(Broken(), on_reply=lambda _: None, on_error=on_error)
-    for value in (1.0, 2.0):
-        worker.post((Codes(torch.tensor([value])),), settled=True)
-        assert arrived.acquire(timeout=5)
+    worker = LiveWorker(Noting(), lambda _: done.set(), lambda error: errors.append(str(error)))
+    for value in (1, 2, 3):
+        worker.post((Codes(torch.tensor([float(value)])),), settled=True)
+        for _ in range(2):  # preview and fine mesh
+            assert tried.acquire(timeout=5)
+    worker.post((Codes(torch.tensor([4.0])),))
+    assert done.wait(5)
     assert worker.close()
-    assert {str(error) for error in errors} == {"no"}
+    assert errors == ["no room for 1001 bytes", "no"]
 
 
 def test_a_reply_is_shown_when_it_is_newer_or_finer_than_the_last() -> None:

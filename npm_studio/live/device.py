@@ -1,0 +1,23 @@
+"""A GPU that is shared with others."""
+
+import torch
+
+
+def urgent_stream(device: torch.device) -> torch.cuda.Stream | None:
+    """A stream of high priority: a fit's waiting kernels on the same GPU go behind those of the sliders.
+
+    None on a CPU, which `torch.cuda.stream` takes as well.
+    """
+    if device.type != "cuda":
+        return None
+    stream = torch.cuda.Stream(device, priority=-1)
+    stream.wait_stream(torch.cuda.default_stream(device))  # on which the model was loaded
+    return stream
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """PyTorch has a class of its own for GPUs; its CPU allocator, CUDA's libraries and Warp say it in words."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    text = str(error).lower()
+    return any(sign in text for sign in ("out of memory", "allocate", "alloc_failed"))
