@@ -198,11 +198,3 @@ def _close_row(dialog: QDialog) -> QHBoxLayout:
     row.addStretch(1)
     row.addWidget(close)
     return row
-
-
-def renderer_name(capabilities: str) -> str:
-    """The graphics device from VTK's report."""
-    for line in capabilities.splitlines():
-        if "renderer string" in line:
-            return line.split(":", 1)[1].strip()
-    return "unknown"

@@ -30,7 +30,6 @@ class Inset:
         self._renderer = vtkRenderer()
         self._renderer.SetLayer(1)
         self._renderer.InteractiveOff()
-        self._renderer.SetUseFXAA(True)
         self._renderer.DrawOff()
         self._renderer.PreserveColorBufferOff()
         self._renderer.GradientBackgroundOn()
@@ -72,6 +71,10 @@ class Inset:
         self._label.text = title
         self._label.show()
         self.follow()
+
+    def set_quick(self, quick: bool) -> None:
+        """Without smoothed edges."""
+        self._renderer.SetUseFXAA(not quick)
 
     def hide(self) -> None:
         self._renderer.DrawOff()

@@ -30,9 +30,10 @@ from npm_studio.commands.view import WORKSPACES
 from npm_studio.document.signal import Signal
 from npm_studio.live.request import MeshReply
 from npm_studio.views.conditions import conditions
-from npm_studio.views.dialogs import AboutDialog, ErrorDialog, ShortcutsDialog, renderer_name
+from npm_studio.views.dialogs import AboutDialog, ErrorDialog, ShortcutsDialog
 from npm_studio.views.files import Files, settings
 from npm_studio.views.library import Library
+from npm_studio.views.software import renderer_name
 from npm_studio.views.stage import Stage
 from npm_studio.views.studio import Studio
 from npm_studio.views.theme import DARK, LIGHT, RESOURCES, Theme, apply_theme, icon

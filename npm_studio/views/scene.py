@@ -47,7 +47,9 @@ class MeshItem:
         self._actor = pv.Actor(mapper, look)
         self._actor.visibility = False
         light_like_a_studio(self._actor)
+        self._renderer = renderer
         renderer.AddActor(self._actor)
+        self.set_opacity(1.0)
 
     @property
     def vertices(self) -> NDArray[np.float32]:
@@ -137,6 +139,8 @@ class MeshItem:
 
     def set_opacity(self, opacity: float) -> None:
         self._actor.prop.opacity = opacity
+        # blending that does not depend on the order takes passes over the whole picture; the ground does not need it
+        self._renderer.SetUseOIT(opacity < 1.0)
 
     def colour_by(self, values: NDArray[np.float32] | None, upper: float = 1.0) -> None:
         """Colour by ``values`` (V,) from 0 to ``upper``; None goes back to one colour."""
@@ -250,6 +254,9 @@ class Ground:
         blur = np.exp(-0.5 * offsets**2)
         self._blur = blur / blur.sum(axis=0)
         self._grid_texture, self._grid = textured_square(plotter, self._HALF_M, self._PIXELS)
+        self._quick_texture = pv.Texture(self._grid_texture.GetInput())
+        _set_sampling(self._quick_texture)
+        self._quick_texture.SetMaximumAnisotropicFiltering(1.0)
         self._shadow_texture, self._shadow = textured_square(plotter, self._SHADOW_HALF_M, self._SHADOW_PIXELS)
         self._height, self._shown = 0.0, True
         self.set_theme(theme)
@@ -282,6 +289,10 @@ class Ground:
         self._shown = visible
         self._grid.visibility = visible
         self._shadow.visibility = visible and self._shadow.visibility
+
+    def set_quick(self, quick: bool) -> None:
+        """With lines that blur in the distance."""
+        self._grid.SetTexture(self._quick_texture if quick else self._grid_texture)
 
     def hide_shadow(self) -> None:
         self._shadow.visibility = False
@@ -319,9 +330,7 @@ def textured_square(plotter: Any, half: float, pixels: int) -> tuple[pv.Texture,
     # the first row of an image is the top of a texture, which is where v = 1
     square.active_texture_coordinates = np.array([[0, 1], [1, 1], [1, 0], [0, 0]], np.float32)
     texture = pv.Texture(np.zeros((pixels, pixels, 4), np.uint8))
-    texture.interpolate = True
-    texture.mipmap = True
-    texture.repeat = False
+    _set_sampling(texture)
     actor = plotter.add_mesh(
         square,
         texture=texture,
@@ -333,6 +342,12 @@ def textured_square(plotter: Any, half: float, pixels: int) -> tuple[pv.Texture,
     )
     actor.ForceTranslucentOn()
     return texture, actor
+
+
+def _set_sampling(texture: pv.Texture) -> None:
+    texture.interpolate = True
+    texture.mipmap = True
+    texture.repeat = False
 
 
 def write_texture(texture: pv.Texture, pixels: NDArray[np.uint8]) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from PyQt6.QtCore import Qt, pyqtSignal
-from PyQt6.QtGui import QAction, QResizeEvent
+from PyQt6.QtGui import QAction, QPixmap, QResizeEvent
 from PyQt6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
 from engine.errors import InputError
@@ -140,13 +140,19 @@ class Stage(QWidget):
     def view_top(self) -> None:
         self._frame(_TOP)
 
+    def picture(self) -> QPixmap:
+        """The views at their best, captions included."""
+        for view in self.views:
+            view.rest()
+        return self.grab()
+
     def save_screenshot(self, path: Path) -> None:
         """Write the views as they are, captions included, as a PNG.
 
         Raises:
             InputError: the file cannot be written.
         """
-        if not self.grab().save(str(path), "PNG"):
+        if not self.picture().save(str(path), "PNG"):
             raise InputError(path, "cannot be written", "choose a folder that you may write to")
 
     def close_views(self) -> None:

@@ -20,6 +20,7 @@ from npm_studio.views.cut import Cut
 from npm_studio.views.inset import Inset
 from npm_studio.views.look import Look
 from npm_studio.views.scene import FaintPoints, Ground, MeshItem, PointsItem, correspondence_colours
+from npm_studio.views.software import Motion, is_software, pace, renderer_name
 from npm_studio.views.theme import Theme
 from npm_studio.views.widgets.frame_rate import FrameRate
 from npm_studio.views.widgets.overlay import Caption, ColourBar
@@ -36,6 +37,15 @@ class CameraState:
 
 class _View(QtInteractor):
     """The widget that VTK draws into; all keys go to the application."""
+
+    is_software = False
+    """Whether no GPU draws; known from the first frame on."""
+
+    def initializeGL(self) -> None:
+        super().initializeGL()
+        self.is_software = is_software(renderer_name(self.ren_win.ReportCapabilities()))
+        if self.is_software:
+            pace(self.window())
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
         if event is not None:
@@ -74,7 +84,6 @@ class Viewport(QWidget):
         self.view: Any = _View(self, auto_update=False, multi_samples=1)
         self.view.setAcceptDrops(False)
         self.view.iren.clear_key_event_callbacks()
-        self.view.renderer.SetUseFXAA(True)
         self.view.enable_terrain_style(mouse_wheel_zooms=True, shift_pans=True)
         layout.addWidget(self.view)
         self.view.remove_all_lights()
@@ -85,6 +94,8 @@ class Viewport(QWidget):
         self.ground = Ground(self.view, theme)
         self.cut = Cut(self.view, self.figure)
         self.inset = Inset(self, self.view, theme)
+        self._motion = Motion(self._set_quick, self)
+        self._set_quick(False)
         self.frame_rate = FrameRate(self, self.view.ren_win)
         self.caption = Caption(self)
         self.colour_bar = ColourBar(self)
@@ -203,7 +214,23 @@ class Viewport(QWidget):
         """Draw at the next turn of the event loop, however often this is called until then."""
         if not getattr(self.view, "_closed", False):
             self.view.renderer.ResetCameraClippingRange()
+            self._note_motion()
             self.view.update()
+
+    def rest(self) -> None:
+        """Be at its best at once."""
+        self._motion.rest()
+
+    def _note_motion(self) -> None:
+        if self.view.is_software:
+            self._motion.move()
+
+    def _set_quick(self, quick: bool) -> None:
+        """Leave out what a software renderer is slow at and what nobody sees while things move."""
+        self.view.renderer.SetUseFXAA(not quick)
+        self.inset.set_quick(quick)
+        self.ground.set_quick(quick)
+        self.view.update()
 
     def camera_state(self) -> CameraState:
         camera = self.view.camera
@@ -263,6 +290,7 @@ class Viewport(QWidget):
     def close_view(self) -> None:
         """Free the graphics; call it before the window goes away."""
         if not getattr(self.view, "_closed", False):
+            self._motion.rest()
             self.frame_rate.set_counting(False)
             self.inset.close()
             self.view.camera.RemoveObserver(self._observer)
@@ -292,6 +320,7 @@ class Viewport(QWidget):
         state = self.camera_state()
         if state != self._last_state:  # VTK also reports changes of the clipping range
             self._last_state = state
+            self._note_motion()
             self.inset.follow()
             self.cut.follow()
             self.camera_moved.emit()

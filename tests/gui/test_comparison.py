@@ -46,7 +46,7 @@ def test_the_left_mesh_carries_the_distances_and_drops_them_when_asked(comparing
 def test_each_view_draws_its_own_picture(qtbot: QtBot, comparing: MainWindow) -> None:
     def colourfulness() -> list[float]:
         qtbot.wait(50)
-        image = comparing.stage.grab().toImage().scaled(200, 100)
+        image = comparing.stage.picture().toImage().scaled(200, 100)
         row = [image.pixelColor(x, 45).saturation() for x in range(200)]
         return [max(row[:100]), max(row[100:])]
 

@@ -28,7 +28,7 @@ def studio_window(studio_window: MainWindow, qtbot: QtBot) -> MainWindow:
 def picture(qtbot: QtBot, window: MainWindow) -> np.ndarray:
     """(H, W, 3) what a saved picture shows."""
     qtbot.wait(60)
-    image = window.stage.grab().toImage().convertToFormat(QImage.Format.Format_RGB888)
+    image = window.stage.picture().toImage().convertToFormat(QImage.Format.Format_RGB888)
     bits = image.constBits()
     assert bits is not None
     rows = np.frombuffer(bits.asstring(image.sizeInBytes()), np.uint8).reshape(image.height(), -1)

@@ -132,7 +132,6 @@ class DirectionSlider(QWidget):
         self.slider.blockSignals(True)
         self.slider.setValue(round(value * self._STEPS))
         self.slider.blockSignals(False)
-        self.slider.update()
         self._write(value)
 
     def _on_moved(self, position: int) -> None:

@@ -1,0 +1,97 @@
+"""Drawing without a GPU: cheaper frames while something moves, and pauses between frames.
+
+A software renderer draws with all cores, those that make meshes among them. Nothing here happens where a GPU draws.
+"""
+
+import math
+from collections.abc import Callable
+from time import perf_counter
+
+from PyQt6.QtCore import QCoreApplication, QEvent, QObject, Qt, QTimer
+from PyQt6.QtWidgets import QWidget
+
+REST_MS = 150
+"""Without a change for this long a view is at rest, and drawn at its best."""
+_INTERVAL_S = 1 / 60
+_PAUSE_SHARE = 0.3
+"""Of the time that drawing a window took, until it is drawn again."""
+_SOFTWARE = ("llvmpipe", "softpipe", "swrast", "swr ", "swiftshader", "gdi generic", "software", "basic render")
+
+
+def renderer_name(capabilities: str) -> str:
+    """The graphics device from VTK's report."""
+    for line in capabilities.splitlines():
+        if "renderer string" in line:
+            return line.split(":", 1)[1].strip()
+    return "unknown"
+
+
+def is_software(renderer: str) -> bool:
+    """Whether there is no GPU behind ``renderer``, see `renderer_name`."""
+    return any(name in renderer.lower() for name in _SOFTWARE)
+
+
+class Motion(QObject):
+    """Tells a view to be quick when it begins to move, and to be at its best when it has come to rest."""
+
+    def __init__(self, set_quick: Callable[[bool], None], parent: QObject) -> None:
+        super().__init__(parent)
+        self._set_quick, self._moves = set_quick, False
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(REST_MS)
+        self._timer.timeout.connect(self.rest)
+
+    def move(self) -> None:
+        """Something changed."""
+        self._timer.start()
+        if not self._moves:
+            self._moves = True
+            self._set_quick(True)
+
+    def rest(self) -> None:
+        """Do not wait for rest."""
+        self._timer.stop()
+        if self._moves:
+            self._moves = False
+            self._set_quick(False)
+
+
+class Pace(QObject):
+    """Draws a window at most once per display interval, and leaves the cores to others for a while in between.
+
+    Every change of a widget, be it a slider alone, makes Qt put the whole window together again when there are 3-D
+    views in it. Changes that come close to each other are drawn together.
+    """
+
+    def __init__(self, window: QWidget) -> None:
+        super().__init__(window)
+        self._window = window
+        self._is_drawing, self._next = False, 0.0
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setTimerType(Qt.TimerType.PreciseTimer)
+        self._timer.timeout.connect(self._draw)
+        window.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Hold the request to draw back; Qt sends no other one meanwhile."""
+        if self._is_drawing or event is None or event.type() != QEvent.Type.UpdateRequest:
+            return False
+        if not self._timer.isActive():
+            self._timer.start(max(0, math.ceil(1e3 * (self._next - perf_counter()))))
+        return True
+
+    def _draw(self) -> None:
+        started = perf_counter()
+        self._is_drawing = True
+        QCoreApplication.sendEvent(self._window, QEvent(QEvent.Type.UpdateRequest))
+        self._is_drawing = False
+        now = perf_counter()
+        self._next = max(started + _INTERVAL_S, now + _PAUSE_SHARE * (now - started))
+
+
+def pace(window: QWidget) -> None:
+    """Have ``window`` drawn at a `Pace`; once is enough."""
+    if window.findChild(Pace) is None:
+        Pace(window)
