@@ -28,7 +28,7 @@ class Studio(QObject):
 
     _replied = pyqtSignal(object, object)
     _sliced = pyqtSignal(object, object)
-    _live_failed = pyqtSignal(object)
+    _live_failed = pyqtSignal(object, object)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -38,9 +38,11 @@ class Studio(QObject):
         self._newest = Newest()
         self._posted = 0
         self._slices: SliceWorker | None = None
+        self._retired: list[LiveWorker | SliceWorker] = []
+        """Of earlier models, told to end."""
         self._replied.connect(self._on_reply)
         self._sliced.connect(self._on_slice)
-        self._live_failed.connect(lambda error: self.failed.emit(error, ""))
+        self._live_failed.connect(self._on_failure)
         self.document.model_changed.connect(self._restart_live)
 
     @property
@@ -62,7 +64,11 @@ class Studio(QObject):
         model = self.document.model
         if model is not None and self._slices is None:
             worker: SliceWorker
-            worker = SliceWorker(model, lambda reply: self._sliced.emit(worker, reply), self._live_failed.emit)
+            worker = SliceWorker(
+                model,
+                on_reply=lambda reply: self._sliced.emit(worker, reply),
+                on_error=lambda error: self._live_failed.emit(worker, error),
+            )
             self._slices = worker
         if self._slices is not None:
             self._slices.post(request)
@@ -78,11 +84,12 @@ class Studio(QObject):
 
     def shut_down(self) -> bool:
         """Stop all threads; False when one did not end in time."""
-        live_ended = self._stop_live()
+        self._retire_live()
+        live_ended = all([worker.close() for worker in self._retired])
         return self.jobs.shut_down(SECONDS_TO_END) and live_ended
 
     def _restart_live(self) -> None:
-        self._stop_live()
+        self._retire_live()
         model = self.document.model
         if model is None:
             return
@@ -90,15 +97,19 @@ class Studio(QObject):
         worker = LiveWorker(
             Mesher(model),
             on_reply=lambda reply: self._replied.emit(worker, reply),
-            on_error=self._live_failed.emit,
+            on_error=lambda error: self._live_failed.emit(worker, error),
         )
         self._live, self._newest, self._posted = worker, Newest(), 0
 
-    def _stop_live(self) -> bool:
-        live, self._live = self._live, None
-        slices, self._slices = self._slices, None
-        ended = [worker.close() for worker in (live, slices) if worker is not None]
-        return all(ended)
+    def _retire_live(self) -> None:
+        """Tell the threads to end, and wait for none: one may be in the middle of a surface."""
+        workers = [*self._retired, self._live, self._slices]
+        self._live = self._slices = None
+        self._retired = [worker for worker in workers if worker is not None and not worker.close(timeout=0)]
+
+    def _on_failure(self, worker: LiveWorker | SliceWorker, error: Exception) -> None:
+        if worker in (self._live, self._slices):
+            self.failed.emit(error, "")
 
     def _on_slice(self, worker: SliceWorker, reply: SliceReply) -> None:
         if worker is self._slices:

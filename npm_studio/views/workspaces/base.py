@@ -5,7 +5,7 @@ from PyQt6.QtGui import QAction
 from PyQt6.QtWidgets import QVBoxLayout, QWidget
 
 from engine.geometry.similarity import Similarity
-from npm_studio.document.timeline import Clip
+from npm_studio.document.timeline import Clip, upcoming
 from npm_studio.live.request import Figure, MeshReply
 from npm_studio.views.stage import Stage
 from npm_studio.views.studio import Studio
@@ -14,6 +14,8 @@ from npm_studio.views.widgets.basics import MARGIN
 
 TRAINING_FRAME_RATE = 6.0
 """Frames per second at which training sequences begin to play: a model does not store their own."""
+FRAMES_AHEAD = 12
+"""That the live thread may pose while the frame on show is looked at."""
 
 Actions = dict[str, QAction]
 """By command id."""
@@ -54,6 +56,11 @@ class Workspace(QWidget):
 
     def show_frame(self, frame: int) -> None:
         """The timeline moved."""
+
+    def upcoming_frames(self, frame: int, frame_count: int) -> list[int]:
+        """What playback asks for after ``frame``, the soonest first; nothing while it rests."""
+        timeline = self.studio.document.timeline
+        return upcoming(frame, frame_count, FRAMES_AHEAD, timeline.loop) if timeline.playing else []
 
     def show_meshes(self, reply: MeshReply) -> None:
         """Meshes from the live thread arrived."""

@@ -5,7 +5,7 @@ from PyQt6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from npm_studio.document.explorer import Codes, Explorer, Space
 from npm_studio.document.names import pretty
-from npm_studio.document.timeline import Clip, upcoming
+from npm_studio.document.timeline import Clip
 from npm_studio.live.request import MeshReply
 from npm_studio.views.stage import Stage
 from npm_studio.views.studio import Studio
@@ -16,8 +16,6 @@ from npm_studio.views.workspaces.slicing import Slicing
 
 MOST_SLIDERS = 32
 """Later directions hold little but noise."""
-FRAMES_AHEAD = 12
-"""That the live thread may pose while the frame on show is looked at."""
 
 
 class SliderList(Section):
@@ -248,10 +246,9 @@ class ExploreWorkspace(Workspace):
 
     def _ahead(self) -> tuple[Codes, ...]:
         """What playback will ask for next."""
-        timeline = self.studio.document.timeline
-        if self.explorer is None or not timeline.playing or not self._rows:
+        if self.explorer is None or not self._rows:
             return ()
-        frames = upcoming(self._frame, len(self._rows), FRAMES_AHEAD, timeline.loop)
+        frames = self.upcoming_frames(self._frame, len(self._rows))
         return tuple(self.explorer.codes_of_frame(self._rows[frame]) for frame in frames)
 
     def _describe_pose(self, row: int) -> None:

@@ -82,7 +82,7 @@ class InterpolateWorkspace(Workspace):
 
     def show_frame(self, frame: int) -> None:
         self._from_timeline = True
-        self.slider.setValue(frame if frame <= STEPS else 2 * STEPS - frame)
+        self.slider.setValue(_step_of(frame))
         self._from_timeline = False
 
     def show_meshes(self, reply: MeshReply) -> None:
@@ -135,5 +135,12 @@ class InterpolateWorkspace(Workspace):
         if model is None or not self.is_active:
             return
         a, b = (subject.codes(model) for subject in self.cards.subjects)
-        share = self.slider.value() / STEPS
-        self.studio.request((blend(a, b, share, _SPACES[self.spaces.current]),), settled)
+        frames = self.upcoming_frames(self.studio.document.timeline.frame, 2 * STEPS)
+        steps = [self.slider.value(), *(_step_of(frame) for frame in frames)]
+        now, *ahead = (blend(a, b, step / STEPS, _SPACES[self.spaces.current]) for step in steps)
+        self.studio.request((now,), settled, tuple(ahead))
+
+
+def _step_of(frame: int) -> int:
+    """Of the slider: the timeline goes there and back."""
+    return frame if frame <= STEPS else 2 * STEPS - frame

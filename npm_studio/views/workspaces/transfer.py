@@ -1,5 +1,7 @@
 """Two identities side by side in the same pose."""
 
+from itertools import chain
+
 from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import QPushButton
 
@@ -137,6 +139,11 @@ class TransferWorkspace(Workspace):
         model = self.studio.document.model
         if model is None or not self.is_active:
             return
-        pose = Subject(0, self._row).codes(model).pose
+        rows = [self._row]
+        if self._row is not None:
+            frames = self.upcoming_frames(self._rows.index(self._row), len(self._rows))
+            rows += [self._rows[frame] for frame in frames]
+        poses = [Subject(0, row).codes(model).pose for row in rows]
         shapes = [subject.codes(model).shape for subject in self.cards.subjects]
-        self.studio.request(tuple(Codes(shape, pose) for shape in shapes), settled)
+        now, *ahead = (tuple(Codes(shape, pose) for shape in shapes) for pose in poses)
+        self.studio.request(now, settled, tuple(chain.from_iterable(ahead)))
