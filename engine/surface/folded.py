@@ -25,7 +25,7 @@ class _Layer:
     """A hidden layer, split by what its inputs are."""
 
     bias: Tensor
-    """(outputs,) float32"""
+    """(outputs,): float32 where the code adds to it and in the last layer, else of the type of the products."""
     weight: Tensor
     """(outputs, inputs): of the hidden values, then of the embedding in the first and the skip layer."""
     of_code: Tensor | None
@@ -67,8 +67,9 @@ class FoldedDecoder:
         self._weights = _weights(decoder, self._dtype)
         code, biases = code.to(device, torch.float32), []
         for layer in self._weights.layers:
-            bias = layer.bias if layer.of_code is None else functional.linear(code, layer.of_code, layer.bias)
-            biases.append(bias.to(self._dtype))
+            folds = layer.of_code is not None
+            bias = functional.linear(code, layer.of_code, layer.bias).to(self._dtype) if folds else layer.bias
+            biases.append(bias)
         self._biases = biases
 
     @torch.no_grad()
@@ -81,17 +82,15 @@ class FoldedDecoder:
         assert points.ndim == 2, points.shape
         assert points.shape[1] == 3, points.shape
         assert (rows is not None) == self._several
-        values = points.new_empty(len(points), self._decoder.outputs)
-        step = _CHUNK["cuda" if points.is_cuda else "cpu", self._half]
+        count, step = len(points), _CHUNK["cuda" if points.is_cuda else "cpu", self._half]
+        if not self._half and count % step:
+            points = functional.pad(points, (0, 0, 0, -count % step))
+            rows = None if rows is None else functional.pad(rows, (0, -count % step))
+        parts = []
         for start in range(0, len(points), step):
-            part = points[start : start + step]
-            count = len(part)
-            of_part = None if rows is None else rows[start : start + step]
-            if count < step and not self._half:
-                part = functional.pad(part, (0, 0, 0, step - count))
-                of_part = None if of_part is None else functional.pad(of_part, (0, step - count))
-            values[start : start + step] = self._decoder.finish(self._evaluate(part, of_part), part)[:count]
-        return values
+            part, of_part = points[start : start + step], None if rows is None else rows[start : start + step]
+            parts.append(self._decoder.finish(self._evaluate(part, of_part), part))
+        return _joined(parts, points.new_empty(0, self._decoder.outputs))[:count]
 
     def _embed(self, points: Tensor) -> Tensor:
         """What the network sees of ``points`` (P, 3), in few passes: `encode_points` in the order of `_arranged`."""
@@ -100,8 +99,8 @@ class FoldedDecoder:
         angles = (scaled[:, None] * self._weights.bands[:, None]).flatten(1)
         waves = angles.shape[1]
         embedding[:, :3] = scaled
-        embedding[:, 3 : 3 + waves] = angles.sin()
-        embedding[:, 3 + waves : 3 + 2 * waves] = angles.cos_()
+        torch.sin(angles, out=embedding[:, 3 : 3 + waves])
+        torch.cos(angles, out=embedding[:, 3 + waves : 3 + 2 * waves])
         embedding[:, 3 + 2 * waves :] = 0
         return embedding
 
@@ -115,7 +114,7 @@ class FoldedDecoder:
                 hidden = _linear(joined, layer.weight, bias)
                 continue
             # the less usual layers take a pass for each part
-            value = bias if rows is None or bias.ndim == 1 else bias[rows]
+            value = bias if rows is None or bias.ndim == 1 else bias.index_select(0, rows)
             if joined is not None:
                 nothing = torch.zeros_like(layer.bias, dtype=self._dtype)
                 value = _linear(joined, layer.weight, nothing, relu=False) + value
@@ -158,14 +157,13 @@ class SignedDistance:
         Raises:
             Cancelled: the ``cancelled`` of this object said so.
         """
-        values = points.new_empty(len(points))
-        step = _POLLED["cuda" if points.is_cuda else "cpu"]
+        parts, step = [], _POLLED["cuda" if points.is_cuda else "cpu"]
         for start in range(0, max(len(points), 1), step):
             if self._cancelled():
                 raise Cancelled
             part = slice(start, start + step)
-            values[part] = self._decoder(points[part], None if rows is None else rows[part])[:, 0]
-        return values
+            parts.append(self._decoder(points[part], None if rows is None else rows[part])[:, 0])
+        return _joined(parts, points.new_empty(0))
 
 
 def half_type(device: torch.device) -> torch.dtype:
@@ -188,6 +186,11 @@ def bfloat16_is_fast(device: torch.device) -> bool:
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     capabilities = torch.cpu.get_capabilities()
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+
+
+def _joined(parts: list[Tensor], nothing: Tensor) -> Tensor:
+    """``parts`` one after the other, without a copy where there is only one; ``nothing`` where there is none."""
+    return torch.cat(parts) if len(parts) > 1 else parts[0] if parts else nothing
 
 
 def _linear(inputs: Tensor, weight: Tensor, bias: Tensor, relu: bool = True) -> Tensor:
@@ -256,7 +259,7 @@ def _arrange(decoder: Decoder, dtype: torch.dtype, version: int) -> _Weights:
         idle = past_padded - past
         layers.append(
             _Layer(
-                functional.pad(bias, (0, idle)),
+                functional.pad(bias, (0, idle)).to(dtype if of_code is None else torch.float32),
                 functional.pad(torch.cat(parts, dim=1), (0, 0, 0, idle)).to(dtype).contiguous(),
                 None if of_code is None else functional.pad(of_code, (0, 0, 0, idle)).contiguous(),
                 None if of_plain is None else functional.pad(of_plain, (0, 0, 0, idle)).contiguous(),

@@ -9,9 +9,12 @@ bricks of 2 x 2 x 2 of them, so that no node belongs to two blocks:
    both sides, its unknown nodes are evaluated too, until the surface closes.
 3. Settle. Up to here distances may be rough, with an error of at most e. Nodes of edges that are perhaps crossed are
    evaluated in full precision; all others are farther than e from zero, so their signs are certain. Should the
-   difference between rough and full precision exceed e anywhere, all is done again in full precision.
+   difference between rough and full precision exceed e anywhere, or a rough distance be no number, all is done again
+   in full precision. There, what is no number counts as outside.
 
-Bricks live in a table, and a small map from their coordinates to its rows stands in for the lattice.
+Bricks live in a table, and a small map from their coordinates to its rows stands in for the lattice. On a GPU nothing
+here takes longer than starting it, and each count that the host waits for (`nonzero`) leaves the GPU idle: hence few
+operations on large tensors, signs as bits of a byte, and places as numbers.
 """
 
 import functools
@@ -31,7 +34,7 @@ DistanceOfSeveral = Callable[[Tensor, Tensor], Tensor]
 """Signed distance (P,) of canonical points (P, 3) to shapes (P,), by index."""
 
 # Blocks per axis that pruning starts from, at least: 16 have a half diagonal of 0.054, within FAR_REACH, and 24 one of
-# 0.036, within COARSE_REACH.
+# 0.036, within COARSE_REACH. A GPU evaluates the few blocks more in less time than another level takes to start.
 _START_FAR, _START = 16, 24
 # What a distance computed in half precision may be off by, unless one knows better.
 _HALF_ERROR = 1e-3
@@ -39,7 +42,9 @@ _HALF_ERROR = 1e-3
 # cells of the surface; the few others are found by following.
 _MARGIN = 1.3
 # Nodes on the faces of the cube count as outside, so that a surface that leaves the cube is closed there.
-_OUTSIDE = 1e-4
+_LEAST_OUTSIDE = 1e-4
+# Bits of what is known of a node. One that the error lets lie on either side is both inside and outside.
+_IN, _OUT, _UNKNOWN, _BEYOND = 1, 2, 4, 8
 # Order of a cell's corners in `warp.geometry`.
 CORNERS = ((0, 0, 0), (1, 0, 0), (1, 1, 0), (0, 1, 0), (0, 0, 1), (1, 0, 1), (1, 1, 1), (0, 1, 1))
 
@@ -88,18 +93,30 @@ def surface_cells_of_several(
     """`surface_cells` of ``count`` shapes at once.
 
     Returns:
-        Shape (A,) int64 that each cell belongs to, ascending, and cells (A, 3) and distances (A, 8).
+        Shape (A,) int32 that each cell belongs to, ascending, and cells (A, 3) and distances (A, 8).
     """
     exact = rough_distance is distance
     error = 0.0 if exact else rough_error
-    added = _prune(rough_distance, bounds, resolution, device, count, error)
-    bricks = _Bricks(resolution, count, device)
+    largest = torch.zeros((), device=device)
+
+    def watched(points: Tensor, shapes: Tensor) -> Tensor:
+        nonlocal largest
+        values = rough_distance(points, shapes)
+        if len(values):
+            largest = torch.maximum(largest, values.amax())  # is no number as soon as one of the values is none
+        return values
+
+    rough = distance if exact else watched
+    added, bricks = _prune(rough, bounds, resolution, device, count, error), _Bricks(resolution, count, device, error)
     while len(added):
-        bricks.add(added, rough_distance)
-        added = bricks.missing(error)
-    if not exact and not bricks.settle(distance, error):
+        bricks.add(added, rough)
+        added = bricks.missing()
+    windows = bricks.windows()
+    off = 0.0 if exact else bricks.settle(windows, distance)
+    found = bricks.cells(windows)
+    if not exact and not bool((off <= error) & largest.isfinite()):  # asked last, as the host has to wait for it
         return surface_cells_of_several(distance, distance, bounds, resolution, device, count)
-    return bricks.cells()
+    return found
 
 
 def lattice_line(resolution: int, device: torch.device) -> Tensor:
@@ -110,7 +127,7 @@ def lattice_line(resolution: int, device: torch.device) -> Tensor:
 def close_at_cube(values: Tensor, nodes: Tensor, resolution: int) -> Tensor:
     """``values`` (P,) with those of ``nodes`` (P, 3) on the faces of the cube made positive."""
     on_face = ((nodes == 0) | (nodes == resolution - 1)).any(dim=-1)
-    return torch.where(on_face, values.clamp_min(_OUTSIDE), values)
+    return torch.where(on_face, values.clamp_min(_LEAST_OUTSIDE), values)
 
 
 def _prune(
@@ -121,13 +138,13 @@ def _prune(
     count: int,
     error: float,
 ) -> Tensor:
-    """Bricks (R, 4) that may hold an end of a crossed edge: shape, and coordinates in units of two nodes."""
-    start = _START if bounds.far is None else _START_FAR
+    """Bricks (R, 4) int32 that may hold an end of a crossed edge: shape, and coordinates in units of two nodes."""
+    start = _START if bounds.far is None or device.type == "cuda" else _START_FAR
     level = 1
     while -(-resolution // 2 ** (level + 1)) >= start:
         level += 1
-    line = torch.arange(-(-resolution // 2**level), device=device)
-    blocks = torch.cartesian_prod(torch.arange(count, device=device), line, line, line)
+    line = torch.arange(-(-resolution // 2**level), device=device, dtype=torch.int32)
+    blocks = torch.cartesian_prod(torch.arange(count, device=device, dtype=torch.int32), line, line, line)
     step = 1 / (resolution - 1)
     while True:
         width = 2**level
@@ -140,7 +157,7 @@ def _prune(
             # inside the surface, the faces of the cube are crossed too
             far_inside_counts = ((low > 1) & (high < resolution - 2)).all(dim=1)
             excess = torch.where(far_inside_counts, values.abs(), values)
-            blocks = blocks[~(excess > slope * reach + error)]
+            blocks = blocks[excess <= slope * reach + error]
         if level == 1:
             return blocks
         level -= 1
@@ -163,36 +180,35 @@ class _Tables:
     """(4,) factors of shape, x, y, z when blocks are divided."""
     halves: Tensor
     """(8, 4) what is added then."""
-    inner: Tensor
-    """(8, 3) nodes of a brick."""
-    around: Tensor
-    """(27, 3) bricks around a brick."""
     window_bricks: Tensor
-    """(64,) rows of ``around`` that the nodes of a window belong to."""
-    window_nodes: Tensor
-    """(64,) rows of ``inner`` that they are."""
+    """(3, 64) which brick, from the one in the middle, the nodes of a window belong to."""
+    window_inner: Tensor
+    """(64,) which of the eight nodes of that brick they are."""
     corners: Tensor
-    """(8, 3) `CORNERS`."""
-    window_corners: Tensor
     """(8,) places of `CORNERS` among the 64 nodes of a window, from the place of a cell's lowest corner."""
+    are_cells: Tensor
+    """(43,) whether a place among the nodes of a window is that of the lowest corner of one of its cells."""
+    are_own: Tensor
+    """(22,) whether a place from `_FIRST_OWN` on is that of a node of the brick itself."""
+
+
+_FIRST_OWN = 21
+"""Place of a brick's first node in its window, 16 + 4 + 1."""
 
 
 @functools.cache
 def _tables(device: torch.device) -> _Tables:
-    line, around = torch.arange(2), torch.arange(-1, 2)
-    inner = torch.cartesian_prod(line, line, line)
+    line, places = torch.arange(2), torch.cartesian_prod(*3 * [torch.arange(4)])
     # nodes -1, 0, 1, 2 of a window: brick -1, 0, 0, 1 and node 1, 0, 1, 0 in it
-    bricks, nodes = torch.tensor([0, 1, 1, 2]), torch.tensor([1, 0, 1, 0])
-    corners = torch.tensor(CORNERS)
+    bricks, nodes = torch.tensor([-1, 0, 0, 1]), torch.tensor([1, 0, 1, 0])
     tables = {
-        "doubled": torch.tensor([1, 2, 2, 2]),
-        "halves": functional.pad(inner, (1, 0)),
-        "inner": inner,
-        "around": torch.cartesian_prod(around, around, around),
-        "window_bricks": torch.cartesian_prod(bricks, bricks, bricks) @ torch.tensor([9, 3, 1]),
-        "window_nodes": torch.cartesian_prod(nodes, nodes, nodes) @ torch.tensor([4, 2, 1]),
-        "corners": corners,
-        "window_corners": corners @ torch.tensor([16, 4, 1]),
+        "doubled": torch.tensor([1, 2, 2, 2], dtype=torch.int32),
+        "halves": functional.pad(torch.cartesian_prod(line, line, line), (1, 0)).int(),
+        "window_bricks": bricks[places].T,
+        "window_inner": (nodes[places] @ torch.tensor([4, 2, 1])).int(),
+        "corners": torch.tensor(CORNERS) @ torch.tensor([16, 4, 1]),
+        "are_cells": (places < 3).all(dim=1)[:43],
+        "are_own": (bricks[places] == 0).all(dim=1)[_FIRST_OWN:43],
     }
     on_device = _Tables(**{name: table.to(device) for name, table in tables.items()})
     if device.type == "cuda":  # other threads may use them on streams of their own
@@ -206,111 +222,127 @@ class _Bricks:
     A window reaches one node beyond its brick, so that it holds all cells that touch the brick.
     """
 
-    def __init__(self, resolution: int, count: int, device: torch.device) -> None:
-        self._resolution, self._device = resolution, device
+    def __init__(self, resolution: int, count: int, device: torch.device, error: float) -> None:
+        """
+        Args:
+            error: what the distances that are added may be off by.
+        """
+        self._resolution, self._error, self._tables = resolution, error, _tables(device)
         self._line = lattice_line(resolution, device)
-        side = -(-resolution // 2) + 2  # one more on each side: windows at the rim look there
-        self._map = torch.zeros(count * side**3, dtype=torch.int32, device=device)
-        """Rows of bricks; row 0 is that of nothing known."""
-        self._side = side
-        self._bricks = torch.zeros(0, 4, dtype=torch.int64, device=device)
-        self._values = torch.full((1, 8), torch.nan, device=device)
-        self._rows = torch.zeros(0, 64, dtype=torch.int32, device=device)
-        """Rows of the nodes of each window."""
-        self._tables = _tables(device)
+        # the first two rows of the tables stand for all bricks not known and for all beyond the lattice
+        self._nodes = torch.zeros(16, 4, dtype=torch.int32, device=device)
+        """(8 R, 4) shape and lattice coordinates."""
+        self._values = torch.full((16,), torch.nan, device=device)
+        """(8 R,)"""
+        self._bits = torch.full((16,), _UNKNOWN, dtype=torch.uint8, device=device)
+        """(8 R,) what is known."""
+        self._bits[8:] = _BEYOND
+        self._side = side = -(-resolution // 2) + 2  # one more on each side: windows at the rim look there
+        self._map = torch.full((count, side, side, side), 8, dtype=torch.int32, device=device)
+        """First node of each brick."""
+        self._map[:, 1:-1, 1:-1, 1:-1] = 0
+        self._places = torch.zeros(0, dtype=torch.int64, device=device)
+        """(R - 2,) of the bricks in the map."""
+        self._latest = self._places
+        """Those of the bricks that came last."""
+        self._around = self._place(0, *self._tables.window_bricks)
+        """(64,) from the place of a brick to those that its window looks at."""
 
     def add(self, bricks: Tensor, distance: DistanceOfSeveral) -> None:
         """Take up new ``bricks`` (R, 4)."""
-        nodes = (2 * bricks[:, None, 1:] + self._tables.inner).reshape(-1, 3)
-        values = self._evaluate(distance, nodes.clamp_max(self._resolution - 1), bricks[:, 0].repeat_interleave(8))
+        nodes = _subdivide(bricks)
+        values = self._evaluate(distance, nodes.clamp_max(self._resolution - 1))
+        bits = _sides(values, self._error)
         if self._resolution % 2:  # the last bricks have nodes beyond the lattice
-            values = values.masked_fill((nodes >= self._resolution).any(dim=1), torch.nan)
-        rows = torch.arange(len(bricks), device=self._device, dtype=torch.int32) + len(self._values)
-        self._map[self._addresses(bricks)] = rows
-        self._bricks = torch.cat((self._bricks, bricks))
-        self._values = torch.cat((self._values, values.reshape(-1, 8)))
-        x, y, z = self._tables.around.unbind(dim=1)
-        around = self._addresses(self._bricks)[:, None] + (x * self._side + y) * self._side + z  # (R, 27)
-        self._rows = self._map[around][:, self._tables.window_bricks]
+            bits.masked_fill_((nodes[:, 1:] >= self._resolution).any(dim=1), _BEYOND)
+        shape, x, y, z = bricks.long().unbind(dim=1)
+        self._latest = self._place(shape, x + 1, y + 1, z + 1)
+        first = torch.arange(len(self._nodes), len(self._nodes) + len(nodes), 8, dtype=torch.int32, device=nodes.device)
+        self._map.view(-1)[self._latest] = first
+        self._places = torch.cat((self._places, self._latest))
+        self._nodes = torch.cat((self._nodes, nodes))
+        self._values = torch.cat((self._values, values))
+        self._bits = torch.cat((self._bits, bits))
 
-    def missing(self, error: float) -> Tensor:
-        """Bricks (R, 4) not yet known that cells with known nodes on both sides reach into."""
-        window = self._windows()
-        both = _of_cells(window < error if error else window < 0) & _of_cells(window >= -error)
-        cells = (both & _of_cells(window.isnan()) & self._on_lattice()).nonzero()  # (A, 4): row, place in the window
-        if len(cells) == 0:
-            return self._bricks[:0]
-        corners = cells[:, None, 1:] + self._tables.corners - 1  # nodes, relative to the brick
-        bricks = self._bricks[cells[:, 0]]
-        beside = bricks[:, None, 1:] + corners.div(2, rounding_mode="floor")  # (A, 8, 3)
-        found = torch.cat((bricks[:, None, :1].expand(-1, 8, 1), beside), dim=2).reshape(-1, 4)
-        found = found[self._map[self._addresses(found)] == 0]
-        return found.unique(dim=0)
+    def missing(self) -> Tensor:
+        """Bricks (R, 4) not yet known that cells with known nodes on both sides reach into.
 
-    def settle(self, distance: DistanceOfSeveral, error: float) -> bool:
-        """Replace rough distances by exact ones wherever an edge may be crossed; False: they differed too much."""
-        window = self._windows()
-        inside, outside = window < error, window >= -error
-        own = (slice(None), slice(1, 3), slice(1, 3), slice(1, 3))
-        may_be_crossed = torch.zeros_like(inside[own])
-        for axis in range(1, 4):
-            for start in (0, 2):
-                beside = list(own)
-                beside[axis] = slice(start, start + 2)
-                may_be_crossed |= (inside[own] & outside[tuple(beside)]) | (outside[own] & inside[tuple(beside)])
-        where = may_be_crossed.flatten(1).nonzero()  # (K, 2)
-        if len(where) == 0:
-            return True
-        rows, inner = where.unbind(dim=1)
-        bricks = self._bricks[rows]
-        exact = self._evaluate(distance, 2 * bricks[:, 1:] + self._tables.inner[inner], bricks[:, 0])
-        worst = (exact - self._values[rows + 1, inner]).abs().amax()
-        self._values[rows + 1, inner] = exact
-        return bool(worst <= error)
+        Only cells that touch the latest bricks are looked at: nothing is new about the others.
+        """
+        bits = self._bits_in(self.windows(self._latest))
+        mixed = ((_of_cells(bits) == _IN | _OUT | _UNKNOWN) & self._tables.are_cells).nonzero()
+        if len(mixed) == 0:
+            return self._nodes[:0]
+        rows, lowest = mixed[:, :1], mixed[:, 1:]
+        places = (self._latest[rows] + self._around[lowest + self._tables.corners]).flatten()
+        places = places[self._map.view(-1)[places] == 0].unique()
+        axes = []
+        for _ in range(3):
+            axes.append(places % self._side - 1)
+            places = places.div(self._side, rounding_mode="floor")
+        return torch.stack((places, *reversed(axes)), dim=1).int()
 
-    def cells(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Shapes (A,), lowest corners (A, 3) int32 of crossed cells and distances (A, 8), ordered by shape."""
-        window = self._windows()
-        crossed = _of_cells(window < 0) & _of_cells(window >= 0) & self._on_lattice()
-        # a cell touches up to eight bricks: it belongs to the first of them
-        first = self._rows.view(-1, 4, 4, 4)
-        first = torch.where(first == 0, len(self._values), first)
-        for axis in range(1, 4):
-            first = torch.minimum(first.narrow(axis, 0, 3), first.narrow(axis, 1, 3))
-        own = torch.arange(1, len(self._values), device=self._device, dtype=torch.int32)
-        where = (crossed & (first == own[:, None, None, None])).nonzero()  # (A, 4)
-        rows, x, y, z = where.unbind(dim=1)
-        corners = (16 * x + 4 * y + z)[:, None] + self._tables.window_corners
-        values = window.flatten(1)[rows[:, None], corners]
-        bricks = self._bricks[rows]
-        shapes, cells = bricks[:, 0], (2 * bricks[:, 1:] + where[:, 1:] - 1).int()
-        if len(self._map) > self._side**3:
+    def windows(self, places: Tensor | None = None) -> Tensor:
+        """Nodes (R, 64) int32 of the windows around the bricks at ``places`` (R,), or around all."""
+        around = (self._places if places is None else places)[:, None] + self._around
+        first = self._map.view(-1).index_select(0, around.flatten())
+        return first.view(-1, 64) + self._tables.window_inner
+
+    def settle(self, windows: Tensor, distance: DistanceOfSeveral) -> Tensor:
+        """Replace rough distances by exact ones wherever an edge may be crossed; by how much they differed at most."""
+        bits, own = self._bits_in(windows), slice(_FIRST_OWN, _FIRST_OWN + len(self._tables.are_own))
+        around = torch.zeros_like(bits[:, own])
+        for step in (1, 4, 16):
+            around |= bits[:, own.start - step : own.stop - step] | bits[:, own.start + step : own.stop + step]
+        may_be_crossed = ((bits[:, own] | around & (_IN | _OUT)) == _IN | _OUT) & self._tables.are_own
+        nodes = windows[:, own][may_be_crossed].long()
+        if len(nodes) == 0:
+            return self._values.new_zeros(())
+        exact = self._evaluate(distance, self._nodes.index_select(0, nodes))
+        off = (exact - self._values.index_select(0, nodes)).abs().amax()
+        self._values.index_copy_(0, nodes, exact)
+        self._bits.index_copy_(0, nodes, _sides(exact, 0.0))
+        return off
+
+    def cells(self, windows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Shapes (A,), lowest corners (A, 3) int32 of crossed cells and distances (A, 8), ordered by shape.
+
+        All nodes of a crossed cell are known, so it belongs to the brick of its lowest corner.
+        """
+        bits = self._bits_in(windows)[:, _FIRST_OWN:]
+        crossed = ((_of_cells(bits) == _IN | _OUT) & self._tables.are_own).nonzero()
+        lowest = _FIRST_OWN + torch.add(crossed[:, 1], crossed[:, 0], alpha=64)
+        nodes = windows.view(-1).index_select(0, (lowest[:, None] + self._tables.corners).flatten())
+        values = self._values.index_select(0, nodes).view(-1, 8)
+        shapes, cells = self._nodes.index_select(0, nodes[::8]).tensor_split((1,), dim=1)
+        shapes = shapes[:, 0]
+        if len(self._map) > 1:
             shapes, order = shapes.sort(stable=True)
             cells, values = cells[order], values[order]
         return shapes, cells, values
 
-    def _evaluate(self, distance: DistanceOfSeveral, nodes: Tensor, shapes: Tensor) -> Tensor:
-        values = distance(self._line[nodes], shapes).nan_to_num(nan=1.0)
-        return close_at_cube(values, nodes, self._resolution)
+    def _evaluate(self, distance: DistanceOfSeveral, nodes: Tensor) -> Tensor:
+        """Distances (P,) at ``nodes`` (P, 4) of the lattice."""
+        points = self._line.index_select(0, nodes[:, 1:].flatten()).view(-1, 3)
+        values = distance(points, nodes[:, 0]).nan_to_num(nan=1.0)
+        return close_at_cube(values, nodes[:, 1:], self._resolution)
 
-    def _addresses(self, bricks: Tensor) -> Tensor:
-        """Places (R,) of ``bricks`` (R, 4) in the map."""
-        shape, x, y, z = bricks.unbind(dim=1)
-        return ((shape * self._side + x + 1) * self._side + y + 1) * self._side + z + 1
+    def _place(self, shape: Tensor | int, x: Tensor, y: Tensor, z: Tensor) -> Tensor:
+        return ((shape * self._side + x) * self._side + y) * self._side + z
 
-    def _windows(self) -> Tensor:
-        """Distances (R, 4, 4, 4) around each brick, NaN where not known."""
-        return self._values[self._rows, self._tables.window_nodes].view(-1, 4, 4, 4)
-
-    def _on_lattice(self) -> Tensor:
-        """Whether each cell (R, 3, 3, 3) of the windows is one of the lattice."""
-        lowest = 2 * self._bricks[:, 1:, None] + torch.arange(-1, 2, device=self._device)  # (R, 3, 3)
-        x, y, z = ((lowest >= 0) & (lowest < self._resolution - 1)).unbind(dim=1)
-        return x[:, :, None, None] & y[:, None, :, None] & z[:, None, None, :]
+    def _bits_in(self, windows: Tensor) -> Tensor:
+        """What is known (R, 64) of the nodes of ``windows`` (R, 64)."""
+        return self._bits.index_select(0, windows.view(-1)).view(-1, 64)
 
 
-def _of_cells(nodes: Tensor) -> Tensor:
-    """Whether any corner of each cell (R, 3, 3, 3) is among ``nodes`` (R, 4, 4, 4)."""
-    for axis in range(1, 4):
-        nodes = nodes.narrow(axis, 0, 3) | nodes.narrow(axis, 1, 3)
-    return nodes
+def _sides(values: Tensor, error: float) -> Tensor:
+    """On which sides (P,) uint8 distances ``values`` (P,) may be that are off by at most ``error``."""
+    inside, outside = (values < error).view(torch.uint8), (values >= -error).view(torch.uint8)
+    return torch.add(inside, outside, alpha=_OUT)
+
+
+def _of_cells(bits: Tensor) -> Tensor:
+    """Bits of all corners (R, P - 21) of the cells whose lowest corners are at the places of ``bits`` (R, P)."""
+    for step in (16, 4, 1):
+        bits = bits[:, :-step] | bits[:, step:]
+    return bits
