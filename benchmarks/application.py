@@ -21,6 +21,14 @@ PATIENCE = 120.0
 """Seconds after which something that does not happen is an error."""
 
 
+_screens: list[subprocess.Popen[bytes]] = []
+
+
+def screen_process() -> int:
+    """Number of the process of `own_screen`."""
+    return _screens[-1].pid
+
+
 @contextmanager
 def own_screen() -> Iterator[Path]:
     """A virtual screen and settings of our own, gone at the end of the process; gives a folder for temporary files."""
@@ -28,7 +36,7 @@ def own_screen() -> Iterator[Path]:
         sys.exit("Xvfb is needed (Debian, Ubuntu: apt-get install xvfb)")
     read, write = os.pipe()
     command = ["Xvfb", "-displayfd", str(write), "-screen", "0", "1600x1000x24", "-nolisten", "tcp"]
-    subprocess.Popen(command, pass_fds=[write], stderr=subprocess.DEVNULL, preexec_fn=_end_with_parent)
+    _screens.append(subprocess.Popen(command, pass_fds=[write], stderr=subprocess.DEVNULL, preexec_fn=_end_with_parent))
     os.close(write)
     with os.fdopen(read) as pipe, tempfile.TemporaryDirectory() as folder:
         os.environ |= {
