@@ -1,12 +1,20 @@
 """Marching cubes on a sparse set of lattice cells."""
 
+import functools
+
+import numpy as np
 import torch
 import warp as wp
 from torch import Tensor
 from warp.geometry import sparse_marching_cubes_from_cells
 
 from engine.geometry.mesh import Mesh
+from engine.surface.transfer import to_host
 from engine.warp_runtime import start_warp
+
+# Warp's memory pool gives back what exceeds this whenever the host waits, and asks for it again at once: contouring
+# waits six times. The lattice of 1024 needs about as much for a body.
+_POOL_BYTES = 1 << 28
 
 
 def contour_cells(cells: Tensor, values: Tensor, resolution: int) -> Mesh:
@@ -18,16 +26,35 @@ def contour_cells(cells: Tensor, values: Tensor, resolution: int) -> Mesh:
     """
     assert cells.ndim == 2
     assert values.shape == (len(cells), 8)
+    if len(cells) == 0:
+        return empty_mesh()
+    cells, values = cells.contiguous(), values.contiguous()
     start_warp()
-    if cells.is_cuda:  # Warp works on a stream of its own
-        torch.cuda.current_stream(cells.device).synchronize()
     device = wp.device_from_torch(cells.device)
+    if cells.is_cuda:  # Warp works on a stream of its own: the streams wait for each other, the host does not
+        _keep_pool(cells.device)
+        stream, of_warp = torch.cuda.current_stream(cells.device), wp.stream_to_torch(device)
+        of_warp.wait_stream(stream)
     with wp.ScopedDevice(device):
         vertices, indices = sparse_marching_cubes_from_cells(
-            wp.from_torch(cells.contiguous(), dtype=wp.vec3i),
-            wp.from_torch(values.contiguous().reshape(-1)),
+            wp.from_torch(cells, dtype=wp.vec3i),
+            wp.from_torch(values.view(-1)),
             origin=(-0.5, -0.5, -0.5),
             cell_width=1.0 / (resolution - 1),
             device=device,
         )
-    return Mesh(vertices.numpy().reshape(-1, 3), indices.numpy().reshape(-1, 3))
+    if cells.is_cuda:
+        stream.wait_stream(of_warp)
+    return Mesh(*to_host(wp.to_torch(vertices).reshape(-1, 3), wp.to_torch(indices).reshape(-1, 3)))
+
+
+def empty_mesh() -> Mesh:
+    """What there is to see of no surface."""
+    return Mesh(np.zeros((0, 3), np.float32), np.zeros((0, 3), np.int32))
+
+
+@functools.cache
+def _keep_pool(device: torch.device) -> None:
+    of_warp = wp.device_from_torch(device)
+    if of_warp.is_mempool_supported:
+        wp.set_mempool_release_threshold(of_warp, _POOL_BYTES)

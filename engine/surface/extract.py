@@ -1,7 +1,7 @@
 """From codes to meshes."""
 
-from collections import OrderedDict
 from collections.abc import Callable
+from math import isfinite
 
 import numpy as np
 import torch
@@ -11,13 +11,18 @@ from torch import Tensor
 from engine.errors import Cancelled
 from engine.geometry.mesh import Mesh
 from engine.model import NeuralParametricModel
-from engine.surface.contour import contour_cells
+from engine.surface.contour import contour_cells, empty_mesh
 from engine.surface.folded import FoldedDecoder, SignedDistance, half_is_fast, never
-from engine.surface.lipschitz import lipschitz_bounds, measure_half_error
+from engine.surface.lipschitz import lipschitz_bounds, measure_half_error, measure_half_pose_error
 from engine.surface.octree import close_at_cube, lattice_line, surface_cells, surface_cells_of_several
+from engine.surface.transfer import to_host
 
 # A half precision that is off by more, a cell of the lattice of 200, sorts out nothing.
 _LARGEST_HALF_ERROR = 0.005
+# In codes so many times as large as the largest of training, hidden values could leave the range of half precision.
+_FARTHEST_CODE = 100.0
+# More than a quarter of a cell of the lattice of 256 would be seen in a posed surface.
+_LARGEST_HALF_POSE_ERROR = 0.001
 
 
 def extract_surface(
@@ -30,7 +35,8 @@ def extract_surface(
     """The canonical surface of ``shape_code`` as a closed mesh with outward normals.
 
     The triangles are those of marching cubes on the dense lattice ``linspace(-0.5, 0.5, resolution)^3``. A surface that
-    leaves the cube is closed at the cube's faces; a code without any surface gives an empty mesh.
+    leaves the cube is closed at the cube's faces; a code without any surface, or one that is not finite, gives an empty
+    mesh.
 
     Args:
         shape_code: (Cs,)
@@ -54,24 +60,30 @@ def extract_surfaces(
     """`extract_surface` of each of ``shape_codes`` (B, Cs), found together: for many small meshes on a GPU."""
     assert resolution >= 8, resolution
     assert shape_codes.ndim == 2, shape_codes.shape
+    shape_codes = shape_codes.to(model.device)
+    largest, usual = torch.stack((shape_codes.abs().amax(), model.shape_codes.abs().amax())).tolist()
+    if not isfinite(largest):  # hidden layers would turn it into numbers again
+        usable = shape_codes.isfinite().all(dim=1)
+        found = iter(extract_surfaces(model, shape_codes[usable], resolution, half, cancelled) if usable.any() else [])
+        return [next(found) if one else empty_mesh() for one in usable.tolist()]
     bounds, device = lipschitz_bounds(model), model.device
     error = measure_half_error(model) if half_is_fast(device) and not half else torch.inf
-    pruning_half = half or error < _LARGEST_HALF_ERROR
+    pruning_half = half or (error < _LARGEST_HALF_ERROR and largest < _FARTHEST_CODE * usual)
 
     if len(shape_codes) == 1:
         field = SignedDistance(model, shape_codes[0], half, cancelled)
         rough = SignedDistance(model, shape_codes[0], True, cancelled) if pruning_half and not half else field
         cells, values = surface_cells(field, rough, bounds, resolution, device, error)
-        found = [(cells, values)]
+        crossed = [(cells, values)]
     else:
         fields = SignedDistance(model, shape_codes, half, cancelled)
         rough = SignedDistance(model, shape_codes, True, cancelled) if pruning_half and not half else fields
         count = len(shape_codes)
         shapes, cells, values = surface_cells_of_several(fields, rough, bounds, resolution, device, count, error)
         sizes = shapes.bincount(minlength=count).tolist()
-        found = list(zip(cells.split(sizes), values.split(sizes), strict=True))
+        crossed = list(zip(cells.split(sizes), values.split(sizes), strict=True))
     meshes = []
-    for cells, values in found:
+    for cells, values in crossed:
         if cancelled():
             raise Cancelled
         meshes.append(contour_cells(cells, values, resolution))
@@ -98,45 +110,24 @@ def pose_vertices(
     shape_code: Tensor,
     pose_code: Tensor,
     vertices: NDArray[np.float32] | Tensor,
-    half: bool = False,
+    half: bool | None = None,
 ) -> NDArray[np.float32]:
     """Posed positions (V, 3), canonical units, of canonical ``vertices`` (V, 3).
 
     Args:
         shape_code: (Cs,)
         pose_code: (Cp,)
-        half: run the hidden layers in half precision.
+        half: run the hidden layers in half precision; None: on a GPU, where that is ten times as fast and moves
+            vertices by some 1e-5 (checked once per model by `measure_half_pose_error`).
     """
     assert model.pose_decoder is not None, "this model has no pose decoder"
-    points = torch.as_tensor(vertices, dtype=torch.float32, device=model.device)
+    by_itself = half is None and model.device.type == "cuda"
+    if half is None:
+        half = by_itself and measure_half_pose_error(model) < _LARGEST_HALF_POSE_ERROR
+    points = torch.as_tensor(vertices, dtype=torch.float32).to(model.device, non_blocking=True)
     code = torch.cat((shape_code.to(model.device), pose_code.to(model.device)))
-    posed: NDArray[np.float32] = (points + FoldedDecoder(model.pose_decoder, code, half)(points)).cpu().numpy()
+    posed: NDArray[np.float32]
+    (posed,) = to_host(points + FoldedDecoder(model.pose_decoder, code, half)(points))
+    if by_itself and half and not np.isfinite(posed).all():  # a code unlike those that were measured
+        return pose_vertices(model, shape_code, pose_code, vertices, half=False)
     return posed
-
-
-class SurfaceCache:
-    """The last few canonical surfaces of one model: changing the pose only moves their vertices.
-
-    For use by one thread.
-    """
-
-    def __init__(self, size: int = 8) -> None:
-        self._size = size
-        self._meshes: OrderedDict[tuple[NeuralParametricModel, bytes, int, bool], Mesh] = OrderedDict()
-
-    def canonical(
-        self,
-        model: NeuralParametricModel,
-        shape_code: Tensor,
-        resolution: int,
-        half: bool = False,
-        cancelled: Callable[[], bool] = never,
-    ) -> Mesh:
-        """`extract_surface` of these arguments, from memory when it was among the last ``size`` asked for."""
-        key = (model, shape_code.detach().cpu().numpy().tobytes(), resolution, half)
-        if key not in self._meshes:
-            self._meshes[key] = extract_surface(model, shape_code, resolution, half, cancelled)
-        self._meshes.move_to_end(key)
-        while len(self._meshes) > self._size:
-            self._meshes.popitem(last=False)
-        return self._meshes[key]

@@ -1,4 +1,4 @@
-"""How far from its surface a learned signed distance can be how large: a measured bound for pruning space."""
+"""What is measured of a model before its surfaces are: how large distances get, and what half precision costs."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from engine.model import NeuralParametricModel
-from engine.surface.folded import SignedDistance
+from engine.surface.folded import FoldedDecoder, SignedDistance
 
 FINE_REACH = 0.014
 COARSE_REACH = 0.04
@@ -91,7 +91,29 @@ def measure_half_error(model: NeuralParametricModel, seed: int = 0) -> float:
     return _half_errors[model]
 
 
+def measure_half_pose_error(model: NeuralParametricModel, seed: int = 0) -> float:
+    """What positions of surface points posed in half precision may be off by, on the model's device.
+
+    Twice the largest difference among points near the surfaces of training frames; infinite where half precision
+    overflows and for a model without training poses. Computed once per model object.
+    """
+    if model not in _half_pose_errors:
+        decoder, generator, worst = model.pose_decoder, torch.Generator().manual_seed(seed), torch.inf
+        if decoder is not None and model.pose_codes is not None and model.has_pose:
+            worst = 0.0
+            for row in torch.randperm(len(model.pose_codes), generator=generator)[:_HALF_CODES].tolist():
+                shape_code = model.shape_codes[model.info.frames[row].identity]
+                points = (torch.rand(4 * _HALF_POINTS, 3, generator=generator) - 0.5).to(shape_code)
+                points = points[SignedDistance(model, shape_code)(points).abs() < FINE_REACH]
+                code = torch.cat((shape_code, model.pose_codes[row]))
+                off = FoldedDecoder(decoder, code, half=True)(points) - FoldedDecoder(decoder, code)(points)
+                worst = max(worst, float(off.abs().nan_to_num(torch.inf).amax())) if len(off) else worst
+        _half_pose_errors[model] = 2 * worst
+    return _half_pose_errors[model]
+
+
 _half_errors: WeakKeyDictionary[NeuralParametricModel, float] = WeakKeyDictionary()
+_half_pose_errors: WeakKeyDictionary[NeuralParametricModel, float] = WeakKeyDictionary()
 _measured: WeakKeyDictionary[NeuralParametricModel, LipschitzBounds] = WeakKeyDictionary()
 
 

@@ -1,5 +1,7 @@
 """From codes to meshes: the sparse surface against marching cubes on the dense lattice."""
 
+from collections.abc import Callable
+
 import mcubes
 import numpy as np
 import pytest
@@ -12,7 +14,8 @@ from engine.checkpoint import load_model
 from engine.errors import Cancelled
 from engine.latent.code_space import CodeSpace
 from engine.model import NeuralParametricModel
-from engine.surface.extract import SurfaceCache, dense_field, extract_surface, extract_surfaces, pose_vertices
+from engine.surface import extract
+from engine.surface.extract import dense_field, extract_surface, extract_surfaces, pose_vertices
 from engine.surface.folded import SignedDistance
 from engine.surface.lipschitz import lipschitz_bounds, measure_half_error
 from engine.surface.octree import CORNERS, surface_cells
@@ -191,14 +194,41 @@ def test_posed_vertices_are_those_of_the_model_and_near_the_true_ones(frame: int
     assert posed.dtype == np.float32
 
 
-def test_the_cache_returns_the_same_mesh_until_it_is_pushed_out() -> None:
-    model, cache = toy_model(), SurfaceCache(size=2)
-    first = cache.canonical(model, model.shape_codes[0], 32)
-    assert cache.canonical(model, model.shape_codes[0].clone(), 32) is first
-    assert cache.canonical(model, model.shape_codes[1], 32) is not first
-    assert cache.canonical(model, model.shape_codes[0], 32) is first
-    assert len(cache.canonical(model, model.shape_codes[0], 40).vertices) > len(first.vertices)
-    assert cache.canonical(model, model.shape_codes[0], 32) is first
-    cache.canonical(model, model.shape_codes[2], 32)
-    cache.canonical(model, model.shape_codes[3], 32)
-    assert cache.canonical(model, model.shape_codes[0], 32) is not first
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_codes_that_are_not_finite_have_no_surface_beside_others_that_have(bad: float) -> None:
+    model = toy_model()
+    code = torch.full_like(model.shape_codes[0], bad)
+    empty, whole = extract_surfaces(model, torch.stack([code, model.shape_codes[0]]), 64)
+    assert empty.is_empty
+    assert np.array_equal(whole.vertices, extract_surface(model, model.shape_codes[0], 64).vertices)
+    assert extract_surface(model, code, 64).is_empty
+
+
+def test_a_field_of_no_numbers_has_no_cells_and_is_asked_for_few() -> None:
+    asked: list[int] = []
+
+    def nothing(points: Tensor) -> Tensor:
+        asked.append(len(points))
+        return torch.full((len(points),), torch.nan)
+
+    for rough in (nothing, lambda points: nothing(points)):
+        cells, values = surface_cells(nothing, rough, lipschitz_bounds(toy_model()), 128, torch.device("cpu"))
+        assert cells.shape == (0, 3)
+        assert values.shape == (0, 8)
+    assert sum(asked) < 0.05 * 128**3
+
+
+def test_huge_codes_are_not_left_to_half_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, made = toy_model(), []
+
+    class Recorded(SignedDistance):
+        def __init__(self, model: NeuralParametricModel, code: Tensor, half: bool, cancelled: Callable[[], bool]):
+            made.append(half)
+            super().__init__(model, code, half, cancelled)
+
+    monkeypatch.setattr(extract, "SignedDistance", Recorded)
+    monkeypatch.setattr(extract, "half_is_fast", lambda device: True)
+    extract_surface(model, model.shape_codes[0], 32)
+    assert made == [False, True]
+    extract_surface(model, 1e4 * model.shape_codes[0], 32)
+    assert made == [False, True, False]

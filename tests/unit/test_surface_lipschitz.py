@@ -1,4 +1,4 @@
-"""The measured bound of a model's slope."""
+"""What is measured of a model before its surfaces are."""
 
 from dataclasses import replace
 
@@ -7,7 +7,7 @@ import torch
 from scipy.spatial import cKDTree
 
 from engine.model import NeuralParametricModel
-from engine.surface.extract import extract_surface
+from engine.surface.extract import extract_surface, pose_vertices
 from engine.surface.folded import SignedDistance
 from engine.surface.lipschitz import (
     COARSE_REACH,
@@ -16,6 +16,7 @@ from engine.surface.lipschitz import (
     LipschitzBounds,
     lipschitz_bounds,
     measure_half_error,
+    measure_half_pose_error,
     measure_lipschitz,
 )
 from tests.toy import toy_model
@@ -85,3 +86,19 @@ def test_a_model_without_any_surface_has_bounds_too() -> None:
     bounds = measure_lipschitz(lonely)
     assert bounds.fine > 0
     assert bounds.coarse > 0
+
+
+def test_posed_surfaces_are_off_in_half_precision_by_no_more_than_what_was_measured() -> None:
+    model = toy_model()
+    assert model.pose_codes is not None
+    bound = measure_half_pose_error(model)
+    for frame in (1, 11, 22):
+        shape_code = model.shape_codes[model.info.frames[frame].identity]
+        vertices = extract_surface(model, shape_code, 32).vertices
+        full = pose_vertices(model, shape_code, model.pose_codes[frame], vertices)
+        half = pose_vertices(model, shape_code, model.pose_codes[frame], vertices, half=True)
+        assert bound / 20 < abs(full - half).max() < bound
+
+
+def test_models_without_poses_have_no_bound_for_posing_in_half_precision() -> None:
+    assert measure_half_pose_error(replace(toy_model(), pose_codes=None, pose_decoder=None)) == float("inf")
