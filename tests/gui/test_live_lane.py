@@ -169,6 +169,7 @@ def test_an_error_of_the_live_thread_is_shown_once_and_the_sliders_go_on(
             assert tried.acquire(timeout=20)
             assert tried.acquire(timeout=20)
     qtbot.waitUntil(lambda: studio_window.error is not None, timeout=SECONDS)
+    assert studio_window.error is not None
     studio_window.error.close()
     fine(studio_window, studio_window.explore.randomise_shape)
     assert told == ["the driver went away"]

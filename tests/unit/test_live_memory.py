@@ -123,7 +123,7 @@ def test_what_is_loaded_once_does_not_count_as_slowness(monkeypatch: pytest.Monk
 
     made: list[int] = []
     monkeypatch.setattr(mesher_module, "extract_surface", extract)
-    monkeypatch.setattr(mesher_module.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr("npm_studio.live.mesher.time.perf_counter", lambda: now[0])
     mesher = Mesher(toy_model(), 256)
     mesher.make(MeshRequest(1, (codes(0),), False), Quality.PREVIEW, never)
     assert mesher._grid_detail.expected_ms(made[-1]) == pytest.approx(20)
