@@ -6,8 +6,8 @@ Everything that the lane does is done in a thread, step by step. A watcher, anot
 and notes how late it gets on, and where the lane is then. The switch interval is 0.1 ms, so that a thread that waits
 for the lock gets it between two byte codes: what remains is a single call that keeps the lock, or that the machine had
 no core for the watcher. The first comes again in every round, the second does not, so of the longest waits of all
-rounds the median counts. What the machine alone costs is the row "nothing": products of matrices, which keep no lock. The row "the lock, 20 ms"
-sleeps with the lock in its hands, to show that the watcher sees it.
+rounds the median counts. What the machine alone costs is the row "nothing": products of matrices, which keep no lock.
+The row "the lock, 20 ms" sleeps with the lock in its hands, to show that the watcher sees it, but for 1 or 2 ms.
 
 The first step loads kernels and happens once. Garbage collections keep the lock too, whoever causes them; they are off
 while the steps are measured, and their duration is a row of its own. Exits 1 when a step keeps the lock for more than

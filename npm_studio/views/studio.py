@@ -85,8 +85,8 @@ class Studio(QObject):
     def shut_down(self) -> bool:
         """Stop all threads; False when one did not end in time."""
         self._retire_live()
-        live_ended = all([worker.close() for worker in self._retired])
-        return self.jobs.shut_down(SECONDS_TO_END) and live_ended
+        ended = [worker.close() for worker in self._retired]
+        return self.jobs.shut_down(SECONDS_TO_END) and all(ended)
 
     def _restart_live(self) -> None:
         self._retire_live()
