@@ -1,4 +1,7 @@
-"""A GPU that is shared with others."""
+"""A GPU, or few cores, shared with others."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -13,6 +16,20 @@ def urgent_stream(device: torch.device) -> torch.cuda.Stream | None:
     stream = torch.cuda.Stream(device, priority=-1)
     stream.wait_stream(torch.cuda.default_stream(device))  # on which the model was loaded
     return stream
+
+
+@contextmanager
+def a_core_to_draw(device: torch.device) -> Iterator[None]:
+    """Of a CPU with two cores, leave one to the window: products of previews are too small to gain much from both."""
+    threads = torch.get_num_threads()
+    if device.type != "cpu" or threads != 2:
+        yield
+        return
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def is_out_of_memory(error: Exception) -> bool:

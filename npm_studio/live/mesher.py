@@ -18,7 +18,7 @@ from engine.surface.folded import SignedDistance
 from npm_studio.document.explorer import Codes
 from npm_studio.live.ahead import PosedAhead, Posing
 from npm_studio.live.anchors import Anchors, choose_anchors
-from npm_studio.live.device import is_out_of_memory, urgent_stream
+from npm_studio.live.device import a_core_to_draw, is_out_of_memory, urgent_stream
 from npm_studio.live.following import follow_surface
 from npm_studio.live.level_of_detail import LevelOfDetail
 from npm_studio.live.request import Figure, MeshReply, MeshRequest, Quality, make_figure
@@ -172,6 +172,10 @@ class Mesher:
         return _Made(figure, Quality.FINE, self.fine_resolution)
 
     def _preview(self, place: int, codes: Codes, cancelled: Callable[[], bool]) -> _Made:
+        with a_core_to_draw(self._model.device):
+            return self._quickly(place, codes, cancelled)
+
+    def _quickly(self, place: int, codes: Codes, cancelled: Callable[[], bool]) -> _Made:
         key = _key(codes.shape)
         surface = self._surfaces.get(key)
         if surface is not None and not surface.mesh.is_empty:
