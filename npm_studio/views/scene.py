@@ -258,6 +258,7 @@ class Ground:
         _set_sampling(self._quick_texture)
         self._quick_texture.SetMaximumAnisotropicFiltering(1.0)
         self._shadow_texture, self._shadow = textured_square(plotter, self._SHADOW_HALF_M, self._SHADOW_PIXELS)
+        self._shadow_texture.mipmap = False  # it is written with every mesh, and smooth
         self._height, self._shown = 0.0, True
         self.set_theme(theme)
         self._shadow.visibility = False

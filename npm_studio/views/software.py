@@ -12,7 +12,7 @@ from PyQt6.QtWidgets import QWidget
 
 REST_MS = 150
 """Without a change for this long a view is at rest, and drawn at its best."""
-_INTERVAL_S = 1 / 60
+_INTERVAL_S, _INTERVAL_ALONE_S = 1 / 60, 1 / 20
 _PAUSE_SHARE = 0.3
 """Of the time that drawing a window took, until it is drawn again."""
 _SOFTWARE = ("llvmpipe", "softpipe", "swrast", "swr ", "swiftshader", "gdi generic", "software", "basic render")
@@ -61,37 +61,49 @@ class Pace(QObject):
     """Draws a window at most once per display interval, and leaves the cores to others for a while in between.
 
     Every change of a widget, be it a slider alone, makes Qt put the whole window together again when there are 3-D
-    views in it. Changes that come close to each other are drawn together.
+    views in it. While a view is drawn again and again, other changes wait for it a little, to be drawn together.
     """
 
     def __init__(self, window: QWidget) -> None:
         super().__init__(window)
         self._window = window
-        self._is_drawing, self._next = False, 0.0
+        self._is_drawing = self._is_urgent = False
+        self._soon = self._later = 0.0
+        """Earliest times of the next drawing: of a view, and of other widgets alone."""
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
         self._timer.timeout.connect(self._draw)
         window.installEventFilter(self)
 
+    def hurry(self) -> None:
+        """A view has changed."""
+        self._is_urgent = True
+        if self._timer.isActive():
+            self._schedule()
+
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         """Hold the request to draw back; Qt sends no other one meanwhile."""
         if self._is_drawing or event is None or event.type() != QEvent.Type.UpdateRequest:
             return False
         if not self._timer.isActive():
-            self._timer.start(max(0, math.ceil(1e3 * (self._next - perf_counter()))))
+            self._schedule()
         return True
+
+    def _schedule(self) -> None:
+        wait = (self._soon if self._is_urgent else self._later) - perf_counter()
+        self._timer.start(max(0, math.ceil(1e3 * wait)))
 
     def _draw(self) -> None:
         started = perf_counter()
-        self._is_drawing = True
+        self._is_urgent, self._is_drawing = False, True
         QCoreApplication.sendEvent(self._window, QEvent(QEvent.Type.UpdateRequest))
         self._is_drawing = False
         now = perf_counter()
-        self._next = max(started + _INTERVAL_S, now + _PAUSE_SHARE * (now - started))
+        self._soon = max(started + _INTERVAL_S, now + _PAUSE_SHARE * (now - started))
+        self._later = max(started + _INTERVAL_ALONE_S, self._soon)
 
 
-def pace(window: QWidget) -> None:
-    """Have ``window`` drawn at a `Pace`; once is enough."""
-    if window.findChild(Pace) is None:
-        Pace(window)
+def pace_of(window: QWidget) -> Pace:
+    """The one that ``window`` is drawn at from now on."""
+    return window.findChild(Pace) or Pace(window)

@@ -20,7 +20,7 @@ from npm_studio.views.cut import Cut
 from npm_studio.views.inset import Inset
 from npm_studio.views.look import Look
 from npm_studio.views.scene import FaintPoints, Ground, MeshItem, PointsItem, correspondence_colours
-from npm_studio.views.software import Motion, is_software, pace, renderer_name
+from npm_studio.views.software import Motion, Pace, is_software, pace_of, renderer_name
 from npm_studio.views.theme import Theme
 from npm_studio.views.widgets.frame_rate import FrameRate
 from npm_studio.views.widgets.overlay import Caption, ColourBar
@@ -38,14 +38,23 @@ class CameraState:
 class _View(QtInteractor):
     """The widget that VTK draws into; all keys go to the application."""
 
-    is_software = False
-    """Whether no GPU draws; known from the first frame on."""
+    _pace: Pace | None = None
+
+    @property
+    def is_software(self) -> bool:
+        """Whether no GPU draws; known from the first frame on."""
+        return self._pace is not None
 
     def initializeGL(self) -> None:
         super().initializeGL()
-        self.is_software = is_software(renderer_name(self.ren_win.ReportCapabilities()))
-        if self.is_software:
-            pace(self.window())
+        if is_software(renderer_name(self.ren_win.ReportCapabilities())):
+            self._pace = pace_of(self.window())
+
+    def update(self) -> None:
+        """Draw at the next turn of the event loop, or where no GPU draws, when there is time for it."""
+        if self._pace is not None:
+            self._pace.hurry()
+        super().update()
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
         if event is not None:
@@ -218,19 +227,8 @@ class Viewport(QWidget):
             self.view.update()
 
     def rest(self) -> None:
-        """Be at its best at once."""
+        """Do not wait for the view to come to rest: the next drawing is as good as any."""
         self._motion.rest()
-
-    def _note_motion(self) -> None:
-        if self.view.is_software:
-            self._motion.move()
-
-    def _set_quick(self, quick: bool) -> None:
-        """Leave out what a software renderer is slow at and what nobody sees while things move."""
-        self.view.renderer.SetUseFXAA(not quick)
-        self.inset.set_quick(quick)
-        self.ground.set_quick(quick)
-        self.view.update()
 
     def camera_state(self) -> CameraState:
         camera = self.view.camera
@@ -315,6 +313,17 @@ class Viewport(QWidget):
     def centre_of_view(self) -> QPoint:
         """Middle of the widget, in its own pixels."""
         return QPoint(self.width() // 2, self.height() // 2)
+
+    def _note_motion(self) -> None:
+        if self.view.is_software:
+            self._motion.move()
+
+    def _set_quick(self, quick: bool) -> None:
+        """Leave out what a software renderer is slow at and what nobody sees while things move."""
+        self.view.renderer.SetUseFXAA(not quick)
+        self.inset.set_quick(quick)
+        self.ground.set_quick(quick)
+        self.view.update()
 
     def _on_camera(self, *_: object) -> None:
         state = self.camera_state()
