@@ -30,6 +30,8 @@ def contour_cells(cells: Tensor, values: Tensor, resolution: int) -> Mesh:
         return empty_mesh()
     cells, values = cells.contiguous(), values.contiguous()
     start_warp()
+    if cells.is_cuda and not wp.is_cuda_available():  # Warp wants a newer driver than PyTorch does
+        cells, values = cells.cpu(), values.cpu()
     device = wp.device_from_torch(cells.device)
     if cells.is_cuda:  # Warp works on a stream of its own: the streams wait for each other, the host does not
         _keep_pool(cells.device)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks import live
+from benchmarks import dense_surface, live
 from engine.checkpoint import save_model
 from engine.geometry.mesh import Mesh
 from engine.latent.code_space import CodeSpace
@@ -32,25 +32,27 @@ def test_crossed_cells_are_those_with_corners_of_both_signs() -> None:
         if inside.any() and not inside.all():
             slow.append([x, y, z])
     assert 20 < len(slow) < 125
-    keys = live.cell_keys(torch.tensor(slow, dtype=torch.int32), 6)
-    torch.testing.assert_close(live.crossed_cells(field), keys)
+    keys = dense_surface.cell_keys(torch.tensor(slow, dtype=torch.int32), 6)
+    torch.testing.assert_close(dense_surface.crossed_cells(field), keys)
 
 
 def test_missed_and_extra_cells_are_counted() -> None:
     found, true = torch.tensor([1, 2, 3, 9]), torch.tensor([2, 3, 4, 5, 6])
-    assert live.difference(found, true) == {"missed_cells": 3, "extra_cells": 2}
+    assert dense_surface.difference(found, true) == {"missed_cells": 3, "extra_cells": 2}
 
 
 def test_a_mesh_with_a_hole_or_inside_out_or_with_a_triangle_turned_round_is_not_whole() -> None:
     whole = tetrahedron()
     turned = whole.faces.copy()
     turned[2] = turned[2, ::-1]
-    assert live.is_closed_and_outward(whole)
-    assert not live.is_closed_and_outward(Mesh(whole.vertices, whole.faces[:3]))
-    assert not live.is_closed_and_outward(Mesh(whole.vertices, whole.faces[:, ::-1]))
-    assert not live.is_closed_and_outward(Mesh(whole.vertices, turned))
-    assert not live.is_closed_and_outward(Mesh(whole.vertices, np.concatenate([whole.faces, whole.faces])))
-    assert live.is_closed_and_outward(extract_surface(toy_model(), toy_model().shape_codes[1], 32))
+    assert dense_surface.is_closed_and_outward(whole, CPU)
+    assert not dense_surface.is_closed_and_outward(Mesh(whole.vertices, whole.faces[:3]), CPU)
+    assert not dense_surface.is_closed_and_outward(Mesh(whole.vertices, whole.faces[:, ::-1]), CPU)
+    assert not dense_surface.is_closed_and_outward(Mesh(whole.vertices, turned), CPU)
+    assert not dense_surface.is_closed_and_outward(
+        Mesh(whole.vertices, np.concatenate([whole.faces, whole.faces])), CPU
+    )
+    assert dense_surface.is_closed_and_outward(extract_surface(toy_model(), toy_model().shape_codes[1], 32), CPU)
 
 
 def test_codes_are_drawn_within_the_limit_and_by_the_seed() -> None:
@@ -69,15 +71,18 @@ def test_stages_evaluate_what_the_surface_needs_and_find_the_same() -> None:
     for resolution in (33, 64):
         codes = live.draw_codes(model, 1, seed=1)[0]
         stages = live.run_stages(model, codes, resolution, half=False)
-        dense = live.crossed_cells(torch.from_numpy(dense_field(model, codes.shape, resolution)))
-        assert live.difference(live.cell_keys(stages.cells, resolution), dense) == {"missed_cells": 0, "extra_cells": 0}
+        dense = dense_surface.crossed_cells(torch.from_numpy(dense_field(model, codes.shape, resolution)))
+        assert dense_surface.difference(dense_surface.cell_keys(stages.cells, resolution), dense) == {
+            "missed_cells": 0,
+            "extra_cells": 0,
+        }
         np.testing.assert_array_equal(stages.mesh.vertices, extract_surface(model, codes.shape, resolution).vertices)
-        assert 0 < stages.points < resolution**3
-        assert all(stages.milliseconds[name] > 0 for name in ("prune", "corners", "contour"))
+        assert 0 < sum(stages.points.values()) < resolution**3
+        assert all(stages.milliseconds[name] > 0 for name in ("prune", "exact", "contour", "copy"))
 
 
 def test_fewer_codes_meet_finer_dense_grids() -> None:
-    assert [live.compared_codes(20, resolution, CPU) for resolution in (32, 64, 128, 256)] == [20, 20, 2, 0]
+    assert [live.compared_codes(20, resolution, CPU) for resolution in (32, 64, 128, 256)] == [20, 20, 1, 0]
 
 
 def test_a_float32_surface_that_misses_cells_fails_and_a_half_one_may() -> None:
@@ -100,4 +105,21 @@ def test_the_benchmark_finds_the_surfaces_of_dolls_exact(
     assert (row["compared"], row["missed_cells"], row["extra_cells"]) == (2, 0, 0)
     assert row["cells_of_dense"] > 100
     assert row["change"] > row["pose_change"] > 0
+    assert row["pose_off"] < 1e-6
     assert "32^3" in capsys.readouterr().out
+
+
+def test_a_benchmark_that_is_stopped_has_written_the_times_that_it_knows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    save_model(toy_model(), tmp_path / "toy.npm")
+    arguments = ["--resolutions", "24", "32", "--precisions", "float32", "--codes", "2", "--device", "cpu"]
+    files = ["--model", str(tmp_path / "toy.npm"), "--json", str(tmp_path / "live.json")]
+    monkeypatch.setattr(sys, "argv", ["live.py", *arguments, *files])
+    monkeypatch.setattr(live, "published_way", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        live.main()
+    assert [row["resolution"] for row in json.loads((tmp_path / "live.json").read_text())["rows"]] == [24, 32]
