@@ -6,6 +6,7 @@ from typing import Any
 
 from npm_studio.cli.capture_options import add_capture_options, open_from_options, stated
 from npm_studio.cli.console import ConsoleProgress, add_json
+from npm_studio.resources import demo_model, model_path
 
 _SOURCE_HELP = "TUM, PNG or point-cloud folder, or .npz, .sens, .mkv, .bag file"
 _HISTOGRAM_FRAMES = 20
@@ -24,7 +25,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
             child.add_argument("out", type=Path, metavar="OUT.png", help="picture to write")
         if name == "convert":
             child.add_argument("out", type=Path, metavar="OUT", help="depth sequence folder to write")
-            child.add_argument("--model", type=Path, metavar="M", help="to place it for (default: the built-in model)")
+            child.add_argument(
+                "--model", type=model_path, metavar="M", help="to place it for (default: the built-in model)"
+            )
         add_capture_options(child)
         add_json(child)
 
@@ -107,7 +110,6 @@ def _convert(options: argparse.Namespace, progress: ConsoleProgress) -> dict[str
     from engine.errors import Cancelled, InputError
     from engine.files import natural_key
     from external.captures.open_capture import is_native
-    from npm_studio.resources import demo_model
 
     source, out = options.source.resolve(), options.out.resolve()
     if out == source or out in source.parents or (options.source.is_dir() and source in out.parents):

@@ -6,13 +6,19 @@ from typing import Any
 
 from npm_studio.cli.capture_options import add_capture_options, open_from_options, record_from_options
 from npm_studio.cli.console import ConsoleProgress, add_device, add_json, add_seed
+from npm_studio.resources import demo_model, model_path
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "sequence", type=Path, metavar="SEQUENCE", help="depth sequence folder or depth recording; see `capture info`"
     )
-    parser.add_argument("--model", type=Path, metavar="M", help="model folder (default: the built-in model of bodies)")
+    parser.add_argument(
+        "--model",
+        type=model_path,
+        metavar="M",
+        help="model folder, or the name of a built-in model (default: anny-compact)",
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="run folder to write")
     parser.add_argument("--method", choices=("npm",), default="npm", help="how to fit (default: npm)")
     parser.add_argument("--iterations", type=int, metavar="N", help="optimiser steps (default: 240)")
@@ -31,7 +37,6 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     from engine.errors import InputError
     from engine.fitting.config import FitConfig
     from engine.fitting.job import FitRequest, check_request, run_fit
-    from npm_studio.resources import demo_model
 
     for name, lowest, highest in (("iterations", 1, 100_000), ("resolution", 16, 1024)):
         value = getattr(options, name)

@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from npm_studio.resources import demo_model, model_path
+
 if TYPE_CHECKING:
     from npm_studio.views.main_window import MainWindow
 
@@ -12,21 +14,21 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "path",
         nargs="?",
-        type=Path,
+        type=model_path,
         metavar="PROJECT|MODEL",
-        help="project or model folder to open (default: the built-in model)",
+        help="project or model folder to open, or the name of a built-in model (default: anny-compact)",
     )
     parser.add_argument("--sequence", type=Path, metavar="DIR", help="depth sequence to open and fit")
 
 
 def run(options: argparse.Namespace) -> None:
     from engine.errors import InputError
-    from npm_studio import bootstrap, resources
+    from npm_studio import bootstrap
     from npm_studio.document.recognise import Kind, recognise
 
     bootstrap.check_display()
     bootstrap.check_packages()
-    kind, folder = recognise(options.path or resources.demo_model())
+    kind, folder = recognise(options.path or demo_model())
     if kind not in (Kind.MODEL, Kind.PROJECT):
         raise InputError(options.path, f"is a {kind.value}, not a model or project", "give sequences with --sequence")
     if options.sequence is not None:

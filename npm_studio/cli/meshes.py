@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from npm_studio.cli.console import ConsoleProgress, add_device, add_json
+from npm_studio.resources import demo_model, model_path
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -26,7 +27,12 @@ T = TypeVar("T")
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", type=Path, metavar="M", help="model folder (default: the built-in model of bodies)")
+    parser.add_argument(
+        "--model",
+        type=model_path,
+        metavar="M",
+        help="model folder, or the name of a built-in model (default: anny-compact)",
+    )
 
 
 def add_resolution(parser: argparse.ArgumentParser) -> None:
@@ -47,7 +53,6 @@ def open_model(options: argparse.Namespace) -> "NeuralParametricModel":
     from engine.checkpoint import load_model
     from engine.device import resolve_device
     from engine.errors import InputError
-    from npm_studio.resources import demo_model
 
     if not 16 <= options.resolution <= 1024:
         raise InputError(f"--resolution {options.resolution}", "is out of range", "use 16 to 1024")

@@ -51,7 +51,10 @@ FILE = Menu(
         OPEN_RUN,
         Submenu("Op&en Recent", "files.fill_recent"),
         None,
-        Command("file.demo_model", "Open &Built-in Model", "files.open_demo_model", "Open the built-in body model."),
+        Command(
+            "file.demo_model", "Open &Built-in Model", "files.open_demo_model", "Open the built-in model of bodies."
+        ),
+        Submenu("Other Built-in Mode&ls", "files.fill_built_in_models"),
         Command(
             "file.demo_sequence",
             "Open Built-in Depth Seq&uence",

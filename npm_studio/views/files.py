@@ -216,6 +216,16 @@ class Files:
     def open_demo_model(self) -> None:
         self.open_model(resources.demo_model())
 
+    def fill_built_in_models(self, menu: QMenu) -> None:
+        """Entries of File > Other Built-in Models."""
+        menu.clear()
+        for name, folder in resources.built_in_models().items():
+            if folder == resources.demo_model():
+                continue
+            action = menu.addAction(name)
+            if action is not None:
+                action.triggered.connect(lambda _, folder=folder: self.open_model(folder))
+
     def open_demo_sequence(self) -> None:
         self.open_sequence(resources.demo_sequence())
 
