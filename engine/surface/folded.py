@@ -67,8 +67,9 @@ class FoldedDecoder:
         self._weights = _weights(decoder, self._dtype)
         code, biases = code.to(device, torch.float32), []
         for layer in self._weights.layers:
-            folds = layer.of_code is not None
-            bias = functional.linear(code, layer.of_code, layer.bias).to(self._dtype) if folds else layer.bias
+            bias = layer.bias
+            if layer.of_code is not None:
+                bias = functional.linear(code, layer.of_code, bias).to(self._dtype)
             biases.append(bias)
         self._biases = biases
 
