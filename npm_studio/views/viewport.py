@@ -50,6 +50,13 @@ class _View(QtInteractor):
         if is_software(renderer_name(self.ren_win.ReportCapabilities())):
             self._pace = pace_of(self.window())
 
+    def paintGL(self) -> None:
+        """The only place where VTK draws: at every event of the mouse it would, too, for Qt to have it drawn again."""
+        interactor = self._Iren
+        interactor.EnableRenderOn()
+        super().paintGL()
+        interactor.EnableRenderOff()
+
     def update(self) -> None:
         """Draw at the next turn of the event loop, or where no GPU draws, when there is time for it."""
         if self._pace is not None:
@@ -93,6 +100,7 @@ class Viewport(QWidget):
         self.view: Any = _View(self, auto_update=False, multi_samples=1)
         self.view.setAcceptDrops(False)
         self.view.iren.clear_key_event_callbacks()
+        self.view.iren.interactor.EnableRenderOff()
         self.view.enable_terrain_style(mouse_wheel_zooms=True, shift_pans=True)
         layout.addWidget(self.view)
         self.view.remove_all_lights()
@@ -330,6 +338,7 @@ class Viewport(QWidget):
         if state != self._last_state:  # VTK also reports changes of the clipping range
             self._last_state = state
             self._note_motion()
+            self.view.update()
             self.inset.follow()
             self.cut.follow()
             self.camera_moved.emit()

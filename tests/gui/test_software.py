@@ -4,8 +4,8 @@ from time import perf_counter
 
 import numpy as np
 import pytest
-from PyQt6.QtCore import QCoreApplication, QEvent, QObject, QPoint, Qt
-from PyQt6.QtGui import QPaintEvent
+from PyQt6.QtCore import QCoreApplication, QEvent, QObject, QPoint, QPointF, Qt
+from PyQt6.QtGui import QMouseEvent, QPaintEvent
 from PyQt6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
@@ -120,6 +120,25 @@ def test_turning_the_camera_by_hand_counts_as_motion(studio_window: MainWindow, 
     assert not np.allclose(before.position, view.camera_state().position)
     assert not view.view.renderer.GetUseFXAA()
     qtbot.waitUntil(lambda: bool(view.view.renderer.GetUseFXAA()), timeout=5000)
+
+
+def test_events_of_the_mouse_that_come_together_are_drawn_once(studio_window: MainWindow, qtbot: QtBot) -> None:
+    view = studio_window.stage.left.view
+    qtbot.waitUntil(lambda: bool(view.renderer.GetUseFXAA()), timeout=5000)
+    qtbot.wait(100)
+    drawn: list[int] = []
+    observer = view.ren_win.AddObserver("StartEvent", lambda *_: drawn.append(1))
+    centre = view.rect().center()
+    qtbot.mousePress(view, Qt.MouseButton.LeftButton, pos=centre)
+    for step in range(20):
+        position = QPointF(centre + QPoint(step, 0))
+        everywhere = QPointF(view.mapToGlobal(centre))
+        no, left, none = Qt.MouseButton.NoButton, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+        QCoreApplication.sendEvent(view, QMouseEvent(QEvent.Type.MouseMove, position, everywhere, no, left, none))
+    qtbot.mouseRelease(view, Qt.MouseButton.LeftButton, pos=centre)
+    assert len(drawn) <= 2
+    qtbot.waitUntil(lambda: len(drawn) > 0, timeout=5000)
+    view.ren_win.RemoveObserver(observer)
 
 
 def test_only_see_through_figures_pay_for_blending_in_any_order(studio_window: MainWindow) -> None:
