@@ -14,7 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 SIZE = (1440, 900)
-IDENTITY, SEQUENCE, FRAME = 62, "wave", 4
+IDENTITY, SEQUENCE, FRAME = 12, "kick", 4
 FITTED_FRAME = 8
 ROOM_FRAME = 6
 TILT = 12.0  # degrees that the camera of the recording looks down

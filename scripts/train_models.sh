@@ -36,7 +36,8 @@ train() { # NAME PRESET DATA SPLIT
   "${PYTHON:-python3}" benchmarks/model_quality.py --model "$model" --data "$work/$3" --split "configs/$4" \
     --json "$work/$1.quality.json" || [ $? -eq 1 ]
   "${PYTHON:-python3}" benchmarks/encoders.py --model "$model" --json "$work/$1.encoders.json"
-  studio card "$model" --quality "$work/$1.quality.json" --encoders "$work/$1.encoders.json"
+  studio card "$model" --quality "$work/$1.quality.json" --encoders "$work/$1.encoders.json" \
+    --notes "scripts/model_notes/$1.md"
 }
 
 for name in "${wanted[@]}"; do
