@@ -110,24 +110,24 @@ def pose_vertices(
     shape_code: Tensor,
     pose_code: Tensor,
     vertices: NDArray[np.float32] | Tensor,
-    half: bool | None = None,
+    half: bool | None = False,
 ) -> NDArray[np.float32]:
     """Posed positions (V, 3), canonical units, of canonical ``vertices`` (V, 3).
 
     Args:
         shape_code: (Cs,)
         pose_code: (Cp,)
-        half: run the hidden layers in half precision; None: on a GPU, where that is ten times as fast and moves
-            vertices by some 1e-5 (checked once per model by `measure_half_pose_error`).
+        half: run the hidden layers in half precision; None, for what is only looked at: on a GPU, where that is ten
+            times as fast and moves vertices by some 1e-5 (checked once per model by `measure_half_pose_error`).
     """
     assert model.pose_decoder is not None, "this model has no pose decoder"
-    by_itself = half is None and model.device.type == "cuda"
+    looked_at = half is None
     if half is None:
-        half = by_itself and measure_half_pose_error(model) < _LARGEST_HALF_POSE_ERROR
+        half = model.device.type == "cuda" and measure_half_pose_error(model) < _LARGEST_HALF_POSE_ERROR
     points = torch.as_tensor(vertices, dtype=torch.float32).to(model.device, non_blocking=True)
     code = torch.cat((shape_code.to(model.device), pose_code.to(model.device)))
     posed: NDArray[np.float32]
     (posed,) = to_host(points + FoldedDecoder(model.pose_decoder, code, half)(points))
-    if by_itself and half and not np.isfinite(posed).all():  # a code unlike those that were measured
+    if looked_at and half and not np.isfinite(posed).all():  # a code unlike those that were measured
         return pose_vertices(model, shape_code, pose_code, vertices, half=False)
     return posed

@@ -242,7 +242,7 @@ class Mesher:
         if codes.pose is None or len(vertices) == 0:
             return vertices
         device = self._model.device
-        return pose_vertices(self._model, codes.shape.to(device), codes.pose.to(device), vertices)
+        return pose_vertices(self._model, codes.shape.to(device), codes.pose.to(device), vertices, half=None)
 
     def _contour(self, shape_code: Tensor, resolution: int, cancelled: Callable[[], bool]) -> Mesh:
         code = shape_code.to(self._model.device)
@@ -251,7 +251,8 @@ class Mesher:
             self._warm = True
         started = time.perf_counter()
         mesh = extract_surface(self._model, code, resolution, cancelled=cancelled)
-        self._grid_detail.learn(resolution, 1e3 * (time.perf_counter() - started))
+        if not mesh.is_empty:  # that nothing is contoured fast says nothing about the next shape
+            self._grid_detail.learn(resolution, 1e3 * (time.perf_counter() - started))
         return mesh
 
 

@@ -78,7 +78,7 @@ def test_it_is_said_with_the_next_mesh_when_the_one_that_ran_out_of_memory_is_gi
 
 
 def test_looking_ahead_without_memory_is_given_up_silently(monkeypatch: pytest.MonkeyPatch) -> None:
-    def pose(*_: object) -> None:
+    def pose(*_: object, **__: object) -> None:
         raise NO_ROOM
 
     mesher = Mesher(toy_model(), 48)

@@ -46,9 +46,9 @@ def test_surfaces_and_poses_are_those_of_a_cpu(model: NeuralParametricModel) -> 
         )
         assert cKDTree(expected.vertices).query(mesh.vertices)[0].max() < 1e-3
         true = pose_vertices(here, here.shape_codes[row], here.pose_codes[6 * row], mesh.vertices)
-        for half, tolerance in ((False, 1e-5), (None, 1e-3)):
-            posed = pose_vertices(model, model.shape_codes[row], model.pose_codes[6 * row], mesh.vertices, half)
-            np.testing.assert_allclose(posed, true, atol=tolerance)
+        codes = model.shape_codes[row], model.pose_codes[6 * row]
+        np.testing.assert_allclose(pose_vertices(model, *codes, mesh.vertices), true, atol=1e-5)
+        np.testing.assert_allclose(pose_vertices(model, *codes, mesh.vertices, half=None), true, atol=1e-3)
 
 
 def test_surfaces_found_together_or_again_are_those_found_alone(model: NeuralParametricModel) -> None:
@@ -69,3 +69,11 @@ def test_arrays_of_a_surface_stay_as_they_are_when_others_are_made(model: Neural
         extract_surface(model, code, 64)
     assert np.array_equal(first.vertices, kept[0])
     assert np.array_equal(first.faces, kept[1])
+
+
+def test_codes_that_leave_the_range_of_half_precision_are_posed_in_full(model: NeuralParametricModel) -> None:
+    assert model.pose_codes is not None
+    mesh = extract_surface(model, model.shape_codes[0], 32)
+    codes = model.shape_codes[0], 1e6 * model.pose_codes[0]
+    posed = pose_vertices(model, *codes, mesh.vertices, half=None)
+    assert np.array_equal(posed, pose_vertices(model, *codes, mesh.vertices))
