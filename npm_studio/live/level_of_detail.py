@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 _MEMORY = 0.6
 """Weight of the past in the moving average of a duration."""
+_LEVELS_KNOWN = 16
+"""Measured last: those between the levels, such as all vertices of a surface, would be more with every surface."""
 
 
 class LevelOfDetail:
@@ -34,7 +36,8 @@ class LevelOfDetail:
         By how much it has become slower or faster than before, so have the others: what changes is the load of the
         machine, and a level that was too slow once would never be tried again.
         """
-        past = self._average_ms.get(level, milliseconds)
+        past = self._average_ms.pop(level, milliseconds)
         change = _MEMORY + (1 - _MEMORY) * milliseconds / max(past, 1e-3)
         self._average_ms[level] = past
-        self._average_ms = {known: average * change for known, average in self._average_ms.items()}
+        latest = list(self._average_ms.items())[-_LEVELS_KNOWN:]
+        self._average_ms = {known: average * change for known, average in latest}

@@ -44,6 +44,12 @@ def test_a_shape_too_far_away_is_not_followed() -> None:
         assert follow_surface(lambda points: points[:, 0], mesh, 1 / 47, CPU) is None
 
 
+def test_a_field_of_no_numbers_is_not_followed() -> None:
+    mesh = extract_surface(toy_model(), between(0.0), 48)
+    with torch.no_grad():
+        assert follow_surface(lambda points: torch.full((len(points),), torch.nan), mesh, 1 / 47, CPU) is None
+
+
 @pytest.fixture
 def slow(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine on which contouring is too slow for every frame."""

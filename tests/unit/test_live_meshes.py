@@ -146,6 +146,25 @@ def test_levels_that_were_too_slow_under_load_are_tried_again_when_it_is_over() 
     assert detail.choose() == 64
 
 
+def test_durations_of_ever_new_levels_are_forgotten_in_the_end() -> None:
+    detail = LevelOfDetail((32, 64), budget_ms=50, power=1)
+    detail.learn(64, 10)
+    for level in range(1000, 2000):  # surfaces with another number of vertices every time
+        detail.learn(level, 20)
+        detail.learn(64, 10)
+    assert len(detail._average_ms) < 100
+    assert detail.expected_ms(64) == pytest.approx(10)
+    assert detail.expected_ms(2000) == pytest.approx(20, rel=0.1)
+
+
+def test_a_shape_without_a_surface_is_nothing_and_says_nothing_of_how_long_others_take() -> None:
+    mesher, nothing = Mesher(toy_model(), 96), Codes(torch.full_like(codes(0, 0).shape, torch.nan))
+    for quality in (Quality.PREVIEW, Quality.FINE, Quality.PREVIEW):
+        (figure,) = mesher.make(request(nothing), quality, never).figures
+        assert len(figure.vertices) == len(figure.faces) == 0
+    assert mesher.make(request(codes(0, 0)), Quality.PREVIEW, never).resolution == 48
+
+
 def test_a_pose_preview_before_the_fine_mesh_moves_the_coarse_one_of_the_shape() -> None:
     mesher = Mesher(toy_model(), 96)
     for _ in range(3):  # until the resolution has settled
