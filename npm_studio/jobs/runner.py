@@ -24,6 +24,7 @@ from npm_studio.jobs.events import (
     Started,
     Stopped,
 )
+from npm_studio.live.device import begin_with_all_cores
 
 Work = Callable[[Progress], object]
 PREVIEW_SECONDS = 0.5
@@ -122,6 +123,7 @@ class JobRunner:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
+        begin_with_all_cores()
         if self._yields:
             _leave_cores_to_others()
         while True:

@@ -5,6 +5,8 @@ from contextlib import contextmanager
 
 import torch
 
+_CORES = torch.get_num_threads()
+
 
 def urgent_stream(device: torch.device) -> torch.cuda.Stream | None:
     """A stream of high priority: a fit's waiting kernels on the same GPU go behind those of the sliders.
@@ -30,6 +32,11 @@ def a_core_to_draw(device: torch.device) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
+
+
+def begin_with_all_cores() -> None:
+    """For a new thread: PyTorch would give it for good what `a_core_to_draw` leaves to another one just then."""
+    torch.set_num_threads(_CORES)
 
 
 def is_out_of_memory(error: Exception) -> bool:

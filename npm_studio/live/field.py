@@ -12,7 +12,7 @@ from torch import Tensor
 from engine.errors import Cancelled
 from engine.model import NeuralParametricModel
 from engine.surface.folded import SignedDistance
-from npm_studio.live.device import urgent_stream
+from npm_studio.live.device import begin_with_all_cores, urgent_stream
 from npm_studio.live.field_picture import paint_field
 from npm_studio.live.worker import once
 
@@ -113,6 +113,7 @@ class SliceWorker:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
+        begin_with_all_cores()
         while (request := self._take()) is not None:
             try:
                 for nodes in (ROUGH_NODES, FINE_NODES):

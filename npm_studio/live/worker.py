@@ -7,6 +7,7 @@ from typing import Protocol
 
 from engine.errors import Cancelled
 from npm_studio.document.explorer import Codes
+from npm_studio.live.device import begin_with_all_cores
 from npm_studio.live.mailbox import Mailbox
 from npm_studio.live.request import MeshReply, MeshRequest, Quality
 
@@ -46,6 +47,7 @@ class LiveWorker:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
+        begin_with_all_cores()
         while (job := self._mailbox.wait()) is not None:
             request, quality = job
             fine = quality is Quality.FINE
