@@ -2,14 +2,22 @@
 
 import functools
 import os
+import threading
 
 import torch
 import warp as wp
 
+_starting = threading.Lock()
 
-@functools.cache
+
 def start_warp() -> None:
     """Initialise Warp once per process, without its banner; call it before the first use of a kernel or array."""
+    with _starting:  # a fit and the sliders may be first together: one would keep the other's silence for good
+        _start_once()
+
+
+@functools.cache
+def _start_once() -> None:
     wp.config.log_level = wp.LOG_WARNING
     if torch.cuda.is_available():
         wp.init()

@@ -1,10 +1,15 @@
 """Triangles of sparse cells."""
 
+import os
+import threading
+import time
+
 import numpy as np
 import pytest
 import torch
 import trimesh
 
+from engine import warp_runtime
 from engine.geometry.mesh import Mesh
 from engine.surface.contour import contour_cells
 from engine.surface.lipschitz import LipschitzBounds
@@ -47,6 +52,28 @@ def test_no_cells_give_an_empty_mesh() -> None:
     mesh = contour_cells(torch.zeros(0, 3, dtype=torch.int32), torch.zeros(0, 8), 64)
     assert mesh.is_empty
     assert mesh.vertices.shape == (0, 3)
+
+
+def test_threads_that_start_warp_together_start_it_once_and_leave_standard_error_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    started: list[int] = []
+
+    def init() -> None:
+        started.append(1)
+        time.sleep(0.05)
+
+    monkeypatch.setattr(warp_runtime.wp, "init", init)
+    warp_runtime._start_once.cache_clear()
+    before = os.fstat(2)
+    threads = [threading.Thread(target=warp_runtime.start_warp) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert os.path.samestat(before, os.fstat(2))
+    assert len(started) == 1
+    warp_runtime._start_once.cache_clear()
 
 
 def test_contouring_writes_nothing(capfd: pytest.CaptureFixture[str]) -> None:
