@@ -17,6 +17,7 @@ while the steps are measured, and their duration is a row of its own. Exits 1 wh
 import argparse
 import ctypes
 import gc
+import itertools
 import os
 import platform
 import statistics
@@ -108,7 +109,7 @@ def watched(step: Step) -> dict[str, Any]:
 def steps_of(mesher: Mesher, codes: list[Codes]) -> dict[str, Step]:
     """What the lane does, by name; every call of a step does it for other codes."""
     model, device = mesher._model, mesher._model.device
-    turn = iter(range(10**9))
+    turn = itertools.count()
 
     def fresh(posed: bool = True) -> Codes:
         one = codes[next(turn) % len(codes)]

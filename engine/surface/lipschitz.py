@@ -120,8 +120,9 @@ _measured: WeakKeyDictionary[NeuralParametricModel, LipschitzBounds] = WeakKeyDi
 def lipschitz_bounds(model: NeuralParametricModel) -> LipschitzBounds:
     """The bounds stored with ``model``, or measured once per model object."""
     stored: Any = model.info.training.get("lipschitz")
-    if isinstance(stored, dict) and {"coarse", "fine", "far"} <= stored.keys():
-        return LipschitzBounds(float(stored["coarse"]), float(stored["fine"]), float(stored["far"]))
+    names = ("coarse", "fine", "far")
+    if isinstance(stored, dict) and all(isinstance(stored.get(name), int | float) for name in names):
+        return LipschitzBounds(**{name: float(stored[name]) for name in names})
     if model not in _measured:
         _measured[model] = measure_lipschitz(model)
     return _measured[model]

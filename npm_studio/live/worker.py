@@ -27,9 +27,10 @@ class LiveWorker:
         self, mesher: MakesMeshes, on_reply: Callable[[MeshReply], None], on_error: Callable[[Exception], None]
     ) -> None:
         """``on_reply`` and ``on_error`` are called in the thread; ``on_error`` for the first of equal errors only."""
-        self._mesher, self._on_reply, self._on_error = mesher, on_reply, once(on_error)
+        self._on_reply, self._on_error = on_reply, once(on_error)
         self._mailbox = Mailbox()
-        self._thread = threading.Thread(target=self._run, name="live meshes", daemon=True)
+        # the thread alone holds the mesher: model and surfaces go when it ends, whoever still knows the worker
+        self._thread = threading.Thread(target=self._run, args=(mesher,), name="live meshes", daemon=True)
         self._thread.start()
 
     def post(self, figures: tuple[Codes, ...], settled: bool = False, ahead: tuple[Codes, ...] = ()) -> int:
@@ -46,7 +47,7 @@ class LiveWorker:
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
-    def _run(self) -> None:
+    def _run(self, mesher: MakesMeshes) -> None:
         begin_with_all_cores()
         while (job := self._mailbox.wait()) is not None:
             request, quality = job
@@ -56,11 +57,11 @@ class LiveWorker:
                 return self._mailbox.is_superseded(request.generation) if fine else self._mailbox.is_closed()
 
             try:
-                reply = self._mesher.make(request, quality, give_up)
+                reply = mesher.make(request, quality, give_up)
                 if reply.quality is Quality.FINE:
                     self._mailbox.already_fine(request.generation)
                 self._on_reply(reply)
-                self._mesher.look_ahead(request, self._mailbox.has_news)
+                mesher.look_ahead(request, self._mailbox.has_news)
             except Cancelled:
                 continue
             except Exception as error:

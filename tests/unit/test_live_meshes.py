@@ -1,4 +1,6 @@
+import gc
 import threading
+import weakref
 from collections.abc import Callable
 
 import numpy as np
@@ -271,6 +273,19 @@ def test_equal_errors_of_the_mesher_are_reported_once_and_the_worker_goes_on() -
     assert done.wait(5)
     assert worker.close()
     assert errors == ["no room for 1001 bytes", "no"]
+
+
+def test_a_worker_that_has_ended_holds_no_model() -> None:
+    mesher, made = SlowMesher(), threading.Event()
+    mesher.go.set()
+    worker = LiveWorker(mesher, lambda _: made.set(), lambda error: pytest.fail(str(error)))
+    worker.post((Codes(torch.tensor([1.0])),))
+    assert made.wait(5)
+    assert worker.close()
+    model = weakref.ref(mesher)
+    del mesher
+    gc.collect()
+    assert model() is None
 
 
 def test_a_reply_is_shown_when_it_is_newer_or_finer_than_the_last() -> None:
