@@ -5,7 +5,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch.autograd import DeviceType
 
 # Calls after which the host waits; copies to pageable memory wait too and have no name of their own.
 _WAITS = ("cudaStreamSynchronize", "cudaDeviceSynchronize", "cudaEventSynchronize", "cuStreamSynchronize")
@@ -37,7 +36,7 @@ def profile(call: Callable[[], object], device: torch.device) -> DeviceProfile:
     spent: Counter[str] = Counter()
     number: Counter[str] = Counter()
     for event in recorded.events():
-        if event.device_type == DeviceType.CPU:
+        if event.device_type.name == "CPU":
             host[event.name] += 1
         elif not event.is_user_annotation:
             spent[event.name] += event.time_range.elapsed_us() / 1000

@@ -27,7 +27,7 @@ import platform
 import resource
 import statistics
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -199,7 +199,7 @@ def compared_codes(count: int, resolution: int, device: torch.device) -> int:
     return int(count * min(1.0, share))
 
 
-def median_of(rows: list[dict[str, float]]) -> dict[str, float]:
+def median_of(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
     """Median of each column."""
     return {name: statistics.median(row[name] for row in rows) for name in rows[0]} if rows else {}
 

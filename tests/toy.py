@@ -95,7 +95,7 @@ def _train(seed: int) -> NeuralParametricModel:
         shape_codes = torch.nn.Parameter(torch.randn(len(DOLLS), CODE_SIZE) * 0.1)
         pools = [_pool(identity) for identity in range(len(DOLLS))]
         for _ in _steps(350, [*shape_decoder.parameters(), shape_codes]):
-            points = torch.stack([_draw(near, 600, uniform, 300) for near, uniform in pools])
+            points = torch.stack([_draw((near, 600), (uniform, 300)) for near, uniform in pools])
             truth = torch.stack([toy_distance(identity, points[identity]) for identity in range(len(DOLLS))])
             values = shape_decoder(shape_codes, points)
             error = (values.clamp(-CLAMP, CLAMP) - truth.clamp(-CLAMP, CLAMP)).abs().mean()
@@ -106,7 +106,7 @@ def _train(seed: int) -> NeuralParametricModel:
         of_frame = [label.identity for label in LABELS]
         codes = shape_codes.detach()[of_frame]
         for _ in _steps(300, [*pose_decoder.parameters(), pose_codes]):
-            points = torch.stack([_draw(pools[identity][0], 120) for identity in of_frame])
+            points = torch.stack([_draw((pools[identity][0], 120)) for identity in of_frame])
             truth = torch.stack([toy_displacement(row, points[row]) for row in range(len(LABELS))])
             displacement = pose_decoder(torch.cat((codes, pose_codes), dim=1), points)
             error = ((displacement - truth).square().sum(-1) + 1e-8).sqrt().mean()
@@ -142,6 +142,5 @@ def _pool(identity: int) -> tuple[Tensor, Tensor]:
     return uniform[distance.abs() < 0.03], uniform
 
 
-def _draw(*pools_and_counts: Tensor | int) -> Tensor:
-    pairs = zip(pools_and_counts[::2], pools_and_counts[1::2], strict=True)
-    return torch.cat([pool[torch.randint(len(pool), (count,))] for pool, count in pairs])
+def _draw(*pools_and_counts: tuple[Tensor, int]) -> Tensor:
+    return torch.cat([pool[torch.randint(len(pool), (count,))] for pool, count in pools_and_counts])

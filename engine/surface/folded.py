@@ -65,7 +65,8 @@ class FoldedDecoder:
         device = next(decoder.parameters()).device
         self._dtype = half_type(device) if half else torch.float32
         self._weights = _weights(decoder, self._dtype)
-        code, biases = code.to(device, torch.float32), []
+        code = code.to(device, torch.float32)
+        biases: list[Tensor] = []
         for layer in self._weights.layers:
             bias = layer.bias
             if layer.of_code is not None:
