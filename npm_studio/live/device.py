@@ -1,5 +1,6 @@
 """A GPU, or few cores, shared with others."""
 
+import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -8,16 +9,22 @@ import torch
 _CORES = torch.get_num_threads()
 
 
-def urgent_stream(device: torch.device) -> torch.cuda.Stream | None:
-    """A stream of high priority: a fit's waiting kernels on the same GPU go behind those of the sliders.
+def urgent_stream(device: torch.device, lane: str) -> torch.cuda.Stream | None:
+    """The stream of ``lane``, of high priority: a fit's waiting kernels on the same GPU go behind those of the sliders.
 
     None on a CPU, which `torch.cuda.stream` takes as well.
     """
     if device.type != "cuda":
         return None
-    stream = torch.cuda.Stream(device, priority=-1)
+    stream = _stream(device, lane)
     stream.wait_stream(torch.cuda.default_stream(device))  # on which the model was loaded
     return stream
+
+
+@functools.cache
+def _stream(device: torch.device, lane: str) -> torch.cuda.Stream:
+    # the same for every model: PyTorch keeps the memory that it used for each stream apart
+    return torch.cuda.Stream(device, priority=-1)
 
 
 @contextmanager

@@ -89,7 +89,7 @@ class SliceWorker:
     ) -> None:
         """``on_reply`` and ``on_error`` are called in the thread; ``on_error`` for the first of equal errors only."""
         self._model, self._on_reply, self._on_error = model, on_reply, once(on_error)
-        self._stream = urgent_stream(model.device)
+        self._stream = urgent_stream(model.device, "slices")
         self._condition = threading.Condition()
         self._waiting: SliceRequest | None = None
         self._closed = False

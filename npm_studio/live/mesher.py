@@ -98,7 +98,7 @@ class Mesher:
         self._previews: dict[int, _Preview] = {}
         """By place among the figures of a request."""
         self._warm, self._notice = False, ""
-        self._stream = urgent_stream(model.device)
+        self._stream = urgent_stream(model.device, "meshes")
 
     def make(self, request: MeshRequest, quality: Quality, cancelled: Callable[[], bool]) -> MeshReply:
         """The meshes of ``request``; with less detail, from then on, where memory is short.

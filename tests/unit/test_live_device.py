@@ -1,4 +1,4 @@
-"""Cores shared by the threads of the application."""
+"""Cores and a GPU shared by the threads of the application."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -10,7 +10,7 @@ from npm_studio.document.explorer import Codes
 from npm_studio.jobs.events import EventQueue
 from npm_studio.jobs.runner import JobRunner
 from npm_studio.live import device
-from npm_studio.live.device import a_core_to_draw
+from npm_studio.live.device import a_core_to_draw, urgent_stream
 from npm_studio.live.field import Plane, SliceRequest, SliceWorker
 from npm_studio.live.request import MeshReply, MeshRequest, Quality
 from npm_studio.live.worker import LiveWorker
@@ -32,6 +32,25 @@ def test_previews_leave_one_of_two_cores_and_only_while_they_are_made(cores: int
     with a_core_to_draw(torch.device(place)):
         assert torch.get_num_threads() == left
     assert torch.get_num_threads() == cores
+
+
+def test_each_lane_has_one_stream_on_a_gpu_which_waits_for_every_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Stream:
+        def __init__(self, device: torch.device, priority: int = 0) -> None:
+            self.priority, self.waited_for = priority, list[object]()
+
+        def wait_stream(self, other: object) -> None:
+            self.waited_for.append(other)
+
+    monkeypatch.setattr(torch.cuda, "Stream", Stream)
+    monkeypatch.setattr(torch.cuda, "default_stream", lambda _: "that of the model")
+    gpu = torch.device("cuda:7")
+    meshes, slices, again = (urgent_stream(gpu, lane) for lane in ("meshes", "slices", "meshes"))
+    device._stream.cache_clear()
+    assert isinstance(meshes, Stream) and meshes is again and meshes is not slices
+    assert meshes.priority < 0
+    assert meshes.waited_for == ["that of the model"] * 2
+    assert urgent_stream(CPU, "meshes") is None
 
 
 def in_a_job(note: Callable[[], None]) -> Callable[[], bool]:
