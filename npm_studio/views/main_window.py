@@ -1,10 +1,12 @@
 """The window: menus, the stage between its panels, and the workspaces that share it."""
 
+import atexit
 import functools
 from collections.abc import Callable
 from operator import attrgetter
 from pathlib import Path
 
+from PyQt6 import sip
 from PyQt6.QtCore import QByteArray, QEvent, QObject, Qt, QTimer
 from PyQt6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDropEvent, QIcon, QKeyEvent, QKeySequence
 from PyQt6.QtWidgets import (
@@ -97,6 +99,8 @@ class MainWindow(QMainWindow):
         app = QApplication.instance()
         assert app is not None
         app.installEventFilter(self)
+        # a program that ends by an exception closes no window, and threads in the middle of a mesh would abort it
+        atexit.register(self._close_at_exit)
 
     # ---- construction
 
@@ -203,6 +207,7 @@ class MainWindow(QMainWindow):
         document.timeline.state_changed.connect(self.refresh_actions)
         document.model_changed.connect(self.refresh_actions)
         document.model_changed.connect(self.update_title)
+        document.model_changed.connect(self._on_model)
         document.contents_changed.connect(self.refresh_actions)
         self.stage.changed.connect(self.refresh_actions)
         self.segments.chosen.connect(lambda index: self.set_workspace(self.workspaces[index]))
@@ -326,6 +331,11 @@ class MainWindow(QMainWindow):
     def _forget_error(self) -> None:
         self._error = None
 
+    def _on_model(self) -> None:
+        model = self.studio.document.model
+        if model is not None:
+            self.stage.set_scale(model.info.similarity.scale)
+
     def _on_meshes(self, reply: MeshReply) -> None:
         self.workspace.show_meshes(reply)
 
@@ -363,8 +373,13 @@ class MainWindow(QMainWindow):
         for path in paths:
             QTimer.singleShot(0, functools.partial(self.files.open_path, path, True))
 
+    def _close_at_exit(self) -> None:
+        if not sip.isdeleted(self):
+            self.close()
+
     def closeEvent(self, event: QCloseEvent | None) -> None:
         """Cancel all work, keep what it has, wait for the threads, then free the graphics."""
+        atexit.unregister(self._close_at_exit)
         settings().setValue("geometry", self.saveGeometry())
         settings().setValue("panels", self.splitter.sizes())
         self.studio.document.timeline.pause()

@@ -1,5 +1,7 @@
 """The document and the background threads, as the parts of the window see them."""
 
+from contextlib import suppress
+
 from PyQt6.QtCore import QObject, pyqtSignal
 
 from npm_studio.document.document import Document
@@ -66,8 +68,8 @@ class Studio(QObject):
             worker: SliceWorker
             worker = SliceWorker(
                 model,
-                on_reply=lambda reply: self._sliced.emit(worker, reply),
-                on_error=lambda error: self._live_failed.emit(worker, error),
+                on_reply=lambda reply: self._tell("_sliced", worker, reply),
+                on_error=lambda error: self._tell("_live_failed", worker, error),
             )
             self._slices = worker
         if self._slices is not None:
@@ -88,6 +90,14 @@ class Studio(QObject):
         ended = [worker.close() for worker in self._retired]
         return self.jobs.shut_down(SECONDS_TO_END) and all(ended)
 
+    def _tell(self, name: str, worker: LiveWorker | SliceWorker, what: object) -> None:
+        """Emit the signal ``name`` from a thread of ``worker``.
+
+        Whoever deletes the window without closing it leaves nobody to tell.
+        """
+        with suppress(RuntimeError):
+            getattr(self, name).emit(worker, what)
+
     def _restart_live(self) -> None:
         self._retire_live()
         model = self.document.model
@@ -96,8 +106,8 @@ class Studio(QObject):
         worker: LiveWorker
         worker = LiveWorker(
             Mesher(model),
-            on_reply=lambda reply: self._replied.emit(worker, reply),
-            on_error=lambda error: self._live_failed.emit(worker, error),
+            on_reply=lambda reply: self._tell("_replied", worker, reply),
+            on_error=lambda error: self._tell("_live_failed", worker, error),
         )
         self._live, self._newest, self._posted = worker, Newest(), 0
 
