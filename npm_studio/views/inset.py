@@ -10,6 +10,7 @@ from PyQt6.QtGui import QColor, QPainter, QPaintEvent, QPen
 from PyQt6.QtWidgets import QWidget
 from vtkmodules.vtkRenderingCore import vtkRenderer
 
+from npm_studio.views.framing import Room
 from npm_studio.views.scene import MeshItem
 from npm_studio.views.theme import Theme, mixed
 
@@ -17,6 +18,7 @@ _WIDTH, _HEIGHT, _MARGIN, _LABEL = 0.22, 0.34, 14, 26
 """Shares of the view, and pixels."""
 _TALLEST = 1.35
 """Height over width at most: in a narrow view the figure would be small."""
+_SMALLEST = 96
 _LABEL_SHARE = 0.08
 """How far the figure is moved up to make room for its label, in half heights."""
 
@@ -47,6 +49,15 @@ class Inset:
     def title(self) -> str:
         """What it shows; empty when it is hidden."""
         return self._label.text if not self._label.isHidden() else ""
+
+    @property
+    def room(self) -> Room | None:
+        """What it covers of the view, with the space around it; None when it is hidden."""
+        if self._label.isHidden():
+            return None
+        frame = self._label.geometry()
+        left, width, height = frame.left() - _MARGIN, frame.width() + 2 * _MARGIN, frame.height() + 2 * _MARGIN
+        return Room(left, 0, width, height)
 
     def set_theme(self, theme: Theme) -> None:
         self.figure.set_colour(theme.figure)
@@ -99,8 +110,8 @@ class Inset:
     def place(self) -> None:
         """Into its corner, after a change of size."""
         width, height = max(self._parent.width(), 1), max(self._parent.height(), 1)
-        wide = max(round(_WIDTH * width), 120)
-        tall = min(max(round(_HEIGHT * height), 120), round(_TALLEST * wide))
+        wide = max(round(_WIDTH * width), _SMALLEST)
+        tall = min(max(round(_HEIGHT * height), _SMALLEST), round(_TALLEST * wide))
         left = width - wide - _MARGIN
         self._label.setGeometry(left, _MARGIN, wide, tall)
         self._label.raise_()

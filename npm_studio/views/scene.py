@@ -235,16 +235,28 @@ class FaintPoints(_Points):
 def correspondence_colours(canonical: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Colours (V, 3) of points by where they are in canonical space (V, 3): x as red, y as green, z as blue.
 
-    A soft step spends most of the colours near the middle, where bodies are thin.
+    A soft step spends most of the colours near the middle, where bodies are thin; dark ones are made lighter, for the
+    shading to be seen.
     """
-    unit = 0.5 + 0.5 * np.tanh(canonical * np.array((3.5, 3.0, 9.0), np.float32))
-    return np.rint(255 * (0.16 + 0.80 * unit)).astype(np.uint8)
+    unit = 0.5 + 0.5 * canonical / (np.abs(canonical) + np.array((0.09, 0.18, 0.035), np.float32))
+    lighter = unit + 0.4 * (0.62 - unit.mean(axis=1, keepdims=True))
+    return np.rint(255 * np.clip(lighter, 0.03, 1.0)).astype(np.uint8)
+
+
+def round_below(value: float, parts: tuple[float, ...] = (1, 2, 5)) -> float:
+    """The largest of 1, 2, 5, 10, 20, ... that is not above ``value``, and so on downwards; or of other ``parts``."""
+    power = 10.0 ** np.floor(np.log10(value) + 1e-9)
+    return float(max(part for part in parts if part * power <= value * (1 + 1e-9)) * power)
 
 
 class Ground:
-    """A grid that fades into the distance, and a soft shadow where the figure stands."""
+    """A grid that fades into the distance, and a soft shadow where the figure stands.
 
-    CELL_M = 0.25
+    Its sizes are those for a human body; for anything else all of them are scaled together.
+    """
+
+    _CELL_M, _CELL = 0.25, 0.1
+    """Metres for a body; in canonical units for anything."""
     _HALF_M, _PIXELS = 3.0, 768
     _SHADOW_HALF_M, _SHADOW_PIXELS = 1.0, 96
 
@@ -259,7 +271,7 @@ class Ground:
         self._quick_texture.SetMaximumAnisotropicFiltering(1.0)
         self._shadow_texture, self._shadow = textured_square(plotter, self._SHADOW_HALF_M, self._SHADOW_PIXELS)
         self._shadow_texture.mipmap = False  # it is written with every mesh, and smooth
-        self._height, self._shown = 0.0, True
+        self._height, self._shown, self._size = 0.0, True, 1.0
         self.set_theme(theme)
         self._shadow.visibility = False
 
@@ -267,10 +279,23 @@ class Ground:
     def height(self) -> float:
         return self._height
 
+    @property
+    def cell(self) -> float:
+        """Metres from one line of the grid to the next."""
+        return self._CELL_M * self._size
+
+    def set_scale(self, scale: float) -> None:
+        """For figures of a model with this ``scale``, see `Similarity`: lines at a round distance."""
+        size = round_below(self._CELL / scale, (1, 2, 2.5, 5)) / self._CELL_M
+        if size != self._size:
+            self._size = size
+            for actor in (self._grid, self._shadow):
+                actor.scale = (size, 1.0, size)
+
     def set_theme(self, theme: Theme) -> None:
         x = ((np.arange(self._PIXELS) + 0.5) / self._PIXELS * 2 - 1) * self._HALF_M
         width = 2.4 * self._HALF_M / self._PIXELS
-        line = np.clip(1.5 - np.abs(x / self.CELL_M - np.round(x / self.CELL_M)) * self.CELL_M / width, 0, 1)
+        line = np.clip(1.5 - np.abs(x / self._CELL_M - np.round(x / self._CELL_M)) * self._CELL_M / width, 0, 1)
         distance = np.hypot(*np.meshgrid(x, x)) / self._HALF_M
         fade = np.clip(1 - distance, 0, 1) ** 1.3
         strength = 0.05 + 0.26 * np.maximum(line[:, None], line[None])
@@ -282,7 +307,7 @@ class Ground:
 
     def place(self, height: float, centre: tuple[float, float] = (0.0, 0.0)) -> None:
         """Put the ground at ``height`` with its middle at ``centre`` (x, z), to the nearest grid line."""
-        x, z = (self.CELL_M * round(part / self.CELL_M) for part in centre)
+        x, z = (self.cell * round(part / self.cell) for part in centre)
         self._height = height
         self._grid.position = (x, height, z)
 
@@ -305,8 +330,8 @@ class Ground:
             return
         low = vertices.min(axis=0)
         centre = 0.5 * (low + vertices.max(axis=0))
-        height = vertices[:, 1] - low[1]
-        position = (vertices[:, [2, 0]] - centre[[2, 0]]) / (2 * self._SHADOW_HALF_M) + 0.5
+        height = (vertices[:, 1] - low[1]) / self._size
+        position = (vertices[:, [2, 0]] - centre[[2, 0]]) / (2 * self._SHADOW_HALF_M * self._size) + 0.5
         bins = (position * self._SHADOW_PIXELS).astype(int)
         inside = ((bins >= 0) & (bins < self._SHADOW_PIXELS)).all(axis=1)
         flat = bins[inside, 0] * self._SHADOW_PIXELS + bins[inside, 1]
@@ -320,7 +345,7 @@ class Ground:
         pixels = np.zeros((self._SHADOW_PIXELS, self._SHADOW_PIXELS, 4), np.uint8)
         pixels[..., 3] = 255 * self._darkness * (1 - np.exp(-0.35 * density))
         write_texture(self._shadow_texture, pixels)
-        self._shadow.position = (float(centre[0]), self._height + 0.002, float(centre[2]))
+        self._shadow.position = (float(centre[0]), self._height + 0.002 * self._size, float(centre[2]))
         self._shadow.visibility = True
 
 

@@ -5,18 +5,25 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from PyQt6.QtCore import Qt, pyqtSignal
+from numpy.typing import NDArray
+from PyQt6.QtCore import Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import QAction, QPixmap, QResizeEvent
 from PyQt6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
 from engine.errors import InputError
 from npm_studio.views.files import settings
+from npm_studio.views.framing import CameraState, Direction
 from npm_studio.views.look import Look, load_look, save_look
 from npm_studio.views.theme import Theme
 from npm_studio.views.viewport import Viewport
 from npm_studio.views.widgets.overlay import Invitation
 
 _FRONT, _SIDE, _TOP = (0.0, 0.0, 1.0), (1.0, 0.0, 0.0), (0.0, 1.0, 0.0)
+_USUAL = (0.34, 0.1, 1.0)
+_ACROSS: tuple[Direction, ...] = ((1.0, 0.1, 0.34), (0.34, 1.0, 1.0), _USUAL)
+"""From where a plane across x, y or z is seen well."""
+_SLACK = 0.1
+"""Share of a framed figure by which another one may be larger before it leaves the view."""
 
 
 class Stage(QWidget):
@@ -45,6 +52,16 @@ class Stage(QWidget):
         self._apply_look()
         self.invitation = Invitation(self)
         self.invitation.set_theme(theme)
+        self._direction: Direction = _USUAL
+        self._framed: list[CameraState] = []
+        """The cameras as the last framing left them."""
+        self._framed_boxes: list[NDArray[np.float64]] = []
+        self._frame_again = QTimer(self)
+        self._frame_again.setSingleShot(True)
+        self._frame_again.setInterval(0)
+        self._frame_again.timeout.connect(self._keep_framed)
+        for view in self._all:
+            view.resized.connect(self._frame_again.start)
         self.left.camera_moved.connect(self._follow_left)
         self.right.camera_moved.connect(self._follow_right)
         self.setMinimumSize(320, 240)
@@ -93,6 +110,7 @@ class Stage(QWidget):
 
     def set_field_slice(self, shown: bool) -> None:
         self._set_look(replace(self._look, field_slice=shown))
+        self._frame_again.start()
 
     def set_inset(self, shown: bool) -> None:
         self._set_look(replace(self._look, inset=shown))
@@ -108,6 +126,11 @@ class Stage(QWidget):
         self._slicing = possible
         self._apply_look()
 
+    def set_scale(self, scale: float) -> None:
+        """For figures of a model with this ``scale``, see `Similarity`."""
+        for view in self._all:
+            view.ground.set_scale(scale)
+
     def set_theme(self, theme: Theme) -> None:
         self._theme = theme
         for view in self._all:
@@ -116,6 +139,7 @@ class Stage(QWidget):
 
     def clear(self) -> None:
         """Empty views, no invitation."""
+        self._framed_boxes = []
         self.invitation.hide()
         for view in self._all:
             view.clear()
@@ -129,7 +153,7 @@ class Stage(QWidget):
 
     def frame_all(self) -> None:
         """Everything on show into the views, from the front and a little from the side."""
-        self._frame((0.34, 0.1, 1.0))
+        self._frame(_USUAL)
 
     def view_front(self) -> None:
         self._frame(_FRONT)
@@ -139,6 +163,19 @@ class Stage(QWidget):
 
     def view_top(self) -> None:
         self._frame(_TOP)
+
+    def keep_in_view(self, final: bool = True) -> None:
+        """Frame figures that came into empty views or, ``final`` ones, have outgrown theirs.
+
+        Nothing happens when somebody has moved a camera since the last framing.
+        """
+        boxes = [bounds for _, bounds in self._boxes()]
+        if self._is_framed() and (not self._framed_boxes or (final and self._is_outgrown(boxes))):
+            self._frame(self._direction)
+
+    def look_across(self, axis: int) -> None:
+        """Turn to where a plane across ``axis`` is seen well."""
+        self._frame(_ACROSS[axis])
 
     def picture(self) -> QPixmap:
         """The views at their best, captions included."""
@@ -170,22 +207,45 @@ class Stage(QWidget):
         self._apply_look()
         self.changed.emit()
 
+    def _keep_framed(self) -> None:
+        """Views changed their size: show everything as before, unless somebody has moved a camera since."""
+        if self._is_framed():
+            self._frame(self._direction)
+
+    def _is_framed(self) -> bool:
+        """Whether the cameras are where the last framing left them."""
+        return bool(self._framed) and all(
+            view.camera_state().is_near(state) for view, state in zip(self.views, self._framed, strict=False)
+        )
+
+    def _is_outgrown(self, boxes: list[NDArray[np.float64]]) -> bool:
+        """Whether one of ``boxes`` reaches out of the one that was framed in its view."""
+        return any(
+            bool((box[0] < framed[0] - slack).any() or (box[1] > framed[1] + slack).any())
+            for box, framed in zip(boxes, self._framed_boxes, strict=False)
+            for slack in [_SLACK * (framed[1] - framed[0]).max()]
+        )
+
     def _apply_look(self) -> None:
         for view in self._all:
             view.set_look(replace(self._look, field_slice=self._look.field_slice and self._slicing))
 
-    def _frame(self, direction: tuple[float, float, float]) -> None:
-        known = [bounds for view in self.views if (bounds := view.visible_bounds()) is not None]
-        if not known:
+    def _boxes(self) -> list[tuple[Viewport, NDArray[np.float64]]]:
+        """What there is to see, (2, 3) corners, in the views whose cameras are to be moved for it."""
+        known = [(view, bounds) for view in self.views if (bounds := view.visible_bounds()) is not None]
+        if known and self.is_split and self._linked:
+            joint = np.stack([bounds for _, bounds in known])
+            return [(self.left, np.stack([joint[:, 0].min(axis=0), joint[:, 1].max(axis=0)]))]
+        return known
+
+    def _frame(self, direction: Direction) -> None:
+        boxes = self._boxes()
+        if not boxes:
             return
-        if self.is_split and self._linked:
-            joint = np.stack(known)
-            self.left.frame_bounds(np.stack([joint[:, 0].min(axis=0), joint[:, 1].max(axis=0)]), direction)
-            return
-        for view in self.views:
-            bounds = view.visible_bounds()
-            if bounds is not None:
-                view.frame_bounds(bounds, direction)
+        for view, bounds in boxes:
+            view.frame_bounds(bounds, direction)
+        self._direction, self._framed = direction, [view.camera_state() for view in self.views]
+        self._framed_boxes = [bounds for _, bounds in boxes]
 
     def _follow_left(self) -> None:
         if self._linked and self.is_split:

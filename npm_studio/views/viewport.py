@@ -17,6 +17,7 @@ from npm_studio.live.field import SliceReply
 from npm_studio.live.field_picture import field_colours
 from npm_studio.live.request import Figure
 from npm_studio.views.cut import Cut
+from npm_studio.views.framing import CameraState, Direction, camera_for, rooms_beside
 from npm_studio.views.inset import Inset
 from npm_studio.views.look import Look
 from npm_studio.views.scene import FaintPoints, Ground, MeshItem, PointsItem, correspondence_colours
@@ -25,14 +26,9 @@ from npm_studio.views.theme import Theme
 from npm_studio.views.widgets.frame_rate import FrameRate
 from npm_studio.views.widgets.overlay import Caption, ColourBar
 
-
-@dataclass(frozen=True)
-class CameraState:
-    """Where a camera is and what it looks at, metres."""
-
-    position: tuple[float, float, float]
-    focal_point: tuple[float, float, float]
-    up: tuple[float, float, float]
+_AXES_PIXELS = 88
+_FIELD_AROUND = 0.05
+"""Canonical units around the figure that a slice fills before it fades away, most of them."""
 
 
 class _View(QtInteractor):
@@ -88,6 +84,8 @@ class Viewport(QWidget):
     """A figure, a small second one, observed points, and the ground."""
 
     camera_moved = pyqtSignal()
+    resized = pyqtSignal()
+    """Also when the inset comes or goes, which leaves less or more room for the figure."""
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -135,12 +133,12 @@ class Viewport(QWidget):
         self.view.add_axes(
             interactive=False,
             line_width=3,
-            viewport=(0.0, 0.0, 0.11, 0.15),
             color=theme.text,
             x_color="#e0604f",
             y_color="#63b26b",
             z_color="#5b8cff",
         )
+        self._place_axes()
         self.redraw()
 
     def set_look(self, look: Look) -> None:
@@ -172,12 +170,16 @@ class Viewport(QWidget):
         self.figure.show(*shown)
         self.figure.paint(colours)
         self.figure.stand_on(None if sliced else self.ground.height)
+        had_inset = self.inset.room is not None
         if canonical is not None and self._look.inset:
             self.inset.place()
             self.inset.show("Posed" if sliced else "Canonical", *other)
             self.inset.figure.paint(colours)
         else:
             self.inset.hide()
+        if had_inset is not (self.inset.room is not None):
+            self._place_caption()
+            self.resized.emit()
         self._show_ground()
         self.redraw()
 
@@ -240,39 +242,34 @@ class Viewport(QWidget):
 
     def camera_state(self) -> CameraState:
         camera = self.view.camera
-        return CameraState(tuple(camera.position), tuple(camera.focal_point), tuple(camera.up))
+        centre = tuple(camera.GetWindowCenter())
+        return CameraState(tuple(camera.position), tuple(camera.focal_point), tuple(camera.up), centre)
 
     def set_camera_state(self, state: CameraState) -> None:
         """Move the camera; does nothing when it is there already, which ends the echo between linked cameras."""
-        if np.allclose(_flat(state), _flat(self.camera_state()), rtol=0, atol=1e-7):
+        if state.is_near(self.camera_state()):
             return
         camera = self.view.camera
+        camera.SetWindowCenter(*state.window_centre)
         camera.position, camera.focal_point, camera.up = state.position, state.focal_point, state.up
         self.redraw()
 
-    def frame_bounds(self, bounds: ArrayLike, direction: tuple[float, float, float] = (0.34, 0.1, 1.0)) -> None:
-        """Look at ``bounds`` (2, 3), lowest and highest corner, from ``direction``."""
-        low, high = np.asarray(bounds, np.float64)
-        centre, size = 0.5 * (low + high), high - low
-        toward = np.asarray(direction) / np.linalg.norm(direction)
-        across = np.hypot(size[0] * abs(toward[2]), size[2] * abs(toward[0])) + 0.15 * size[2]
-        tall = size[1] * np.hypot(toward[0], toward[2]) + max(size[0], size[2]) * abs(toward[1])
-        half_angle = np.tan(np.radians(self.view.camera.view_angle / 2))
-        aspect = max(self.width(), 1) / max(self.height(), 1)
-        distance = 0.5 * max(tall, across / aspect, 0.2) / half_angle * 1.22 + 0.5 * size[2]
-        up = (0.0, 1.0, 0.0) if abs(toward[1]) < 0.99 else (0.0, 0.0, -1.0)
-        position = centre + distance * toward
-        camera = self.view.camera
-        camera.up = up
-        camera.focal_point = tuple(float(part) for part in centre)
-        camera.position = tuple(float(part) for part in position)
+    def frame_bounds(self, bounds: ArrayLike, direction: Direction = (0.34, 0.1, 1.0)) -> None:
+        """Look at ``bounds`` (2, 3), lowest and highest corner, from ``direction``, past the inset."""
+        size = (self.width(), self.height())
+        rooms = rooms_beside(size, self.inset.room)
+        self.set_camera_state(camera_for(bounds, direction, size, rooms, self.view.camera.view_angle))
         self.redraw()
+
+    def _field_around(self) -> float:
+        """Metres of the field that a slice shows around the figure."""
+        return _FIELD_AROUND / self._live[1].scale if self._look.field_slice and self._live is not None else 0.0
 
     def visible_bounds(self) -> NDArray[np.float64] | None:
         """(2, 3) corners of what is shown, the ground left out; None when it is nothing."""
         shown = [item.bounds for item in (self.points, self.surroundings) if item.count]
         if self.figure.is_visible:
-            shown.append(self.figure.bounds)
+            shown.append(self.figure.bounds + self._field_around() * np.array([[-1.0], [1.0]]))
         if not self.figure.is_visible and self.points.count == 0:
             return None
         return np.stack([np.min(shown, axis=0)[0], np.max(shown, axis=0)[1]])
@@ -304,7 +301,6 @@ class Viewport(QWidget):
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         super().resizeEvent(event)
-        self.caption.setGeometry(18, 14, max(self.width() - 36, 50), 46)
         bar = self.colour_bar.sizeHint()
         self.colour_bar.setGeometry(
             max(self.width() - bar.width() - 16, 0),
@@ -315,8 +311,22 @@ class Viewport(QWidget):
         rate = self.frame_rate.sizeHint()
         self.frame_rate.setGeometry(18, 58, rate.width(), rate.height())
         self.inset.place()
+        self._place_caption()
+        self._place_axes()
         for overlay in (self.caption, self.colour_bar, self.frame_rate):
             overlay.raise_()
+        self.resized.emit()
+
+    def _place_caption(self) -> None:
+        """Along the upper edge, as far as nothing else is there."""
+        covered = self.inset.room
+        width = self.width() - 18 if covered is None else int(covered.left)
+        self.caption.setGeometry(18, 14, max(width - 18, 50), 46)
+
+    def _place_axes(self) -> None:
+        """As large in a small view as in a large one."""
+        across, up = (_AXES_PIXELS / max(side, 1) for side in (self.width(), self.height()))
+        self.view.renderer.axes_widget.SetViewport(0.0, 0.0, min(across, 1.0), min(up, 1.0))
 
     def centre_of_view(self) -> QPoint:
         """Middle of the widget, in its own pixels."""
@@ -342,7 +352,3 @@ class Viewport(QWidget):
             self.inset.follow()
             self.cut.follow()
             self.camera_moved.emit()
-
-
-def _flat(state: CameraState) -> list[float]:
-    return [*state.position, *state.focal_point, *state.up]

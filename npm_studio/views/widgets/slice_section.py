@@ -17,7 +17,7 @@ class SliceSection(Section):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Slice of the field", parent=parent)
         self.axes = Segments(("Side  X", "Top  Y", "Front  Z"))
-        for index, across in enumerate(("from side to side", "from feet to head", "from back to front")):
+        for index, across in enumerate(("from side to side", "up and down", "from back to front")):
             self.axes.button(index).setToolTip(f"A plane that moves {across}")
         self.axes.choose(2)
         self.slider = BarSlider(_STEPS // 2)
@@ -48,4 +48,4 @@ class SliceSection(Section):
 
     def tell(self, metres: float) -> None:
         """Show where the plane is in the world."""
-        self._readout.setText(f"{'xyz'[self.axis]} = {metres:+.3f} m".replace("-", "−"))
+        self._readout.setText(f"{'xyz'[self.axis]} = {1e3 * metres:+.0f} mm".replace("-", "−"))

@@ -6,7 +6,7 @@ from PyQt6.QtWidgets import QVBoxLayout, QWidget
 
 from engine.geometry.similarity import Similarity
 from npm_studio.document.timeline import Clip, upcoming
-from npm_studio.live.request import Figure, MeshReply
+from npm_studio.live.request import Figure, MeshReply, Quality
 from npm_studio.views.stage import Stage
 from npm_studio.views.studio import Studio
 from npm_studio.views.viewport import Viewport
@@ -74,11 +74,13 @@ class Workspace(QWidget):
     def canonical_pose_chosen(self) -> None:
         """The canonical pose was clicked in the library."""
 
-    def frame_once(self, what: object) -> None:
-        """Point the camera at everything, the first time that ``what`` is on show."""
+    def frame_once(self, what: object, final: bool = True) -> None:
+        """Point the camera at everything, the first time that ``what`` is on show; later see `Stage.keep_in_view`."""
         if self._framed is not what:
             self._framed = what
             self.stage.frame_all()
+        else:
+            self.stage.keep_in_view(final)
 
     def show_figure(self, view: Viewport, figure: Figure, similarity: Similarity) -> None:
         """A live figure in canonical units, standing on the ground."""
@@ -91,5 +93,5 @@ class Workspace(QWidget):
             return
         vertices = sum(len(figure.vertices) for figure in reply.figures)
         detail = f"{reply.resolution}³ grid · {vertices:,} vertices · {reply.milliseconds:.0f} ms"
-        final = reply.quality.name == "FINE"
+        final = reply.quality is Quality.FINE
         self.quality_changed.emit("Fine" if final else "Preview", final, detail)

@@ -6,7 +6,7 @@ from PyQt6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 from npm_studio.document.explorer import Codes, Explorer, Space
 from npm_studio.document.names import pretty
 from npm_studio.document.timeline import Clip
-from npm_studio.live.request import MeshReply
+from npm_studio.live.request import MeshReply, Quality
 from npm_studio.views.stage import Stage
 from npm_studio.views.studio import Studio
 from npm_studio.views.widgets.basics import Section, note
@@ -125,7 +125,7 @@ class ExploreWorkspace(Workspace):
             self.stage.left.ground.place(height)
         self.show_figure(self.stage.left, figure, similarity)
         self.slicing.follow()
-        self.frame_once(model)
+        self.frame_once(model, reply.quality is Quality.FINE)
         self._caption()
         self.report_quality(reply)
 

@@ -7,7 +7,7 @@ from PyQt6.QtWidgets import QHBoxLayout, QLabel, QPushButton
 
 from npm_studio.document.explorer import blend
 from npm_studio.document.timeline import Clip
-from npm_studio.live.request import MeshReply
+from npm_studio.live.request import MeshReply, Quality
 from npm_studio.views.stage import Stage
 from npm_studio.views.studio import Studio
 from npm_studio.views.widgets.basics import Section, Segments, note
@@ -89,7 +89,7 @@ class InterpolateWorkspace(Workspace):
         model = self.studio.document.model
         if model is not None:
             self.show_figure(self.stage.left, reply.figures[0], model.info.similarity)
-            self.frame_once(model)
+            self.frame_once(model, reply.quality is Quality.FINE)
             a, b = (subject.title(model) for subject in self.cards.subjects)
             self.stage.left.caption.set_text(f"{a}  →  {b}", f"{self.readout.text()} of the way")
             self.report_quality(reply)

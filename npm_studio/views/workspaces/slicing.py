@@ -5,6 +5,7 @@ from PyQt6.QtCore import QObject
 
 from npm_studio.document.explorer import Explorer
 from npm_studio.live.field import Plane, SliceReply, SliceRequest
+from npm_studio.views.scene import round_below
 from npm_studio.views.stage import Stage
 from npm_studio.views.studio import Studio
 from npm_studio.views.widgets.slice_section import SliceSection
@@ -25,6 +26,7 @@ class Slicing(QObject):
         self._asked: SliceRequest | None = None
         self.section = SliceSection()
         self.section.setVisible(False)
+        self.section.axes.chosen.connect(stage.look_across)
         self.section.changed.connect(self._ask)
         studio.slice_ready.connect(self._on_reply)
         stage.changed.connect(self._on_look)
@@ -63,7 +65,7 @@ class Slicing(QObject):
         place[axis] = position
         self.section.tell(float(similarity.to_world(place)[axis]))
         plane = Plane(axis, position, tuple(low.tolist()), tuple(high.tolist()))
-        spacing = _round_below(_LIMIT / similarity.scale * 1e3 / 12) * 1e-3 * similarity.scale
+        spacing = round_below(_LIMIT / similarity.scale * 1e3 / 12) * 1e-3 * similarity.scale
         request = SliceRequest(self._explorer.codes.shape, plane, _LIMIT, spacing)
         asked = self._asked
         if asked is None or asked.plane != plane or not asked.shape.equal(request.shape):
@@ -78,9 +80,3 @@ class Slicing(QObject):
 def _around(bounds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Low and high corner (3,) of a box around ``bounds`` (2, 3)."""
     return np.floor((bounds[0] - _AROUND) / _STEP) * _STEP, np.ceil((bounds[1] + _AROUND) / _STEP) * _STEP
-
-
-def _round_below(value: float) -> float:
-    """The largest of 1, 2, 5, 10, 20, ... that is not above ``value``, and so on downwards."""
-    power = 10.0 ** np.floor(np.log10(value))
-    return float(max(part for part in (1, 2, 5) if part * power <= value * (1 + 1e-9)) * power)

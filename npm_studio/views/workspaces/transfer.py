@@ -8,7 +8,7 @@ from PyQt6.QtWidgets import QPushButton
 from npm_studio.document.explorer import Codes
 from npm_studio.document.names import pretty
 from npm_studio.document.timeline import Clip
-from npm_studio.live.request import MeshReply
+from npm_studio.live.request import MeshReply, Quality
 from npm_studio.views.stage import Stage
 from npm_studio.views.studio import Studio
 from npm_studio.views.widgets.basics import Card, Section, heading, note
@@ -83,7 +83,7 @@ class TransferWorkspace(Workspace):
         for view, figure, subject in zip(self.stage.views, reply.figures, self.cards.subjects, strict=True):
             self.show_figure(view, figure, model.info.similarity)
             view.caption.set_text(subject.title(model), self._pose_title.text())
-        self.frame_once(model)
+        self.frame_once(model, reply.quality is Quality.FINE)
         self.report_quality(reply)
 
     def identity_chosen(self, identity: int) -> None:

@@ -1,0 +1,88 @@
+"""Where a camera stands to see a box, in the part of a view that nothing covers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+_MARGIN = 1.22
+"""The view over the box."""
+_SMALLEST_M = 1e-3
+
+Direction = tuple[float, float, float]
+"""From what is looked at to the camera."""
+
+
+@dataclass(frozen=True)
+class CameraState:
+    """Where a camera is and what it looks at, metres."""
+
+    position: tuple[float, float, float]
+    focal_point: tuple[float, float, float]
+    up: tuple[float, float, float]
+    window_centre: tuple[float, float] = (0.0, 0.0)
+    """Of the view, as seen from the focal point, in half widths to the right and half heights upwards."""
+
+    def is_near(self, other: "CameraState") -> bool:
+        """Whether nobody sees a difference."""
+        return bool(np.allclose(self._flat(), other._flat(), rtol=0, atol=1e-7))
+
+    def _flat(self) -> list[float]:
+        return [*self.position, *self.focal_point, *self.up, *self.window_centre]
+
+
+@dataclass(frozen=True)
+class Room:
+    """A rectangle of a view, pixels from its upper left corner."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+def rooms_beside(size: tuple[int, int], covered: Room | None) -> list[Room]:
+    """The rectangles that are left of a view of ``size`` with its upper right corner ``covered``."""
+    width, height = size
+    if covered is None:
+        return [Room(0, 0, width, height)]
+    bottom = covered.top + covered.height
+    return [Room(0, 0, covered.left, height), Room(0, bottom, width, height - bottom)]
+
+
+def camera_for(
+    bounds: ArrayLike, direction: Direction, size: tuple[int, int], rooms: Sequence[Room], view_angle: float
+) -> CameraState:
+    """The camera that sees the box ``bounds`` (2, 3), lowest and highest corner, in the room where it is largest.
+
+    Args:
+        bounds: metres
+        direction: from the box to the camera, of any length
+        size: of the view, pixels
+        rooms: of the view, see `rooms_beside`
+        view_angle: from the lower to the upper edge of the view, degrees
+    """
+    low, high = np.asarray(bounds, np.float64)
+    assert low.shape == high.shape == (3,), low.shape
+    toward = np.asarray(direction) / np.linalg.norm(direction)
+    up = np.array((0.0, 1.0, 0.0) if abs(toward[1]) < 0.99 else (0.0, 0.0, -1.0))
+    right = np.cross(up, toward) / np.linalg.norm(np.cross(up, toward))
+    across, tall, deep = (np.abs(axis) @ (high - low) for axis in (right, np.cross(toward, right), toward))
+    width, height = (max(side, 1) for side in size)
+
+    def pixel(room: Room) -> float:
+        """Metres per pixel, at the box."""
+        return float(max(across / max(room.width, 1), tall / max(room.height, 1), _SMALLEST_M / height))
+
+    room = min(rooms, key=pixel)
+    half_angle = np.tan(np.radians(view_angle / 2))
+    distance = 0.5 * height * pixel(room) / half_angle * _MARGIN + 0.5 * deep
+    centre = 0.5 * (low + high)
+    window_centre = 1 - (2 * room.left + room.width) / width, (2 * room.top + room.height) / height - 1
+    return CameraState(_triple(centre + distance * toward), _triple(centre), _triple(up), window_centre)
+
+
+def _triple(point: NDArray[np.float64]) -> tuple[float, float, float]:
+    x, y, z = (float(part) for part in point)
+    return x, y, z
