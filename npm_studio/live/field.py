@@ -18,7 +18,6 @@ from npm_studio.live.worker import once
 
 ROUGH_NODES, FINE_NODES = 65, 193
 """Nodes along each side of a plane: while it moves, and when it has come to rest."""
-AXES = "xyz"
 _IN_PLANE = ((2, 1), (0, 2), (0, 1))
 """For a plane across x, y and z: the axes along its width and its height."""
 

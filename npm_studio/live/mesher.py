@@ -107,9 +107,13 @@ class Mesher:
             Cancelled: ``cancelled`` said so.
         """
         started = time.perf_counter()
-        while (made := self._try(request, quality, cancelled)) is None:
+        made = self._try(request, quality, cancelled)
+        if made is None:  # again, as perhaps there was room but for what was kept, of a fit before as well
+            made = self._try(request, quality, cancelled)
+        while made is None:
             self.fine_resolution = max(self.fine_resolution // 2, _LOWEST_FINE_RESOLUTION)
             self._notice = f"Memory is short: fine meshes have a {self.fine_resolution}³ grid from now on."
+            made = self._try(request, quality, cancelled)
         notice, self._notice = self._notice, ""  # kept until here: a mesh may be given up
         return MeshReply(
             generation=request.generation,

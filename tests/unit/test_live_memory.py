@@ -48,6 +48,20 @@ def test_where_memory_is_short_fine_meshes_have_less_detail_and_that_is_said_onc
     assert second.notice == ""
 
 
+def test_where_there_is_room_but_for_what_was_kept_nothing_has_less_detail(monkeypatch: pytest.MonkeyPatch) -> None:
+    mesher = Mesher(toy_model(), 96)
+    mesher.make(MeshRequest(1, (codes(0),), True), Quality.FINE, never)
+
+    def extract(model: object, code: torch.Tensor, resolution: int, **rest: object) -> Mesh:
+        if mesher._surfaces:
+            raise NO_ROOM
+        return extract_surface(toy_model(), code, resolution)
+
+    monkeypatch.setattr(mesher_module, "extract_surface", extract)
+    reply = mesher.make(MeshRequest(2, (Codes(toy_model().shape_codes[1]),), True), Quality.FINE, never)
+    assert (reply.resolution, reply.notice) == (96, "")
+
+
 def test_another_model_begins_with_full_detail_and_may_say_it_again(small_memory: None) -> None:
     for _ in range(2):
         reply = Mesher(toy_model(), 128).make(MeshRequest(1, (codes(0),), True), Quality.FINE, never)
