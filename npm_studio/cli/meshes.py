@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from itertools import groupby
+from itertools import groupby, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -87,23 +87,28 @@ class Surfaces:
     def meshes(self, wanted: "Iterable[Wanted]") -> "Iterator[Mesh]":
         """The mesh of each of ``wanted``, in order, canonical units.
 
-        A shape that comes several times in a row is contoured once, and on a GPU its poses are computed together.
+        A shape that comes several times in a row is contoured once. On a GPU its poses are computed together, and so
+        are several shapes.
 
         Raises:
             InputError: a shape code has no surface; it names the mesh.
         """
-        from engine.errors import InputError
-        from engine.surface.extract import extract_surface
+        import torch
 
-        for _, group in groupby(wanted, lambda one: one[1].cpu().numpy().tobytes()):
-            run = list(group)
-            subject, shape_code, _ = run[0]
-            canonical = extract_surface(self._model, shape_code, self._resolution, cancelled=self._cancelled)
-            if canonical.is_empty:
-                raise InputError(subject, "has no surface inside the cube", "use the codes of a trained shape")
-            step = _posed_together(self._model, canonical)
-            for start in range(0, len(run), step):
-                yield from self._posed(canonical, shape_code, [code for *_, code in run[start : start + step]])
+        from engine.errors import InputError
+        from engine.surface.extract import extract_surfaces
+
+        runs = (list(group) for _, group in groupby(wanted, lambda one: one[1].cpu().numpy().tobytes()))
+        while several := list(islice(runs, _shapes_together(self._model, self._resolution))):
+            codes = torch.stack([run[0][1] for run in several])
+            surfaces = extract_surfaces(self._model, codes, self._resolution, cancelled=self._cancelled)
+            for run, canonical in zip(several, surfaces, strict=True):
+                subject, shape_code, _ = run[0]
+                if canonical.is_empty:
+                    raise InputError(subject, "has no surface inside the cube", "use the codes of a trained shape")
+                step = _posed_together(self._model, canonical)
+                for start in range(0, len(run), step):
+                    yield from self._posed(canonical, shape_code, [code for *_, code in run[start : start + step]])
 
     def _posed(self, canonical: "Mesh", shape_code: "Tensor", pose_codes: "list[Tensor | None]") -> "Iterator[Mesh]":
         """``canonical`` in each of ``pose_codes`` (Cp,), or as it is for None."""
@@ -127,6 +132,11 @@ class Surfaces:
             posed = (pose_vertices(self._model, shape_code, code, canonical.vertices) for code in codes)
         for code in pose_codes:
             yield canonical if code is None else Mesh(next(posed), canonical.faces)
+
+
+def _shapes_together(model: "NeuralParametricModel", resolution: int) -> int:
+    """Shapes whose search keeps a GPU busy between two kernel launches; a CPU gains nothing from more than one."""
+    return min(16, max(1, 2 * (256 // resolution) ** 2)) if model.device.type == "cuda" else 1
 
 
 def _posed_together(model: "NeuralParametricModel", mesh: "Mesh") -> int:

@@ -155,9 +155,10 @@ def test_interrupted_reconstruction_leaves_whole_files_and_says_so(
 
 
 @pytest.mark.parametrize("together", [1, 4])
-def test_poses_computed_together_are_those_computed_one_by_one(monkeypatch: pytest.MonkeyPatch, together: int) -> None:
+def test_meshes_computed_together_are_those_computed_one_by_one(monkeypatch: pytest.MonkeyPatch, together: int) -> None:
     monkeypatch.setattr(meshes, "_posed_together", lambda *_: together)
-    toy, order = toy_model(), [0, 0, 0, 0, 0, 0, 2, 2]
+    monkeypatch.setattr(meshes, "_shapes_together", lambda *_: together)
+    toy, order = toy_model(), [0, 0, 0, 0, 0, 1, 2, 2]
     poses = [None, *toy.pose_codes[:6], None]
     wanted = [(str(i), toy.shape_codes[row], pose) for i, (row, pose) in enumerate(zip(order, poses, strict=True))]
     found = list(meshes.Surfaces(toy, 24, lambda: False).meshes(wanted))
