@@ -12,7 +12,7 @@ import trimesh
 from engine.checkpoint import save_model
 from engine.fitting.run import Run, save_run
 from engine.geometry.mesh import Mesh, load_mesh
-from engine.surface.extract import extract_surface, pose_vertices
+from engine.surface.extract import extract_surface, extract_surfaces, pose_vertices
 from npm_studio.cli.main import main
 from tests.toy import CODE_SIZE, DOLLS, toy_model
 
@@ -122,11 +122,11 @@ def test_reconstruct_contours_each_shape_of_a_codes_file_once(
     np.savez(tmp_path / "codes.npz", shape=toy.shape_codes[order][:, None], pose=toy.pose_codes[:6])
     contoured: list[bytes] = []
 
-    def counting(*arguments: Any, **named: Any) -> Mesh:
-        contoured.append(arguments[1].numpy().tobytes())
-        return extract_surface(*arguments, **named)
+    def counting(*arguments: Any, **named: Any) -> list[Mesh]:
+        contoured.extend(code.numpy().tobytes() for code in arguments[1])
+        return extract_surfaces(*arguments, **named)
 
-    monkeypatch.setattr("engine.surface.extract.extract_surface", counting)
+    monkeypatch.setattr("engine.surface.extract.extract_surfaces", counting)
     summary = results(capsys, ask("reconstruct", model, "--codes", tmp_path / "codes.npz", "--out", tmp_path / "all"))
     assert names(tmp_path / "all") == [f"{frame:06d}.ply" for frame in range(6)]
     assert len(summary["meshes"]) == 6
