@@ -14,7 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 SIZE = (1440, 900)
-IDENTITY, SEQUENCE, FRAME = 12, "kick", 4
+IDENTITY, SEQUENCE, FRAME = 111, "07_run", 5
 FITTED_FRAME = 8
 ROOM_FRAME = 6
 TILT = 12.0  # degrees that the camera of the recording looks down
@@ -73,16 +73,17 @@ def take_all(out: Path, run: Path | None, scratch: Path) -> None:
     window.library.select_identity(IDENTITY)
     window.library.reveal_poses_of(IDENTITY)
     window.explore.frame_chosen(rows[FRAME])
-    pause(0.5)
-    wait(lambda: window.badge.text == "Fine")
-    window.stage.frame_all()
-    take("explorer.png")
 
     def switch(*names: str) -> None:
         for name in names:
             window.actions_by_id[f"display.{name}"].trigger()
 
-    switch("inset", "slice")
+    switch("correspondence", "inset")
+    pause(0.5)
+    wait(lambda: window.badge.text == "Fine")
+    window.stage.frame_all()
+    take("explorer.png")
+    switch("correspondence", "slice")
     wait(lambda: (reply := window.stage.left.cut.reply) is not None and len(reply.values) == FINE_NODES)
     window.stage.frame_all()
     take("field.png")
