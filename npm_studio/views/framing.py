@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-_MARGIN = 1.22
+_MARGIN = 1.14
 """The view over the box."""
 _SMALLEST_M = 1e-3
 

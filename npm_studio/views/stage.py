@@ -22,7 +22,7 @@ _FRONT, _SIDE, _TOP = (0.0, 0.0, 1.0), (1.0, 0.0, 0.0), (0.0, 1.0, 0.0)
 _USUAL = (0.34, 0.1, 1.0)
 _ACROSS: tuple[Direction, ...] = ((1.0, 0.1, 0.34), (0.34, 1.0, 1.0), _USUAL)
 """From where a plane across x, y or z is seen well."""
-_SLACK = 0.1
+_SLACK = 0.06
 """Share of a framed figure by which another one may be larger before it leaves the view."""
 
 
@@ -169,8 +169,7 @@ class Stage(QWidget):
 
         Nothing happens when somebody has moved a camera since the last framing.
         """
-        boxes = [bounds for _, bounds in self._boxes()]
-        if self._is_framed() and (not self._framed_boxes or (final and self._is_outgrown(boxes))):
+        if self._is_framed() and (not self._framed_boxes or (final and self._is_outgrown())):
             self._frame(self._direction)
 
     def look_across(self, axis: int) -> None:
@@ -218,11 +217,11 @@ class Stage(QWidget):
             view.camera_state().is_near(state) for view, state in zip(self.views, self._framed, strict=False)
         )
 
-    def _is_outgrown(self, boxes: list[NDArray[np.float64]]) -> bool:
-        """Whether one of ``boxes`` reaches out of the one that was framed in its view."""
+    def _is_outgrown(self) -> bool:
+        """Whether something reaches out of the box that was framed in its view."""
         return any(
             bool((box[0] < framed[0] - slack).any() or (box[1] > framed[1] + slack).any())
-            for box, framed in zip(boxes, self._framed_boxes, strict=False)
+            for (_, box), framed in zip(self._boxes(), self._framed_boxes, strict=False)
             for slack in [_SLACK * (framed[1] - framed[0]).max()]
         )
 

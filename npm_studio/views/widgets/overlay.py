@@ -104,7 +104,7 @@ class ColourBar(QWidget):
         for share, side in zip((0.0, 0.5, 1.0), sides, strict=True):
             value = self._low + share * (self._high - self._low)
             text = f"{value:.3g} {self._unit}" if share == 1.0 else f"{value:.3g}"
-            painter.drawText(below, side | Qt.AlignmentFlag.AlignVCenter, text)
+            painter.drawText(below, side | Qt.AlignmentFlag.AlignVCenter, text.replace("-", "−"))
 
 
 class Invitation(QWidget):
