@@ -14,13 +14,17 @@ _LEFT = 0.5
 """Cells that it may still be away after the first step."""
 _SHARE = 0.01
 """Part of the vertices that may break these rules: in folds the normal does not lead to the level."""
+_ASTRAY = 1.0
+"""Cells that no vertex may be away after the first step: what is followed again and again would grow spikes."""
+_LONGEST_EDGE = 3.0
+"""Cells between neighbours, which are less than two apart where a surface was contoured."""
 
 
 def follow_surface(distance: Distance, mesh: Mesh, cell: float, device: torch.device) -> Mesh | None:
     """``mesh`` moved onto the zero level of ``distance``, by two secant steps along its normals; same ``faces``.
 
     Takes two evaluations per vertex, a fifth of what contouring the same lattice again needs at the least. None when
-    the level is too far from the mesh to be followed. A component that is new is not seen.
+    the level is too far from the mesh to be followed, anywhere. A component that is new is not seen.
 
     Args:
         distance: signed, at points on ``device``
@@ -34,11 +38,14 @@ def follow_surface(distance: Distance, mesh: Mesh, cell: float, device: torch.de
     step = first.clamp(-cell, cell)
     points = points - step[:, None] * normals
     second = distance(points)
-    if _many_beyond(second, _LEFT * cell):
+    if _many_beyond(second, _LEFT * cell) or not bool((second.abs() <= _ASTRAY * cell).all()):
         return None
     slope = ((first - second) / torch.where(step == 0, 1.0, step)).clamp(0.5, 2.0)
     # short steps: a vertex that the normal leads astray must not become a spike
     points = points - (second / slope).clamp(-_LEFT * cell, _LEFT * cell)[:, None] * normals
+    corners = points[torch.from_numpy(mesh.faces).to(device).long()]
+    if bool(((corners - corners.roll(1, dims=1)).norm(dim=-1) > _LONGEST_EDGE * cell).any()):
+        return None
     return replace(mesh, vertices=points.cpu().numpy())
 
 
