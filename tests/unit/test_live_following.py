@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 
@@ -48,6 +49,40 @@ def test_a_field_of_no_numbers_is_not_followed() -> None:
     mesh = extract_surface(toy_model(), between(0.0), 48)
     with torch.no_grad():
         assert follow_surface(lambda points: torch.full((len(points),), torch.nan), mesh, 1 / 47, CPU) is None
+
+
+def test_a_vertex_that_goes_astray_stays_among_its_neighbours() -> None:
+    model, cell = toy_model(), 1 / 47
+    mesh = extract_surface(model, between(0.0), 48)
+    assert len(mesh.vertices) > 200  # one of them is within the share that is put up with
+    distance = SignedDistance(model, between(0.0))
+
+    def folded(points: torch.Tensor) -> torch.Tensor:
+        """The field of the same shape, but wherever the first vertex goes, the level is elsewhere."""
+        values = distance(points)
+        values[0] = 1.5 * cell
+        return values
+
+    neighbours = mesh.faces[(mesh.faces == 0).any(axis=1)]
+    with torch.no_grad():
+        followed = follow_surface(folded, mesh, cell, CPU)
+    assert followed is not None
+    around = followed.vertices[np.unique(neighbours[neighbours != 0])]
+    assert np.abs(followed.vertices[0] - around.mean(axis=0)).max() < 1e-5
+
+
+def test_a_surface_with_a_vertex_far_astray_is_not_followed() -> None:
+    model, cell = toy_model(), 1 / 47
+    mesh = extract_surface(model, between(0.0), 48)
+    distance = SignedDistance(model, between(0.0))
+
+    def torn(points: torch.Tensor) -> torch.Tensor:
+        values = distance(points)
+        values[0] = 5 * cell
+        return values
+
+    with torch.no_grad():
+        assert follow_surface(torn, mesh, cell, CPU) is None
 
 
 @pytest.fixture
