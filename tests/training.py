@@ -1,5 +1,6 @@
 """What tests of training share: a preset of networks that train in no time, their dataset, and listeners."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ LONGER = {
 
 def tiny_config(folder: Path, **overrides: str) -> TrainingConfig:
     """`PRESET` with overrides, whose dots are written as two underscores."""
-    path = folder / "preset.yaml"
+    path = folder / f"preset-{os.getpid()}.yaml"  # of its own in each of several processes
     path.write_text(PRESET)
     return load_training_config(path, {name.replace("__", "."): value for name, value in overrides.items()})
 
