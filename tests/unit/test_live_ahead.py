@@ -7,24 +7,15 @@ import torch
 
 from engine.errors import Cancelled
 from engine.geometry.mesh import Mesh
-from npm_studio.document.explorer import Codes
+from engine.surface.folded import never
 from npm_studio.live import mesher as mesher_module
 from npm_studio.live.ahead import PosedAhead, Posing
 from npm_studio.live.mailbox import Mailbox
 from npm_studio.live.mesher import Mesher
 from npm_studio.live.request import MeshReply, MeshRequest, Quality
 from npm_studio.live.worker import LiveWorker
+from tests.live import codes
 from tests.toy import toy_model
-
-
-def never() -> bool:
-    return False
-
-
-def codes(row: int) -> Codes:
-    model = toy_model()
-    assert model.pose_codes is not None
-    return Codes(model.shape_codes[0], model.pose_codes[row])
 
 
 def surface(vertices: int = 10) -> Mesh:
@@ -33,10 +24,10 @@ def surface(vertices: int = 10) -> Mesh:
 
 def test_frames_posed_ahead_are_shown_as_fine_meshes_at_once() -> None:
     mesher = Mesher(toy_model(), 48)
-    mesher.make(MeshRequest(1, (codes(0),), settled=True), Quality.FINE, never)
-    mesher.look_ahead(MeshRequest(1, (codes(0),), False, ahead=(codes(1), codes(2))), never)
-    expected = Mesher(toy_model(), 48).make(MeshRequest(1, (codes(2),), True), Quality.FINE, never)
-    reply = mesher.make(MeshRequest(2, (codes(2),), settled=False), Quality.PREVIEW, never)
+    mesher.make(MeshRequest(1, (codes(0, 0),), settled=True), Quality.FINE, never)
+    mesher.look_ahead(MeshRequest(1, (codes(0, 0),), False, ahead=(codes(0, 1), codes(0, 2))), never)
+    expected = Mesher(toy_model(), 48).make(MeshRequest(1, (codes(0, 2),), True), Quality.FINE, never)
+    reply = mesher.make(MeshRequest(2, (codes(0, 2),), settled=False), Quality.PREVIEW, never)
     assert reply.quality is Quality.FINE
     np.testing.assert_allclose(reply.figures[0].vertices, expected.figures[0].vertices, atol=1e-6)
     np.testing.assert_allclose(reply.figures[0].normals, expected.figures[0].normals, atol=1e-4)
@@ -44,8 +35,8 @@ def test_frames_posed_ahead_are_shown_as_fine_meshes_at_once() -> None:
 
 def test_nothing_is_posed_ahead_of_a_surface_that_is_not_known_yet() -> None:
     mesher = Mesher(toy_model(), 96)
-    mesher.look_ahead(MeshRequest(1, (codes(0),), False, ahead=(codes(1),)), never)
-    assert mesher.make(MeshRequest(2, (codes(1),), False), Quality.PREVIEW, never).quality is Quality.PREVIEW
+    mesher.look_ahead(MeshRequest(1, (codes(0, 0),), False, ahead=(codes(0, 1),)), never)
+    assert mesher.make(MeshRequest(2, (codes(0, 1),), False), Quality.PREVIEW, never).quality is Quality.PREVIEW
 
 
 def test_posing_that_was_given_up_goes_on_where_it_stopped() -> None:
@@ -82,7 +73,7 @@ def test_one_posed_surface_is_kept_however_large() -> None:
 def test_a_fine_mesh_is_given_up_between_the_chunks_of_its_pose(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(mesher_module._CHUNK, "cpu", 50)
     mesher = Mesher(toy_model(), 48)
-    mesher.make(MeshRequest(1, (codes(0),), True), Quality.FINE, never)
+    mesher.make(MeshRequest(1, (codes(0, 0),), True), Quality.FINE, never)
     polled: list[bool] = []
 
     def at_the_third_look() -> bool:
@@ -90,7 +81,7 @@ def test_a_fine_mesh_is_given_up_between_the_chunks_of_its_pose(monkeypatch: pyt
         return len(polled) == 3
 
     with pytest.raises(Cancelled):
-        mesher.make(MeshRequest(2, (codes(1),), True), Quality.FINE, at_the_third_look)
+        mesher.make(MeshRequest(2, (codes(0, 1),), True), Quality.FINE, at_the_third_look)
     assert len(polled) == 3
 
 
@@ -98,12 +89,12 @@ def test_the_mailbox_tells_of_news_without_taking_it() -> None:
     now = [0.0]
     mailbox = Mailbox(lambda: now[0])
     assert not mailbox.has_news()
-    mailbox.post((codes(0),), ahead=(codes(1),))
+    mailbox.post((codes(0, 0),), ahead=(codes(0, 1),))
     assert mailbox.has_news()
     job = mailbox.take()
     assert job is not None
-    assert [one.pose is codes(1).pose for one in job[0].ahead] == [False]
-    assert torch.equal(job[0].ahead[0].pose, codes(1).pose)  # type: ignore[arg-type]
+    assert [one.pose is codes(0, 1).pose for one in job[0].ahead] == [False]
+    assert torch.equal(job[0].ahead[0].pose, codes(0, 1).pose)  # type: ignore[arg-type]
     assert not mailbox.has_news()  # the fine mesh waits for quiet
     now[0] += 1.0
     assert mailbox.has_news()
@@ -131,9 +122,9 @@ def test_the_worker_looks_ahead_after_its_reply_and_stops_for_a_newer_request() 
                 stopped.set()
 
     worker = LiveWorker(Looking(), on_reply=lambda _: None, on_error=lambda error: pytest.fail(str(error)))
-    worker.post((codes(0),))
+    worker.post((codes(0, 0),))
     assert looking.wait(5)
-    worker.post((codes(1),))
+    worker.post((codes(0, 1),))
     assert stopped.wait(5)
     assert worker.close()
     assert steps == ["make 1", "look 1", "make 2", "look 2"]

@@ -9,6 +9,7 @@ import torch
 
 from engine.errors import Cancelled
 from engine.surface.extract import extract_surface, pose_vertices
+from engine.surface.folded import never
 from npm_studio.document.explorer import Codes
 from npm_studio.live import mesher as mesher_module
 from npm_studio.live.anchors import choose_anchors
@@ -16,21 +17,12 @@ from npm_studio.live.level_of_detail import LevelOfDetail
 from npm_studio.live.mesher import Mesher
 from npm_studio.live.request import Figure, MeshReply, MeshRequest, Quality
 from npm_studio.live.worker import LiveWorker, Newest
+from tests.live import codes
 from tests.toy import toy_model
-
-
-def never() -> bool:
-    return False
 
 
 def request(*figures: Codes) -> MeshRequest:
     return MeshRequest(1, figures, settled=False)
-
-
-def codes(identity: int, row: int | None) -> Codes:
-    model = toy_model()
-    assert model.pose_codes is not None
-    return Codes(model.shape_codes[identity], None if row is None else model.pose_codes[row])
 
 
 def test_the_fine_mesh_is_the_posed_surface_of_the_engine() -> None:
