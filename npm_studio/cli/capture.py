@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from npm_studio.cli.capture_options import add_capture_options, open_from_options, stated
-from npm_studio.cli.console import ConsoleProgress, add_json
-from npm_studio.resources import demo_model, model_path
+from npm_studio.cli.console import ConsoleProgress, add_json, add_model
 
 _SOURCE_HELP = "TUM, PNG or point-cloud folder, or .npz, .sens, .mkv, .bag file"
 _HISTOGRAM_FRAMES = 20
@@ -25,9 +24,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
             child.add_argument("out", type=Path, metavar="OUT.png", help="picture to write")
         if name == "convert":
             child.add_argument("out", type=Path, metavar="OUT", help="depth sequence folder to write")
-            child.add_argument(
-                "--model", type=model_path, metavar="M", help="to place it for (default: the built-in model)"
-            )
+            add_model(child, "model to place it for: a folder")
         add_capture_options(child)
         add_json(child)
 
@@ -118,7 +115,7 @@ def _convert(options: argparse.Namespace, progress: ConsoleProgress) -> dict[str
         raise InputError(options.out, "is there already and is no depth sequence of NPM Studio", "name a new folder")
     if (out / "truth").exists():
         raise InputError(options.out, "holds the ground truth of other frames", "name a new folder")
-    sequence = open_from_options(options.source, options, load_model(options.model or demo_model()), progress)
+    sequence = open_from_options(options.source, options, load_model(options.model), progress)
     progress.stage("writing", len(sequence))
 
     def frames() -> Any:

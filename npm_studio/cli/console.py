@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from types import FrameType, TracebackType
 
 from engine.progress import Progress
+from npm_studio.resources import built_in_models, demo_model, model_path
 
 _interrupted = False
 _ONE_REQUEST = 1.0
@@ -23,6 +24,17 @@ def speaks_for_all() -> bool:
 def interrupted() -> bool:
     """Whether Ctrl-C ended the work of this command early, with partial results kept."""
     return _interrupted
+
+
+def add_model(parser: argparse.ArgumentParser, what: str = "model folder") -> None:
+    names = ", ".join(name for name in built_in_models() if name != demo_model().stem)
+    parser.add_argument(
+        "--model",
+        type=model_path,
+        default=demo_model(),
+        metavar="M",
+        help=f"{what}, or a built-in model by name: {demo_model().stem} (the default), {names}",
+    )
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:

@@ -5,20 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from npm_studio.cli.capture_options import add_capture_options, open_from_options, record_from_options
-from npm_studio.cli.console import ConsoleProgress, add_device, add_json, add_seed
-from npm_studio.resources import demo_model, model_path
+from npm_studio.cli.console import ConsoleProgress, add_device, add_json, add_model, add_seed
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "sequence", type=Path, metavar="SEQUENCE", help="depth sequence folder or depth recording; see `capture info`"
     )
-    parser.add_argument(
-        "--model",
-        type=model_path,
-        metavar="M",
-        help="model folder, or the name of a built-in model (default: anny-compact)",
-    )
+    add_model(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="run folder to write")
     parser.add_argument("--method", choices=("npm",), default="npm", help="how to fit (default: npm)")
     parser.add_argument("--iterations", type=int, metavar="N", help="optimiser steps (default: 240)")
@@ -44,7 +38,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
             raise InputError(f"--{name} {value}", "is out of range", f"use {lowest} to {highest}")
     chosen = {name: getattr(options, name) for name in ("iterations", "resolution") if getattr(options, name)}
     config = dataclasses.replace(FitConfig(), **chosen)
-    folder = options.model or demo_model()
+    folder = options.model
     capture = record_from_options(options)
     request = FitRequest(options.sequence, folder, options.out, config, options.seed, options.device, capture)
     check_request(request)

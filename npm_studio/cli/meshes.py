@@ -9,8 +9,7 @@ from itertools import groupby, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from npm_studio.cli.console import ConsoleProgress, add_device, add_json
-from npm_studio.resources import demo_model, model_path
+from npm_studio.cli.console import ConsoleProgress, add_device, add_json, add_model
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,15 +23,6 @@ if TYPE_CHECKING:
 MESH_SUFFIXES = (".ply", ".obj", ".stl", ".off")
 FRAMES_PER_SECOND = 24.0
 T = TypeVar("T")
-
-
-def add_model(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--model",
-        type=model_path,
-        metavar="M",
-        help="model folder, or the name of a built-in model (default: anny-compact)",
-    )
 
 
 def add_resolution(parser: argparse.ArgumentParser) -> None:
@@ -57,7 +47,7 @@ def open_model(options: argparse.Namespace) -> "NeuralParametricModel":
     if not 16 <= options.resolution <= 1024:
         raise InputError(f"--resolution {options.resolution}", "is out of range", "use 16 to 1024")
     device = resolve_device(options.device)
-    return load_model(options.model or demo_model(), device)
+    return load_model(options.model, device)
 
 
 def is_file_target(path: Path, suffixes: tuple[str, ...]) -> bool:
