@@ -72,7 +72,7 @@ ALL_CODES_UP_TO = 512
 # codes whose stages are timed and whose surfaces are looked at, and that the published way is timed with, at most
 STAGED, PUBLISHED = 20, 2
 LIMIT = 2.5
-WARM_UP = 3
+WARM_UP = 10
 KERNELS = 8
 STAGES = ("fold", "prune", "corners", "exact", "search", "contour", "copy")
 

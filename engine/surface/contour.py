@@ -32,9 +32,8 @@ def contour_cells(cells: Tensor, values: Tensor, resolution: int) -> Mesh:
     start_warp()
     if cells.is_cuda and not wp.is_cuda_available():  # Warp wants a newer driver than PyTorch does
         cells, values = cells.cpu(), values.cpu()
-    device = wp.device_from_torch(cells.device)
+    device = _warp_device(cells.device)
     if cells.is_cuda:  # Warp works on a stream of its own: the streams wait for each other, the host does not
-        _keep_pool(cells.device)
         stream, of_warp = torch.cuda.current_stream(cells.device), wp.stream_to_torch(device)
         of_warp.wait_stream(stream)
     with wp.ScopedDevice(device):
@@ -56,7 +55,8 @@ def empty_mesh() -> Mesh:
 
 
 @functools.cache
-def _keep_pool(device: torch.device) -> None:
+def _warp_device(device: torch.device) -> wp.Device:
     of_warp = wp.device_from_torch(device)
-    if of_warp.is_mempool_supported:
+    if of_warp.is_cuda and of_warp.is_mempool_supported:
         wp.set_mempool_release_threshold(of_warp, _POOL_BYTES)
+    return of_warp

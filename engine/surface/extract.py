@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from math import isfinite
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -61,14 +62,14 @@ def extract_surfaces(
     assert resolution >= 8, resolution
     assert shape_codes.ndim == 2, shape_codes.shape
     shape_codes = shape_codes.to(model.device)
-    largest, usual = torch.stack((shape_codes.abs().amax(), model.shape_codes.abs().amax())).tolist()
+    largest = float(shape_codes.abs().amax())
     if not isfinite(largest):  # hidden layers would turn it into numbers again
         usable = shape_codes.isfinite().all(dim=1)
         found = iter(extract_surfaces(model, shape_codes[usable], resolution, half, cancelled) if usable.any() else [])
         return [next(found) if one else empty_mesh() for one in usable.tolist()]
     bounds, device = lipschitz_bounds(model), model.device
     error = measure_half_error(model) if half_is_fast(device) and not half else torch.inf
-    pruning_half = half or (error < _LARGEST_HALF_ERROR and largest < _FARTHEST_CODE * usual)
+    pruning_half = half or (error < _LARGEST_HALF_ERROR and largest < _FARTHEST_CODE * _largest_code(model))
 
     if len(shape_codes) == 1:
         field = SignedDistance(model, shape_codes[0], half, cancelled)
@@ -88,6 +89,16 @@ def extract_surfaces(
             raise Cancelled
         meshes.append(contour_cells(cells, values, resolution))
     return meshes
+
+
+def _largest_code(model: NeuralParametricModel) -> float:
+    """Magnitude of the largest number in the training codes; computed once per model object."""
+    if model not in _largest_codes:
+        _largest_codes[model] = float(model.shape_codes.abs().amax())
+    return _largest_codes[model]
+
+
+_largest_codes: WeakKeyDictionary[NeuralParametricModel, float] = WeakKeyDictionary()
 
 
 def dense_field(model: NeuralParametricModel, shape_code: Tensor, resolution: int) -> NDArray[np.float32]:

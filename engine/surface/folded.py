@@ -1,7 +1,7 @@
 """Decoders folded for their codes: the form in which they are evaluated at many points."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
 import torch
@@ -12,10 +12,21 @@ from engine.errors import Cancelled
 from engine.model import NeuralParametricModel
 from engine.networks.decoder import Decoder
 from engine.networks.positional_encoding import PI
+from engine.surface import tensor_cores
+from engine.surface.recorded import Recorded
 
-# Points per matrix product: hidden values stay in the cache of a CPU, a GPU wants many. In full precision every product
-# has exactly this size, so that a point's value does not depend on the points that are evaluated with it.
-_CHUNK = {("cpu", False): 512, ("cpu", True): 2048, ("cuda", False): 1 << 13, ("cuda", True): 1 << 17}
+# Points per matrix product: hidden values stay in the cache of a CPU, a GPU wants many.
+_CHUNK = {
+    ("cpu", "float32"): 512,
+    ("cpu", "half"): 2048,
+    ("cuda", "float32"): 1 << 13,
+    ("cuda", "tf32"): 1 << 13,
+    ("cuda", "split"): 1 << 15,
+    ("cuda", "half"): 1 << 15,
+}
+# Products in which the library's choice of a kernel depends on how many points there are, and a point's last bits on
+# the kernel: they always have exactly the size above.
+_OF_ONE_SIZE = ("float32", "tf32")
 # Points between two looks at whether somebody cancelled: a few milliseconds.
 _POLLED = {"cpu": 2048, "cuda": 1 << 17}
 
@@ -28,6 +39,8 @@ class _Layer:
     """(outputs,): float32 where the code adds to it and in the last layer, else of the type of the products."""
     weight: Tensor
     """(outputs, inputs): of the hidden values, then of the embedding in the first and the skip layer."""
+    low: Tensor | None
+    """What is to be added to ``weight``, where that is the first part of a `tensor_cores.split`."""
     of_code: Tensor | None
     """(outputs, C), float32: of the code."""
     of_plain: Tensor | None
@@ -42,6 +55,8 @@ class _Layer:
 class _Weights:
     """The parameters of a decoder in the form that products want: weight norm folded in, columns in order, padded."""
 
+    dtype: torch.dtype
+    """Of the hidden values."""
     layers: list[_Layer]
     last: _Layer
     bands: Tensor
@@ -49,6 +64,65 @@ class _Weights:
     embedding_width: int
     version: int
     """Number of changes of the decoder's parameters up to then."""
+    lasting: bool
+    """Whether the parameters are frozen, so that this is kept for other codes."""
+    recorded: dict[int, Recorded] = field(default_factory=dict)
+    """By the stream on which they are replayed."""
+
+    def biases(self, code: Tensor) -> list[Tensor]:
+        """Biases (outputs,) of the hidden layers for ``code`` (C,), or (B, outputs) of some for (B, C)."""
+        biases = []
+        for layer in self.layers:
+            bias = layer.bias
+            if layer.of_code is not None:
+                bias = functional.linear(code, layer.of_code, bias).to(self.dtype)
+            biases.append(bias)
+        return biases
+
+    def embed(self, points: Tensor) -> Tensor | None:
+        """What the network sees of ``points`` (P, 3), in few passes: `encode_points` in the order of `_arranged`."""
+        if not self.embedding_width:
+            return None
+        embedding = points.new_empty(len(points), self.embedding_width, dtype=self.dtype)
+        scaled = points * PI
+        angles = (scaled[:, None] * self.bands[:, None]).flatten(1)
+        waves = angles.shape[1]
+        embedding[:, :3] = scaled
+        torch.sin(angles, out=embedding[:, 3 : 3 + waves])
+        torch.cos(angles, out=embedding[:, 3 + waves : 3 + 2 * waves])
+        embedding[:, 3 + 2 * waves :] = 0
+        return embedding
+
+    def evaluate(self, points: Tensor, embedding: Tensor | None, biases: list[Tensor], rows: Tensor | None) -> Tensor:
+        """What the last layer gives (P, outputs), float32."""
+        hidden: Tensor | None = None
+        for layer, bias in zip(self.layers, biases, strict=True):
+            inputs = [part for part in (hidden, embedding if layer.embedded else None) if part is not None]
+            joined = torch.cat(inputs, dim=1) if len(inputs) > 1 else inputs[0] if inputs else None
+            if joined is not None and bias.ndim == 1 and layer.of_plain is None and layer.norm is None:
+                hidden = _linear(joined, layer, bias)
+                continue
+            # the less usual layers take a pass for each part
+            value = bias if rows is None or bias.ndim == 1 else bias.index_select(0, rows)
+            if joined is not None:
+                value = _linear(joined, layer, torch.zeros_like(layer.bias, dtype=self.dtype), relu=False) + value
+            if layer.of_plain is not None:
+                value = functional.linear(points, layer.of_plain) + value
+            if layer.norm is not None:
+                value = functional.layer_norm(value.float(), value.shape[-1:], *layer.norm)
+            hidden = value.relu_().to(self.dtype)
+        assert hidden is not None
+        raw = _last_linear(hidden, self.last)
+        return raw if self.last.of_plain is None else raw + functional.linear(points, self.last.of_plain)
+
+    def evaluate_alone(self, points: Tensor, biases: list[Tensor]) -> Tensor:
+        """`evaluate` for one code."""
+        return self.evaluate(points, self.embed(points), biases, None)
+
+    def recorded_on(self, stream: torch.cuda.Stream) -> Recorded:
+        """Recordings of `evaluate_alone` that are replayed on ``stream``."""
+        known = self.recorded.get(stream.cuda_stream)
+        return self.recorded.setdefault(stream.cuda_stream, Recorded(stream)) if known is None else known
 
 
 class FoldedDecoder:
@@ -61,18 +135,11 @@ class FoldedDecoder:
     def __init__(self, decoder: Decoder, code: Tensor, half: bool = False) -> None:
         """Fold ``code`` (C,) or (B, C) into ``decoder``; with ``half`` the hidden layers run in `half_type`."""
         assert code.shape[-1:] == (decoder.code_size,) and code.ndim in (1, 2), code.shape
-        self._decoder, self._half, self._several = decoder, half, code.ndim == 2
         device = next(decoder.parameters()).device
-        self._dtype = half_type(device) if half else torch.float32
-        self._weights = _weights(decoder, self._dtype)
-        code = code.to(device, torch.float32)
-        biases: list[Tensor] = []
-        for layer in self._weights.layers:
-            bias = layer.bias
-            if layer.of_code is not None:
-                bias = functional.linear(code, layer.of_code, bias).to(self._dtype)
-            biases.append(bias)
-        self._biases = biases
+        self._decoder, self._several = decoder, code.ndim == 2
+        self._products = _kind_of_products(device, half)
+        self._weights = _weights(decoder, self._products)
+        self._biases = self._weights.biases(code.to(device, torch.float32))
 
     @torch.no_grad()
     def __call__(self, points: Tensor, rows: Tensor | None = None) -> Tensor:
@@ -84,51 +151,42 @@ class FoldedDecoder:
         assert points.ndim == 2, points.shape
         assert points.shape[1] == 3, points.shape
         assert (rows is not None) == self._several
-        count, step = len(points), _CHUNK["cuda" if points.is_cuda else "cpu", self._half]
-        if not self._half and count % step:
-            points = functional.pad(points, (0, 0, 0, -count % step))
-            rows = None if rows is None else functional.pad(rows, (0, -count % step))
-        parts = []
-        for start in range(0, len(points), step):
-            part, of_part = points[start : start + step], None if rows is None else rows[start : start + step]
-            parts.append(self._decoder.finish(self._evaluate(part, of_part), part))
-        return _joined(parts, points.new_empty(0, self._decoder.outputs))[:count]
-
-    def _embed(self, points: Tensor) -> Tensor:
-        """What the network sees of ``points`` (P, 3), in few passes: `encode_points` in the order of `_arranged`."""
-        embedding = points.new_empty(len(points), self._weights.embedding_width, dtype=self._dtype)
-        scaled = points * PI
-        angles = (scaled[:, None] * self._weights.bands[:, None]).flatten(1)
-        waves = angles.shape[1]
-        embedding[:, :3] = scaled
-        torch.sin(angles, out=embedding[:, 3 : 3 + waves])
-        torch.cos(angles, out=embedding[:, 3 + waves : 3 + 2 * waves])
-        embedding[:, 3 + 2 * waves :] = 0
-        return embedding
+        replays = points.is_cuda and not self._several and self._weights.lasting
+        raw = self._replay(points) if replays else self._evaluate(points, rows)
+        return self._decoder.finish(raw, points)
 
     def _evaluate(self, points: Tensor, rows: Tensor | None) -> Tensor:
-        embedding = self._embed(points) if self._weights.embedding_width else None
-        hidden: Tensor | None = None
-        for layer, bias in zip(self._weights.layers, self._biases, strict=True):
-            inputs = [part for part in (hidden, embedding if layer.embedded else None) if part is not None]
-            joined = torch.cat(inputs, dim=1) if len(inputs) > 1 else inputs[0] if inputs else None
-            if joined is not None and bias.ndim == 1 and layer.of_plain is None and layer.norm is None:
-                hidden = _linear(joined, layer.weight, bias)
-                continue
-            # the less usual layers take a pass for each part
-            value = bias if rows is None or bias.ndim == 1 else bias.index_select(0, rows)
-            if joined is not None:
-                nothing = torch.zeros_like(layer.bias, dtype=self._dtype)
-                value = _linear(joined, layer.weight, nothing, relu=False) + value
-            if layer.of_plain is not None:
-                value = functional.linear(points, layer.of_plain) + value
-            if layer.norm is not None:
-                value = functional.layer_norm(value.float(), value.shape[-1:], *layer.norm)
-            hidden = value.relu_().to(self._dtype)
-        assert hidden is not None
-        last = self._weights.last
-        raw = _linear(hidden.float(), last.weight, last.bias, relu=False)
-        return raw if last.of_plain is None else raw + functional.linear(points, last.of_plain)
+        count, step = len(points), self._step(points)
+        idle = self._length(count % step, step) - count % step
+        if idle:
+            points = functional.pad(points, (0, 0, 0, idle))
+            rows = None if rows is None else functional.pad(rows, (0, idle))
+        embedding = self._weights.embed(points)
+        parts = []
+        for start in range(0, len(points), step):
+            part = slice(start, start + step)
+            embedded, of_part = (None if values is None else values[part] for values in (embedding, rows))
+            parts.append(self._weights.evaluate(points[part], embedded, self._biases, of_part))
+        return _joined(parts, points.new_empty(0, len(self._weights.last.bias)))[:count]
+
+    def _replay(self, points: Tensor) -> Tensor:
+        """As `_evaluate`, for one code on a GPU."""
+        count, step = len(points), self._step(points)
+        values = points.new_empty(count, len(self._weights.last.bias))
+        recorded = self._weights.recorded_on(torch.cuda.current_stream(points.device))
+        for start in range(0, count, step):
+            part = slice(start, min(start + step, count))
+            length = self._length(part.stop - start, step)
+            recorded.run(self._weights.evaluate_alone, points[part], self._biases, length, values[part])
+        return values
+
+    def _step(self, points: Tensor) -> int:
+        return _CHUNK["cuda" if points.is_cuda else "cpu", self._products]
+
+    def _length(self, count: int, step: int) -> int:
+        """How many points to evaluate for ``count``, at most ``step``."""
+        multiple = step if self._products in _OF_ONE_SIZE else _few_lengths(count)
+        return count + -count % multiple
 
 
 def never() -> bool:
@@ -190,16 +248,28 @@ def bfloat16_is_fast(device: torch.device) -> bool:
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
+def _few_lengths(count: int) -> int:
+    """What to round ``count`` up to a multiple of: a quarter at most, so that only a few lengths occur.
+
+    Libraries look for the fastest way to multiply matrices of a size when they first meet it, which takes a GPU longer
+    than the products themselves.
+    """
+    return max(64, 1 << max(count.bit_length() - 3, 0))
+
+
 def _joined(parts: list[Tensor], nothing: Tensor) -> Tensor:
     """``parts`` one after the other, without a copy where there is only one; ``nothing`` where there is none."""
     return torch.cat(parts) if len(parts) > 1 else parts[0] if parts else nothing
 
 
-def _linear(inputs: Tensor, weight: Tensor, bias: Tensor, relu: bool = True) -> Tensor:
+def _linear(inputs: Tensor, layer: _Layer, bias: Tensor, relu: bool = True) -> Tensor:
     """``inputs @ weight.T + bias``, with ``relu`` in the same kernel where the library has one.
 
-    Both operators are those that PyTorch itself calls when it fuses layers (nn.TransformerEncoderLayer, torch.compile).
+    The operators are those that PyTorch itself calls when it fuses layers (nn.TransformerEncoderLayer, torch.compile).
     """
+    weight = layer.weight
+    if layer.low is not None:
+        return tensor_cores.linear(inputs, weight, layer.low, bias, relu)
     if inputs.is_cuda and relu:  # bias and relu end the matrix product: one pass through memory instead of three
         return torch._addmm_activation(bias, inputs, weight.t())
     if _onednn(inputs):  # functional.linear calls MKL in float32, several times slower on processors of other makers
@@ -209,33 +279,55 @@ def _linear(inputs: Tensor, weight: Tensor, bias: Tensor, relu: bool = True) -> 
     return value.relu_() if relu else value
 
 
+def _last_linear(hidden: Tensor, last: _Layer) -> Tensor:
+    """What the last layer gives (P, outputs) in float32, whatever ``hidden`` (P, inputs) is."""
+    if hidden.dtype == last.weight.dtype == torch.float32:
+        return _linear(hidden, last, last.bias, relu=False)
+    if hidden.dtype == last.weight.dtype:  # the sums are float32
+        return torch.mm(hidden, last.weight.t(), out_dtype=torch.float32)[:, : len(last.bias)] + last.bias
+    return _linear(hidden.float(), last, last.bias, relu=False)
+
+
 def _onednn(inputs: Tensor) -> bool:
     if inputs.is_cuda or not torch.backends.mkldnn.is_available():
         return False
     return inputs.dtype == torch.float32 or bfloat16_is_fast(inputs.device)
 
 
-_known_weights: WeakKeyDictionary[Decoder, dict[torch.dtype, _Weights]] = WeakKeyDictionary()
+def _kind_of_products(device: torch.device, half: bool) -> str:
+    """Products of `half_type` (half), or of float32: the library's (float32), on tensor cores without loss (split), or
+    on tensor cores with less precision (tf32), where somebody has allowed PyTorch that.
+    """
+    if half:
+        return "half"
+    if device.type == "cuda" and torch.get_float32_matmul_precision() != "highest":
+        return "tf32"
+    return "split" if tensor_cores.are_there(device) else "float32"
 
 
-def _weights(decoder: Decoder, dtype: torch.dtype) -> _Weights:
-    """The weights of ``decoder`` for products in ``dtype``; those of frozen decoders are kept for the next code."""
+_known_weights: WeakKeyDictionary[Decoder, dict[str, _Weights]] = WeakKeyDictionary()
+
+
+def _weights(decoder: Decoder, products: str) -> _Weights:
+    """The weights of ``decoder`` for its ``products``; those of frozen decoders are kept for the next code."""
     parameters = list(decoder.parameters())
     version = sum(parameter._version for parameter in parameters)
-    known = _known_weights.get(decoder, {}).get(dtype)
+    known = _known_weights.get(decoder, {}).get(products)
     if known is not None and known.version == version and known.bands.device == parameters[0].device:
         return known
-    arranged = _arrange(decoder, dtype, version)
     # recorded CUDA graphs change what they train without a trace, so only frozen parameters can be relied on
-    if not any(parameter.requires_grad for parameter in parameters):
+    lasting = not any(parameter.requires_grad for parameter in parameters)
+    arranged = _arrange(decoder, products, version, lasting)
+    if lasting:
         if arranged.bands.is_cuda:  # other threads may use them on streams of their own
             torch.cuda.current_stream(arranged.bands.device).synchronize()
-        _known_weights.setdefault(decoder, {})[dtype] = arranged
+        _known_weights.setdefault(decoder, {})[products] = arranged
     return arranged
 
 
-def _arrange(decoder: Decoder, dtype: torch.dtype, version: int) -> _Weights:
-    config = decoder.config
+def _arrange(decoder: Decoder, products: str, version: int, lasting: bool) -> _Weights:
+    config, device = decoder.config, next(decoder.parameters()).device
+    dtype = half_type(device) if products == "half" else torch.float32
     # a GPU multiplies fast when sizes are multiples of eight: zeros are added
     embedding_width = _padded(config.point_width) if config.positional_encoding else 0
     layers: list[_Layer] = []
@@ -259,10 +351,13 @@ def _arrange(decoder: Decoder, dtype: torch.dtype, version: int) -> _Weights:
             scale, shift = decoder.get_submodule(f"bn{index}").parameters()
             norm = scale.clone(), shift.clone()
         idle = past_padded - past
+        joined = functional.pad(torch.cat(parts, dim=1), (0, 0, 0, idle)).contiguous()
+        high, low = tensor_cores.split(joined) if products == "split" else (joined.to(dtype), None)
         layers.append(
             _Layer(
                 functional.pad(bias, (0, idle)).to(dtype if of_code is None else torch.float32),
-                functional.pad(torch.cat(parts, dim=1), (0, 0, 0, idle)).to(dtype).contiguous(),
+                high,
+                low,
                 None if of_code is None else functional.pad(of_code, (0, 0, 0, idle)).contiguous(),
                 None if of_plain is None else functional.pad(of_plain, (0, 0, 0, idle)).contiguous(),
                 embedded,
@@ -271,9 +366,13 @@ def _arrange(decoder: Decoder, dtype: torch.dtype, version: int) -> _Weights:
         )
     weight, bias = _parameters(decoder, config.layers)
     of_hidden = functional.pad(weight[:, :past], (0, past_padded - past)).contiguous()
+    high, low = tensor_cores.split(of_hidden) if products == "split" else (of_hidden, None)
+    if products == "half" and device.type == "cuda":
+        high = functional.pad(of_hidden, (0, 0, 0, _padded(len(bias)) - len(bias))).to(dtype)
     of_plain = weight[:, past:].contiguous() if config.xyz_in_all else None
     bands = 2.0 ** torch.arange(config.frequencies, device=weight.device, dtype=torch.float32)
-    return _Weights(layers, _Layer(bias, of_hidden, None, of_plain, False, None), bands, embedding_width, version)
+    last = _Layer(bias, high, low, None, of_plain, False, None)
+    return _Weights(dtype, layers, last, bands, embedding_width, version, lasting)
 
 
 def _arranged(weight: Tensor, width: int) -> Tensor:

@@ -135,23 +135,17 @@ def _prune(
 ) -> Tensor:
     """Bricks (R, 4) int32 that may hold an end of a crossed edge: shape, and coordinates in units of two nodes."""
     start = _START if bounds.far is None or device.type == "cuda" else _START_FAR
-    level = 1
-    while -(-resolution // 2 ** (level + 1)) >= start:
-        level += 1
-    line = torch.arange(-(-resolution // 2**level), device=device, dtype=torch.int32)
-    blocks = torch.cartesian_prod(torch.arange(count, device=device, dtype=torch.int32), line, line, line)
-    step = 1 / (resolution - 1)
+    level, blocks, centres, off_faces = _first_blocks(resolution, start, device)
+    if count > 1:
+        shapes = torch.arange(count, device=device, dtype=torch.int32).repeat_interleave(len(blocks))
+        blocks = torch.cat((shapes[:, None], blocks[:, 1:].repeat(count, 1)), dim=1)
+        centres, off_faces = centres.repeat(count, 1), off_faces.repeat(count)
     while True:
-        width = 2**level
-        reach = (sqrt(3) / 2 * (width - 1) + _MARGIN[device.type]) * step
+        reach = (sqrt(3) / 2 * (2**level - 1) + _MARGIN[device.type]) / (resolution - 1)
         slope = bounds.within(reach)
         if slope is not None:
-            low = blocks[:, 1:] * width
-            high = (low + (width - 1)).clamp_max(resolution - 1)
-            values = distance((low + high) * (0.5 * step) - 0.5, blocks[:, 0])
-            # inside the surface, the faces of the cube are crossed too
-            far_inside_counts = ((low > 1) & (high < resolution - 2)).all(dim=1)
-            excess = torch.where(far_inside_counts, values.abs(), values)
+            values = distance(centres, blocks[:, 0])
+            excess = torch.where(off_faces, values.abs(), values)
             blocks = blocks[excess <= slope * reach + error]
         if level == 1:
             return blocks
@@ -159,6 +153,37 @@ def _prune(
         blocks = _subdivide(blocks)
         if resolution % 2 ** (level + 1):
             blocks = blocks[(blocks[:, 1:] * 2**level < resolution).all(dim=1)]
+        centres, off_faces = _centres(blocks, level, resolution)
+
+
+@functools.cache
+def _first_blocks(resolution: int, start: int, device: torch.device) -> tuple[int, Tensor, Tensor, Tensor]:
+    """Where pruning one shape begins: level, at least ``start`` blocks per axis (B, 4), and their `_centres`."""
+    level = 1
+    while -(-resolution // 2 ** (level + 1)) >= start:
+        level += 1
+    line = torch.arange(-(-resolution // 2**level), device=device, dtype=torch.int32)
+    blocks = torch.cartesian_prod(line[:1], line, line, line)
+    centres, off_faces = _centres(blocks, level, resolution)
+    _let_others_use(device)
+    return level, blocks, centres, off_faces
+
+
+def _centres(blocks: Tensor, level: int, resolution: int) -> tuple[Tensor, Tensor]:
+    """Centres (B, 3) of the nodes of ``blocks`` (B, 4), and whether (B,) they are off the faces of the cube.
+
+    The faces are crossed where they are inside the surface, however far.
+    """
+    low = blocks[:, 1:] * 2**level
+    high = (low + (2**level - 1)).clamp_max(resolution - 1)
+    off_faces = ((low > 1) & (high < resolution - 2)).all(dim=1)
+    return (low + high) * (0.5 / (resolution - 1)) - 0.5, off_faces
+
+
+def _let_others_use(device: torch.device) -> None:
+    """Finish what has been made so far: other threads will use it, on streams of their own."""
+    if device.type == "cuda":
+        torch.cuda.current_stream(device).synchronize()
 
 
 def _subdivide(blocks: Tensor) -> Tensor:
@@ -185,6 +210,12 @@ class _Tables:
     """(43,) whether a place among the nodes of a window is that of the lowest corner of one of its cells."""
     are_own: Tensor
     """(22,) whether a place from `_FIRST_OWN` on is that of a node of the brick itself."""
+    unknown_nodes: Tensor
+    """(16, 4) nodes of a brick that stands for all that are not known, and of one for all beyond the lattice."""
+    unknown_values: Tensor
+    """(16,) their distances."""
+    unknown_bits: Tensor
+    """(16,) what is known of them."""
 
 
 _FIRST_OWN = 21
@@ -204,10 +235,12 @@ def _tables(device: torch.device) -> _Tables:
         "corners": torch.tensor(CORNERS) @ torch.tensor([16, 4, 1]),
         "are_cells": (places < 3).all(dim=1)[:43],
         "are_own": (bricks[places] == 0).all(dim=1)[_FIRST_OWN:43],
+        "unknown_nodes": torch.zeros(16, 4, dtype=torch.int32),
+        "unknown_values": torch.full((16,), torch.nan),
+        "unknown_bits": torch.tensor(8 * [_UNKNOWN] + 8 * [_BEYOND], dtype=torch.uint8),
     }
     on_device = _Tables(**{name: table.to(device) for name, table in tables.items()})
-    if device.type == "cuda":  # other threads may use them on streams of their own
-        torch.cuda.current_stream(device).synchronize()
+    _let_others_use(device)
     return on_device
 
 
@@ -223,25 +256,20 @@ class _Bricks:
             error: what the distances that are added may be off by.
         """
         self._resolution, self._error, self._tables = resolution, error, _tables(device)
-        self._line = lattice_line(resolution, device)
-        # the first two rows of the tables stand for all bricks not known and for all beyond the lattice
-        self._nodes = torch.zeros(16, 4, dtype=torch.int32, device=device)
+        self._side, self._line, self._around = _surroundings(resolution, device)
+        self._nodes = self._tables.unknown_nodes
         """(8 R, 4) shape and lattice coordinates."""
-        self._values = torch.full((16,), torch.nan, device=device)
+        self._values = self._tables.unknown_values
         """(8 R,)"""
-        self._bits = torch.full((16,), _UNKNOWN, dtype=torch.uint8, device=device)
+        self._bits = self._tables.unknown_bits
         """(8 R,) what is known."""
-        self._bits[8:] = _BEYOND
-        self._side = side = -(-resolution // 2) + 2  # one more on each side: windows at the rim look there
-        self._map = torch.full((count, side, side, side), 8, dtype=torch.int32, device=device)
+        self._map = torch.full((count, *3 * [self._side]), 8, dtype=torch.int32, device=device)
         """First node of each brick."""
         self._map[:, 1:-1, 1:-1, 1:-1] = 0
         self._places = torch.zeros(0, dtype=torch.int64, device=device)
         """(R - 2,) of the bricks in the map."""
         self._latest = self._places
         """Those of the bricks that came last."""
-        self._around = self._place(0, *self._tables.window_bricks)
-        """(64,) from the place of a brick to those that its window looks at."""
 
     def add(self, bricks: Tensor, distance: DistanceOfSeveral) -> None:
         """Take up new ``bricks`` (R, 4)."""
@@ -251,7 +279,7 @@ class _Bricks:
         if self._resolution % 2:  # the last bricks have nodes beyond the lattice
             bits.masked_fill_((nodes[:, 1:] >= self._resolution).any(dim=1), _BEYOND)
         shape, x, y, z = bricks.long().unbind(dim=1)
-        self._latest = self._place(shape, x + 1, y + 1, z + 1)
+        self._latest = _place(self._side, shape, x + 1, y + 1, z + 1)
         first = torch.arange(len(self._nodes), len(self._nodes) + len(nodes), 8, dtype=torch.int32, device=nodes.device)
         self._map.view(-1)[self._latest] = first
         self._places = torch.cat((self._places, self._latest))
@@ -322,12 +350,25 @@ class _Bricks:
         values = distance(points, nodes[:, 0]).nan_to_num(nan=1.0)
         return close_at_cube(values, nodes[:, 1:], self._resolution)
 
-    def _place(self, shape: Tensor | int, x: Tensor, y: Tensor, z: Tensor) -> Tensor:
-        return ((shape * self._side + x) * self._side + y) * self._side + z
-
     def _bits_in(self, windows: Tensor) -> Tensor:
         """What is known (R, 64) of the nodes of ``windows`` (R, 64)."""
         return self._bits.index_select(0, windows.view(-1)).view(-1, 64)
+
+
+@functools.cache
+def _surroundings(resolution: int, device: torch.device) -> tuple[int, Tensor, Tensor]:
+    """Bricks per axis of the map, coordinates (N,) of nodes, and the way (64,) in the map from the place of a brick to
+    those that its window looks at.
+    """
+    side = -(-resolution // 2) + 2  # one more on each side: windows at the rim look there
+    line, around = lattice_line(resolution, device), _place(side, 0, *_tables(device).window_bricks)
+    _let_others_use(device)
+    return side, line, around
+
+
+def _place(side: int, shape: Tensor | int, x: Tensor, y: Tensor, z: Tensor) -> Tensor:
+    """Of bricks in the map."""
+    return ((shape * side + x) * side + y) * side + z
 
 
 def _sides(values: Tensor, error: float) -> Tensor:

@@ -46,7 +46,7 @@ def test_a_folded_decoder_in_half_precision_is_close(decoder: Decoder) -> None:
 def test_chunks_make_no_difference(decoder: Decoder, monkeypatch: pytest.MonkeyPatch) -> None:
     decode, points = FoldedDecoder(decoder, torch.randn(10)), torch.rand(101, 3) - 0.5
     whole = decode(points)
-    monkeypatch.setitem(folded._CHUNK, ("cpu", False), 25)
+    monkeypatch.setitem(folded._CHUNK, ("cpu", "float32"), 25)
     torch.testing.assert_close(decode(points), whole)
 
 

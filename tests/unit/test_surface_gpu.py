@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -9,8 +10,12 @@ import torch
 from scipy.spatial import cKDTree
 
 from engine.model import NeuralParametricModel
+from engine.networks.decoder import Decoder, DecoderConfig
+from engine.surface import tensor_cores
 from engine.surface.extract import dense_field, extract_surface, extract_surfaces, pose_vertices
+from engine.surface.folded import FoldedDecoder
 from tests.toy import toy_model
+from tests.unit.test_surface_folded import CONFIGS
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 
@@ -77,3 +82,58 @@ def test_codes_that_leave_the_range_of_half_precision_are_posed_in_full(model: N
     codes = model.shape_codes[0], 1e6 * model.pose_codes[0]
     posed = pose_vertices(model, *codes, mesh.vertices, half=None)
     assert np.array_equal(posed, pose_vertices(model, *codes, mesh.vertices))
+
+
+@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
+def test_recorded_decoders_of_codes_in_turn_equal_the_decoder(
+    model: NeuralParametricModel, config: DecoderConfig
+) -> None:
+    torch.manual_seed(0)
+    decoder = Decoder(10, 3, config).cuda().requires_grad_(False)
+    codes = torch.randn(2, 10, device="cuda")
+    folded = [[FoldedDecoder(decoder, code, half) for code in codes] for half in (False, True)]
+    for count in (1, 64, 500, 33_000, 500, 9000):
+        points = torch.rand(count, 3, device="cuda") - 0.5
+        for row, code in enumerate(codes):
+            expected = decoder(code[None], points[None])[0]
+            torch.testing.assert_close(folded[0][row](points), expected, atol=1e-6, rtol=1e-5)
+            assert (folded[1][row](points) - expected).abs().max() < 0.02 * expected.abs().max()
+
+
+def test_a_points_value_on_a_gpu_does_not_depend_on_its_company(model: NeuralParametricModel) -> None:
+    decode = FoldedDecoder(model.shape_decoder, model.shape_codes[0])
+    points = torch.rand(40_000, 3, device="cuda") - 0.5
+    whole = decode(points)
+    for part in (slice(0, 1), slice(3, 700), slice(10_000, 39_990)):
+        assert torch.equal(decode(points[part]), whole[part])
+
+
+def test_threads_that_share_a_decoder_get_their_own_values(model: NeuralParametricModel) -> None:
+    torch.cuda.synchronize()
+    points = torch.rand(5000, 3, device="cuda") - 0.5
+
+    def values(row: int) -> torch.Tensor:
+        return torch.stack([FoldedDecoder(model.shape_decoder, model.shape_codes[row])(points) for _ in range(50)])
+
+    torch.cuda.synchronize()
+    with ThreadPoolExecutor(2) as threads:
+        found = list(threads.map(values, (0, 1)))
+    torch.cuda.synchronize()
+    for row, several in enumerate(found):
+        assert torch.equal(several, values(row))
+
+
+def test_split_products_are_as_exact_as_float32() -> None:
+    device = torch.device("cuda", torch.cuda.current_device())
+    if not tensor_cores.are_there(device):
+        pytest.skip("no tensor cores, or no Triton")
+    generator = torch.Generator("cuda").manual_seed(0)
+    for rows, columns, depth in ((1, 8, 8), (100, 256, 64), (3000, 512, 576)):
+        inputs = torch.randn(rows, depth, generator=generator, device="cuda")
+        weight = torch.randn(columns, depth, generator=generator, device="cuda")
+        bias = torch.randn(columns, generator=generator, device="cuda")
+        exact = inputs.double() @ weight.double().T + bias
+        found = tensor_cores.linear(inputs, *tensor_cores.split(weight), bias, relu=False)
+        usual = torch.nn.functional.linear(inputs, weight, bias)
+        assert (found - exact).abs().max() <= 2 * (usual - exact).abs().max() + 1e-6
+        assert torch.equal(tensor_cores.linear(inputs, *tensor_cores.split(weight), bias, relu=True), found.relu())

@@ -1,0 +1,67 @@
+"""Products of float32 matrices on the tensor cores of a GPU, as exact as float32 itself.
+
+Tensor cores multiply numbers of 11 bits (TF32) and add up in float32. A float32 number is the sum of two of those but
+for its last bits, so three products of the parts make one product of float32 (3xTF32; Ootomo and Yokota 2022,
+"Recovering single precision accuracy from Tensor Cores while avoiding the FP32 theoretical peak performance"). Each
+row of a result comes about in the same way whatever rows are multiplied with it.
+
+Written in Triton, which comes with PyTorch for CUDA on Linux and compiles when it is first used.
+"""
+
+import functools
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+# The bits of a float32 that TF32 has: sign, exponent and 10 of the mantissa. Half of what the last one stands for is
+# added before the others are cut off: rounding.
+_BITS, _HALF = ~0x1FFF, 0x1000
+
+
+@functools.cache
+def are_there(device: torch.device) -> bool:
+    """Whether `linear` works on ``device``: its tensor cores know TF32, and Triton compiles."""
+    if _launch() is None or device.type != "cuda" or torch.cuda.get_device_capability(device) < (8, 0):
+        return False
+    try:
+        inputs = torch.linspace(0, 1, 256, device=device).view(16, 16)
+        found = linear(inputs, *split(torch.eye(16, device=device)), torch.zeros(16, device=device), relu=True)
+        return bool(torch.allclose(found, inputs, atol=1e-6, rtol=0))
+    except Exception:  # no compiler, a driver too old, no memory: PyTorch's own products remain
+        return False
+
+
+def split(values: Tensor) -> tuple[Tensor, Tensor]:
+    """``values``, float32, as the sum of two tensors of the same shape, the first one exact in TF32."""
+    assert values.dtype == torch.float32
+    high = (values.view(torch.int32) + _HALF & _BITS).view(torch.float32)
+    return high, values - high
+
+
+def linear(inputs: Tensor, high: Tensor, low: Tensor, bias: Tensor, relu: bool) -> Tensor:
+    """``inputs @ (high + low).T + bias``, with ``relu`` if wanted; (M, N) float32.
+
+    Args:
+        inputs: (M, K) float32
+        high, low: (N, K), a `split` weight
+        bias: (N,) float32
+    """
+    assert inputs.ndim == high.ndim == 2 and inputs.shape[1] == high.shape[1], (inputs.shape, high.shape)
+    assert high.shape == low.shape and bias.shape == high.shape[:1], (high.shape, low.shape, bias.shape)
+    inputs = inputs.contiguous()
+    result = inputs.new_empty(len(inputs), len(high))
+    if len(inputs):
+        launch = _launch()
+        assert launch is not None
+        launch(inputs, high, low, bias, result, relu, _BITS, _HALF)
+    return result
+
+
+@functools.cache
+def _launch() -> Callable[..., None] | None:
+    try:
+        from engine.surface.tensor_core_kernel import launch
+    except ImportError:  # not a build of PyTorch for CUDA, or not on Linux
+        return None
+    return launch
