@@ -137,7 +137,7 @@ class DepthRenderer:
             inputs = [*camera, view, top, left]
             wp.launch(_cast_rays, dim=(rows, columns), inputs=inputs, outputs=outputs, device=self._device)
         if positions.is_cuda:
-            wp.synchronize_device(self._device)
+            wp.synchronize_stream(self._device)
         return SurfaceHits(depth, face, barycentric)
 
     def _update_mesh(self, vertices: Tensor) -> None:
@@ -223,7 +223,7 @@ class BatchDepthRenderer:
         outputs = [wp.from_torch(depth)]
         wp.launch(_cast_rays_of_all, dim=depth.shape, inputs=inputs, outputs=outputs, device=self._device)
         if depth.is_cuda:
-            wp.synchronize_device(self._device)
+            wp.synchronize_stream(self._device)
         return depth
 
     def _make_mesh(self, vertices: Tensor, faces: Tensor) -> Any:
@@ -236,7 +236,7 @@ class BatchDepthRenderer:
             wp.clone(wp.from_torch(points, dtype=wp.vec3)), wp.clone(wp.from_torch(indices)), bvh_leaf_size=_LEAF_SIZE
         )
         if points.is_cuda:  # PyTorch may give the memory of what was cloned to others
-            wp.synchronize_device(self._device)
+            wp.synchronize_stream(self._device)
         return mesh
 
 

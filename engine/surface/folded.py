@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Literal
 from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from engine.cuda_graphs import RECORDING
 from engine.errors import Cancelled
 from engine.model import NeuralParametricModel
 from engine.networks.decoder import Decoder
@@ -15,8 +17,9 @@ from engine.networks.positional_encoding import PI
 from engine.surface import tensor_cores
 from engine.surface.recorded import Recorded
 
+Products = Literal["float32", "tf32", "split", "half"]
 # Points per matrix product: hidden values stay in the cache of a CPU, a GPU wants many.
-_CHUNK = {
+_CHUNK: dict[tuple[str, Products], int] = {
     ("cpu", "float32"): 512,
     ("cpu", "half"): 2048,
     ("cuda", "float32"): 1 << 13,
@@ -107,22 +110,24 @@ class _Weights:
             if joined is not None:
                 value = _linear(joined, layer, torch.zeros_like(layer.bias, dtype=self.dtype), relu=False) + value
             if layer.of_plain is not None:
-                value = functional.linear(points, layer.of_plain) + value
+                value = _of_plain(points, layer.of_plain) + value
             if layer.norm is not None:
                 value = functional.layer_norm(value.float(), value.shape[-1:], *layer.norm)
             hidden = value.relu_().to(self.dtype)
         assert hidden is not None
         raw = _last_linear(hidden, self.last)
-        return raw if self.last.of_plain is None else raw + functional.linear(points, self.last.of_plain)
+        return raw if self.last.of_plain is None else raw + _of_plain(points, self.last.of_plain)
 
     def evaluate_alone(self, points: Tensor, biases: list[Tensor]) -> Tensor:
         """`evaluate` for one code."""
         return self.evaluate(points, self.embed(points), biases, None)
 
-    def recorded_on(self, stream: torch.cuda.Stream) -> Recorded:
-        """Recordings of `evaluate_alone` that are replayed on ``stream``."""
-        known = self.recorded.get(stream.cuda_stream)
-        return self.recorded.setdefault(stream.cuda_stream, Recorded(stream)) if known is None else known
+    def recorded_on(self, stream: torch.cuda.Stream, most: int) -> Recorded:
+        """Recordings of `evaluate_alone` for up to ``most`` points that are replayed on ``stream``."""
+        with RECORDING:
+            if stream.cuda_stream not in self.recorded:
+                self.recorded[stream.cuda_stream] = Recorded(stream, most)
+            return self.recorded[stream.cuda_stream]
 
 
 class FoldedDecoder:
@@ -173,7 +178,7 @@ class FoldedDecoder:
         """As `_evaluate`, for one code on a GPU."""
         count, step = len(points), self._step(points)
         values = points.new_empty(count, len(self._weights.last.bias))
-        recorded = self._weights.recorded_on(torch.cuda.current_stream(points.device))
+        recorded = self._weights.recorded_on(torch.cuda.current_stream(points.device), step)
         for start in range(0, count, step):
             part = slice(start, min(start + step, count))
             length = self._length(part.stop - start, step)
@@ -185,7 +190,7 @@ class FoldedDecoder:
 
     def _length(self, count: int, step: int) -> int:
         """How many points to evaluate for ``count``, at most ``step``."""
-        multiple = step if self._products in _OF_ONE_SIZE else _few_lengths(count)
+        multiple = step if self._products in _OF_ONE_SIZE else _granularity(count)
         return count + -count % multiple
 
 
@@ -248,7 +253,7 @@ def bfloat16_is_fast(device: torch.device) -> bool:
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
-def _few_lengths(count: int) -> int:
+def _granularity(count: int) -> int:
     """What to round ``count`` up to a multiple of: a quarter at most, so that only a few lengths occur.
 
     Libraries look for the fastest way to multiply matrices of a size when they first meet it, which takes a GPU longer
@@ -279,6 +284,14 @@ def _linear(inputs: Tensor, layer: _Layer, bias: Tensor, relu: bool = True) -> T
     return value.relu_() if relu else value
 
 
+def _of_plain(points: Tensor, weight: Tensor) -> Tensor:
+    """``points @ weight.T``, (P, outputs), whose last bits on a GPU do not depend on how many points there are."""
+    if not points.is_cuda:
+        return functional.linear(points, weight)
+    x, y, z = points.split(1, dim=1)
+    return x * weight[:, 0] + y * weight[:, 1] + z * weight[:, 2]
+
+
 def _last_linear(hidden: Tensor, last: _Layer) -> Tensor:
     """What the last layer gives (P, outputs) in float32, whatever ``hidden`` (P, inputs) is."""
     if hidden.dtype == last.weight.dtype == torch.float32:
@@ -294,7 +307,7 @@ def _onednn(inputs: Tensor) -> bool:
     return inputs.dtype == torch.float32 or bfloat16_is_fast(inputs.device)
 
 
-def _kind_of_products(device: torch.device, half: bool) -> str:
+def _kind_of_products(device: torch.device, half: bool) -> Products:
     """Products of `half_type` (half), or of float32: the library's (float32), on tensor cores without loss (split), or
     on tensor cores with less precision (tf32), where somebody has allowed PyTorch that.
     """
@@ -305,10 +318,10 @@ def _kind_of_products(device: torch.device, half: bool) -> str:
     return "split" if tensor_cores.are_there(device) else "float32"
 
 
-_known_weights: WeakKeyDictionary[Decoder, dict[str, _Weights]] = WeakKeyDictionary()
+_known_weights: WeakKeyDictionary[Decoder, dict[Products, _Weights]] = WeakKeyDictionary()
 
 
-def _weights(decoder: Decoder, products: str) -> _Weights:
+def _weights(decoder: Decoder, products: Products) -> _Weights:
     """The weights of ``decoder`` for its ``products``; those of frozen decoders are kept for the next code."""
     parameters = list(decoder.parameters())
     version = sum(parameter._version for parameter in parameters)
@@ -325,7 +338,7 @@ def _weights(decoder: Decoder, products: str) -> _Weights:
     return arranged
 
 
-def _arrange(decoder: Decoder, products: str, version: int, lasting: bool) -> _Weights:
+def _arrange(decoder: Decoder, products: Products, version: int, lasting: bool) -> _Weights:
     config, device = decoder.config, next(decoder.parameters()).device
     dtype = half_type(device) if products == "half" else torch.float32
     # a GPU multiplies fast when sizes are multiples of eight: zeros are added

@@ -1,85 +1,136 @@
 """Evaluations recorded as CUDA graphs: one launch in place of dozens, each of which takes a host longer than a GPU."""
 
-import functools
-import threading
 from collections.abc import Callable
 from contextlib import suppress
+from weakref import WeakSet
 
 import torch
 from torch import Tensor
 
-_recording = threading.Lock()
+from engine.cuda_graphs import RECORDING
+
+_STREAMS_OF_PYTORCH = 32
+"""After so many it hands out the first one again."""
+_MOST_FAILURES = 3
+
+Recording = tuple[torch.cuda.CUDAGraph, Tensor, Tensor]
+"""Graph, and the points (L, 3) and values (L, ...) that it works on."""
 
 
 class Recorded:
-    """A function of points and settings, recorded on a GPU once for each number of points, and replayed on one stream.
+    """A function of points and biases, recorded on a GPU once for each number of points, and replayed on one stream.
 
-    Recordings are of fixed memory, into which arguments are copied. Threads that share the stream take turns.
+    Recordings are of fixed memory, into which arguments are copied. Threads take turns.
     """
 
-    def __init__(self, stream: torch.cuda.Stream) -> None:
-        self._stream = stream
-        self._lock = threading.Lock()
-        self._pool = torch.cuda.graph_pool_handle()
-        self._recordings: dict[int, tuple[torch.cuda.CUDAGraph, Tensor, Tensor]] = {}
-        """By the number of points: graph, points and values."""
-        self._settings: list[Tensor] = []
+    def __init__(self, stream: torch.cuda.Stream, most: int) -> None:
+        """
+        Args:
+            stream: the current one whenever this is used.
+            most: points in a recording.
+        """
+        self._stream, self._most = stream, most
+        self._biases: list[Tensor] = []
         self._given: list[Tensor] = []
-        """What `_settings` are copies of."""
+        """What `_biases` are copies of."""
+        self._failures = 0
+        self._forget()
 
     def run(
         self,
         function: Callable[[Tensor, list[Tensor]], Tensor],
         points: Tensor,
-        settings: list[Tensor],
+        biases: list[Tensor],
         length: int,
         values: Tensor,
     ) -> None:
-        """Fill ``values`` (P, ...) with ``function(points, settings)``, a row for each point; call it on the stream.
+        """Fill ``values`` (P, ...) with ``function(points, biases)``, a row for each point.
 
         Args:
             function: always the same one; does no more than start work on the GPU.
             points: (P, 3)
-            settings: tensors, always of the same shapes.
+            biases: (outputs,) each, always of the same sizes.
             length: number of points to record for, at least P.
         """
-        with self._lock:
+        with RECORDING:
             if not self._given:
-                self._settings, self._given = [setting.clone() for setting in settings], settings
-            if settings is not self._given:
-                for copy, setting, before in zip(self._settings, settings, self._given, strict=True):
-                    if setting is not before:
-                        copy.copy_(setting)
-                self._given = settings
-            if length not in self._recordings:
-                self._recordings[length] = self._record(function, points.new_zeros(length, points.shape[1]))
-            graph, its_points, its_values = self._recordings[length]
+                self._biases, self._given = [bias.clone() for bias in biases], biases
+            if biases is not self._given:
+                for copy, bias, before in zip(self._biases, biases, self._given, strict=True):
+                    if bias is not before:
+                        copy.copy_(bias)
+                self._given = biases
+            recording = self._recording(function, length, points)
+            if recording is None:
+                padded = torch.cat((points, points.new_zeros(length - len(points), points.shape[1])))
+                values.copy_(function(padded, biases)[: len(values)])
+                return
+            graph, its_points, its_values = recording
             its_points[: len(points)].copy_(points)
             graph.replay()
             values.copy_(its_values[: len(values)])
 
-    def _record(
-        self, function: Callable[[Tensor, list[Tensor]], Tensor], points: Tensor
-    ) -> tuple[torch.cuda.CUDAGraph, Tensor, Tensor]:
-        graph, aside = torch.cuda.CUDAGraph(), _stream_aside(self._stream)
-        aside.wait_stream(self._stream)
-        with _recording, torch.cuda.stream(aside):
-            function(points, self._settings)  # libraries choose their kernels
+    def _recording(
+        self, function: Callable[[Tensor, list[Tensor]], Tensor], length: int, like: Tensor
+    ) -> Recording | None:
+        """The recording for ``length`` points, made if there is none; None where that is impossible."""
+        if self._failures == _MOST_FAILURES:
+            return None
+        try:
+            # the largest first: the others find room in its memory
+            for needed in (self._most, length):
+                if needed not in self._recordings:
+                    self._recordings[needed] = self._record(function, like.new_zeros(needed, like.shape[1]))
+        except RuntimeError:  # no memory left for it, or another thread waited for the whole device
+            self._failures += 1
+            self._stream.synchronize()  # recordings may be running
+            self._forget()
+            return None
+        return self._recordings[length]
+
+    def _record(self, function: Callable[[Tensor, list[Tensor]], Tensor], points: Tensor) -> Recording:
+        function(points, self._biases)  # libraries choose their kernels and load them
+        graph = torch.cuda.CUDAGraph()
+        self._aside.wait_stream(self._stream)
+        with torch.cuda.stream(self._aside):
             # not by torch.cuda.graph, which waits for the GPU and gives all unused memory back; other threads may use
-            # the device in the meantime, all but PyTorch's one generator for all
+            # the device in the meantime
             graph.capture_begin(pool=self._pool, capture_error_mode="thread_local")
             try:
-                values = function(points, self._settings)
+                values = function(points, self._biases)
             except BaseException:
                 with suppress(RuntimeError):  # says again that something failed
                     graph.capture_end()
                 raise
             graph.capture_end()
-        self._stream.wait_stream(aside)
+        self._stream.wait_stream(self._aside)
         return graph, points, values
 
+    def _forget(self) -> None:
+        """Give all recordings up: with one of them, PyTorch gives up working memory that the others share."""
+        self._recordings: dict[int, Recording] = {}
+        """By the number of points."""
+        self._pool = torch.cuda.graph_pool_handle()
+        self._aside = _stream_aside(self._stream)
+        _in_use.add(self)
 
-@functools.cache
+    @property
+    def aside(self) -> torch.cuda.Stream:
+        """The stream that things are recorded on."""
+        return self._aside
+
+
+_in_use: WeakSet[Recorded] = WeakSet()
+
+
 def _stream_aside(stream: torch.cuda.Stream) -> torch.cuda.Stream:
-    # libraries keep working memory per stream: what is recorded for different streams must not share it
-    return torch.cuda.Stream(stream.device, priority=stream.priority)  # recorded, too
+    """One that nobody else records on, with the priority of ``stream``, which recorded kernels keep.
+
+    Libraries have working memory for each stream. PyTorch frees it when a graph that was recorded on the stream goes.
+    """
+    taken = {recorded.aside.cuda_stream for recorded in _in_use if recorded.aside.device == stream.device}
+    for _ in range(_STREAMS_OF_PYTORCH):
+        aside = torch.cuda.Stream(stream.device, priority=stream.priority)
+        if aside.cuda_stream not in taken | {stream.cuda_stream}:
+            break
+    return aside

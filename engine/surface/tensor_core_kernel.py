@@ -40,6 +40,6 @@ def _linear(  # type: ignore[no-untyped-def]  # types of Triton's own
         sums += tl.dot(value_high, weight_high, part, input_precision="tf32")
     sums += tl.load(bias + column, mask=column < columns, other=0.0)[None, :]
     if RELU:
-        sums = tl.maximum(sums, 0.0)
+        sums = tl.maximum(sums, 0.0, propagate_nan=tl.PropagateNan.ALL)
     place = row[:, None] * columns + column[None, :]
     tl.store(result + place, sums, mask=(row[:, None] < rows) & (column[None, :] < columns))

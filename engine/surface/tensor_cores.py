@@ -9,7 +9,7 @@ Written in Triton, which comes with PyTorch for CUDA on Linux and compiles when 
 """
 
 import functools
-from collections.abc import Callable
+import warnings
 
 import torch
 from torch import Tensor
@@ -22,19 +22,24 @@ _BITS, _HALF = ~0x1FFF, 0x1000
 @functools.cache
 def are_there(device: torch.device) -> bool:
     """Whether `linear` works on ``device``: its tensor cores know TF32, and Triton compiles."""
-    if _launch() is None or device.type != "cuda" or torch.cuda.get_device_capability(device) < (8, 0):
+    if device.type != "cuda" or torch.cuda.get_device_capability(device) < (8, 0):
         return False
     try:
         inputs = torch.linspace(0, 1, 256, device=device).view(16, 16)
-        found = linear(inputs, *split(torch.eye(16, device=device)), torch.zeros(16, device=device), relu=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Triton's, of its future defaults
+            found = linear(inputs, *split(torch.eye(16, device=device)), torch.zeros(16, device=device), relu=True)
         return bool(torch.allclose(found, inputs, atol=1e-6, rtol=0))
-    except Exception:  # no compiler, a driver too old, no memory: PyTorch's own products remain
+    except torch.OutOfMemoryError:
+        raise
+    except Exception:  # no Triton, no compiler, a driver too old: the library's own products remain
         return False
 
 
 def split(values: Tensor) -> tuple[Tensor, Tensor]:
     """``values``, float32, as the sum of two tensors of the same shape, the first one exact in TF32."""
     assert values.dtype == torch.float32
+    values = values.contiguous()
     high = (values.view(torch.int32) + _HALF & _BITS).view(torch.float32)
     return high, values - high
 
@@ -47,21 +52,15 @@ def linear(inputs: Tensor, high: Tensor, low: Tensor, bias: Tensor, relu: bool) 
         high, low: (N, K), a `split` weight
         bias: (N,) float32
     """
+    from engine.surface.tensor_core_kernel import launch
+
     assert inputs.ndim == high.ndim == 2 and inputs.shape[1] == high.shape[1], (inputs.shape, high.shape)
     assert high.shape == low.shape and bias.shape == high.shape[:1], (high.shape, low.shape, bias.shape)
-    inputs = inputs.contiguous()
     result = inputs.new_empty(len(inputs), len(high))
+    tensors = inputs.contiguous(), high, low, bias, result
+    for tensor in tensors:
+        assert tensor.dtype == torch.float32 and tensor.is_contiguous() and tensor.numel() < 2**31, tensor.shape
     if len(inputs):
-        launch = _launch()
-        assert launch is not None
-        launch(inputs, high, low, bias, result, relu, _BITS, _HALF)
+        with torch.cuda.device(inputs.device):  # Triton starts kernels on the current one
+            launch(*tensors, relu, _BITS, _HALF)
     return result
-
-
-@functools.cache
-def _launch() -> Callable[..., None] | None:
-    try:
-        from engine.surface.tensor_core_kernel import launch
-    except ImportError:  # not a build of PyTorch for CUDA, or not on Linux
-        return None
-    return launch

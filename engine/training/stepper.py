@@ -9,6 +9,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
+from engine.cuda_graphs import RECORDING
 from engine.errors import InputError
 from engine.progress import Progress
 from engine.training.row_adam import RowAdam
@@ -87,9 +88,11 @@ class Stepper:
         if self._graphs_wanted and not self._graphs and self.steps_done >= self._eager_until:
             self._record()
         if self._graphs:
-            self._graphs[0].replay()
+            with RECORDING:
+                self._graphs[0].replay()
             self._average()
-            self._graphs[1].replay()
+            with RECORDING:
+                self._graphs[1].replay()
         else:
             with _side_stream(self._graphs_wanted):
                 self._differentiate()
@@ -195,10 +198,11 @@ class Stepper:
         try:
             gradients.register_generator_state(self.generator)
             # other threads (a viewer, NCCL) may use the device in the meantime
-            with torch.cuda.graph(gradients, capture_error_mode="thread_local"):
-                self._differentiate()
-            with torch.cuda.graph(update, pool=gradients.pool(), capture_error_mode="thread_local"):
-                self._update()
+            with RECORDING:
+                with torch.cuda.graph(gradients, capture_error_mode="thread_local"):
+                    self._differentiate()
+                with torch.cuda.graph(update, pool=gradients.pool(), capture_error_mode="thread_local"):
+                    self._update()
         except torch.OutOfMemoryError:
             raise
         except RuntimeError as error:
