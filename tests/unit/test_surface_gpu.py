@@ -1,6 +1,7 @@
 """Surfaces made on a GPU, where there is one, against those of a CPU and of the dense lattice."""
 
 import copy
+import gc
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -100,27 +101,58 @@ def test_recorded_decoders_of_codes_in_turn_equal_the_decoder(
             assert (folded[1][row](points) - expected).abs().max() < 0.02 * expected.abs().max()
 
 
-def test_a_points_value_on_a_gpu_does_not_depend_on_its_company(model: NeuralParametricModel) -> None:
-    decode = FoldedDecoder(model.shape_decoder, model.shape_codes[0])
-    points = torch.rand(40_000, 3, device="cuda") - 0.5
+@pytest.mark.parametrize("with_tensor_cores", [True, False])
+@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
+def test_a_points_value_on_a_gpu_does_not_depend_on_its_company(
+    model: NeuralParametricModel, config: DecoderConfig, with_tensor_cores: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not with_tensor_cores:
+        monkeypatch.setattr(tensor_cores, "are_there", lambda device: False)
+    torch.manual_seed(0)
+    decoder = Decoder(10, 3, config).cuda().requires_grad_(False)
+    decode, points = FoldedDecoder(decoder, torch.randn(10)), torch.rand(40_000, 3, device="cuda") - 0.5
     whole = decode(points)
-    for part in (slice(0, 1), slice(3, 700), slice(10_000, 39_990)):
+    for part in (slice(0, 0), slice(0, 1), slice(3, 700), slice(10_000, 39_990)):
         assert torch.equal(decode(points[part]), whole[part])
 
 
-def test_threads_that_share_a_decoder_get_their_own_values(model: NeuralParametricModel) -> None:
-    torch.cuda.synchronize()
+@pytest.mark.parametrize("streams", [1, 2])
+def test_threads_that_share_a_decoder_get_their_own_values(model: NeuralParametricModel, streams: int) -> None:
     points = torch.rand(5000, 3, device="cuda") - 0.5
-
-    def values(row: int) -> torch.Tensor:
-        return torch.stack([FoldedDecoder(model.shape_decoder, model.shape_codes[row])(points) for _ in range(50)])
-
+    lanes = [torch.cuda.Stream() for _ in range(streams)]
     torch.cuda.synchronize()
+
+    def values(row: int) -> list[torch.Tensor]:
+        """Of more and more points: while one thread replays, the other records."""
+        with torch.cuda.stream(lanes[row % streams]):
+            found = []
+            for count in range(100, 5000, 100):
+                found.append(FoldedDecoder(model.shape_decoder, model.shape_codes[row])(points[:count]))
+                found.append(FoldedDecoder(model.shape_decoder, model.shape_codes[row], half=True)(points[:count]))
+            return found
+
     with ThreadPoolExecutor(2) as threads:
         found = list(threads.map(values, (0, 1)))
     torch.cuda.synchronize()
     for row, several in enumerate(found):
-        assert torch.equal(several, values(row))
+        again = values(row)
+        torch.cuda.synchronize()
+        assert all(map(torch.equal, several, again))
+
+
+def test_recordings_outlive_those_of_another_decoder(model: NeuralParametricModel) -> None:
+    points, code = torch.rand(3000, 3, device="cuda") - 0.5, torch.randn(10)
+    config = CONFIGS["published"]
+    stays, goes = (Decoder(10, 3, config).cuda().requires_grad_(False) for _ in range(2))
+    decode = FoldedDecoder(stays, code, half=True)
+    before = decode(points)
+    FoldedDecoder(goes, code, half=True)(points)
+    torch.cuda.synchronize()
+    del goes
+    gc.collect()
+    torch.cuda.empty_cache()
+    _ = [torch.full((1 << 20,), torch.nan, device="cuda") for _ in range(64)]  # where its memory was
+    assert torch.equal(decode(points), before)
 
 
 def test_split_products_are_as_exact_as_float32() -> None:
