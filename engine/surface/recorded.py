@@ -2,15 +2,12 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from weakref import WeakSet
 
 import torch
 from torch import Tensor
 
-from engine.cuda_graphs import RECORDING
+from engine.cuda_graphs import RECORDING, recording, stream_to_record_on
 
-_STREAMS_OF_PYTORCH = 32
-"""After so many it hands out the first one again."""
 _MOST_FAILURES = 3
 
 Recording = tuple[torch.cuda.CUDAGraph, Tensor, Tensor]
@@ -34,6 +31,7 @@ class Recorded:
         self._given: list[Tensor] = []
         """What `_biases` are copies of."""
         self._failures = 0
+        self._aside = stream_to_record_on(self, stream.device, stream.priority)
         self._forget()
 
     def run(
@@ -60,19 +58,17 @@ class Recorded:
                     if bias is not before:
                         copy.copy_(bias)
                 self._given = biases
-            recording = self._recording(function, length, points)
-            if recording is None:
+            known = self._known(function, length, points)
+            if known is None:
                 padded = torch.cat((points, points.new_zeros(length - len(points), points.shape[1])))
                 values.copy_(function(padded, biases)[: len(values)])
                 return
-            graph, its_points, its_values = recording
+            graph, its_points, its_values = known
             its_points[: len(points)].copy_(points)
             graph.replay()
             values.copy_(its_values[: len(values)])
 
-    def _recording(
-        self, function: Callable[[Tensor, list[Tensor]], Tensor], length: int, like: Tensor
-    ) -> Recording | None:
+    def _known(self, function: Callable[[Tensor, list[Tensor]], Tensor], length: int, like: Tensor) -> Recording | None:
         """The recording for ``length`` points, made if there is none; None where that is impossible."""
         if self._failures == _MOST_FAILURES:
             return None
@@ -92,7 +88,7 @@ class Recorded:
         function(points, self._biases)  # libraries choose their kernels and load them
         graph = torch.cuda.CUDAGraph()
         self._aside.wait_stream(self._stream)
-        with torch.cuda.stream(self._aside):
+        with recording(), torch.cuda.stream(self._aside):
             # not by torch.cuda.graph, which waits for the GPU and gives all unused memory back; other threads may use
             # the device in the meantime
             graph.capture_begin(pool=self._pool, capture_error_mode="thread_local")
@@ -111,26 +107,3 @@ class Recorded:
         self._recordings: dict[int, Recording] = {}
         """By the number of points."""
         self._pool = torch.cuda.graph_pool_handle()
-        self._aside = _stream_aside(self._stream)
-        _in_use.add(self)
-
-    @property
-    def aside(self) -> torch.cuda.Stream:
-        """The stream that things are recorded on."""
-        return self._aside
-
-
-_in_use: WeakSet[Recorded] = WeakSet()
-
-
-def _stream_aside(stream: torch.cuda.Stream) -> torch.cuda.Stream:
-    """One that nobody else records on, with the priority of ``stream``, which recorded kernels keep.
-
-    Libraries have working memory for each stream. PyTorch frees it when a graph that was recorded on the stream goes.
-    """
-    taken = {recorded.aside.cuda_stream for recorded in _in_use if recorded.aside.device == stream.device}
-    for _ in range(_STREAMS_OF_PYTORCH):
-        aside = torch.cuda.Stream(stream.device, priority=stream.priority)
-        if aside.cuda_stream not in taken | {stream.cuda_stream}:
-            break
-    return aside

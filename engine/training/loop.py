@@ -12,6 +12,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
+from engine.cuda_graphs import RECORDING
 from engine.errors import InputError
 from engine.progress import Progress
 from engine.training.config import TrainingConfig
@@ -150,7 +151,8 @@ class _Loop:
         state = self.stepper.state_dict()
         self.stage.rows_per_batch = smaller
         self.stepper = self._make_stepper()
-        torch.cuda.empty_cache()
+        with RECORDING:
+            torch.cuda.empty_cache()
         self.stepper.load_state_dict(state)
         self.progress.message(f"out of memory: going on with batches of {smaller} instead of twice as many")
         self._step()

@@ -9,7 +9,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from engine.cuda_graphs import RECORDING
+from engine.cuda_graphs import RECORDING, recording, stream_to_record_on
 from engine.errors import InputError
 from engine.progress import Progress
 from engine.training.row_adam import RowAdam
@@ -195,13 +195,15 @@ class Stepper:
     def _record(self) -> None:
         """Record the two halves of a step as CUDA graphs; without them steps stay as they are."""
         gradients, update = torch.cuda.CUDAGraph(), torch.cuda.CUDAGraph()
+        aside = stream_to_record_on(self, self.device)
         try:
             gradients.register_generator_state(self.generator)
             # other threads (a viewer, NCCL) may use the device in the meantime
-            with RECORDING:
-                with torch.cuda.graph(gradients, capture_error_mode="thread_local"):
+            with recording():
+                with torch.cuda.graph(gradients, stream=aside, capture_error_mode="thread_local"):
                     self._differentiate()
-                with torch.cuda.graph(update, pool=gradients.pool(), capture_error_mode="thread_local"):
+                pool = gradients.pool()
+                with torch.cuda.graph(update, pool=pool, stream=aside, capture_error_mode="thread_local"):
                     self._update()
         except torch.OutOfMemoryError:
             raise

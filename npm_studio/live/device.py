@@ -6,6 +6,8 @@ from contextlib import contextmanager
 
 import torch
 
+from engine.cuda_graphs import own_stream
+
 _CORES = torch.get_num_threads()
 
 
@@ -24,7 +26,7 @@ def urgent_stream(device: torch.device, lane: str) -> torch.cuda.Stream | None:
 @functools.cache
 def _stream(device: torch.device, lane: str) -> torch.cuda.Stream:
     # the same for every model: PyTorch keeps the memory that it used for each stream apart
-    return torch.cuda.Stream(device, priority=-1)
+    return own_stream(device, priority=-1)
 
 
 @contextmanager

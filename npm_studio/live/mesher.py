@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from engine.cuda_graphs import RECORDING
 from engine.errors import Cancelled
 from engine.geometry.mesh import Mesh
 from engine.model import NeuralParametricModel
@@ -153,7 +154,8 @@ class Mesher:
         self._ahead.clear()
         self._previews.clear()
         if self._stream is not None:
-            torch.cuda.empty_cache()
+            with RECORDING:
+                torch.cuda.empty_cache()
         return None
 
     def _fine(self, place: int, codes: Codes, cancelled: Callable[[], bool]) -> _Made:

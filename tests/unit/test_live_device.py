@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 import pytest
 import torch
 
+from engine import cuda_graphs
 from npm_studio.document.explorer import Codes
 from npm_studio.jobs.events import EventQueue
 from npm_studio.jobs.runner import JobRunner
@@ -37,11 +38,12 @@ def test_previews_leave_one_of_two_cores_and_only_while_they_are_made(cores: int
 def test_each_lane_has_one_stream_on_a_gpu_which_waits_for_every_model(monkeypatch: pytest.MonkeyPatch) -> None:
     class Stream:
         def __init__(self, device: torch.device, priority: int = 0) -> None:
-            self.priority, self.waited_for = priority, list[object]()
+            self.priority, self.waited_for, self.cuda_stream = priority, list[object](), id(self)
 
         def wait_stream(self, other: object) -> None:
             self.waited_for.append(other)
 
+    monkeypatch.setattr(cuda_graphs, "_own", {})
     monkeypatch.setattr(torch.cuda, "Stream", Stream)
     monkeypatch.setattr(torch.cuda, "default_stream", lambda _: "that of the model")
     gpu = torch.device("cuda:7")

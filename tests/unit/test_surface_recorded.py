@@ -1,16 +1,16 @@
 """Recordings of CUDA graphs, with stand-ins for the parts of PyTorch that need a GPU."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import nullcontext
 
 import pytest
 import torch
 from torch import Tensor
 
-from engine.surface import recorded
+from engine import cuda_graphs
 from engine.surface.recorded import Recorded
 
-DEVICE = torch.device("cpu")
+DEVICE = torch.device("cpu", 0)
 
 
 class Stream:
@@ -51,7 +51,7 @@ class Function:
 
 
 @pytest.fixture
-def function(monkeypatch: pytest.MonkeyPatch) -> Iterator[Function]:
+def function(monkeypatch: pytest.MonkeyPatch) -> Function:
     function = Function()
 
     class Graph:
@@ -72,9 +72,9 @@ def function(monkeypatch: pytest.MonkeyPatch) -> Iterator[Function]:
     monkeypatch.setattr(torch.cuda, "Stream", Stream)
     monkeypatch.setattr(torch.cuda, "stream", lambda stream: nullcontext())
     monkeypatch.setattr(torch.cuda, "graph_pool_handle", lambda: (0, 0))
-    recorded._in_use.clear()
-    yield function
-    recorded._in_use.clear()
+    monkeypatch.setattr(cuda_graphs, "_own", {})
+    monkeypatch.setattr(cuda_graphs, "_asides", [])
+    return function
 
 
 def recordings_on(stream: Stream, most: int = 128) -> Recorded:
@@ -116,10 +116,8 @@ def test_what_cannot_be_recorded_is_evaluated_and_recorded_another_time(function
 def test_after_a_failure_nothing_recorded_before_is_used(function: Function) -> None:
     recordings, biases = recordings_on(Stream()), [torch.ones(1), torch.zeros(1)]
     evaluate(recordings, function, 128, biases)
-    before = recordings.aside.cuda_stream
     function.failures = 1
     evaluate(recordings, function, 10, biases)
-    assert recordings.aside.cuda_stream != before
     evaluate(recordings, function, 10, biases)
     assert function.recorded == [128, 128, 64]
 
@@ -133,12 +131,12 @@ def test_recording_is_given_up_after_three_failures(function: Function) -> None:
     assert function.recorded == []
 
 
-def test_no_two_decoders_record_on_the_same_stream(function: Function) -> None:
-    lane = Stream()
-    living = [recordings_on(lane) for _ in range(3)]
+def test_nobody_records_on_a_stream_that_another_one_uses(function: Function) -> None:
+    lanes = [cuda_graphs.own_stream(DEVICE)]
+    living = [Recorded(lanes[0], 128) for _ in range(3)]
     for _ in range(40):  # of models that were opened and closed
-        recordings_on(lane)
-    living += [recordings_on(lane) for _ in range(3)]
-    asides = {recordings.aside.cuda_stream for recordings in living}
-    assert len(asides) == len(living)
-    assert lane.cuda_stream not in asides
+        Recorded(lanes[0], 128)
+    lanes.append(cuda_graphs.own_stream(DEVICE))
+    living += [Recorded(lanes[1], 128) for _ in range(3)]
+    streams = [*lanes, *(recordings._aside for recordings in living)]
+    assert len({stream.cuda_stream for stream in streams}) == len(streams)
