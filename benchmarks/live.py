@@ -6,8 +6,9 @@
 Codes are drawn along all principal directions of the training codes, within 2.5 standard deviations; figures are
 medians over them, over a fifth of them at 1024^3. *Change* is from a new shape code to the posed mesh in host memory,
 *pose* the same for a new pose code of a known shape; both are timed as a caller sees them. The stages are timed in
-calls of their own, because that takes waiting for the device after each. Precisions: `float32` decides what becomes a
-vertex in full precision and sorts out the rest in half precision where the hardware is fast at that, `tf32` is the
+calls of their own, because that takes waiting for the device after each. The first codes are computed once before, so
+that kernels are loaded. Precisions: `float32` decides what becomes a vertex in full precision (of three products of
+TF32 where there are tensor cores) and sorts out the rest in half precision where the hardware is fast at that, `tf32` is the
 same with products of 10 bits, and `half` runs in half precision only, as previews do. Poses are computed in half
 precision on a GPU where that is measured to be fine; *off* is what it moves vertices by, in millionths of the cube.
 
@@ -57,9 +58,10 @@ from engine.model import NeuralParametricModel
 from engine.surface import contour, extract
 from engine.surface.contour import contour_cells
 from engine.surface.extract import dense_field, pose_vertices
-from engine.surface.folded import SignedDistance, half_type
+from engine.surface.folded import SignedDistance
 from engine.surface.lipschitz import lipschitz_bounds
 from engine.surface.octree import surface_cells
+from engine.surface.precision import half_type
 from engine.surface.transfer import to_host
 from npm_studio.resources import demo_model
 

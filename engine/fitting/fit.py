@@ -16,7 +16,7 @@ from engine.fitting.surface_samples import SurfaceSamples, follow_shape, posed_n
 from engine.latent.code_space import CodeSpace
 from engine.model import NeuralParametricModel
 from engine.progress import Progress
-from engine.surface.folded import bfloat16_is_fast
+from engine.surface.precision import bfloat16_is_fast
 
 STUCK_RATIO = 1.3
 """A frame whose energy is this many times the median is tried from other starts."""

@@ -13,9 +13,10 @@ from engine.errors import Cancelled
 from engine.geometry.mesh import Mesh
 from engine.model import NeuralParametricModel
 from engine.surface.contour import contour_cells, empty_mesh
-from engine.surface.folded import FoldedDecoder, SignedDistance, half_is_fast, never
+from engine.surface.folded import FoldedDecoder, SignedDistance, never
 from engine.surface.lipschitz import lipschitz_bounds, measure_half_error, measure_half_pose_error
 from engine.surface.octree import close_at_cube, lattice_line, surface_cells, surface_cells_of_several
+from engine.surface.precision import half_is_fast
 from engine.surface.transfer import to_host
 
 # A half precision that is off by more, a cell of the lattice of 200, sorts out nothing.
