@@ -5,12 +5,12 @@
 
 Codes are drawn along all principal directions of the training codes, within 2.5 standard deviations; figures are
 medians over them, over a fifth of them at 1024^3. *Change* is from a new shape code to the posed mesh in host memory,
-*pose* the same for a new pose code of a known shape; both are timed as a caller sees them. The stages are timed in
-calls of their own, because that takes waiting for the device after each. The first codes are computed once before, so
-that kernels are loaded. Precisions: `float32` decides what becomes a vertex in full precision (of three products of
-TF32 where there are tensor cores) and sorts out the rest in half precision where the hardware is fast at that, `tf32` is the
-same with products of 10 bits, and `half` runs in half precision only, as previews do. Poses are computed in half
-precision on a GPU where that is measured to be fine; *off* is what it moves vertices by, in millionths of the cube.
+*pose* the same for a new pose code of a known shape; both are timed as a caller sees them, after ten codes that load
+kernels. The stages are timed in calls of their own, because that takes waiting for the device after each. Precisions:
+`float32` decides what becomes a vertex in full precision (three products of TF32 where there are tensor cores) and
+sorts out the rest in half precision where the hardware is fast at that, `tf32` is the same with products of 10 bits,
+and `half` runs in half precision only, as previews do. Poses are computed in half precision on a GPU where that is
+measured to be fine; *off* is what it moves vertices by, in millionths of the cube.
 
 The published way evaluates the decoder in float32 at every node of the grid, in chunks of 500,000 points, contours
 with PyMCubes (or scikit-image) and moves all vertices by the pose decoder. Missed and extra cells are those whose
