@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from engine.geometry.camera import PinholeCamera
-from engine.warp_runtime import start_warp
+from engine.warp_runtime import warp_on
 
 _LEAF_SIZE = 2  # triangles per leaf: the fastest for bodies of 27 thousand triangles on a CPU
 _MESHES_KEPT = 1024
@@ -82,14 +82,14 @@ class DepthRenderer:
             faces: (T, 3) integers.
             device: ``cpu``, ``cuda`` or ``cuda:N``.
         """
-        start_warp()
         self.camera = camera
-        self._device = wp.get_device(str(device))
+        self._device = torch.device(device)
         self._faces = np.ascontiguousarray(faces, np.int32)
         if self._faces.ndim != 2 or self._faces.shape[1] != 3 or len(self._faces) == 0 or self._faces.min() < 0:
             raise ValueError(f"faces must be (T, 3) indices with T > 0, are {self._faces.shape}")
         self._vertices_needed = int(self._faces.max()) + 1
-        self._rays = wp.array(camera.rays(), dtype=wp.vec3, device=self._device)
+        with warp_on(self._device) as of_warp:
+            self._rays = wp.array(camera.rays(), dtype=wp.vec3, device=of_warp)
         self._mesh: Any = None
 
     def render(self, vertices: ArrayLike | Tensor, camera_to_world: ArrayLike) -> NDArray[np.float32]:
@@ -115,7 +115,7 @@ class DepthRenderer:
     def _cast(self, vertices: ArrayLike | Tensor, poses: NDArray[np.float32], correspondences: bool) -> SurfaceHits:
         if poses.ndim != 3 or poses.shape[1:] != (4, 4):
             raise ValueError(f"camera_to_world must be (N, 4, 4), is {poses.shape}")
-        positions = torch.as_tensor(vertices, dtype=torch.float32, device=str(self._device)).detach().contiguous()
+        positions = torch.as_tensor(vertices, dtype=torch.float32, device=self._device).detach().contiguous()
         if positions.ndim != 2 or positions.shape[1] != 3 or len(positions) < self._vertices_needed:
             raise ValueError(f"vertices must be (V, 3) with V >= {self._vertices_needed}, are {tuple(positions.shape)}")
         shape = (len(poses), self.camera.height, self.camera.width)
@@ -123,27 +123,24 @@ class DepthRenderer:
         depth = torch.zeros(shape, device=positions.device)
         face = torch.full(seen, -1, dtype=torch.int32, device=positions.device)
         barycentric = torch.zeros((*seen, 2), device=positions.device)
-        outputs = [
-            wp.from_torch(depth),
-            wp.from_torch(face),
-            wp.from_torch(barycentric, dtype=wp.vec2),
-        ]
-        if positions.is_cuda:  # Warp works on a stream of its own
-            torch.cuda.current_stream(positions.device).synchronize()
-        self._update_mesh(positions)
-        for view, pose in enumerate(poses):
-            top, left, rows, columns = self._window(positions, pose)
-            camera = [self._mesh.id, self._rays, wp.mat33(pose[:3, :3].flatten()), wp.vec3(pose[:3, 3])]
-            inputs = [*camera, view, top, left]
-            wp.launch(_cast_rays, dim=(rows, columns), inputs=inputs, outputs=outputs, device=self._device)
-        if positions.is_cuda:
-            wp.synchronize_stream(self._device)
+        with warp_on(positions.device) as of_warp:
+            outputs = [
+                wp.from_torch(depth),
+                wp.from_torch(face),
+                wp.from_torch(barycentric, dtype=wp.vec2),
+            ]
+            self._update_mesh(positions, of_warp)
+            for view, pose in enumerate(poses):
+                top, left, rows, columns = self._window(positions, pose)
+                camera = [self._mesh.id, self._rays, wp.mat33(pose[:3, :3].flatten()), wp.vec3(pose[:3, 3])]
+                inputs = [*camera, view, top, left]
+                wp.launch(_cast_rays, dim=(rows, columns), inputs=inputs, outputs=outputs, device=of_warp)
         return SurfaceHits(depth, face, barycentric)
 
-    def _update_mesh(self, vertices: Tensor) -> None:
+    def _update_mesh(self, vertices: Tensor, of_warp: wp.Device) -> None:
         positions = wp.from_torch(vertices, dtype=wp.vec3)
         if self._mesh is None or len(self._mesh.points) != len(vertices):
-            indices = wp.array(self._faces.flatten(), dtype=wp.int32, device=self._device)
+            indices = wp.array(self._faces.flatten(), dtype=wp.int32, device=of_warp)
             self._mesh = wp.Mesh(wp.clone(positions), indices, bvh_leaf_size=_LEAF_SIZE)
         else:
             wp.copy(self._mesh.points, positions)
@@ -170,16 +167,15 @@ class DepthRenderer:
 class BatchDepthRenderer:
     """Renders many meshes of few topologies at once, each from a camera pose of its own.
 
-    The device is waited for twice in a batch, not twice in an image. Meshes are kept for later batches, which refit
+    The device is waited for once in a batch, not once in an image. Meshes are kept for later batches, which refit
     their hierarchies.
     """
 
     def __init__(self, camera: PinholeCamera, device: torch.device | str = "cpu") -> None:
-        start_warp()
         self.camera = camera
-        self._torch_device = torch.device(device)
-        self._device = wp.get_device(str(device))
-        self._rays = wp.array(camera.rays(), dtype=wp.vec3, device=self._device)
+        self._device = torch.device(device)
+        with warp_on(self._device) as of_warp:
+            self._rays = wp.array(camera.rays(), dtype=wp.vec3, device=of_warp)
         # by topology, with their vertices as tensors, and their faces, whose memory no other topology may get
         self._meshes: dict[tuple[int, int, int], list[tuple[Any, Tensor, Tensor]]] = {}
 
@@ -193,7 +189,7 @@ class BatchDepthRenderer:
         """
         matrices = np.asarray(poses, np.float32)
         assert matrices.shape == (len(vertices), 4, 4) and len(faces) == len(vertices), matrices.shape
-        depth = torch.zeros((len(vertices), self.camera.height, self.camera.width), device=self._torch_device)
+        depth = torch.zeros((len(vertices), self.camera.height, self.camera.width), device=self._device)
         if sum(map(len, self._meshes.values())) > _MESHES_KEPT:
             self._meshes.clear()
         used: Counter[tuple[int, int, int]] = Counter()
@@ -210,34 +206,25 @@ class BatchDepthRenderer:
                 kept.append((mesh, wp.to_torch(mesh.points), triangles))
             used[key] += 1
             meshes.append(mesh)
-        inputs = [
-            wp.array([mesh.id for mesh in meshes], dtype=wp.uint64, device=self._device),
-            self._rays,
-            wp.array(np.ascontiguousarray(matrices[:, :3, :3]), dtype=wp.mat33, device=self._device),
-            wp.array(np.ascontiguousarray(matrices[:, :3, 3]), dtype=wp.vec3, device=self._device),
-        ]
-        if depth.is_cuda:  # Warp works on a stream of its own
-            torch.cuda.current_stream(depth.device).synchronize()
-        for mesh in stale:
-            mesh.refit()
-        outputs = [wp.from_torch(depth)]
-        wp.launch(_cast_rays_of_all, dim=depth.shape, inputs=inputs, outputs=outputs, device=self._device)
-        if depth.is_cuda:
-            wp.synchronize_stream(self._device)
+        with warp_on(self._device) as of_warp:
+            inputs = [
+                wp.array([mesh.id for mesh in meshes], dtype=wp.uint64, device=of_warp),
+                self._rays,
+                wp.array(np.ascontiguousarray(matrices[:, :3, :3]), dtype=wp.mat33, device=of_warp),
+                wp.array(np.ascontiguousarray(matrices[:, :3, 3]), dtype=wp.vec3, device=of_warp),
+            ]
+            for mesh in stale:
+                mesh.refit()
+            wp.launch(_cast_rays_of_all, dim=depth.shape, inputs=inputs, outputs=[wp.from_torch(depth)], device=of_warp)
         return depth
 
     def _make_mesh(self, vertices: Tensor, faces: Tensor) -> Any:
         assert int(faces.min()) >= 0 and int(faces.max()) < len(vertices), "faces name vertices that are not there"
-        points = vertices.to(self._torch_device, torch.float32).contiguous()
-        indices = faces.to(self._torch_device, torch.int32).flatten().contiguous()
-        if points.is_cuda:
-            torch.cuda.current_stream(points.device).synchronize()
-        mesh = wp.Mesh(
-            wp.clone(wp.from_torch(points, dtype=wp.vec3)), wp.clone(wp.from_torch(indices)), bvh_leaf_size=_LEAF_SIZE
-        )
-        if points.is_cuda:  # PyTorch may give the memory of what was cloned to others
-            wp.synchronize_stream(self._device)
-        return mesh
+        points = vertices.to(self._device, torch.float32).contiguous()
+        indices = faces.to(self._device, torch.int32).flatten().contiguous()
+        with warp_on(self._device):
+            positions, corners = wp.from_torch(points, dtype=wp.vec3), wp.from_torch(indices)
+            return wp.Mesh(wp.clone(positions), wp.clone(corners), bvh_leaf_size=_LEAF_SIZE)
 
 
 def render_depth(

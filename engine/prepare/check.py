@@ -13,7 +13,7 @@ import numpy as np
 import warp as wp
 from numpy.typing import NDArray
 
-from engine.warp_runtime import start_warp
+from engine.warp_runtime import warp_on
 
 LIMIT = 1e-3
 """Where the engines disagree about the sign of more than this share of samples, the mesh deserves a look."""
@@ -69,20 +69,21 @@ def second_signed_distance(
         faces: (T, 3)
     """
     assert points.ndim == 2 and points.shape[1] == 3, points.shape
-    start_warp()
-    single = wp.array(np.ascontiguousarray(vertices, np.float32), dtype=wp.vec3, device=device)
-    indices = wp.array(np.ascontiguousarray(faces, np.int32).ravel(), dtype=wp.int32, device=device)
-    mesh = wp.Mesh(single, indices)
-    exact = wp.array(np.ascontiguousarray(vertices, np.float64), dtype=wp.vec3d, device=device)
-    queries = wp.array(np.ascontiguousarray(points, np.float64), dtype=wp.vec3d, device=device)
-    crossings = wp.zeros(len(points), dtype=wp.int32, device=device)
-    closest = wp.zeros(len(points), dtype=wp.int32, device=device)
-    margin = 1e-6 * float(np.abs(vertices).max(initial=0.0) + np.abs(points).max(initial=0.0))
-    arguments = [mesh.id, exact, indices, queries, margin]
-    wp.launch(_cross_and_search, len(points), inputs=arguments, outputs=[crossings, closest], device=device)
-    corners = np.asarray(vertices, np.float64)[np.asarray(faces)[closest.numpy()]]
+    with warp_on(device) as of_warp:
+        single = wp.array(np.ascontiguousarray(vertices, np.float32), dtype=wp.vec3, device=of_warp)
+        indices = wp.array(np.ascontiguousarray(faces, np.int32).ravel(), dtype=wp.int32, device=of_warp)
+        mesh = wp.Mesh(single, indices)
+        exact = wp.array(np.ascontiguousarray(vertices, np.float64), dtype=wp.vec3d, device=of_warp)
+        queries = wp.array(np.ascontiguousarray(points, np.float64), dtype=wp.vec3d, device=of_warp)
+        crossings = wp.zeros(len(points), dtype=wp.int32, device=of_warp)
+        closest = wp.zeros(len(points), dtype=wp.int32, device=of_warp)
+        margin = 1e-6 * float(np.abs(vertices).max(initial=0.0) + np.abs(points).max(initial=0.0))
+        arguments = [mesh.id, exact, indices, queries, margin]
+        wp.launch(_cross_and_search, len(points), inputs=arguments, outputs=[crossings, closest], device=of_warp)
+        crossed, nearest = crossings.numpy(), closest.numpy()
+    corners = np.asarray(vertices, np.float64)[np.asarray(faces)[nearest]]
     distances = _triangle_distances(np.asarray(points, np.float64), corners)
-    return np.where(crossings.numpy() > 0, -distances, distances)
+    return np.where(crossed > 0, -distances, distances)
 
 
 @wp.func

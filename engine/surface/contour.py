@@ -1,20 +1,13 @@
 """Marching cubes on a sparse set of lattice cells."""
 
-import functools
-
 import numpy as np
-import torch
 import warp as wp
 from torch import Tensor
 from warp.geometry import sparse_marching_cubes_from_cells
 
 from engine.geometry.mesh import Mesh
 from engine.surface.transfer import to_host
-from engine.warp_runtime import start_warp
-
-# Warp's memory pool gives back what exceeds this whenever the host waits, and asks for it again at once: contouring
-# waits six times. The lattice of 1024 needs about as much for a body.
-_POOL_BYTES = 1 << 28
+from engine.warp_runtime import start_warp, warp_on
 
 
 def contour_cells(cells: Tensor, values: Tensor, resolution: int) -> Mesh:
@@ -32,11 +25,7 @@ def contour_cells(cells: Tensor, values: Tensor, resolution: int) -> Mesh:
     start_warp()
     if cells.is_cuda and not wp.is_cuda_available():  # Warp wants a newer driver than PyTorch does
         cells, values = cells.cpu(), values.cpu()
-    device = _warp_device(cells.device)
-    if cells.is_cuda:  # Warp works on a stream of its own: the streams wait for each other, the host does not
-        stream, of_warp = torch.cuda.current_stream(cells.device), wp.stream_to_torch(device)
-        of_warp.wait_stream(stream)
-    with wp.ScopedDevice(device):
+    with warp_on(cells.device) as device:
         vertices, indices = sparse_marching_cubes_from_cells(
             wp.from_torch(cells, dtype=wp.vec3i),
             wp.from_torch(values.view(-1)),
@@ -44,19 +33,9 @@ def contour_cells(cells: Tensor, values: Tensor, resolution: int) -> Mesh:
             cell_width=1.0 / (resolution - 1),
             device=device,
         )
-    if cells.is_cuda:
-        stream.wait_stream(of_warp)
     return Mesh(*to_host(wp.to_torch(vertices).reshape(-1, 3), wp.to_torch(indices).reshape(-1, 3)))
 
 
 def empty_mesh() -> Mesh:
     """What there is to see of no surface."""
     return Mesh(np.zeros((0, 3), np.float32), np.zeros((0, 3), np.int32))
-
-
-@functools.cache
-def _warp_device(device: torch.device) -> wp.Device:
-    of_warp = wp.device_from_torch(device)
-    if of_warp.is_cuda and of_warp.is_mempool_supported:
-        wp.set_mempool_release_threshold(of_warp, _POOL_BYTES)
-    return of_warp

@@ -37,9 +37,13 @@ def fit_work(request: FitRequest, model: NeuralParametricModel, sequence: DepthS
     """The work of fitting a loaded model to an open sequence; its result is a `engine.fitting.run.Run`."""
 
     def work(progress: Progress) -> object:
-        from engine.fitting.job import run_fit
+        import torch
 
-        return run_fit(request, progress, model, sequence)
+        from engine.fitting.job import run_fit
+        from npm_studio.live.device import lane_stream
+
+        with torch.cuda.stream(lane_stream(model.device, "fits")):
+            return run_fit(request, progress, model, sequence)
 
     return work
 

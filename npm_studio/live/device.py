@@ -11,22 +11,23 @@ from engine.cuda_graphs import own_stream
 _CORES = torch.get_num_threads()
 
 
-def urgent_stream(device: torch.device, lane: str) -> torch.cuda.Stream | None:
-    """The stream of ``lane``, of high priority: a fit's waiting kernels on the same GPU go behind those of the sliders.
+def lane_stream(device: torch.device, lane: str, urgent: bool = False) -> torch.cuda.Stream | None:
+    """The stream of ``lane``; on a GPU waiting kernels of others go behind those of an urgent one.
 
-    None on a CPU, which `torch.cuda.stream` takes as well.
+    Work on PyTorch's default stream would hold up all lanes: Warp waits for it whenever it reads a number. None on a
+    CPU, which `torch.cuda.stream` takes as well.
     """
     if device.type != "cuda":
         return None
-    stream = _stream(device, lane)
+    stream = _stream(device, lane, -1 if urgent else 0)
     stream.wait_stream(torch.cuda.default_stream(device))  # on which the model was loaded
     return stream
 
 
 @functools.cache
-def _stream(device: torch.device, lane: str) -> torch.cuda.Stream:
+def _stream(device: torch.device, lane: str, priority: int) -> torch.cuda.Stream:
     # the same for every model: PyTorch keeps the memory that it used for each stream apart
-    return own_stream(device, priority=-1)
+    return own_stream(device, priority)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from torch import Tensor
 from engine.errors import Cancelled
 from engine.model import NeuralParametricModel
 from engine.surface.folded import SignedDistance
-from npm_studio.live.device import begin_with_all_cores, urgent_stream
+from npm_studio.live.device import begin_with_all_cores, lane_stream
 from npm_studio.live.field_picture import paint_field
 from npm_studio.live.worker import once
 
@@ -88,7 +88,7 @@ class SliceWorker:
     ) -> None:
         """``on_reply`` and ``on_error`` are called in the thread; ``on_error`` for the first of equal errors only."""
         self._model, self._on_reply, self._on_error = model, on_reply, once(on_error)
-        self._stream = urgent_stream(model.device, "slices")
+        self._stream = lane_stream(model.device, "slices", urgent=True)
         self._condition = threading.Condition()
         self._waiting: SliceRequest | None = None
         self._closed = False

@@ -19,7 +19,7 @@ from engine.surface.folded import SignedDistance
 from npm_studio.document.explorer import Codes
 from npm_studio.live.ahead import PosedAhead, Posing
 from npm_studio.live.anchors import Anchors, choose_anchors
-from npm_studio.live.device import a_core_to_draw, is_out_of_memory, urgent_stream
+from npm_studio.live.device import a_core_to_draw, is_out_of_memory, lane_stream
 from npm_studio.live.following import follow_surface
 from npm_studio.live.level_of_detail import LevelOfDetail
 from npm_studio.live.request import Figure, MeshReply, MeshRequest, Quality, make_figure
@@ -99,7 +99,7 @@ class Mesher:
         self._previews: dict[int, _Preview] = {}
         """By place among the figures of a request."""
         self._warm, self._notice = False, ""
-        self._stream = urgent_stream(model.device, "meshes")
+        self._stream = lane_stream(model.device, "meshes", urgent=True)
 
     def make(self, request: MeshRequest, quality: Quality, cancelled: Callable[[], bool]) -> MeshReply:
         """The meshes of ``request``; with less detail, from then on, where memory is short.

@@ -11,7 +11,7 @@ from npm_studio.document.explorer import Codes
 from npm_studio.jobs.events import EventQueue
 from npm_studio.jobs.runner import JobRunner
 from npm_studio.live import device
-from npm_studio.live.device import a_core_to_draw, urgent_stream
+from npm_studio.live.device import a_core_to_draw, lane_stream
 from npm_studio.live.field import Plane, SliceRequest, SliceWorker
 from npm_studio.live.request import MeshReply, MeshRequest, Quality
 from npm_studio.live.worker import LiveWorker
@@ -47,12 +47,13 @@ def test_each_lane_has_one_stream_on_a_gpu_which_waits_for_every_model(monkeypat
     monkeypatch.setattr(torch.cuda, "Stream", Stream)
     monkeypatch.setattr(torch.cuda, "default_stream", lambda _: "that of the model")
     gpu = torch.device("cuda:7")
-    meshes, slices, again = (urgent_stream(gpu, lane) for lane in ("meshes", "slices", "meshes"))
+    meshes, again = (lane_stream(gpu, "meshes", urgent=True) for _ in range(2))
+    fits = lane_stream(gpu, "fits")
     device._stream.cache_clear()
-    assert isinstance(meshes, Stream) and meshes is again and meshes is not slices
-    assert meshes.priority < 0
+    assert isinstance(meshes, Stream) and isinstance(fits, Stream) and meshes is again and meshes is not fits
+    assert meshes.priority < fits.priority
     assert meshes.waited_for == ["that of the model"] * 2
-    assert urgent_stream(CPU, "meshes") is None
+    assert lane_stream(CPU, "meshes") is None
 
 
 def in_a_job(note: Callable[[], None]) -> Callable[[], bool]:

@@ -78,6 +78,29 @@ def test_threads_that_start_warp_together_start_it_once_and_leave_standard_error
     warp_runtime._start_once.cache_clear()
 
 
+@pytest.mark.parametrize("has_gpu", [True, False])
+def test_threads_take_turns_with_warp_where_there_is_a_gpu(has_gpu: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    warp_runtime.start_warp()
+    monkeypatch.setattr(warp, "is_cuda_available", lambda: has_gpu)
+    both, met = threading.Barrier(2), []
+
+    def use() -> None:
+        with warp_runtime.warp_on("cpu") as device:
+            assert device.is_cpu
+            try:
+                both.wait(0.2)
+                met.append(True)
+            except threading.BrokenBarrierError:
+                met.append(False)
+
+    threads = [threading.Thread(target=use) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert met == [not has_gpu] * 2
+
+
 def test_contouring_writes_nothing(capfd: pytest.CaptureFixture[str]) -> None:
     sphere_mesh(33)
     assert capfd.readouterr() == ("", "")

@@ -10,6 +10,7 @@ import pytest
 import torch
 from scipy.spatial import cKDTree
 
+from engine.geometry.mesh import Mesh
 from engine.model import NeuralParametricModel
 from engine.networks.decoder import Decoder, DecoderConfig
 from engine.surface import tensor_cores
@@ -138,6 +139,23 @@ def test_threads_that_share_a_decoder_get_their_own_values(model: NeuralParametr
         again = values(row)
         torch.cuda.synchronize()
         assert all(map(torch.equal, several, again))
+
+
+@pytest.mark.parametrize("streams", [1, 2])
+def test_threads_that_make_surfaces_at_once_get_their_own(model: NeuralParametricModel, streams: int) -> None:
+    lanes = [torch.cuda.Stream() for _ in range(streams)]
+    torch.cuda.synchronize()
+
+    def surfaces(row: int) -> list[Mesh]:
+        with torch.cuda.stream(lanes[row % streams]):
+            return [extract_surface(model, model.shape_codes[row], resolution) for resolution in 5 * [48, 64]]
+
+    with ThreadPoolExecutor(2) as threads:
+        found = list(threads.map(surfaces, (0, 1)))
+    for row, several in enumerate(found):
+        for mesh, again in zip(several, surfaces(row), strict=True):
+            assert np.array_equal(mesh.vertices, again.vertices)
+            assert np.array_equal(mesh.faces, again.faces)
 
 
 def test_recordings_outlive_those_of_another_decoder(model: NeuralParametricModel) -> None:
