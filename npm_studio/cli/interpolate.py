@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from npm_studio.cli.console import ConsoleProgress
 from npm_studio.cli.meshes import (
     FRAMES_PER_SECOND,
+    NO_SURFACE,
     Surfaces,
     add_common,
     counted,
@@ -19,6 +20,7 @@ from npm_studio.cli.meshes import (
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from engine.geometry.mesh import Mesh
     from engine.model import NeuralParametricModel
 
 
@@ -55,13 +57,22 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         if video:
             from npm_studio.pictures import render_mesh_video
 
-            frames = (mesh for _, mesh in counted(meshes, options.steps, progress, "interpolate"))
+            frames = counted(map(_with_surface, meshes), options.steps, progress, "interpolate")
             render_mesh_video(frames, options.out, FRAMES_PER_SECOND)
             results["video"] = str(options.out)
         else:
             results["meshes"] = write_meshes(meshes, options.steps, progress, "interpolate")
         progress.message(f"{options.out}: {options.space} from {options.start} to {options.end}")
     return {**results, "seconds": round(time.perf_counter() - started, 2)}
+
+
+def _with_surface(named: "tuple[Path, Mesh]") -> "Mesh":
+    from engine.errors import InputError
+
+    path, mesh = named
+    if mesh.is_empty:
+        raise InputError(f"step {path.stem}", *NO_SURFACE)
+    return mesh
 
 
 def _codes(options: argparse.Namespace, model: "NeuralParametricModel") -> "tuple[list[Tensor], list[Tensor | None]]":

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 MESH_SUFFIXES = (".ply", ".obj", ".stl", ".off")
 FRAMES_PER_SECOND = 24.0
+NO_SURFACE = "has no surface inside the cube", "use the codes of a trained shape"
+"""What is wrong with a shape code, and the cure."""
 T = TypeVar("T")
 
 
@@ -78,14 +80,10 @@ class Surfaces:
         """The mesh of each of ``wanted``, in order, canonical units.
 
         A shape that comes several times in a row is contoured once. On a GPU its poses are computed together, and so
-        are several shapes.
-
-        Raises:
-            InputError: a shape code has no surface; it names the mesh.
+        are several shapes. A shape code without a surface inside the cube gives empty meshes.
         """
         import torch
 
-        from engine.errors import InputError
         from engine.surface.extract import extract_surfaces
 
         runs = (list(group) for _, group in groupby(wanted, lambda one: one[1].cpu().numpy().tobytes()))
@@ -93,10 +91,10 @@ class Surfaces:
             codes = torch.stack([run[0][1] for run in several])
             surfaces = extract_surfaces(self._model, codes, self._resolution, cancelled=self._cancelled)
             for run, canonical in zip(several, surfaces, strict=True):
-                subject, shape_code, _ = run[0]
                 if canonical.is_empty:
-                    raise InputError(subject, "has no surface inside the cube", "use the codes of a trained shape")
-                step = _posed_together(self._model, canonical)
+                    yield from len(run) * [canonical]
+                    continue
+                shape_code, step = run[0][1], _posed_together(self._model, canonical)
                 for start in range(0, len(run), step):
                     yield from self._posed(canonical, shape_code, [code for *_, code in run[start : start + step]])
 
@@ -126,7 +124,7 @@ class Surfaces:
 
 def _shapes_together(model: "NeuralParametricModel", resolution: int) -> int:
     """Shapes whose search keeps a GPU busy between two kernel launches; a CPU gains nothing from more than one."""
-    return min(16, max(1, 2 * (256 // resolution) ** 2)) if model.device.type == "cuda" else 1
+    return min(16, max(1, 4 * (256 // resolution) ** 2)) if model.device.type == "cuda" else 1
 
 
 def _posed_together(model: "NeuralParametricModel", mesh: "Mesh") -> int:
@@ -137,12 +135,31 @@ def _posed_together(model: "NeuralParametricModel", mesh: "Mesh") -> int:
 def write_meshes(
     meshes: Iterable[tuple[Path, "Mesh"]], total: int, progress: ConsoleProgress, stage: str
 ) -> list[dict[str, Any]]:
-    """Write each mesh to its path until all are done or the user stops; returns a summary of each, in order."""
+    """Write each mesh to its path until all are done or the user stops; returns a summary of each, in order.
+
+    Raises:
+        InputError: some were empty; all others have been written.
+    """
+    from engine.errors import InputError
+
     progress.stage(stage, total)
     written: list[dict[str, Any]] = []
-    for path, mesh in stream_meshes(_until_cancelled(meshes, progress)):
+    empty: list[Path] = []
+
+    def with_surface() -> "Iterator[tuple[Path, Mesh]]":
+        for path, mesh in _until_cancelled(meshes, progress):
+            if mesh.is_empty:
+                empty.append(path)
+            else:
+                yield path, mesh
+
+    for path, mesh in stream_meshes(with_surface()):
         written.append({"path": str(path), "vertices": len(mesh.vertices), "triangles": len(mesh.faces)})
-        progress.advance(len(written))
+        progress.advance(len(written) + len(empty))
+    if empty and not progress.cancelled():
+        problem, cure = NO_SURFACE
+        share = f" ({len(empty)} of {total} have none; all others are written)" if total > 1 else ""
+        raise InputError(empty[0], problem + share, cure)
     return written
 
 

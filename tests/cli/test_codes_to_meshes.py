@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 import trimesh
+from numpy.typing import NDArray
 
-from engine.checkpoint import save_model
+from engine.checkpoint import load_model, save_model
 from engine.fitting.run import Run, save_run
 from engine.geometry.mesh import Mesh, load_mesh
 from engine.surface.extract import extract_surface, extract_surfaces, pose_vertices
@@ -208,16 +210,36 @@ def test_reconstruct_refuses_a_file_where_a_folder_is_needed(
     assert (tmp_path / "taken").read_text() == "keep me"
 
 
+def code_without_surface(model: str) -> NDArray[np.float32]:
+    loaded = load_model(Path(model), torch.device("cpu"))
+    for scale in (10, -10, 30, -30, 100, -100):
+        code = np.full(CODE_SIZE, scale, np.float32)
+        if extract_surface(loaded, torch.from_numpy(code), 24).is_empty:
+            return code
+    raise AssertionError("every code has a surface")
+
+
 def test_reconstruct_refuses_codes_without_a_surface(
     model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for scale in (10, -10, 30, -30, 100, -100):
-        code = np.full((1, 1, CODE_SIZE), scale, np.float32)
-        np.savez(tmp_path / "codes.npz", shape=code)
-        if main(ask("reconstruct", model, "--codes", tmp_path / "codes.npz", "--out", tmp_path / "x.ply")) == 2:
-            assert "has no surface inside the cube" in capsys.readouterr().err
-            return
-    raise AssertionError("every code has a surface")
+    np.savez(tmp_path / "codes.npz", shape=code_without_surface(model)[None, None])
+    arguments = ask("reconstruct", model, "--codes", tmp_path / "codes.npz", "--out", tmp_path / "x.ply")
+    assert main(arguments) == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.endswith("x.ply: has no surface inside the cube; use the codes of a trained shape")
+    assert not (tmp_path / "x.ply").exists()
+
+
+def test_reconstruct_writes_all_meshes_but_those_without_a_surface_and_names_these(
+    model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad, good = code_without_surface(model), load_model(Path(model), torch.device("cpu")).shape_codes[:2].numpy()
+    np.savez(tmp_path / "codes.npz", shape=np.stack([good[0], bad, 2 * bad, good[1]])[:, None])
+    arguments = ask("reconstruct", model, "--codes", tmp_path / "codes.npz", "--out", tmp_path / "out")
+    assert main(arguments) == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert "000001.ply: has no surface inside the cube (2 of 4 have none; all others are written)" in said
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["000000.ply", "000003.ply"]
 
 
 # interpolate
