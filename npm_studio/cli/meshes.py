@@ -145,11 +145,14 @@ def write_meshes(
     progress.stage(stage, total)
     written: list[dict[str, Any]] = []
     empty: list[Path] = []
+    problem, cure = NO_SURFACE
 
     def with_surface() -> "Iterator[tuple[Path, Mesh]]":
         for path, mesh in _until_cancelled(meshes, progress):
             if mesh.is_empty:
                 empty.append(path)
+                if total > 1:
+                    progress.message(f"{path}: {problem}")
             else:
                 yield path, mesh
 
@@ -157,9 +160,8 @@ def write_meshes(
         written.append({"path": str(path), "vertices": len(mesh.vertices), "triangles": len(mesh.faces)})
         progress.advance(len(written) + len(empty))
     if empty and not progress.cancelled():
-        problem, cure = NO_SURFACE
-        share = f" ({len(empty)} of {total} have none; all others are written)" if total > 1 else ""
-        raise InputError(empty[0], problem + share, cure)
+        missing = f"{len(empty)} of {total} meshes are missing: no surface inside the cube"
+        raise InputError(empty[0].parent, missing, cure) if total > 1 else InputError(empty[0], problem, cure)
     return written
 
 
