@@ -8,6 +8,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from engine.dataset.depth_sequence import DepthSequence
 from engine.fitting.config import FitConfig
 from engine.fitting.job import FitRequest
@@ -15,6 +17,7 @@ from engine.model import NeuralParametricModel
 from engine.progress import Progress
 from npm_studio import resources
 from npm_studio.jobs.runner import Work
+from npm_studio.live.device import lane_stream
 
 
 def fit_request(
@@ -37,10 +40,7 @@ def fit_work(request: FitRequest, model: NeuralParametricModel, sequence: DepthS
     """The work of fitting a loaded model to an open sequence; its result is a `engine.fitting.run.Run`."""
 
     def work(progress: Progress) -> object:
-        import torch
-
         from engine.fitting.job import run_fit
-        from npm_studio.live.device import lane_stream
 
         with torch.cuda.stream(lane_stream(model.device, "fits")):
             return run_fit(request, progress, model, sequence)
