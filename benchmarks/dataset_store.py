@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from engine.files import write_json
+from engine.core.files import write_json
 from external.anny.generate import generate_dataset
 from npm_studio.cli.console import ConsoleProgress
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.geometry.mesh import Mesh
-from engine.model import NeuralParametricModel
+from engine.models.model import NeuralParametricModel
 
 CHUNK = 500_000
 

@@ -21,7 +21,7 @@ import numpy as np
 
 from csrc import depth as kernels
 from csrc import depth_numpy as twins
-from engine.files import write_json
+from engine.core.files import write_json
 
 
 def depth_image(width: int, height: int) -> np.ndarray:

@@ -25,14 +25,14 @@ import numpy as np
 import torch
 import warp as wp
 
-from engine.dataset.depth_sequence import load_depth_sequence
-from engine.device import resolve_device
-from engine.files import write_json
+from engine.core.devices import resolve_device
+from engine.core.files import write_json
 from engine.geometry.camera import REFERENCE_CAMERA, front_camera_to_world, orbit
 from engine.geometry.mesh import load_mesh
 from engine.geometry.ray_casting import DepthRenderer
 from engine.geometry.similarity import Similarity
-from npm_studio.pictures.offscreen import require_offscreen_graphics
+from engine.sequences.depth_sequence import load_depth_sequence
+from npm_studio.reports.pictures.offscreen import require_offscreen_graphics
 from npm_studio.resources import demo_sequence
 
 SIMILARITY = Similarity(0.4)

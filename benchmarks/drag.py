@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any
 
 from application import Finest, open_window, own_screen, run_for, screen_process, wait_until
 
-from engine.files import write_json
+from engine.core.files import write_json
 from npm_studio.resources import demo_model, demo_sequence
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ out of the training library; their depth is rendered from the front. Each frame 
 
 The distance is that of surface points from the truth by correspondence: points of the true canonical surface are
 brought to the surface of the shape code along its gradient, posed, and compared with where they truly are. The score is
-`engine.fitting.initialise.match_scores`. Both are in canonical units, lower is better.
+`engine.methods.npm.initialise.match_scores`. Both are in canonical units, lower is better.
 """
 
 import argparse
@@ -25,19 +25,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.checkpoint import load_model
-from engine.dataset.depth_sequence import load_depth_sequence
+from engine.core.devices import describe_device, resolve_device
+from engine.core.errors import InputError
+from engine.core.files import write_json
 from engine.dataset.registered import RegisteredDataset, load_registered_dataset
 from engine.dataset.rendering import render_sequence
-from engine.device import describe_device, resolve_device
-from engine.errors import InputError
 from engine.evaluate.representation import corresponding_points
-from engine.files import write_json
-from engine.fitting.encoded import encode_frames
-from engine.fitting.initialise import match_scores
-from engine.fitting.observations import Observations, observe
-from engine.fitting.surface_samples import sample_model_surface
-from engine.model import NeuralParametricModel
+from engine.methods.npm.encoded import encode_frames
+from engine.methods.npm.initialise import match_scores
+from engine.methods.npm.observations import Observations, observe
+from engine.methods.npm.surface_samples import sample_model_surface
+from engine.models.checkpoint import load_model
+from engine.models.model import NeuralParametricModel
+from engine.sequences.depth_sequence import load_depth_sequence
 from external.anny.generate import generate_dataset
 from external.anny.hands.generate import CATEGORY as HANDS
 from external.anny.hands.generate import generate_hands

@@ -32,9 +32,9 @@ from typing import Any
 
 import torch
 
-from engine.device import resolve_device
-from engine.files import write_json
-from engine.latent.code_space import CodeSpace
+from engine.core.devices import resolve_device
+from engine.core.files import write_json
+from engine.models.code_space import CodeSpace
 from engine.surface.folded import SignedDistance, never
 from npm_studio.document.document import open_model
 from npm_studio.document.explorer import Codes

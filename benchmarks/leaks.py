@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from application import Finest, open_window, own_screen, run_for, wait_until
 
-from engine.files import write_json
+from engine.core.files import write_json
 from npm_studio.resources import demo_model
 
 if TYPE_CHECKING:

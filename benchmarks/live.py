@@ -49,12 +49,12 @@ from dense_surface import (
 from device_profile import profile
 from torch import Tensor
 
-from engine.checkpoint import load_model
-from engine.device import describe_device, resolve_device
-from engine.files import write_json
+from engine.core.devices import describe_device, resolve_device
+from engine.core.files import write_json
 from engine.geometry.mesh import Mesh
-from engine.latent.code_space import CodeSpace
-from engine.model import NeuralParametricModel
+from engine.models.checkpoint import load_model
+from engine.models.code_space import CodeSpace
+from engine.models.model import NeuralParametricModel
 from engine.surface import contour, extract
 from engine.surface.contour import contour_cells
 from engine.surface.extract import dense_field, pose_vertices

@@ -29,20 +29,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.checkpoint import load_model
+from engine.core.devices import describe_device, resolve_device
+from engine.core.errors import InputError
+from engine.core.files import write_json
+from engine.dataset.preparation.sdf_pools import sample_pools
 from engine.dataset.registered import RegisteredDataset, load_registered_dataset
 from engine.dataset.rendering import render_sequence
 from engine.dataset.splits import shape_rows
-from engine.device import describe_device, resolve_device
-from engine.errors import InputError
 from engine.evaluate.code_fitting import fit_pose_codes, fit_shape_codes
 from engine.evaluate.metrics import evaluate_sequence, load_truth
 from engine.evaluate.representation import corresponding_points, deformation_errors, multiply_adds, surface_figures
-from engine.files import write_json
-from engine.fitting.job import FitRequest, run_fit
-from engine.model import NeuralParametricModel
-from engine.networks.decoder import DecoderConfig, PoseDecoder, ShapeDecoder
-from engine.prepare.sdf_pools import sample_pools
+from engine.methods.job import FitRequest, run_fit
+from engine.models.checkpoint import load_model
+from engine.models.model import NeuralParametricModel
+from engine.models.networks.decoder import DecoderConfig, PoseDecoder, ShapeDecoder
 from engine.training.encoder_stage import pose_rows
 from external.anny.quality import Bars, QualitySplit, choose_identities, generate_unseen, load_quality_split
 

@@ -24,13 +24,13 @@ from scipy.spatial import cKDTree
 
 from csrc.depth import thread_count
 from csrc.distance_grid import nearest_distance_grid
-from engine.dataset.depth_sequence import load_depth_sequence
-from engine.files import write_json
+from engine.core.files import write_json
+from engine.dataset.preparation.view_grids import View, occupancy_grid, partial_sdf_grid
 from engine.geometry.camera import REFERENCE_CAMERA, PinholeCamera, front_camera_to_world
 from engine.geometry.mesh import load_mesh
 from engine.geometry.ray_casting import render_depth
 from engine.geometry.similarity import Similarity
-from engine.prepare.view_grids import View, occupancy_grid, partial_sdf_grid
+from engine.sequences.depth_sequence import load_depth_sequence
 
 ROOT = Path(__file__).parents[1]
 BAR = 20.0

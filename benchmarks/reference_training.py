@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from engine.networks.decoder import DecoderConfig
-from engine.networks.positional_encoding import PI
+from engine.models.networks.decoder import DecoderConfig
+from engine.models.networks.positional_encoding import PI
 
 NETWORK_RATE, CODES_RATE = 5e-4, 1e-3
 CLAMP = 0.1
@@ -38,7 +38,7 @@ POSE = PublishedStage(rows=2, epochs=200, halving=30)
 
 
 class ReferenceDecoder(nn.Module):
-    """The network of both stages; the names of its parameters are those of `engine.networks.decoder.Decoder`."""
+    """The network of both stages; the names of its parameters are those of `engine.models.networks.decoder.Decoder`."""
 
     def __init__(self, code_size: int, outputs: int, config: DecoderConfig) -> None:
         super().__init__()

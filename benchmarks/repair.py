@@ -21,9 +21,9 @@ import igl
 import numpy as np
 from bodies import canonical_bodies
 
-from engine.files import write_json
-from engine.geometry.hole_caps import boundary_loops
-from engine.geometry.repair import repair_watertight
+from engine.core.files import write_json
+from engine.geometry.repair.hole_caps import boundary_loops
+from engine.geometry.repair.repair import repair_watertight
 from engine.geometry.signed_distance import sample_surface, unsigned_distance
 from engine.geometry.topology import defects
 from external.anny.generate import SIMILARITY

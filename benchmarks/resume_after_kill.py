@@ -21,11 +21,11 @@ from typing import Any
 
 import torch
 
-from engine.checkpoint import load_model
+from engine.core.devices import describe_device
+from engine.core.files import write_json
+from engine.dataset.preparation.sdf_pools import prepare_pools
 from engine.dataset.registered import load_registered_dataset
-from engine.device import describe_device
-from engine.files import write_json
-from engine.prepare.sdf_pools import prepare_pools
+from engine.models.checkpoint import load_model
 from engine.training.state import state_file, training_folder
 
 EARLY = 0.3
@@ -132,7 +132,7 @@ def look_at(run: TrainingRun) -> dict[str, Any]:
 def write_data(folder: Path) -> tuple[Path, Path]:
     """A prepared dataset and a preset in ``folder``."""
     sys.path.insert(0, str(ROOT))  # for tests/, which is not installed
-    from tests.registered import write_ellipsoids
+    from tests.support.registered import write_ellipsoids
 
     data, config = write_ellipsoids(folder / "ellipsoids"), folder / "preset.yaml"
     prepare_pools(load_registered_dataset(data), (4000, 2000, 1000))

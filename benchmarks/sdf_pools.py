@@ -5,7 +5,7 @@
 Part one: the pool of one mesh (3/4 near, 1/4 uniform samples), with the number of wrong signs by the exact winding
 number and the error of the distance against the exact one, for
 
-- ours: `engine.prepare.sdf_pools.sample_pools`;
+- ours: `engine.dataset.preparation.sdf_pools.sample_pools`;
 - trimesh: ``trimesh.proximity.signed_distance`` of the same points, its inside test by ray parity in NumPy, or by
   Embree where embreex is installed. It gets fewer points; its time is scaled up in proportion, without set-up;
 - scan style: what mesh-to-sdf does, without its renderer, which needs OpenGL: a cloud of surface samples with normals
@@ -36,11 +36,11 @@ import warp as wp
 from bodies import canonical_bodies
 from scipy.spatial import cKDTree
 
-from engine.files import write_json
+from engine.core.files import write_json
+from engine.core.warp_runtime import start_warp
+from engine.dataset.preparation.check import check_samples, second_signed_distance
+from engine.dataset.preparation.sdf_pools import sample_pools
 from engine.geometry.signed_distance import face_normals, sample_surface, unsigned_distance
-from engine.prepare.check import check_samples, second_signed_distance
-from engine.prepare.sdf_pools import sample_pools
-from engine.warp_runtime import start_warp
 
 LIMIT = 1e-4
 NEIGHBOURS = 11

@@ -13,7 +13,7 @@ import sys
 import time
 from pathlib import Path
 
-from engine.files import write_json
+from engine.core.files import write_json
 
 COMMANDS = {
     "npm-studio --help": [sys.executable, "-m", "npm_studio", "--help"],

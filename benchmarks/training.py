@@ -37,14 +37,14 @@ from reference_training import (
 from timing import REPEATS, measure_device, seconds_per_call, synchronise
 from torch import Tensor
 
-from engine.checkpoint import load_model
+from engine.core.devices import describe_device, resolve_device
+from engine.core.files import write_json
+from engine.core.progress import Progress
 from engine.dataset.registered import RegisteredDataset
-from engine.device import describe_device, resolve_device
 from engine.evaluate.representation import multiply_adds
-from engine.files import write_json
-from engine.model import ModelInfo, NeuralParametricModel
-from engine.networks.decoder import ShapeDecoder
-from engine.progress import Progress
+from engine.models.checkpoint import load_model
+from engine.models.model import ModelInfo, NeuralParametricModel
+from engine.models.networks.decoder import ShapeDecoder
 from engine.training.config import TrainingConfig, load_training_config
 from engine.training.pose_stage import PoseTraining
 from engine.training.run import make_fabric

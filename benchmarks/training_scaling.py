@@ -23,9 +23,9 @@ import torch
 from timing import REPEATS, synchronise
 from training import MANY_STEPS, WARM_UP, Messages, fitted, shape_codes_of
 
-from engine.device import describe_device, resolve_device
-from engine.files import write_json
-from engine.progress import Progress
+from engine.core.devices import describe_device, resolve_device
+from engine.core.files import write_json
+from engine.core.progress import Progress
 from engine.training.config import load_training_config
 from engine.training.pose_stage import PoseTraining
 from engine.training.run import make_fabric

@@ -23,7 +23,7 @@ import trimesh
 
 from csrc.depth import thread_count
 from csrc.inside import inside_parity
-from engine.files import write_json
+from engine.core.files import write_json
 from engine.geometry.mesh import Mesh, load_mesh
 from engine.geometry.signed_distance import is_inside
 from engine.geometry.voxels import inside_by_parity, solid_voxels, surface_voxels

@@ -126,11 +126,11 @@ def write_recording(path: Path) -> Path:
     import numpy as np
     import torch
 
-    from engine.checkpoint import load_model
     from engine.geometry.camera import REFERENCE_CAMERA
     from engine.geometry.mesh import load_mesh
     from engine.geometry.ray_casting import DepthRenderer
     from engine.geometry.sensor_noise import KinectNoise, add_noise, frame_generator
+    from engine.models.checkpoint import load_model
     from npm_studio import resources
 
     to_world = load_model(resources.demo_model()).info.similarity.to_world

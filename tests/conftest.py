@@ -5,13 +5,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.dataset.depth_sequence import save_depth_sequence
-from engine.fitting.run import Run, save_run
 from engine.geometry.camera import PinholeCamera, front_camera_to_world
 from engine.geometry.mesh import Mesh, save_mesh
 from engine.geometry.ray_casting import render_depth
+from engine.methods.run import Run, save_run
+from engine.sequences.depth_sequence import save_depth_sequence
 from engine.surface.extract import extract_surface, pose_vertices
-from tests.toy import toy_model
+from tests.support.toy import toy_model
+
+pytest_plugins = ["tests.support.fixtures"]
 
 CAMERA = PinholeCamera(160, 120, 143.0, 144.0, 80.0, 60.0)
 FRAMES = ("000000", "000001", "000002")

@@ -8,13 +8,13 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.core.errors import Cancelled, InputError
+from engine.core.files import check_name, read_json, replacing_file, write_json
+from engine.core.progress import Progress
 from engine.dataset.arrays import load_array
 from engine.dataset.normalisation import Normalisation, bounds, fit_cube, largest_coordinate
 from engine.dataset.registered import write_description
-from engine.errors import Cancelled, InputError
-from engine.files import check_name, read_json, replacing_file, write_json
 from engine.geometry.similarity import Similarity
-from engine.progress import Progress
 
 _REQUEST = "import.json"
 """What an import was asked for; arrays of an interrupted one are kept when the same is asked for again."""

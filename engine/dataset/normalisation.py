@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import InputError
+from engine.core.errors import InputError
 from engine.geometry.similarity import Similarity
 
 PRESETS: dict[str, Similarity] = {

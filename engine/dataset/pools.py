@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.core.errors import InputError
 from engine.dataset.arrays import load_array
-from engine.errors import InputError
 
 if TYPE_CHECKING:
     from engine.dataset.registered import RegisteredDataset

@@ -9,7 +9,7 @@ Layout of a dataset folder::
     <identity>/canonical.npy     (V, 3) float16 or float32, canonical space
     <identity>/faces.npy         optional: (T, 3), where identities differ in topology
     <identity>/<sequence>.npy    (F, V, 3) float16 or float32, canonical space
-    <identity>/pools/*.npy       written by `npm-studio prepare` (engine.prepare.sdf_pools)
+    <identity>/pools/*.npy       written by `npm-studio prepare` (engine.dataset.preparation.sdf_pools)
 
 ``dataset.json`` may give identities a similarity of their own (``similarities``). A *view* has labels but no arrays:
 its ``sources`` say where those of each dataset are, by relative path and layout. Splits and merged datasets are views,
@@ -25,12 +25,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.core.errors import InputError
+from engine.core.files import check_name, read_json, write_json
 from engine.dataset.arrays import MAKE_AGAIN
 from engine.dataset.store import FolderStore, MeshStore
-from engine.errors import InputError
-from engine.files import check_name, read_json, write_json
 from engine.geometry.similarity import Similarity
-from engine.model import FrameLabel
+from engine.models.model import FrameLabel
 
 CANONICAL_SEQUENCE = "a_t_pose"
 FORMAT = "npm-studio registered dataset"

@@ -1,6 +1,6 @@
 """Depth sequences rendered from registered datasets, with their ground truth.
 
-One view is a sequence folder (`engine.dataset.depth_sequence`), several are ``view_0``, ``view_1``, ... that are
+One view is a sequence folder (`engine.sequences.depth_sequence`), several are ``view_0``, ``view_1``, ... that are
 complete sequences each. The true surface is the same in all of them: the files of the others are hard links to those
 of view 0, or copies where the file system has no links. Ground truth of a sequence::
 
@@ -19,17 +19,17 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from engine.dataset.depth_sequence import camera_of, camera_to_world_of
-from engine.dataset.export_sequence import SequenceFormat, frame_name, writing_sequence
+from engine.core.errors import Cancelled, InputError
+from engine.core.files import read_json, replacing_folder
+from engine.core.progress import Progress
 from engine.dataset.registered import RegisteredDataset
-from engine.errors import Cancelled, InputError
-from engine.files import read_json, replacing_folder
 from engine.geometry.camera import REFERENCE_CAMERA, PinholeCamera, front_camera_to_world, orbit
 from engine.geometry.mesh import Mesh
 from engine.geometry.ply import save_compact_ply
 from engine.geometry.ray_casting import DepthRenderer, SurfaceHits
 from engine.geometry.sensor_noise import KinectNoise, add_noise, frame_generator
-from engine.progress import Progress
+from engine.sequences.depth_sequence import camera_of, camera_to_world_of
+from engine.sequences.export_sequence import SequenceFormat, frame_name, writing_sequence
 
 LARGEST_SIDE = 4096
 """Pixels of a camera that is rendered; a file that asks for more is refused before an image is made."""

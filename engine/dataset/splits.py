@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.core.errors import InputError
+from engine.core.files import read_json, replacing_folder, write_json
+from engine.core.progress import Progress
 from engine.dataset.registered import CANONICAL_SEQUENCE, FORMAT, RegisteredDataset
-from engine.errors import InputError
-from engine.files import read_json, replacing_folder, write_json
-from engine.model import ModelInfo
-from engine.progress import Progress
+from engine.models.model import ModelInfo
 
 MAPPING_FILE = "train_to_augmented.json"
 """Name that the published NPM code gives to the rows of the shape space that a split's identities have."""

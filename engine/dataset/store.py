@@ -9,10 +9,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.core.errors import InputError
+from engine.core.files import natural_key
 from engine.dataset.arrays import MAKE_AGAIN, load_array
 from engine.dataset.pools import SdfPools
-from engine.errors import InputError
-from engine.files import natural_key
 from engine.geometry.mesh import Mesh
 
 Rows = slice | NDArray[np.int64]

@@ -5,9 +5,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from engine.core.errors import InputError
 from engine.dataset.pools import pools_folder
 from engine.dataset.registered import RegisteredDataset
-from engine.errors import InputError
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from engine.latent.code_space import CodeSpace
-from engine.model import NeuralParametricModel
+from engine.models.code_space import CodeSpace
+from engine.models.model import NeuralParametricModel
 
 CLAMP = 0.1
 """Signed distances beyond this magnitude are not told apart, canonical units."""

@@ -13,11 +13,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import Cancelled, InputError
+from engine.core.errors import Cancelled, InputError
+from engine.core.files import natural_key
+from engine.core.progress import Progress
 from engine.evaluate.measures import compare_samples, draw_samples, end_point_errors, keyframes_of, volume_iou
-from engine.files import natural_key
 from engine.geometry.mesh import load_mesh
-from engine.progress import Progress
 
 FAILED_CHAMFER_L2 = 0.05e-3
 """A frame with a larger Chamfer-l2 has lost at least a limb: its fit is in a wrong local minimum."""

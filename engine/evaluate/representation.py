@@ -8,12 +8,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from engine.core.errors import InputError
 from engine.dataset.registered import RegisteredDataset
-from engine.errors import InputError
 from engine.evaluate.measures import compare_samples, draw_samples
 from engine.geometry.signed_distance import is_inside, sample_surface
-from engine.model import NeuralParametricModel
-from engine.networks.decoder import Decoder
+from engine.models.model import NeuralParametricModel
+from engine.models.networks.decoder import Decoder
 from engine.surface.extract import extract_surface
 from engine.surface.folded import SignedDistance
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import InputError
-from engine.files import replacing_file
+from engine.core.errors import InputError
+from engine.core.files import replacing_file
 
 
 @dataclass(frozen=True, eq=False)

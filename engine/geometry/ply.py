@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.files import replacing_file
+from engine.core.files import replacing_file
 from engine.geometry.mesh import Mesh
 
 

@@ -11,8 +11,8 @@ import warp as wp
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from engine.core.warp_runtime import warp_on
 from engine.geometry.camera import PinholeCamera
-from engine.warp_runtime import warp_on
 
 _LEAF_SIZE = 2  # triangles per leaf: the fastest for bodies of 27 thousand triangles on a CPU
 _MESHES_KEPT = 1024

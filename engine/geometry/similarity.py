@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from engine.errors import InputError
+from engine.core.errors import InputError
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.errors import Cancelled
+from engine.core.errors import Cancelled
 from engine.geometry.mesh import Mesh
-from engine.model import NeuralParametricModel
+from engine.models.model import NeuralParametricModel
 from engine.surface.contour import contour_cells, empty_mesh
 from engine.surface.folded import FoldedDecoder, SignedDistance, never
 from engine.surface.lipschitz import lipschitz_bounds, measure_half_error, measure_half_pose_error

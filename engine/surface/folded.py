@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from engine.errors import Cancelled
-from engine.model import NeuralParametricModel
-from engine.networks.decoder import Decoder
+from engine.core.errors import Cancelled
+from engine.models.model import NeuralParametricModel
+from engine.models.networks.decoder import Decoder
 from engine.surface.precision import Products, kind_of_products
 from engine.surface.weights import weights_of
 

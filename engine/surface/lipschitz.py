@@ -7,7 +7,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor
 
-from engine.model import NeuralParametricModel
+from engine.models.model import NeuralParametricModel
 from engine.surface.folded import FoldedDecoder, SignedDistance
 
 FINE_REACH = 0.014

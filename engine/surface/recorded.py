@@ -6,7 +6,7 @@ from contextlib import suppress
 import torch
 from torch import Tensor
 
-from engine.cuda_graphs import RECORDING, recording, stream_to_record_on
+from engine.core.cuda_graphs import RECORDING, recording, stream_to_record_on
 
 _MOST_FAILURES = 3
 

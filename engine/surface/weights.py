@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from engine.cuda_graphs import RECORDING
-from engine.networks.decoder import Decoder
-from engine.networks.positional_encoding import PI
+from engine.core.cuda_graphs import RECORDING
+from engine.models.networks.decoder import Decoder
+from engine.models.networks.positional_encoding import PI
 from engine.surface import tensor_cores
 from engine.surface.precision import Products, bfloat16_is_fast, half_type
 from engine.surface.recorded import Recorded

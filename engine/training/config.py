@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
-from engine.errors import InputError
-from engine.networks.decoder import DecoderConfig
-from engine.networks.encoder import SHAPE_CHANNELS, EncoderConfig
+from engine.core.errors import InputError
+from engine.models.networks.decoder import DecoderConfig
+from engine.models.networks.encoder import SHAPE_CHANNELS, EncoderConfig
 
 Count = Annotated[int, Field(gt=0)]
 Steps = Annotated[int, Field(ge=0)]
@@ -61,7 +61,7 @@ class ShapeStage:
     code_weight_warmup: Steps = 0
     """Steps over which that weight grows from zero."""
     curriculum: bool = False
-    """Grow the network and tighten the loss during training (`engine.networks.curriculum`)."""
+    """Grow the network and tighten the loss during training (`engine.models.networks.curriculum`)."""
     frequency_warmup: Steps = 0
     """Steps over which the bands of the positional encoding open; 0: all are open from the start."""
     eikonal_weight: Weight = 0.0

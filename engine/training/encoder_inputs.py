@@ -1,8 +1,8 @@
 """What encoders see in training: occupancy grids of registered frames, rendered on the fly or read from files.
 
-A grid has R nodes per axis at ``linspace(-0.5, 0.5, R)`` of canonical space, as in `engine.prepare.view_grids`. All
-valid pixels of a rendered image count, as they do in a fit; grids of files leave out those without a surface around
-them, which on clean depth are few.
+A grid has R nodes per axis at ``linspace(-0.5, 0.5, R)`` of canonical space, as in
+`engine.dataset.preparation.view_grids`. All valid pixels of a rendered image count, as they do in a fit; grids of
+files leave out those without a surface around them, which on clean depth are few.
 """
 
 from typing import Protocol, runtime_checkable
@@ -12,15 +12,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from engine.core.errors import InputError
+from engine.core.progress import Progress
+from engine.dataset.preparation.view_grids_torch import occupied_nodes
 from engine.dataset.registered import RegisteredDataset
-from engine.errors import InputError
 from engine.geometry import sensor_noise
 from engine.geometry.camera import FRONT_DISTANCE, REFERENCE_CAMERA, PinholeCamera
 from engine.geometry.ray_casting import BatchDepthRenderer
 from engine.geometry.sensor_noise import KinectNoise, NoiseDraws, add_noise
 from engine.geometry.similarity import Similarity
-from engine.prepare.view_grids_torch import occupied_nodes
-from engine.progress import Progress
 from engine.training.config import EncoderStage
 from engine.training.flow_samples import FlowSampler
 

@@ -7,14 +7,14 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from engine.core.errors import InputError
+from engine.core.progress import Progress
 from engine.dataset.registered import RegisteredDataset
 from engine.dataset.splits import shape_rows
-from engine.errors import InputError
 from engine.evaluate.code_fitting import fit_shape_codes
-from engine.latent.code_space import CodeSpace
-from engine.model import NeuralParametricModel
-from engine.networks.encoder import EncoderConfig, VoxelEncoder
-from engine.progress import Progress
+from engine.models.code_space import CodeSpace
+from engine.models.model import NeuralParametricModel
+from engine.models.networks.encoder import EncoderConfig, VoxelEncoder
 from engine.training.config import EncoderStage, Validation
 from engine.training.encoder_inputs import EncoderInputs, FileInputs, RenderedInputs
 from engine.training.flow_points import lacks_meshes

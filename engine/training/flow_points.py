@@ -12,9 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from engine.core.errors import InputError
+from engine.core.progress import Progress
 from engine.dataset.registered import CANONICAL_SEQUENCE, RegisteredDataset
-from engine.errors import InputError
-from engine.progress import Progress
 from engine.training.flow_samples import FlowSampler, spread
 
 CANONICAL_SAMPLE = "000000"

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from engine.core.errors import InputError
+from engine.core.progress import Progress
 from engine.dataset.registered import RegisteredDataset
-from engine.errors import InputError
-from engine.progress import Progress
 
 
 @dataclass(frozen=True, eq=False)

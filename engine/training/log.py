@@ -10,7 +10,7 @@ import numpy as np
 from lightning_fabric.loggers.tensorboard import TensorBoardLogger
 from numpy.typing import NDArray
 
-from engine.errors import InputError
+from engine.core.errors import InputError
 
 try:
     import fcntl as _fcntl

@@ -12,9 +12,9 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from engine.cuda_graphs import RECORDING
-from engine.errors import InputError
-from engine.progress import Progress
+from engine.core.cuda_graphs import RECORDING
+from engine.core.errors import InputError
+from engine.core.progress import Progress
 from engine.training.config import TrainingConfig
 from engine.training.log import TrainingLog
 from engine.training.preview import preview_picture, write_png

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from engine.networks.decoder import ShapeDecoder
+from engine.models.networks.decoder import ShapeDecoder
 
 
 def clamped_distance_loss(

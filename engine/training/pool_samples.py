@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from engine.core.progress import Progress
 from engine.dataset.pools import load_pools
 from engine.dataset.registered import RegisteredDataset
-from engine.progress import Progress
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,12 +6,12 @@ import dataclasses
 import torch
 from torch import Tensor
 
+from engine.core.progress import Progress
 from engine.dataset.registered import RegisteredDataset
 from engine.dataset.splits import shape_rows
 from engine.evaluate.code_fitting import fit_pose_codes, fit_shape_codes
-from engine.model import NeuralParametricModel
-from engine.networks.decoder import PoseDecoder
-from engine.progress import Progress
+from engine.models.model import NeuralParametricModel
+from engine.models.networks.decoder import PoseDecoder
 from engine.training.config import TrainingConfig
 from engine.training.flow_points import load_sampler
 from engine.training.losses import displacement_loss

@@ -9,10 +9,10 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
-from engine.files import replacing_file
+from engine.core.files import replacing_file
 from engine.geometry.camera import PinholeCamera
 from engine.geometry.ray_casting import DepthRenderer
-from engine.model import NeuralParametricModel
+from engine.models.model import NeuralParametricModel
 from engine.surface.extract import extract_surface, pose_vertices
 
 _COLUMNS = 4

@@ -10,11 +10,11 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from engine.checkpoint import check_replaceable, load_model, save_model
+from engine.core.errors import InputError
+from engine.core.progress import Progress
 from engine.dataset.registered import RegisteredDataset
-from engine.errors import InputError
-from engine.model import NeuralParametricModel
-from engine.progress import Progress
+from engine.models.checkpoint import check_replaceable, load_model, save_model
+from engine.models.model import NeuralParametricModel
 from engine.surface.lipschitz import measure_lipschitz
 from engine.training.config import EncoderStage, TrainingConfig, as_dict
 from engine.training.encoder_stage import EncoderTraining, Kind

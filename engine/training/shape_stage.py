@@ -5,12 +5,12 @@ import copy
 import torch
 from torch import Tensor
 
+from engine.core.progress import Progress
 from engine.dataset.registered import RegisteredDataset
 from engine.evaluate.code_fitting import fit_shape_codes
-from engine.model import ModelInfo, NeuralParametricModel
-from engine.networks.curriculum import curriculum_depth, curriculum_loss
-from engine.networks.decoder import ShapeDecoder
-from engine.progress import Progress
+from engine.models.model import ModelInfo, NeuralParametricModel
+from engine.models.networks.curriculum import curriculum_depth, curriculum_loss
+from engine.models.networks.decoder import ShapeDecoder
 from engine.training.config import TrainingConfig
 from engine.training.losses import clamped_distance_loss, gradient_losses
 from engine.training.pool_samples import PoolSampler

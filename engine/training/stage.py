@@ -6,7 +6,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from engine.model import NeuralParametricModel
+from engine.models.model import NeuralParametricModel
 from engine.training.config import Schedule
 
 Figures = Mapping[str, Tensor]

@@ -10,8 +10,8 @@ from typing import Any
 
 import torch
 
-from engine.errors import InputError
-from engine.files import replacing_file
+from engine.core.errors import InputError
+from engine.core.files import replacing_file
 
 BUILT_ON = {"shape": ("pose", "shape-encoder", "pose-encoder"), "pose": ("pose-encoder",)}
 """Stages that go with the codes of a stage, and with no others."""

@@ -9,9 +9,9 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from engine.cuda_graphs import RECORDING, recording, stream_to_record_on
-from engine.errors import InputError
-from engine.progress import Progress
+from engine.core.cuda_graphs import RECORDING, recording, stream_to_record_on
+from engine.core.errors import InputError
+from engine.core.progress import Progress
 from engine.training.row_adam import RowAdam
 from engine.training.schedule import rate_factor
 from engine.training.stage import TrainingStage

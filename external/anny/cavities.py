@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import InputError
-from engine.geometry.hole_caps import boundary_loops
+from engine.core.errors import InputError
+from engine.geometry.repair.hole_caps import boundary_loops
 
 Triangles = NDArray[np.int64]
 

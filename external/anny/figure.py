@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import InputError
+from engine.core.errors import InputError
 from engine.geometry.similarity import Similarity
 from external.anny.joints import Motion
 from external.anny.rig import Array, RestBody, Rig, bone_transforms, skin

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from engine.errors import Cancelled
+from engine.core.errors import Cancelled
+from engine.core.progress import Progress
 from engine.geometry.similarity import Similarity
-from engine.progress import Progress
 from external.anny.clips import CLIP_SECONDS, canonical_motion, choose_family, sample_motion
 from external.anny.figure import Figure, RandomClip, random_numbers
 from external.anny.identities import sample_identity

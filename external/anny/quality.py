@@ -9,10 +9,10 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
+from engine.core.errors import InputError
+from engine.core.files import read_json
+from engine.core.progress import Progress
 from engine.dataset.registered import RegisteredDataset, load_registered_dataset
-from engine.errors import InputError
-from engine.files import read_json
-from engine.progress import Progress
 from external.anny.figure import random_numbers
 from external.anny.generate import generate_dataset
 from external.anny.hands.generate import generate_hands

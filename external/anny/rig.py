@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.geometry.hole_caps import flat_caps
+from engine.geometry.repair.hole_caps import flat_caps
 from external.anny.cavities import cavity_masks, close_cavities
 
 Array = NDArray[np.float64]

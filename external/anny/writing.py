@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from engine.errors import Cancelled, InputError
-from engine.files import replacing_folder
-from engine.progress import Progress
+from engine.core.errors import Cancelled, InputError
+from engine.core.files import replacing_folder
+from engine.core.progress import Progress
 from external.anny.figure import LICENCE, Clip, Figure
 from external.anny.rig import RestBody
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import InputError
-from engine.files import natural_key
-from engine.progress import Progress
+from engine.core.errors import InputError
+from engine.core.files import natural_key
+from engine.core.progress import Progress
 from external.anny.figure import LARGEST_COORDINATE, Clip, Figure
 from external.anny.generate import CATEGORY, body_name, sample_bodies
 from external.anny.rig import RestBody, bone_transforms

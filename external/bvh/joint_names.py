@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from engine.errors import InputError
+from engine.core.errors import InputError
 from external.bvh.parse import BvhClip
 
 LIMBS = ("thigh", "shin", "foot", "clavicle", "upperarm", "forearm", "hand")

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from engine.errors import InputError
+from engine.core.errors import InputError
 from external.anny.joints import joint_rotations as anny_joint_rotations
 from external.anny.rig import Array, RestBody, Rig, bone_transforms
 from external.bvh.joint_names import BodyJoints, find_body_joints

@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.core.errors import InputError
+from engine.core.files import natural_key
+from engine.core.npz import read_npz
+from engine.core.progress import Progress
 from engine.dataset.arrays import load_array
-from engine.errors import InputError
-from engine.files import natural_key
-from engine.npz import read_npz
-from engine.progress import Progress
 from external.smpl.bodies import GENDERS, skinned_frames
 from external.smpl.body import posed
 from external.smpl.clips import legs_apart

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.core.errors import Cancelled, InputError
+from engine.core.progress import Progress
 from engine.dataset.registered import RegisteredDataset
-from engine.errors import Cancelled, InputError
 from engine.geometry.mesh import Mesh, load_mesh
 from engine.geometry.ply import save_compact_ply
-from engine.progress import Progress
 from external.cape.release import CapeFrame, CapeRelease
 
 SCANS_FOLDER = "scans"

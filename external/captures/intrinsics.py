@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import InputError
-from engine.files import read_json
+from engine.core.errors import InputError
+from engine.core.files import read_json
 from engine.geometry.camera import PinholeCamera
 
 MINIMAL = '{"width": 640, "height": 480, "fx": 525, "fy": 525, "cx": 320, "cy": 240}'

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import InputError
+from engine.core.errors import InputError
 from engine.geometry.camera import PinholeCamera
+from engine.sequences.recording import MAX_PIXELS, CaptureOptions, Recording, frame_rate_of
 from external.captures import intrinsics
 from external.captures.lens import RationalDistortion, Undistort
-from external.captures.recording import MAX_PIXELS, CaptureOptions, Recording, frame_rate_of
 
 UNITS_PER_METRE = 1000.0
 _CURE = "record it again with k4arecorder, or export its depth as 16-bit PNG"

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.dataset.depth_sequence import DEFAULT_FRAME_RATE
-from engine.errors import InputError
-from engine.npz import NpzFile, NpzRows
+from engine.core.errors import InputError
+from engine.core.npz import NpzFile, NpzRows
+from engine.sequences.depth_sequence import DEFAULT_FRAME_RATE
+from engine.sequences.recording import MAX_PIXELS, CaptureOptions, Recording, motion_warnings
 from external.captures import intrinsics
-from external.captures.recording import MAX_PIXELS, CaptureOptions, Recording, motion_warnings
 
 _CURE = "save it with numpy.savez(depth=(T,H,W) metres, K=(3,3))"
 

@@ -2,7 +2,7 @@
 
 ==========================  ==========================================================================================
 NPM Studio's own folder     ``intrinsics.json`` with camera_to_world, or frames as ``.npz``: read strictly by
-                            `engine.dataset.depth_sequence.load_depth_sequence`
+                            `engine.sequences.depth_sequence.load_depth_sequence`
 TUM RGB-D                   folder with ``depth.txt``
 16-bit PNG                  folder, or its subfolder ``depth``, with intrinsics; see `external.captures.intrinsics`
 npz                         one file with depth (T, H, W) and K
@@ -20,10 +20,11 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 
-from engine.dataset.depth_sequence import DepthSequence, load_depth_sequence
-from engine.errors import InputError
-from engine.files import natural_key, read_json
-from engine.progress import Progress
+from engine.core.errors import InputError
+from engine.core.files import natural_key, read_json
+from engine.core.progress import Progress
+from engine.sequences.depth_sequence import DepthSequence, load_depth_sequence
+from engine.sequences.recording import CaptureOptions, Recording, finish
 from external.captures.intrinsics import CURE
 from external.captures.kinect_mkv import read_kinect_mkv
 from external.captures.npz_file import read_npz_file
@@ -31,7 +32,6 @@ from external.captures.png_folder import depth_pngs, read_png_folder
 from external.captures.point_files import ENDINGS as POINT_ENDINGS
 from external.captures.point_files import read_point_files
 from external.captures.realsense_bag import read_realsense_bag
-from external.captures.recording import CaptureOptions, Recording, finish
 from external.captures.sens import read_sens
 from external.captures.tum import read_tum
 

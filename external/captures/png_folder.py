@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.dataset.depth_png import DAMAGED_CURE, check_depth_png, read_depth_png
-from engine.dataset.depth_sequence import DEFAULT_FRAME_RATE
-from engine.errors import InputError
-from engine.files import natural_key
+from engine.core.errors import InputError
+from engine.core.files import natural_key
+from engine.sequences.depth_png import DAMAGED_CURE, check_depth_png, read_depth_png
+from engine.sequences.depth_sequence import DEFAULT_FRAME_RATE
+from engine.sequences.recording import MAX_PIXELS, CaptureOptions, Recording
 from external.captures import intrinsics
-from external.captures.recording import MAX_PIXELS, CaptureOptions, Recording
 
 
 def depth_pngs(folder: Path) -> tuple[Path, ...]:

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import InputError
+from engine.core.errors import InputError
 from engine.geometry.camera import REFERENCE_CAMERA, PinholeCamera
+from engine.sequences.recording import CaptureOptions, Recording
 from external.captures import intrinsics
-from external.captures.recording import CaptureOptions, Recording
 
 ENDINGS = (".ply", ".pcd", ".obj")
 _MAX_BYTES = 2**29

@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import InputError
+from engine.core.errors import InputError
 from engine.geometry.camera import PinholeCamera
+from engine.sequences.recording import MAX_PIXELS, CaptureOptions, Recording, frame_rate_of
 from external.captures import intrinsics
 from external.captures.lens import RationalDistortion, Undistort
-from external.captures.recording import MAX_PIXELS, CaptureOptions, Recording, frame_rate_of
 
 _CURE = "record it again; a bag that was not closed is mended by rosbag reindex"
 _IMAGE, _INFO, _FLOAT = "sensor_msgs/msg/Image", "sensor_msgs/msg/CameraInfo", "std_msgs/msg/Float32"

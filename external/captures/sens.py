@@ -14,9 +14,9 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import InputError
+from engine.core.errors import InputError
+from engine.sequences.recording import MAX_PIXELS, CaptureOptions, Recording, frame_rate_of, motion_warnings
 from external.captures import intrinsics
-from external.captures.recording import MAX_PIXELS, CaptureOptions, Recording, frame_rate_of, motion_warnings
 
 _FRAME = struct.Struct("<16f4Q")
 _CURE = "copy it again; only version 4 of ScanNet's .sens is read"

@@ -6,15 +6,15 @@ from pathlib import Path
 from types import NoneType
 from typing import Any
 
-from engine.dataset.depth_sequence import DepthSequence
-from engine.dataset.isolation import Isolation, isolate
-from engine.dataset.placement import Standpoint, place, states_pose
-from engine.errors import InputError
-from engine.fitting.run import Run
-from engine.model import NeuralParametricModel
-from engine.progress import Progress
+from engine.core.errors import InputError
+from engine.core.progress import Progress
+from engine.methods.run import Run
+from engine.models.model import NeuralParametricModel
+from engine.sequences.depth_sequence import DepthSequence
+from engine.sequences.isolation import Isolation, isolate
+from engine.sequences.placement import Standpoint, place, states_pose
+from engine.sequences.recording import CaptureOptions
 from external.captures.open_capture import open_capture
-from external.captures.recording import CaptureOptions
 
 
 def open_subject(

@@ -9,10 +9,10 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import InputError
+from engine.core.errors import InputError
+from engine.sequences.recording import CaptureOptions, Recording, frame_rate_of, motion_warnings
 from external.captures import intrinsics
 from external.captures.png_folder import first_size, read_stored_png
-from external.captures.recording import CaptureOptions, Recording, frame_rate_of, motion_warnings
 
 UNITS_PER_METRE = 5000.0
 _FREIBURG = {

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import InputError
-from engine.files import natural_key
-from engine.progress import Progress
+from engine.core.errors import InputError
+from engine.core.files import natural_key
+from engine.core.progress import Progress
 from external.dt4d.anime import read_faces, read_frames
 from external.meshes.canonical import most_spread
 

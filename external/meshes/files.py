@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import InputError
+from engine.core.errors import InputError
 
 ENDINGS = (".ply", ".obj", ".glb", ".gltf", ".stl", ".off")
 _CURE = "export it again as a triangle mesh"

@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.core.errors import InputError
+from engine.core.files import natural_key
+from engine.core.progress import Progress
 from engine.dataset.registered import CANONICAL_SEQUENCE
-from engine.errors import InputError
-from engine.files import natural_key
-from engine.progress import Progress
 from external.meshes.canonical import is_canonical_name, spread
 from external.meshes.files import ENDINGS, read_registered, weld_map
 

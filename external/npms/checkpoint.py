@@ -19,12 +19,12 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from engine.errors import InputError
-from engine.files import replacing_file
+from engine.core.errors import InputError
+from engine.core.files import replacing_file
 from engine.geometry.similarity import Similarity
-from engine.model import FrameLabel, ModelInfo, NeuralParametricModel
-from engine.networks.decoder import Decoder, PoseDecoder
-from engine.networks.encoder import VoxelEncoder
+from engine.models.model import FrameLabel, ModelInfo, NeuralParametricModel
+from engine.models.networks.decoder import Decoder, PoseDecoder
+from engine.models.networks.encoder import VoxelEncoder
 from external.npms.sample_files import SampleLabel, read_labels
 from external.npms.state_dicts import encoder_of, pose_decoder_of, shape_decoder_of
 from external.npms.torch_archive import float_tensors, read_archive

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.core.errors import Cancelled, InputError
+from engine.core.files import check_name, write_json
+from engine.core.progress import Progress
 from engine.dataset.pools import load_pools
+from engine.dataset.preparation.flow_export import FlowSampling, flow_points, sample_flow
 from engine.dataset.registered import CANONICAL_SEQUENCE, RegisteredDataset
-from engine.errors import Cancelled, InputError
-from engine.files import check_name, write_json
 from engine.geometry.mesh import Mesh
 from engine.geometry.ply import save_compact_ply
-from engine.prepare.flow_export import FlowSampling, flow_points, sample_flow
-from engine.progress import Progress
 from external.npms.sample_files import (
     SampleLabel,
     as_entry,

@@ -22,10 +22,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import InputError
-from engine.files import replacing_file
-from engine.npz import NpzFile
-from engine.prepare.view_grids import OccupancyGrid, PartialSdfGrid
+from engine.core.errors import InputError
+from engine.core.files import replacing_file
+from engine.core.npz import NpzFile
+from engine.dataset.preparation.view_grids import OccupancyGrid, PartialSdfGrid
 
 MAX_RESOLUTION = 512
 """Finest compressed grid that is read; its size on disk says nothing about its size in memory."""

@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import InputError
-from engine.files import check_name, read_json, replacing_file
-from engine.npz import NpzFile
-from engine.prepare.flow_export import FlowSampling
+from engine.core.errors import InputError
+from engine.core.files import check_name, read_json, replacing_file
+from engine.core.npz import NpzFile
+from engine.dataset.preparation.flow_export import FlowSampling
 
 MAX_POINTS = 10_000_000
 """Most rows that a list of points may have; published files have 100,000 to 300,000."""

@@ -9,10 +9,10 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from engine.errors import InputError
-from engine.networks.decoder import DecoderConfig, PoseDecoder, ShapeDecoder
-from engine.networks.encoder import EncoderConfig, VoxelEncoder
-from engine.networks.rigid_motion import PARAMETERS
+from engine.core.errors import InputError
+from engine.models.networks.decoder import DecoderConfig, PoseDecoder, ShapeDecoder
+from engine.models.networks.encoder import EncoderConfig, VoxelEncoder
+from engine.models.networks.rigid_motion import PARAMETERS
 
 Module = TypeVar("Module", bound=nn.Module)
 

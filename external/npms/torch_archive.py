@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from engine.errors import InputError
+from engine.core.errors import InputError
 
 _CURE = "use the file as the published NPM code wrote it"
 _FLOATS = (torch.float32, torch.float64, torch.float16, torch.bfloat16)

@@ -23,11 +23,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.core.errors import InputError
+from engine.core.files import natural_key
 from engine.dataset.pools import SdfPools
 from engine.dataset.registered import CANONICAL_SEQUENCE
 from engine.dataset.store import Rows
-from engine.errors import InputError
-from engine.files import natural_key
 from engine.geometry.mesh import Mesh, load_mesh
 from external.npms.grid_files import read_voxelized_view
 from external.npms.sample_files import count_flow_samples, flow_file_name, read_flow_samples, read_pts, read_sdf

@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from engine.core.errors import InputError
+from engine.core.files import read_json, write_json
+from engine.core.progress import Progress
 from engine.dataset.normalisation import PRESETS
 from engine.dataset.registered import CANONICAL_SEQUENCE, FORMAT
-from engine.errors import InputError
-from engine.files import read_json, write_json
 from engine.geometry.similarity import Similarity
-from engine.progress import Progress
 from external.npms.sample_files import SampleLabel, as_entry, read_labels
 from external.npms.tree import CANONICAL_SAMPLE, NpmsStore, find_datasets, find_split, identities_of
 

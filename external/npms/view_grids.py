@@ -12,12 +12,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal
 
-from engine.dataset.depth_sequence import DepthSequence
-from engine.errors import Cancelled, InputError
-from engine.files import check_name
+from engine.core.errors import Cancelled, InputError
+from engine.core.files import check_name
+from engine.core.progress import Progress
+from engine.dataset.preparation.view_grids import View, occupancy_grid, partial_sdf_grid
 from engine.geometry.similarity import Similarity
-from engine.prepare.view_grids import View, occupancy_grid, partial_sdf_grid
-from engine.progress import Progress
+from engine.sequences.depth_sequence import DepthSequence
 from external.npms.grid_files import write_partial_sdf, write_voxelized_view
 
 GridKind = Literal["occupancy", "partial-sdf"]

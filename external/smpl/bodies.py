@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import InputError
+from engine.core.errors import InputError
 from external.smpl.body import posed, rotation_matrices
 from external.smpl.clips import BODY_JOINTS, CLIP_SECONDS, legs_apart, random_body_clip
 from external.smpl.model_file import BodyModel, find_model_files, load_body_model

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from engine.errors import InputError
-from engine.geometry.hole_caps import flat_caps
+from engine.core.errors import InputError
+from engine.geometry.repair.hole_caps import flat_caps
 from external.smpl.bodies import PosedSubject, PosedSubjects, check_counts
 from external.smpl.clips import CLIP_SECONDS, random_hand_clip
 from external.smpl.model_file import BodyModel, find_model_files, kind_of, load_body_model

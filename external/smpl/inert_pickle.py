@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import InputError
+from engine.core.errors import InputError
 
 _LARGEST_FILE = 2**30  # bytes; the largest official model file, SMPL-X, has 0.55 GB
 _LARGEST_DENSE = 2**24  # entries of a sparse matrix written out; SMPL-X has 0.6 million

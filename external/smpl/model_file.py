@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import InputError
-from engine.npz import read_npz
+from engine.core.errors import InputError
+from engine.core.npz import read_npz
 from external.smpl.inert_pickle import as_array, read_pickle
 
 Array = NDArray[np.float64]

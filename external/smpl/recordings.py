@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import InputError
-from engine.files import natural_key
-from engine.npz import read_npz
+from engine.core.errors import InputError
+from engine.core.files import natural_key
+from engine.core.npz import read_npz
 
 Array = NDArray[np.float64]
 

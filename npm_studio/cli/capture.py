@@ -38,8 +38,8 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
 def _info(options: argparse.Namespace, progress: ConsoleProgress) -> dict[str, Any]:
     import numpy as np
 
-    from engine.dataset.placement import states_pose
-    from engine.dataset.planes import frame_indices
+    from engine.sequences.placement import states_pose
+    from engine.sequences.planes import frame_indices
 
     sequence = open_from_options(options.source, options, None, progress)
     frames = [sequence.depth_m(index) for index in frame_indices(len(sequence), _HISTOGRAM_FRAMES)]
@@ -85,10 +85,10 @@ def _text_histogram(depths: Any, bins: int = 12, width: int = 40) -> list[str]:
 
 
 def _show(options: argparse.Namespace, progress: ConsoleProgress) -> dict[str, Any]:
-    from engine.errors import InputError
+    from engine.core.errors import InputError
     from external.captures.open_capture import open_capture
-    from npm_studio.pictures.captures import capture_sheet
-    from npm_studio.pictures.sheet import save_picture
+    from npm_studio.reports.pictures.captures import capture_sheet
+    from npm_studio.reports.pictures.sheet import save_picture
 
     if options.out.suffix.lower() != ".png":
         raise InputError(options.out, "is not the name of a picture", "give a name that ends in .png")
@@ -102,10 +102,10 @@ def _show(options: argparse.Namespace, progress: ConsoleProgress) -> dict[str, A
 
 
 def _convert(options: argparse.Namespace, progress: ConsoleProgress) -> dict[str, Any]:
-    from engine.checkpoint import load_model
-    from engine.dataset.depth_sequence import save_depth_sequence
-    from engine.errors import Cancelled, InputError
-    from engine.files import natural_key
+    from engine.core.errors import Cancelled, InputError
+    from engine.core.files import natural_key
+    from engine.models.checkpoint import load_model
+    from engine.sequences.depth_sequence import save_depth_sequence
     from external.captures.open_capture import is_native
 
     source, out = options.source.resolve(), options.out.resolve()

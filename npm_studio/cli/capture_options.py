@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from engine.dataset.depth_sequence import DepthSequence
-    from engine.dataset.isolation import Isolation
-    from engine.model import NeuralParametricModel
-    from engine.progress import Progress
-    from external.captures.recording import CaptureOptions
+    from engine.core.progress import Progress
+    from engine.models.model import NeuralParametricModel
+    from engine.sequences.depth_sequence import DepthSequence
+    from engine.sequences.isolation import Isolation
+    from engine.sequences.recording import CaptureOptions
 
 
 def add_capture_options(parser: argparse.ArgumentParser) -> None:
@@ -32,8 +32,8 @@ def add_capture_options(parser: argparse.ArgumentParser) -> None:
 
 def stated(options: argparse.Namespace) -> tuple[CaptureOptions, Isolation]:
     """What the user stated about the recording and its subject."""
-    from engine.dataset.isolation import Isolation
-    from external.captures.recording import CaptureOptions
+    from engine.sequences.isolation import Isolation
+    from engine.sequences.recording import CaptureOptions
 
     isolation = Isolation(options.near, options.far, options.masks, options.remove_planes, options.remove_planes)
     return CaptureOptions(options.depth_scale, options.intrinsics), isolation

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from npm_studio.cli.console import ConsoleProgress, add_device, add_json
 
 if TYPE_CHECKING:
-    from engine.model import NeuralParametricModel
+    from engine.models.model import NeuralParametricModel
 
 _RESOLUTION, _SIZE = 192, 400  # of the picture: nodes per axis, pixels of the longest side of a surface
 
@@ -29,13 +29,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
-    from engine.checkpoint import load_model
-    from engine.device import resolve_device
-    from engine.files import replacing_file, replacing_folder
+    from engine.core.devices import resolve_device
+    from engine.core.files import replacing_file, replacing_folder
+    from engine.models.checkpoint import load_model
     from engine.training.preview import preview_picture, write_png
     from engine.training.state import training_folder
-    from npm_studio.model_card import Card, card_text
-    from npm_studio.training_curves import draw_curves, read_log
+    from npm_studio.reports.model_card import Card, card_text
+    from npm_studio.reports.training_curves import draw_curves, read_log
 
     model = load_model(options.model, resolve_device(options.device))
     usual = training_folder(options.model) / "log.jsonl"
@@ -79,8 +79,8 @@ def _read_figures(path: Path | None) -> dict[str, Any] | None:
     Raises:
         InputError: the file is not a JSON object.
     """
-    from engine.errors import InputError
-    from engine.files import read_json
+    from engine.core.errors import InputError
+    from engine.core.files import read_json
 
     if path is None:
         return None
@@ -96,7 +96,7 @@ def _read_notes(path: Path | None) -> str:
     Raises:
         InputError: the file is missing or not text.
     """
-    from engine.errors import InputError
+    from engine.core.errors import InputError
 
     if path is None:
         return ""

@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from types import FrameType, TracebackType
 
-from engine.progress import Progress
+from engine.core.progress import Progress
 from npm_studio.resources import built_in_models, demo_model, model_path
 
 _interrupted = False

@@ -22,8 +22,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
-    from engine.dataset.depth_sequence import load_depth_sequence
     from engine.dataset.normalisation import bounds, fit_cube, parse_normalisation
+    from engine.sequences.depth_sequence import load_depth_sequence
     from external.npms.view_grids import KINDS, write_view_grids
 
     normalisation = parse_normalisation(options.normalise)

@@ -26,7 +26,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
-    from engine.errors import InputError
+    from engine.core.errors import InputError
     from external.meshes.folder import MeshFolder
 
     if not 0 < options.frame_rate < 10_000:

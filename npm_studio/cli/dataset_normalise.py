@@ -14,9 +14,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
+    from engine.core.errors import InputError
     from engine.dataset.normalisation import parse_normalisation
     from engine.dataset.renormalised import DatasetInMetres
-    from engine.errors import InputError
     from external.datasets import open_dataset
 
     if options.dataset.resolve() in options.out.resolve().parents:

@@ -28,8 +28,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
+    from engine.core.errors import InputError
     from engine.dataset.pools import load_pools
-    from engine.errors import InputError
     from external.datasets import open_dataset
 
     is_file = options.out.suffix.lower() == ".png"
@@ -39,8 +39,8 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         raise InputError(options.out, f"is a {'folder' if is_file else 'file'}", "name another")
     dataset = open_dataset(options.dataset)
 
-    from npm_studio.pictures import save_picture
-    from npm_studio.pictures.dataset_sheet import dataset_sheet, stack
+    from npm_studio.reports.pictures import save_picture
+    from npm_studio.reports.pictures.dataset_sheet import dataset_sheet, stack
 
     kinds: list[_Kind] = list(_KINDS) if options.kind == "all" else [options.kind]
     with ConsoleProgress() as progress:

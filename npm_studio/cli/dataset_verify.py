@@ -16,8 +16,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
-    from engine.dataset.verify import verify_dataset
-    from engine.errors import InputError
+    from engine.core.errors import InputError
+    from engine.dataset.verification.verify import verify_dataset
     from external.datasets import open_dataset
 
     with ConsoleProgress() as progress:

@@ -17,8 +17,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
-    from engine.errors import InputError
-    from npm_studio.demo import make_demo
+    from engine.core.errors import InputError
+    from npm_studio.reports.demo import make_demo
 
     if options.out.exists() and not options.out.is_dir():
         raise InputError(options.out, "is a file, a folder is needed", "choose another --out")

@@ -13,7 +13,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
-    from npm_studio import machine
+    from npm_studio.reports import machine
 
     versions, devices = machine.versions(), machine.devices()
     opengl, display = machine.opengl(), machine.display()

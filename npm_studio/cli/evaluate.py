@@ -17,9 +17,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
+    from engine.core.files import write_json
     from engine.evaluate.metrics import METRICS, evaluate_sequence, load_truth, match_frames
-    from engine.files import write_json
-    from engine.fitting.run import load_run
+    from engine.methods.run import load_run
 
     fitted = load_run(options.run_folder)
     faces, vertices, names = load_truth(options.truth)

@@ -20,8 +20,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
-    from engine.checkpoint import load_model
-    from engine.errors import InputError
+    from engine.core.errors import InputError
+    from engine.models.checkpoint import load_model
     from external.npms.checkpoint import export_checkpoint, export_encoder
 
     model = load_model(options.model)

@@ -26,11 +26,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> dict[str, Any]:
     import dataclasses
 
-    from engine.checkpoint import load_model
-    from engine.device import resolve_device
-    from engine.errors import InputError
-    from engine.fitting.config import FitConfig
-    from engine.fitting.job import FitRequest, check_request, run_fit
+    from engine.core.devices import resolve_device
+    from engine.core.errors import InputError
+    from engine.methods.job import FitRequest, check_request, run_fit
+    from engine.methods.npm.config import FitConfig
+    from engine.models.checkpoint import load_model
 
     for name, lowest, highest in (("iterations", 1, 100_000), ("resolution", 16, 1024)):
         value = getattr(options, name)

@@ -22,7 +22,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    from engine.errors import InputError
+    from engine.core.errors import InputError
     from npm_studio import bootstrap
     from npm_studio.document.recognise import Kind, recognise
 

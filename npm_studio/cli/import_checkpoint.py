@@ -41,7 +41,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> dict[str, Any]:
     from dataclasses import asdict, replace
 
-    from engine.checkpoint import check_replaceable, save_model
+    from engine.models.checkpoint import check_replaceable, save_model
     from engine.surface.lipschitz import measure_lipschitz
     from external.npms.checkpoint import Sources, import_checkpoint
 
@@ -86,8 +86,8 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _fixed(text: str) -> "Similarity":
+    from engine.core.errors import InputError
     from engine.dataset.normalisation import parse_normalisation
-    from engine.errors import InputError
 
     normalisation = parse_normalisation(text)
     if normalisation.by != "fixed":

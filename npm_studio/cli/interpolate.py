@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from engine.geometry.mesh import Mesh
-    from engine.model import NeuralParametricModel
+    from engine.models.model import NeuralParametricModel
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -40,7 +40,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
-    from engine.errors import InputError
+    from engine.core.errors import InputError
 
     started = time.perf_counter()
     if not 2 <= options.steps <= 10_000:
@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         meshes = zip(paths, surfaces.meshes(wanted), strict=True)
         results: dict[str, Any] = {"space": options.space, "steps": options.steps}
         if video:
-            from npm_studio.pictures import render_mesh_video
+            from npm_studio.reports.pictures import render_mesh_video
 
             frames = counted(map(_with_surface, meshes), options.steps, progress, "interpolate")
             render_mesh_video(frames, options.out, FRAMES_PER_SECOND)
@@ -67,7 +67,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _with_surface(named: "tuple[Path, Mesh]") -> "Mesh":
-    from engine.errors import InputError
+    from engine.core.errors import InputError
 
     path, mesh = named
     if mesh.is_empty:
@@ -77,9 +77,9 @@ def _with_surface(named: "tuple[Path, Mesh]") -> "Mesh":
 
 def _codes(options: argparse.Namespace, model: "NeuralParametricModel") -> "tuple[list[Tensor], list[Tensor | None]]":
     """Shape code (Cs,) and pose code (Cp,), or None, of each step."""
-    from engine.errors import InputError
-    from engine.latent.interpolation import interpolate
-    from engine.latent.selection import find_subject
+    from engine.core.errors import InputError
+    from engine.models.interpolation import interpolate
+    from engine.models.named_codes import find_subject
 
     start, end = find_subject(model, options.start), find_subject(model, options.end)
     steps: int = options.steps

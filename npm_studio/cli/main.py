@@ -78,7 +78,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def execute(options: argparse.Namespace) -> int:
     """Call ``options.run`` and report its outcome."""
-    from engine.errors import Cancelled, InputError
+    from engine.core.errors import Cancelled, InputError
     from npm_studio.cli import console
 
     try:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from engine.geometry.mesh import Mesh
-    from engine.model import NeuralParametricModel
+    from engine.models.model import NeuralParametricModel
 
     Wanted = tuple[str, Tensor, Tensor | None]
     """Name of a mesh, shape code (Cs,), pose code (Cp,) or None for the canonical pose."""
@@ -42,9 +42,9 @@ def add_common(parser: argparse.ArgumentParser) -> None:
 
 def open_model(options: argparse.Namespace) -> "NeuralParametricModel":
     """The model of ``--model`` on ``--device``, after a look at ``--resolution``."""
-    from engine.checkpoint import load_model
-    from engine.device import resolve_device
-    from engine.errors import InputError
+    from engine.core.devices import resolve_device
+    from engine.core.errors import InputError
+    from engine.models.checkpoint import load_model
 
     if not 16 <= options.resolution <= 1024:
         raise InputError(f"--resolution {options.resolution}", "is out of range", "use 16 to 1024")
@@ -58,7 +58,7 @@ def is_file_target(path: Path, suffixes: tuple[str, ...]) -> bool:
     Raises:
         InputError: it has another ending, or there is a file where a folder should be (or the other way round).
     """
-    from engine.errors import InputError
+    from engine.core.errors import InputError
 
     wants_file = path.suffix.lower() in suffixes
     if suffixes and path.suffix and not wants_file and not path.is_dir():
@@ -140,7 +140,7 @@ def write_meshes(
     Raises:
         InputError: some were empty; all others have been written.
     """
-    from engine.errors import InputError
+    from engine.core.errors import InputError
 
     progress.stage(stage, total)
     written: list[dict[str, Any]] = []
@@ -198,7 +198,7 @@ def _whole(pending: "deque[tuple[Path, Mesh, Future[None]]]") -> "tuple[Path, Me
 
 def _until_cancelled(items: Iterable[T], progress: ConsoleProgress) -> Iterator[T]:
     """``items`` until the user stops, also where that is noticed while one of them is made."""
-    from engine.errors import Cancelled
+    from engine.core.errors import Cancelled
 
     with suppress(Cancelled):
         for item in items:

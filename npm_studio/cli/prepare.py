@@ -56,8 +56,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
-    from engine.errors import InputError
-    from engine.prepare.sdf_pools import SAMPLING, Sampling, prepare_pools
+    from engine.core.errors import InputError
+    from engine.dataset.preparation.sdf_pools import SAMPLING, Sampling, prepare_pools
     from external.datasets import open_dataset
 
     if options.sigma and options.law != "gaussian":

@@ -9,7 +9,7 @@ from npm_studio.cli.console import ConsoleProgress
 from npm_studio.cli.meshes import MESH_SUFFIXES, Surfaces, add_common, is_file_target, open_model, write_meshes
 
 if TYPE_CHECKING:
-    from engine.model import NeuralParametricModel
+    from engine.models.model import NeuralParametricModel
     from npm_studio.cli.meshes import Wanted
 
 
@@ -36,7 +36,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
-    from engine.errors import InputError
+    from engine.core.errors import InputError
 
     started = time.perf_counter()
     one_file = is_file_target(options.out, MESH_SUFFIXES)
@@ -61,8 +61,8 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _of_identities(options: argparse.Namespace, model: "NeuralParametricModel") -> "list[Wanted]":
-    from engine.errors import InputError
-    from engine.latent.selection import find_frame, find_identity
+    from engine.core.errors import InputError
+    from engine.models.named_codes import find_frame, find_identity
 
     names = model.info.identities
     if options.identity is None:
@@ -80,9 +80,9 @@ def _of_identities(options: argparse.Namespace, model: "NeuralParametricModel") 
 
 
 def _of_codes(options: argparse.Namespace, model: "NeuralParametricModel", one_file: bool) -> "list[Wanted]":
+    from engine.core.errors import InputError
     from engine.dataset.registered import find_name
-    from engine.errors import InputError
-    from engine.latent.selection import load_codes
+    from engine.models.named_codes import load_codes
 
     shapes, poses = load_codes(options.codes, model)
     one_shape = len(shapes) == 1

@@ -20,8 +20,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
-    from engine.errors import InputError
-    from engine.fitting.run import load_run
+    from engine.core.errors import InputError
+    from engine.methods.run import load_run
 
     if options.out.suffix.lower() not in (".mp4", ".png"):
         raise InputError(options.out, "unknown ending", "use .mp4 for a video or .png for a picture")
@@ -29,8 +29,8 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         raise InputError(options.out, "is a folder", "name a file")
     fitted = load_run(options.run_folder)
 
-    from npm_studio.pictures import save_picture
-    from npm_studio.pictures.runs import find_sequence, fit_sheet, run_video
+    from npm_studio.reports.pictures import save_picture
+    from npm_studio.reports.pictures.runs import find_sequence, fit_sheet, run_video
 
     sequence = find_sequence(fitted)
     with ConsoleProgress() as progress:

@@ -105,10 +105,10 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
 def _map(options: argparse.Namespace) -> dict[str, Any]:
     import json
 
-    from engine.checkpoint import load_model
+    from engine.core.errors import InputError
+    from engine.core.files import write_json
     from engine.dataset.splits import shape_rows
-    from engine.errors import InputError
-    from engine.files import write_json
+    from engine.models.checkpoint import load_model
     from external.datasets import open_dataset
 
     rows = shape_rows(open_dataset(options.dataset), load_model(options.model).info)

@@ -39,8 +39,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
-    from engine.device import resolve_device
-    from engine.errors import InputError
+    from engine.core.devices import resolve_device
+    from engine.core.errors import InputError
     from engine.training.config import load_training_config
     from engine.training.run import train_all, train_stage
     from external.datasets import open_dataset
@@ -100,7 +100,7 @@ def parse_overrides(words: list[str]) -> dict[str, str]:
     Raises:
         InputError: something is not a ``--field value`` pair.
     """
-    from engine.errors import InputError
+    from engine.core.errors import InputError
 
     overrides: dict[str, str] = {}
     remaining = list(words)

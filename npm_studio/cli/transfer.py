@@ -11,7 +11,7 @@ from npm_studio.cli.meshes import Surfaces, add_common, is_file_target, open_mod
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from engine.model import NeuralParametricModel
+    from engine.models.model import NeuralParametricModel
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +31,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
-    from engine.latent.selection import find_identity
+    from engine.models.named_codes import find_identity
 
     started = time.perf_counter()
     is_file_target(options.out, ())
@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
 
 def _of_identity(options: argparse.Namespace, model: "NeuralParametricModel") -> "list[tuple[str, Tensor]]":
     """File name and pose code (Cp,) of each chosen training frame."""
-    from engine.latent.selection import find_frames, find_identity
+    from engine.models.named_codes import find_frames, find_identity
 
     rows = find_frames(model, find_identity(model, options.pose_from), options.frames)
     assert model.pose_codes is not None
@@ -65,10 +65,10 @@ def _of_identity(options: argparse.Namespace, model: "NeuralParametricModel") ->
 
 def _of_run(options: argparse.Namespace, model: "NeuralParametricModel") -> "list[tuple[str, Tensor]]":
     """File name and pose code (Cp,) of each chosen frame of a run."""
+    from engine.core.errors import InputError
     from engine.dataset.registered import find_name
-    from engine.errors import InputError
-    from engine.fitting.run import load_run
-    from engine.latent.selection import load_codes
+    from engine.methods.run import load_run
+    from engine.models.named_codes import load_codes
 
     names = load_run(options.run_folder).frame_names
     codes = options.run_folder / "codes.npz"

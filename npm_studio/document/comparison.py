@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import Cancelled, InputError
-from engine.progress import Progress
+from engine.core.errors import Cancelled, InputError
+from engine.core.progress import Progress
 from npm_studio.document.results import MeshSequence
 
 

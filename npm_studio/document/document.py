@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from engine.checkpoint import load_model
-from engine.dataset.depth_sequence import DepthSequence
-from engine.fitting.run import Run
-from engine.model import NeuralParametricModel
+from engine.methods.run import Run
+from engine.models.checkpoint import load_model
+from engine.models.model import NeuralParametricModel
+from engine.sequences.depth_sequence import DepthSequence
 from npm_studio.document.explorer import Explorer
 from npm_studio.document.observation import Observation
 from npm_studio.document.project import Project
@@ -86,8 +86,8 @@ def open_model(folder: Path) -> Explorer:
     """
     import scipy.spatial  # noqa: F401  the live thread would import it while a slider moves, and hold up the window
 
-    from engine.device import resolve_device
-    from engine.warp_runtime import start_warp
+    from engine.core.devices import resolve_device
+    from engine.core.warp_runtime import start_warp
 
     start_warp()
     return Explorer(load_model(folder, resolve_device("auto")))

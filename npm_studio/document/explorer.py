@@ -6,8 +6,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from engine.latent.code_space import CodeSpace
-from engine.model import NeuralParametricModel
+from engine.models.code_space import CodeSpace
+from engine.models.model import NeuralParametricModel
 from npm_studio.document.history import History
 from npm_studio.document.signal import Signal
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.dataset.depth_sequence import DepthSequence
-from engine.dataset.isolation import Isolation
-from engine.fitting.run import Run
+from engine.core.progress import Progress
 from engine.geometry.camera import transform_points
 from engine.geometry.depth import point_image
-from engine.model import NeuralParametricModel
-from engine.progress import Progress
+from engine.methods.run import Run
+from engine.models.model import NeuralParametricModel
+from engine.sequences.depth_sequence import DepthSequence
+from engine.sequences.isolation import Isolation
 
 _BYTES_IN_MEMORY = 2**29
 _FRAMES_FOR_RANGE = 8
@@ -88,7 +88,7 @@ class Observation:
 
     def is_placed_for(self, model: NeuralParametricModel) -> bool:
         """Whether its camera is where the recording says, or else where the subject is as ``model`` expects it."""
-        from engine.dataset.placement import states_pose
+        from engine.sequences.placement import states_pose
 
         return states_pose(self.scene) or self._model is model
 
@@ -176,7 +176,7 @@ def _observation(
     model: NeuralParametricModel | None,
     progress: Progress | None,
 ) -> Observation:
-    from engine.dataset.placement import Standpoint, place
+    from engine.sequences.placement import Standpoint, place
     from external.captures.subject import subject_of
 
     subject = subject_of(scene, isolation, model, progress)

@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from engine.errors import InputError
-from engine.files import read_json, write_json
+from engine.core.errors import InputError
+from engine.core.files import read_json, write_json
 
 FILE_NAME = "project.json"
 _CURE = "give a folder that File > Save Project wrote"

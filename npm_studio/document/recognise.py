@@ -3,7 +3,7 @@
 from enum import Enum
 from pathlib import Path
 
-from engine.errors import InputError
+from engine.core.errors import InputError
 
 
 class Kind(Enum):

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.dataset.depth_sequence import DepthSequence
-from engine.fitting.run import Run
 from engine.geometry.camera import transform_points
 from engine.geometry.similarity import Similarity
-from engine.model import NeuralParametricModel
+from engine.methods.run import Run
+from engine.models.model import NeuralParametricModel
+from engine.sequences.depth_sequence import DepthSequence
 from npm_studio.document.names import pretty
 
 IDENTITY_RESOLUTION = 128

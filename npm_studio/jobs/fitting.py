@@ -10,14 +10,14 @@ from typing import Any
 
 import torch
 
-from engine.dataset.depth_sequence import DepthSequence
-from engine.fitting.config import FitConfig
-from engine.fitting.job import FitRequest
-from engine.model import NeuralParametricModel
-from engine.progress import Progress
+from engine.core.progress import Progress
+from engine.core.streams import lane_stream
+from engine.methods.job import FitRequest
+from engine.methods.npm.config import FitConfig
+from engine.models.model import NeuralParametricModel
+from engine.sequences.depth_sequence import DepthSequence
 from npm_studio import resources
 from npm_studio.jobs.runner import Work
-from npm_studio.live.device import lane_stream
 
 
 def fit_request(
@@ -29,7 +29,7 @@ def fit_request(
 ) -> FitRequest:
     """A fit of ``sequence`` whose run goes into a new folder of `runs_folder`.
 
-    ``capture`` says how the sequence was opened, see `engine.fitting.job.FitRequest`.
+    ``capture`` says how the sequence was opened, see `engine.methods.job.FitRequest`.
     """
     name = re.sub(r"[^\w.-]+", "-", sequence.resolve().name)
     stamp = (now or datetime.now()).strftime("%Y%m%d-%H%M%S")
@@ -37,10 +37,10 @@ def fit_request(
 
 
 def fit_work(request: FitRequest, model: NeuralParametricModel, sequence: DepthSequence | None = None) -> Work:
-    """The work of fitting a loaded model to an open sequence; its result is a `engine.fitting.run.Run`."""
+    """The work of fitting a loaded model to an open sequence; its result is a `engine.methods.run.Run`."""
 
     def work(progress: Progress) -> object:
-        from engine.fitting.job import run_fit
+        from engine.methods.job import run_fit
 
         with torch.cuda.stream(lane_stream(model.device, "fits")):
             return run_fit(request, progress, model, sequence)

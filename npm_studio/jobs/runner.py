@@ -11,8 +11,9 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from engine.errors import Cancelled
-from engine.progress import Progress
+from engine.core.errors import Cancelled
+from engine.core.progress import Progress
+from engine.core.streams import begin_with_all_cores
 from npm_studio.jobs.events import (
     Advanced,
     EventQueue,
@@ -24,7 +25,6 @@ from npm_studio.jobs.events import (
     Started,
     Stopped,
 )
-from npm_studio.live.device import begin_with_all_cores
 
 Work = Callable[[Progress], object]
 PREVIEW_SECONDS = 0.5

@@ -9,10 +9,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.errors import Cancelled
-from engine.model import NeuralParametricModel
+from engine.core.errors import Cancelled
+from engine.core.streams import begin_with_all_cores, lane_stream
+from engine.models.model import NeuralParametricModel
 from engine.surface.folded import SignedDistance
-from npm_studio.live.device import begin_with_all_cores, lane_stream
 from npm_studio.live.field_picture import paint_field
 from npm_studio.live.worker import once
 

@@ -10,16 +10,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.cuda_graphs import RECORDING
-from engine.errors import Cancelled
+from engine.core.cuda_graphs import RECORDING
+from engine.core.errors import Cancelled
+from engine.core.streams import a_core_to_draw, is_out_of_memory, lane_stream
 from engine.geometry.mesh import Mesh
-from engine.model import NeuralParametricModel
+from engine.models.model import NeuralParametricModel
 from engine.surface.extract import extract_surface, pose_vertices
 from engine.surface.folded import SignedDistance
 from npm_studio.document.explorer import Codes
 from npm_studio.live.ahead import PosedAhead, Posing
 from npm_studio.live.anchors import Anchors, choose_anchors
-from npm_studio.live.device import a_core_to_draw, is_out_of_memory, lane_stream
 from npm_studio.live.following import follow_surface
 from npm_studio.live.level_of_detail import LevelOfDetail
 from npm_studio.live.request import Figure, MeshReply, MeshRequest, Quality, make_figure

@@ -5,9 +5,9 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
-from engine.errors import Cancelled
+from engine.core.errors import Cancelled
+from engine.core.streams import begin_with_all_cores
 from npm_studio.document.explorer import Codes
-from npm_studio.live.device import begin_with_all_cores
 from npm_studio.live.mailbox import Mailbox
 from npm_studio.live.request import MeshReply, MeshRequest, Quality
 

@@ -19,7 +19,7 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
-from engine.errors import InputError
+from engine.core.errors import InputError
 from npm_studio.commands.table import all_commands
 from npm_studio.views.theme import Theme, pixmap
 from npm_studio.views.widgets.basics import heading, note

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from PyQt6.QtCore import QSettings
 from PyQt6.QtWidgets import QFileDialog, QMenu
 
-from engine.errors import InputError
-from engine.fitting.run import Run, load_run
-from engine.progress import Progress
+from engine.core.errors import InputError
+from engine.core.progress import Progress
+from engine.methods.run import Run, load_run
 from npm_studio import resources
 from npm_studio.document.document import open_model
 from npm_studio.document.explorer import Explorer

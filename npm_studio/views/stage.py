@@ -10,7 +10,7 @@ from PyQt6.QtCore import Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import QAction, QPixmap, QResizeEvent
 from PyQt6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
-from engine.errors import InputError
+from engine.core.errors import InputError
 from npm_studio.views.files import settings
 from npm_studio.views.framing import CameraState, Direction
 from npm_studio.views.look import Look, load_look, save_look

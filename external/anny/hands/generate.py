@@ -6,9 +6,9 @@ from typing import Literal
 
 import numpy as np
 
-from engine.errors import Cancelled
+from engine.core.errors import Cancelled
+from engine.core.progress import Progress
 from engine.geometry.similarity import Similarity
-from engine.progress import Progress
 from external.anny.clips import CLIP_SECONDS
 from external.anny.figure import Figure, RandomClip, random_numbers
 from external.anny.hands.joints import canonical_motion, joint_rotations

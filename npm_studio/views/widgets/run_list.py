@@ -7,7 +7,7 @@ from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtGui import QAction
 from PyQt6.QtWidgets import QListWidget, QListWidgetItem, QWidget
 
-from engine.fitting.run import Run
+from engine.methods.run import Run
 from npm_studio.views.widgets.basics import ElidedLabel, Section, note
 
 _FOLDER = Qt.ItemDataRole.UserRole

@@ -5,8 +5,8 @@ import dataclasses
 from PyQt6.QtCore import QTimer, pyqtSignal
 from PyQt6.QtWidgets import QCheckBox, QDoubleSpinBox, QHBoxLayout, QLabel, QWidget
 
-from engine.dataset.isolation import Isolation
-from external.captures.recording import CaptureOptions
+from engine.sequences.isolation import Isolation
+from engine.sequences.recording import CaptureOptions
 from npm_studio.views.widgets.basics import Section, note
 
 _PAUSE_MS = 500
@@ -23,7 +23,7 @@ class SubjectPanel(Section):
     """Range of depth and removal of the surroundings; tells a change once the user pauses."""
 
     changed = pyqtSignal(object, object)
-    """A `external.captures.recording.CaptureOptions` and a `engine.dataset.isolation.Isolation`."""
+    """A `engine.sequences.recording.CaptureOptions` and a `engine.sequences.isolation.Isolation`."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Subject", parent=parent)

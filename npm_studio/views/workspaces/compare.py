@@ -7,8 +7,8 @@ import numpy as np
 from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QGridLayout, QHBoxLayout, QLabel, QPushButton
 
+from engine.core.progress import Progress
 from engine.geometry.mesh import vertex_normals
-from engine.progress import Progress
 from npm_studio.document.comparison import Comparison, round_scale
 from npm_studio.document.names import pretty
 from npm_studio.document.results import (

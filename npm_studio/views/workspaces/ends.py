@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from PyQt6.QtCore import pyqtSignal
 from PyQt6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
-from engine.model import NeuralParametricModel
+from engine.models.model import NeuralParametricModel
 from npm_studio.document.explorer import Codes
 from npm_studio.document.names import pretty
 from npm_studio.views.widgets.basics import Card, heading

@@ -12,14 +12,14 @@ from PyQt6.QtWidgets import (
     QSpinBox,
 )
 
-from engine.dataset.isolation import Isolation
-from engine.errors import InputError
-from engine.fitting.config import FitConfig
-from engine.fitting.fit import FitPreview
-from engine.fitting.run import Run
+from engine.core.errors import InputError
 from engine.geometry.mesh import vertex_normals
 from engine.geometry.similarity import Similarity
-from external.captures.recording import CaptureOptions
+from engine.methods.npm.config import FitConfig
+from engine.methods.npm.fit import FitPreview
+from engine.methods.run import Run
+from engine.sequences.isolation import Isolation
+from engine.sequences.recording import CaptureOptions
 from external.captures.subject import as_record, from_record
 from npm_studio.document.observation import Observation
 from npm_studio.document.results import MeshSequence, mesh_sequence_of_run

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import InputError
+from engine.core.errors import InputError
 from npm_studio.document.comparison import round_scale
 from npm_studio.document.observation import Observation
 from npm_studio.document.results import MeshSequence

@@ -1,0 +1,1 @@
+"""Errors, progress, files, devices and the registry: what every room stands on."""

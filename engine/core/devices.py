@@ -1,0 +1,34 @@
+"""Choice of the computing device."""
+
+import platform
+
+import torch
+
+from engine.core.errors import InputError
+
+
+def resolve_device(name: str = "auto") -> torch.device:
+    """Device for ``auto``, ``cpu``, ``cuda`` or ``cuda:N``; ``auto`` takes a GPU when there is one.
+
+    Raises:
+        InputError: the name is unknown or the device is not there.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise InputError(f"--device {name}", "no such device", "use auto, cpu, cuda or cuda:N") from None
+    if device.type not in ("cpu", "cuda"):
+        raise InputError(f"--device {name}", "not supported", "use auto, cpu, cuda or cuda:N")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        count = torch.cuda.device_count()
+        raise InputError(f"--device {name}", f"PyTorch sees {count} CUDA devices here", "use --device cpu")
+    return device
+
+
+def describe_device(device: torch.device) -> str:
+    """The name of a GPU, or the kind of CPU and how many threads PyTorch uses."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{platform.processor() or platform.machine()} CPU, {torch.get_num_threads()} threads"

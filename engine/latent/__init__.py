@@ -1,1 +1,0 @@
-"""Code spaces: statistics, principal directions, interpolation and transfer."""

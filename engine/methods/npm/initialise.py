@@ -1,0 +1,210 @@
+"""First codes of a fit, by search over the training codes and the guesses of encoders."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from engine.core.errors import Cancelled, InputError
+from engine.core.progress import Progress
+from engine.methods.npm.config import FitConfig
+from engine.methods.npm.encoded import encode_frames
+from engine.methods.npm.observations import Observations
+from engine.methods.npm.surface_samples import sample_model_surface
+from engine.models.model import NeuralParametricModel
+
+LIBRARY_IDENTITIES, LIBRARY_FRAMES = 32, 3000
+"""Training identities and frames that are tried; evenly spaced ones of larger models."""
+COARSE_POINTS = 96, 48
+"""Model and observed points of the look at the whole library."""
+FINE_POINTS = 256, 192
+"""Model and observed points of the look at the shortlist."""
+FREE_SPACE_WEIGHT = 1.0
+SHAPE_FRAMES, SHAPE_CANDIDATES = 8, 8
+"""Frames, and training poses of each, with which the guess of a shape encoder is compared with the training shapes."""
+PATH_WEIGHT = 0.5
+"""How much a jump between consecutive frames counts against a better match."""
+
+
+@dataclass(frozen=True, eq=False)
+class InitialCodes:
+    shape_code: Tensor
+    """(Cs,)"""
+    pose_codes: Tensor
+    """(F, Cp)"""
+    candidates: Tensor
+    """(F, K, Cp): the best other codes of each frame, best first"""
+
+
+def initialise(
+    model: NeuralParametricModel,
+    observations: Observations,
+    config: FitConfig,
+    seed: int,
+    half: bool,
+    progress: Progress,
+) -> InitialCodes:
+    """Search the training codes of ``model``, and what its encoders make of ``observations``, for the best explanation.
+
+    The shape code blends the training identities that match best over all frames, or is the mean guess of the shape
+    encoder where that matches better. The pose codes are those training codes and guesses of the pose encoder that
+    match under this shape, chosen for all frames at once so that the path through them is short (dynamic programming
+    over the best candidates of each frame).
+    """
+    assert model.pose_codes is not None
+    device = model.device
+    generator = torch.Generator().manual_seed(seed)
+    rows, identity_of_row = _library(model)
+    identities = identity_of_row.unique()
+    progress.stage("search", len(identities))
+    observed = _random_observed(observations, COARSE_POINTS[1], generator)
+    scores = torch.empty(len(observed), len(rows), device=device)
+    for done, identity in enumerate(identities.tolist()):
+        if progress.cancelled():
+            raise Cancelled
+        chosen = (identity_of_row == identity).nonzero()[:, 0]
+        samples = sample_model_surface(model, model.shape_codes[identity], seed)
+        points = _subset(samples.points, COARSE_POINTS[0], generator)
+        posed = _pose_all(model, model.shape_codes[identity], model.pose_codes[rows[chosen].to(device)], points, half)
+        scores[:, chosen.to(device)] = match_scores(observations, observed, posed)
+        progress.advance(done + 1)
+
+    best_of_identity = torch.stack(
+        [scores[:, (identity_of_row == identity).to(device)].amin(1).mean() for identity in identities.tolist()]
+    )
+    order = best_of_identity.argsort()[: config.identity_candidates]
+    shape_code = model.shape_codes[identities.to(device)[order]].mean(0)
+    guessed_poses = None if model.pose_encoder is None else encode_frames(model.pose_encoder, observations)
+    if model.shape_encoder is not None:
+        some = _evenly(torch.arange(len(observations)), SHAPE_FRAMES).to(device)
+        seen = observations.at(some)
+        near = scores[some].topk(min(SHAPE_CANDIDATES, len(rows)), dim=1, largest=False).indices.unique().cpu()
+        codes = model.pose_codes[rows[near].to(device)]
+        if guessed_poses is not None:
+            codes = torch.cat((codes, guessed_poses[some]))
+        guess = encode_frames(model.shape_encoder, seen).mean(0)
+        shape_code = _better_shape(model, seen, shape_code, guess, codes, seed, half)
+
+    count = min(config.pose_candidates, len(rows))
+    shortlist = scores.topk(count, dim=1, largest=False).indices.unique().cpu()  # library entries that any frame likes
+    codes = model.pose_codes[rows[shortlist].to(device)]
+    if guessed_poses is not None:
+        codes = torch.cat((codes, guessed_poses))
+    samples = sample_model_surface(model, shape_code, seed)
+    posed = _pose_all(model, shape_code, codes, _subset(samples.points, FINE_POINTS[0], generator), half)
+    scores = match_scores(observations, _random_observed(observations, FINE_POINTS[1], generator), posed)  # (F, U)
+    jumps = _mean_distances(posed)  # (U, U)
+    path = shortest_path(scores, PATH_WEIGHT * jumps)
+    ranked = scores.topk(min(4, len(codes)), dim=1, largest=False).indices
+    return InitialCodes(shape_code, codes[path].clone(), codes[ranked])
+
+
+def _better_shape(
+    model: NeuralParametricModel,
+    observations: Observations,
+    shape_code: Tensor,
+    guess: Tensor,
+    pose_codes: Tensor,
+    seed: int,
+    half: bool,
+) -> Tensor:
+    """``shape_code`` or ``guess`` (Cs,), whichever explains ``observations`` better in the best of ``pose_codes``."""
+    totals = []
+    for code in (shape_code, guess):
+        generator = torch.Generator().manual_seed(seed)  # the same points for both
+        observed = _random_observed(observations, FINE_POINTS[1], generator)
+        try:
+            points = sample_model_surface(model, code, seed).points
+        except InputError:  # a guess far from all training codes has no surface
+            return shape_code
+        posed = _pose_all(model, code, pose_codes, _subset(points, FINE_POINTS[0], generator), half)
+        totals.append(match_scores(observations, observed, posed).amin(1).mean())
+    return guess if bool(totals[1] < totals[0]) else shape_code
+
+
+def match_scores(observations: Observations, observed: Tensor, posed: Tensor) -> Tensor:
+    """How badly each of ``posed`` (U, N, 3) explains each frame: (F, U), canonical units.
+
+    The mean distance of ``observed`` points (F, K, 3) to the nearest model point, plus the mean distance by which
+    model points lie in space that was seen to be empty.
+    """
+    frames, kept = observed.shape[:2]
+    result = torch.empty(frames, len(posed), device=posed.device)
+    width = observations.depth.shape[2]
+    query = observed.reshape(-1, 3).T  # (3, F K)
+    query_squared = query.square().sum(0)
+    # blocks that stay in the cache of a CPU: the work is reading and writing distances, not computing them
+    block = max(1, (1 << 20 if posed.device.type == "cpu" else 1 << 27) // (query.shape[1] * posed.shape[1]))
+    for start in range(0, len(posed), block):
+        part = posed[start : start + block]
+        half_squared = 0.5 * part.square().sum(-1, keepdim=True)
+        products = (part.reshape(-1, 3) @ query).view(*part.shape[:2], -1)  # (u, N, F K)
+        nearest = query_squared - 2 * (products - half_squared).amax(1)
+        nearest = nearest.clamp_min(0).sqrt().view(len(part), frames, kept).mean(-1)  # (u, F)
+        pixels, z = observations.project(part)
+        index, inside = observations.pixel_index(pixels)
+        depth = observations.depth.flatten(1)[:, index]  # (F, u, N)
+        target = observations.silhouette.flatten(1)[:, index].long()
+        offset = torch.stack((target % width + 0.5, target // width + 0.5), dim=-1) - pixels
+        beside = offset.norm(dim=-1) * z / observations.intrinsics[0]
+        ahead = (depth - z - 0.02).clamp_min(0)
+        empty = torch.where(depth > 0, ahead.clamp(max=0.3), beside) * inside
+        result[:, start : start + block] = nearest.T + FREE_SPACE_WEIGHT * empty.mean(-1)
+    return result
+
+
+def shortest_path(costs: Tensor, jumps: Tensor) -> Tensor:
+    """Indices (F,) that minimise the sum of ``costs`` (F, U) and of ``jumps`` (U, U) between neighbours (Viterbi)."""
+    total, parents = costs[0], []
+    for frame in range(1, len(costs)):
+        best, parent = (total[:, None] + jumps).min(0)
+        parents.append(parent)
+        total = best + costs[frame]
+    path = [int(total.argmin())]
+    for parent in reversed(parents):
+        path.append(int(parent[path[-1]]))
+    return torch.tensor(path[::-1], device=costs.device)
+
+
+def _library(model: NeuralParametricModel) -> tuple[Tensor, Tensor]:
+    """Rows (R,) of the pose codes to try, and the identity (R,) of each."""
+    identity_of_row = torch.tensor([frame.identity for frame in model.info.frames])
+    rows = torch.arange(len(identity_of_row))[
+        torch.isin(identity_of_row, _evenly(identity_of_row.unique(), LIBRARY_IDENTITIES))
+    ]
+    rows = _evenly(rows, LIBRARY_FRAMES)
+    return rows, identity_of_row[rows]
+
+
+def _evenly(values: Tensor, count: int) -> Tensor:
+    """``values`` (N,), or evenly spaced ``count`` of them when there are more."""
+    if len(values) <= count:
+        return values
+    return values[torch.linspace(0, len(values) - 1, count).round().long()]
+
+
+def _mean_distances(posed: Tensor) -> Tensor:
+    """Mean distance of corresponding points between all pairs of ``posed`` (U, N, 3): (U, U)."""
+    few = posed[:, ::8]
+    return torch.stack([(few - one).norm(dim=-1).mean(-1) for one in few])
+
+
+def _pose_all(
+    model: NeuralParametricModel, shape_code: Tensor, pose_codes: Tensor, points: Tensor, half: bool
+) -> Tensor:
+    """(U, N, 3) posed ``points`` (N, 3) for ``pose_codes`` (U, Cp)."""
+    with torch.no_grad():
+        parts = [
+            model.pose(shape_code.expand(len(part), -1), part, points.expand(len(part), -1, -1), half)
+            for part in pose_codes.split(256)
+        ]
+    return torch.cat(parts)
+
+
+def _random_observed(observations: Observations, count: int, generator: torch.Generator) -> Tensor:
+    picks = torch.randint(observations.points.shape[1], (count,), generator=generator)
+    return observations.points[:, picks.to(observations.points.device)]
+
+
+def _subset(points: Tensor, count: int, generator: torch.Generator) -> Tensor:
+    return points[torch.randperm(len(points), generator=generator)[:count].to(points.device)]

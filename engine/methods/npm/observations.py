@@ -1,0 +1,124 @@
+"""What a depth camera saw, as tensors in canonical space on the fitting device."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from scipy.ndimage import distance_transform_edt
+from torch import Tensor
+
+from engine.core.errors import Cancelled, InputError
+from engine.core.progress import Progress
+from engine.geometry.depth import point_and_normal_images
+from engine.geometry.similarity import Similarity
+from engine.sequences.depth_sequence import DepthSequence
+
+
+@dataclass(frozen=True, eq=False)
+class Observations:
+    """All frames of a sequence; canonical units throughout."""
+
+    points: Tensor
+    """(F, M, 3) random observed points"""
+    normals: Tensor
+    """(F, M, 3) their unit normals, towards the camera"""
+    maps: Tensor
+    """(F, h, w, 6) point and normal of each pixel of the (reduced) depth maps; normal zero where unknown"""
+    depth: Tensor
+    """(F, h, w) depth along the optical axis, 0 where nothing was seen"""
+    silhouette: Tensor
+    """(F, h, w) int32: flat index of the nearest pixel that saw something"""
+    rotation: Tensor
+    """(3, 3) canonical to camera axes"""
+    translation: Tensor
+    """(3,) canonical origin in camera axes"""
+    intrinsics: tuple[float, float, float, float]
+    """fx, fy, cx, cy in pixels of the reduced maps"""
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+    def at(self, frames: Tensor) -> "Observations":
+        """Those of ``frames`` (f,) alone."""
+        maps = self.points, self.normals, self.maps, self.depth, self.silhouette
+        points, normals, pixels, depth, silhouette = (each[frames.to(each.device)] for each in maps)
+        return replace(self, points=points, normals=normals, maps=pixels, depth=depth, silhouette=silhouette)
+
+    @property
+    def camera_centre(self) -> Tensor:
+        """(3,) canonical"""
+        return -self.rotation.T @ self.translation
+
+    def project(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        """Pixel positions (..., 2) in the reduced maps and depths (...) of canonical ``points`` (..., 3)."""
+        fx, fy, cx, cy = self.intrinsics
+        camera = points @ self.rotation.T + self.translation
+        z = camera[..., 2].clamp_min(1e-3)
+        return torch.stack((fx * camera[..., 0] / z + cx, fy * camera[..., 1] / z + cy), dim=-1), camera[..., 2]
+
+    def pixel_index(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """Flat index (...) into a map of the pixel that holds each of ``pixels`` (..., 2), and whether it is inside."""
+        height, width = self.depth.shape[1:]
+        column, row = pixels[..., 0].floor().long(), pixels[..., 1].floor().long()
+        inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
+        return row.clamp(0, height - 1) * width + column.clamp(0, width - 1), inside
+
+
+def observe(
+    sequence: DepthSequence,
+    similarity: Similarity,
+    device: torch.device,
+    points_per_frame: int = 8192,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Observations:
+    """Read ``sequence`` and bring it to the canonical space of a model with ``similarity``.
+
+    Raises:
+        InputError: a frame cannot be read or shows next to nothing.
+        Cancelled: asked to stop.
+    """
+    progress = progress or Progress()
+    progress.stage("read depth", len(sequence))
+    camera = sequence.camera
+    stride = max(1, camera.width // 240)
+    camera_to_world = np.asarray(sequence.camera_to_world, np.float64)
+    rotation = camera_to_world[:3, :3]  # camera to canonical axes
+    centre = similarity.to_canonical(camera_to_world[:3, 3]).astype(np.float64)
+    generator = np.random.default_rng(seed)
+    points, normals, maps, depths, silhouettes = [], [], [], [], []
+    for frame in range(len(sequence)):
+        if progress.cancelled():
+            raise Cancelled
+        depth_m = sequence.depth_m(frame)
+        grid, grid_normals = point_and_normal_images(depth_m, camera)
+        seen = np.isfinite(grid_normals[..., 0])
+        if seen.sum() < 50:
+            raise InputError(
+                f"{sequence.root}: frame {sequence.frame_names[frame]}", "shows nothing to fit", "remove the frame"
+            )
+        # numbers everywhere: masked-out pixels must not turn gradients into NaN
+        grid = np.nan_to_num(similarity.scale * grid @ rotation.T + centre).astype(np.float32)
+        grid_normals = np.nan_to_num(grid_normals @ rotation.T).astype(np.float32)
+        picks = generator.choice(np.flatnonzero(seen), points_per_frame)
+        points.append(grid.reshape(-1, 3)[picks])
+        normals.append(grid_normals.reshape(-1, 3)[picks])
+        small = depth_m[::stride, ::stride] * np.float32(similarity.scale)
+        nearest = distance_transform_edt(small <= 0, return_distances=False, return_indices=True)
+        silhouettes.append((nearest[0] * small.shape[1] + nearest[1]).astype(np.int32))
+        depths.append(small)
+        maps.append(np.concatenate((grid, grid_normals), -1)[::stride, ::stride])
+        progress.advance(frame + 1)
+
+    def stack(arrays: list[np.ndarray]) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(np.stack(arrays))).to(device)
+
+    # reduced pixel j is the full pixel s j, whose centre is s j + 0.5: u_reduced = (u - 0.5) / s + 0.5
+    fx, fy = camera.fx / stride, camera.fy / stride
+    cx, cy = (camera.cx - 0.5) / stride + 0.5, (camera.cy - 0.5) / stride + 0.5
+    to_camera = torch.tensor(rotation.T, dtype=torch.float32, device=device)
+    translation = torch.tensor(-rotation.T @ centre, dtype=torch.float32, device=device)
+    return Observations(
+        stack(points), stack(normals), stack(maps), stack(depths), stack(silhouettes), to_camera, translation,
+        (fx, fy, cx, cy),
+    )  # fmt: skip

@@ -1,0 +1,73 @@
+"""Points on the model's canonical surface that follow the shape code while it is optimised."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine.core.errors import InputError
+from engine.geometry.mesh import vertex_normals
+from engine.geometry.signed_distance import sample_surface
+from engine.models.model import NeuralParametricModel
+from engine.surface.extract import extract_surface
+
+RESOLUTION = 64
+POOL_SIZE = 6000
+
+
+@dataclass(frozen=True, eq=False)
+class SurfaceSamples:
+    """Samples of the surface of one shape code, and the coarse mesh that they lie on."""
+
+    points: Tensor
+    """(P, 3) canonical, area-uniform"""
+    normals: Tensor
+    """(P, 3) canonical unit normals"""
+    corners: Tensor
+    """(P, 3) int64: mesh vertices around each sample"""
+    barycentric: Tensor
+    """(P, 3)"""
+    vertices: Tensor
+    """(V, 3) canonical vertices of the coarse mesh"""
+    faces: Tensor
+    """(T, 3) int64"""
+
+
+def sample_model_surface(model: NeuralParametricModel, shape_code: Tensor, seed: int = 0) -> SurfaceSamples:
+    """Samples of the surface of ``shape_code`` (Cs,)."""
+    mesh = extract_surface(model, shape_code.detach(), RESOLUTION)
+    if mesh.is_empty:  # a code far outside the training codes: nothing to follow
+        raise InputError(model.info.name, "a shape code has no surface inside the cube", "train the model longer")
+    picks, barycentric = sample_surface(mesh.vertices, mesh.faces, POOL_SIZE, np.random.default_rng(seed))
+    normals = vertex_normals(mesh.vertices, mesh.faces)
+    device = model.device
+    corners = torch.from_numpy(mesh.faces[picks].astype(np.int64)).to(device)
+    weights = torch.from_numpy(barycentric.astype(np.float32)).to(device)
+    vertices = torch.from_numpy(mesh.vertices).to(device)
+    points = (vertices[corners] * weights[..., None]).sum(1)
+    point_normals = (torch.from_numpy(normals).to(device)[corners] * weights[..., None]).sum(1)
+    point_normals = torch.nn.functional.normalize(point_normals, dim=-1)
+    faces = torch.from_numpy(mesh.faces.astype(np.int64)).to(device)
+    return SurfaceSamples(points, point_normals, corners, weights, vertices, faces)
+
+
+def follow_shape(model: NeuralParametricModel, shape_code: Tensor, points: Tensor, normals: Tensor) -> Tensor:
+    """Move ``points`` (N, 3) along ``normals`` (N, 3) onto the zero level of ``shape_code`` (Cs,), differentiably.
+
+    One Newton step with unit slope, ``p - f(p; z) n``: exact to second order while the surface is near, and the
+    gradient of the surface with respect to the code is that of the implicit function.
+    """
+    distance = model.sdf(shape_code[None], points[None])[0]
+    return points - distance.clamp(-0.03, 0.03)[:, None] * normals
+
+
+def posed_normals(samples: SurfaceSamples, posed_vertices: Tensor) -> Tensor:
+    """Unit normals (F, P, 3) of the samples on posed meshes ``posed_vertices`` (F, V, 3)."""
+    triangles = posed_vertices[:, samples.faces]  # (F, T, 3, 3)
+    face_normals = torch.linalg.cross(triangles[:, :, 1] - triangles[:, :, 0], triangles[:, :, 2] - triangles[:, :, 0])
+    vertex = torch.zeros_like(posed_vertices)
+    for corner in range(3):
+        vertex.index_add_(1, samples.faces[:, corner], face_normals)
+    mixed = (vertex[:, samples.corners] * samples.barycentric[..., None]).sum(2)
+    return torch.nn.functional.normalize(mixed, dim=-1)

@@ -1,0 +1,1 @@
+"""The neural parametric model, its networks, codes and checkpoints."""

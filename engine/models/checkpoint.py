@@ -1,0 +1,188 @@
+"""Native checkpoints: a folder ``NAME.npm`` of safetensors files and a ``model.json``. No pickle anywhere."""
+
+import dataclasses
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from engine.core.errors import InputError
+from engine.core.files import check_name, read_json, replacing_folder, write_json
+from engine.geometry.similarity import Similarity
+from engine.models.model import FrameLabel, ModelInfo, NeuralParametricModel
+from engine.models.networks.decoder import DecoderConfig, PoseDecoder, ShapeDecoder
+from engine.models.networks.encoder import EncoderConfig, VoxelEncoder
+
+FORMAT_VERSION = 1
+_CURE = "give the folder NAME.npm that `npm-studio train` wrote"
+
+
+def save_model(model: NeuralParametricModel, folder: Path, dtype: torch.dtype = torch.float32) -> None:
+    """Write ``model`` to ``folder``, replacing what was there only once everything is written.
+
+    Args:
+        dtype: float32, or float16 to halve the files (reading gives float32 again).
+
+    Raises:
+        InputError: ``folder`` holds something that is not a model.
+    """
+    check_replaceable(folder)
+    info = model.info
+    description: dict[str, Any] = {
+        "format": "npm-studio model",
+        "format_version": FORMAT_VERSION,
+        "name": info.name,
+        "class": info.category,
+        "licence": info.licence,
+        "similarity": info.similarity.as_dict(),
+        "shape": {"code_size": model.shape_decoder.code_size, "decoder": _as_dict(model.shape_decoder.config)},
+        "identities": list(info.identities),
+        "identity_datasets": list(info.identity_datasets),
+        "training": info.training,
+    }
+    tensors: dict[str, dict[str, Tensor]] = {
+        "shape_decoder": model.shape_decoder.state_dict(),
+        "shape_codes": {"codes": model.shape_codes},
+    }
+    if model.pose_decoder is not None and model.pose_codes is not None:
+        description["pose"] = {
+            "code_size": model.pose_decoder.pose_code_size,
+            "decoder": _as_dict(model.pose_decoder.config),
+        }
+        description["frames"] = [[f.identity, f.sequence, f.sample] for f in info.frames]
+        tensors["pose_decoder"] = model.pose_decoder.state_dict()
+        tensors["pose_codes"] = {"codes": model.pose_codes}
+    for name, encoder in (("shape_encoder", model.shape_encoder), ("pose_encoder", model.pose_encoder)):
+        if encoder is not None:
+            description[name] = _as_dict(encoder.config)
+            tensors[name] = encoder.state_dict()
+    with replacing_folder(folder) as temporary:
+        for name, state in tensors.items():
+            flat = {key: _stored(key, value, dtype) for key, value in state.items()}
+            save_file(flat, temporary / f"{name}.safetensors")
+            (temporary / f"{name}.safetensors").chmod(0o644)  # the library leaves it readable by its owner only
+        write_json(temporary / "model.json", description)
+        for extra in sorted(folder.glob("*.md")):  # the model card and its pictures outlive a re-save
+            (temporary / extra.name).write_bytes(extra.read_bytes())
+        if (folder / "card").is_dir():
+            shutil.copytree(folder / "card", temporary / "card")
+
+
+def _stored(key: str, value: Tensor, dtype: torch.dtype) -> Tensor:
+    value = value.detach().cpu().contiguous()
+    # the statistics of a batch normalisation span more than float16 does
+    return value if "running_" in key or not value.is_floating_point() else value.to(dtype)
+
+
+def check_replaceable(folder: Path) -> None:
+    """Refuse a place where a model cannot be written without destroying something else.
+
+    Raises:
+        InputError: ``folder`` is a file, or a folder with something else than a model in it.
+    """
+    if folder.exists() and not (folder / "model.json").is_file() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(folder, "exists and is not a model", "choose another --out")
+
+
+def load_model(folder: Path, device: torch.device | str = "cpu") -> NeuralParametricModel:
+    """Read a model folder; decoders come frozen, in evaluation mode, on ``device``, in float32.
+
+    Raises:
+        InputError: the folder is not a model, or a file of it is missing, truncated or does not match.
+    """
+    if not folder.is_dir():
+        problem = "is a file, not a model folder" if folder.exists() else "no such model"
+        raise InputError(folder, problem, _CURE)
+    if not (folder / "model.json").is_file():
+        raise InputError(folder, "is not a model: it has no model.json", _CURE)
+    description = read_json(folder / "model.json", _CURE)
+    if not isinstance(description, dict) or description.get("format") != "npm-studio model":
+        raise InputError(folder / "model.json", "does not describe a model", _CURE)
+    if description.get("format_version") != FORMAT_VERSION:
+        version = description.get("format_version")
+        raise InputError(
+            folder, f"has format version {version}, this program reads {FORMAT_VERSION}", "upgrade npm-studio"
+        )
+    try:
+        model = _build(folder, description)
+    except (KeyError, TypeError, ValueError, AssertionError, RuntimeError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(folder, f"does not fit together ({_first_line(error)})", "copy or train it again") from None
+    return model.to(device)
+
+
+def _build(folder: Path, description: dict[str, Any]) -> NeuralParametricModel:
+    shape = description["shape"]
+    # on the meta device: sizes that the files do not have cost no memory, and nothing is initialised in vain
+    with torch.device("meta"):
+        shape_decoder = ShapeDecoder(int(shape["code_size"]), DecoderConfig(**shape["decoder"]))
+    shape_decoder.load_state_dict(_read(folder, "shape_decoder"), assign=True)
+    shape_codes = _read(folder, "shape_codes")["codes"]
+    pose_decoder, pose_codes = None, None
+    frames: tuple[FrameLabel, ...] = ()
+    if "pose" in description:
+        pose = description["pose"]
+        with torch.device("meta"):
+            config = DecoderConfig(**pose["decoder"])
+            pose_decoder = PoseDecoder(shape_decoder.code_size, int(pose["code_size"]), config)
+        pose_decoder.load_state_dict(_read(folder, "pose_decoder"), assign=True)
+        pose_codes = _read(folder, "pose_codes")["codes"]
+        frames = tuple(
+            FrameLabel(int(i), check_name(sequence, folder), check_name(sample, folder))
+            for i, sequence, sample in description["frames"]
+        )
+    identities = tuple(check_name(name, folder / "model.json") for name in description["identities"])
+    if any(not 0 <= frame.identity < len(identities) for frame in frames):
+        raise ValueError("a frame names an identity that is not there")
+    info = ModelInfo(
+        name=str(description["name"]),
+        category=str(description["class"]),
+        licence=str(description["licence"]),
+        similarity=Similarity.from_dict(description["similarity"], folder / "model.json"),
+        identities=identities,
+        identity_datasets=tuple(str(name) for name in description.get("identity_datasets", [])),
+        frames=frames,
+        training=dict(description["training"]),
+    )
+    shape_encoder, pose_encoder = (_encoder(folder, description, name) for name in ("shape_encoder", "pose_encoder"))
+    return NeuralParametricModel(
+        info, shape_decoder, shape_codes, pose_decoder, pose_codes, shape_encoder, pose_encoder
+    )
+
+
+def _encoder(folder: Path, description: dict[str, Any], name: str) -> VoxelEncoder | None:
+    if name not in description:
+        return None
+    with torch.device("meta"):
+        encoder = VoxelEncoder(EncoderConfig(**description[name]))
+    state = _read(folder, name)
+    counters = {key: value.long() for key, value in state.items() if key.endswith("num_batches_tracked")}
+    encoder.load_state_dict({**state, **counters}, assign=True)
+    return encoder
+
+
+def _read(folder: Path, name: str) -> dict[str, Tensor]:
+    path = folder / f"{name}.safetensors"
+    if not path.is_file():
+        raise InputError(path, "is missing", "copy the whole model folder again")
+    try:
+        state = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise InputError(path, f"is damaged ({_first_line(error)})", "copy the model folder again") from None
+    state = {key: value.float() for key, value in state.items()}
+    if not all(bool(torch.isfinite(value).all()) for value in state.values()):
+        raise InputError(path, "holds numbers that are not finite", "train it again")
+    return state
+
+
+def _as_dict(config: DecoderConfig | EncoderConfig) -> dict[str, Any]:
+    return dataclasses.asdict(config)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else error.__class__.__name__

@@ -1,0 +1,124 @@
+"""The neural parametric model: two decoders and the codes learned with them."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from engine.geometry.similarity import Similarity
+from engine.models.networks.decoder import PoseDecoder, ShapeDecoder
+from engine.models.networks.encoder import VoxelEncoder
+
+Module = TypeVar("Module", bound=nn.Module)
+
+
+@dataclass(frozen=True)
+class FrameLabel:
+    """Which training frame a pose code belongs to."""
+
+    identity: int
+    """Index of the identity."""
+    sequence: str
+    sample: str
+    """Name of the frame inside its sequence: six digits."""
+
+    def __str__(self) -> str:
+        return f"{self.sequence}/{self.sample}"
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What a model is, apart from its numbers."""
+
+    name: str
+    category: str = "unknown"
+    """What it is a model of, in plain words: "human bodies"."""
+    licence: str = "unknown"
+    similarity: Similarity = Similarity()
+    """Between world metres and canonical space."""
+    identities: tuple[str, ...] = ()
+    """Name of the training identity of each shape code."""
+    identity_datasets: tuple[str, ...] = ()
+    """Dataset that each identity is from; empty in models that do not say."""
+    frames: tuple[FrameLabel, ...] = ()
+    """Training frame of each pose code."""
+    training: dict[str, Any] = field(default_factory=dict)
+    """Data, configuration and final figures of each training stage."""
+
+
+@dataclass(frozen=True, eq=False)
+class NeuralParametricModel:
+    """A learned model; everything that meshes, fits or shows takes one of these.
+
+    The pose part is None after the shape stage of training.
+    """
+
+    info: ModelInfo
+    shape_decoder: ShapeDecoder
+    shape_codes: Tensor
+    """(I, Cs), one per training identity."""
+    pose_decoder: PoseDecoder | None = None
+    pose_codes: Tensor | None = None
+    """(N, Cp), one per training frame."""
+    shape_encoder: VoxelEncoder | None = None
+    """From what a camera saw to a first guess of the shape code."""
+    pose_encoder: VoxelEncoder | None = None
+
+    def __post_init__(self) -> None:
+        assert self.shape_codes.ndim == 2 and self.shape_codes.shape[1] == self.shape_decoder.code_size
+        assert len(self.info.identities) == len(self.shape_codes)
+        assert len(self.info.identity_datasets) in (0, len(self.shape_codes))
+        if self.pose_codes is not None:
+            assert self.pose_decoder is not None
+            assert self.pose_codes.ndim == 2 and self.pose_codes.shape[1] == self.pose_decoder.pose_code_size
+            assert len(self.info.frames) == len(self.pose_codes)
+        if self.shape_encoder is not None:
+            assert self.shape_encoder.config.code_size == self.shape_decoder.code_size
+        if self.pose_encoder is not None:
+            assert self.pose_decoder is not None
+            assert self.pose_encoder.config.code_size == self.pose_decoder.pose_code_size
+
+    @property
+    def device(self) -> torch.device:
+        return self.shape_codes.device
+
+    @property
+    def has_pose(self) -> bool:
+        return self.pose_decoder is not None and self.pose_codes is not None and len(self.pose_codes) > 0
+
+    def to(self, device: torch.device | str) -> "NeuralParametricModel":
+        """The same model on ``device``, frozen and in evaluation mode (modules are moved, not copied)."""
+        return replace(
+            self,
+            shape_decoder=_frozen(self.shape_decoder, device),
+            shape_codes=self.shape_codes.detach().to(device),
+            pose_decoder=None if self.pose_decoder is None else _frozen(self.pose_decoder, device),
+            pose_codes=None if self.pose_codes is None else self.pose_codes.detach().to(device),
+            shape_encoder=None if self.shape_encoder is None else _frozen(self.shape_encoder, device),
+            pose_encoder=None if self.pose_encoder is None else _frozen(self.pose_encoder, device),
+        )
+
+    def sdf(self, shape_codes: Tensor, points: Tensor, half: bool = False) -> Tensor:
+        """Signed distance (B, P), negative inside, for ``shape_codes`` (B, Cs) at canonical ``points`` (B, P, 3)."""
+        return self.shape_decoder(shape_codes, points, half)
+
+    def pose(self, shape_codes: Tensor, pose_codes: Tensor, points: Tensor, half: bool = False) -> Tensor:
+        """Posed positions (B, P, 3) of canonical ``points`` (B, P, 3).
+
+        Args:
+            shape_codes: (B, Cs)
+            pose_codes: (B, Cp)
+            half: hidden layers in bfloat16
+        """
+        assert self.pose_decoder is not None, "this model has no pose decoder"
+        codes = torch.cat((shape_codes, pose_codes), dim=1)
+        return points + self.pose_decoder(codes, points, half)
+
+    def frames_of(self, identity: int) -> list[int]:
+        """Rows of ``pose_codes`` that belong to ``identity``, in training order."""
+        return [row for row, frame in enumerate(self.info.frames) if frame.identity == identity]
+
+
+def _frozen(module: Module, device: torch.device | str) -> Module:
+    return module.to(device).eval().requires_grad_(False)

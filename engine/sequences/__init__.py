@@ -1,0 +1,1 @@
+"""Depth sequences: read, written, their subject isolated, their camera placed."""

@@ -1,0 +1,206 @@
+"""Separating the subject of a depth recording from what stands around it."""
+
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.core.errors import Cancelled, InputError
+from engine.core.files import natural_key
+from engine.core.progress import Progress
+from engine.geometry.depth import point_image
+from engine.sequences.depth_sequence import DepthSequence
+from engine.sequences.planes import Plane, background_planes, thickness
+
+MAX_GAP_M = 0.1
+"""Neighbouring pixels whose depths differ by more belong to different things."""
+
+
+@dataclass(frozen=True)
+class Isolation:
+    """What belongs to the subject; every condition that is given must hold."""
+
+    near_m: float | None = None
+    far_m: float | None = None
+    """Range of depth, metres."""
+    masks: Path | None = None
+    """Folder with a PNG per frame, nonzero where the subject is: of the frame's name, or as many as frames."""
+    remove_planes: bool = False
+    """Whether floor and walls, and what lies behind them, go away."""
+    largest_component: bool = False
+    """Whether only the largest connected surface stays."""
+
+    def __bool__(self) -> bool:
+        return self != Isolation()
+
+
+class Isolator:
+    """Says for each frame of a sequence which pixels belong to the subject; looks at the room once, when made.
+
+    Raises:
+        InputError: the depth range is empty or a mask is missing.
+    """
+
+    def __init__(self, sequence: DepthSequence, isolation: Isolation) -> None:
+        near, far = isolation.near_m, isolation.far_m
+        if any(value is not None and not (np.isfinite(value) and value >= 0) for value in (near, far)):
+            raise InputError("depth range", "must be metres, 0 or more", "correct --near and --far")
+        if near is not None and far is not None and near >= far:
+            raise InputError("depth range", f"is empty: {near:g} to {far:g} m", "correct --near and --far")
+        self.sequence, self.isolation = sequence, isolation
+        self.planes: tuple[Plane, ...] = background_planes(sequence) if isolation.remove_planes else ()
+        self._masks = _mask_paths(isolation.masks, sequence) if isolation.masks is not None else ()
+
+    def __call__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """Depth (H, W) of one frame as recorded, metres, and the pixels (H, W) that are kept.
+
+        Raises:
+            InputError: the frame or its mask cannot be read.
+        """
+        depth = self.sequence.depth_m(index)
+        kept = depth > 0
+        if self.isolation.near_m is not None:
+            kept &= depth >= self.isolation.near_m
+        if self.isolation.far_m is not None:
+            kept &= depth <= self.isolation.far_m
+        if self._masks:
+            kept &= _read_mask(self._masks[index], depth.shape)
+        if self.planes:
+            points = point_image(depth, self.sequence.camera)
+            with np.errstate(invalid="ignore"):
+                for plane in self.planes:
+                    kept &= plane.height(points) > thickness(depth)
+        if self.isolation.largest_component:
+            focal = self.sequence.camera.fx * self.sequence.camera.fy
+            kept = largest_component(depth, kept, depth * depth / focal)
+        return depth, kept
+
+
+def isolate(sequence: DepthSequence, isolation: Isolation, progress: Progress | None = None) -> DepthSequence:
+    """``sequence`` with everything but the subject invalid; frames of which nothing is left are left out.
+
+    Each frame is looked at once; what is kept is remembered as a compressed mask of some kilobytes.
+
+    Raises:
+        InputError: nothing is left of any frame, or a mask is missing.
+        Cancelled: ``progress`` asked to stop.
+    """
+    if not isolation:
+        return sequence
+    progress = progress or Progress()
+    isolator = Isolator(sequence, isolation)
+    masks: list[bytes] = []
+    frames: list[int] = []
+    shares: list[float] = []
+    progress.stage("isolating the subject", len(sequence))
+    for index in range(len(sequence)):
+        if progress.cancelled():
+            raise Cancelled
+        depth, kept = isolator(index)
+        if kept.any():
+            frames.append(index)
+            masks.append(zlib.compress(np.packbits(kept).tobytes(), 1))
+            shares.append(float(kept.sum() / (depth > 0).sum()))
+        progress.advance(index + 1)
+    if not frames:
+        cure = "widen --near and --far, check the masks, or leave out --remove-planes"
+        raise InputError(sequence.root, "nothing is left of any frame after isolating the subject", cure)
+    warnings = list(sequence.warnings)
+    if len(frames) < len(sequence):
+        missing = min(set(range(len(sequence))) - set(frames))
+        name = sequence.frame_names[missing]
+        lost = len(sequence) - len(frames)
+        warnings.append(f"{lost} of {len(sequence)} frames left out: the first, {name}, shows nothing of the subject")
+    if isolation.remove_planes and not isolator.planes:
+        warnings.append("no floor or wall was found to remove")
+    found = f", {len(isolator.planes)} planes removed" if isolation.remove_planes else ""
+    return replace(
+        sequence,
+        frame_names=tuple(sequence.frame_names[index] for index in frames),
+        read_frame=_masked(sequence.read_frame, frames, masks),
+        origin=f"{sequence.origin}; subject isolated ({np.mean(shares):.0%} of the pixels kept{found})",
+        warnings=tuple(warnings),
+    )
+
+
+def largest_component(
+    depth_m: NDArray[np.float32],
+    kept: NDArray[np.bool_],
+    area: NDArray[np.floating[Any]],
+    max_gap_m: float = MAX_GAP_M,
+) -> NDArray[np.bool_]:
+    """Of the pixels ``kept`` (H, W), the connected ones with the largest sum of ``area`` (H, W).
+
+    Neighbours to the right and below are connected where their depths (H, W) differ by at most ``max_gap_m``.
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    if not kept.any():
+        return kept
+    number = np.full(kept.shape, -1, np.int32)
+    number[kept] = np.arange(int(kept.sum()))
+    pairs = []
+    for here, there in (
+        ((slice(None), slice(None, -1)), (slice(None), slice(1, None))),
+        ((slice(None, -1), slice(None)), (slice(1, None), slice(None))),
+    ):
+        joined = kept[here] & kept[there] & (np.abs(depth_m[here] - depth_m[there]) <= max_gap_m)
+        pairs.append(np.stack([number[here][joined], number[there][joined]]))
+    row, column = np.concatenate(pairs, axis=1)
+    count = int(kept.sum())
+    graph = coo_array((np.ones(len(row), np.bool_), (row, column)), (count, count))
+    _, labels = connected_components(graph, directed=False)
+    sizes = np.bincount(labels, area[kept])
+    result = np.zeros_like(kept)
+    result[kept] = labels == sizes.argmax()
+    return result
+
+
+def _masked(
+    read_frame: Callable[[int], NDArray[np.float32]], frames: list[int], masks: list[bytes]
+) -> Callable[[int], NDArray[np.float32]]:
+    def read(index: int) -> NDArray[np.float32]:
+        depth = read_frame(frames[index])
+        bits = np.frombuffer(zlib.decompress(masks[index]), np.uint8)
+        kept = np.unpackbits(bits, count=depth.size).reshape(depth.shape).astype(bool)
+        return np.where(kept, depth, np.float32(0))
+
+    return read
+
+
+def _mask_paths(folder: Path, sequence: DepthSequence) -> tuple[Path, ...]:
+    """The mask of each frame: by name, or else by order when there are as many as frames."""
+    if not folder.is_dir():
+        raise InputError(folder, "is not a folder of masks", "give a folder with a PNG per frame")
+    paths = sorted((p for p in folder.iterdir() if p.suffix.lower() == ".png" and p.is_file()), key=natural_key)
+    by_name = {path.stem: path for path in paths}
+    if all(name in by_name for name in sequence.frame_names):
+        return tuple(by_name[name] for name in sequence.frame_names)
+    if len(paths) == len(sequence):
+        return tuple(paths)
+    missing = next(name for name in sequence.frame_names if name not in by_name)
+    problem = f"holds {len(paths)} masks for {len(sequence)} frames, none of them {missing}.png"
+    raise InputError(folder, problem, "name each mask after its frame")
+
+
+def _read_mask(path: Path, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Nonzero pixels (H, W) of a mask; colours count where any channel but alpha is nonzero."""
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            if image.size != (shape[1], shape[0]):
+                width, height = image.size
+                problem = f"is {width}x{height} pixels, its frame {shape[1]}x{shape[0]}"
+                raise InputError(path, problem, "make masks of the size of the depth images")
+            values = np.asarray(image.convert("RGB") if image.mode in ("P", "RGBA", "LA") else image)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(path, f"cannot be decoded ({error})", "make the mask again") from None
+    return (values != 0).any(axis=2) if values.ndim == 3 else values != 0

@@ -1,0 +1,1 @@
+"""Reports, model cards, curves, pictures, videos and exports."""

@@ -1,0 +1,128 @@
+"""Pictures and videos of a fitted sequence: the observation, the fit over it, and how far it is from the truth."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.core.errors import Cancelled, InputError
+from engine.core.progress import Progress
+from engine.geometry.camera import transform_points
+from engine.geometry.mesh import Mesh
+from engine.methods.run import Run
+from engine.sequences.depth_sequence import DepthSequence
+from external.captures.subject import scene_and_subject_of_run
+from npm_studio.reports.pictures.colours import colour_depth, colour_errors, error_legend
+from npm_studio.reports.pictures.sheet import caption, grid, strip
+from npm_studio.reports.pictures.stage import THREE_QUARTER, Scene, Stage, View
+from npm_studio.reports.pictures.video import write_video
+
+_TILE = (420, 600)
+_OVERLAY = View(40.0, 10.0)
+
+
+def find_sequence(run: Run) -> DepthSequence | None:
+    """The depth sequence that ``run`` was fitted to, or None when it is gone or has other frames now."""
+    try:
+        _, sequence = scene_and_subject_of_run(run)
+    except InputError:
+        return None
+    return sequence if set(run.frame_names) <= set(sequence.frame_names) else None
+
+
+class Observer:
+    """Shows what the depth camera saw during ``run``; one range of colours for all frames."""
+
+    def __init__(self, run: Run, sequence: DepthSequence) -> None:
+        self._run, self._sequence = run, sequence
+        world_to_camera = np.linalg.inv(sequence.camera_to_world)
+        depth = transform_points(world_to_camera, run.similarity.to_world(run.vertices[:, ::7]))[..., 2]
+        self._near, self._far = (float(value) for value in np.quantile(depth, (0.01, 0.85)))
+
+    def points(self, frame: int) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+        """Observed points (P, 3) inside the canonical cube, canonical units, and colours (P, 3) by depth."""
+        index = self._sequence.frame_names.index(self._run.frame_names[frame])
+        depth_m = self._sequence.depth_m(index)
+        points = self._run.similarity.to_canonical(self._sequence.points_world(index))
+        inside = (np.abs(points) <= 0.5).all(axis=1)
+        return points[inside], colour_depth(depth_m[depth_m > 0][inside], self._near, self._far)
+
+
+def spread(count: int, total: int) -> list[int]:
+    """At most ``count`` indices below ``total``, evenly spread, the first included."""
+    return [index * total // min(count, total) for index in range(min(count, total))]
+
+
+def fit_sheet(run: Run, sequence: DepthSequence | None, columns: int = 5) -> NDArray[np.uint8]:
+    """A picture (H, W, 3) of some frames side by side: what was observed, and the fit over it.
+
+    Without a ``sequence`` the fit alone.
+    """
+    frames = spread(columns, len(run.frame_names))
+    observer = None if sequence is None else Observer(run, sequence)
+    scenes = [_scenes(run, observer, frame) for frame in frames]
+    extent = np.concatenate([scene.extent() for row in scenes for scene in row])
+    view = THREE_QUARTER if sequence is None else _OVERLAY
+    tiles = []
+    with Stage(*_TILE) as stage:
+        for frame, row in zip(frames, scenes, strict=True):
+            pictures = [stage.picture(scene, view, extent) for scene in (row[:2] if sequence else row)]
+            tiles.append(caption(grid(pictures, 1), f"frame {run.frame_names[frame]}"))
+    return strip(tiles)
+
+
+def error_sheet(
+    run: Run, errors_mm: Sequence[NDArray[np.float32]], limit_mm: float = 20.0, columns: int = 5
+) -> NDArray[np.uint8]:
+    """A picture (H, W, 3) of some frames coloured by their distance to the true surface, with a legend.
+
+    Args:
+        errors_mm: per frame of ``run`` the distance (V,) of every vertex
+        limit_mm: distance of the last colour
+    """
+    frames = spread(columns, len(run.frame_names))
+    extent = run.vertices[frames].reshape(-1, 3)
+    tiles = []
+    with Stage(*_TILE) as stage:
+        for frame in frames:
+            mesh = Mesh(run.vertices[frame], run.faces)
+            scene = Scene([mesh], [colour_errors(errors_mm[frame], limit_mm)])
+            text = f"frame {run.frame_names[frame]}: mean {errors_mm[frame].mean():.1f} mm"
+            tiles.append(caption(stage.picture(scene, THREE_QUARTER, extent), text))
+    row = grid(tiles, len(tiles))
+    return np.concatenate((row, error_legend(limit_mm, row.shape[1])))
+
+
+def run_video(run: Run, sequence: DepthSequence | None, path: Path, progress: Progress | None = None) -> None:
+    """Write an MP4 of ``run``: the observation, the fit over it and the fit; without ``sequence`` the fit alone.
+
+    Raises:
+        Cancelled: ``progress`` asked to stop; nothing is written.
+    """
+    progress = progress or Progress()
+    view = THREE_QUARTER if sequence is None else _OVERLAY
+    observer = None if sequence is None else Observer(run, sequence)
+    extent = run.vertices.reshape(-1, 3)
+
+    def pictures() -> Iterator[NDArray[np.uint8]]:
+        with Stage(*_TILE) as stage:
+            for frame in range(len(run.frame_names)):
+                if progress.cancelled():
+                    raise Cancelled
+                yield strip([stage.picture(scene, view, extent) for scene in _scenes(run, observer, frame)], gap=0)
+                progress.advance(frame + 1)
+
+    progress.stage("video", len(run.frame_names))
+    write_video(pictures(), path, run.frame_rate)
+
+
+def _scenes(run: Run, observer: Observer | None, frame: int) -> list[Scene]:
+    """The observation, the fit over it and the fit; without ``observer`` the fit alone."""
+    fit = Scene([Mesh(run.vertices[frame], run.faces)])
+    if observer is None:
+        return [fit]
+    points, colours = observer.points(frame)
+    seen = Scene(points=points, point_colours=colours)
+    over = Scene(fit.meshes, points=points, point_colours=colours, point_size=1.4)  # leaves the surface visible
+    return [seen, over, fit]

@@ -1,0 +1,189 @@
+"""Separating a subject from its room, and the planes of the room."""
+
+from collections import deque
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from engine.core.errors import Cancelled, InputError
+from engine.core.progress import Progress
+from engine.geometry.depth import point_image
+from engine.sequences.isolation import Isolation, Isolator, isolate, largest_component
+from engine.sequences.planes import Plane, background_planes, find_planes
+from tests.support.room import CAMERA, room_sequence
+
+
+def overlap(a: np.ndarray, b: np.ndarray) -> float:
+    return (a & b).sum() / (a | b).sum()
+
+
+def flooded(depth: np.ndarray, kept: np.ndarray, area: np.ndarray, gap: float) -> np.ndarray:
+    """The largest component, pixel by pixel."""
+    seen = ~kept
+    best, best_area = np.zeros_like(kept), 0.0
+    for start in zip(*np.nonzero(kept), strict=True):
+        if seen[start]:
+            continue
+        seen[start] = True
+        members, queue = [], deque([start])
+        while queue:
+            row, column = queue.popleft()
+            members.append((row, column))
+            for r, c in ((row + 1, column), (row - 1, column), (row, column + 1), (row, column - 1)):
+                inside = 0 <= r < kept.shape[0] and 0 <= c < kept.shape[1]
+                if inside and not seen[r, c] and abs(depth[r, c] - depth[row, column]) <= gap:
+                    seen[r, c] = True
+                    queue.append((r, c))
+        size = sum(area[member] for member in members)
+        if size > best_area:
+            best, best_area = np.zeros_like(kept), size
+            best[tuple(np.array(members).T)] = True
+    return best
+
+
+def test_without_conditions_the_sequence_stays_as_it_is():
+    sequence, _, _ = room_sequence()
+    assert isolate(sequence, Isolation()) is sequence
+
+
+def test_a_depth_range_keeps_what_is_in_it():
+    sequence, _, _ = room_sequence()
+    isolated = isolate(sequence, Isolation(near_m=2.4, far_m=3.1))
+    depth, whole = isolated.depth_m(1), sequence.depth_m(1)
+    np.testing.assert_array_equal(depth, np.where((whole >= 2.4) & (whole <= 3.1), whole, 0))
+    assert "subject isolated" in isolated.origin
+
+
+@pytest.mark.parametrize(("near", "far"), [(3.0, 2.0), (2.0, 2.0), (float("nan"), None), (None, -1.0)])
+def test_an_empty_depth_range_is_refused(near, far):
+    with pytest.raises(InputError, match="--near and --far"):
+        isolate(room_sequence()[0], Isolation(near_m=near, far_m=far))
+
+
+@pytest.mark.parametrize("tilt", [0.0, 12.0, 30.0])
+@pytest.mark.parametrize("noise", [False, True])
+def test_floor_and_walls_go_and_the_subject_stays(tilt, noise):
+    sequence, masks, _ = room_sequence(tilt, noise=noise)
+    isolated = isolate(sequence, Isolation(remove_planes=True, largest_component=True))
+    assert len(isolated) == 3
+    for index in range(3):
+        assert overlap(isolated.depth_m(index) > 0, masks[index]) > 0.95
+    assert "3 planes removed" in isolated.origin
+
+
+def test_the_same_pixels_are_kept_each_time():
+    sequence, _, _ = room_sequence()
+    looks = [Isolator(sequence, Isolation(remove_planes=True, largest_component=True))(1)[1] for _ in range(2)]
+    np.testing.assert_array_equal(*looks)
+
+
+def test_a_preview_gives_the_depth_as_recorded_and_what_is_kept():
+    sequence, _, _ = room_sequence()
+    depth, kept = Isolator(sequence, Isolation(far_m=3.0))(2)
+    np.testing.assert_array_equal(depth, sequence.depth_m(2))
+    np.testing.assert_array_equal(kept, depth <= 3.0)
+
+
+def test_a_subject_without_a_room_is_no_plane():
+    sequence, masks, _ = room_sequence(background=False)
+    assert background_planes(sequence) == ()
+    isolated = isolate(sequence, Isolation(remove_planes=True))
+    np.testing.assert_array_equal(isolated.depth_m(0) > 0, masks[0])
+    assert "no floor or wall was found to remove" in isolated.warnings
+
+
+def test_planes_are_found_where_they_are():
+    sequence, _, pose = room_sequence(20.0)
+    planes = background_planes(sequence)
+    expected = [((0, 1, 0), 0.0), ((0, 0, 1), -1.5), ((1, 0, 0), -1.6)]
+    found = 0
+    for plane in planes:
+        normal = pose[:3, :3] @ np.array(plane.normal)
+        for axis, place in expected:
+            if normal @ axis > 0.999:
+                # a point of the plane, carried into the world, lies at the right place along the axis
+                point = pose[:3, :3] @ (plane.offset * np.array(plane.normal)) + pose[:3, 3]
+                assert point @ axis == pytest.approx(place, abs=0.01)
+                found += 1
+    assert found == 3
+    assert [plane.is_floor for plane in planes].count(True) == 1
+
+
+def test_the_height_over_a_plane_is_positive_on_the_camera_side():
+    plane = Plane((0.0, 0.0, -1.0), -3.0)  # a wall three metres in front
+    np.testing.assert_allclose(plane.height(np.array([[0, 0, 2.0], [5, 5, 3.0], [0, 0, 3.5]])), [1, 0, -0.5])
+
+
+def test_images_without_points_have_no_planes():
+    assert find_planes([np.full((20, 30, 3), np.nan, np.float32)]) == ()
+    depth = np.zeros((CAMERA.height, CAMERA.width), np.float32)
+    depth[3, 4] = 2
+    assert find_planes([point_image(depth, CAMERA)]) == ()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_largest_component_is_that_of_a_flood_fill(seed):
+    rng = np.random.default_rng(seed)
+    depth = rng.choice(np.float32([1.0, 1.05, 1.5]), (14, 17))
+    kept = rng.random(depth.shape) < 0.8
+    area = rng.random(depth.shape)
+    np.testing.assert_array_equal(largest_component(depth, kept, area, 0.1), flooded(depth, kept, area, 0.1))
+
+
+def test_of_no_pixels_nothing_is_the_largest_component():
+    nothing = np.zeros((4, 5), bool)
+    assert not largest_component(np.ones((4, 5), np.float32), nothing, np.ones((4, 5))).any()
+
+
+@pytest.mark.parametrize("name", ["{:06d}.png", "mask{}.png"])
+def test_masks_apply_by_name_or_by_order(tmp_path, name):
+    sequence, masks, _ = room_sequence(frames=11)
+    for index, mask in enumerate(masks):
+        Image.fromarray(mask.astype(np.uint8) * 255).save(tmp_path / name.format(index))
+    isolated = isolate(sequence, Isolation(masks=tmp_path))
+    for index in (0, 2, 10):
+        np.testing.assert_array_equal(isolated.depth_m(index) > 0, masks[index])
+
+
+def test_frames_whose_mask_is_empty_are_left_out_with_their_number(tmp_path):
+    sequence, masks, _ = room_sequence()
+    for index, mask in enumerate(masks):
+        Image.fromarray((mask * (index != 1)).astype(np.uint8)).save(tmp_path / f"{index:06d}.png")
+    isolated = isolate(sequence, Isolation(masks=tmp_path))
+    assert isolated.frame_names == ("000000", "000002")
+    np.testing.assert_array_equal(isolated.depth_m(1) > 0, masks[2])
+    assert "1 of 3 frames left out: the first, 000001" in isolated.warnings[0]
+
+
+def test_masks_that_do_not_fit_are_refused(tmp_path):
+    sequence, masks, _ = room_sequence()
+
+    def refusal() -> str:
+        with pytest.raises(InputError) as caught:
+            isolate(sequence, Isolation(masks=tmp_path / "masks"))
+        return str(caught.value)
+
+    assert "not a folder of masks" in refusal()
+    (tmp_path / "masks").mkdir()
+    Image.fromarray(masks[0]).save(tmp_path / "masks" / "000000.png")
+    assert "1 masks for 3 frames" in refusal()
+    for index in (1, 2):
+        Image.fromarray(masks[0][:10]).save(tmp_path / "masks" / f"00000{index}.png")
+    assert "000001.png: is 160x10 pixels" in refusal()
+    (tmp_path / "masks" / "000001.png").write_bytes(b"no picture")
+    assert "000001.png: cannot be decoded" in refusal()
+
+
+def test_nothing_left_of_any_frame_is_refused_with_the_cure():
+    with pytest.raises(InputError, match=r"nothing is left of any frame.*--near and --far"):
+        isolate(room_sequence()[0], Isolation(far_m=0.5))
+
+
+def test_isolating_can_be_stopped():
+    class Stop(Progress):
+        def cancelled(self) -> bool:
+            return True
+
+    with pytest.raises(Cancelled):
+        isolate(room_sequence()[0], Isolation(far_m=3.0), Stop())

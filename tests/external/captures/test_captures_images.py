@@ -1,0 +1,265 @@
+"""Recordings as folders of 16-bit PNG: TUM RGB-D and plain folders with intrinsics of every usual form."""
+
+import json
+import struct
+
+import numpy as np
+import pytest
+
+from engine.core.errors import InputError
+from engine.geometry.camera import PinholeCamera
+from engine.sequences.depth_sequence import DepthSequence
+from engine.sequences.recording import CaptureOptions
+from external.captures.open_capture import open_capture
+from tests.support.capture_files import (
+    HEIGHT,
+    WIDTH,
+    K,
+    depth_frames,
+    matrix_text,
+    open3d_json,
+    png_bytes,
+    stored,
+    write_pngs,
+    write_tum,
+)
+
+CAMERA = PinholeCamera(WIDTH, HEIGHT, 50.0, 51.0, 20.0, 15.0)
+"""K with pixel centres at +0.5."""
+MINIMAL = {"width": WIDTH, "height": HEIGHT, "fx": 50, "fy": 51, "cx": 20, "cy": 15}
+
+
+def refusal(path, **options) -> str:
+    with pytest.raises(InputError) as caught:
+        open_capture(path, CaptureOptions(**options))
+    line = str(caught.value)
+    assert "\n" not in line and ";" in line, f"no cure in: {line}"
+    return line
+
+
+def assert_depths(sequence: DepthSequence, frames: np.ndarray, tolerance: float = 6e-4) -> None:
+    assert len(sequence) == len(frames)
+    for index, frame in enumerate(frames):
+        depth = sequence.depth_m(index)
+        assert depth.dtype == np.float32
+        np.testing.assert_array_equal(depth > 0, frame > 0)
+        np.testing.assert_allclose(depth, frame, atol=tolerance)
+
+
+@pytest.fixture
+def tum(tmp_path):
+    folder = tmp_path / "walk"
+    write_tum(folder, depth_frames())
+    (folder / "intrinsics.json").write_text(json.dumps(MINIMAL))
+    return folder
+
+
+@pytest.fixture
+def pngs(tmp_path):
+    folder = tmp_path / "pngs"
+    write_pngs(folder / "depth", depth_frames(12))
+    (folder / "intrinsics.json").write_text(json.dumps(MINIMAL | {"depth_scale": 1000}))
+    return folder
+
+
+def test_a_tum_recording_is_read_with_its_units_times_and_camera(tum):
+    sequence = open_capture(tum)
+    assert_depths(sequence, depth_frames(), 1e-4)
+    assert sequence.origin.startswith("TUM RGB-D: has depth.txt with 3 entries")
+    assert (sequence.camera, sequence.frame_rate, sequence.warnings) == (CAMERA, 25.0, ())
+    assert sequence.frame_names[0] == "1305031102.160407"
+
+
+def test_a_freiburg_folder_needs_no_intrinsics(tmp_path):
+    folder = tmp_path / "rgbd_dataset_freiburg3_walking"
+    write_tum(folder, depth_frames(1, 640, 480) / 3)
+    assert open_capture(folder).camera == PinholeCamera(640, 480, 535.4, 539.2, 320.6, 248.1)
+
+
+def test_a_tum_folder_of_an_unknown_camera_asks_for_intrinsics(tum):
+    (tum / "intrinsics.json").unlink()
+    line = refusal(tum)
+    assert '"fx": 525' in line and "--intrinsics fx,fy,cx,cy or FILE" in line and "40x30" in line
+
+
+def test_tum_frames_are_ordered_by_time_and_not_by_line(tum):
+    lines = (tum / "depth.txt").read_text().splitlines()
+    (tum / "depth.txt").write_text("\n".join(reversed(lines)) + "\n")
+    assert_depths(open_capture(tum), depth_frames(), 1e-4)
+
+
+@pytest.mark.parametrize(
+    ("line", "word"),
+    [
+        ("1.0 /etc/passwd", "leads out of the folder"),
+        ("1.0 ../other/0.png", "leads out of the folder"),
+        ("nan depth/0.png", "finite"),
+        ("depth/0.png", "time stamp"),
+        ("soon depth/0.png", "time stamp"),
+    ],
+)
+def test_a_line_of_depth_txt_without_meaning_is_refused_by_number(tum, line, word):
+    (tum / "depth.txt").write_text(f"# comment\n{line}\n")
+    text = refusal(tum)
+    assert word in text and "line 2" in text
+
+
+def test_a_depth_txt_without_frames_or_of_bytes_is_refused(tum):
+    (tum / "depth.txt").write_text("# nothing\n")
+    assert "lists no depth image" in refusal(tum)
+    (tum / "depth.txt").write_bytes(b"\xff\xfe\x00\x01")
+    assert "cannot be read" in refusal(tum)
+
+
+def test_listed_frames_that_are_missing_are_skipped_with_a_count(tum):
+    with (tum / "depth.txt").open("a") as file:
+        file.write("1305031103.0 depth/none.png\n")
+    sequence = open_capture(tum)
+    assert_depths(sequence, depth_frames(), 1e-4)
+    assert any("1 of 4 frames skipped" in text and "none.png" in text for text in sequence.warnings)
+
+
+def test_a_camera_that_moves_is_warned_of(tum):
+    lines = (tum / "groundtruth.txt").read_text().splitlines()
+    lines[-1] = lines[-1].replace(" 1.2 ", " 1.7 ")
+    (tum / "groundtruth.txt").write_text("\n".join(lines))
+    assert any("moves by 0.50 m" in text for text in open_capture(tum).warnings)
+    (tum / "groundtruth.txt").write_text("1 2 3\nx")
+    assert any("groundtruth.txt cannot be read" in text for text in open_capture(tum).warnings)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("intrinsics.json", json.dumps(MINIMAL)),
+        ("camera_intrinsic.json", open3d_json()),
+        ("camera.json", open3d_json()),
+        ("intrinsics.txt", matrix_text(4)),
+        ("camera-intrinsics.txt", matrix_text(3)),
+    ],
+)
+def test_every_form_of_intrinsics_gives_the_same_camera(pngs, name, text):
+    (pngs / "intrinsics.json").unlink()
+    (pngs / name).write_text(text)
+    sequence = open_capture(pngs)
+    assert sequence.camera == CAMERA
+    assert name in sequence.origin
+    assert open_capture(pngs / "depth").camera == CAMERA  # beside the folder that is handed over
+
+
+def test_intrinsics_can_be_stated_as_numbers_or_as_a_file(pngs, tmp_path):
+    assert open_capture(pngs, CaptureOptions(intrinsics="50,51,20,15")).camera == CAMERA
+    (tmp_path / "k.json").write_text(open3d_json())
+    assert open_capture(pngs, CaptureOptions(intrinsics=tmp_path / "k.json")).camera == CAMERA
+
+
+@pytest.mark.parametrize("text", ["50,51,20", "fx", "nowhere.json"])
+def test_stated_intrinsics_that_are_neither_are_refused(pngs, text):
+    assert "neither four numbers nor a file" in refusal(pngs, intrinsics=text)
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("{", "not valid JSON"),
+        ("[" * 100_000, "nested too deeply"),
+        ("[1]", "does not describe a camera"),
+        ('{"fx": 1}', "lacks fy, cx, cy"),
+        (json.dumps(MINIMAL | {"fx": "wide"}), "does not describe"),
+        (json.dumps(MINIMAL | {"fx": -1}), "positive"),
+        (json.dumps(MINIMAL | {"width": 10**9, "height": 10**9, "cx": float("nan")}), "finite"),
+        (json.dumps(MINIMAL | {"depth_scale": 0}), "depth_scale"),
+        (json.dumps(MINIMAL | {"cx": 500}), "principal point"),
+        ('{"intrinsic_matrix": [1, 2, 3]}', "9 numbers"),
+        ('{"intrinsic_matrix": [50, 0, 20, 0, 51, 15, 0, 0, 1]}', "not [fx 0 cx; 0 fy cy; 0 0 1]"),
+    ],
+)
+def test_intrinsics_without_meaning_are_refused_by_name(pngs, text, word):
+    (pngs / "intrinsics.json").write_text(text)
+    line = refusal(pngs)
+    assert word in line and "intrinsics.json" in line
+
+
+def test_a_text_matrix_of_another_shape_is_refused(pngs):
+    (pngs / "intrinsics.json").unlink()
+    (pngs / "intrinsics.txt").write_text("1 2 3 4 5\n")
+    assert "3x3 or 4x4" in refusal(pngs)
+
+
+def test_png_frames_are_in_natural_order(pngs):
+    sequence = open_capture(pngs)
+    assert sequence.frame_names == tuple(str(index) for index in range(12))
+    assert_depths(sequence, depth_frames(12))
+    assert sequence.origin.startswith("folder of 16-bit PNG: depth/ has 12 of them")
+
+
+def test_of_depth_and_colour_side_by_side_the_depth_is_read(tmp_path):
+    write_pngs(tmp_path, depth_frames(), name="frame-{:06d}.depth.png")
+    for index in range(3):
+        picture = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+        (tmp_path / f"frame-{index:06d}.color.png").write_bytes(png_bytes(picture, 8, 2))
+    (tmp_path / "intrinsics.json").write_text(json.dumps(MINIMAL))
+    sequence = open_capture(tmp_path)
+    assert sequence.frame_names[1] == "frame-000001.depth"
+    assert_depths(sequence, depth_frames())
+
+
+def test_the_values_0_and_65535_are_invalid(pngs):
+    values = stored(depth_frames(1)[0], 1000)
+    values[10, 10], values[11, 11] = 0, 65535
+    (pngs / "depth" / "0.png").write_bytes(png_bytes(values))
+    depth = open_capture(pngs).depth_m(0)
+    assert depth[10, 10] == depth[11, 11] == 0
+    assert depth[12, 12] > 0
+
+
+def test_frames_that_fail_are_skipped_with_their_number_and_the_first_name(pngs):
+    folder = pngs / "depth"
+    whole = (folder / "2.png").read_bytes()
+    (folder / "2.png").write_bytes(whole[: len(whole) // 2])
+    (folder / "3.png").write_bytes(b"")
+    (folder / "4.png").write_bytes(png_bytes(np.full((8, 9), 2000)))
+    (folder / "5.png").write_bytes(png_bytes(np.zeros((HEIGHT, WIDTH))))
+    (folder / "6.png").write_bytes(png_bytes(np.full((HEIGHT, WIDTH, 3), 9), 8, 2))
+    damaged = bytearray(whole)
+    start = damaged.index(b"IDAT") + 4
+    damaged[start : start + 12] = bytes(12)
+    (folder / "7.png").write_bytes(damaged)
+    sequence = open_capture(pngs)
+    assert sequence.frame_names == ("0", "1", "8", "9", "10", "11")
+    assert_depths(sequence, depth_frames(12)[[0, 1, 8, 9, 10, 11]])
+    (text,) = sequence.warnings
+    assert "6 of 12 frames skipped" in text and "2.png" in text and "truncated" in text
+
+
+@pytest.mark.parametrize(
+    ("bits", "colour_type", "channels", "word"),
+    [(8, 0, 1, "8-bit greyscale"), (8, 3, 1, "8-bit palette"), (8, 2, 3, "8-bit colour"), (16, 2, 3, "16-bit colour")],
+)
+def test_a_folder_of_pictures_that_have_lost_the_depth_is_refused_with_the_cure(
+    pngs, bits, colour_type, channels, word
+):
+    for path in (pngs / "depth").iterdir():
+        path.write_bytes(png_bytes(np.full((HEIGHT, WIDTH, channels), 5).squeeze(), bits, colour_type))
+    line = refusal(pngs)
+    assert word in line and "0.png" in line and "16-bit PNG" in line
+
+
+def test_a_png_that_declares_an_absurd_size_is_refused_before_it_is_decoded(pngs):
+    whole = bytearray(png_bytes(np.full((HEIGHT, WIDTH), 2000)))
+    whole[16:24] = struct.pack(">II", 100_000, 100_000)
+    for path in (pngs / "depth").iterdir():
+        path.write_bytes(whole)
+    assert "declares 100000x100000 pixels" in refusal(pngs)
+
+
+def test_intrinsics_of_another_size_are_refused_with_both_sizes(pngs):
+    (pngs / "intrinsics.json").write_text(json.dumps(MINIMAL | {"width": 80}))
+    line = refusal(pngs)
+    assert "40x30" in line and "80x30" in line
+
+
+def test_matrices_have_pixel_centres_at_whole_numbers(pngs):
+    (pngs / "intrinsics.json").write_text(open3d_json())
+    camera = open_capture(pngs).camera
+    assert (camera.cx, camera.cy) == (K[0, 2] + 0.5, K[1, 2] + 0.5)

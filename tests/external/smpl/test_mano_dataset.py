@@ -1,0 +1,107 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import trimesh
+
+from engine.core.errors import InputError
+from engine.dataset.registered import load_registered_dataset
+from external.smpl.hands import load_hand, random_hands, recorded_hands
+from npm_studio.cli.main import main
+from tests.support.smpl_files import (
+    Arrays,
+    hand_arrays,
+    readable_skinning,
+    write_body_pickle,
+    write_hand_pickle,
+    write_npz,
+)
+
+
+@pytest.fixture(scope="module")
+def arrays() -> Arrays:
+    return hand_arrays()
+
+
+@pytest.fixture(scope="module")
+def models(arrays: Arrays, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Both hands; the left is the right mirrored."""
+    folder = tmp_path_factory.mktemp("mano")
+    write_hand_pickle(folder / "MANO_RIGHT.pkl", arrays)
+    mirror = np.array([-1.0, 1.0, 1.0])
+    left = Arrays(**{**vars(arrays), "v_template": arrays.v_template * mirror, "f": arrays.f[:, ::-1]})
+    write_hand_pickle(folder / "MANO_LEFT.pkl", left)
+    return folder
+
+
+def test_the_wrist_is_closed_without_new_vertices_and_outward(arrays: Arrays, models: Path) -> None:
+    assert not trimesh.Trimesh(arrays.v_template, arrays.f, process=False).is_watertight
+    for side in ("right", "left"):
+        hand, found = load_hand(models, side)
+        mesh = trimesh.Trimesh(hand.template, hand.faces, process=False)
+        assert found == side
+        assert mesh.is_watertight and mesh.is_winding_consistent and mesh.volume > 0
+        np.testing.assert_array_equal(hand.faces[: len(arrays.f)], arrays.f if side == "right" else arrays.f[:, ::-1])
+        rim = len(hand.faces) - len(arrays.f) + 2
+        # the cap lies within the plane of the rim as far as the rim does
+        caps = hand.faces[len(arrays.f) :]
+        assert len(np.unique(caps)) == rim
+        assert np.ptp(np.abs(hand.template[np.unique(caps), 0])) < 0.03
+
+
+def test_a_rim_that_meets_itself_is_refused_with_the_file(arrays: Arrays, tmp_path: Path) -> None:
+    pinched = np.flatnonzero((arrays.f == arrays.f[0, 0]).any(axis=1))[[0, 2]]  # of the faces around one vertex
+    path = write_hand_pickle(tmp_path / "MANO_RIGHT.pkl", arrays, f=np.delete(arrays.f, pinched, axis=0))
+    with pytest.raises(InputError, match=r"MANO_RIGHT\.pkl: has a hole whose rim meets itself"):
+        load_hand(path, None)
+
+
+def test_random_hands_become_a_watertight_registered_dataset(models: Path, tmp_path: Path) -> None:
+    out = tmp_path / "hands"
+    words = ["dataset", "mano", str(out), "--model", str(models), "--identities", "2", "--sequences", "2"]
+    assert main([*words, "--frames", "3", "--side", "left"]) == 0
+    dataset = load_registered_dataset(out)
+    assert dataset.identities == ("left_0000", "left_0001") and dataset.category == "left hands"
+    for identity in range(2):
+        assert trimesh.Trimesh(dataset.canonical(identity), dataset.faces(identity), process=False).is_watertight
+    extent = max(np.ptp(dataset.canonical(i), axis=0).max() for i in range(2))
+    assert 0.3 < extent <= 1.0  # fills the canonical cube
+
+
+def test_random_motions_pass_through_recorded_poses_of_the_file(models: Path) -> None:
+    hand, _ = load_hand(models / "MANO_RIGHT.pkl", None)
+    assert hand.hands_coefficients is not None
+    raw = random_hands(models / "MANO_RIGHT.pkl", None, 1, 1, 5, seed=3)  # as many frames as keyframes
+    fingers = raw.subjects["right_0000"].clips["motion_000"][:, 3:]
+    recorded = hand.hands_mean + hand.hands_coefficients @ hand.hands_components
+    distance = np.abs(fingers[:, None] - recorded).max(axis=2).min(axis=1)
+    assert distance.max() < 1e-12
+
+
+def test_recorded_hand_motions_are_skinned_as_they_are(arrays: Arrays, models: Path, tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    poses, betas = random.normal(0, 0.3, (4, 48)), random.normal(size=10)
+    write_npz(tmp_path / "m" / "anna" / "grasp.npz", {"poses": poses, "betas": betas})
+    write_npz(tmp_path / "m" / "anna" / "point.npz", {"poses": poses[:, 3:], "betas": betas})
+    raw = recorded_hands(models, "right", tmp_path / "m", 10)
+    assert raw.identities == ["anna"] and raw.sequences("anna") == ["grasp", "point"]
+    np.testing.assert_allclose(
+        raw.frames("anna", "grasp")[2], readable_skinning(arrays, betas, poses[2])[0], atol=1e-12
+    )
+    without_turn = np.concatenate([np.zeros(3), poses[2, 3:]])
+    np.testing.assert_allclose(
+        raw.frames("anna", "point")[2], readable_skinning(arrays, betas, without_turn)[0], atol=1e-12
+    )
+    write_npz(tmp_path / "b" / "ben" / "walk.npz", {"poses": np.zeros((3, 72))})
+    with pytest.raises(InputError, match="72 numbers"):
+        recorded_hands(models, "right", tmp_path / "b", 3)
+
+
+def test_the_side_is_told_by_the_file(models: Path, tmp_path: Path) -> None:
+    assert load_hand(models / "MANO_LEFT.pkl", None)[1] == "left"
+    assert load_hand(models, None)[1] == "right"
+    with pytest.raises(InputError, match="right hand"):
+        load_hand(models / "MANO_LEFT.pkl", "right")
+    body = write_body_pickle(tmp_path / "body.pkl", hand_arrays(1))
+    with pytest.raises(InputError, match="is no hand model"):
+        load_hand(body, None)

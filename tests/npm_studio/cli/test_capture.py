@@ -1,0 +1,167 @@
+"""`npm-studio capture` on recordings written byte by byte."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from engine.core.errors import InputError
+from engine.sequences.depth_sequence import load_depth_sequence
+from engine.sequences.isolation import Isolation
+from engine.sequences.recording import CaptureOptions
+from external.captures.subject import as_record, from_record
+from npm_studio.cli.capture_options import stated
+from npm_studio.cli.main import build_parser, main
+from tests.support.capture_files import bag_bytes, depth_frames, realsense_messages, write_pngs
+from tests.support.room import CAMERA, room_sequence
+
+
+@pytest.fixture
+def room(tmp_path):
+    """A PNG folder of a subject in a room."""
+    sequence, masks, pose = room_sequence(12.0)
+    folder = tmp_path / "room"
+    write_pngs(folder / "depth", np.stack([sequence.depth_m(index) for index in range(3)]))
+    values = {name: getattr(CAMERA, name) for name in ("width", "height", "fx", "fy", "cx", "cy")}
+    (folder / "intrinsics.json").write_text(json.dumps(values))
+    return folder, masks, pose
+
+
+def results(capsys) -> dict:
+    return json.loads(capsys.readouterr().out.splitlines()[-1])
+
+
+def test_info_says_what_was_recognised_and_the_depths(tmp_path, capsys):
+    (tmp_path / "walk.bag").write_bytes(bag_bytes(realsense_messages(depth_frames())))
+    assert main(["capture", "info", str(tmp_path / "walk.bag"), "--json"]) == 0
+    out = capsys.readouterr().out
+    assert "ROS 1 bag: topic /device_0/sensor_0/Depth_0/image/data" in out
+    assert " m #" in out  # the histogram
+    found = json.loads(out.splitlines()[-1])
+    assert (found["frames"], found["width"], found["height"], found["pose_stated"]) == (3, 40, 30, False)
+    depths = depth_frames()
+    assert found["depth_quantiles_m"]["50"] == pytest.approx(float(np.median(depths[depths > 0])), abs=2e-3)
+
+
+def test_info_lists_what_to_know_about_the_recording(room, capsys):
+    folder, _, _ = room
+    (folder / "depth" / "1.png").write_bytes(b"")
+    assert main(["capture", "info", str(folder)]) == 0
+    out = capsys.readouterr().out
+    assert "frames     2 at 30" in out
+    assert "warning: 1 of 3 frames skipped" in out and "warning: depth scale guessed" in out
+
+
+def test_show_writes_a_contact_sheet(room, tmp_path, capsys):
+    folder, _, _ = room
+    assert main(["capture", "show", str(folder), str(tmp_path / "sheet.png"), "--remove-planes"]) == 0
+    with Image.open(tmp_path / "sheet.png") as image:
+        assert image.size == (3 * 400 + 16, 3 * 344 + 16)
+        assert len(image.getcolors(10**6)) > 100
+    assert main(["capture", "show", str(folder), str(tmp_path / "sheet.txt")]) == 2
+    assert "ends in .png" in capsys.readouterr().err
+
+
+def test_convert_writes_the_subject_placed_for_a_model(room, tmp_path, capsys):
+    folder, masks, pose = room
+    out = tmp_path / "native"
+    options = ["--depth-scale", "1000", "--remove-planes", "--json"]
+    assert main(["capture", "convert", str(folder), str(out), *options]) == 0
+    found = results(capsys)
+    sequence = load_depth_sequence(out)
+    assert (len(sequence), sequence.frame_names) == (3, ("0", "1", "2"))
+    np.testing.assert_allclose(sequence.camera_to_world, found["camera_to_world"])
+    kept = sequence.depth_m(1) > 0
+    assert (kept & masks[1]).sum() / (kept | masks[1]).sum() > 0.95
+    up = sequence.camera_to_world[:3, :3].T @ [0, 1, 0]
+    assert np.degrees(np.arccos(up @ pose[:3, :3].T @ [0, 1, 0])) < 0.5
+    points = sequence.points_world(0)
+    assert abs(points[:, 0].min() + points[:, 0].max()) < 0.15  # the built-in model stands at x = 0
+    assert main(["capture", "info", str(out), "--json"]) == 0
+    assert results(capsys)["pose_stated"]
+
+
+def test_convert_takes_a_depth_range_and_masks(room, tmp_path):
+    folder, masks, _ = room
+    (tmp_path / "masks").mkdir()
+    for index, mask in enumerate(masks):
+        Image.fromarray(mask).save(tmp_path / "masks" / f"{index}.png")
+    options = ["--masks", str(tmp_path / "masks"), "--near", "1", "--far", "2.9"]
+    assert main(["capture", "convert", str(folder), str(tmp_path / "out"), *options]) == 0
+    depth = load_depth_sequence(tmp_path / "out").depth_m(0)
+    assert 0 < (depth > 0).sum() <= masks[0].sum()
+    assert depth.max() <= 2.9
+
+
+def test_convert_never_writes_over_the_recording_or_other_things(room, tmp_path, capsys):
+    folder, _, _ = room
+    for out in (folder, folder / "out", folder.parent):
+        assert main(["capture", "convert", str(folder), str(out)]) == 2
+        assert "name another folder" in capsys.readouterr().err
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.tex").write_text("")
+    assert main(["capture", "convert", str(folder), str(tmp_path / "mine")]) == 2
+    assert "is no depth sequence" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--near", "-1"],
+        ["--far", "wide"],
+        ["--depth-scale", "0"],
+        ["--near", "3", "--far", "2"],
+        ["--masks", "nowhere"],
+    ],
+)
+def test_options_without_meaning_are_one_line_and_exit_code_2(room, capsys, options):
+    assert main(["capture", "info", str(room[0]), *options]) == 2
+    assert len(capsys.readouterr().err.strip().splitlines()[-1:]) == 1
+
+
+def test_a_recording_that_is_not_there_is_exit_code_2(tmp_path, capsys):
+    assert main(["capture", "info", str(tmp_path / "none")]) == 2
+    assert "no such file or folder" in capsys.readouterr().err
+
+
+def test_what_was_stated_survives_as_json():
+    parser = build_parser("capture")
+    line = "capture info x --near 0.5 --far 3 --masks m --remove-planes --depth-scale 5000 --intrinsics 1,2,3,4"
+    options, isolation = stated(parser.parse_args(line.split()))
+    assert options == CaptureOptions(5000, "1,2,3,4")
+    record = json.loads(json.dumps(as_record(options, isolation)))
+    assert from_record(record) == (options, isolation)
+    plain = stated(parser.parse_args(["capture", "info", "x"]))
+    assert as_record(*plain) == {} and from_record({}) == plain
+
+
+def test_files_that_were_stated_are_found_from_any_working_directory(tmp_path, monkeypatch):
+    (tmp_path / "masks").mkdir()
+    (tmp_path / "camera.json").write_text("{}")
+    monkeypatch.chdir(tmp_path)
+    record = as_record(CaptureOptions(intrinsics="camera.json"), Isolation(masks=Path("masks")))
+    options, isolation = from_record(record)
+    assert options.intrinsics == str(tmp_path / "camera.json")
+    assert isolation.masks == tmp_path / "masks"
+
+
+@pytest.mark.parametrize("record", [{"near_m": "x"}, {"depth_scale": [1]}, {"masks": 3}, {"intrinsics": {}}])
+def test_a_record_of_something_else_is_refused(record):
+    with pytest.raises(InputError, match="of a recording"):
+        from_record(record)
+
+
+def test_convert_keeps_a_raw_recording_and_ground_truth(room, tmp_path, capsys):
+    folder, _, _ = room
+    other = tmp_path / "raw"
+    shutil.copytree(folder, other)
+    assert main(["capture", "convert", str(folder), str(other)]) == 2
+    assert "is no depth sequence of NPM Studio" in capsys.readouterr().err
+    assert main(["capture", "convert", str(folder), str(tmp_path / "out")]) == 0
+    assert main(["capture", "convert", str(folder), str(tmp_path / "out")]) == 0
+    (tmp_path / "out" / "truth").mkdir()
+    assert main(["capture", "convert", str(folder), str(tmp_path / "out")]) == 2
+    assert "ground truth" in capsys.readouterr().err

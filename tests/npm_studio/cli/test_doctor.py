@@ -1,0 +1,48 @@
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from npm_studio.cli.main import main
+from npm_studio.reports import machine
+
+SCRIPT = Path(__file__).parents[3] / "scripts" / "install_system_packages.sh"
+
+
+def test_doctor_tells_versions_devices_and_graphics(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["versions"]["torch"]
+    assert "cores" in found["devices"]["cpu"]
+    assert "RenderWindow" in found["opengl"]
+    assert main(["doctor"]) == 0
+    assert [line for line in capsys.readouterr().out.splitlines() if not line.startswith(" ")] == [
+        "Versions",
+        "Devices",
+        "Graphics",
+        "Missing",
+    ]
+
+
+def test_doctor_says_how_to_install_what_is_missing_and_still_exits_0(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(machine.SYSTEM_LIBRARIES, "libxcb-nothing.so.9", "libxcb-nothing9")
+    monkeypatch.setattr(machine, "PACKAGES", ("torch", "npm-studio-nothing"))
+    monkeypatch.setenv("VTK_DEFAULT_OPENGL_WINDOW", "vtkEGLRenderWindow")
+    monkeypatch.setenv("__EGL_VENDOR_LIBRARY_DIRS", "/nonexistent")
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
+        monkeypatch.delenv(name, raising=False)
+    assert main(["doctor"]) == 0
+    report = capsys.readouterr().out
+    assert "sudo apt-get install libxcb-nothing9" in report
+    assert re.search(r"npm-studio-nothing +not installed", report)
+    assert "OpenGL does not work" in report
+    assert "`npm-studio gui` cannot open here" in report
+
+
+def test_doctor_knows_the_packages_of_the_install_script() -> None:
+    words = set(SCRIPT.read_text().split())
+    assert set(machine.SYSTEM_LIBRARIES.values()) <= words
+    assert "fonts-dejavu-core" in words

@@ -1,0 +1,127 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import trimesh
+
+from engine.core.errors import Cancelled, InputError
+from engine.core.progress import Progress
+from engine.methods.run import load_run
+from engine.sequences.depth_sequence import load_depth_sequence
+from npm_studio.document.comparison import Comparison, round_scale
+from npm_studio.document.observation import Observation
+from npm_studio.document.results import (
+    MeshSequence,
+    mesh_sequence_of_identity,
+    mesh_sequence_of_run,
+    mesh_sequence_of_truth,
+)
+from tests.support.toy import toy_model
+
+
+def spheres(title: str, radii: list[float], names: list[str]) -> MeshSequence:
+    sphere = trimesh.creation.icosphere(3, 1.0)
+    vertices = np.stack([np.asarray(sphere.vertices, np.float32) * radius for radius in radii])
+    return MeshSequence(title, np.asarray(sphere.faces, np.int32), vertices, tuple(names), 10.0)
+
+
+def test_the_distance_between_two_spheres_is_the_difference_of_their_radii_in_millimetres() -> None:
+    comparison = Comparison(spheres("a", [1.0, 1.1], ["0", "1"]), spheres("b", [1.05, 1.05], ["0", "1"]))
+    comparison.measure(Progress())
+    for frame in (0, 1):
+        summary = comparison.summary(frame)
+        assert summary is not None
+        assert summary.mean == pytest.approx(50, abs=5)
+        assert summary.largest >= summary.percentile_95 >= summary.median
+
+
+def test_nothing_is_known_before_it_is_measured() -> None:
+    comparison = Comparison(spheres("a", [1.0], ["0"]), spheres("b", [2.0], ["0"]))
+    assert comparison.distances_mm(0) is None
+    assert comparison.summary(0) is None
+
+
+def test_frames_are_paired_by_name() -> None:
+    comparison = Comparison(spheres("a", [1, 2, 3], ["0", "1", "2"]), spheres("b", [1, 3], ["0", "2"]))
+    assert comparison.pairs == ((0, 0), (2, 1))
+    assert comparison.frame_names == ("0", "2")
+
+
+def test_a_single_mesh_is_compared_with_every_frame() -> None:
+    comparison = Comparison(spheres("a", [1], ["canonical"]), spheres("b", [1, 2, 3], ["x", "y", "z"]))
+    assert comparison.pairs == ((0, 0), (0, 1), (0, 2))
+    assert comparison.frame_names == ("x", "y", "z")
+
+
+def test_results_of_different_sequences_are_refused() -> None:
+    with pytest.raises(InputError, match="no frame names in common"):
+        Comparison(spheres("a", [1, 1], ["0", "1"]), spheres("b", [1, 1, 1], ["x", "y", "z"]))
+
+
+def test_a_cancelled_measurement_keeps_the_frame_that_was_asked_for_first() -> None:
+    class StopAfterOne(Progress):
+        done = 0
+
+        def advance(self, done: int, metrics: object = None) -> None:
+            self.done = done
+
+        def cancelled(self) -> bool:
+            return self.done >= 1
+
+    comparison = Comparison(spheres("a", [1, 1, 1], list("012")), spheres("b", [2, 2, 2], list("012")))
+    with pytest.raises(Cancelled):
+        comparison.measure(StopAfterOne(), first=2)
+    assert comparison.summary(2) is not None
+    assert comparison.summary(0) is None
+
+
+def test_runs_truth_and_identities_come_in_one_form(depth_capture: Path, fitted_run: Path) -> None:
+    run = load_run(fitted_run)
+    fitted = mesh_sequence_of_run(run)
+    truth = mesh_sequence_of_truth(load_depth_sequence(depth_capture), run.similarity)
+    identity = mesh_sequence_of_identity(toy_model(), 0)
+    comparison = Comparison(fitted, truth)
+    comparison.measure(Progress())
+    summary = comparison.summary(0)
+    assert summary is not None
+    assert summary.largest < 1000 * 0.011 / run.similarity.scale  # the run is the truth moved by 0.01 canonical units
+    assert len(identity) == 1
+    assert len(Comparison(identity, truth)) == len(truth)
+
+
+def test_an_observation_gives_points_with_depths_between_its_ends(depth_capture: Path) -> None:
+    observation = Observation(load_depth_sequence(depth_capture))
+    frame = observation.frame(1)
+    near, far = observation.depth_range
+    assert len(frame.points_world) == len(frame.depth_m) > 100
+    assert 0 < near < float(np.median(frame.depth_m)) < far
+    camera = observation.sequence.camera_to_world
+    distance = (frame.points_world - camera[:3, 3]) @ camera[:3, 2]
+    np.testing.assert_allclose(frame.depth_m, distance, atol=1e-5)
+
+
+def test_an_observation_holds_as_many_frames_as_fit_into_memory(
+    depth_capture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("npm_studio.document.observation._BYTES_IN_MEMORY", 1)
+    observation = Observation(load_depth_sequence(depth_capture))
+    first = observation.frame(0)
+    assert observation.frame(0) is first
+    observation.frame(1)
+    assert observation.frame(0) is not first
+
+
+def test_fitted_meshes_go_with_a_camera_that_was_placed_elsewhere(fitted_run: Path) -> None:
+    run = load_run(fitted_run)
+    assert run.camera_to_world is None
+    run = replace(run, details=run.details | {"camera_to_world": np.eye(4).tolist()})
+    moved = np.array([[0, 0, 1, 1], [0, 1, 0, 2], [-1, 0, 0, 3], [0, 0, 0, 1]], float)
+    there, here = mesh_sequence_of_run(run, moved).vertices_world, mesh_sequence_of_run(run).vertices_world
+    np.testing.assert_allclose(there, here @ moved[:3, :3].T + moved[:3, 3], atol=1e-5)
+    np.testing.assert_array_equal(mesh_sequence_of_run(run, np.eye(4)).vertices_world, here)
+
+
+@pytest.mark.parametrize(("value", "end"), [(0.0, 1.0), (0.9, 1.0), (1.0, 1.0), (1.1, 2.0), (3.0, 5.0), (8.8, 10.0)])
+def test_a_scale_ends_at_the_next_round_number(value: float, end: float) -> None:
+    assert round_scale(value) == pytest.approx(end)

@@ -1,0 +1,101 @@
+import math
+import xml.etree.ElementTree as ElementTree
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine.evaluate.metrics import METRICS, SequenceMetrics
+from engine.geometry.similarity import Similarity
+from npm_studio.reports.pictures import save_picture
+from npm_studio.reports.report import Figure, Report, line_chart, write_report
+
+
+class Outline(HTMLParser):
+    """Checks that tags are closed in order, and collects text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.text: list[str] = []
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        if tag not in ("meta", "img", "line"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in ("line",):
+            assert self.open.pop() == tag
+
+    def handle_startendtag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        pass
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+
+def report(tmp_path: Path, epe: float = 0.004) -> Report:
+    picture = tmp_path / "picture.png"
+    save_picture(np.zeros((4, 4, 3), np.uint8), picture)
+    per_frame = {metric.name: np.array([0.001, 0.002]) for metric in METRICS}
+    return Report(
+        title="<dolls> & more",
+        summary="Two frames.",
+        figures=[Figure(picture, 'a "picture"')],
+        metrics=SequenceMetrics(0.9, 2e-6, 0.001, 0.002, 0.95, epe, per_frame, 1000, 5000, 3, (0,)),
+        frame_names=("000000", "000001"),
+        similarity=Similarity(0.4),
+        timings={"Fit": 12.3},
+        machine={"cpu": "two cores"},
+        files={"metrics.json": "all metrics"},
+    )
+
+
+def written(tmp_path: Path, value: Report) -> tuple[str, str]:
+    write_report(value, tmp_path / "report.html")
+    html = (tmp_path / "report.html").read_text(encoding="utf-8")
+    outline = Outline()
+    outline.feed(html)
+    assert outline.open == []
+    return html, " ".join(" ".join(outline.text).split())
+
+
+def test_a_report_shows_each_metric_with_definition_unit_and_its_size_in_the_world(tmp_path: Path) -> None:
+    _, text = written(tmp_path, report(tmp_path))
+    for metric in METRICS:
+        assert metric.definition in text
+        assert f"Unit: {metric.unit}." in text
+    assert "0.0010 2.5 mm" in text  # 0.001 canonical units at 0.4 per metre
+    assert "0.0020e-3 12.5 mm²" in text
+    assert "1,000 surface samples" in text
+    assert "seed 3" in text
+
+
+def test_a_report_escapes_what_it_is_told(tmp_path: Path) -> None:
+    html, text = written(tmp_path, report(tmp_path))
+    assert "<dolls>" not in html
+    assert "<dolls> & more" in text
+    assert 'alt="a &quot;picture&quot;"' in html
+
+
+def test_a_tracking_error_that_is_not_defined_is_a_dash(tmp_path: Path) -> None:
+    _, text = written(tmp_path, report(tmp_path, epe=math.nan))
+    assert "nan" not in text
+    assert "EPE – –" in text
+
+
+def test_a_report_follows_the_light_or_dark_preference(tmp_path: Path) -> None:
+    html, _ = written(tmp_path, report(tmp_path))
+    assert "prefers-color-scheme: dark" in html
+
+
+@pytest.mark.parametrize("values", [[0.0, 3.0, 7.4], [5.0], [0.0, 0.0], [1e-5, 2e-5]])
+def test_a_chart_stays_inside_its_frame(values: list[float]) -> None:
+    chart = ElementTree.fromstring(line_chart({"accuracy": np.array(values)}, "distance [mm]"))
+    (line,) = chart.findall("polyline")
+    points = np.array([[float(c) for c in pair.split(",")] for pair in line.attrib["points"].split()])
+    assert points.shape == (len(values), 2)
+    assert (points >= 0).all()
+    assert (points <= [1000, 240]).all()
+    assert (np.diff(points[:, 1]) <= 0).all()  # larger is higher

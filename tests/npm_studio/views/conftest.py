@@ -1,0 +1,133 @@
+"""The real main window on a virtual screen, with the toy model.
+
+Every test gets its own window, closed at the end; a test fails when the window shows an error that it did not look at,
+when its threads do not end, or when it touches the user's settings, which are kept in a temporary folder.
+"""
+
+import ctypes
+import os
+import shutil
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from engine.models.checkpoint import save_model
+from tests.support.toy import toy_model
+
+if TYPE_CHECKING:
+    from npm_studio.live.request import MeshReply
+    from npm_studio.views.main_window import MainWindow
+
+os.environ["QT_API"] = "pyqt6"
+os.environ["QT_QPA_PLATFORM"] = "xcb"
+os.environ["LIBGL_ALWAYS_SOFTWARE"] = "1"
+SIZE = (1000, 640)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def screen() -> Iterator[None]:
+    """An X server of our own where there is none; it outlives the application and ends with this process."""
+    if os.environ.get("DISPLAY"):
+        yield
+        return
+    assert shutil.which("Xvfb"), "these tests need a display or Xvfb (Debian, Ubuntu: apt-get install xvfb)"
+    read, write = os.pipe()
+    command = ["Xvfb", "-displayfd", str(write), "-screen", "0", "1600x1000x24", "-nolisten", "tcp"]
+    subprocess.Popen(command, pass_fds=[write], stderr=subprocess.DEVNULL, preexec_fn=_end_with_parent)
+    os.close(write)
+    with os.fdopen(read) as pipe:
+        os.environ["DISPLAY"] = f":{pipe.readline().strip()}"
+    yield
+
+
+def _end_with_parent() -> None:
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
+
+
+@pytest.fixture(scope="session")
+def qapp(screen: None) -> object:
+    from npm_studio import bootstrap
+
+    return bootstrap.create_application()
+
+
+@pytest.fixture(scope="session")
+def toy_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The toy model as a folder."""
+    folder = tmp_path_factory.mktemp("models") / "toy.npm"
+    save_model(toy_model(), folder)
+    return folder
+
+
+@pytest.fixture
+def capture(depth_capture: Path, tmp_path: Path) -> Path:
+    """A depth sequence folder of this test alone: runs are written beside it."""
+    return Path(shutil.copytree(depth_capture, tmp_path / "captures" / "doll"))
+
+
+@pytest.fixture(autouse=True)
+def _own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from PyQt6.QtCore import QSettings
+
+    from npm_studio.live import mesher
+
+    QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, str(tmp_path / "settings"))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setattr(mesher, "FINE_RESOLUTION", 72)
+
+
+@pytest.fixture
+def window(qtbot: QtBot, _own_settings: None) -> "Iterator[MainWindow]":
+    """An empty main window on screen."""
+    from npm_studio.views.main_window import MainWindow
+
+    before = set(threading.enumerate())
+    window = MainWindow()
+    window.resize(*SIZE)
+    window.show()
+    qtbot.waitExposed(window)
+    window.activateWindow()
+    yield window
+    unseen = None if window.error is None else window.error.details
+    window.close()
+    assert window.clean_exit
+    left = [thread.name for thread in threading.enumerate() if thread not in before and thread.is_alive()]
+    window.deleteLater()
+    assert unseen is None, unseen
+    assert left == []
+
+
+@pytest.fixture
+def studio_window(window: "MainWindow", toy_folder: Path, fine: Callable[..., None]) -> "MainWindow":
+    """A main window with the toy model on show."""
+    fine(window, lambda: window.files.open_path(toy_folder))
+    return window
+
+
+@pytest.fixture
+def fine(qtbot: QtBot) -> Callable[..., None]:
+    """Do something and wait for the fine mesh that it leads to."""
+
+    def act(window: "MainWindow", action: Callable[[], object]) -> None:
+        from npm_studio.live.request import Quality
+
+        before = window.studio.latest_generation
+        finished: list[int] = []
+
+        def note(reply: "MeshReply") -> None:
+            if reply.quality is Quality.FINE:
+                finished.append(reply.generation)
+
+        window.studio.meshes_ready.connect(note)
+        action()
+        # only once all of the action is done: pressing a slider alone may already lead to a mesh
+        qtbot.waitUntil(lambda: before < window.studio.latest_generation in finished, timeout=20_000)
+        window.studio.meshes_ready.disconnect(note)
+
+    return act

@@ -1,0 +1,284 @@
+import json
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PyQt6.QtCore import Qt
+from pytestqt.qtbot import QtBot
+
+from engine.core.errors import Cancelled
+from engine.core.progress import Progress
+from engine.evaluate.metrics import surface_distance
+from engine.methods import job
+from engine.methods.job import FitRequest
+from engine.methods.npm.fit import FitPreview
+from engine.methods.run import Run, load_run, save_run
+from npm_studio.views.main_window import MainWindow
+from tests.conftest import doll_frames
+from tests.npm_studio.views.drops import drop
+from tests.support.toy import toy_model
+
+SECONDS = 30_000
+
+
+class StandInFit:
+    """In place of the fit: goes on when it is told to, and writes the truth as its result."""
+
+    def __init__(self) -> None:
+        self.step = threading.Semaphore(0)
+        self.steps = 4
+        self.has_something = True
+
+    def __call__(self, request: FitRequest, progress: Progress, model: object, sequence: object = None) -> Run:
+        vertices, faces = doll_frames()
+        progress.stage("search", 1)
+        progress.advance(1)
+        progress.stage("fit", self.steps)
+        done = 0
+        while done < self.steps and not progress.cancelled():
+            if not self.step.acquire(timeout=0.01):
+                continue
+            done += 1
+            if progress.wants_preview():
+                progress.preview(FitPreview(done, torch.from_numpy(faces), torch.from_numpy(vertices + 0.02)))
+            progress.advance(done, {"energy": 1.0 / done})
+        if not self.has_something:
+            raise Cancelled
+        request.out.mkdir(parents=True)
+        run = Run(
+            folder=request.out,
+            model=request.model,
+            sequence=request.sequence,
+            method="npm",
+            frame_names=("000000", "000001", "000002"),
+            frame_rate=10.0,
+            similarity=toy_model().info.similarity,
+            faces=faces,
+            vertices=vertices,
+            shape_code=toy_model().shape_codes[0].numpy(),
+            pose_codes=toy_model().pose_codes[:3].numpy(),
+            seconds=1.0,
+            interrupted=done < self.steps,
+            details={},
+        )
+        save_run(run)
+        return run
+
+
+@pytest.fixture
+def stand_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandInFit]:
+    fit = StandInFit()
+    monkeypatch.setattr(job, "run_fit", fit)
+    yield fit
+    fit.step.release(100)
+
+
+@pytest.fixture
+def fitting(qtbot: QtBot, studio_window: MainWindow, capture: Path, stand_in: StandInFit) -> MainWindow:
+    """A window in which a fit has begun."""
+    drop(studio_window, capture)
+    qtbot.waitUntil(lambda: studio_window.studio.is_fitting, timeout=SECONDS)
+    return studio_window
+
+
+def distances_to_points(window: MainWindow) -> np.ndarray:
+    """Of the observed points to the nearest vertex of the mesh on show, metres."""
+    from scipy.spatial import cKDTree
+
+    points = np.asarray(window.stage.left.points._data.points)
+    return cKDTree(window.stage.left.figure.vertices).query(points)[0]
+
+
+def test_dropping_a_sequence_folder_starts_a_fit_that_ends_with_a_mesh_over_the_points(
+    qtbot: QtBot, studio_window: MainWindow, capture: Path
+) -> None:
+    studio_window.fit.iterations.setValue(40)
+    drop(studio_window, capture)
+    qtbot.waitUntil(lambda: studio_window.studio.is_fitting, timeout=SECONDS)
+    assert studio_window.workspace is studio_window.fit
+    assert studio_window.stage.left.points.count > 100
+    qtbot.waitUntil(lambda: studio_window.fit.run is not None, timeout=2 * SECONDS)
+    run = load_run(studio_window.fit.run.folder)
+    assert run.folder.parent == capture.parent / "runs"
+    assert not run.interrupted
+    view = studio_window.stage.left
+    assert view.figure.is_visible
+    assert view.points.count > 100
+    assert np.median(distances_to_points(studio_window)) < 0.06
+    assert studio_window.badge.text == "Fitted"
+    assert studio_window.studio.document.timeline.playing
+
+
+def test_a_running_fit_shows_its_progress_and_a_preview_over_the_points(
+    qtbot: QtBot, fitting: MainWindow, stand_in: StandInFit
+) -> None:
+    stand_in.step.release(2)
+    progress = fitting.fit.progress
+    qtbot.waitUntil(lambda: progress.stage.text() == "Fitting 2 / 4", timeout=SECONDS)
+    assert progress.bar.value() == 500
+    assert progress.eta.text().endswith("left")
+    assert progress.cancel_button.isVisible()
+    assert not progress.start_button.isVisible()
+    qtbot.waitUntil(lambda: fitting.stage.left.figure.is_visible, timeout=SECONDS)
+    assert fitting.badge.text == "Preview"
+    assert fitting.stage.left.points.count > 100
+    stand_in.step.release(2)
+    qtbot.waitUntil(lambda: fitting.fit.run is not None, timeout=SECONDS)
+    assert progress.start_button.isVisible()
+
+
+def test_cancelling_keeps_the_best_so_far(qtbot: QtBot, fitting: MainWindow, stand_in: StandInFit) -> None:
+    stand_in.step.release(1)
+    qtbot.waitUntil(lambda: fitting.fit.status.done == 1, timeout=SECONDS)
+    qtbot.mouseClick(fitting.fit.progress.cancel_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: fitting.fit.run is not None, timeout=SECONDS)
+    assert fitting.fit.run is not None
+    assert fitting.fit.run.interrupted
+    assert fitting.stage.left.figure.is_visible
+    item = fitting.fit.runs.list.item(0)
+    assert item is not None
+    assert "stopped early" in item.text()
+
+
+def test_cancelling_before_there_is_anything_leaves_the_points_and_says_so(
+    qtbot: QtBot, fitting: MainWindow, stand_in: StandInFit
+) -> None:
+    stand_in.has_something = False
+    fitting.actions_by_id["fit.cancel"].trigger()
+    qtbot.waitUntil(lambda: not fitting.studio.is_fitting, timeout=SECONDS)
+    assert fitting.fit.run is None
+    assert "before there was anything to keep" in fitting.fit.progress.detail.text()
+    assert fitting.stage.left.points.count > 100
+    assert fitting.actions_by_id["fit.start"].isEnabled()
+
+
+def test_the_window_stays_usable_while_a_fit_runs(
+    fitting: MainWindow, fine: Callable[..., None], stand_in: StandInFit
+) -> None:
+    fine(fitting, fitting.show_explore)
+    fine(fitting, lambda: fitting.explore.shape.sliders[0].slider.setValue(100))
+    assert fitting.studio.is_fitting
+    assert fitting.stage.left.figure.is_visible
+    assert fitting.stage.left.points.count == 0
+
+
+def test_a_fit_that_ends_while_another_workspace_is_on_show_does_not_take_the_stage(
+    qtbot: QtBot, fitting: MainWindow, fine: Callable[..., None], stand_in: StandInFit
+) -> None:
+    fine(fitting, fitting.show_explore)
+    stand_in.step.release(4)
+    qtbot.waitUntil(lambda: fitting.fit.run is not None, timeout=SECONDS)
+    assert fitting.workspace is fitting.explore
+    assert fitting.stage.left.points.count == 0
+    assert not fitting.studio.document.timeline.playing
+    fitting.show_fit()
+    assert fitting.stage.left.points.count > 100
+    assert fitting.stage.left.figure.is_visible
+
+
+def test_a_second_drop_during_a_fit_opens_the_sequence_and_leaves_the_fit_alone(
+    qtbot: QtBot, fitting: MainWindow, capture: Path, stand_in: StandInFit
+) -> None:
+    other = Path(shutil.copytree(capture, capture.with_name("other")))
+    drop(fitting, other)
+    qtbot.waitUntil(lambda: len(fitting.studio.document.observations) == 2, timeout=SECONDS)
+    assert fitting.stage.left.caption.text[0] == "other"
+    stand_in.step.release(4)
+    qtbot.waitUntil(lambda: len(fitting.studio.document.runs) == 1, timeout=SECONDS)
+    assert fitting.fit.run is None  # it belongs to the first sequence
+    fitting.fit.sequences.activated.emit(fitting.fit.sequences.findText("doll"))
+    assert fitting.fit.run is not None
+
+
+def test_the_menu_opens_a_sequence_without_fitting_and_the_timeline_plays_it(
+    qtbot: QtBot, studio_window: MainWindow, capture: Path
+) -> None:
+    studio_window.files.open_sequence(capture)
+    qtbot.waitUntil(lambda: studio_window.fit.observation is not None, timeout=SECONDS)
+    assert not studio_window.studio.is_fitting
+    assert studio_window.actions_by_id["fit.start"].isEnabled()
+    count = [studio_window.stage.left.points.count]
+    qtbot.keyClick(studio_window, Qt.Key.Key_Right)
+    assert studio_window.stage.left.caption.text == ("doll", "Frame 2 of 3 · observed points")
+    count.append(studio_window.stage.left.points.count)
+    assert count[0] != count[1]
+    assert studio_window.stage.left.colour_bar.isVisible()
+
+
+def test_a_run_folder_opens_over_its_points(qtbot: QtBot, studio_window: MainWindow, fitted_run: Path) -> None:
+    drop(studio_window, fitted_run)
+    qtbot.waitUntil(lambda: studio_window.fit.run is not None, timeout=SECONDS)
+    assert studio_window.stage.left.figure.is_visible
+    assert studio_window.stage.left.points.count > 100
+    studio_window.fit.display.points.setChecked(False)
+    assert studio_window.stage.left.points.count == 0
+    studio_window.fit.display.mesh.setChecked(False)
+    assert not studio_window.stage.left.figure.is_visible
+
+
+def test_points_take_the_colours_of_their_distance_to_the_mesh(
+    qtbot: QtBot, studio_window: MainWindow, fitted_run: Path
+) -> None:
+    drop(studio_window, fitted_run)
+    qtbot.waitUntil(lambda: studio_window.fit.run is not None, timeout=SECONDS)
+    fit, view = studio_window.fit, studio_window.stage.left
+    studio_window.studio.document.timeline.pause()
+    fit.display.colours.button(1).click()
+    assert fit.observation is not None and fit._meshes is not None
+    observation, meshes = fit.observation, fit._meshes
+    qtbot.waitUntil(lambda: len(fit._errors._known) == len(observation), timeout=SECONDS)
+    frame = studio_window.studio.document.timeline.frame
+    points = observation.frame(frame).points_world
+    expected = 1000 * surface_distance(points, meshes.vertices_world[frame], meshes.faces)
+    np.testing.assert_allclose(view.points._data.point_data["value"], expected, rtol=1e-5)
+    assert view.points._actor.mapper.scalar_range == (0, fit._errors.limit_mm)
+    fit.display.colours.button(0).click()
+    np.testing.assert_array_equal(view.points._data.point_data["value"], observation.frame(frame).depth_m)
+
+
+def test_a_failing_fit_is_explained_and_can_be_started_again(
+    qtbot: QtBot, studio_window: MainWindow, capture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(request: FitRequest, progress: Progress, model: object, sequence: object = None) -> Run:
+        raise RuntimeError("the device ran out of memory")
+
+    monkeypatch.setattr(job, "run_fit", fail)
+    drop(studio_window, capture)
+    qtbot.waitUntil(lambda: studio_window.error is not None, timeout=SECONDS)
+    assert "ran out of memory" in studio_window.error.sentence
+    assert "RuntimeError" in studio_window.error.details
+    studio_window.error.close()
+    qtbot.waitUntil(lambda: studio_window.error is None, timeout=SECONDS)
+    assert studio_window.actions_by_id["fit.start"].isEnabled()
+
+
+def test_a_damaged_frame_met_while_playing_is_named(qtbot: QtBot, studio_window: MainWindow, capture: Path) -> None:
+    studio_window.files.open_sequence(capture)
+    qtbot.waitUntil(lambda: studio_window.fit.observation is not None, timeout=SECONDS)
+    frame = capture / "depth" / "000002.png"
+    frame.write_bytes(frame.read_bytes()[:200])
+    studio_window.fit.observation._frames.clear()
+    studio_window.timeline.last()
+    assert studio_window.error is not None
+    assert "000002.png" in studio_window.error.sentence
+    studio_window.error.close()
+    studio_window.timeline.first()
+
+
+def test_a_project_brings_back_model_sequences_and_runs(
+    qtbot: QtBot, studio_window: MainWindow, fitted_run: Path, tmp_path: Path
+) -> None:
+    drop(studio_window, fitted_run)
+    qtbot.waitUntil(lambda: studio_window.fit.run is not None, timeout=SECONDS)
+    studio_window.files._save_project(tmp_path / "study")
+    assert json.loads((tmp_path / "study" / "project.json").read_text())["name"] == "study"
+    studio_window.studio.document.clear_contents()
+    assert studio_window.fit.observation is None
+    drop(studio_window, tmp_path / "study")
+    qtbot.waitUntil(lambda: studio_window.fit.run is not None, timeout=SECONDS)
+    assert "study" in studio_window.windowTitle()
+    assert str(tmp_path / "study") in studio_window.files.recent()

@@ -1,0 +1,180 @@
+"""What the cameras do without being asked: everything in view, past the inset, and a ground of the right size."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PyQt6 import sip
+from pytestqt.qtbot import QtBot
+
+from npm_studio.views.framing import CameraState, Room, camera_for, rooms_beside
+from npm_studio.views.main_window import MainWindow
+from npm_studio.views.studio import Studio
+from npm_studio.views.viewport import Viewport
+from tests.npm_studio.views.test_display import Fine, toggle
+
+ANGLE = 28.0
+TALL = np.array([[-0.3, 0.0, -0.2], [0.3, 1.8, 0.2]])
+WIDE = np.array([[-0.9, 0.0, -0.2], [0.9, 1.7, 0.2]])
+HAND = np.array([[-0.08, 0.0, -0.04], [0.08, 0.19, 0.04]])
+DIRECTIONS = [(0.34, 0.1, 1.0), (0.0, 0.0, 1.0), (1.0, 0.0, 0.0), (0.34, 1.0, 1.0), (0.0, 1.0, 0.0)]
+
+
+def corners_of(bounds: np.ndarray) -> np.ndarray:
+    """(8, 3) of a box."""
+    return np.array([[bounds[i, 0], bounds[j, 1], bounds[k, 2]] for i in (0, 1) for j in (0, 1) for k in (0, 1)])
+
+
+def pixels(points: np.ndarray, state: CameraState, size: tuple[int, int]) -> np.ndarray:
+    """(N, 2) where points (N, 3) are seen, from the upper left corner."""
+    forward = np.subtract(state.focal_point, state.position)
+    forward /= np.linalg.norm(forward)
+    right = np.cross(forward, state.up)
+    right /= np.linalg.norm(right)
+    away = points - state.position
+    scale = size[1] / 2 / np.tan(np.radians(ANGLE / 2)) / (away @ forward)
+    across, upwards = away @ right * scale, away @ np.cross(right, forward) * scale
+    x, y = state.window_centre
+    return np.stack([size[0] / 2 * (1 - x) + across, size[1] / 2 * (1 + y) - upwards], axis=1)
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize("bounds", [TALL, WIDE, HAND], ids=["tall", "wide", "hand"])
+@pytest.mark.parametrize("size", [(230, 560), (420, 720), (870, 760), (1300, 900)])
+def test_a_framed_box_is_large_and_clear_of_the_inset(
+    size: tuple[int, int], bounds: np.ndarray, direction: tuple[float, float, float]
+) -> None:
+    inset = Room(size[0] - 150, 0, 150, 180)
+    for covered in (None, inset):
+        state = camera_for(bounds, direction, size, rooms_beside(size, covered), ANGLE)
+        seen = pixels(corners_of(bounds), state, size)
+        low, high = seen.min(axis=0), seen.max(axis=0)
+        assert (low >= -2).all()
+        assert (high <= np.array(size) + 2).all()
+        if covered is None:
+            assert ((high - low) / size).max() > 0.5
+            assert state.window_centre == (0, 0)
+        else:
+            assert high[0] <= covered.left + 2 or low[1] >= covered.height - 2
+
+
+def seen_box(view: Viewport) -> tuple[np.ndarray, np.ndarray]:
+    """Upper left and lower right corner of the figure as the view shows it, pixels."""
+    bounds = view.visible_bounds()
+    assert bounds is not None
+    seen = pixels(corners_of(bounds), view.camera_state(), (view.width(), view.height()))
+    return seen.min(axis=0), seen.max(axis=0)
+
+
+def covers(view: Viewport) -> bool:
+    """Whether the inset lies over the figure."""
+    room = view.inset.room
+    assert room is not None
+    low, high = seen_box(view)
+    return bool(high[0] > room.left + 2 and low[1] < room.height - 2)
+
+
+def test_the_inset_covers_no_figure_and_no_caption_in_narrow_views(
+    qtbot: QtBot, studio_window: MainWindow, fine: Fine
+) -> None:
+    fine(studio_window, studio_window.show_transfer)
+    studio_window.stage.frame_all()
+    before = studio_window.stage.left.camera_state()
+    toggle(studio_window, "display.inset")
+    qtbot.wait(50)
+    for view in studio_window.stage.views:
+        room = view.inset.room
+        assert room is not None
+        assert not covers(view)
+        assert view.caption.geometry().right() < room.left
+    toggle(studio_window, "display.inset")
+    qtbot.wait(50)
+    assert studio_window.stage.left.camera_state().is_near(before)
+
+
+def test_what_is_framed_stays_framed_until_somebody_moves_the_camera(qtbot: QtBot, studio_window: MainWindow) -> None:
+    view = studio_window.stage.left
+    studio_window.stage.frame_all()
+    studio_window.resize(760, 800)
+    qtbot.wait(50)
+    low, high = seen_box(view)
+    assert low[0] >= -2
+    assert high[0] <= view.width() + 2
+    view.view.camera.Azimuth(40)
+    moved = view.camera_state()
+    studio_window.resize(1000, 700)
+    qtbot.wait(50)
+    assert view.camera_state().is_near(moved)
+
+
+def test_a_figure_that_outgrows_its_view_is_framed_again(studio_window: MainWindow) -> None:
+    stage, view = studio_window.stage, studio_window.stage.left
+    stage.frame_all()
+    before = view.camera_state()
+    stage.keep_in_view()
+    assert view.camera_state() == before
+    assert view.figure.faces is not None
+    grown = view.figure.vertices * np.float32(1.6)
+    view.figure.show(grown, view.figure._normals.copy(), view.figure.faces)
+    stage.keep_in_view(final=False)
+    assert view.camera_state() == before
+    stage.keep_in_view()
+    low, high = seen_box(view)
+    assert (low >= -2).all()
+    assert (high <= (view.width() + 2, view.height() + 2)).all()
+
+
+def test_choosing_the_axis_of_a_slice_turns_to_where_it_is_seen(qtbot: QtBot, studio_window: MainWindow) -> None:
+    toggle(studio_window, "display.slice")
+    for axis in (1, 0, 2):
+        studio_window.explore.slicing.section.axes.button(axis).click()
+        assert abs(studio_window.stage.left.view.camera.direction[axis]) > 0.6
+
+
+def test_the_ground_has_lines_at_a_round_distance_that_suits_the_model(studio_window: MainWindow) -> None:
+    stage = studio_window.stage
+    ground = stage.left.ground
+    for scale, cell in ((0.4, 0.25), (3.0, 0.025), (1.0, 0.1), (0.04, 2.5)):
+        stage.set_scale(scale)
+        assert ground.cell == pytest.approx(cell)
+        assert stage.right.ground.cell == ground.cell
+        ground.cast_shadow(np.array([[-0.1, 0, -0.1], [0.1, 0.2, 0.1]], np.float32) / scale)
+        low, high = np.asarray(ground._shadow.GetBounds()).reshape(3, 2).T
+        assert high[0] - low[0] == pytest.approx(8 * cell)
+
+
+def test_opening_a_model_sets_the_ground_for_it(studio_window: MainWindow) -> None:
+    model = studio_window.studio.document.model
+    assert model is not None
+    cell = studio_window.stage.left.ground.cell
+    assert 0.4 < cell * model.info.similarity.scale / 0.1 <= 1 + 1e-9
+
+
+def test_a_thread_that_outlives_its_window_tells_nobody(qapp: object) -> None:
+    studio = Studio()
+    sip.delete(studio)
+    studio._tell("_live_failed", None, ValueError("late"))  # type: ignore[arg-type]
+
+
+def test_a_program_that_ends_by_an_exception_ends_the_threads_of_its_window(
+    screen: None, toy_folder: Path, tmp_path: Path
+) -> None:
+    script = f"""
+from npm_studio import bootstrap
+app = bootstrap.create_application()
+from PyQt6.QtCore import QSettings
+QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, {str(tmp_path)!r})
+from npm_studio.views.main_window import MainWindow
+window = MainWindow()
+window.show()
+window.files.open_path(__import__("pathlib").Path({str(toy_folder)!r}))
+while window.studio.document.model is None:
+    app.processEvents()
+window.explore.shape.sliders[0].slider.setValue(40)
+raise ValueError("boom")
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1, done.stderr
+    assert done.stderr.strip().endswith("ValueError: boom"), done.stderr

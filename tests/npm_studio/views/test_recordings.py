@@ -1,0 +1,133 @@
+"""Recordings of depth cameras in the application: opened, looked at, their subject isolated."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pytestqt.qtbot import QtBot
+
+from engine.models.checkpoint import load_model
+from engine.sequences.depth_sequence import load_depth_sequence
+from engine.sequences.isolation import Isolation
+from engine.sequences.recording import CaptureOptions
+from external.captures.subject import open_subject
+from npm_studio.document.project import load_project
+from npm_studio.views.main_window import MainWindow
+from npm_studio.views.workspaces.fit import FitWorkspace
+from tests.npm_studio.views.drops import drop
+
+SECONDS = 30_000
+
+
+@pytest.fixture
+def recording(tmp_path: Path, depth_capture: Path) -> Path:
+    """The doll in front of a wall, as an npz file that says nothing about where the camera is."""
+    sequence = load_depth_sequence(depth_capture)
+    depths = np.stack([sequence.depth_m(index) for index in range(len(sequence))])
+    wall = float(depths.max()) + 0.6
+    stored = np.rint(np.where(depths > 0, depths, wall) * 1000).astype(np.uint16)
+    camera = sequence.camera
+    matrix = np.array([[camera.fx, 0, camera.cx], [0, camera.fy, camera.cy], [0, 0, 1]])
+    np.savez(tmp_path / "room.npz", depth=stored, K=matrix, depth_scale=1000.0)
+    return tmp_path / "room.npz"
+
+
+def opened(qtbot: QtBot, window: MainWindow, recording: Path) -> FitWorkspace:
+    """The workspace that shows ``recording`` once it was dropped on the window."""
+    drop(window, recording)
+    qtbot.waitUntil(lambda: window.fit.observation is not None, timeout=SECONDS)
+    return window.fit
+
+
+def test_the_subject_of_a_dropped_recording_is_isolated_on_request(
+    qtbot: QtBot, studio_window: MainWindow, recording: Path
+) -> None:
+    fit = opened(qtbot, studio_window, recording)
+    whole = fit.observation
+    assert whole is not None
+    assert "estimated" in fit.subject.notes.text()
+    assert not studio_window.studio.is_fitting  # there is something to look at first
+    assert studio_window.stage.left.surroundings.count == 0
+
+    fit.subject.surroundings.setChecked(True)
+    qtbot.waitUntil(lambda: fit.observation is not whole, timeout=SECONDS)
+    assert fit.observation is not None
+    kept, removed = fit.observation.frame(0), studio_window.stage.left.surroundings
+    assert 0 < len(kept.points_world) < 0.5 * len(whole.frame(0).points_world)
+    assert removed.count == len(whole.frame(0).points_world) - len(kept.points_world)
+    assert len(studio_window.studio.document.observations) == 1
+
+
+def test_a_project_remembers_how_a_recording_was_isolated(
+    qtbot: QtBot, studio_window: MainWindow, recording: Path, tmp_path: Path
+) -> None:
+    fit = opened(qtbot, studio_window, recording)
+    whole = fit.observation
+    assert whole is not None
+    far_m = round(whole.depth_range[1] - 0.3, 2)  # between the doll and the wall
+    fit.subject.far.setValue(far_m)
+    qtbot.waitUntil(lambda: fit.observation is not whole, timeout=SECONDS)
+    studio_window.files._save_project(tmp_path / "project")
+    assert load_project(tmp_path / "project").captures == {recording: {"far_m": far_m}}
+
+    studio_window.files.open_project(tmp_path / "project")
+    isolated = fit.observation
+    qtbot.waitUntil(lambda: fit.observation is not isolated and fit.observation is not None, timeout=SECONDS)
+    assert fit.subject.far.value() == pytest.approx(far_m)
+
+
+def test_a_choice_that_leaves_nothing_is_refused_and_the_recording_stays(
+    qtbot: QtBot, studio_window: MainWindow, recording: Path
+) -> None:
+    fit = opened(qtbot, studio_window, recording)
+    whole = fit.observation
+    with qtbot.waitSignal(studio_window.studio.failed, timeout=SECONDS) as refusal:
+        fit.subject.far.setValue(0.1)
+    assert "nothing is left" in str(refusal.args[0])
+    assert fit.observation is whole
+    assert fit.subject.far.value() == 0.0  # "none" again
+    qtbot.waitUntil(lambda: studio_window.error is not None, timeout=SECONDS)
+    studio_window.error.close()
+    qtbot.waitUntil(lambda: studio_window.error is None, timeout=SECONDS)
+
+
+def test_a_wrong_unit_of_depth_is_corrected_in_the_panel(
+    qtbot: QtBot, studio_window: MainWindow, recording: Path
+) -> None:
+    fit = opened(qtbot, studio_window, recording)
+    first = fit.observation
+    assert first is not None
+    fit.subject.scale.setValue(2000.0)
+    qtbot.waitUntil(lambda: fit.observation is not first, timeout=SECONDS)
+    assert fit.observation is not None
+    assert fit.observation.depth_range[1] == pytest.approx(first.depth_range[1] / 2, rel=1e-3)
+
+
+def test_a_recording_opened_without_a_model_is_placed_once_there_is_one(
+    qtbot: QtBot, window: MainWindow, recording: Path, toy_folder: Path
+) -> None:
+    drop(window, recording)
+    fit = window.fit
+    qtbot.waitUntil(lambda: fit.observation is not None, timeout=SECONDS)
+    alone = fit.observation
+    assert alone is not None
+    assert alone.sequence.camera_to_world[1, 1] < -0.9  # upright: y of the camera is down
+    window.studio.document.timeline.seek(1)
+    window.files.open_model(toy_folder)
+    qtbot.waitUntil(lambda: fit.observation is not alone, timeout=SECONDS)
+    assert fit.observation is not None
+    placed = open_subject(recording, CaptureOptions(), Isolation(), load_model(toy_folder))
+    np.testing.assert_allclose(fit.observation.sequence.camera_to_world, placed.camera_to_world, atol=1e-5)
+    assert fit.can_fit
+    assert window.studio.document.timeline.frame == 1
+    assert len(window.studio.document.observations) == 1
+
+
+def test_notes_on_a_recording_speak_of_the_panel_and_not_of_the_command_line(
+    qtbot: QtBot, studio_window: MainWindow, recording: Path
+) -> None:
+    drop(studio_window, recording)
+    notes = studio_window.fit.subject.notes
+    qtbot.waitUntil(lambda: notes.text() != "", timeout=SECONDS)
+    assert "does not fit into the model" in notes.text()
+    assert "--" not in notes.text()

@@ -1,0 +1,277 @@
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+from PyQt6.QtCore import Qt
+from PyQt6.QtGui import QImage
+from PyQt6.QtWidgets import QApplication, QMenu
+from pytestqt.qtbot import QtBot
+
+from npm_studio.commands.table import all_commands
+from npm_studio.views import files
+from npm_studio.views.dialogs import AboutDialog, ShortcutsDialog
+from npm_studio.views.main_window import MainWindow
+from tests.npm_studio.views.drops import drop
+
+ROOT = Path(__file__).parents[3]
+SECONDS = 20_000
+
+
+def test_every_command_runs_or_is_disabled_on_an_empty_document(
+    window: MainWindow, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
+) -> None:
+    monkeypatch.setattr(files.QFileDialog, "getExistingDirectory", lambda *_: "")
+    monkeypatch.setattr(files.QFileDialog, "getSaveFileName", lambda *_: ("", ""))
+    monkeypatch.setattr(files.QFileDialog, "getOpenFileName", lambda *_: ("", ""))
+    opened: list[str] = []
+    for name in ("open_model", "open_sequence"):
+        monkeypatch.setattr(window.files, name, lambda *_, name=name: opened.append(name))
+    commands = [command for _, command in all_commands()]
+    for command in sorted(commands, key=lambda command: command.callback == "close"):
+        action = window.actions_by_id[command.id]
+        window.refresh_actions()
+        assert action.isEnabled() is not bool(command.needs), command.id
+        if action.isEnabled():
+            action.trigger()
+        for dialog in QApplication.topLevelWidgets():
+            if isinstance(dialog, ShortcutsDialog | AboutDialog):
+                dialog.close()
+    assert opened == ["open_model", "open_sequence"]
+    assert not window.isVisible()
+
+
+def test_an_empty_window_says_how_to_begin(window: MainWindow) -> None:
+    assert window.stage.invitation.isVisible()
+    assert window.stage.invitation.title == "No model is open"
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("letter.txt", "letter.txt: is not something NPM Studio opens"), ("junk", "junk: holds nothing")],
+)
+def test_dropping_junk_shows_one_clear_line_and_what_to_drop(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path, name: str, words: str
+) -> None:
+    (tmp_path / "junk").mkdir()
+    (tmp_path / "junk" / "a.doc").write_text("")
+    (tmp_path / "letter.txt").write_text("dear")
+    drop(window, tmp_path / name)
+    qtbot.waitUntil(lambda: window.error is not None, timeout=SECONDS)
+    assert window.error.sentence.startswith(words)
+    assert "\n" not in window.error.sentence
+    assert "depth-sequence folder" in window.error.cure
+    assert window.error.text.isHidden()
+    window.error.toggle.click()
+    assert not window.error.text.isHidden()
+    window.error.close()
+
+
+@pytest.mark.parametrize("damage", ["truncated", "8 bit", "no intrinsics"])
+def test_a_damaged_sequence_is_named_with_its_file(
+    qtbot: QtBot, studio_window: MainWindow, capture: Path, damage: str
+) -> None:
+    frame = capture / "depth" / "000001.png"
+    match damage:
+        case "truncated":
+            frame.write_bytes(frame.read_bytes()[:60])
+        case "8 bit":
+            QImage(160, 120, QImage.Format.Format_Grayscale8).save(str(frame))
+        case _:
+            (capture / "intrinsics.json").unlink()
+    drop(studio_window, capture)
+    qtbot.waitUntil(lambda: studio_window.error is not None, timeout=SECONDS)
+    culprit = "doll: has no intrinsics" if damage == "no intrinsics" else "000001.png: "
+    assert studio_window.error.sentence.startswith(culprit)
+    assert damage != "no intrinsics" or "intrinsics.json" in studio_window.error.cure
+    studio_window.error.close()
+    assert not studio_window.studio.is_fitting
+
+
+def test_the_theme_switches_colours_and_is_remembered(window: MainWindow) -> None:
+    def lightness() -> int:
+        return window.palette().window().color().lightness()
+
+    dark = lightness()
+    window.actions_by_id["view.dark"].trigger()
+    assert lightness() > 200 > 60 > dark
+    assert files.settings().value("theme") == "light"
+    background = window.stage.left.view.background_color
+    assert sum(background.int_rgb) > 500
+    window.actions_by_id["view.dark"].trigger()
+    assert lightness() == dark
+
+
+def test_a_screenshot_is_a_png_of_the_stage_with_the_figure_in_it(
+    qtbot: QtBot, studio_window: MainWindow, tmp_path: Path
+) -> None:
+    target = tmp_path / "shot.png"
+    qtbot.wait(50)
+    studio_window.files.save_screenshot(target)
+    image = QImage(str(target))
+    assert image.width() == studio_window.stage.width()
+    middle = image.pixelColor(image.width() // 2, image.height() // 2)
+    corner = image.pixelColor(image.width() - 5, image.height() // 2)
+    assert middle.lightness() > corner.lightness() + 40  # a light figure before a dark ground
+
+
+def test_a_screenshot_into_nowhere_is_refused(studio_window: MainWindow, tmp_path: Path) -> None:
+    studio_window.files.save_screenshot(tmp_path / "gone" / "shot.png")
+    assert studio_window.error is not None
+    assert "cannot be written" in studio_window.error.sentence
+    studio_window.error.close()
+
+
+def test_opened_folders_are_found_under_recent(qtbot: QtBot, studio_window: MainWindow, toy_folder: Path) -> None:
+    menu = QMenu()
+    studio_window.files.fill_recent(menu)
+    assert menu.actions()[0].text().startswith("toy.npm")
+    menu.actions()[0].trigger()
+    qtbot.waitUntil(lambda: not studio_window.studio.jobs.is_busy("load"), timeout=SECONDS)
+
+
+def test_arrow_keys_belong_to_a_slider_that_has_the_focus(studio_window: MainWindow, qtbot: QtBot) -> None:
+    slider = studio_window.explore.shape.sliders[0].slider
+    frame = studio_window.studio.document.timeline.frame
+    slider.setFocus()
+    value = slider.value()
+    qtbot.keyClick(slider, Qt.Key.Key_Right)
+    assert slider.value() == value + slider.singleStep()
+    assert studio_window.studio.document.timeline.frame == frame
+    studio_window.library.setFocus()
+    qtbot.keyClick(studio_window, Qt.Key.Key_Right)
+    assert studio_window.studio.document.timeline.frame == frame + 1
+
+
+def test_keys_of_vtk_do_nothing(studio_window: MainWindow, qtbot: QtBot) -> None:
+    view = studio_window.stage.left.view
+    camera = studio_window.stage.left.camera_state()
+    for key in "qewrjtcu":
+        qtbot.keyClicks(view, key)
+    assert view.isVisible()
+    assert studio_window.stage.left.camera_state() == camera
+    assert studio_window.stage.left.figure._actor.prop.style == "Surface"
+
+
+def test_the_window_remembers_its_panels(studio_window: MainWindow, qtbot: QtBot) -> None:
+    studio_window.splitter.setSizes([260, 400, 340])
+    widths = studio_window.splitter.sizes()
+    studio_window.close()
+    again = MainWindow()
+    again.show()
+    qtbot.waitExposed(again)
+    assert [abs(a - b) <= 2 for a, b in zip(again.splitter.sizes(), widths, strict=True)] == [True] * 3
+    again.close()
+
+
+def test_an_exception_in_a_slot_is_shown_and_the_window_goes_on(
+    window: MainWindow, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from npm_studio import bootstrap
+
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    bootstrap._show_unexpected_errors(window)
+    error = ZeroDivisionError("division by zero")
+    sys.excepthook(ZeroDivisionError, error, None)
+    assert window.error is not None
+    assert "division by zero" in window.error.sentence
+    assert "ZeroDivisionError" in window.error.details
+    window.error.close()
+    assert "ZeroDivisionError" in capsys.readouterr().err
+
+
+def environment(tmp_path: Path, **more: str) -> dict[str, str]:
+    own = {"XDG_CONFIG_HOME": str(tmp_path / "config"), "XDG_DATA_HOME": str(tmp_path / "data")}
+    return {**os.environ, **own, **more}
+
+
+def test_the_command_without_a_display_exits_2_and_names_commands_that_need_none(tmp_path: Path) -> None:
+    bare = {key: value for key, value in environment(tmp_path).items() if key not in ("DISPLAY", "WAYLAND_DISPLAY")}
+    for extra in ({}, {"DISPLAY": ":4711"}):
+        command = [sys.executable, "-m", "npm_studio", "gui"]
+        done = subprocess.run(command, env={**bare, **extra}, cwd=ROOT, capture_output=True, text=True)
+        assert done.returncode == 2, done.stderr
+        lines = done.stderr.strip().splitlines()
+        assert len(lines) == 1
+        assert "no display" in lines[0]
+        assert all(name in lines[0] for name in ("demo", "fit", "render"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [(["nowhere.npm"], "does not exist"), ([".", "--sequence", "x"], "nothing that NPM Studio opens")],
+)
+def test_the_command_refuses_what_is_not_a_model(tmp_path: Path, arguments: list[str], words: str) -> None:
+    command = [sys.executable, "-m", "npm_studio", "gui", *arguments]
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "x.txt").write_text("")
+    done = subprocess.run(
+        command,
+        env={**environment(tmp_path), "PYTHONPATH": str(ROOT)},
+        cwd=tmp_path / "empty",
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2, done.stderr
+    assert words in done.stderr
+
+
+START = """
+    import sys
+    from PyQt6.QtCore import QTimer
+    from npm_studio.views.main_window import MainWindow
+
+    show = MainWindow.show
+
+    def show_and_watch(window):
+        show(window)
+        window.watch = QTimer(window)
+        window.watch.timeout.connect(lambda: act(window))
+        window.watch.start(50)
+
+    def act(window):
+        if window.studio.is_fitting and window.fit.status.stage == "fit":
+            {then}
+            window.watch.stop()
+
+    MainWindow.show = show_and_watch
+    from npm_studio.cli.main import main
+    sys.exit(main(["gui", {model!r}, "--sequence", {sequence!r}]))
+"""
+
+
+def start(then: str, model: Path, sequence: Path, tmp_path: Path) -> subprocess.Popen[str]:
+    script = textwrap.dedent(START).format(then=then, model=str(model), sequence=str(sequence))
+    return subprocess.Popen(
+        [sys.executable, "-c", script],
+        env=environment(tmp_path),
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_closing_the_window_during_a_fit_exits_0_and_keeps_the_best_so_far(
+    screen: None, toy_folder: Path, capture: Path, tmp_path: Path
+) -> None:
+    process = start("window.close()", toy_folder, capture, tmp_path)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
+    assert "Traceback" not in errors
+    assert list((capture.parent / "runs").glob("doll-*/run.json"))
+
+
+def test_ctrl_c_closes_the_window_during_a_fit(screen: None, toy_folder: Path, capture: Path, tmp_path: Path) -> None:
+    process = start("print('fitting', flush=True)", toy_folder, capture, tmp_path)
+    assert process.stdout is not None
+    assert process.stdout.readline().strip() == "fitting"
+    time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 130, errors
+    assert "Traceback" not in errors
