@@ -50,7 +50,7 @@ def killed_while_writing(target: Path, moved_away: bool = False) -> None:
     script = f"""
 import os, signal
 from pathlib import Path
-from engine import files
+from engine.core import files
 target = Path({str(target)!r})
 with files.replacing_file(target.with_suffix(".txt")), files.replacing_folder(target) as folder:
     (folder / "half.txt").write_text("half")
