@@ -49,7 +49,7 @@ from dense_surface import (
 from device_profile import profile
 from torch import Tensor
 
-from engine.core.devices import describe_device, resolve_device
+from engine.core.devices import describe_device, resolve_device, to_host
 from engine.core.files import write_json
 from engine.geometry.mesh import Mesh
 from engine.models.checkpoint import load_model
@@ -62,7 +62,6 @@ from engine.surface.folded import SignedDistance
 from engine.surface.lipschitz import lipschitz_bounds
 from engine.surface.octree import surface_cells
 from engine.surface.precision import half_type
-from engine.surface.transfer import to_host
 from npm_studio.resources import demo_model
 
 RESOLUTIONS = {"cpu": (64, 128, 256), "cuda": (64, 128, 256, 512, 1024)}

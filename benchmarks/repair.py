@@ -26,6 +26,7 @@ from engine.geometry.repair.hole_caps import boundary_loops
 from engine.geometry.repair.repair import repair_watertight
 from engine.geometry.signed_distance import sample_surface, unsigned_distance
 from engine.geometry.topology import defects
+from engine.surface.winding_surface import winding_surface
 from external.anny.generate import SIMILARITY
 
 LIMIT_MM = 5.0
@@ -83,7 +84,7 @@ def measure(vertices: np.ndarray, faces: np.ndarray, holes: int, diameter: float
     removed = cut_holes(vertices, faces, holes, diameter / 2 * SIMILARITY.scale, np.random.default_rng(seed))
     loops = boundary_loops(faces[~removed])
     started = time.perf_counter()
-    repair = repair_watertight(vertices, faces[~removed])
+    repair = repair_watertight(vertices, faces[~removed], resurface=winding_surface)
     seconds = time.perf_counter() - started
     repaired = distances_mm(vertices, faces, removed, (repair.mesh.vertices, repair.mesh.faces))
     fans = distances_mm(vertices, faces, removed, flat_fans(vertices, faces[~removed]))

@@ -43,7 +43,8 @@ from engine.core.progress import Progress
 from engine.dataset.registered import RegisteredDataset
 from engine.evaluate.representation import multiply_adds
 from engine.models.checkpoint import load_model
-from engine.models.model import ModelInfo, NeuralParametricModel
+from engine.models.labels import ModelInfo
+from engine.models.model import NeuralParametricModel
 from engine.models.networks.decoder import ShapeDecoder
 from engine.training.config import TrainingConfig, load_training_config
 from engine.training.pose_stage import PoseTraining

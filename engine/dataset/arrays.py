@@ -1,5 +1,6 @@
-"""Reading npy files that a user may have touched."""
+"""Arrays on disk that a user may have touched, and the samples that a store may hand out with its meshes."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,3 +25,12 @@ def load_array(path: Path, cure: str = MAKE_AGAIN) -> NDArray[Any]:
     except (ValueError, OSError, EOFError) as error:
         raise InputError(path, f"is not a readable npy file ({error.__class__.__name__})", cure) from None
     return array
+
+
+@dataclass(frozen=True, eq=False)
+class SdfPools:
+    """The pools of one identity; shapes as in `engine.dataset.pools`."""
+
+    near: NDArray[np.float32]
+    uniform: NDArray[np.float32]
+    surface: NDArray[np.float32]

@@ -1,4 +1,4 @@
-"""Pools of signed-distance samples on disk, the food of the shape stage.
+"""Pools of signed-distance samples on disk, the training samples of the shape stage.
 
 For each identity, under ``<identity>/pools``:
 
@@ -7,29 +7,11 @@ For each identity, under ``<identity>/pools``:
     surface.npy   (N, 6) float32  points on the surface and their normals
 """
 
-from __future__ import annotations
-
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import numpy as np
-from numpy.typing import NDArray
 
 from engine.core.errors import InputError
-from engine.dataset.arrays import load_array
-
-if TYPE_CHECKING:
-    from engine.dataset.registered import RegisteredDataset
-
-
-@dataclass(frozen=True, eq=False)
-class SdfPools:
-    """The pools of one identity; shapes as in the module's text."""
-
-    near: NDArray[np.float32]
-    uniform: NDArray[np.float32]
-    surface: NDArray[np.float32]
+from engine.dataset.arrays import SdfPools, load_array
+from engine.dataset.registered import RegisteredDataset
 
 
 def pools_folder(dataset: RegisteredDataset, identity: int) -> Path:

@@ -30,7 +30,7 @@ from engine.core.files import check_name, read_json, write_json
 from engine.dataset.arrays import MAKE_AGAIN
 from engine.dataset.store import FolderStore, MeshStore
 from engine.geometry.similarity import Similarity
-from engine.models.model import FrameLabel
+from engine.models.labels import FrameLabel, find_name
 
 CANONICAL_SEQUENCE = "a_t_pose"
 FORMAT = "npm-studio registered dataset"
@@ -141,24 +141,6 @@ class RegisteredDataset:
         for label in self.labels:
             samples.setdefault((label.identity, label.sequence), []).append(label.sample)
         return samples
-
-
-def find_name(names: tuple[str, ...] | list[str], wanted: str | int, what: str) -> int:
-    """Position of ``wanted`` (a name, or an index given as a number or its digits) in ``names``.
-
-    Raises:
-        InputError: there is no such entry; ``what`` says where the name came from.
-    """
-    if isinstance(wanted, str) and wanted in names:
-        return names.index(wanted)
-    try:
-        index = int(wanted)
-    except ValueError:
-        index = -1
-    if not 0 <= index < len(names):
-        known = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
-        raise InputError(f"{what} {wanted}", "does not exist", f"use 0 to {len(names) - 1} or one of {known}")
-    return index
 
 
 def load_registered_dataset(

@@ -19,7 +19,7 @@ from engine.core.errors import InputError
 from engine.core.files import read_json, replacing_folder, write_json
 from engine.core.progress import Progress
 from engine.dataset.registered import CANONICAL_SEQUENCE, FORMAT, RegisteredDataset
-from engine.models.model import ModelInfo
+from engine.models.labels import ModelInfo
 
 MAPPING_FILE = "train_to_augmented.json"
 """Name that the published NPM code gives to the rows of the shape space that a split's identities have."""

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from engine.core.errors import InputError
 from engine.core.files import natural_key
-from engine.dataset.arrays import MAKE_AGAIN, load_array
-from engine.dataset.pools import SdfPools
+from engine.dataset.arrays import MAKE_AGAIN, SdfPools, load_array
 from engine.geometry.mesh import Mesh
 
 Rows = slice | NDArray[np.int64]

@@ -13,7 +13,8 @@ from torch import Tensor
 from engine.core.errors import InputError
 from engine.core.files import check_name, read_json, replacing_folder, write_json
 from engine.geometry.similarity import Similarity
-from engine.models.model import FrameLabel, ModelInfo, NeuralParametricModel
+from engine.models.labels import FrameLabel, ModelInfo
+from engine.models.model import NeuralParametricModel
 from engine.models.networks.decoder import DecoderConfig, PoseDecoder, ShapeDecoder
 from engine.models.networks.encoder import EncoderConfig, VoxelEncoder
 

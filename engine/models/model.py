@@ -1,50 +1,16 @@
 """The neural parametric model: two decoders and the codes learned with them."""
 
-from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from engine.geometry.similarity import Similarity
+from engine.models.labels import ModelInfo
 from engine.models.networks.decoder import PoseDecoder, ShapeDecoder
 from engine.models.networks.encoder import VoxelEncoder
 
 Module = TypeVar("Module", bound=nn.Module)
-
-
-@dataclass(frozen=True)
-class FrameLabel:
-    """Which training frame a pose code belongs to."""
-
-    identity: int
-    """Index of the identity."""
-    sequence: str
-    sample: str
-    """Name of the frame inside its sequence: six digits."""
-
-    def __str__(self) -> str:
-        return f"{self.sequence}/{self.sample}"
-
-
-@dataclass(frozen=True)
-class ModelInfo:
-    """What a model is, apart from its numbers."""
-
-    name: str
-    category: str = "unknown"
-    """What it is a model of, in plain words: "human bodies"."""
-    licence: str = "unknown"
-    similarity: Similarity = Similarity()
-    """Between world metres and canonical space."""
-    identities: tuple[str, ...] = ()
-    """Name of the training identity of each shape code."""
-    identity_datasets: tuple[str, ...] = ()
-    """Dataset that each identity is from; empty in models that do not say."""
-    frames: tuple[FrameLabel, ...] = ()
-    """Training frame of each pose code."""
-    training: dict[str, Any] = field(default_factory=dict)
-    """Data, configuration and final figures of each training stage."""
 
 
 @dataclass(frozen=True, eq=False)

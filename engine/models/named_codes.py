@@ -10,7 +10,7 @@ from torch import Tensor
 
 from engine.core.errors import InputError
 from engine.core.npz import read_npz
-from engine.dataset.registered import find_name
+from engine.models.labels import find_name
 from engine.models.model import NeuralParametricModel
 
 _CODES_CURE = "give the codes.npz of a run that was fitted with this model"

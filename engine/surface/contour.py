@@ -5,9 +5,9 @@ import warp as wp
 from torch import Tensor
 from warp.geometry import sparse_marching_cubes_from_cells
 
+from engine.core.devices import to_host
 from engine.core.warp_runtime import start_warp, warp_on
 from engine.geometry.mesh import Mesh
-from engine.surface.transfer import to_host
 
 
 def contour_cells(cells: Tensor, values: Tensor, resolution: int) -> Mesh:

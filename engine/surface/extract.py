@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from engine.core.devices import to_host
 from engine.core.errors import Cancelled
 from engine.geometry.mesh import Mesh
 from engine.models.model import NeuralParametricModel
@@ -17,7 +18,6 @@ from engine.surface.folded import FoldedDecoder, SignedDistance, never
 from engine.surface.lipschitz import lipschitz_bounds, measure_half_error, measure_half_pose_error
 from engine.surface.octree import close_at_cube, lattice_line, surface_cells, surface_cells_of_several
 from engine.surface.precision import half_is_fast
-from engine.surface.transfer import to_host
 
 # A half precision that is off by more, a cell of the lattice of 200, sorts out nothing.
 _LARGEST_HALF_ERROR = 0.005

@@ -8,7 +8,8 @@ from torch import Tensor
 from engine.core.progress import Progress
 from engine.dataset.registered import RegisteredDataset
 from engine.evaluate.code_fitting import fit_shape_codes
-from engine.models.model import ModelInfo, NeuralParametricModel
+from engine.models.labels import ModelInfo
+from engine.models.model import NeuralParametricModel
 from engine.models.networks.curriculum import curriculum_depth, curriculum_loss
 from engine.models.networks.decoder import ShapeDecoder
 from engine.training.config import TrainingConfig

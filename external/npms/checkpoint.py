@@ -22,7 +22,8 @@ from torch import Tensor, nn
 from engine.core.errors import InputError
 from engine.core.files import replacing_file
 from engine.geometry.similarity import Similarity
-from engine.models.model import FrameLabel, ModelInfo, NeuralParametricModel
+from engine.models.labels import FrameLabel, ModelInfo
+from engine.models.model import NeuralParametricModel
 from engine.models.networks.decoder import Decoder, PoseDecoder
 from engine.models.networks.encoder import VoxelEncoder
 from external.npms.sample_files import SampleLabel, read_labels

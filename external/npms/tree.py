@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from engine.core.errors import InputError
 from engine.core.files import natural_key
-from engine.dataset.pools import SdfPools
+from engine.dataset.arrays import SdfPools
 from engine.dataset.registered import CANONICAL_SEQUENCE
 from engine.dataset.store import Rows
 from engine.geometry.mesh import Mesh, load_mesh

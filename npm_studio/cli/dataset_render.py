@@ -45,10 +45,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
     from engine.core.devices import resolve_device
-    from engine.dataset.registered import find_name
     from engine.dataset.rendering import load_camera, render_sequence
     from engine.geometry.camera import REFERENCE_CAMERA
     from engine.geometry.sensor_noise import KinectNoise
+    from engine.models.labels import find_name
     from external.datasets import open_dataset
 
     device = resolve_device(options.device)

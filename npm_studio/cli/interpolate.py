@@ -78,7 +78,7 @@ def _with_surface(named: "tuple[Path, Mesh]") -> "Mesh":
 def _codes(options: argparse.Namespace, model: "NeuralParametricModel") -> "tuple[list[Tensor], list[Tensor | None]]":
     """Shape code (Cs,) and pose code (Cp,), or None, of each step."""
     from engine.core.errors import InputError
-    from engine.models.interpolation import interpolate
+    from engine.models.code_space import interpolate
     from engine.models.named_codes import find_subject
 
     start, end = find_subject(model, options.start), find_subject(model, options.end)

@@ -81,7 +81,7 @@ def _of_identities(options: argparse.Namespace, model: "NeuralParametricModel") 
 
 def _of_codes(options: argparse.Namespace, model: "NeuralParametricModel", one_file: bool) -> "list[Wanted]":
     from engine.core.errors import InputError
-    from engine.dataset.registered import find_name
+    from engine.models.labels import find_name
     from engine.models.named_codes import load_codes
 
     shapes, poses = load_codes(options.codes, model)

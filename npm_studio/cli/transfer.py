@@ -66,8 +66,8 @@ def _of_identity(options: argparse.Namespace, model: "NeuralParametricModel") ->
 def _of_run(options: argparse.Namespace, model: "NeuralParametricModel") -> "list[tuple[str, Tensor]]":
     """File name and pose code (Cp,) of each chosen frame of a run."""
     from engine.core.errors import InputError
-    from engine.dataset.registered import find_name
     from engine.methods.run import load_run
+    from engine.models.labels import find_name
     from engine.models.named_codes import load_codes
 
     names = load_run(options.run_folder).frame_names

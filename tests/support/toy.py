@@ -16,7 +16,8 @@ from torch import Tensor
 from engine.core.errors import InputError
 from engine.geometry.similarity import Similarity
 from engine.models.checkpoint import load_model, save_model
-from engine.models.model import FrameLabel, ModelInfo, NeuralParametricModel
+from engine.models.labels import FrameLabel, ModelInfo
+from engine.models.model import NeuralParametricModel
 from engine.models.networks import decoder, positional_encoding
 from engine.models.networks.decoder import DecoderConfig, PoseDecoder, ShapeDecoder
 

@@ -23,13 +23,15 @@ from numpy.typing import NDArray
 from engine.core.errors import Cancelled, InputError
 from engine.core.files import read_json, replacing_folder, write_json
 from engine.core.progress import Progress
-from engine.dataset.pools import SdfPools, pools_folder
+from engine.dataset.arrays import SdfPools
+from engine.dataset.pools import pools_folder
 from engine.dataset.preparation.check import LIMIT, EngineCheck, check_samples
 from engine.dataset.preparation.near_samples import SIGMAS, Law, near_points
 from engine.dataset.registered import RegisteredDataset
 from engine.geometry.ply import save_compact_ply
 from engine.geometry.repair.repair import TOLERANCE, NotRepairableError, Repair, repair_watertight
 from engine.geometry.signed_distance import face_normals, sample_surface, signed_distance
+from engine.surface.winding_surface import winding_surface
 
 FEWEST_CHECKED = 2000
 """The second engine sees at least so many samples of each identity."""
@@ -259,7 +261,7 @@ def _work(task: _Task, vertices: NDArray[np.float32], faces: NDArray[np.int32]) 
     subject = canonical if canonical.is_file() else task.folder.parent
     try:
         check_canonical(vertices, subject)
-        repair = repair_watertight(vertices, faces, task.sampling.tolerance)
+        repair = repair_watertight(vertices, faces, task.sampling.tolerance, winding_surface)
     except InputError as error:
         return str(error)
     except NotRepairableError as error:

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.core.errors import InputError
-from engine.dataset.arrays import load_array
-from engine.dataset.pools import SdfPools
+from engine.dataset.arrays import SdfPools, load_array
 from engine.dataset.registered import RegisteredDataset
 from engine.dataset.verification.labels import Labels
 

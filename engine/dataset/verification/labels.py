@@ -10,7 +10,7 @@ from engine.core.errors import InputError
 from engine.core.files import check_name, read_json
 from engine.dataset.registered import CANONICAL_SEQUENCE
 from engine.geometry.similarity import Similarity
-from engine.models.model import FrameLabel
+from engine.models.labels import FrameLabel
 
 _KEYS = ("dataset", "identity_id", "identity_name", "animation_name", "sample_id")
 _RELABEL = "make the labels again with `npm-studio dataset` or `npm-studio split`"

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.core.errors import InputError
-from engine.dataset.arrays import load_array
-from engine.dataset.pools import SdfPools
+from engine.dataset.arrays import SdfPools, load_array
 from engine.dataset.verification.content import EXPORT_AGAIN, Content
 from engine.geometry.mesh import Mesh, load_mesh
 from engine.geometry.signed_distance import sample_surface, signed_distance

@@ -1,6 +1,8 @@
 """Closed meshes from canonical meshes with open cuffs, holes, interior shells and the other defects of scans."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +44,11 @@ _SAMPLES = 20_000
 _SAME_PLACE = 1e-6  # of the diagonal: vertices of open edges closer than this are one
 
 
+Resurface = Callable[[Points, Triangles], Mesh]
+"""Makes a closed surface of vertices (V, 3) and faces (T, 3) that enclose something, as
+`engine.surface.winding_surface.winding_surface`; empty where they do not."""
+
+
 class NotRepairableError(ValueError):
     """A mesh has no well-defined inside; ``str(error)`` is the reason."""
 
@@ -61,7 +68,10 @@ class Repair:
 
 
 def repair_watertight(
-    vertices: NDArray[np.floating], faces: NDArray[np.integer], tolerance: float = TOLERANCE
+    vertices: NDArray[np.floating],
+    faces: NDArray[np.integer],
+    tolerance: float = TOLERANCE,
+    resurface: Resurface | None = None,
 ) -> Repair:
     """The closed, outward surface of a mesh; a mesh that is one already comes back as it is.
 
@@ -73,13 +83,14 @@ def repair_watertight(
     3. triangles are turned to agree with their neighbours and to face outwards;
     4. holes are capped (`engine.geometry.repair.hole_caps.cap_hole`);
     5. parts inside others are dropped (eyes, teeth), overlapping ones united;
-    6. if that gives no closed surface within the tolerance: the surface on which the winding number of the input is
-       one half (`engine.geometry.repair.winding_surface`).
+    6. if that gives no closed surface within the tolerance: the surface that ``resurface`` makes, where the winding
+       number of the input is one half.
 
     Args:
         vertices: (V, 3)
         faces: (T, 3)
         tolerance: bound on ``distance_95``, in the mesh's unit; ``distance_max`` is bounded by ten times that.
+        resurface: how step 6 makes a surface; without it there is no such step.
 
     Raises:
         NotRepairableError: the input is no surface, encloses nothing, or its surface would move farther than that.
@@ -97,7 +108,10 @@ def repair_watertight(
         return Repair(Mesh(vertices.astype(np.float32), faces.astype(np.int32)), (), 0.0, 0.0)
     cleaned = _cleaned(_Work(np.asarray(vertices, np.float64), np.asarray(faces, np.int64), ()))
     reasons = []
-    for method in (_by_steps, _by_winding_number):
+    methods: list[Callable[[_Work], tuple[_Work, _Work]]] = [_by_steps]
+    if resurface is not None:
+        methods.append(partial(_by_winding_number, resurface=resurface))
+    for method in methods:
         try:
             whole, closed = method(cleaned)
         except NotRepairableError as error:
@@ -198,14 +212,12 @@ def _by_steps(work: _Work) -> tuple[_Work, _Work]:
     return whole, _outer_parts(whole)
 
 
-def _by_winding_number(work: _Work) -> tuple[_Work, _Work]:
+def _by_winding_number(work: _Work, resurface: Resurface) -> tuple[_Work, _Work]:
     """Step 6: the surface that it is measured by, and the surface made anew."""
-    from engine.geometry.repair.winding_surface import winding_surface
-
     bare = float((~_sides(work, work)[1].any(axis=1)).mean())
     if bare > MOST_BARE:
         raise NotRepairableError(f"{100 * bare:.0f} % of its area have no inside on either side")
-    mesh = winding_surface(work.vertices, work.faces)
+    mesh = resurface(work.vertices, work.faces)
     if mesh.is_empty:
         raise NotRepairableError("its winding number is one half nowhere, it encloses nothing")
     anew = work.after(

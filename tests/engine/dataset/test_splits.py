@@ -22,7 +22,7 @@ from engine.dataset.splits import (
     write_splits,
 )
 from engine.dataset.summary import summarise_dataset
-from engine.models.model import ModelInfo
+from engine.models.labels import ModelInfo
 from tests.support.registered import write_ellipsoids
 
 KEYS = ["dataset", "identity_id", "identity_name", "animation_name", "sample_id"]

@@ -1,16 +1,20 @@
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pytest
 import trimesh
 
+from engine.geometry.repair import repair as closing
 from engine.geometry.repair.hole_caps import boundary_loops, cap_hole, flat_caps
-from engine.geometry.repair.repair import NotRepairableError, Repair, repair_watertight
-from engine.geometry.repair.winding_surface import winding_surface
+from engine.geometry.repair.repair import NotRepairableError, Repair
 from engine.geometry.signed_distance import winding_number
 from engine.geometry.topology import defects, edge_uses, part_of_faces, signed_volume
+from engine.surface.winding_surface import winding_surface
 
 Arrays = tuple[np.ndarray, np.ndarray]
+
+repair_watertight = partial(closing.repair_watertight, resurface=winding_surface)
 
 
 def sphere(radius: float = 0.3, subdivisions: int = 4) -> Arrays:

@@ -4,8 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine.models.code_space import CodeSpace
-from engine.models.interpolation import interpolate
+from engine.models.code_space import CodeSpace, interpolate
 
 
 @pytest.fixture(params=[(30, 8), (5, 12), (2, 4)], ids=["more codes", "more dimensions", "two codes"])

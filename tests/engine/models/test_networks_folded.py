@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from engine.models.model import ModelInfo, NeuralParametricModel
+from engine.models.labels import ModelInfo
+from engine.models.model import NeuralParametricModel
 from engine.models.networks.decoder import Decoder, DecoderConfig, PoseDecoder, ShapeDecoder
 from engine.surface.extract import extract_surface, pose_vertices
 from engine.surface.folded import FoldedDecoder

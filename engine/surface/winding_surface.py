@@ -8,6 +8,9 @@ from torch import Tensor
 from engine.geometry.mesh import Mesh
 from engine.geometry.signed_distance import unsigned_distance, winding_number
 from engine.geometry.topology import triangle_areas
+from engine.surface.contour import contour_cells
+from engine.surface.lipschitz import LipschitzBounds
+from engine.surface.octree import surface_cells
 
 FEWEST, MOST = 64, 600
 """Bounds on the lattice cells per axis."""
@@ -29,10 +32,6 @@ def winding_surface(vertices: NDArray[np.floating], faces: NDArray[np.integer], 
         cells: about as many lattice cells as the surface passes through, which settles their size; the longest side
             of the bounding box takes nine tenths of `FEWEST` to `MOST` of them
     """
-    from engine.surface.contour import contour_cells
-    from engine.surface.lipschitz import LipschitzBounds
-    from engine.surface.octree import surface_cells
-
     v = np.asarray(vertices, np.float64)
     corners = v[np.unique(faces)]
     low, high = corners.min(axis=0), corners.max(axis=0)

@@ -1,0 +1,59 @@
+"""What codes belong to: a model's description, its training identities and frames, and finding them by name."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from engine.core.errors import InputError
+from engine.geometry.similarity import Similarity
+
+
+@dataclass(frozen=True)
+class FrameLabel:
+    """Which training frame a pose code belongs to."""
+
+    identity: int
+    """Index of the identity."""
+    sequence: str
+    sample: str
+    """Name of the frame inside its sequence: six digits."""
+
+    def __str__(self) -> str:
+        return f"{self.sequence}/{self.sample}"
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What a model is, apart from its numbers."""
+
+    name: str
+    category: str = "unknown"
+    """What it is a model of, in plain words: "human bodies"."""
+    licence: str = "unknown"
+    similarity: Similarity = Similarity()
+    """Between world metres and canonical space."""
+    identities: tuple[str, ...] = ()
+    """Name of the training identity of each shape code."""
+    identity_datasets: tuple[str, ...] = ()
+    """Dataset that each identity is from; empty in models that do not say."""
+    frames: tuple[FrameLabel, ...] = ()
+    """Training frame of each pose code."""
+    training: dict[str, Any] = field(default_factory=dict)
+    """Data, configuration and final figures of each training stage."""
+
+
+def find_name(names: tuple[str, ...] | list[str], wanted: str | int, what: str) -> int:
+    """Position of ``wanted`` (a name, or an index given as a number or its digits) in ``names``.
+
+    Raises:
+        InputError: there is no such entry; ``what`` says where the name came from.
+    """
+    if isinstance(wanted, str) and wanted in names:
+        return names.index(wanted)
+    try:
+        index = int(wanted)
+    except ValueError:
+        index = -1
+    if not 0 <= index < len(names):
+        known = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+        raise InputError(f"{what} {wanted}", "does not exist", f"use 0 to {len(names) - 1} or one of {known}")
+    return index
