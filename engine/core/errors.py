@@ -1,18 +1,122 @@
-"""The exceptions that reach a user."""
+"""The exceptions that reach a user, and what they say without knowing through which front end.
 
+An error names what is wrong and how to mend it. Where the mending is done with something that each front end calls by
+a name of its own (a flag of the command line, a field of the window), the error holds that thing as a value, and
+the front end puts its own word in place: see `Words`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 
 
+class Setting(Enum):
+    """What a user states about data or work; the value is its name in plain words."""
+
+    DEVICE = "the device"
+    OUT = "the output"
+    DEPTH_UNITS = "the depth units per metre"
+    INTRINSICS = "the intrinsics"
+    DEPTH_RANGE = "the nearest and farthest depth"
+    MASKS = "the masks"
+    REMOVE_PLANES = "the removal of floor and walls"
+
+
+class Task(Enum):
+    """Work that a user can have done; the value says what, in plain words."""
+
+    MAKE_DATASET = "make the dataset"
+    PREPARE = "prepare the dataset"
+    TRAIN_POSE = "train the pose stage"
+    FIT = "fit a sequence"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A value that was or should be chosen for a setting."""
+
+    setting: Setting
+    value: str
+
+
+@dataclass(frozen=True)
+class Do:
+    """A task, and what it is done to."""
+
+    task: Task
+    on: str | Path = ""
+
+
+Named = Setting | Task | Choice | Do
+"""What each front end has a name of its own for."""
+Words = Callable[[Named], str]
+"""How a front end calls these things."""
+
+
+def plain_words(named: Named) -> str:
+    """Names that belong to no front end."""
+    if isinstance(named, Choice):
+        return f"{named.setting.value} {named.value}"
+    if isinstance(named, Do):
+        return f"{named.task.value} {named.on}".rstrip()
+    return named.value
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """What to do about a problem: ``text`` with a ``{}`` for each of ``parts``."""
+
+    text: str
+    parts: tuple[Named, ...] = ()
+
+    def line(self, words: Words = plain_words) -> str:
+        return self.text.format(*(words(part) for part in self.parts)) if self.parts else self.text
+
+
+def remedy(text: str, *parts: Named) -> Remedy:
+    """``remedy("state {}", Setting.DEPTH_UNITS)``"""
+    assert text.count("{}") == len(parts), (text, parts)
+    return Remedy(text, parts)
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something a user should know that stopped nothing: what was guessed, what was left out, what looks wrong."""
+
+    text: str
+    remedy: Remedy | None = None
+
+    def line(self, words: Words = plain_words) -> str:
+        return self.text if self.remedy is None else f"{self.text}; {self.remedy.line(words)}"
+
+    def __str__(self) -> str:
+        return self.line()
+
+
 class InputError(ValueError):
-    """Something the user handed over cannot be used; ``str(error)`` is one line with the cure.
+    """Something the user handed over cannot be used; `line` says what, why, and how to mend it.
 
     The command line prints it and exits with 2, the application shows it in a dialog.
     """
 
-    def __init__(self, subject: str | Path, problem: str, cure: str = "") -> None:
-        self.subject, self.problem, self.cure = str(subject), problem, cure
-        line = f"{subject}: {problem}" + (f"; {cure}" if cure else "")
-        super().__init__(" ".join(line.split()))
+    def __init__(self, subject: str | Path | Named, problem: str, remedy: str | Remedy = "") -> None:
+        self._named = str(subject) if isinstance(subject, str | Path) else subject
+        self.subject = self.name()
+        """What cannot be used, in plain words."""
+        self.problem = problem
+        self.remedy = Remedy(remedy) if isinstance(remedy, str) else remedy
+        super().__init__(self.line())
+
+    def line(self, words: Words = plain_words) -> str:
+        """The whole error in one line."""
+        cure = self.remedy.line(words)
+        line = f"{self.name(words)}: {self.problem}" + (f"; {cure}" if cure else "")
+        return " ".join(line.split())
+
+    def name(self, words: Words = plain_words) -> str:
+        """What cannot be used."""
+        return self._named if isinstance(self._named, str) else words(self._named)
 
 
 class Cancelled(Exception):

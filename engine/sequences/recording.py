@@ -76,12 +76,12 @@ def finish(recording: Recording, options: CaptureOptions, progress: Progress) ->
             usable.append(index)
             typical.append(float(np.median(stored[stored > 0])))
         except InputError as failure:
-            first = first or InputError(failure.subject, failure.problem, failure.cure)
+            first = first or InputError(failure.subject, failure.problem, failure.remedy)
         progress.advance(index + 1)
     failed = count - len(usable)
     if first is not None and not usable:
         problem = f"none of its {count} frames can be used, the first ({Path(first.subject).name}) {first.problem}"
-        raise InputError(recording.path, problem, first.cure)
+        raise InputError(recording.path, problem, first.remedy)
     warnings = list(recording.warnings)
     if first is not None:
         problem = f"the first is {Path(first.subject).name}, which {first.problem}"

@@ -71,7 +71,7 @@ def first_size(paths: tuple[Path, ...], folder: Path) -> tuple[int, int]:
     if first is None:
         raise InputError(folder, "has no depth images", "put 16-bit PNG files into its subfolder depth/")
     problem = f"none of its {len(paths)} images can be used, the first ({Path(first.subject).name}) {first.problem}"
-    raise InputError(folder, problem, first.cure)
+    raise InputError(folder, problem, first.remedy)
 
 
 def read_stored_png(path: Path) -> NDArray[np.float32]:

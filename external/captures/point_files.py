@@ -176,7 +176,7 @@ def _first_points(paths: Sequence[Path], root: Path) -> NDArray[np.float64]:
             first = first or error
     assert first is not None
     problem = f"none of its {len(paths)} files can be used, the first ({Path(first.subject).name}) {first.problem}"
-    raise InputError(root, problem, first.cure)
+    raise InputError(root, problem, first.remedy)
 
 
 def _units_per_metre(points: NDArray[np.float64]) -> float:

@@ -35,8 +35,10 @@ class ErrorDialog(QDialog):
         self.setWindowTitle("NPM Studio")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         if isinstance(error, InputError):
-            self.sentence = f"{Path(error.subject).name or error.subject}: {error.problem}."
-            self.cure = f"{error.cure[:1].upper()}{error.cure[1:]}." if error.cure else ""
+            subject = error.name()
+            self.sentence = f"{Path(subject).name or subject}: {error.problem}."
+            cure = error.remedy.line()
+            self.cure = f"{cure[:1].upper()}{cure[1:]}." if cure else ""
             self.details = "\n\n".join(part for part in (str(error), traceback) if part)
         else:
             self.sentence = f"Something went wrong: {error or error.__class__.__name__}"

@@ -39,7 +39,7 @@ def test_what_is_nothing_of_ours_is_refused_with_what_can_be_dropped(tmp_path: P
     for junk, words in ((tmp_path, "holds nothing"), (tmp_path / "letter.txt", "is not something")):
         with pytest.raises(InputError, match=words) as caught:
             recognise(junk)
-        assert "depth-sequence folder" in caught.value.cure
+        assert "depth-sequence folder" in caught.value.remedy.text
 
 
 def test_an_empty_folder_and_a_missing_path_are_named_as_such(tmp_path: Path) -> None:

@@ -1,0 +1,51 @@
+"""What plug-ins add: objects found through entry points of installed packages.
+
+A package adds a method or a reader by naming it in its metadata, as this project's own ``pyproject.toml`` does::
+
+    [project.entry-points."npm_studio.methods"]
+    mine = "my_package.method:METHOD"
+"""
+
+import logging
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from engine.core.errors import InputError
+
+METHODS = "npm_studio.methods"
+CAPTURES = "npm_studio.captures"
+_OWN = "npm-studio"
+_log = logging.getLogger(__name__)
+
+
+@cache
+def registered(group: str) -> dict[str, EntryPoint]:
+    """Entry points of ``group`` by name, this project's own first, nothing imported yet.
+
+    Where two packages use one name, this project's own or else the first is kept, and the log says so.
+    """
+    found: dict[str, EntryPoint] = {}
+    points = sorted(entry_points(group=group), key=lambda point: point.dist is None or point.dist.name != _OWN)
+    for point in points:
+        kept = found.setdefault(point.name, point)
+        if kept.value != point.value:
+            _log.warning("%s: %s is ignored, %s has that name already", group, point.value, kept.value)
+    return found
+
+
+def load(group: str, name: str) -> Any:
+    """The object that ``name`` stands for.
+
+    Raises:
+        InputError: nothing has that name, or importing it fails.
+    """
+    points = registered(group)
+    if name not in points:
+        raise InputError(f"{name!r}", "is not installed", f"use one of {', '.join(points)}")
+    try:
+        return points[name].load()
+    except Exception as error:  # the package of somebody else
+        _log.exception("loading %s of %s failed", name, group)
+        problem = f"cannot be loaded ({error.__class__.__name__}: {error})"
+        raise InputError(f"plug-in {name} ({points[name].value})", problem, "update or remove the package") from error

@@ -1,0 +1,85 @@
+"""Moving meshes in metres: what methods give, what is stored as truth, shown, compared and exported."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.geometry.mesh import Mesh
+
+FrameOfReference = Literal["world", "camera"]
+
+
+@dataclass(frozen=True, eq=False)
+class MeshSequence:
+    """F meshes in metres, read when they are asked for."""
+
+    title: str
+    frame_names: tuple[str, ...]
+    times_s: NDArray[np.float64]
+    """(F,) seconds from any origin, increasing."""
+    read: Callable[[int], Mesh]
+    """Vertices (V, 3) in metres and faces (T, 3) of one frame; raises InputError where its file is damaged."""
+    one_topology: bool
+    """Whether all frames have the same faces, vertex for vertex."""
+    frame: FrameOfReference = "world"
+    """World as the recording or the dataset says, or the axes of the camera (OpenCV)."""
+
+    def __post_init__(self) -> None:
+        assert self.times_s.shape == (len(self.frame_names),), (self.times_s.shape, len(self.frame_names))
+        assert len(self.frame_names) > 0
+
+    def __len__(self) -> int:
+        return len(self.frame_names)
+
+    def __iter__(self) -> Iterator[Mesh]:
+        return (self.read(index) for index in range(len(self)))
+
+    @property
+    def frame_rate(self) -> float:
+        """Frames per second: the inverse of the median interval; 30 for a single frame."""
+        return frame_rate_of(self.times_s)
+
+    def vertices(self) -> NDArray[np.float32]:
+        """All vertices (F, V, 3) of a sequence with one topology."""
+        assert self.one_topology, self.title
+        return np.stack([mesh.vertices for mesh in self])
+
+    def map(self, change: Callable[[int, NDArray[np.float32]], NDArray[np.float32]]) -> "MeshSequence":
+        """The sequence with the vertices (V, 3) of each frame changed; ``change`` takes its index and them."""
+
+        def read(index: int) -> Mesh:
+            mesh = self.read(index)
+            return Mesh(change(index, mesh.vertices), mesh.faces)
+
+        return replace(self, read=read)
+
+
+def mesh_sequence(
+    title: str,
+    vertices: NDArray[np.float32],
+    faces: NDArray[np.int32],
+    frame_names: Sequence[str],
+    times_s: NDArray[np.float64],
+    frame: FrameOfReference = "world",
+) -> MeshSequence:
+    """A sequence with one topology from arrays: ``vertices`` (F, V, 3) in metres, ``faces`` (T, 3)."""
+    assert vertices.ndim == 3 and vertices.shape[2] == 3, vertices.shape
+    assert len(vertices) == len(frame_names), (len(vertices), len(frame_names))
+    return MeshSequence(
+        title, tuple(frame_names), np.asarray(times_s, np.float64), lambda i: Mesh(vertices[i], faces), True, frame
+    )
+
+
+def frame_rate_of(times_s: NDArray[np.float64], default: float = 30.0) -> float:
+    """Frames per second of time stamps (F,): the inverse of the median interval; ``default`` where there is none."""
+    intervals = np.diff(times_s)
+    intervals = intervals[intervals > 0]
+    return float(1 / np.median(intervals)) if len(intervals) else default
+
+
+def regular_times(count: int, frame_rate: float) -> NDArray[np.float64]:
+    """Time stamps (F,) in seconds of frames at a constant rate, from zero."""
+    return np.arange(count, dtype=np.float64) / frame_rate
