@@ -1,6 +1,7 @@
 # demo    open the built-in model on the built-in depth sequence; without a display: fit it and write out/demo
 # test    lint, types and tests
 # studio  open the application
+# imports print which room imports which, and check that no arrow points the wrong way
 # bench   measure and compare with the alternatives; writes out/benchmarks
 #
 # Each target first makes or updates .venv. Another Python: make PYTHON=python3.12 demo
@@ -10,7 +11,7 @@ BIN := .venv/bin
 READY := .venv/ready
 XVFB := xvfb-run -a -s "-screen 0 1600x1000x24"
 
-.PHONY: help demo test studio bench system
+.PHONY: help demo test studio imports bench system
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
@@ -30,6 +31,9 @@ test: $(READY)
 
 studio: $(READY)
 	@exec $(BIN)/npm-studio gui
+
+imports: $(READY)
+	@$(BIN)/python scripts/import_graph.py
 
 bench: $(READY)
 	$(BIN)/python -m pip install --quiet --editable ".[bench]"

@@ -25,7 +25,9 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     for note in found.notes:
         print(f"note: {note}", file=sys.stderr)
     results = {
-        "problems": [{"subject": each.subject, "problem": each.problem, "cure": each.remedy.line()} for each in found.problems],
+        "problems": [
+            {"subject": each.subject, "problem": each.problem, "cure": each.remedy.line()} for each in found.problems
+        ],
         "notes": list(found.notes),
         "checked": found.checked,
     }
