@@ -22,6 +22,7 @@ from engine.methods.npm.observations import observe
 from engine.methods.run import Run, save_run
 from engine.models.checkpoint import load_model
 from engine.models.model import NeuralParametricModel
+from engine.sequences.capture_options import CaptureOptions
 from engine.sequences.depth_sequence import DepthSequence, load_depth_sequence
 from engine.surface.extract import extract_surface, pose_vertices
 
@@ -39,8 +40,8 @@ class FitRequest:
     config: FitConfig = field(default_factory=FitConfig)
     seed: int = 0
     device: str = "auto"
-    capture: Mapping[str, Any] = field(default_factory=dict)
-    """How ``sequence`` was opened when it is a foreign recording; JSON, kept for those who show the run."""
+    capture: CaptureOptions = field(default_factory=CaptureOptions)
+    """How ``sequence`` was opened when it is a foreign recording; kept for those who show the run."""
 
 
 def run_fit(
@@ -98,7 +99,7 @@ def run_fit(
             interrupted=fitted.interrupted,
             details={
                 "config": dataclasses.asdict(request.config),
-                "capture": dict(request.capture),
+                "capture": request.capture.as_dict(),
                 "camera_to_world": np.asarray(sequence.camera_to_world).tolist(),
                 "seed": request.seed,
                 "device": str(model.device),

@@ -18,6 +18,7 @@ from engine.core.errors import InputError
 from engine.core.files import check_name, read_json, write_json
 from engine.geometry.mesh import Mesh, load_mesh, save_mesh
 from engine.geometry.similarity import Similarity
+from engine.sequences.capture_options import CaptureOptions
 
 _CURE = "give a folder that `npm-studio fit` wrote"
 
@@ -47,9 +48,13 @@ class Run:
     """Configuration, versions and timings."""
 
     @property
-    def capture(self) -> dict[str, Any]:
-        """How the sequence was opened, when it is a foreign recording; see `engine.methods.job.FitRequest`."""
-        return dict(self.details.get("capture", {}))
+    def capture(self) -> CaptureOptions:
+        """How the sequence was opened, when it is a foreign recording.
+
+        Raises:
+            InputError: the run says nothing that has a meaning.
+        """
+        return CaptureOptions.from_dict(self.details.get("capture", {}))
 
     @property
     def camera_to_world(self) -> NDArray[np.float64] | None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from engine.core.errors import Cancelled, InputError
 from engine.core.progress import Progress
 from engine.geometry.camera import PinholeCamera
+from engine.sequences.capture_options import CaptureOptions
 from engine.sequences.depth_sequence import DEFAULT_FRAME_RATE, PLAUSIBLE_DEPTH_M, DepthSequence
 
 MAX_PIXELS = 2**25
@@ -21,16 +22,6 @@ _UNITS_PER_METRE = (1000.0, 5000.0, 4000.0, 10000.0, 1.0)
 """Guesses in order of how common they are: millimetres, TUM, RealSense L515, a tenth of a millimetre, metres."""
 
 _SENSOR_MAXIMUM = 65535
-
-
-@dataclass(frozen=True)
-class CaptureOptions:
-    """What a user states about a recording; what is None is read from it or guessed."""
-
-    depth_scale: float | None = None
-    """Stored units per metre."""
-    intrinsics: str | Path | None = None
-    """``fx,fy,cx,cy`` in pixels (pixel centres at +0.5), or a file; see `external.captures.intrinsics`."""
 
 
 @dataclass(frozen=True, eq=False)

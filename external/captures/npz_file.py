@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from engine.core.errors import InputError
 from engine.core.npz import NpzFile, NpzRows
+from engine.sequences.capture_options import CaptureOptions
 from engine.sequences.depth_sequence import DEFAULT_FRAME_RATE
-from engine.sequences.recording import MAX_PIXELS, CaptureOptions, Recording, motion_warnings
+from engine.sequences.recording import MAX_PIXELS, Recording, motion_warnings
 from external.captures import intrinsics
 
 _CURE = "save it with numpy.savez(depth=(T,H,W) metres, K=(3,3))"

@@ -23,8 +23,9 @@ from pathlib import Path
 from engine.core.errors import InputError
 from engine.core.files import natural_key, read_json
 from engine.core.progress import Progress
+from engine.sequences.capture_options import CaptureOptions
 from engine.sequences.depth_sequence import DepthSequence, load_depth_sequence
-from engine.sequences.recording import CaptureOptions, Recording, finish
+from engine.sequences.recording import Recording, finish
 from external.captures.intrinsics import CURE
 from external.captures.kinect_mkv import read_kinect_mkv
 from external.captures.npz_file import read_npz_file
@@ -58,7 +59,7 @@ def open_capture(path: Path, options: CaptureOptions | None = None, progress: Pr
     """
     options = options or CaptureOptions()
     if is_native(path):
-        if options != CaptureOptions():
+        if options.reading:
             problem = "is a depth sequence that states its camera and unit itself"
             raise InputError(path, problem, "correct them in its intrinsics.json")
         return load_depth_sequence(path)

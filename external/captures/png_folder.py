@@ -7,9 +7,10 @@ from numpy.typing import NDArray
 
 from engine.core.errors import InputError
 from engine.core.files import natural_key
+from engine.sequences.capture_options import CaptureOptions
 from engine.sequences.depth_png import DAMAGED_CURE, check_depth_png, read_depth_png
 from engine.sequences.depth_sequence import DEFAULT_FRAME_RATE
-from engine.sequences.recording import MAX_PIXELS, CaptureOptions, Recording
+from engine.sequences.recording import MAX_PIXELS, Recording
 from external.captures import intrinsics
 
 

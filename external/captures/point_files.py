@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from engine.core.errors import InputError
 from engine.geometry.camera import REFERENCE_CAMERA, PinholeCamera
-from engine.sequences.recording import CaptureOptions, Recording
+from engine.sequences.capture_options import CaptureOptions
+from engine.sequences.recording import Recording
 from external.captures import intrinsics
 
 ENDINGS = (".ply", ".pcd", ".obj")

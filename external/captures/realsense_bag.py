@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from engine.core.errors import InputError
 from engine.geometry.camera import PinholeCamera
-from engine.sequences.recording import MAX_PIXELS, CaptureOptions, Recording, frame_rate_of
+from engine.sequences.capture_options import CaptureOptions
+from engine.sequences.recording import MAX_PIXELS, Recording, frame_rate_of
 from external.captures import intrinsics
 from external.captures.lens import RationalDistortion, Undistort
 

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.core.errors import InputError
-from engine.sequences.recording import MAX_PIXELS, CaptureOptions, Recording, frame_rate_of, motion_warnings
+from engine.sequences.capture_options import CaptureOptions
+from engine.sequences.recording import MAX_PIXELS, Recording, frame_rate_of, motion_warnings
 from external.captures import intrinsics
 
 _FRAME = struct.Struct("<16f4Q")

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.core.errors import InputError
-from engine.sequences.recording import CaptureOptions, Recording, frame_rate_of, motion_warnings
+from engine.sequences.capture_options import CaptureOptions
+from engine.sequences.recording import Recording, frame_rate_of, motion_warnings
 from external.captures import intrinsics
 from external.captures.png_folder import first_size, read_stored_png
 

@@ -92,9 +92,9 @@ def _show(options: argparse.Namespace, progress: ConsoleProgress) -> dict[str, A
 
     if options.out.suffix.lower() != ".png":
         raise InputError(options.out, "is not the name of a picture", "give a name that ends in .png")
-    capture, isolation = stated(options)
+    capture = stated(options)
     sequence = open_capture(options.source, capture, progress)
-    save_picture(capture_sheet(sequence, isolation), options.out)
+    save_picture(capture_sheet(sequence, capture.isolation), options.out)
     for text in sequence.warnings:
         progress.message(f"warning: {text}")
     progress.message(f"{options.out}: {sequence.origin}")

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from engine.core.progress import Progress
     from engine.models.model import NeuralParametricModel
+    from engine.sequences.capture_options import CaptureOptions
     from engine.sequences.depth_sequence import DepthSequence
-    from engine.sequences.isolation import Isolation
-    from engine.sequences.recording import CaptureOptions
 
 
 def add_capture_options(parser: argparse.ArgumentParser) -> None:
@@ -30,13 +29,13 @@ def add_capture_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def stated(options: argparse.Namespace) -> tuple[CaptureOptions, Isolation]:
+def stated(options: argparse.Namespace) -> CaptureOptions:
     """What the user stated about the recording and its subject."""
+    from engine.sequences.capture_options import CaptureOptions
     from engine.sequences.isolation import Isolation
-    from engine.sequences.recording import CaptureOptions
 
     isolation = Isolation(options.near, options.far, options.masks, options.remove_planes, options.remove_planes)
-    return CaptureOptions(options.depth_scale, options.intrinsics), isolation
+    return CaptureOptions(options.depth_scale, options.intrinsics, isolation)
 
 
 def open_from_options(
@@ -49,14 +48,7 @@ def open_from_options(
     """
     from external.captures.subject import open_subject
 
-    return open_subject(path, *stated(options), model, progress)
-
-
-def record_from_options(options: argparse.Namespace) -> dict[str, Any]:
-    """What the user stated, as JSON for a run; see `external.captures.subject.from_record`."""
-    from external.captures.subject import as_record
-
-    return as_record(*stated(options))
+    return open_subject(path, stated(options), model, progress)
 
 
 def _positive(text: str) -> float:

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from npm_studio.cli.capture_options import add_capture_options, open_from_options, record_from_options
+from npm_studio.cli.capture_options import add_capture_options, open_from_options, stated
 from npm_studio.cli.console import ConsoleProgress, add_device, add_json, add_model, add_seed
 
 
@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     chosen = {name: getattr(options, name) for name in ("iterations", "resolution") if getattr(options, name)}
     config = dataclasses.replace(FitConfig(), **chosen)
     folder = options.model
-    capture = record_from_options(options)
+    capture = stated(options)
     request = FitRequest(options.sequence, folder, options.out, config, options.seed, options.device, capture)
     check_request(request)
     with ConsoleProgress() as progress:

@@ -1,7 +1,6 @@
 """A depth sequence as it is shown: points with their depth, some frames kept in memory."""
 
 from collections import OrderedDict
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,8 +12,8 @@ from engine.geometry.camera import transform_points
 from engine.geometry.depth import point_image
 from engine.methods.run import Run
 from engine.models.model import NeuralParametricModel
+from engine.sequences.capture_options import AS_RECORDED, CaptureOptions
 from engine.sequences.depth_sequence import DepthSequence
-from engine.sequences.isolation import Isolation
 
 _BYTES_IN_MEMORY = 2**29
 _FRAMES_FOR_RANGE = 8
@@ -43,16 +42,16 @@ class Observation:
         self,
         sequence: DepthSequence,
         scene: DepthSequence | None = None,
-        capture: Mapping[str, object] | None = None,
+        capture: CaptureOptions = AS_RECORDED,
         model: NeuralParametricModel | None = None,
     ) -> None:
         """
         Args:
             scene: the recording before the subject was isolated; ``sequence`` when absent.
-            capture: how the recording was opened, see `external.captures.subject.as_record`.
+            capture: how the recording was opened.
             model: for which its camera was placed.
         """
-        self.sequence, self.scene, self.capture = sequence, scene or sequence, dict(capture or {})
+        self.sequence, self.scene, self.capture = sequence, scene or sequence, capture
         self._model = model
         self._frames: OrderedDict[int, ObservedFrame] = OrderedDict()
         self._held = 0
@@ -92,15 +91,8 @@ class Observation:
 
         return states_pose(self.scene) or self._model is model
 
-    @property
-    def isolation(self) -> Isolation:
-        """What of the scene belongs to the subject."""
-        from external.captures.subject import from_record
-
-        return from_record(self.capture)[1]
-
     def _removed(self, index: int) -> NDArray[np.float32]:
-        if not self.isolation:
+        if not self.capture.isolation:
             return np.empty((0, 3), np.float32)
         depth = self.scene.depth_m(self.scene.frame_names.index(self.sequence.frame_names[index]))
         depth = np.where(self.sequence.depth_m(index) > 0, np.float32(0), depth)
@@ -110,14 +102,14 @@ class Observation:
 
 def open_observation(
     path: Path,
-    capture: Mapping[str, object] | None = None,
+    capture: CaptureOptions = AS_RECORDED,
     model: NeuralParametricModel | None = None,
     progress: Progress | None = None,
 ) -> Observation:
     """Open a depth sequence or a foreign recording for showing.
 
     Args:
-        capture: how to open it, see `external.captures.subject.as_record`.
+        capture: how to open it.
         model: for which the subject is placed, where the recording does not say where the camera is.
 
     Raises:
@@ -125,10 +117,8 @@ def open_observation(
         Cancelled: ``progress`` asked to stop.
     """
     from external.captures.open_capture import open_capture
-    from external.captures.subject import from_record
 
-    options, isolation = from_record(capture or {})
-    return _observation(open_capture(path, options, progress), isolation, capture or {}, model, progress)
+    return _observation(open_capture(path, capture, progress), capture, model, progress)
 
 
 def observation_of_run(
@@ -151,7 +141,7 @@ def observation_of_run(
 
 def open_again(
     observation: Observation,
-    capture: Mapping[str, object],
+    capture: CaptureOptions,
     model: NeuralParametricModel | None = None,
     progress: Progress | None = None,
 ) -> Observation:
@@ -161,25 +151,21 @@ def open_again(
         InputError: it cannot be opened so, or nothing would be left.
         Cancelled: ``progress`` asked to stop.
     """
-    from external.captures.subject import from_record
-
-    options, isolation = from_record(capture)
-    if options != from_record(observation.capture)[0]:
+    if capture.reading != observation.capture.reading:
         return open_observation(observation.sequence.root, capture, model, progress)
-    return _observation(observation.scene, isolation, capture, model, progress)
+    return _observation(observation.scene, capture, model, progress)
 
 
 def _observation(
     scene: DepthSequence,
-    isolation: Isolation,
-    capture: Mapping[str, object],
+    capture: CaptureOptions,
     model: NeuralParametricModel | None,
     progress: Progress | None,
 ) -> Observation:
     from engine.sequences.placement import Standpoint, place
     from external.captures.subject import subject_of
 
-    subject = subject_of(scene, isolation, model, progress)
+    subject = subject_of(scene, capture.isolation, model, progress)
     if model is None:  # upright and above the ground, until there is a model to place it for
         subject = place(subject, Standpoint((0.0, 1.0, 0.0), float("inf")), scene)
     return Observation(subject, scene, capture, model)

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from engine.core.errors import InputError
 from engine.core.files import read_json, write_json
+from engine.sequences.capture_options import CaptureOptions
 
 FILE_NAME = "project.json"
 _CURE = "give a folder that File > Save Project wrote"
@@ -23,8 +24,8 @@ class Project:
     model: Path | None = None
     sequences: tuple[Path, ...] = ()
     runs: tuple[Path, ...] = ()
-    captures: Mapping[Path, Mapping[str, Any]] = field(default_factory=dict)
-    """How recordings among the sequences are opened; see `external.captures.subject.as_record`."""
+    captures: Mapping[Path, CaptureOptions] = field(default_factory=dict)
+    """How recordings among the sequences are opened."""
 
 
 class _ProjectFile(BaseModel):
@@ -51,7 +52,7 @@ def save_project(project: Project, folder: Path) -> None:
         model=None if project.model is None else _relative(project.model, folder),
         sequences=[_relative(path, folder) for path in project.sequences],
         runs=[_relative(path, folder) for path in project.runs],
-        captures={_relative(path, folder): dict(capture) for path, capture in project.captures.items() if capture},
+        captures={_relative(path, folder): capture.as_dict() for path, capture in project.captures.items() if capture},
     )
     write_json(folder / FILE_NAME, description.model_dump())
 
@@ -80,7 +81,9 @@ def load_project(folder: Path) -> Project:
         model=None if file.model is None else _existing(file.model, source),
         sequences=tuple(_existing(path, source) for path in file.sequences),
         runs=tuple(_existing(path, source) for path in file.runs),
-        captures={_existing(path, source): capture for path, capture in file.captures.items()},
+        captures={
+            _existing(path, source): CaptureOptions.from_dict(capture) for path, capture in file.captures.items()
+        },
     )
 
 

@@ -3,10 +3,8 @@
 import os
 import re
 import sys
-from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -15,6 +13,7 @@ from engine.core.streams import lane_stream
 from engine.methods.job import FitRequest
 from engine.methods.npm.config import FitConfig
 from engine.models.model import NeuralParametricModel
+from engine.sequences.capture_options import AS_RECORDED, CaptureOptions
 from engine.sequences.depth_sequence import DepthSequence
 from npm_studio import resources
 from npm_studio.jobs.runner import Work
@@ -24,16 +23,16 @@ def fit_request(
     sequence: Path,
     model: Path,
     config: FitConfig,
-    capture: Mapping[str, Any] | None = None,
+    capture: CaptureOptions = AS_RECORDED,
     now: datetime | None = None,
 ) -> FitRequest:
     """A fit of ``sequence`` whose run goes into a new folder of `runs_folder`.
 
-    ``capture`` says how the sequence was opened, see `engine.methods.job.FitRequest`.
+    ``capture`` says how the sequence was opened.
     """
     name = re.sub(r"[^\w.-]+", "-", sequence.resolve().name)
     stamp = (now or datetime.now()).strftime("%Y%m%d-%H%M%S")
-    return FitRequest(sequence, model, runs_folder(sequence) / f"{name}-{stamp}", config, capture=capture or {})
+    return FitRequest(sequence, model, runs_folder(sequence) / f"{name}-{stamp}", config, capture=capture)
 
 
 def fit_work(request: FitRequest, model: NeuralParametricModel, sequence: DepthSequence | None = None) -> Work:

@@ -1,6 +1,6 @@
 """Opening and saving: dialogs, drops, recent files."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ from PyQt6.QtWidgets import QFileDialog, QMenu
 from engine.core.errors import InputError
 from engine.core.progress import Progress
 from engine.methods.run import Run, load_run
+from engine.sequences.capture_options import AS_RECORDED, CaptureOptions
 from npm_studio import resources
 from npm_studio.document.document import open_model
 from npm_studio.document.explorer import Explorer
@@ -88,9 +89,9 @@ class Files:
                 self._studio.message.emit("Look at the notes on this recording before you press Fit.")
             self._place_recordings()
 
-        self._load(lambda progress: open_observation(path, None, model, progress), finished)
+        self._load(lambda progress: open_observation(path, AS_RECORDED, model, progress), finished)
 
-    def open_again(self, observation: Observation, capture: Mapping[str, object]) -> None:
+    def open_again(self, observation: Observation, capture: CaptureOptions) -> None:
         """Open a recording in another way, or with another choice of what belongs to its subject."""
         self._studio.message.emit("Isolating and placing the subject…")
         model = self._document.model
@@ -142,7 +143,8 @@ class Files:
             explorer = None if project.model is None else open_model(project.model)
             model = None if explorer is None else explorer.model
             observations = [
-                open_observation(path, project.captures.get(path), model, progress) for path in project.sequences
+                open_observation(path, project.captures.get(path, AS_RECORDED), model, progress)
+                for path in project.sequences
             ]
             return explorer, observations, [load_run(path) for path in project.runs]
 

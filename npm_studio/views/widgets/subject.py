@@ -5,8 +5,7 @@ import dataclasses
 from PyQt6.QtCore import QTimer, pyqtSignal
 from PyQt6.QtWidgets import QCheckBox, QDoubleSpinBox, QHBoxLayout, QLabel, QWidget
 
-from engine.sequences.isolation import Isolation
-from engine.sequences.recording import CaptureOptions
+from engine.sequences.capture_options import CaptureOptions
 from npm_studio.views.widgets.basics import Section, note
 
 _PAUSE_MS = 500
@@ -22,12 +21,12 @@ _WORDS = {
 class SubjectPanel(Section):
     """Range of depth and removal of the surroundings; tells a change once the user pauses."""
 
-    changed = pyqtSignal(object, object)
-    """A `engine.sequences.recording.CaptureOptions` and a `engine.sequences.isolation.Isolation`."""
+    changed = pyqtSignal(object)
+    """A `engine.sequences.capture_options.CaptureOptions`."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Subject", parent=parent)
-        self._options, self._isolation = CaptureOptions(), Isolation()
+        self._options = CaptureOptions()
         self.near, self.far = _distance("none"), _distance("none")
         self.near.setToolTip("Leave out what is nearer to the camera, metres")
         self.far.setToolTip("Leave out what is farther from the camera, metres")
@@ -66,25 +65,21 @@ class SubjectPanel(Section):
 
     @property
     def options(self) -> CaptureOptions:
-        """How to read the recording."""
-        return dataclasses.replace(self._options, depth_scale=self.scale.value() or None)
-
-    @property
-    def isolation(self) -> Isolation:
-        """What the boxes say, with the masks that the recording was opened with."""
+        """What the boxes say, with the intrinsics and masks that the recording was opened with."""
         remove = self.surroundings.isChecked()
-        return dataclasses.replace(
-            self._isolation,
+        isolation = dataclasses.replace(
+            self._options.isolation,
             near_m=round(self.near.value(), 3) or None,
             far_m=round(self.far.value(), 3) or None,
             remove_planes=remove,
             largest_component=remove,
         )
+        return dataclasses.replace(self._options, depth_scale=self.scale.value() or None, isolation=isolation)
 
-    def show_choice(self, options: CaptureOptions, isolation: Isolation, warnings: tuple[str, ...]) -> None:
+    def show_choice(self, options: CaptureOptions, warnings: tuple[str, ...]) -> None:
         """Put the choice for a recording on show, and what there is to know about it, without telling anybody."""
         self._pause.stop()
-        self._options, self._isolation = options, isolation
+        self._options, isolation = options, options.isolation
         values = ((self.near, isolation.near_m), (self.far, isolation.far_m), (self.scale, options.depth_scale))
         for box, value in values:
             box.blockSignals(True)
@@ -99,8 +94,8 @@ class SubjectPanel(Section):
         self.notes.setVisible(bool(warnings))
 
     def _tell(self) -> None:
-        if (self.options, self.isolation) != (self._options, self._isolation):
-            self.changed.emit(self.options, self.isolation)
+        if self.options != self._options:
+            self.changed.emit(self.options)
 
 
 def _sentence(warning: str) -> str:

@@ -18,9 +18,7 @@ from engine.geometry.similarity import Similarity
 from engine.methods.npm.config import FitConfig
 from engine.methods.npm.fit import FitPreview
 from engine.methods.run import Run
-from engine.sequences.isolation import Isolation
-from engine.sequences.recording import CaptureOptions
-from external.captures.subject import as_record, from_record
+from engine.sequences.capture_options import AS_RECORDED, CaptureOptions
 from npm_studio.document.observation import Observation
 from npm_studio.document.results import MeshSequence, mesh_sequence_of_run
 from npm_studio.document.timeline import Clip
@@ -45,7 +43,7 @@ class FitWorkspace(Workspace):
     """Shows one sequence at a time; a run of it, or the preview of a running fit, is drawn over the points."""
 
     capture_wanted = pyqtSignal(object, object)
-    """An observation, and how the user wants it opened; see `external.captures.subject.as_record`."""
+    """An observation, and how the user wants it opened: a `engine.sequences.capture_options.CaptureOptions`."""
 
     def __init__(self, studio: Studio, stage: Stage, actions: Actions) -> None:
         super().__init__(studio, stage, actions)
@@ -195,13 +193,13 @@ class FitWorkspace(Workspace):
     def show_capture(self) -> None:
         """Bring the panel of the subject back to how the recording on show was opened."""
         if self.observation is None:
-            self.subject.show_choice(CaptureOptions(), Isolation(), ())
+            self.subject.show_choice(AS_RECORDED, ())
         else:
-            self.subject.show_choice(*from_record(self.observation.capture), self.observation.sequence.warnings)
+            self.subject.show_choice(self.observation.capture, self.observation.sequence.warnings)
 
-    def _on_capture(self, options: CaptureOptions, isolation: Isolation) -> None:
+    def _on_capture(self, options: CaptureOptions) -> None:
         if self.observation is not None:
-            self.capture_wanted.emit(self.observation, as_record(options, isolation))
+            self.capture_wanted.emit(self.observation, options)
 
     def _on_event(self, event: JobEvent) -> None:
         self.status.update(event)

@@ -17,9 +17,9 @@ from engine.dataset.rendering import load_camera, render_sequence
 from engine.geometry.camera import PinholeCamera, front_camera_to_world, orbit
 from engine.geometry.mesh import Mesh, load_mesh
 from engine.geometry.sensor_noise import KinectNoise
+from engine.sequences.capture_options import CaptureOptions
 from engine.sequences.depth_sequence import load_depth_sequence
 from engine.sequences.export_sequence import writing_sequence
-from engine.sequences.recording import CaptureOptions
 from external.captures.tum import read_tum
 from tests.support.registered import write_ellipsoids
 

@@ -8,7 +8,7 @@ import pytest
 
 from engine.core.errors import InputError
 from engine.geometry.camera import PinholeCamera
-from engine.sequences.recording import CaptureOptions
+from engine.sequences.capture_options import CaptureOptions
 from external.captures.kinect_mkv import depth_calibration
 from external.captures.lens import RationalDistortion, Undistort
 from external.captures.open_capture import open_capture

@@ -10,7 +10,7 @@ import pytest
 
 from engine.core.errors import InputError
 from engine.geometry.camera import PinholeCamera
-from engine.sequences.recording import CaptureOptions
+from engine.sequences.capture_options import CaptureOptions
 from external.captures.open_capture import open_capture
 from tests.support.capture_files import HEIGHT, WIDTH, K, depth_frames, sens_bytes
 

@@ -8,8 +8,8 @@ import pytest
 
 from engine.core.errors import InputError
 from engine.geometry.camera import PinholeCamera
+from engine.sequences.capture_options import CaptureOptions
 from engine.sequences.depth_sequence import DepthSequence
-from engine.sequences.recording import CaptureOptions
 from external.captures.open_capture import open_capture
 from tests.support.capture_files import (
     HEIGHT,

@@ -10,8 +10,9 @@ import pytest
 from engine.core.errors import Cancelled, InputError
 from engine.core.progress import Progress
 from engine.geometry.camera import PinholeCamera
+from engine.sequences.capture_options import CaptureOptions
 from engine.sequences.depth_sequence import save_depth_sequence
-from engine.sequences.recording import CaptureOptions, Recording, finish, frame_rate_of
+from engine.sequences.recording import Recording, finish, frame_rate_of
 from external.captures.open_capture import open_capture
 from external.captures.point_files import project_points
 from tests.support.capture_files import (

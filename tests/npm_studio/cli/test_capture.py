@@ -9,10 +9,9 @@ import pytest
 from PIL import Image
 
 from engine.core.errors import InputError
+from engine.sequences.capture_options import CaptureOptions
 from engine.sequences.depth_sequence import load_depth_sequence
 from engine.sequences.isolation import Isolation
-from engine.sequences.recording import CaptureOptions
-from external.captures.subject import as_record, from_record
 from npm_studio.cli.capture_options import stated
 from npm_studio.cli.main import build_parser, main
 from tests.support.capture_files import bag_bytes, depth_frames, realsense_messages, write_pngs
@@ -130,28 +129,28 @@ def test_a_recording_that_is_not_there_is_exit_code_2(tmp_path, capsys):
 def test_what_was_stated_survives_as_json():
     parser = build_parser("capture")
     line = "capture info x --near 0.5 --far 3 --masks m --remove-planes --depth-scale 5000 --intrinsics 1,2,3,4"
-    options, isolation = stated(parser.parse_args(line.split()))
-    assert options == CaptureOptions(5000, "1,2,3,4")
-    record = json.loads(json.dumps(as_record(options, isolation)))
-    assert from_record(record) == (options, isolation)
+    options = stated(parser.parse_args(line.split()))
+    assert options.reading == CaptureOptions(5000, "1,2,3,4")
+    record = json.loads(json.dumps(options.as_dict()))
+    assert CaptureOptions.from_dict(record) == options
     plain = stated(parser.parse_args(["capture", "info", "x"]))
-    assert as_record(*plain) == {} and from_record({}) == plain
+    assert plain.as_dict() == {} and CaptureOptions.from_dict({}) == plain
 
 
 def test_files_that_were_stated_are_found_from_any_working_directory(tmp_path, monkeypatch):
     (tmp_path / "masks").mkdir()
     (tmp_path / "camera.json").write_text("{}")
     monkeypatch.chdir(tmp_path)
-    record = as_record(CaptureOptions(intrinsics="camera.json"), Isolation(masks=Path("masks")))
-    options, isolation = from_record(record)
+    record = CaptureOptions(intrinsics="camera.json", isolation=Isolation(masks=Path("masks"))).as_dict()
+    options = CaptureOptions.from_dict(record)
     assert options.intrinsics == str(tmp_path / "camera.json")
-    assert isolation.masks == tmp_path / "masks"
+    assert options.isolation.masks == tmp_path / "masks"
 
 
 @pytest.mark.parametrize("record", [{"near_m": "x"}, {"depth_scale": [1]}, {"masks": 3}, {"intrinsics": {}}])
 def test_a_record_of_something_else_is_refused(record):
     with pytest.raises(InputError, match="of a recording"):
-        from_record(record)
+        CaptureOptions.from_dict(record)
 
 
 def test_convert_keeps_a_raw_recording_and_ground_truth(room, tmp_path, capsys):

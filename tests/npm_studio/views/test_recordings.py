@@ -7,9 +7,9 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from engine.models.checkpoint import load_model
+from engine.sequences.capture_options import CaptureOptions
 from engine.sequences.depth_sequence import load_depth_sequence
 from engine.sequences.isolation import Isolation
-from engine.sequences.recording import CaptureOptions
 from external.captures.subject import open_subject
 from npm_studio.document.project import load_project
 from npm_studio.views.main_window import MainWindow
@@ -68,7 +68,7 @@ def test_a_project_remembers_how_a_recording_was_isolated(
     fit.subject.far.setValue(far_m)
     qtbot.waitUntil(lambda: fit.observation is not whole, timeout=SECONDS)
     studio_window.files._save_project(tmp_path / "project")
-    assert load_project(tmp_path / "project").captures == {recording: {"far_m": far_m}}
+    assert load_project(tmp_path / "project").captures == {recording: CaptureOptions(isolation=Isolation(far_m=far_m))}
 
     studio_window.files.open_project(tmp_path / "project")
     isolated = fit.observation
@@ -116,7 +116,7 @@ def test_a_recording_opened_without_a_model_is_placed_once_there_is_one(
     window.files.open_model(toy_folder)
     qtbot.waitUntil(lambda: fit.observation is not alone, timeout=SECONDS)
     assert fit.observation is not None
-    placed = open_subject(recording, CaptureOptions(), Isolation(), load_model(toy_folder))
+    placed = open_subject(recording, CaptureOptions(), load_model(toy_folder))
     np.testing.assert_allclose(fit.observation.sequence.camera_to_world, placed.camera_to_world, atol=1e-5)
     assert fit.can_fit
     assert window.studio.document.timeline.frame == 1
