@@ -3,11 +3,11 @@
 import dataclasses
 from pathlib import Path
 
+import encoders
 import pytest
 import torch
+from encoders import STARTS, TrainingCodes, compare, onto_surface
 
-from benchmarks import encoders
-from benchmarks.encoders import STARTS, TrainingCodes, compare, onto_surface
 from engine.dataset.registered import load_registered_dataset
 from engine.dataset.rendering import render_sequence
 from engine.methods.npm.observations import Observations, observe

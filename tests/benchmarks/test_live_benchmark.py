@@ -5,11 +5,12 @@ import json
 import sys
 from pathlib import Path
 
+import dense_surface
+import live
 import numpy as np
 import pytest
 import torch
 
-from benchmarks import dense_surface, live
 from engine.geometry.mesh import Mesh
 from engine.models.checkpoint import save_model
 from engine.models.code_space import CodeSpace

@@ -2,12 +2,11 @@
 
 import dataclasses
 
+import model_quality
 import numpy as np
 import pytest
 import torch
-
-from benchmarks import model_quality
-from benchmarks.model_quality import (
+from model_quality import (
     against_bars,
     arithmetic,
     evenly,
@@ -15,6 +14,7 @@ from benchmarks.model_quality import (
     training_figures,
     unseen_figures,
 )
+
 from engine.core.errors import InputError
 from engine.dataset.registered import RegisteredDataset, load_registered_dataset, write_description
 from engine.evaluate import representation

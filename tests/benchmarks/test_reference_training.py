@@ -2,8 +2,7 @@
 
 import pytest
 import torch
-
-from benchmarks.reference_training import (
+from reference_training import (
     POSE,
     SHAPE,
     ReferenceDecoder,
@@ -15,6 +14,7 @@ from benchmarks.reference_training import (
     shape_loss,
     signed_distance,
 )
+
 from engine.models.networks.decoder import DecoderConfig, PoseDecoder, ShapeDecoder
 from engine.models.networks.positional_encoding import encode_points
 

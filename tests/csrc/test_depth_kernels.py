@@ -1,5 +1,7 @@
 """The kernels over depth images against their NumPy twins, and against what can be said without either."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -37,14 +39,14 @@ every_image = pytest.mark.parametrize("depth", IMAGES.values(), ids=IMAGES.keys(
 
 
 @every_image
-def test_back_projection_equals_its_twin(depth):
+def test_back_projection_equals_its_twin(depth: np.ndarray) -> None:
     points = kernels.backproject_depth(depth, *INTRINSICS)
     assert points.dtype == np.float32
     np.testing.assert_allclose(points, twins.backproject_depth(depth, *INTRINSICS), rtol=1e-6)
 
 
 @every_image
-def test_normals_equal_their_twin(depth):
+def test_normals_equal_their_twin(depth: np.ndarray) -> None:
     points = twins.backproject_depth(depth, *INTRINSICS)
     normals = kernels.depth_normals(points)
     assert normals.dtype == np.float32
@@ -53,7 +55,7 @@ def test_normals_equal_their_twin(depth):
 
 @every_image
 @pytest.mark.parametrize("max_edge", [0.0, 0.06, 0.3, 10.0])
-def test_triangulation_equals_its_twin(depth, max_edge):
+def test_triangulation_equals_its_twin(depth: np.ndarray, max_edge: float) -> None:
     points = twins.backproject_depth(depth, *INTRINSICS)
     vertices, faces = kernels.triangulate_depth(points, max_edge)
     expected_vertices, expected_faces = twins.triangulate_depth(points, max_edge)
@@ -62,7 +64,7 @@ def test_triangulation_equals_its_twin(depth, max_edge):
     np.testing.assert_array_equal(faces, expected_faces)
 
 
-def test_back_projected_points_project_to_their_pixel_centres():
+def test_back_projected_points_project_to_their_pixel_centres() -> None:
     depth = IMAGES["with holes"]
     points = kernels.backproject_depth(depth, *INTRINSICS)
     valid = np.isfinite(points[..., 2])
@@ -74,7 +76,7 @@ def test_back_projected_points_project_to_their_pixel_centres():
     np.testing.assert_allclose(fy * y / z + cy, rows + 0.5, atol=1e-3)
 
 
-def test_the_normals_of_a_tilted_plane_are_its_normal_towards_the_camera():
+def test_the_normals_of_a_tilted_plane_are_its_normal_towards_the_camera() -> None:
     normal = np.array([0.3, -0.4, -0.8]) / np.linalg.norm([0.3, -0.4, -0.8])
     rays = twins.backproject_depth(np.ones((30, 41), np.float32), *INTRINSICS)
     depth = (-2 / (rays @ normal)).astype(np.float32)  # the plane n.p = -2
@@ -84,7 +86,7 @@ def test_the_normals_of_a_tilted_plane_are_its_normal_towards_the_camera():
     np.testing.assert_allclose(normals[1:-1, 1:-1], np.broadcast_to(normal, (28, 39, 3)), atol=1e-3)
 
 
-def test_a_hole_takes_the_normals_of_its_four_neighbours():
+def test_a_hole_takes_the_normals_of_its_four_neighbours() -> None:
     depth = np.ones((7, 7), np.float32)
     depth[3, 3] = 0
     without = np.isnan(kernels.depth_normals(kernels.backproject_depth(depth, *INTRINSICS))[1:-1, 1:-1, 0])
@@ -93,7 +95,7 @@ def test_a_hole_takes_the_normals_of_its_four_neighbours():
     np.testing.assert_array_equal(without, cross)
 
 
-def test_triangles_face_the_camera_and_do_not_bridge_a_step():
+def test_triangles_face_the_camera_and_do_not_bridge_a_step() -> None:
     depth = np.full((4, 6), 1.0, np.float32)
     depth[:, 3:] = 2.0
     vertices, faces = kernels.triangulate_depth(kernels.backproject_depth(depth, *INTRINSICS), 0.2)
@@ -105,7 +107,7 @@ def test_triangles_face_the_camera_and_do_not_bridge_a_step():
     assert (normals[:, 2] < 0).all()
 
 
-def test_points_that_no_triangle_uses_are_left_out():
+def test_points_that_no_triangle_uses_are_left_out() -> None:
     depth = np.zeros((5, 5), np.float32)
     depth[:2, :2] = 1
     depth[4, 4] = 1
@@ -119,24 +121,26 @@ def test_points_that_no_triangle_uses_are_left_out():
     [np.ones((4, 5)), np.ones((4, 5), np.uint16), np.ones((4, 10), np.float32)[:, ::2], np.ones((1, 4, 5), np.float32)],
     ids=["float64", "uint16", "strided", "three dimensions"],
 )
-def test_an_image_of_the_wrong_kind_is_refused(depth):
+def test_an_image_of_the_wrong_kind_is_refused(depth: np.ndarray) -> None:
     with pytest.raises(ValueError, match=r"Buffer|contiguous"):
         kernels.backproject_depth(depth, *INTRINSICS)
 
 
 @pytest.mark.parametrize("kernel", [kernels.depth_normals, lambda points: kernels.triangulate_depth(points, 0.1)])
-def test_points_that_are_not_three_dimensional_are_refused(kernel):
+def test_points_that_are_not_three_dimensional_are_refused(
+    kernel: Callable[..., object],
+) -> None:
     with pytest.raises(ValueError, match=r"\(H, W, 3\)"):
         kernel(np.ones((4, 5, 2), np.float32))
 
 
 @pytest.mark.parametrize("intrinsics", [(0.0, 1.0, 0.0, 0.0), (1.0, -1.0, 0.0, 0.0), (1.0, 1.0, np.nan, 0.0)])
-def test_intrinsics_without_meaning_are_refused(intrinsics):
+def test_intrinsics_without_meaning_are_refused(intrinsics: tuple[float, float, float, float]) -> None:
     with pytest.raises(ValueError, match="positive"):
         kernels.backproject_depth(np.ones((2, 2), np.float32), *intrinsics)
 
 
-def test_a_read_only_image_is_accepted():
+def test_a_read_only_image_is_accepted() -> None:
     depth = np.ones((3, 3), np.float32)
     depth.flags.writeable = False
     assert np.isfinite(kernels.backproject_depth(depth, *INTRINSICS)).all()
@@ -144,14 +148,14 @@ def test_a_read_only_image_is_accepted():
 
 @every_image
 @pytest.mark.parametrize(("window", "max_distance"), [(3, 10.0), (5, 0.2), (7, 0.06), (1, 1.0), (5, 0.0)])
-def test_pca_normals_equal_their_twin(depth, window, max_distance):
+def test_pca_normals_equal_their_twin(depth: np.ndarray, window: int, max_distance: float) -> None:
     points = twins.backproject_depth(depth, *INTRINSICS)
     normals = kernels.pca_normals(points, window, max_distance)
     assert normals.dtype == np.float32
     np.testing.assert_allclose(normals, twins.pca_normals(points, window, max_distance), rtol=1e-4, atol=1e-5)
 
 
-def test_the_pca_normals_of_a_tilted_plane_are_its_normal_towards_the_camera():
+def test_the_pca_normals_of_a_tilted_plane_are_its_normal_towards_the_camera() -> None:
     normal = np.array([0.3, -0.4, -0.8]) / np.linalg.norm([0.3, -0.4, -0.8])
     rays = twins.backproject_depth(np.ones((30, 41), np.float32), *INTRINSICS)
     depth = (-2 / (rays @ normal)).astype(np.float32)  # the plane n.p = -2
@@ -159,7 +163,7 @@ def test_the_pca_normals_of_a_tilted_plane_are_its_normal_towards_the_camera():
     np.testing.assert_allclose(normals, np.broadcast_to(normal, (30, 41, 3)), atol=1e-3)
 
 
-def test_pca_normals_leave_out_neighbours_that_are_far_away():
+def test_pca_normals_leave_out_neighbours_that_are_far_away() -> None:
     depth = np.full((9, 12), 1.0, np.float32)
     depth[:, 6:] = 2.0
     normals = kernels.pca_normals(kernels.backproject_depth(depth, *INTRINSICS), 5, 0.3)
@@ -167,13 +171,13 @@ def test_pca_normals_leave_out_neighbours_that_are_far_away():
 
 
 @pytest.mark.parametrize("pixels", [[(4, 4)], [(4, 4), (4, 5)], [(4, 4), (4, 5), (4, 6)]])
-def test_a_point_a_pair_and_a_row_of_points_have_no_pca_normal(pixels):
+def test_a_point_a_pair_and_a_row_of_points_have_no_pca_normal(pixels: list[tuple[int, int]]) -> None:
     depth = np.zeros((9, 9), np.float32)
     depth[tuple(np.transpose(pixels))] = 1
     assert np.isnan(kernels.pca_normals(kernels.backproject_depth(depth, *INTRINSICS), 5, 1.0)).all()
 
 
-def test_points_that_vary_alike_in_all_directions_have_some_pca_normal():
+def test_points_that_vary_alike_in_all_directions_have_some_pca_normal() -> None:
     points = np.full((1, 7, 3), np.nan, np.float32)
     points[0, :] = [[0, 0, 2], [1, 0, 2], [-1, 0, 2], [0, 1, 2], [0, -1, 2], [0, 0, 3], [0, 0, 1]]
     normal = kernels.pca_normals(points, 15, 1.5)[0, 0]
@@ -182,7 +186,7 @@ def test_points_that_vary_alike_in_all_directions_have_some_pca_normal():
 
 
 @pytest.mark.parametrize("window", [0, -1, 4])
-def test_a_window_without_a_middle_is_refused(window):
+def test_a_window_without_a_middle_is_refused(window: int) -> None:
     with pytest.raises(ValueError, match="odd"):
         kernels.pca_normals(np.ones((4, 5, 3), np.float32), window)
 
@@ -201,7 +205,7 @@ def points_around(depth: np.ndarray, seed: int) -> np.ndarray:
 
 @every_image
 @pytest.mark.parametrize("truncation", [0.0, 0.01, 1e9])
-def test_validity_and_sign_equal_their_twin(depth, truncation):
+def test_validity_and_sign_equal_their_twin(depth: np.ndarray, truncation: float) -> None:
     points = points_around(depth, 0)
     mask = np.random.default_rng(1).random(depth.shape) < 0.9
     valid, sign = kernels.validity_and_sign(points, mask, depth, *INTRINSICS, truncation)
@@ -211,7 +215,7 @@ def test_validity_and_sign_equal_their_twin(depth, truncation):
     np.testing.assert_array_equal(sign, expected_sign)
 
 
-def test_validity_and_sign_follow_the_published_rule():
+def test_validity_and_sign_follow_the_published_rule() -> None:
     depth = np.zeros((10, 10), np.float32)
     depth[4, 5] = 2.0
     mask = depth > 0
@@ -223,7 +227,7 @@ def test_validity_and_sign_follow_the_published_rule():
     assert valid.tolist() == [True, True, True, True, False, False, True, True, True]
 
 
-def test_a_point_belongs_to_the_pixel_that_covers_it():
+def test_a_point_belongs_to_the_pixel_that_covers_it() -> None:
     depth = np.arange(1, 13, dtype=np.float32).reshape(3, 4)
     rows, columns = np.divmod(np.arange(12), 4)
     for offset in (0.01, 0.5, 0.99):
@@ -235,7 +239,7 @@ def test_a_point_belongs_to_the_pixel_that_covers_it():
         assert sign.tolist() == [1] * 12 + [-1] * 12
 
 
-def test_points_and_masks_of_the_wrong_kind_are_refused():
+def test_points_and_masks_of_the_wrong_kind_are_refused() -> None:
     depth, mask = np.ones((4, 5), np.float32), np.ones((4, 5), bool)
     for points in (np.ones((3, 3)), np.ones((3, 6), np.float32)[:, ::2], np.ones(3, np.float32)):
         with pytest.raises(ValueError, match=r"Buffer|contiguous"):
@@ -249,7 +253,7 @@ def test_points_and_masks_of_the_wrong_kind_are_refused():
         kernels.validity_and_sign(points, mask, depth, 0.0, 1.0, 0.0, 0.0, 0.01)
 
 
-def test_a_strided_mask_is_accepted():
+def test_a_strided_mask_is_accepted() -> None:
     depth, mask = np.ones((4, 5), np.float32), np.ones((4, 10), bool)[:, ::2]
     valid, _ = kernels.validity_and_sign(np.ones((3, 3), np.float32), mask, depth, *INTRINSICS, 0.01)
     assert valid.all()

@@ -1,5 +1,7 @@
 """Distances from a lattice to the nearest point against brute force and a k-d tree."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -33,7 +35,7 @@ every_cloud = pytest.mark.parametrize("points", POINTS.values(), ids=POINTS.keys
 
 @every_cloud
 @pytest.mark.parametrize("count", [1, 2, 8, 9, 20, 33])
-def test_distances_equal_their_twin(points, count):
+def test_distances_equal_their_twin(points: np.ndarray, count: int) -> None:
     axis = np.linspace(-0.5, 0.5, count)
     distances = nearest_distance_grid(points, axis)
     assert distances.dtype == np.float32
@@ -42,14 +44,14 @@ def test_distances_equal_their_twin(points, count):
 
 @every_cloud
 @pytest.mark.parametrize("count", [1, 8, 20])
-def test_distances_on_a_torch_device_equal_the_kernel(points, count):
+def test_distances_on_a_torch_device_equal_the_kernel(points: np.ndarray, count: int) -> None:
     axis = np.linspace(-0.5, 0.5, count)
     distances = nearest_distances(torch.from_numpy(points), torch.from_numpy(axis))
     np.testing.assert_allclose(distances.numpy(), nearest_distance_grid(points, axis), rtol=3e-7, atol=1e-8)
 
 
 @pytest.mark.parametrize("resolution", [100, 256])
-def test_distances_to_a_dense_surface_equal_those_of_a_k_d_tree(resolution):
+def test_distances_to_a_dense_surface_equal_those_of_a_k_d_tree(resolution: int) -> None:
     points = on_sphere(20_000, 0.35).astype(np.float32)
     axis = np.linspace(-0.5, 0.5, resolution)
     distances = nearest_distance_grid(points, axis)
@@ -58,19 +60,19 @@ def test_distances_to_a_dense_surface_equal_those_of_a_k_d_tree(resolution):
     np.testing.assert_allclose(distances[tuple(nodes.T)], expected, rtol=3e-7, atol=1e-8)
 
 
-def test_nodes_need_not_be_evenly_spaced():
+def test_nodes_need_not_be_evenly_spaced() -> None:
     axis = np.sort(np.random.default_rng(2).uniform(-3, 3, 19))
     np.testing.assert_allclose(nearest_distance_grid(POINTS["random"], axis), twin(POINTS["random"], axis), rtol=3e-7)
 
 
-def test_strided_read_only_and_float32_points_are_accepted():
+def test_strided_read_only_and_float32_points_are_accepted() -> None:
     points = np.asfortranarray(POINTS["random"].astype(np.float32))[::2]
     points.flags.writeable = False
     axis = np.linspace(-0.5, 0.5, 9)
     np.testing.assert_allclose(nearest_distance_grid(points, axis), twin(points, axis), rtol=3e-7)
 
 
-def test_a_lattice_without_nodes_has_no_distances():
+def test_a_lattice_without_nodes_has_no_distances() -> None:
     assert nearest_distance_grid(POINTS["one"], []).shape == (0, 0, 0)
 
 
@@ -89,6 +91,6 @@ def test_a_lattice_without_nodes_has_no_distances():
         (np.zeros((1, 3)), [[0.0, 1.0]], "axis"),
     ],
 )
-def test_input_without_meaning_is_refused(points, axis, message):
+def test_input_without_meaning_is_refused(points: np.ndarray, axis: list[Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         nearest_distance_grid(points, axis)

@@ -43,7 +43,7 @@ def query(scale: float = 1.0) -> np.ndarray:
 
 
 @pytest.mark.parametrize("name", TRIANGLES)
-def test_parities_equal_their_twin(name):
+def test_parities_equal_their_twin(name: str) -> None:
     points = query({"huge": 1e12, "tiny": 1e-12}.get(name, 1.0))
     inside, hole = inside_parity(points, TRIANGLES[name])
     with np.errstate(invalid="ignore", over="ignore"):
@@ -53,7 +53,7 @@ def test_parities_equal_their_twin(name):
     np.testing.assert_array_equal(hole, expected_hole)
 
 
-def test_points_of_a_closed_surface_are_where_the_winding_number_says():
+def test_points_of_a_closed_surface_are_where_the_winding_number_says() -> None:
     mesh = body()
     points = GENERATOR.uniform(-0.45, 0.45, (20_000, 3))
     inside, hole = inside_parity(points, mesh.triangles)
@@ -62,7 +62,7 @@ def test_points_of_a_closed_surface_are_where_the_winding_number_says():
     np.testing.assert_array_equal(inside, winding > 0.5)
 
 
-def test_lines_through_vertices_and_edges_cross_a_closed_surface_once():
+def test_lines_through_vertices_and_edges_cross_a_closed_surface_once() -> None:
     mesh = body()
     shared = np.concatenate((mesh.vertices, mesh.vertices[mesh.edges].mean(axis=1)))
     points = shared * [1, 1, 0] + [0, 0, 1] * GENERATOR.uniform(-0.5, 0.5, (len(shared), 1))
@@ -74,7 +74,7 @@ def test_lines_through_vertices_and_edges_cross_a_closed_surface_once():
     np.testing.assert_array_equal(inside[clear], winding[clear] > 0.5)
 
 
-def test_a_line_through_a_hole_is_flagged():
+def test_a_line_through_a_hole_is_flagged() -> None:
     mesh = trimesh.creation.box((1, 1, 1))
     open_above = np.asarray(mesh.triangles)[mesh.face_normals[:, 2] < 0.5]
     inside, hole = inside_parity([[0, 0, 0], [0, 0, -2], [0, 0, 2], [2, 0, 0]], open_above)
@@ -82,7 +82,7 @@ def test_a_line_through_a_hole_is_flagged():
     assert hole.tolist() == [True, True, True, False]
 
 
-def test_doubtful_points_are_decided_along_another_axis():
+def test_doubtful_points_are_decided_along_another_axis() -> None:
     mesh = trimesh.creation.box((1, 1, 1))
     keep = mesh.face_normals[:, 2] < 0.5
     open_above = Mesh(np.asarray(mesh.vertices, np.float32), np.asarray(mesh.faces[keep], np.int32))
@@ -92,7 +92,7 @@ def test_doubtful_points_are_decided_along_another_axis():
     np.testing.assert_array_equal(inside, (np.abs(points) < 0.5).all(axis=1))
 
 
-def test_points_that_look_through_holes_everywhere_stay_doubtful():
+def test_points_that_look_through_holes_everywhere_stay_doubtful() -> None:
     mesh = trimesh.creation.box((1, 1, 1))
     keep = mesh.face_normals.max(axis=1) < 0.5  # three of the six sides
     half = Mesh(np.asarray(mesh.vertices, np.float32), np.asarray(mesh.faces[keep], np.int32))
@@ -101,7 +101,7 @@ def test_points_that_look_through_holes_everywhere_stay_doubtful():
     assert doubtful.tolist() == [True, False]
 
 
-def test_the_inside_of_a_surface_with_small_holes_is_that_of_the_closed_one():
+def test_the_inside_of_a_surface_with_small_holes_is_that_of_the_closed_one() -> None:
     mesh = body()
     keep = GENERATOR.random(len(mesh.faces)) > 0.02
     torn = Mesh(np.asarray(mesh.vertices, np.float32), np.asarray(mesh.faces[keep], np.int32))
@@ -114,18 +114,18 @@ def test_the_inside_of_a_surface_with_small_holes_is_that_of_the_closed_one():
     assert (inside != expected).mean() < 0.005
 
 
-def test_strided_and_read_only_input_is_accepted():
+def test_strided_and_read_only_input_is_accepted() -> None:
     points, triangles = query()[:300].astype(np.float32)[::2], TRIANGLES["closed"].astype(np.float32)[:, ::-1]
     points.flags.writeable = triangles.flags.writeable = False
     np.testing.assert_array_equal(inside_parity(points, triangles)[0], twin(points, triangles)[0])
 
 
-def test_no_points_give_no_answers():
+def test_no_points_give_no_answers() -> None:
     inside, hole = inside_parity(np.zeros((0, 3)), SOUP)
     assert inside.shape == hole.shape == (0,)
 
 
-def test_large_triangles_do_not_fill_the_memory():
+def test_large_triangles_do_not_fill_the_memory() -> None:
     triangles = np.repeat(SOUP[:1] * [2, 2, 0.1], 50_000, axis=0)
     inside, hole = inside_parity([[0, 0, -1]], triangles)
     assert inside.tolist() == hole.tolist() == [False]
@@ -141,6 +141,6 @@ def test_large_triangles_do_not_fill_the_memory():
         (np.zeros((4, 3)), np.full((1, 3, 3), np.inf), "finite"),
     ],
 )
-def test_input_without_meaning_is_refused(points, triangles, message):
+def test_input_without_meaning_is_refused(points: np.ndarray, triangles: np.ndarray, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         inside_parity(points, triangles)

@@ -28,18 +28,18 @@ TRIANGLES = {
 
 @pytest.mark.parametrize("triangles", TRIANGLES.values(), ids=TRIANGLES.keys())
 @pytest.mark.parametrize("resolution", [1, 7, N])
-def test_voxels_equal_their_twin(triangles, resolution):
+def test_voxels_equal_their_twin(triangles: np.ndarray, resolution: int) -> None:
     occupied = voxelise_surface(triangles, resolution)
     assert occupied.dtype == bool
     np.testing.assert_array_equal(occupied, twin(triangles, resolution))
 
 
-def test_more_cells_than_slabs_of_work_equal_their_twin():
+def test_more_cells_than_slabs_of_work_equal_their_twin() -> None:
     triangles = GENERATOR.uniform(0, 75, (60, 3, 3))
     np.testing.assert_array_equal(voxelise_surface(triangles, 75), twin(triangles, 75))
 
 
-def test_every_point_of_a_triangle_is_in_a_marked_cell_and_every_marked_cell_is_near_the_triangle():
+def test_every_point_of_a_triangle_is_in_a_marked_cell_and_every_marked_cell_is_near_the_triangle() -> None:
     triangles = GENERATOR.uniform(0, N, (5, 3, 3))
     occupied = voxelise_surface(triangles, N)
     weights = GENERATOR.dirichlet([1, 1, 1], 20_000)
@@ -51,18 +51,18 @@ def test_every_point_of_a_triangle_is_in_a_marked_cell_and_every_marked_cell_is_
     assert distance.max() <= np.sqrt(0.75)
 
 
-def test_a_flat_face_between_two_cells_belongs_to_the_upper_one():
+def test_a_flat_face_between_two_cells_belongs_to_the_upper_one() -> None:
     occupied = voxelise_surface([[[0.2, 0.2, 2.0], [3.8, 0.2, 2.0], [0.2, 3.8, 2.0]]], 4)
     assert set(np.nonzero(occupied)[2]) == {2}
 
 
-def test_a_face_on_the_far_wall_belongs_to_the_last_cell():
+def test_a_face_on_the_far_wall_belongs_to_the_last_cell() -> None:
     occupied = voxelise_surface([[[4.0, 0.2, 0.2], [4.0, 3.8, 0.2], [4.0, 0.2, 3.8]]], 4)
     assert set(np.nonzero(occupied)[0]) == {3}
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_strided_and_read_only_triangles_are_accepted(dtype):
+def test_strided_and_read_only_triangles_are_accepted(dtype: type[np.floating]) -> None:
     triangles = TRIANGLES["small"].astype(dtype)[::2, ::-1]
     triangles.flags.writeable = False
     np.testing.assert_array_equal(voxelise_surface(triangles, N), twin(triangles, N))
@@ -79,7 +79,7 @@ def test_strided_and_read_only_triangles_are_accepted(dtype):
         (np.zeros((1, 3, 3)), 100_000, "resolution"),
     ],
 )
-def test_input_without_meaning_is_refused(triangles, resolution, message):
+def test_input_without_meaning_is_refused(triangles: np.ndarray, resolution: int, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         voxelise_surface(triangles, resolution)
 
@@ -91,7 +91,7 @@ def box(low: float, high: float) -> Mesh:
     return Mesh(vertices, np.array([*faces, (0, 6, 4), (1, 5, 7), (1, 7, 3)], np.int32))
 
 
-def test_the_surface_of_a_box_is_a_shell_of_cells_and_its_solid_is_filled():
+def test_the_surface_of_a_box_is_a_shell_of_cells_and_its_solid_is_filled() -> None:
     mesh = box(-0.26, 0.26)  # ends inside the cells 2 and 7 of 10
     expected = np.zeros((10, 10, 10), bool)
     expected[2:8, 2:8, 2:8] = True

@@ -2,8 +2,10 @@
 
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import igl
 import numpy as np
@@ -12,7 +14,7 @@ from PIL import Image
 
 from engine.core.errors import Cancelled, InputError
 from engine.core.progress import Progress
-from engine.dataset.registered import load_registered_dataset
+from engine.dataset.registered import RegisteredDataset, load_registered_dataset
 from engine.dataset.rendering import load_camera, render_sequence
 from engine.geometry.camera import PinholeCamera, front_camera_to_world, orbit
 from engine.geometry.mesh import Mesh, load_mesh
@@ -27,7 +29,7 @@ CAMERA = PinholeCamera(96, 72, 86.0, 87.0, 48.2, 35.9)
 
 
 @pytest.fixture(scope="module")
-def dataset(tmp_path_factory):
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> RegisteredDataset:
     return load_registered_dataset(write_ellipsoids(tmp_path_factory.mktemp("data") / "ellipsoids"))
 
 
@@ -35,7 +37,7 @@ class StopAfter(Progress):
     def __init__(self, steps: int) -> None:
         self.left = steps
 
-    def advance(self, done, metrics=None) -> None:
+    def advance(self, done: int, metrics: Mapping[str, float] | None = None) -> None:
         self.left -= 1
 
     def cancelled(self) -> bool:
@@ -48,7 +50,7 @@ def distances_to(mesh: Mesh, points: np.ndarray) -> np.ndarray:
     return np.sqrt(igl.point_mesh_squared_distance(points.astype(np.float64), vertices, mesh.faces)[0])
 
 
-def test_the_observed_points_lie_on_the_true_surface(dataset, tmp_path):
+def test_the_observed_points_lie_on_the_true_surface(dataset: RegisteredDataset, tmp_path: Path) -> None:
     assert render_sequence(dataset, 1, "bend_1", tmp_path / "s", CAMERA) == 4
     sequence = load_depth_sequence(tmp_path / "s")
     assert sequence.frame_rate == dataset.frame_rate
@@ -62,41 +64,41 @@ def test_the_observed_points_lie_on_the_true_surface(dataset, tmp_path):
         assert distances_to(truth, points).max() < 0.0005  # rounding to a millimetre; a canonical unit is two metres
 
 
-def test_npz_frames_hold_the_same_scene(dataset, tmp_path):
+def test_npz_frames_hold_the_same_scene(dataset: RegisteredDataset, tmp_path: Path) -> None:
     for file_format in ("png", "npz"):
         render_sequence(dataset, 0, "bend_0", tmp_path / file_format, CAMERA, file_format=file_format)
     png, npz = load_depth_sequence(tmp_path / "png"), load_depth_sequence(tmp_path / "npz")
     np.testing.assert_allclose(png.depth_m(2), npz.depth_m(2), atol=0.00051)
 
 
-def test_rendering_again_replaces_frames_and_truth(dataset, tmp_path):
+def test_rendering_again_replaces_frames_and_truth(dataset: RegisteredDataset, tmp_path: Path) -> None:
     render_sequence(dataset, 0, "bend_0", tmp_path, CAMERA)
     assert render_sequence(dataset, 0, "bend_1", tmp_path, CAMERA, progress=StopAfter(2)) == 2
     assert len(load_depth_sequence(tmp_path)) == 2
     assert len(list((tmp_path / "truth").iterdir())) == 2
 
 
-def test_stopping_before_the_first_frame_keeps_what_was_there(dataset, tmp_path):
+def test_stopping_before_the_first_frame_keeps_what_was_there(dataset: RegisteredDataset, tmp_path: Path) -> None:
     render_sequence(dataset, 0, "bend_0", tmp_path, CAMERA)
     with pytest.raises(Cancelled):
         render_sequence(dataset, 0, "bend_1", tmp_path, CAMERA, progress=StopAfter(0))
     assert len(load_depth_sequence(tmp_path)) == 4
 
 
-def test_a_folder_with_other_things_is_not_written_into(dataset, tmp_path):
+def test_a_folder_with_other_things_is_not_written_into(dataset: RegisteredDataset, tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("mine")
     with pytest.raises(InputError, match="not a rendered depth sequence; name a new folder"):
         render_sequence(dataset, 0, "bend_0", tmp_path, CAMERA)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
-def test_a_surface_out_of_view_is_an_error_that_names_the_frame(dataset, tmp_path):
+def test_a_surface_out_of_view_is_an_error_that_names_the_frame(dataset: RegisteredDataset, tmp_path: Path) -> None:
     beside = PinholeCamera(8, 6, 80.0, 80.0, 500.0, 3.0)
     with pytest.raises(InputError, match="bend_0/000000: is outside the camera's view"):
         render_sequence(dataset, 0, "bend_0", tmp_path, beside)
 
 
-def test_a_recording_is_not_written_over(dataset, tmp_path):
+def test_a_recording_is_not_written_over(dataset: RegisteredDataset, tmp_path: Path) -> None:
     render_sequence(dataset, 0, "bend_0", tmp_path, CAMERA)
     shutil.rmtree(tmp_path / "truth")
     with pytest.raises(InputError, match="name a new folder"):
@@ -106,7 +108,7 @@ def test_a_recording_is_not_written_over(dataset, tmp_path):
 # several views
 
 
-def test_every_view_is_a_complete_sequence_with_its_own_pose(dataset, tmp_path):
+def test_every_view_is_a_complete_sequence_with_its_own_pose(dataset: RegisteredDataset, tmp_path: Path) -> None:
     assert render_sequence(dataset, 1, "bend_0", tmp_path, CAMERA, views=3, correspondences=True) == 4
     assert sorted(path.name for path in tmp_path.iterdir()) == ["view_0", "view_1", "view_2"]
     poses = orbit(front_camera_to_world(dataset.similarity), dataset.similarity, 3)
@@ -119,7 +121,7 @@ def test_every_view_is_a_complete_sequence_with_its_own_pose(dataset, tmp_path):
         assert distances_to(truth, dataset.similarity.to_canonical(sequence.points_world(3))).max() < 0.0005
 
 
-def test_the_first_of_several_views_is_the_single_view(dataset, tmp_path):
+def test_the_first_of_several_views_is_the_single_view(dataset: RegisteredDataset, tmp_path: Path) -> None:
     for views, name in ((1, "one"), (2, "two")):
         render_sequence(dataset, 0, "bend_0", tmp_path / name, CAMERA, views=views, noise=KinectNoise(), seed=3)
     one, two = load_depth_sequence(tmp_path / "one"), load_depth_sequence(tmp_path / "two" / "view_0")
@@ -127,8 +129,10 @@ def test_the_first_of_several_views_is_the_single_view(dataset, tmp_path):
         np.testing.assert_array_equal(one.depth_m(frame), two.depth_m(frame))
 
 
-def test_a_link_that_cannot_be_made_becomes_a_copy(dataset, tmp_path, monkeypatch):
-    def refuse(*_):
+def test_a_link_that_cannot_be_made_becomes_a_copy(
+    dataset: RegisteredDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Path) -> None:
         raise OSError(1, "Operation not permitted")
 
     monkeypatch.setattr("os.link", refuse)
@@ -137,7 +141,9 @@ def test_a_link_that_cannot_be_made_becomes_a_copy(dataset, tmp_path, monkeypatc
     np.testing.assert_array_equal(first.vertices, second.vertices)
 
 
-def test_views_are_replaced_but_never_mixed_with_older_ones_or_with_a_single_view(dataset, tmp_path):
+def test_views_are_replaced_but_never_mixed_with_older_ones_or_with_a_single_view(
+    dataset: RegisteredDataset, tmp_path: Path
+) -> None:
     render_sequence(dataset, 0, "bend_0", tmp_path / "views", CAMERA, views=2)
     render_sequence(dataset, 0, "bend_1", tmp_path / "views", CAMERA, views=3)
     for views in (1, 2):
@@ -148,13 +154,15 @@ def test_views_are_replaced_but_never_mixed_with_older_ones_or_with_a_single_vie
         render_sequence(dataset, 0, "bend_0", tmp_path / "single", CAMERA, views=2)
 
 
-def test_views_that_were_stopped_before_the_first_frame_can_be_rendered_again(dataset, tmp_path):
+def test_views_that_were_stopped_before_the_first_frame_can_be_rendered_again(
+    dataset: RegisteredDataset, tmp_path: Path
+) -> None:
     with pytest.raises(Cancelled):
         render_sequence(dataset, 0, "bend_0", tmp_path, CAMERA, views=2, progress=StopAfter(0))
     assert render_sequence(dataset, 0, "bend_0", tmp_path, CAMERA, views=2) == 4
 
 
-def test_a_view_without_the_surface_is_named(dataset, tmp_path):
+def test_a_view_without_the_surface_is_named(dataset: RegisteredDataset, tmp_path: Path) -> None:
     away = front_camera_to_world(dataset.similarity)
     away[:3, 3] += [0, 9, 0]
     with pytest.raises(InputError, match="bend_0/000000: is outside the camera's view of view 0"):
@@ -164,7 +172,9 @@ def test_a_view_without_the_surface_is_named(dataset, tmp_path):
 # correspondences
 
 
-def test_correspondences_lead_from_each_pixel_to_its_canonical_position(dataset, tmp_path):
+def test_correspondences_lead_from_each_pixel_to_its_canonical_position(
+    dataset: RegisteredDataset, tmp_path: Path
+) -> None:
     render_sequence(dataset, 2, "bend_1", tmp_path, CAMERA, file_format="npz", correspondences=True)
     sequence = load_depth_sequence(tmp_path)
     canonical = load_mesh(tmp_path / "canonical.ply")
@@ -188,7 +198,7 @@ def test_correspondences_lead_from_each_pixel_to_its_canonical_position(dataset,
         np.testing.assert_allclose(bend, 0.4 * np.sin(phase) * at_rest[:, 1] ** 2, atol=2e-3)
 
 
-def test_rendering_again_without_correspondences_leaves_none(dataset, tmp_path):
+def test_rendering_again_without_correspondences_leaves_none(dataset: RegisteredDataset, tmp_path: Path) -> None:
     render_sequence(dataset, 0, "bend_0", tmp_path, CAMERA, correspondences=True)
     render_sequence(dataset, 0, "bend_0", tmp_path, CAMERA)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["depth", "intrinsics.json", "truth"]
@@ -198,7 +208,7 @@ def test_rendering_again_without_correspondences_leaves_none(dataset, tmp_path):
 # noise
 
 
-def test_noise_changes_the_depth_and_not_the_truth(dataset, tmp_path):
+def test_noise_changes_the_depth_and_not_the_truth(dataset: RegisteredDataset, tmp_path: Path) -> None:
     for name, noise, seed in (
         ("clean", None, 0),
         ("a", KinectNoise(), 7),
@@ -221,7 +231,7 @@ def test_noise_changes_the_depth_and_not_the_truth(dataset, tmp_path):
 # the TUM layout
 
 
-def test_a_tum_sequence_can_be_read_as_its_layout_says(dataset, tmp_path):
+def test_a_tum_sequence_can_be_read_as_its_layout_says(dataset: RegisteredDataset, tmp_path: Path) -> None:
     render_sequence(dataset, 1, "bend_1", tmp_path / "npz", CAMERA, file_format="npz", views=3)
     render_sequence(dataset, 1, "bend_1", tmp_path / "tum", CAMERA, file_format="tum", views=3)
     exact, folder = load_depth_sequence(tmp_path / "npz" / "view_1"), tmp_path / "tum" / "view_1"
@@ -244,7 +254,7 @@ def test_a_tum_sequence_can_be_read_as_its_layout_says(dataset, tmp_path):
     np.testing.assert_allclose([x, y, z], exact.camera_to_world[:3, 3], atol=1e-8)
 
 
-def test_a_tum_sequence_is_a_sequence_of_our_own_too(dataset, tmp_path):
+def test_a_tum_sequence_is_a_sequence_of_our_own_too(dataset: RegisteredDataset, tmp_path: Path) -> None:
     render_sequence(dataset, 1, "bend_1", tmp_path, CAMERA, file_format="tum")
     sequence = load_depth_sequence(tmp_path)
     assert sequence.frame_names == ("0.000000", "0.100000", "0.200000", "0.300000")
@@ -252,7 +262,9 @@ def test_a_tum_sequence_is_a_sequence_of_our_own_too(dataset, tmp_path):
     assert distances_to(truth, dataset.similarity.to_canonical(sequence.points_world(1))).max() < 0.0001
 
 
-def test_the_reader_of_tum_recordings_finds_the_same_camera_and_depths(dataset, tmp_path):
+def test_the_reader_of_tum_recordings_finds_the_same_camera_and_depths(
+    dataset: RegisteredDataset, tmp_path: Path
+) -> None:
     render_sequence(dataset, 1, "bend_1", tmp_path, CAMERA, file_format="tum")
     recording = read_tum(tmp_path, CaptureOptions())
     native = load_depth_sequence(tmp_path)
@@ -263,13 +275,15 @@ def test_the_reader_of_tum_recordings_finds_the_same_camera_and_depths(dataset, 
     np.testing.assert_allclose(stored, native.depth_m(2), rtol=1e-6)
 
 
-def test_rendering_again_in_another_format_leaves_nothing_of_the_first(dataset, tmp_path):
+def test_rendering_again_in_another_format_leaves_nothing_of_the_first(
+    dataset: RegisteredDataset, tmp_path: Path
+) -> None:
     render_sequence(dataset, 0, "bend_0", tmp_path, CAMERA, file_format="tum")
     render_sequence(dataset, 0, "bend_0", tmp_path, CAMERA)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["depth", "intrinsics.json", "truth"]
 
 
-def test_an_image_of_another_size_is_refused(tmp_path):
+def test_an_image_of_another_size_is_refused(tmp_path: Path) -> None:
     refused = pytest.raises(ValueError, match=r"is \(3, 4\), not \(72, 96\)")
     with refused, writing_sequence(tmp_path, CAMERA, np.eye(4), 30.0, "png") as write:
         write(np.ones((3, 4)))
@@ -279,12 +293,12 @@ def test_an_image_of_another_size_is_refused(tmp_path):
 # the camera
 
 
-def write_camera(path: Path, **changes) -> Path:
+def write_camera(path: Path, **changes: Any) -> Path:
     path.write_text(json.dumps({**asdict(CAMERA), **changes}))
     return path
 
 
-def test_a_camera_file_may_leave_the_pose_to_the_dataset(tmp_path):
+def test_a_camera_file_may_leave_the_pose_to_the_dataset(tmp_path: Path) -> None:
     camera, pose = load_camera(write_camera(tmp_path / "camera.json"))
     assert camera == CAMERA
     assert pose is None
@@ -302,6 +316,8 @@ def test_a_camera_file_may_leave_the_pose_to_the_dataset(tmp_path):
         ({"camera_to_world": (2 * np.eye(4)).tolist()}, "not a rigid transform"),
     ],
 )
-def test_a_camera_that_cannot_be_rendered_is_refused_by_name(tmp_path, changes, problem):
+def test_a_camera_that_cannot_be_rendered_is_refused_by_name(
+    tmp_path: Path, changes: dict[str, Any], problem: str
+) -> None:
     with pytest.raises(InputError, match=f"camera.json: .*{problem}"):
         load_camera(write_camera(tmp_path / "camera.json", **changes))

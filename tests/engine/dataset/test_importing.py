@@ -1,5 +1,6 @@
 """From meshes in metres to a registered dataset, and its normalisation."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -29,16 +30,16 @@ class Tetrahedra:
         self.reads: list[str] = []
         self.damage: dict[str, np.ndarray] = {}
 
-    def faces(self, identity):
+    def faces(self, identity: str) -> np.ndarray:
         return TETRAHEDRON
 
-    def canonical(self, identity):
+    def canonical(self, identity: str) -> np.ndarray:
         return CORNERS * (1.0 if identity == "small" else 3.0)
 
-    def sequences(self, identity):
+    def sequences(self, identity: str) -> list[str]:
         return ["walk", "run"]
 
-    def frames(self, identity, sequence):
+    def frames(self, identity: str, sequence: str) -> np.ndarray:
         self.reads.append(f"{identity}/{sequence}")
         if f"{identity}/{sequence}" in self.damage:
             return self.damage[f"{identity}/{sequence}"]
@@ -54,7 +55,7 @@ class Messages(Progress):
     def message(self, text: str) -> None:
         self.lines.append(text)
 
-    def advance(self, done, metrics=None) -> None:
+    def advance(self, done: int, metrics: Mapping[str, float] | None = None) -> None:
         self.left -= 1
 
     def cancelled(self) -> bool:

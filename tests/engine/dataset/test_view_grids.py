@@ -1,6 +1,7 @@
 """Grids of one view against the way that the published code makes them, and the same on a torch device."""
 
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ NODES = np.stack(np.meshgrid(AXIS, AXIS, AXIS, indexing="ij"), axis=-1)  # (N, N
 
 
 @pytest.fixture(scope="module")
-def views(depth_capture) -> list[View]:
+def views(depth_capture: Path) -> list[View]:
     """The frames of the doll, the second one seen by a tilted camera."""
     sequence = load_depth_sequence(depth_capture)
     similarity = toy_model().info.similarity
@@ -52,7 +53,7 @@ def to_image(view: View) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return np.floor(camera.fx * x / z + camera.cx), np.floor(camera.fy * y / z + camera.cy), z
 
 
-def test_the_nodes_nearest_to_the_observed_points_are_occupied(views):
+def test_the_nodes_nearest_to_the_observed_points_are_occupied(views: list[View]) -> None:
     for view in views:
         grid = occupancy_grid(view, N)
         points = canonical_points(view)
@@ -63,7 +64,9 @@ def test_the_nodes_nearest_to_the_observed_points_are_occupied(views):
         np.testing.assert_allclose(grid.points, points, atol=1e-6)
 
 
-def test_the_partial_distance_is_that_to_the_nearest_visible_point_with_the_sign_of_the_projection(views):
+def test_the_partial_distance_is_that_to_the_nearest_visible_point_with_the_sign_of_the_projection(
+    views: list[View],
+) -> None:
     for view in views:
         grid = partial_sdf_grid(view, N)
         distance, _ = cKDTree(canonical_points(view)).query(NODES)
@@ -80,7 +83,7 @@ def test_the_partial_distance_is_that_to_the_nearest_visible_point_with_the_sign
         assert (grid.valid != ~hidden).mean() < 1e-4
 
 
-def test_the_front_camera_sees_a_plane_at_its_distance():
+def test_the_front_camera_sees_a_plane_at_its_distance() -> None:
     similarity = Similarity(0.4, (0.1, 0.2, 0.3))
     camera = PinholeCamera(320, 240, 280.0, 280.0, 160.0, 120.0)
     depth_m = np.full((240, 320), 1.4 / 0.4, np.float32)  # the plane z = 0 of canonical space
@@ -94,7 +97,7 @@ def test_the_front_camera_sees_a_plane_at_its_distance():
     assert occupied[5:16, 5:16, 10].all()
 
 
-def test_flying_pixels_and_points_outside_the_cube_are_not_occupied(views):
+def test_flying_pixels_and_points_outside_the_cube_are_not_occupied(views: list[View]) -> None:
     view = views[0]
     expected = occupancy_grid(view, N).occupied
     depth_m = view.depth_m.copy()
@@ -106,7 +109,7 @@ def test_flying_pixels_and_points_outside_the_cube_are_not_occupied(views):
     np.testing.assert_array_equal(grid.occupied, expected)
 
 
-def test_a_batch_on_a_torch_device_equals_the_grids_of_each_view(views):
+def test_a_batch_on_a_torch_device_equals_the_grids_of_each_view(views: list[View]) -> None:
     depths_m = torch.from_numpy(np.stack([view.depth_m for view in views]))
     poses = torch.from_numpy(np.stack([view.camera_to_world for view in views]))
     camera, similarity = views[0].camera, views[0].similarity
@@ -121,7 +124,7 @@ def test_a_batch_on_a_torch_device_equals_the_grids_of_each_view(views):
         assert (valid[b].numpy() != grid.valid).mean() < 1e-4
 
 
-def test_a_batch_shares_one_pose_and_may_hold_an_empty_image(views):
+def test_a_batch_shares_one_pose_and_may_hold_an_empty_image(views: list[View]) -> None:
     view = views[0]
     depths_m = torch.from_numpy(np.stack((np.full_like(view.depth_m, np.nan), view.depth_m)))
     pose = torch.from_numpy(view.camera_to_world)
@@ -134,7 +137,7 @@ def test_a_batch_shares_one_pose_and_may_hold_an_empty_image(views):
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-def test_a_gpu_gives_the_grids_of_the_cpu(views):
+def test_a_gpu_gives_the_grids_of_the_cpu(views: list[View]) -> None:
     depths_m = torch.from_numpy(np.stack([view.depth_m for view in views]))
     pose, camera, similarity = torch.from_numpy(views[0].camera_to_world), views[0].camera, views[0].similarity
     assert (
@@ -147,7 +150,7 @@ def test_a_gpu_gives_the_grids_of_the_cpu(views):
         assert (~torch.isclose(found.cpu().float(), wanted.float(), atol=1e-6)).float().mean() < 1e-4
 
 
-def test_files_have_the_published_layout_and_read_back(depth_capture, tmp_path):
+def test_files_have_the_published_layout_and_read_back(depth_capture: Path, tmp_path: Path) -> None:
     sequence, similarity = load_depth_sequence(depth_capture), toy_model().info.similarity
     assert write_view_grids(sequence, tmp_path, similarity, 32) == 3
     view = View(sequence.depth_m(1), sequence.camera, sequence.camera_to_world, similarity)
@@ -170,20 +173,20 @@ def test_files_have_the_published_layout_and_read_back(depth_capture, tmp_path):
     np.testing.assert_array_equal(read_partial_sdf(path).sdf, partial.sdf)
 
 
-def test_only_the_kind_that_was_asked_for_is_written(depth_capture, tmp_path):
+def test_only_the_kind_that_was_asked_for_is_written(depth_capture: Path, tmp_path: Path) -> None:
     sequence = load_depth_sequence(depth_capture)
     write_view_grids(sequence, tmp_path, toy_model().info.similarity, 16, ["occupancy"])
     assert {path.parent.name for path in tmp_path.rglob("*.npz")} == {"partial_views"}
 
 
-def test_a_sequence_outside_the_cube_is_refused_with_its_frame(depth_capture, tmp_path):
+def test_a_sequence_outside_the_cube_is_refused_with_its_frame(depth_capture: Path, tmp_path: Path) -> None:
     sequence = load_depth_sequence(depth_capture)
     with pytest.raises(InputError, match=r"frame 000000: shows no surface inside .*--normalise"):
         write_view_grids(sequence, tmp_path, Similarity(0.4, (50.0, 0.0, 0.0)), 16)
     assert list(tmp_path.rglob("*.npz")) == []
 
 
-def test_stopped_work_keeps_what_is_done(depth_capture, tmp_path):
+def test_stopped_work_keeps_what_is_done(depth_capture: Path, tmp_path: Path) -> None:
     class StopAfterOne(Progress):
         asked = itertools.count()  # frames are done by several threads
 
@@ -195,7 +198,7 @@ def test_stopped_work_keeps_what_is_done(depth_capture, tmp_path):
     assert len(list(tmp_path.rglob("*.npz"))) == 1
 
 
-def test_work_stopped_before_the_first_frame_is_cancelled(depth_capture, tmp_path):
+def test_work_stopped_before_the_first_frame_is_cancelled(depth_capture: Path, tmp_path: Path) -> None:
     class Stop(Progress):
         def cancelled(self) -> bool:
             return True

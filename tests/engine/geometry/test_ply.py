@@ -1,5 +1,7 @@
 """Compact PLY files are read by the programs that people use."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import pyvista
@@ -19,7 +21,7 @@ def grid(side: int) -> Mesh:
 
 
 @pytest.mark.parametrize(("side", "bytes_per_index"), [(12, 2), (256, 2), (257, 4)])
-def test_trimesh_and_vtk_read_back_what_was_written(tmp_path, side, bytes_per_index):
+def test_trimesh_and_vtk_read_back_what_was_written(tmp_path: Path, side: int, bytes_per_index: int) -> None:
     mesh, path = grid(side), tmp_path / "sheet.ply"
     save_compact_ply(mesh, path)
     payload = 12 * len(mesh.vertices) + (1 + 3 * bytes_per_index) * len(mesh.faces)

@@ -17,7 +17,9 @@ POSE = front_camera_to_world(Similarity(0.4, (0.1, 0.9, -0.2)))
 on_every_device = pytest.mark.parametrize("device", ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"])
 
 
-def moeller_trumbore(vertices, faces, camera, camera_to_world) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def moeller_trumbore(
+    vertices: np.ndarray, faces: np.ndarray, camera: PinholeCamera, camera_to_world: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The nearest triangle along each pixel's ray (Moeller and Trumbore 1997), all pairs, float64.
 
     Depth (H, W), 0 for none, face (H, W), -1 for none, and the weights (H, W, 3) of its corners.
@@ -52,14 +54,14 @@ def torus() -> tuple[np.ndarray, np.ndarray]:
     return mesh.vertices @ tilt.T + [0.1, 0.9, -0.2], mesh.faces
 
 
-def assert_same_image(depth, expected):
+def assert_same_image(depth: np.ndarray, expected: np.ndarray) -> None:
     """Equal to 0.1 mm but for pixels on the silhouette, where rounding decides."""
     different = np.abs(depth - expected) > 1e-4
     assert different.sum() <= 2, f"{different.sum()} of {different.size} pixels differ"
 
 
 @on_every_device
-def test_a_rendered_mesh_equals_its_slow_twin(device):
+def test_a_rendered_mesh_equals_its_slow_twin(device: str) -> None:
     vertices, faces = torus()
     expected, _, _ = moeller_trumbore(vertices, faces, CAMERA, POSE)
     assert 0.1 < (expected > 0).mean() < 0.9
@@ -67,7 +69,7 @@ def test_a_rendered_mesh_equals_its_slow_twin(device):
 
 
 @on_every_device
-def test_refitting_to_moved_vertices_equals_a_fresh_mesh(device):
+def test_refitting_to_moved_vertices_equals_a_fresh_mesh(device: str) -> None:
     vertices, faces = torus()
     renderer = DepthRenderer(faces, CAMERA, device)
     first = renderer.render(vertices, POSE)
@@ -78,7 +80,7 @@ def test_refitting_to_moved_vertices_equals_a_fresh_mesh(device):
 
 
 @on_every_device
-def test_several_cameras_see_what_each_sees_alone(device):
+def test_several_cameras_see_what_each_sees_alone(device: str) -> None:
     vertices, faces = torus()
     similarity = Similarity(0.4, (0.1, 0.9, -0.2))
     poses = orbit(POSE, similarity, 3)
@@ -92,7 +94,7 @@ def test_several_cameras_see_what_each_sees_alone(device):
 
 
 @on_every_device
-def test_every_pixel_knows_the_triangle_that_it_sees_and_where_on_it(device):
+def test_every_pixel_knows_the_triangle_that_it_sees_and_where_on_it(device: str) -> None:
     vertices, faces = torus()
     depth, face, weights = moeller_trumbore(vertices, faces, CAMERA, POSE)
     hits = DepthRenderer(faces, CAMERA, device).trace(torch.tensor(vertices, device=device), POSE[None])
@@ -106,7 +108,7 @@ def test_every_pixel_knows_the_triangle_that_it_sees_and_where_on_it(device):
     assert not hits.barycentric[0].cpu().numpy()[face < 0].any()
 
 
-def test_a_surface_that_reaches_behind_the_camera_or_out_of_the_image_is_seen_where_it_is():
+def test_a_surface_that_reaches_behind_the_camera_or_out_of_the_image_is_seen_where_it_is() -> None:
     floor = np.array([[-9, 1, -9], [9, 1, -9], [9, 1, 40], [-9, 1, 40]])
     depth = render_depth(floor, [[0, 1, 2], [0, 2, 3]], CAMERA, np.eye(4))
     expected, _, _ = moeller_trumbore(floor, np.array([[0, 1, 2], [0, 2, 3]]), CAMERA, np.eye(4))
@@ -119,30 +121,30 @@ def test_a_surface_that_reaches_behind_the_camera_or_out_of_the_image_is_seen_wh
     assert_same_image(render_depth(vertices, faces, CAMERA, close), expected)
 
 
-def test_what_is_beside_the_image_is_not_seen():
+def test_what_is_beside_the_image_is_not_seen() -> None:
     wall = np.array([[50, -9, 2], [59, -9, 2], [55, 9, 2]], np.float32)
     assert not render_depth(wall, [[0, 1, 2]], CAMERA, np.eye(4)).any()
 
 
-def test_depth_is_along_the_axis_of_the_camera_not_along_the_ray():
+def test_depth_is_along_the_axis_of_the_camera_not_along_the_ray() -> None:
     wall = np.array([[-9, -9, 2], [9, -9, 2], [9, 9, 2], [-9, 9, 2]], np.float32)
     depth = render_depth(wall, [[0, 1, 2], [0, 2, 3]], CAMERA, np.eye(4))
     np.testing.assert_allclose(depth, 2.0, rtol=1e-5)
 
 
-def test_what_is_behind_the_camera_is_not_seen():
+def test_what_is_behind_the_camera_is_not_seen() -> None:
     wall = np.array([[-9, -9, -2], [9, -9, -2], [0, 9, -2]], np.float32)
     assert not render_depth(wall, [[0, 1, 2]], CAMERA, np.eye(4)).any()
 
 
-def test_faces_that_index_missing_vertices_are_refused():
+def test_faces_that_index_missing_vertices_are_refused() -> None:
     with pytest.raises(ValueError, match="V >= 4"):
         render_depth(np.zeros((3, 3)), [[0, 1, 3]], CAMERA, np.eye(4))
     with pytest.raises(ValueError, match="T > 0"):
         render_depth(np.zeros((3, 3)), np.empty((0, 3)), CAMERA, np.eye(4))
 
 
-def test_rendering_prints_nothing():
+def test_rendering_prints_nothing() -> None:
     script = (
         "import numpy as np\n"
         "from engine.geometry.camera import PinholeCamera\n"

@@ -1,10 +1,12 @@
 """The noise of a structured-light depth camera: its law, and a slow twin with the same random numbers."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from engine.geometry.camera import PinholeCamera
 from engine.geometry.sensor_noise import KinectNoise, NoiseDraws, add_noise, draw, frame_generator
@@ -58,7 +60,7 @@ def noisy_twin(depth: np.ndarray, camera: PinholeCamera, noise: KinectNoise, dra
 
 
 @on_every_device
-def test_a_batch_equals_the_slow_twin(device):
+def test_a_batch_equals_the_slow_twin(device: str) -> None:
     rows, columns = np.mgrid[: CAMERA.height, : CAMERA.width]
     ball = 1.5 - 0.02 * np.sqrt(np.maximum(400 - (rows - 24.0) ** 2 - (columns - 30.0) ** 2, 0))
     ball = np.where(ball < 1.5, ball, 0)
@@ -74,7 +76,7 @@ def test_a_batch_equals_the_slow_twin(device):
         assert (expected > 0).any()
 
 
-def test_the_deviation_grows_with_the_square_of_the_depth():
+def test_the_deviation_grows_with_the_square_of_the_depth() -> None:
     deviations = [float(noisy(wall(depth, 20)).std()) for depth in (1.0, 2.0, 3.0)]
     assert deviations[1] / deviations[0] == pytest.approx(4, rel=0.03)
     assert deviations[2] / deviations[0] == pytest.approx(9, rel=0.05)
@@ -82,7 +84,7 @@ def test_the_deviation_grows_with_the_square_of_the_depth():
     assert deviations[0] == pytest.approx(step * math.hypot(NOISE.disparity_deviation, 1 / math.sqrt(12)), rel=0.05)
 
 
-def test_depths_are_quantised_in_steps_that_grow_with_the_square_of_the_depth():
+def test_depths_are_quantised_in_steps_that_grow_with_the_square_of_the_depth() -> None:
     ramp = torch.linspace(1.0, 2.05, CAMERA.height * CAMERA.width).view(1, CAMERA.height, CAMERA.width)
     values = torch.unique(noisy(ramp, KinectNoise(edge_dropout=0, lateral_deviation=0))).numpy()
     steps = np.diff(values)
@@ -91,7 +93,7 @@ def test_depths_are_quantised_in_steps_that_grow_with_the_square_of_the_depth():
     np.testing.assert_allclose(whole, np.rint(whole), atol=1e-3)
 
 
-def test_depth_is_lost_near_edges_only():
+def test_depth_is_lost_near_edges_only() -> None:
     depth = plate_before_wall()
     lost = (noisy(depth) == 0) & (depth > 0)
     near_edge = torch.nn.functional.max_pool2d((depth != 2.0).float(), 7, 1, 3) > 0
@@ -101,7 +103,7 @@ def test_depth_is_lost_near_edges_only():
     assert not lost[:, :2, :40].any()  # the border of the image is not an edge
 
 
-def test_surfaces_at_a_grazing_angle_lose_depth_and_others_do_not():
+def test_surfaces_at_a_grazing_angle_lose_depth_and_others_do_not() -> None:
     tilted = {}
     for degrees in (60, 85):
         slope = math.tan(math.radians(degrees)) / CAMERA.fx  # change of the depth from column to column, relative
@@ -114,7 +116,7 @@ def test_surfaces_at_a_grazing_angle_lose_depth_and_others_do_not():
     assert 0.4 < tilted[85] < 0.6
 
 
-def test_outlines_become_ragged_and_surfaces_stay_whole():
+def test_outlines_become_ragged_and_surfaces_stay_whole() -> None:
     depth = plate_before_wall()
     result = noisy(depth, KinectNoise(disparity_step=0, edge_dropout=0))
     changed = result != depth
@@ -123,24 +125,24 @@ def test_outlines_become_ragged_and_surfaces_stay_whole():
 
 
 @pytest.mark.parametrize("depth", [torch.zeros(2, 48, 64), plate_before_wall()])
-def test_what_has_no_depth_keeps_none(depth):
+def test_what_has_no_depth_keeps_none(depth: Tensor) -> None:
     for seed in range(5):
         assert not noisy(depth, seed=seed)[depth == 0].any()
 
 
-def test_no_noise_at_all_leaves_the_image_as_it_is():
+def test_no_noise_at_all_leaves_the_image_as_it_is() -> None:
     depth = plate_before_wall()
     nothing = KinectNoise(disparity_step=0, lateral_deviation=0, edge_dropout=0)
     assert torch.equal(noisy(depth, nothing), depth)
 
 
-def test_each_frame_of_each_view_has_noise_of_its_own_that_can_be_made_again():
+def test_each_frame_of_each_view_has_noise_of_its_own_that_can_be_made_again() -> None:
     draws = [torch.rand(4, generator=frame_generator(*place)) for place in ((0, 1, 2), (0, 2, 1), (1, 1, 2), (0, 1, 2))]
     assert torch.equal(draws[0], draws[3])
     assert not any(torch.equal(draws[0], other) for other in draws[1:3])
 
 
 @pytest.mark.parametrize("wrong", [{"lateral_deviation": -1}, {"edge_dropout": 1.5}, {"steepest_degrees": 90}])
-def test_parameters_out_of_range_are_refused(wrong):
+def test_parameters_out_of_range_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="must"):
         KinectNoise(**wrong)

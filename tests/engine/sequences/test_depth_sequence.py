@@ -4,6 +4,8 @@ import io
 import json
 import struct
 import zipfile
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,19 +30,19 @@ def depth_images(count: int = 3) -> np.ndarray:
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path: Path) -> Path:
     save_depth_sequence(tmp_path / "walk", depth_images(), CAMERA, POSE, 25.0)
     return tmp_path / "walk"
 
 
-def change(folder, **values):
+def change(folder: Path, **values: Any) -> None:
     """Set keys of intrinsics.json; None removes one."""
     path = folder / "intrinsics.json"
     description = json.loads(path.read_text()) | values
     path.write_text(json.dumps({key: value for key, value in description.items() if value is not None}))
 
 
-def refusal(folder) -> str:
+def refusal(folder: Path) -> str:
     with pytest.raises(InputError) as caught:
         load_depth_sequence(folder)
     line = str(caught.value)
@@ -50,7 +52,7 @@ def refusal(folder) -> str:
 
 
 @pytest.mark.parametrize("file_format", ["png", "npz"])
-def test_a_saved_sequence_is_read_back(tmp_path, file_format):
+def test_a_saved_sequence_is_read_back(tmp_path: Path, file_format: str) -> None:
     folder, depths = tmp_path / "walk", depth_images()
     save_depth_sequence(folder, iter(depths), CAMERA, POSE, 25.0, ["a", "b", "c"], file_format)
     sequence = load_depth_sequence(folder)
@@ -62,13 +64,13 @@ def test_a_saved_sequence_is_read_back(tmp_path, file_format):
         assert sequence.depth_m(index).dtype == np.float32
 
 
-def test_npz_frames_keep_less_than_a_millimetre(tmp_path):
+def test_npz_frames_keep_less_than_a_millimetre(tmp_path: Path) -> None:
     depths = depth_images(1) * np.float32(1.000123)
     save_depth_sequence(tmp_path, depths, CAMERA, POSE, file_format="npz")
     np.testing.assert_array_equal(load_depth_sequence(tmp_path).depth_m(0), depths[0])
 
 
-def test_saving_replaces_the_frames_and_leaves_other_files_alone(folder):
+def test_saving_replaces_the_frames_and_leaves_other_files_alone(folder: Path) -> None:
     (folder / "truth").mkdir()
     (folder / "notes.txt").write_text("mine")
     save_depth_sequence(folder, depth_images(2), CAMERA, POSE)
@@ -78,20 +80,20 @@ def test_saving_replaces_the_frames_and_leaves_other_files_alone(folder):
     assert sequence.truth_folder == folder / "truth"
 
 
-def test_saving_an_image_of_another_size_is_an_error_that_leaves_the_old_frames(folder):
+def test_saving_an_image_of_another_size_is_an_error_that_leaves_the_old_frames(folder: Path) -> None:
     with pytest.raises(ValueError, match="not \\(30, 40\\)"):
         save_depth_sequence(folder, [np.ones((3, 4))], CAMERA, POSE)
     assert len(load_depth_sequence(folder)) == 3
 
 
-def test_what_cannot_be_stored_is_saved_as_invalid(tmp_path):
+def test_what_cannot_be_stored_is_saved_as_invalid(tmp_path: Path) -> None:
     depth = depth_images(1)[0]
     depth[10, 10:14] = np.nan, np.inf, -1, 65.535
     save_depth_sequence(tmp_path, [depth], CAMERA, POSE)
     assert not load_depth_sequence(tmp_path).depth_m(0)[10, 10:14].any()
 
 
-def test_zero_and_the_sensor_maximum_are_invalid(folder):
+def test_zero_and_the_sensor_maximum_are_invalid(folder: Path) -> None:
     stored = np.full((30, 40), 2000, np.uint16)
     stored[0], stored[1] = 0, 65535
     Image.fromarray(stored).save(folder / "depth" / "000000.png")
@@ -100,7 +102,7 @@ def test_zero_and_the_sensor_maximum_are_invalid(folder):
     assert (depth[2:] == 2).all()
 
 
-def test_optional_entries_have_documented_defaults(folder):
+def test_optional_entries_have_documented_defaults(folder: Path) -> None:
     change(folder, depth_scale=None, frame_rate=None, camera_to_world=None)
     sequence = load_depth_sequence(folder)
     assert sequence.frame_rate == 30.0
@@ -109,12 +111,12 @@ def test_optional_entries_have_documented_defaults(folder):
     np.testing.assert_array_equal(sequence.camera_to_world, np.eye(4))
 
 
-def test_depth_scale_is_stored_units_per_metre(folder):
+def test_depth_scale_is_stored_units_per_metre(folder: Path) -> None:
     change(folder, depth_scale=500)
     np.testing.assert_allclose(load_depth_sequence(folder).depth_m(0), 2 * depth_images()[0], rtol=1e-6)
 
 
-def test_frames_are_in_natural_order_and_may_lie_directly_in_the_folder(folder):
+def test_frames_are_in_natural_order_and_may_lie_directly_in_the_folder(folder: Path) -> None:
     for index, name in enumerate(("f10", "f2", "f1")):
         (folder / "depth" / f"{index:06d}.png").rename(folder / f"{name}.png")
     (folder / "depth").rmdir()
@@ -122,7 +124,7 @@ def test_frames_are_in_natural_order_and_may_lie_directly_in_the_folder(folder):
     assert load_depth_sequence(folder).frame_names == ("f1", "f2", "f10")
 
 
-def test_points_lie_in_the_world_where_the_camera_sees_them(folder):
+def test_points_lie_in_the_world_where_the_camera_sees_them(folder: Path) -> None:
     sequence = load_depth_sequence(folder)
     points = sequence.points_world(1)
     assert points.dtype == np.float32
@@ -134,7 +136,7 @@ def test_points_lie_in_the_world_where_the_camera_sees_them(folder):
     np.testing.assert_allclose(CAMERA.project(camera_points), pixels, atol=1e-3)
 
 
-def test_observed_normals_are_units_towards_the_camera_and_leave_out_the_outline(folder):
+def test_observed_normals_are_units_towards_the_camera_and_leave_out_the_outline(folder: Path) -> None:
     sequence = load_depth_sequence(folder)
     points, normals = observed_points_and_normals(sequence, 0)
     assert (points.dtype, normals.dtype) == (np.float32, np.float32)
@@ -144,7 +146,7 @@ def test_observed_normals_are_units_towards_the_camera_and_leave_out_the_outline
     assert normals[:, 2].min() > 0.7  # the front camera looks along -z of the world
 
 
-def test_pixels_at_a_step_in_depth_have_no_trusted_normal(tmp_path):
+def test_pixels_at_a_step_in_depth_have_no_trusted_normal(tmp_path: Path) -> None:
     depth = np.full((30, 40), 2.0, np.float32)
     depth[:, 20:] = 2.6
     save_depth_sequence(tmp_path, [depth], CAMERA, np.eye(4))
@@ -153,7 +155,7 @@ def test_pixels_at_a_step_in_depth_have_no_trusted_normal(tmp_path):
     np.testing.assert_allclose(normals, np.broadcast_to([0, 0, -1], normals.shape), atol=1e-4)
 
 
-def test_the_visible_surface_is_a_mesh_in_the_world(folder):
+def test_the_visible_surface_is_a_mesh_in_the_world(folder: Path) -> None:
     sequence = load_depth_sequence(folder)
     mesh = sequence.mesh_world(0, max_edge=0.5)
     assert len(mesh.vertices) == 20 * 24
@@ -161,7 +163,7 @@ def test_the_visible_surface_is_a_mesh_in_the_world(folder):
     np.testing.assert_array_equal(mesh.vertices, sequence.points_world(0))
 
 
-def test_a_missing_folder_an_empty_folder_and_a_file_are_refused(tmp_path):
+def test_a_missing_folder_an_empty_folder_and_a_file_are_refused(tmp_path: Path) -> None:
     assert "no such folder" in refusal(tmp_path / "nowhere")
     (tmp_path / "empty").mkdir()
     assert "is empty" in refusal(tmp_path / "empty")
@@ -169,14 +171,14 @@ def test_a_missing_folder_an_empty_folder_and_a_file_are_refused(tmp_path):
     assert "not a folder" in refusal(tmp_path / "file")
 
 
-def test_a_folder_without_intrinsics_is_refused_with_what_they_must_hold(folder):
+def test_a_folder_without_intrinsics_is_refused_with_what_they_must_hold(folder: Path) -> None:
     (folder / "intrinsics.json").unlink()
     line = refusal(folder)
     assert "intrinsics.json" in line
     assert "width, height, fx, fy, cx and cy" in line
 
 
-def test_a_folder_without_images_is_refused(folder):
+def test_a_folder_without_images_is_refused(folder: Path) -> None:
     for path in (folder / "depth").iterdir():
         path.unlink()
     assert "no depth images" in refusal(folder)
@@ -200,7 +202,11 @@ def test_a_folder_without_images_is_refused(folder):
         ({"camera_to_world": np.diag([1.0, 1, -1, 1]).tolist()}, "rigid"),
     ],
 )
-def test_intrinsics_without_meaning_are_refused_by_name(folder, values, word):
+def test_intrinsics_without_meaning_are_refused_by_name(
+    folder: Path,
+    values: dict[str, Any],
+    word: str,
+) -> None:
     change(folder, **values)
     line = refusal(folder)
     assert word in line
@@ -208,13 +214,13 @@ def test_intrinsics_without_meaning_are_refused_by_name(folder, values, word):
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1, 2]", "3"])
-def test_intrinsics_that_are_not_a_json_object_are_refused(folder, text):
+def test_intrinsics_that_are_not_a_json_object_are_refused(folder: Path, text: str) -> None:
     (folder / "intrinsics.json").write_text(text)
     assert "intrinsics.json" in refusal(folder)
 
 
 @pytest.mark.parametrize("keep", [0, 4, 20, 33, 60, -1])
-def test_a_truncated_png_is_refused_with_its_name(folder, keep):
+def test_a_truncated_png_is_refused_with_its_name(folder: Path, keep: int) -> None:
     path = folder / "depth" / "000002.png"
     path.write_bytes(path.read_bytes()[:keep])
     line = refusal(folder)
@@ -222,7 +228,7 @@ def test_a_truncated_png_is_refused_with_its_name(folder, keep):
     assert "truncated" in line or "not a PNG" in line
 
 
-def test_a_png_with_damaged_pixels_is_refused_when_decoded(folder):
+def test_a_png_with_damaged_pixels_is_refused_when_decoded(folder: Path) -> None:
     path = folder / "depth" / "000002.png"
     data = bytearray(path.read_bytes())
     start = data.index(b"IDAT") + 4
@@ -236,40 +242,40 @@ def test_a_png_with_damaged_pixels_is_refused_when_decoded(folder):
 @pytest.mark.parametrize(
     ("mode", "words"), [("L", "8-bit greyscale"), ("RGB", "8-bit colour"), ("RGBA", "8-bit colour with alpha")]
 )
-def test_an_8_bit_or_colour_png_is_refused_with_its_name(folder, mode, words):
+def test_an_8_bit_or_colour_png_is_refused_with_its_name(folder: Path, mode: str, words: str) -> None:
     Image.new(mode, (40, 30)).save(folder / "depth" / "000001.png")
     line = refusal(folder)
     assert words in line
     assert "000001.png" in line
 
 
-def test_a_frame_of_another_size_is_refused_with_both_sizes(folder):
+def test_a_frame_of_another_size_is_refused_with_both_sizes(folder: Path) -> None:
     Image.fromarray(np.full((8, 9), 2000, np.uint16)).save(folder / "depth" / "000001.png")
     line = refusal(folder)
     assert "9x8" in line
     assert "40x30" in line
 
 
-def test_a_frame_without_valid_depth_is_refused_with_its_name(folder):
+def test_a_frame_without_valid_depth_is_refused_with_its_name(folder: Path) -> None:
     Image.fromarray(np.zeros((30, 40), np.uint16)).save(folder / "depth" / "000001.png")
     with pytest.raises(InputError, match=r"000001\.png.*no valid depth"):
         load_depth_sequence(folder).depth_m(1)
 
 
-def test_a_sequence_that_starts_without_valid_depth_is_refused(folder):
+def test_a_sequence_that_starts_without_valid_depth_is_refused(folder: Path) -> None:
     Image.fromarray(np.full((30, 40), 65535, np.uint16)).save(folder / "depth" / "000000.png")
     assert "000000.png" in refusal(folder)
 
 
 @pytest.mark.parametrize("depth_scale", [1, 10_000_000])
-def test_implausible_depth_names_depth_scale(folder, depth_scale):
+def test_implausible_depth_names_depth_scale(folder: Path, depth_scale: int) -> None:
     change(folder, depth_scale=depth_scale)
     line = refusal(folder)
     assert "median depth" in line
     assert f"depth_scale (stored units per metre, now {depth_scale:g}" in line
 
 
-def test_a_damaged_npz_frame_is_refused(tmp_path):
+def test_a_damaged_npz_frame_is_refused(tmp_path: Path) -> None:
     save_depth_sequence(tmp_path, depth_images(1), CAMERA, POSE, file_format="npz")
     path = tmp_path / "depth" / "000000.npz"
     whole = path.read_bytes()
@@ -285,7 +291,7 @@ def test_a_damaged_npz_frame_is_refused(tmp_path):
     assert "4000x3000" in refusal(tmp_path)
 
 
-def test_an_npz_frame_that_declares_more_than_it_holds_is_refused_before_it_is_allocated(tmp_path):
+def test_an_npz_frame_that_declares_more_than_it_holds_is_refused_before_it_is_allocated(tmp_path: Path) -> None:
     save_depth_sequence(tmp_path, depth_images(1), CAMERA, POSE, file_format="npz")
     description = json.loads((tmp_path / "intrinsics.json").read_text())
     (tmp_path / "intrinsics.json").write_text(json.dumps({**description, "width": 10**6, "height": 10**6}))

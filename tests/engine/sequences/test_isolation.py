@@ -1,6 +1,7 @@
 """Separating a subject from its room, and the planes of the room."""
 
 from collections import deque
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -42,12 +43,12 @@ def flooded(depth: np.ndarray, kept: np.ndarray, area: np.ndarray, gap: float) -
     return best
 
 
-def test_without_conditions_the_sequence_stays_as_it_is():
+def test_without_conditions_the_sequence_stays_as_it_is() -> None:
     sequence, _, _ = room_sequence()
     assert isolate(sequence, Isolation()) is sequence
 
 
-def test_a_depth_range_keeps_what_is_in_it():
+def test_a_depth_range_keeps_what_is_in_it() -> None:
     sequence, _, _ = room_sequence()
     isolated = isolate(sequence, Isolation(near_m=2.4, far_m=3.1))
     depth, whole = isolated.depth_m(1), sequence.depth_m(1)
@@ -56,14 +57,14 @@ def test_a_depth_range_keeps_what_is_in_it():
 
 
 @pytest.mark.parametrize(("near", "far"), [(3.0, 2.0), (2.0, 2.0), (float("nan"), None), (None, -1.0)])
-def test_an_empty_depth_range_is_refused(near, far):
+def test_an_empty_depth_range_is_refused(near: float | None, far: float | None) -> None:
     with pytest.raises(InputError, match="--near and --far"):
         isolate(room_sequence()[0], Isolation(near_m=near, far_m=far))
 
 
 @pytest.mark.parametrize("tilt", [0.0, 12.0, 30.0])
 @pytest.mark.parametrize("noise", [False, True])
-def test_floor_and_walls_go_and_the_subject_stays(tilt, noise):
+def test_floor_and_walls_go_and_the_subject_stays(tilt: float, noise: bool) -> None:
     sequence, masks, _ = room_sequence(tilt, noise=noise)
     isolated = isolate(sequence, Isolation(remove_planes=True, largest_component=True))
     assert len(isolated) == 3
@@ -72,20 +73,20 @@ def test_floor_and_walls_go_and_the_subject_stays(tilt, noise):
     assert "3 planes removed" in isolated.origin
 
 
-def test_the_same_pixels_are_kept_each_time():
+def test_the_same_pixels_are_kept_each_time() -> None:
     sequence, _, _ = room_sequence()
     looks = [Isolator(sequence, Isolation(remove_planes=True, largest_component=True))(1)[1] for _ in range(2)]
     np.testing.assert_array_equal(*looks)
 
 
-def test_a_preview_gives_the_depth_as_recorded_and_what_is_kept():
+def test_a_preview_gives_the_depth_as_recorded_and_what_is_kept() -> None:
     sequence, _, _ = room_sequence()
     depth, kept = Isolator(sequence, Isolation(far_m=3.0))(2)
     np.testing.assert_array_equal(depth, sequence.depth_m(2))
     np.testing.assert_array_equal(kept, depth <= 3.0)
 
 
-def test_a_subject_without_a_room_is_no_plane():
+def test_a_subject_without_a_room_is_no_plane() -> None:
     sequence, masks, _ = room_sequence(background=False)
     assert background_planes(sequence) == ()
     isolated = isolate(sequence, Isolation(remove_planes=True))
@@ -93,7 +94,7 @@ def test_a_subject_without_a_room_is_no_plane():
     assert "no floor or wall was found to remove" in isolated.warnings
 
 
-def test_planes_are_found_where_they_are():
+def test_planes_are_found_where_they_are() -> None:
     sequence, _, pose = room_sequence(20.0)
     planes = background_planes(sequence)
     expected = [((0, 1, 0), 0.0), ((0, 0, 1), -1.5), ((1, 0, 0), -1.6)]
@@ -110,12 +111,12 @@ def test_planes_are_found_where_they_are():
     assert [plane.is_floor for plane in planes].count(True) == 1
 
 
-def test_the_height_over_a_plane_is_positive_on_the_camera_side():
+def test_the_height_over_a_plane_is_positive_on_the_camera_side() -> None:
     plane = Plane((0.0, 0.0, -1.0), -3.0)  # a wall three metres in front
     np.testing.assert_allclose(plane.height(np.array([[0, 0, 2.0], [5, 5, 3.0], [0, 0, 3.5]])), [1, 0, -0.5])
 
 
-def test_images_without_points_have_no_planes():
+def test_images_without_points_have_no_planes() -> None:
     assert find_planes([np.full((20, 30, 3), np.nan, np.float32)]) == ()
     depth = np.zeros((CAMERA.height, CAMERA.width), np.float32)
     depth[3, 4] = 2
@@ -123,7 +124,7 @@ def test_images_without_points_have_no_planes():
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_the_largest_component_is_that_of_a_flood_fill(seed):
+def test_the_largest_component_is_that_of_a_flood_fill(seed: int) -> None:
     rng = np.random.default_rng(seed)
     depth = rng.choice(np.float32([1.0, 1.05, 1.5]), (14, 17))
     kept = rng.random(depth.shape) < 0.8
@@ -131,13 +132,13 @@ def test_the_largest_component_is_that_of_a_flood_fill(seed):
     np.testing.assert_array_equal(largest_component(depth, kept, area, 0.1), flooded(depth, kept, area, 0.1))
 
 
-def test_of_no_pixels_nothing_is_the_largest_component():
+def test_of_no_pixels_nothing_is_the_largest_component() -> None:
     nothing = np.zeros((4, 5), bool)
     assert not largest_component(np.ones((4, 5), np.float32), nothing, np.ones((4, 5))).any()
 
 
 @pytest.mark.parametrize("name", ["{:06d}.png", "mask{}.png"])
-def test_masks_apply_by_name_or_by_order(tmp_path, name):
+def test_masks_apply_by_name_or_by_order(tmp_path: Path, name: str) -> None:
     sequence, masks, _ = room_sequence(frames=11)
     for index, mask in enumerate(masks):
         Image.fromarray(mask.astype(np.uint8) * 255).save(tmp_path / name.format(index))
@@ -146,7 +147,7 @@ def test_masks_apply_by_name_or_by_order(tmp_path, name):
         np.testing.assert_array_equal(isolated.depth_m(index) > 0, masks[index])
 
 
-def test_frames_whose_mask_is_empty_are_left_out_with_their_number(tmp_path):
+def test_frames_whose_mask_is_empty_are_left_out_with_their_number(tmp_path: Path) -> None:
     sequence, masks, _ = room_sequence()
     for index, mask in enumerate(masks):
         Image.fromarray((mask * (index != 1)).astype(np.uint8)).save(tmp_path / f"{index:06d}.png")
@@ -156,7 +157,7 @@ def test_frames_whose_mask_is_empty_are_left_out_with_their_number(tmp_path):
     assert "1 of 3 frames left out: the first, 000001" in isolated.warnings[0]
 
 
-def test_masks_that_do_not_fit_are_refused(tmp_path):
+def test_masks_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     sequence, masks, _ = room_sequence()
 
     def refusal() -> str:
@@ -175,12 +176,12 @@ def test_masks_that_do_not_fit_are_refused(tmp_path):
     assert "000001.png: cannot be decoded" in refusal()
 
 
-def test_nothing_left_of_any_frame_is_refused_with_the_cure():
+def test_nothing_left_of_any_frame_is_refused_with_the_cure() -> None:
     with pytest.raises(InputError, match=r"nothing is left of any frame.*--near and --far"):
         isolate(room_sequence()[0], Isolation(far_m=0.5))
 
 
-def test_isolating_can_be_stopped():
+def test_isolating_can_be_stopped() -> None:
     class Stop(Progress):
         def cancelled(self) -> bool:
             return True

@@ -26,7 +26,7 @@ def angle_between(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.degrees(np.arccos(np.clip(a @ b, -1, 1))))
 
 
-def test_a_pose_that_is_stated_is_kept():
+def test_a_pose_that_is_stated_is_kept() -> None:
     sequence, _, pose = room_sequence()
     stated = replace(sequence, camera_to_world=pose)
     assert states_pose(stated) and not states_pose(sequence)
@@ -34,7 +34,7 @@ def test_a_pose_that_is_stated_is_kept():
 
 
 @pytest.mark.parametrize("tilt", [0.0, 12.0, 35.0])
-def test_the_floor_gives_the_vertical(tilt):
+def test_the_floor_gives_the_vertical(tilt: float) -> None:
     scene, _, pose = room_sequence(tilt)
     up = floor_normal(scene)
     assert up is not None
@@ -42,7 +42,7 @@ def test_the_floor_gives_the_vertical(tilt):
 
 
 @pytest.mark.parametrize("tilt", [0.0, 12.0, 35.0])
-def test_a_subject_on_a_floor_stands_upright_at_the_centre_of_the_model(tilt):
+def test_a_subject_on_a_floor_stands_upright_at_the_centre_of_the_model(tilt: float) -> None:
     scene, _, pose = room_sequence(tilt)
     subject = isolate(scene, Isolation(remove_planes=True, largest_component=True))
     placed = place(subject, STANDPOINT, scene)
@@ -56,21 +56,21 @@ def test_a_subject_on_a_floor_stands_upright_at_the_centre_of_the_model(tilt):
     assert "tilt of" in placed.warnings[-1] and placed.origin.endswith("placed by estimate")
 
 
-def test_without_a_floor_the_camera_is_taken_to_be_level():
+def test_without_a_floor_the_camera_is_taken_to_be_level() -> None:
     subject, _, _ = room_sequence(0.0, background=False)
     placed = place(subject, STANDPOINT)
     np.testing.assert_allclose(placed.camera_to_world[:3, :3], np.diag([1, -1, -1]), atol=1e-12)
     assert "taken to be level" in placed.warnings[-1]
 
 
-def test_what_does_not_fit_into_the_model_is_warned_of_with_the_cure():
+def test_what_does_not_fit_into_the_model_is_warned_of_with_the_cure() -> None:
     scene, _, _ = room_sequence()
     assert any("--remove-planes" in text for text in place(scene, STANDPOINT).warnings)
     subject = isolate(scene, Isolation(remove_planes=True, largest_component=True))
     assert not any("does not fit" in text for text in place(subject, STANDPOINT, scene).warnings)
 
 
-def test_the_upright_rotation_takes_up_to_y_and_keeps_the_view_ahead():
+def test_the_upright_rotation_takes_up_to_y_and_keeps_the_view_ahead() -> None:
     up = np.array([0.1, -0.9, -0.3])
     rotation = upright(up)
     np.testing.assert_allclose(rotation @ (up / np.linalg.norm(up)), [0, 1, 0], atol=1e-12)
@@ -78,13 +78,13 @@ def test_the_upright_rotation_takes_up_to_y_and_keeps_the_view_ahead():
     assert ahead[0] == pytest.approx(0, abs=1e-12) and ahead[2] < 0
 
 
-def test_a_similarity_tells_the_centre_of_the_cube_and_the_surface_in_front_of_it():
+def test_a_similarity_tells_the_centre_of_the_cube_and_the_surface_in_front_of_it() -> None:
     standpoint = Standpoint.of_similarity(Similarity(0.4, (0.1, 0.9, -0.2)))
     np.testing.assert_allclose(standpoint.visible_world, (0.1, 0.9, -0.1), atol=1e-6)
     assert standpoint.size_m == 2.5
 
 
-def test_a_model_tells_where_its_bodies_are_seen():
+def test_a_model_tells_where_its_bodies_are_seen() -> None:
     model = toy_model()
     standpoint = Standpoint.of_model(model)
     similarity = model.info.similarity
@@ -100,7 +100,7 @@ def test_a_model_tells_where_its_bodies_are_seen():
     np.testing.assert_allclose(standpoint.visible_world, np.median(seen, axis=0), atol=0.06 / similarity.scale)
 
 
-def test_the_built_in_model_and_its_sequence_agree_on_where_the_body_is():
+def test_the_built_in_model_and_its_sequence_agree_on_where_the_body_is() -> None:
     sequence = load_depth_sequence(demo_sequence())
     standpoint = Standpoint.of_model(load_model(demo_model()))
     seen = [np.median(sequence.points_world(index), axis=0) for index in range(0, len(sequence), 4)]

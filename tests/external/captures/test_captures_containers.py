@@ -2,6 +2,9 @@
 
 import builtins
 import struct
+from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -36,7 +39,7 @@ BINNED_CAMERA = PinholeCamera(320, 288, 0.49 * 512, 0.48 * 512, 0.51 * 512 - 96,
 CALIBRATION = kinect_calibration(0.49, 0.48, 0.51, 0.5)
 
 
-def refusal(path, **options) -> str:
+def refusal(path: Path, **options: Any) -> str:
     with pytest.raises(InputError) as caught:
         open_capture(path, CaptureOptions(**options))
     line = str(caught.value)
@@ -45,20 +48,20 @@ def refusal(path, **options) -> str:
 
 
 @pytest.fixture
-def mkv(tmp_path):
+def mkv(tmp_path: Path) -> Path:
     path = tmp_path / "walk.mkv"
     path.write_bytes(kinect_mkv(BINNED, CALIBRATION))
     return path
 
 
 @pytest.fixture
-def bag(tmp_path):
+def bag(tmp_path: Path) -> Path:
     path = tmp_path / "walk.bag"
     path.write_bytes(bag_bytes(realsense_messages(FRAMES)))
     return path
 
 
-def test_the_depth_track_of_a_kinect_recording_is_read_and_not_the_infrared(mkv):
+def test_the_depth_track_of_a_kinect_recording_is_read_and_not_the_infrared(mkv: Path) -> None:
     sequence = open_capture(mkv)
     assert "track DEPTH (rawvideo) 320x288, intrinsics from calibration.json" in sequence.origin
     assert (sequence.frame_rate, sequence.warnings) == (25.0, ())
@@ -66,7 +69,7 @@ def test_the_depth_track_of_a_kinect_recording_is_read_and_not_the_infrared(mkv)
         np.testing.assert_allclose(sequence.depth_m(index), BINNED[index], atol=6e-4)
 
 
-def test_the_calibration_gives_the_camera_of_the_depth_mode(mkv):
+def test_the_calibration_gives_the_camera_of_the_depth_mode(mkv: Path) -> None:
     camera = open_capture(mkv).camera
     assert (camera.width, camera.height) == (320, 288)
     for name in ("fx", "fy", "cx", "cy"):
@@ -77,13 +80,15 @@ def test_the_calibration_gives_the_camera_of_the_depth_mode(mkv):
     ("size", "principal_point"),
     [((640, 576), (320, 332)), ((320, 288), (160, 166)), ((512, 512), (256, 256)), ((1024, 1024), (512, 512))],
 )
-def test_each_depth_mode_is_cut_out_of_the_calibrated_image(size, principal_point):
+def test_each_depth_mode_is_cut_out_of_the_calibrated_image(
+    size: tuple[int, int], principal_point: tuple[int, int]
+) -> None:
     camera, _ = depth_calibration(kinect_calibration()[:-1].decode(), *size, "test")
     assert (camera.cx, camera.cy) == pytest.approx(principal_point)
     assert camera.fx == pytest.approx(0.49 * (512 if size[0] in (320, 512) else 1024))
 
 
-def test_lens_distortion_is_undone(tmp_path):
+def test_lens_distortion_is_undone(tmp_path: Path) -> None:
     """A pixel of the result shows what the lens shows where the model puts its ray, written out pixel by pixel."""
     path = tmp_path / "a.mkv"
     k1, k4, p1, p2 = 0.3, -0.1, 0.004, -0.003
@@ -102,12 +107,12 @@ def test_lens_distortion_is_undone(tmp_path):
             assert depth[row, column] == pytest.approx(expected, abs=6e-4)
 
 
-def test_no_distortion_leaves_every_pixel_where_it_is():
+def test_no_distortion_leaves_every_pixel_where_it_is() -> None:
     image = stored(FRAMES[0], 1000)
     np.testing.assert_array_equal(Undistort(CAMERA, RationalDistortion())(image), image)
 
 
-def test_a_kinect_recording_without_calibration_takes_stated_intrinsics(tmp_path):
+def test_a_kinect_recording_without_calibration_takes_stated_intrinsics(tmp_path: Path) -> None:
     (tmp_path / "a.mkv").write_bytes(kinect_mkv(FRAMES))
     assert "no calibration attached" in refusal(tmp_path / "a.mkv")
     sequence = open_capture(tmp_path / "a.mkv", CaptureOptions(intrinsics="50,51,20,15"))
@@ -125,30 +130,30 @@ def test_a_kinect_recording_without_calibration_takes_stated_intrinsics(tmp_path
         kinect_calibration(-1.0),
     ],
 )
-def test_a_calibration_without_meaning_is_refused(tmp_path, calibration):
+def test_a_calibration_without_meaning_is_refused(tmp_path: Path, calibration: bytes) -> None:
     (tmp_path / "a.mkv").write_bytes(kinect_mkv(BINNED, calibration))
     line = refusal(tmp_path / "a.mkv")
     assert "does not describe the depth camera" in line and "calibration.json" in line
 
 
-def test_frames_of_an_unknown_mode_ask_for_intrinsics(tmp_path):
+def test_frames_of_an_unknown_mode_ask_for_intrinsics(tmp_path: Path) -> None:
     (tmp_path / "a.mkv").write_bytes(kinect_mkv(FRAMES, CALIBRATION))
     assert "no depth mode of 40x30" in refusal(tmp_path / "a.mkv")
 
 
-def test_a_recording_without_depth_track_names_the_tracks_it_has(tmp_path):
+def test_a_recording_without_depth_track_names_the_tracks_it_has(tmp_path: Path) -> None:
     (tmp_path / "a.mkv").write_bytes(kinect_mkv(FRAMES, CALIBRATION, ("COLOR", "IR")))
     assert "has no depth track (it has COLOR, IR)" in refusal(tmp_path / "a.mkv")
 
 
-def test_short_frames_of_a_recording_are_skipped(tmp_path):
+def test_short_frames_of_a_recording_are_skipped(tmp_path: Path) -> None:
     (tmp_path / "a.mkv").write_bytes(kinect_mkv(BINNED, CALIBRATION, blocks=[bytes(100)]))
     sequence = open_capture(tmp_path / "a.mkv")
     assert "1 of 3 frames skipped" in sequence.warnings[0] and "000000" in sequence.warnings[0]
     np.testing.assert_allclose(sequence.depth_m(0), BINNED[1], atol=6e-4)
 
 
-def test_a_kinect_recording_that_was_cut_off_gives_its_whole_frames(mkv):
+def test_a_kinect_recording_that_was_cut_off_gives_its_whole_frames(mkv: Path) -> None:
     mkv.write_bytes(mkv.read_bytes()[:-1000])
     sequence = open_capture(mkv)
     assert len(sequence) == 2
@@ -156,17 +161,17 @@ def test_a_kinect_recording_that_was_cut_off_gives_its_whole_frames(mkv):
 
 
 @pytest.mark.parametrize("keep", [4, 30, 60, 200])
-def test_a_kinect_recording_cut_off_in_its_header_is_refused(mkv, keep):
+def test_a_kinect_recording_cut_off_in_its_header_is_refused(mkv: Path, keep: int) -> None:
     mkv.write_bytes(mkv.read_bytes()[:keep])
     refusal(mkv)
 
 
-def test_an_absurd_size_of_a_kinect_recording_is_refused(tmp_path):
+def test_an_absurd_size_of_a_kinect_recording_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.mkv").write_bytes(kinect_mkv(FRAMES, CALIBRATION, size=(2**30, 2**30)))
     refusal(tmp_path / "a.mkv")
 
 
-def test_a_realsense_bag_is_read_and_not_its_infrared(bag):
+def test_a_realsense_bag_is_read_and_not_its_infrared(bag: Path) -> None:
     sequence = open_capture(bag)
     assert f"topic {DEPTH_TOPIC} (mono16) has 3 frames" in sequence.origin
     assert (sequence.camera, sequence.frame_rate, sequence.warnings) == (CAMERA, 10.0, ())
@@ -174,24 +179,24 @@ def test_a_realsense_bag_is_read_and_not_its_infrared(bag):
         np.testing.assert_allclose(sequence.depth_m(index), FRAMES[index], atol=6e-4)
 
 
-def test_the_depth_unit_of_a_bag_counts(tmp_path):
+def test_the_depth_unit_of_a_bag_counts(tmp_path: Path) -> None:
     (tmp_path / "a.bag").write_bytes(bag_bytes(realsense_messages(FRAMES, 0.00025)))
     np.testing.assert_allclose(open_capture(tmp_path / "a.bag").depth_m(1), FRAMES[1], atol=2e-4)
 
 
-def test_a_bag_without_depth_unit_is_in_millimetres_with_a_warning(tmp_path):
+def test_a_bag_without_depth_unit_is_in_millimetres_with_a_warning(tmp_path: Path) -> None:
     (tmp_path / "a.bag").write_bytes(bag_bytes(realsense_messages(FRAMES, None, "16UC1"), "bz2"))
     sequence = open_capture(tmp_path / "a.bag")
     assert "does not state the depth unit" in sequence.warnings[0]
     np.testing.assert_allclose(sequence.depth_m(2), FRAMES[2], atol=6e-4)
 
 
-def test_a_bag_of_floats_is_in_metres(tmp_path):
+def test_a_bag_of_floats_is_in_metres(tmp_path: Path) -> None:
     (tmp_path / "a.bag").write_bytes(bag_bytes(realsense_messages(FRAMES, encoding="32FC1")))
     np.testing.assert_array_equal(open_capture(tmp_path / "a.bag").depth_m(2), FRAMES[2])
 
 
-def test_rows_of_an_image_may_be_padded_and_topics_have_other_names(tmp_path):
+def test_rows_of_an_image_may_be_padded_and_topics_have_other_names(tmp_path: Path) -> None:
     info = ("/camera/depth/camera_info", "sensor_msgs/CameraInfo", ros_camera_info())
     other = ("/camera/color/camera_info", "sensor_msgs/CameraInfo", ros_camera_info(9, 9))
     image = ros_image(stored(FRAMES[0], 1000).astype("<u2"), "16UC1", padding=6)
@@ -202,7 +207,7 @@ def test_rows_of_an_image_may_be_padded_and_topics_have_other_names(tmp_path):
     np.testing.assert_allclose(sequence.depth_m(0), FRAMES[0], atol=6e-4)
 
 
-def test_the_lens_of_a_bag_is_undistorted(tmp_path):
+def test_the_lens_of_a_bag_is_undistorted(tmp_path: Path) -> None:
     messages = realsense_messages(FRAMES)
     messages[0] = (INFO_TOPIC, "sensor_msgs/CameraInfo", ros_camera_info(distortion=(0.2, 0, 0, 0, 0)))
     (tmp_path / "a.bag").write_bytes(bag_bytes(messages))
@@ -212,7 +217,7 @@ def test_the_lens_of_a_bag_is_undistorted(tmp_path):
     assert depth[25, 5] == pytest.approx(FRAMES[0][int(51 * y * radial + 15), int(50 * x * radial + 20)], abs=6e-4)
 
 
-def test_messages_that_fail_are_skipped(tmp_path):
+def test_messages_that_fail_are_skipped(tmp_path: Path) -> None:
     messages = realsense_messages(FRAMES)
     last = max(index for index, message in enumerate(messages) if message[0] == DEPTH_TOPIC)
     messages[last] = (*messages[last][:2], messages[last][2][:60])
@@ -227,25 +232,27 @@ def test_messages_that_fail_are_skipped(tmp_path):
     ("keep_topics", "word"),
     [((INFO_TOPIC, INFRARED_TOPIC), "no topic of 16-bit"), ((DEPTH_TOPIC,), "no camera_info"), ((), "no images")],
 )
-def test_a_bag_without_depth_or_intrinsics_is_refused(tmp_path, keep_topics, word):
+def test_a_bag_without_depth_or_intrinsics_is_refused(
+    tmp_path: Path, keep_topics: tuple[()] | tuple[str, str] | tuple[str], word: str
+) -> None:
     messages = [m for m in realsense_messages(FRAMES) if m[0] in keep_topics or m[0] == files.UNIT_TOPIC]
     (tmp_path / "a.bag").write_bytes(bag_bytes(messages))
     assert word in refusal(tmp_path / "a.bag")
 
 
-def test_a_bag_without_camera_info_takes_stated_intrinsics(tmp_path):
+def test_a_bag_without_camera_info_takes_stated_intrinsics(tmp_path: Path) -> None:
     messages = [m for m in realsense_messages(FRAMES) if m[0] != INFO_TOPIC]
     (tmp_path / "a.bag").write_bytes(bag_bytes(messages))
     assert open_capture(tmp_path / "a.bag", CaptureOptions(intrinsics="50,51,20,15")).camera == CAMERA
 
 
 @pytest.mark.parametrize("keep", [13, 100, 4000, 5000, 20000, -1, -20])
-def test_a_truncated_bag_is_refused(bag, keep):
+def test_a_truncated_bag_is_refused(bag: Path, keep: int) -> None:
     bag.write_bytes(bag.read_bytes()[:keep])
     assert "rosbag reindex" in refusal(bag)
 
 
-def test_a_chunk_that_grows_without_end_is_refused(tmp_path, monkeypatch):
+def test_a_chunk_that_grows_without_end_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import bz2
 
     monkeypatch.setattr("external.captures.realsense_bag._MAX_CHUNK", 1_000_000)
@@ -254,7 +261,7 @@ def test_a_chunk_that_grows_without_end_is_refused(tmp_path, monkeypatch):
     assert "grows beyond 1000000 bytes" in refusal(tmp_path / "a.bag")
 
 
-def test_a_bag_that_declares_absurd_counts_or_images_is_refused(tmp_path, bag):
+def test_a_bag_that_declares_absurd_counts_or_images_is_refused(tmp_path: Path, bag: Path) -> None:
     whole = bytearray(bag.read_bytes())
     place = whole.index(b"chunk_count=") + len(b"chunk_count=")
     whole[place : place + 4] = struct.pack("<I", 2**32 - 1)
@@ -272,11 +279,13 @@ def test_a_bag_that_declares_absurd_counts_or_images_is_refused(tmp_path, bag):
 
 
 @pytest.mark.parametrize(("package", "name"), [("av", "walk.mkv"), ("rosbags", "walk.bag")])
-def test_a_missing_package_is_named_with_its_cure(request, monkeypatch, package, name):
+def test_a_missing_package_is_named_with_its_cure(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, package: str, name: str
+) -> None:
     path = request.getfixturevalue(name.split(".")[1])
     found = builtins.__import__
 
-    def without(module, *arguments, **options):
+    def without(module: str, *arguments: Any, **options: Any) -> ModuleType:
         if module.split(".")[0] == package:
             raise ImportError(module)
         return found(module, *arguments, **options)
@@ -285,14 +294,14 @@ def test_a_missing_package_is_named_with_its_cure(request, monkeypatch, package,
     assert f"pip install {package}" in refusal(path)
 
 
-def test_a_track_of_an_unknown_codec_is_passed_over(mkv):
+def test_a_track_of_an_unknown_codec_is_passed_over(mkv: Path) -> None:
     data = mkv.read_bytes()
     first = data.index(b"V_MS/VFW/FOURCC")
     mkv.write_bytes(data[:first] + b"V_UNKNOWN/CODEC" + data[first + 15 :])
     np.testing.assert_allclose(open_capture(mkv).depth_m(0), BINNED[0], atol=6e-4)
 
 
-def test_frames_of_a_bag_are_read_in_any_order_and_after_one_that_fails(tmp_path):
+def test_frames_of_a_bag_are_read_in_any_order_and_after_one_that_fails(tmp_path: Path) -> None:
     frames = depth_frames(6)
     messages = realsense_messages(frames)
     images = [index for index, message in enumerate(messages) if message[0] == DEPTH_TOPIC]

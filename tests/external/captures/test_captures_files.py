@@ -4,6 +4,8 @@ import io
 import struct
 import zipfile
 import zlib
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,7 +27,7 @@ def npy_bytes(kind: str, shape: tuple[int, ...], data: bytes) -> bytes:
     return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + data
 
 
-def write_npz(path, **arrays: bytes) -> None:
+def write_npz(path: Path, **arrays: bytes) -> None:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in arrays.items():
             archive.writestr(f"{name}.npy", data)
@@ -39,7 +41,7 @@ def matrix(values: np.ndarray = K) -> bytes:
     return npy_bytes("<f8", values.shape, np.ascontiguousarray(values, "<f8").tobytes())
 
 
-def refusal(path, **options) -> str:
+def refusal(path: Path, **options: Any) -> str:
     with pytest.raises(InputError) as caught:
         open_capture(path, CaptureOptions(**options))
     line = str(caught.value)
@@ -47,7 +49,7 @@ def refusal(path, **options) -> str:
     return line
 
 
-def test_an_npz_of_metres_is_read_forwards_and_backwards(tmp_path):
+def test_an_npz_of_metres_is_read_forwards_and_backwards(tmp_path: Path) -> None:
     write_npz(tmp_path / "walk.npz", depth=metres(), K=matrix())
     sequence = open_capture(tmp_path / "walk.npz")
     assert (sequence.name, sequence.camera, sequence.warnings) == ("walk", CAMERA, ())
@@ -56,7 +58,7 @@ def test_an_npz_of_metres_is_read_forwards_and_backwards(tmp_path):
         np.testing.assert_array_equal(sequence.depth_m(index), FRAMES[index])
 
 
-def test_an_npz_of_integers_has_its_scale_mask_pose_and_frame_rate(tmp_path):
+def test_an_npz_of_integers_has_its_scale_mask_pose_and_frame_rate(tmp_path: Path) -> None:
     values = np.rint(FRAMES * 4000).astype("<u2")
     mask = np.zeros(FRAMES.shape, "u1")
     mask[:, 5:20] = 255
@@ -77,21 +79,21 @@ def test_an_npz_of_integers_has_its_scale_mask_pose_and_frame_rate(tmp_path):
     assert (sequence.frame_rate, sequence.warnings) == (15.0, ())
 
 
-def test_floats_that_cannot_be_metres_are_guessed_with_a_warning(tmp_path):
+def test_floats_that_cannot_be_metres_are_guessed_with_a_warning(tmp_path: Path) -> None:
     write_npz(tmp_path / "a.npz", depth=metres(FRAMES * 1000), K=matrix())
     sequence = open_capture(tmp_path / "a.npz")
     assert "1000 units per metre" in sequence.warnings[0] and "--depth-scale" in sequence.warnings[0]
     np.testing.assert_allclose(sequence.depth_m(0), FRAMES[0], atol=1e-5)
 
 
-def test_values_that_are_no_depth_are_invalid(tmp_path):
+def test_values_that_are_no_depth_are_invalid(tmp_path: Path) -> None:
     frames = FRAMES.copy()
     frames[0, 10, 10:14] = np.nan, np.inf, -1, 0
     write_npz(tmp_path / "a.npz", depth=metres(frames), K=matrix())
     assert (open_capture(tmp_path / "a.npz").depth_m(0)[10, 10:14] == 0).all()
 
 
-def test_an_npz_without_intrinsics_takes_stated_ones(tmp_path):
+def test_an_npz_without_intrinsics_takes_stated_ones(tmp_path: Path) -> None:
     write_npz(tmp_path / "a.npz", depth=metres())
     assert "no array K" in refusal(tmp_path / "a.npz")
     assert open_capture(tmp_path / "a.npz", CaptureOptions(intrinsics="50,51,20,15")).camera == CAMERA
@@ -115,12 +117,12 @@ def test_an_npz_without_intrinsics_takes_stated_ones(tmp_path):
         ({"depth": metres(), "K": matrix(), "depth_scale": npy_bytes("<f8", (), struct.pack("<d", 0))}, "positive"),
     ],
 )
-def test_arrays_of_the_wrong_kind_are_refused(tmp_path, arrays, word):
+def test_arrays_of_the_wrong_kind_are_refused(tmp_path: Path, arrays: dict[str, bytes], word: str) -> None:
     write_npz(tmp_path / "a.npz", **arrays)
     assert word in refusal(tmp_path / "a.npz")
 
 
-def test_a_truncated_npz_and_another_zip_are_refused(tmp_path):
+def test_a_truncated_npz_and_another_zip_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
     write_npz(path, depth=metres(), K=matrix())
     path.write_bytes(path.read_bytes()[:-40])
@@ -130,7 +132,7 @@ def test_a_truncated_npz_and_another_zip_are_refused(tmp_path):
     assert "no array 'depth'" in refusal(path)
 
 
-def test_damaged_images_of_an_npz_are_skipped(tmp_path):
+def test_damaged_images_of_an_npz_are_skipped(tmp_path: Path) -> None:
     path, data = tmp_path / "a.npz", io.BytesIO()
     with zipfile.ZipFile(data, "w") as archive:
         archive.writestr("K.npy", matrix())
@@ -144,7 +146,7 @@ def test_damaged_images_of_an_npz_are_skipped(tmp_path):
 
 
 @pytest.mark.parametrize("compression", [0, 1])
-def test_a_sens_file_is_read(tmp_path, compression):
+def test_a_sens_file_is_read(tmp_path: Path, compression: int) -> None:
     path = tmp_path / "scene.sens"
     path.write_bytes(sens_bytes(FRAMES, compression))
     sequence = open_capture(path)
@@ -154,12 +156,12 @@ def test_a_sens_file_is_read(tmp_path, compression):
         np.testing.assert_allclose(sequence.depth_m(index), FRAMES[index], atol=6e-4)
 
 
-def test_the_depth_shift_of_a_sens_file_is_its_unit(tmp_path):
+def test_the_depth_shift_of_a_sens_file_is_its_unit(tmp_path: Path) -> None:
     (tmp_path / "a.sens").write_bytes(sens_bytes(FRAMES, units_per_metre=4000))
     np.testing.assert_allclose(open_capture(tmp_path / "a.sens").depth_m(1), FRAMES[1], atol=2e-4)
 
 
-def test_a_sens_file_that_was_cut_off_gives_its_whole_frames_and_says_so(tmp_path):
+def test_a_sens_file_that_was_cut_off_gives_its_whole_frames_and_says_so(tmp_path: Path) -> None:
     whole = sens_bytes(FRAMES)
     (tmp_path / "a.sens").write_bytes(whole[:-100])
     sequence = open_capture(tmp_path / "a.sens")
@@ -168,13 +170,13 @@ def test_a_sens_file_that_was_cut_off_gives_its_whole_frames_and_says_so(tmp_pat
 
 
 @pytest.mark.parametrize("keep", [4, 11, 40, 200, 300, 340])
-def test_a_sens_file_cut_off_in_its_header_is_refused(tmp_path, keep):
+def test_a_sens_file_cut_off_in_its_header_is_refused(tmp_path: Path, keep: int) -> None:
     (tmp_path / "a.sens").write_bytes(sens_bytes(FRAMES)[:keep])
     line = refusal(tmp_path / "a.sens")
     assert "truncated in its header" in line or "no depth frames" in line
 
 
-def test_frames_of_a_sens_file_that_are_bombs_or_damaged_are_skipped(tmp_path):
+def test_frames_of_a_sens_file_that_are_bombs_or_damaged_are_skipped(tmp_path: Path) -> None:
     bomb = zlib.compress(bytes(50_000_000))
     (tmp_path / "a.sens").write_bytes(sens_bytes(FRAMES, pictures=[bomb, b"no zlib"]))
     sequence = open_capture(tmp_path / "a.sens")
@@ -194,12 +196,12 @@ def test_frames_of_a_sens_file_that_are_bombs_or_damaged_are_skipped(tmp_path):
         (sens_bytes(FRAMES, units_per_metre=float("nan"), pictures=[b""] * 3), "nan depth units"),
     ],
 )
-def test_sens_headers_without_meaning_are_refused(tmp_path, data, word):
+def test_sens_headers_without_meaning_are_refused(tmp_path: Path, data: bytes, word: str) -> None:
     (tmp_path / "a.sens").write_bytes(data)
     assert word in refusal(tmp_path / "a.sens")
 
 
-def test_frames_of_a_sens_file_without_images_end_it(tmp_path):
+def test_frames_of_a_sens_file_without_images_end_it(tmp_path: Path) -> None:
     path = tmp_path / "a.sens"
     path.write_bytes(sens_bytes(FRAMES, declared=2**40) + bytes(96 * 1000))
     sequence = open_capture(path)

@@ -2,6 +2,8 @@
 
 import json
 import struct
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,7 +31,7 @@ CAMERA = PinholeCamera(WIDTH, HEIGHT, 50.0, 51.0, 20.0, 15.0)
 MINIMAL = {"width": WIDTH, "height": HEIGHT, "fx": 50, "fy": 51, "cx": 20, "cy": 15}
 
 
-def refusal(path, **options) -> str:
+def refusal(path: Path, **options: Any) -> str:
     with pytest.raises(InputError) as caught:
         open_capture(path, CaptureOptions(**options))
     line = str(caught.value)
@@ -47,7 +49,7 @@ def assert_depths(sequence: DepthSequence, frames: np.ndarray, tolerance: float 
 
 
 @pytest.fixture
-def tum(tmp_path):
+def tum(tmp_path: Path) -> Path:
     folder = tmp_path / "walk"
     write_tum(folder, depth_frames())
     (folder / "intrinsics.json").write_text(json.dumps(MINIMAL))
@@ -55,14 +57,14 @@ def tum(tmp_path):
 
 
 @pytest.fixture
-def pngs(tmp_path):
+def pngs(tmp_path: Path) -> Path:
     folder = tmp_path / "pngs"
     write_pngs(folder / "depth", depth_frames(12))
     (folder / "intrinsics.json").write_text(json.dumps(MINIMAL | {"depth_scale": 1000}))
     return folder
 
 
-def test_a_tum_recording_is_read_with_its_units_times_and_camera(tum):
+def test_a_tum_recording_is_read_with_its_units_times_and_camera(tum: Path) -> None:
     sequence = open_capture(tum)
     assert_depths(sequence, depth_frames(), 1e-4)
     assert sequence.origin.startswith("TUM RGB-D: has depth.txt with 3 entries")
@@ -70,19 +72,19 @@ def test_a_tum_recording_is_read_with_its_units_times_and_camera(tum):
     assert sequence.frame_names[0] == "1305031102.160407"
 
 
-def test_a_freiburg_folder_needs_no_intrinsics(tmp_path):
+def test_a_freiburg_folder_needs_no_intrinsics(tmp_path: Path) -> None:
     folder = tmp_path / "rgbd_dataset_freiburg3_walking"
     write_tum(folder, depth_frames(1, 640, 480) / 3)
     assert open_capture(folder).camera == PinholeCamera(640, 480, 535.4, 539.2, 320.6, 248.1)
 
 
-def test_a_tum_folder_of_an_unknown_camera_asks_for_intrinsics(tum):
+def test_a_tum_folder_of_an_unknown_camera_asks_for_intrinsics(tum: Path) -> None:
     (tum / "intrinsics.json").unlink()
     line = refusal(tum)
     assert '"fx": 525' in line and "--intrinsics fx,fy,cx,cy or FILE" in line and "40x30" in line
 
 
-def test_tum_frames_are_ordered_by_time_and_not_by_line(tum):
+def test_tum_frames_are_ordered_by_time_and_not_by_line(tum: Path) -> None:
     lines = (tum / "depth.txt").read_text().splitlines()
     (tum / "depth.txt").write_text("\n".join(reversed(lines)) + "\n")
     assert_depths(open_capture(tum), depth_frames(), 1e-4)
@@ -98,20 +100,20 @@ def test_tum_frames_are_ordered_by_time_and_not_by_line(tum):
         ("soon depth/0.png", "time stamp"),
     ],
 )
-def test_a_line_of_depth_txt_without_meaning_is_refused_by_number(tum, line, word):
+def test_a_line_of_depth_txt_without_meaning_is_refused_by_number(tum: Path, line: str, word: str) -> None:
     (tum / "depth.txt").write_text(f"# comment\n{line}\n")
     text = refusal(tum)
     assert word in text and "line 2" in text
 
 
-def test_a_depth_txt_without_frames_or_of_bytes_is_refused(tum):
+def test_a_depth_txt_without_frames_or_of_bytes_is_refused(tum: Path) -> None:
     (tum / "depth.txt").write_text("# nothing\n")
     assert "lists no depth image" in refusal(tum)
     (tum / "depth.txt").write_bytes(b"\xff\xfe\x00\x01")
     assert "cannot be read" in refusal(tum)
 
 
-def test_listed_frames_that_are_missing_are_skipped_with_a_count(tum):
+def test_listed_frames_that_are_missing_are_skipped_with_a_count(tum: Path) -> None:
     with (tum / "depth.txt").open("a") as file:
         file.write("1305031103.0 depth/none.png\n")
     sequence = open_capture(tum)
@@ -119,7 +121,7 @@ def test_listed_frames_that_are_missing_are_skipped_with_a_count(tum):
     assert any("1 of 4 frames skipped" in text and "none.png" in text for text in sequence.warnings)
 
 
-def test_a_camera_that_moves_is_warned_of(tum):
+def test_a_camera_that_moves_is_warned_of(tum: Path) -> None:
     lines = (tum / "groundtruth.txt").read_text().splitlines()
     lines[-1] = lines[-1].replace(" 1.2 ", " 1.7 ")
     (tum / "groundtruth.txt").write_text("\n".join(lines))
@@ -138,7 +140,7 @@ def test_a_camera_that_moves_is_warned_of(tum):
         ("camera-intrinsics.txt", matrix_text(3)),
     ],
 )
-def test_every_form_of_intrinsics_gives_the_same_camera(pngs, name, text):
+def test_every_form_of_intrinsics_gives_the_same_camera(pngs: Path, name: str, text: str) -> None:
     (pngs / "intrinsics.json").unlink()
     (pngs / name).write_text(text)
     sequence = open_capture(pngs)
@@ -147,14 +149,14 @@ def test_every_form_of_intrinsics_gives_the_same_camera(pngs, name, text):
     assert open_capture(pngs / "depth").camera == CAMERA  # beside the folder that is handed over
 
 
-def test_intrinsics_can_be_stated_as_numbers_or_as_a_file(pngs, tmp_path):
+def test_intrinsics_can_be_stated_as_numbers_or_as_a_file(pngs: Path, tmp_path: Path) -> None:
     assert open_capture(pngs, CaptureOptions(intrinsics="50,51,20,15")).camera == CAMERA
     (tmp_path / "k.json").write_text(open3d_json())
     assert open_capture(pngs, CaptureOptions(intrinsics=tmp_path / "k.json")).camera == CAMERA
 
 
 @pytest.mark.parametrize("text", ["50,51,20", "fx", "nowhere.json"])
-def test_stated_intrinsics_that_are_neither_are_refused(pngs, text):
+def test_stated_intrinsics_that_are_neither_are_refused(pngs: Path, text: str) -> None:
     assert "neither four numbers nor a file" in refusal(pngs, intrinsics=text)
 
 
@@ -174,26 +176,26 @@ def test_stated_intrinsics_that_are_neither_are_refused(pngs, text):
         ('{"intrinsic_matrix": [50, 0, 20, 0, 51, 15, 0, 0, 1]}', "not [fx 0 cx; 0 fy cy; 0 0 1]"),
     ],
 )
-def test_intrinsics_without_meaning_are_refused_by_name(pngs, text, word):
+def test_intrinsics_without_meaning_are_refused_by_name(pngs: Path, text: str, word: str) -> None:
     (pngs / "intrinsics.json").write_text(text)
     line = refusal(pngs)
     assert word in line and "intrinsics.json" in line
 
 
-def test_a_text_matrix_of_another_shape_is_refused(pngs):
+def test_a_text_matrix_of_another_shape_is_refused(pngs: Path) -> None:
     (pngs / "intrinsics.json").unlink()
     (pngs / "intrinsics.txt").write_text("1 2 3 4 5\n")
     assert "3x3 or 4x4" in refusal(pngs)
 
 
-def test_png_frames_are_in_natural_order(pngs):
+def test_png_frames_are_in_natural_order(pngs: Path) -> None:
     sequence = open_capture(pngs)
     assert sequence.frame_names == tuple(str(index) for index in range(12))
     assert_depths(sequence, depth_frames(12))
     assert sequence.origin.startswith("folder of 16-bit PNG: depth/ has 12 of them")
 
 
-def test_of_depth_and_colour_side_by_side_the_depth_is_read(tmp_path):
+def test_of_depth_and_colour_side_by_side_the_depth_is_read(tmp_path: Path) -> None:
     write_pngs(tmp_path, depth_frames(), name="frame-{:06d}.depth.png")
     for index in range(3):
         picture = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
@@ -204,7 +206,7 @@ def test_of_depth_and_colour_side_by_side_the_depth_is_read(tmp_path):
     assert_depths(sequence, depth_frames())
 
 
-def test_the_values_0_and_65535_are_invalid(pngs):
+def test_the_values_0_and_65535_are_invalid(pngs: Path) -> None:
     values = stored(depth_frames(1)[0], 1000)
     values[10, 10], values[11, 11] = 0, 65535
     (pngs / "depth" / "0.png").write_bytes(png_bytes(values))
@@ -213,7 +215,7 @@ def test_the_values_0_and_65535_are_invalid(pngs):
     assert depth[12, 12] > 0
 
 
-def test_frames_that_fail_are_skipped_with_their_number_and_the_first_name(pngs):
+def test_frames_that_fail_are_skipped_with_their_number_and_the_first_name(pngs: Path) -> None:
     folder = pngs / "depth"
     whole = (folder / "2.png").read_bytes()
     (folder / "2.png").write_bytes(whole[: len(whole) // 2])
@@ -237,15 +239,15 @@ def test_frames_that_fail_are_skipped_with_their_number_and_the_first_name(pngs)
     [(8, 0, 1, "8-bit greyscale"), (8, 3, 1, "8-bit palette"), (8, 2, 3, "8-bit colour"), (16, 2, 3, "16-bit colour")],
 )
 def test_a_folder_of_pictures_that_have_lost_the_depth_is_refused_with_the_cure(
-    pngs, bits, colour_type, channels, word
-):
+    pngs: Path, bits: int, colour_type: int, channels: int, word: str
+) -> None:
     for path in (pngs / "depth").iterdir():
         path.write_bytes(png_bytes(np.full((HEIGHT, WIDTH, channels), 5).squeeze(), bits, colour_type))
     line = refusal(pngs)
     assert word in line and "0.png" in line and "16-bit PNG" in line
 
 
-def test_a_png_that_declares_an_absurd_size_is_refused_before_it_is_decoded(pngs):
+def test_a_png_that_declares_an_absurd_size_is_refused_before_it_is_decoded(pngs: Path) -> None:
     whole = bytearray(png_bytes(np.full((HEIGHT, WIDTH), 2000)))
     whole[16:24] = struct.pack(">II", 100_000, 100_000)
     for path in (pngs / "depth").iterdir():
@@ -253,13 +255,13 @@ def test_a_png_that_declares_an_absurd_size_is_refused_before_it_is_decoded(pngs
     assert "declares 100000x100000 pixels" in refusal(pngs)
 
 
-def test_intrinsics_of_another_size_are_refused_with_both_sizes(pngs):
+def test_intrinsics_of_another_size_are_refused_with_both_sizes(pngs: Path) -> None:
     (pngs / "intrinsics.json").write_text(json.dumps(MINIMAL | {"width": 80}))
     line = refusal(pngs)
     assert "40x30" in line and "80x30" in line
 
 
-def test_matrices_have_pixel_centres_at_whole_numbers(pngs):
+def test_matrices_have_pixel_centres_at_whole_numbers(pngs: Path) -> None:
     (pngs / "intrinsics.json").write_text(open3d_json())
     camera = open_capture(pngs).camera
     assert (camera.cx, camera.cy) == (K[0, 2] + 0.5, K[1, 2] + 0.5)

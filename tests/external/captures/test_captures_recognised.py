@@ -3,6 +3,9 @@
 import json
 import os
 import weakref
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,7 +35,7 @@ CAMERA = PinholeCamera(WIDTH, HEIGHT, 50.0, 51.0, 20.0, 15.0)
 FRAMES = depth_frames()
 
 
-def refusal(path, **options) -> str:
+def refusal(path: Path, **options: Any) -> str:
     with pytest.raises(InputError) as caught:
         open_capture(path, CaptureOptions(**options))
     line = str(caught.value)
@@ -40,42 +43,42 @@ def refusal(path, **options) -> str:
     return line
 
 
-def pngs(folder, units_per_metre: float, frames: np.ndarray = FRAMES):
+def pngs(folder: Path, units_per_metre: float, frames: np.ndarray = FRAMES) -> Path:
     write_pngs(folder / "depth", frames, units_per_metre)
     (folder / "camera.json").write_text(open3d_json())
     return folder
 
 
 @pytest.mark.parametrize("units", [1000, 5000, 4000, 10000])
-def test_the_unit_of_depth_can_be_stated(tmp_path, units):
+def test_the_unit_of_depth_can_be_stated(tmp_path: Path, units: int) -> None:
     sequence = open_capture(pngs(tmp_path, units), CaptureOptions(depth_scale=units))
     np.testing.assert_allclose(sequence.depth_m(0), FRAMES[0], atol=6e-4)
     assert sequence.warnings == ()
 
 
 @pytest.mark.parametrize(("units", "guess"), [(1000, 1000), (5000, 5000), (10000, 5000)])
-def test_the_unit_of_depth_is_guessed_with_a_warning_that_says_the_cure(tmp_path, units, guess):
+def test_the_unit_of_depth_is_guessed_with_a_warning_that_says_the_cure(tmp_path: Path, units: int, guess: int) -> None:
     (text,) = open_capture(pngs(tmp_path, units)).warnings
     assert f"depth scale guessed: {guess} units per metre gives a median depth of" in text
     assert "--depth-scale" in text
 
 
-def test_depths_that_no_unit_explains_are_refused(tmp_path):
+def test_depths_that_no_unit_explains_are_refused(tmp_path: Path) -> None:
     assert "give --depth-scale" in refusal(pngs(tmp_path, 60, FRAMES))
 
 
-def test_a_stated_unit_is_taken_even_where_it_is_implausible(tmp_path):
+def test_a_stated_unit_is_taken_even_where_it_is_implausible(tmp_path: Path) -> None:
     sequence = open_capture(pngs(tmp_path, 1000), CaptureOptions(depth_scale=10))
     assert "outside 0.3 to 6 m" in sequence.warnings[0]
     assert sequence.depth_m(0).max() > 100
 
 
 @pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf")])
-def test_a_unit_that_is_no_positive_number_is_refused(tmp_path, value):
+def test_a_unit_that_is_no_positive_number_is_refused(tmp_path: Path, value: float) -> None:
     assert "--depth-scale" in refusal(pngs(tmp_path, 1000), depth_scale=value)
 
 
-def test_a_sequence_that_npm_studio_wrote_stays_strict(tmp_path):
+def test_a_sequence_that_npm_studio_wrote_stays_strict(tmp_path: Path) -> None:
     save_depth_sequence(tmp_path, FRAMES, CAMERA, np.diag([1.0, -1, -1, 1]))
     assert open_capture(tmp_path).origin == "NPM Studio depth sequence"
     assert "correct them in its intrinsics.json" in refusal(tmp_path, depth_scale=5000)
@@ -84,7 +87,7 @@ def test_a_sequence_that_npm_studio_wrote_stays_strict(tmp_path):
     assert "000001.png" in refusal(tmp_path)
 
 
-def test_checking_the_frames_can_be_stopped(tmp_path):
+def test_checking_the_frames_can_be_stopped(tmp_path: Path) -> None:
     class Stop(Progress):
         def cancelled(self) -> bool:
             return True
@@ -93,7 +96,7 @@ def test_checking_the_frames_can_be_stopped(tmp_path):
         open_capture(pngs(tmp_path, 1000), progress=Stop())
 
 
-def test_the_only_recording_of_a_folder_is_opened(tmp_path):
+def test_the_only_recording_of_a_folder_is_opened(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     (tmp_path / "a.sens").write_bytes(sens_bytes(FRAMES))
     assert open_capture(tmp_path).origin.startswith("ScanNet")
@@ -102,7 +105,7 @@ def test_the_only_recording_of_a_folder_is_opened(tmp_path):
 
 
 @pytest.mark.parametrize("ending", ["npz", "sens", "mkv", "bag"])
-def test_a_file_of_another_kind_than_its_ending_says_is_refused(tmp_path, ending):
+def test_a_file_of_another_kind_than_its_ending_says_is_refused(tmp_path: Path, ending: str) -> None:
     path = tmp_path / f"a.{ending}"
     path.write_bytes(b"something else altogether")
     assert f"though it ends in .{ending}" in refusal(path)
@@ -110,7 +113,7 @@ def test_a_file_of_another_kind_than_its_ending_says_is_refused(tmp_path, ending
     assert "is empty" in refusal(path)
 
 
-def test_what_is_no_recording_is_refused_with_what_is(tmp_path):
+def test_what_is_no_recording_is_refused_with_what_is(tmp_path: Path) -> None:
     for path in (tmp_path / "nowhere", tmp_path):
         assert "depth.txt (TUM)" in refusal(path)
     (tmp_path / "a.txt").write_text("")
@@ -131,7 +134,9 @@ def test_what_is_no_recording_is_refused_with_what_is(tmp_path):
         ("obj", obj_bytes),
     ],
 )
-def test_point_clouds_are_seen_by_the_camera_that_took_them(tmp_path, ending, write):
+def test_point_clouds_are_seen_by_the_camera_that_took_them(
+    tmp_path: Path, ending: str, write: Callable[[np.ndarray], bytes]
+) -> None:
     for index in (0, 1, 2):
         (tmp_path / f"{index + 9}.{ending}").write_bytes(write(backproject(FRAMES[index])))
     (tmp_path / "intrinsics.json").write_text(open3d_json())
@@ -142,7 +147,7 @@ def test_point_clouds_are_seen_by_the_camera_that_took_them(tmp_path, ending, wr
         np.testing.assert_allclose(sequence.depth_m(index), FRAMES[index], atol=1e-5)
 
 
-def test_points_in_millimetres_and_opengl_axes_are_turned_round(tmp_path):
+def test_points_in_millimetres_and_opengl_axes_are_turned_round(tmp_path: Path) -> None:
     points = backproject(FRAMES[0]) * (1000, -1000, -1000)
     (tmp_path / "a.ply").write_bytes(ply_bytes(points))
     (tmp_path / "k.json").write_text(open3d_json())
@@ -154,7 +159,7 @@ def test_points_in_millimetres_and_opengl_axes_are_turned_round(tmp_path):
     np.testing.assert_allclose(stated.depth_m(0), FRAMES[0], atol=1e-5)
 
 
-def test_a_scan_in_the_world_is_seen_from_in_front_without_its_back(tmp_path):
+def test_a_scan_in_the_world_is_seen_from_in_front_without_its_back(tmp_path: Path) -> None:
     angle, height = np.meshgrid(np.linspace(0, 2 * np.pi, 400, endpoint=False), np.linspace(0, 1.8, 300))
     points = np.stack([0.2 * np.sin(angle) + 5, height, 0.2 * np.cos(angle)], axis=-1).reshape(-1, 3)
     (tmp_path / "a.ply").write_bytes(ply_bytes(points))
@@ -167,12 +172,12 @@ def test_a_scan_in_the_world_is_seen_from_in_front_without_its_back(tmp_path):
     assert abs(rows.mean() / depth.shape[0] - 0.5) < 0.02 and abs(columns.mean() / depth.shape[1] - 0.5) < 0.02
 
 
-def test_points_need_the_size_of_the_image(tmp_path):
+def test_points_need_the_size_of_the_image(tmp_path: Path) -> None:
     (tmp_path / "a.ply").write_bytes(ply_bytes(backproject(FRAMES[0])))
     assert "size of the image" in refusal(tmp_path / "a.ply", intrinsics="50,51,20,15")
 
 
-def test_the_nearest_point_of_a_pixel_is_seen():
+def test_the_nearest_point_of_a_pixel_is_seen() -> None:
     points = np.array([[0, 0, 3.0], [0, 0, 2.0], [0, 0, -1], [9, 9, 1], [np.nan, 0, 1]])
     image = project_points(points, CAMERA)
     assert image[15, 20] == 2 and (image > 0).sum() == 1
@@ -196,13 +201,13 @@ def test_the_nearest_point_of_a_pixel_is_seen():
         ("a.obj", b"v nan nan nan\n", "no points"),
     ],
 )
-def test_damaged_point_files_are_refused_by_name(tmp_path, name, data, word):
+def test_damaged_point_files_are_refused_by_name(tmp_path: Path, name: str, data: bytes, word: str) -> None:
     (tmp_path / name).write_bytes(data)
     line = refusal(tmp_path / name)
     assert word in line and name in line
 
 
-def test_damaged_point_files_of_a_sequence_are_skipped(tmp_path):
+def test_damaged_point_files_of_a_sequence_are_skipped(tmp_path: Path) -> None:
     for index in (1, 2):
         (tmp_path / f"{index}.ply").write_bytes(ply_bytes(backproject(FRAMES[index])))
     (tmp_path / "0.ply").write_bytes(b"ply")
@@ -214,10 +219,10 @@ def test_damaged_point_files_of_a_sequence_are_skipped(tmp_path):
     assert "1 of 3 frames skipped" in sequence.warnings[0] and "0.ply" in sequence.warnings[0]
 
 
-def test_frames_that_fail_do_not_stay_in_memory(tmp_path):
+def test_frames_that_fail_do_not_stay_in_memory(tmp_path: Path) -> None:
     images: list[weakref.ref] = []
 
-    def read_stored(index):
+    def read_stored(index: int) -> np.ndarray:
         image = np.full((HEIGHT, WIDTH), index == 99, np.float32)
         images.append(weakref.ref(image))
         assert sum(earlier() is not None for earlier in images) <= 3
@@ -229,7 +234,7 @@ def test_frames_that_fail_do_not_stay_in_memory(tmp_path):
     assert "99 of 100 frames skipped: the first is" in sequence.warnings[0]
 
 
-def test_frames_of_the_same_name_are_numbered(tmp_path):
+def test_frames_of_the_same_name_are_numbered(tmp_path: Path) -> None:
     folder = pngs(tmp_path, 1000)
     lines = []
     for index, place in enumerate(("left", "right")):
@@ -242,13 +247,13 @@ def test_frames_of_the_same_name_are_numbered(tmp_path):
     np.testing.assert_allclose(sequence.depth_m(1), FRAMES[1], atol=1e-3)
 
 
-def test_time_stamps_in_whole_milliseconds_give_the_frame_rate():
+def test_time_stamps_in_whole_milliseconds_give_the_frame_rate() -> None:
     times = np.round(np.arange(90) / 30, 3)
     times[50:] += 0.4  # frames that were dropped
     assert frame_rate_of(times) == pytest.approx(30, abs=0.02)
 
 
-def test_a_pipe_among_the_images_is_passed_over(tmp_path):
+def test_a_pipe_among_the_images_is_passed_over(tmp_path: Path) -> None:
     folder = pngs(tmp_path, 1000)
     os.mkfifo(folder / "depth" / "00.png")
     assert len(open_capture(folder, CaptureOptions(depth_scale=1000))) == len(FRAMES)
@@ -256,7 +261,7 @@ def test_a_pipe_among_the_images_is_passed_over(tmp_path):
     assert open_capture(folder, CaptureOptions(depth_scale=1000)).frame_names == ("1",)
 
 
-def test_a_text_ply_that_declares_more_points_than_it_holds_is_refused(tmp_path):
+def test_a_text_ply_that_declares_more_points_than_it_holds_is_refused(tmp_path: Path) -> None:
     data = ply_bytes(backproject(FRAMES[0])[:50], text=True)
     (tmp_path / "a.ply").write_bytes(data.replace(b"vertex 50", b"vertex 99999999999"))
     assert "50 of 99999999999 points" in refusal(tmp_path / "a.ply")

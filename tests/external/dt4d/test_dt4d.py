@@ -16,7 +16,9 @@ FACES = [(0, 2, 1), (0, 1, 3), (1, 2, 3), (2, 0, 3)]
 CORNERS = [(0.0, 0.0, 0.0), (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)]
 
 
-def anime(offsets: list[float], corners=CORNERS, faces=FACES) -> bytes:
+def anime(
+    offsets: list[float], corners: list[tuple[float, float, float]] = CORNERS, faces: list[tuple[int, int, int]] = FACES
+) -> bytes:
     """The first frame is ``corners``; frame k + 1 has its last vertex ``offsets[k]`` higher."""
     data = struct.pack("<3i", len(offsets) + 1, len(corners), len(faces))
     data += b"".join(struct.pack("<3f", *corner) for corner in corners)

@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from tests.support.room import CAMERA, room_sequence
 
 
 @pytest.fixture
-def room(tmp_path):
+def room(tmp_path: Path) -> tuple[Path, np.ndarray, np.ndarray]:
     """A PNG folder of a subject in a room."""
     sequence, masks, pose = room_sequence(12.0)
     folder = tmp_path / "room"
@@ -29,11 +30,11 @@ def room(tmp_path):
     return folder, masks, pose
 
 
-def results(capsys) -> dict:
+def results(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
     return json.loads(capsys.readouterr().out.splitlines()[-1])
 
 
-def test_info_says_what_was_recognised_and_the_depths(tmp_path, capsys):
+def test_info_says_what_was_recognised_and_the_depths(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "walk.bag").write_bytes(bag_bytes(realsense_messages(depth_frames())))
     assert main(["capture", "info", str(tmp_path / "walk.bag"), "--json"]) == 0
     out = capsys.readouterr().out
@@ -45,7 +46,9 @@ def test_info_says_what_was_recognised_and_the_depths(tmp_path, capsys):
     assert found["depth_quantiles_m"]["50"] == pytest.approx(float(np.median(depths[depths > 0])), abs=2e-3)
 
 
-def test_info_lists_what_to_know_about_the_recording(room, capsys):
+def test_info_lists_what_to_know_about_the_recording(
+    room: tuple[Path, np.ndarray, np.ndarray], capsys: pytest.CaptureFixture[str]
+) -> None:
     folder, _, _ = room
     (folder / "depth" / "1.png").write_bytes(b"")
     assert main(["capture", "info", str(folder)]) == 0
@@ -54,7 +57,9 @@ def test_info_lists_what_to_know_about_the_recording(room, capsys):
     assert "warning: 1 of 3 frames skipped" in out and "warning: depth scale guessed" in out
 
 
-def test_show_writes_a_contact_sheet(room, tmp_path, capsys):
+def test_show_writes_a_contact_sheet(
+    room: tuple[Path, np.ndarray, np.ndarray], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder, _, _ = room
     assert main(["capture", "show", str(folder), str(tmp_path / "sheet.png"), "--remove-planes"]) == 0
     with Image.open(tmp_path / "sheet.png") as image:
@@ -64,7 +69,9 @@ def test_show_writes_a_contact_sheet(room, tmp_path, capsys):
     assert "ends in .png" in capsys.readouterr().err
 
 
-def test_convert_writes_the_subject_placed_for_a_model(room, tmp_path, capsys):
+def test_convert_writes_the_subject_placed_for_a_model(
+    room: tuple[Path, np.ndarray, np.ndarray], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder, masks, pose = room
     out = tmp_path / "native"
     options = ["--depth-scale", "1000", "--remove-planes", "--json"]
@@ -83,7 +90,7 @@ def test_convert_writes_the_subject_placed_for_a_model(room, tmp_path, capsys):
     assert results(capsys)["pose_stated"]
 
 
-def test_convert_takes_a_depth_range_and_masks(room, tmp_path):
+def test_convert_takes_a_depth_range_and_masks(room: tuple[Path, np.ndarray, np.ndarray], tmp_path: Path) -> None:
     folder, masks, _ = room
     (tmp_path / "masks").mkdir()
     for index, mask in enumerate(masks):
@@ -95,7 +102,9 @@ def test_convert_takes_a_depth_range_and_masks(room, tmp_path):
     assert depth.max() <= 2.9
 
 
-def test_convert_never_writes_over_the_recording_or_other_things(room, tmp_path, capsys):
+def test_convert_never_writes_over_the_recording_or_other_things(
+    room: tuple[Path, np.ndarray, np.ndarray], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder, _, _ = room
     for out in (folder, folder / "out", folder.parent):
         assert main(["capture", "convert", str(folder), str(out)]) == 2
@@ -116,17 +125,19 @@ def test_convert_never_writes_over_the_recording_or_other_things(room, tmp_path,
         ["--masks", "nowhere"],
     ],
 )
-def test_options_without_meaning_are_one_line_and_exit_code_2(room, capsys, options):
+def test_options_without_meaning_are_one_line_and_exit_code_2(
+    room: tuple[Path, np.ndarray, np.ndarray], capsys: pytest.CaptureFixture[str], options: list[str]
+) -> None:
     assert main(["capture", "info", str(room[0]), *options]) == 2
     assert len(capsys.readouterr().err.strip().splitlines()[-1:]) == 1
 
 
-def test_a_recording_that_is_not_there_is_exit_code_2(tmp_path, capsys):
+def test_a_recording_that_is_not_there_is_exit_code_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["capture", "info", str(tmp_path / "none")]) == 2
     assert "no such file or folder" in capsys.readouterr().err
 
 
-def test_what_was_stated_survives_as_json():
+def test_what_was_stated_survives_as_json() -> None:
     parser = build_parser("capture")
     line = "capture info x --near 0.5 --far 3 --masks m --remove-planes --depth-scale 5000 --intrinsics 1,2,3,4"
     options = stated(parser.parse_args(line.split()))
@@ -137,7 +148,9 @@ def test_what_was_stated_survives_as_json():
     assert plain.as_dict() == {} and CaptureOptions.from_dict({}) == plain
 
 
-def test_files_that_were_stated_are_found_from_any_working_directory(tmp_path, monkeypatch):
+def test_files_that_were_stated_are_found_from_any_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "masks").mkdir()
     (tmp_path / "camera.json").write_text("{}")
     monkeypatch.chdir(tmp_path)
@@ -148,12 +161,16 @@ def test_files_that_were_stated_are_found_from_any_working_directory(tmp_path, m
 
 
 @pytest.mark.parametrize("record", [{"near_m": "x"}, {"depth_scale": [1]}, {"masks": 3}, {"intrinsics": {}}])
-def test_a_record_of_something_else_is_refused(record):
+def test_a_record_of_something_else_is_refused(
+    record: dict[str, Any],
+) -> None:
     with pytest.raises(InputError, match="of a recording"):
         CaptureOptions.from_dict(record)
 
 
-def test_convert_keeps_a_raw_recording_and_ground_truth(room, tmp_path, capsys):
+def test_convert_keeps_a_raw_recording_and_ground_truth(
+    room: tuple[Path, np.ndarray, np.ndarray], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder, _, _ = room
     other = tmp_path / "raw"
     shutil.copytree(folder, other)

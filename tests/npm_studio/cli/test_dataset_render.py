@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,22 +16,24 @@ CAMERA = PinholeCamera(96, 72, 86.0, 87.0, 48.2, 35.9)
 
 
 @pytest.fixture(scope="module")
-def dataset(tmp_path_factory):
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_ellipsoids(tmp_path_factory.mktemp("data") / "ellipsoids")
 
 
 @pytest.fixture
-def camera(tmp_path):
+def camera(tmp_path: Path) -> Path:
     path = tmp_path / "camera.json"
     path.write_text(json.dumps(asdict(CAMERA)))
     return path
 
 
-def render(*arguments) -> int:
+def render(*arguments: object) -> int:
     return main(["dataset", "render", *map(str, arguments), "--device", "cpu"])
 
 
-def test_names_and_indices_choose_the_sequence(dataset, tmp_path, capsys):
+def test_names_and_indices_choose_the_sequence(
+    dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = tmp_path / "s"
     assert render(dataset, out, "--identity", "ellipsoid_002", "--sequence", "1", "--json") == 0
     assert json.loads(capsys.readouterr().out.splitlines()[-1]) == {
@@ -49,7 +52,7 @@ def test_names_and_indices_choose_the_sequence(dataset, tmp_path, capsys):
     assert (out / "depth" / "000000.png").stat().st_size < 100_000
 
 
-def test_all_options_together_give_noisy_views_in_the_tum_layout(dataset, camera, tmp_path):
+def test_all_options_together_give_noisy_views_in_the_tum_layout(dataset: Path, camera: Path, tmp_path: Path) -> None:
     out = tmp_path / "s"
     options = ("--camera", camera, "--views", 2, "--format", "tum", "--noise", "kinect", "--seed", 5)
     assert render(dataset, out, *options, "--correspondences") == 0
@@ -70,13 +73,17 @@ def test_all_options_together_give_noisy_views_in_the_tum_layout(dataset, camera
         ("--camera", "missing.json", "missing.json: no such file"),
     ],
 )
-def test_what_does_not_exist_is_named(dataset, tmp_path, capsys, option, value, problem):
+def test_what_does_not_exist_is_named(
+    dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str, value: str, problem: str
+) -> None:
     assert render(dataset, tmp_path / "s", option, value) == 2
     assert problem in capsys.readouterr().err
     assert not (tmp_path / "s").exists()
 
 
 @pytest.mark.parametrize("views", ["0", "-1", "two", "1000000"])
-def test_a_number_of_views_that_makes_no_sense_is_refused(dataset, tmp_path, capsys, views):
+def test_a_number_of_views_that_makes_no_sense_is_refused(
+    dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], views: str
+) -> None:
     assert render(dataset, tmp_path / "s", f"--views={views}") == 2
     assert "is not a whole number from 1 to 64" in capsys.readouterr().err

@@ -3,7 +3,8 @@
 import time
 from pathlib import Path
 
-from benchmarks.resume_after_kill import TrainingRun, differences, look_at, write_data
+from resume_after_kill import TrainingRun, differences, look_at, write_data
+
 from engine.training.state import state_file
 from npm_studio.cli.main import main
 

@@ -1,6 +1,7 @@
 """Contact sheets of datasets, through the pictures and through `npm-studio dataset show`."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from PIL import Image
 from engine.core.errors import Cancelled, InputError
 from engine.core.progress import Progress
 from engine.dataset.preparation.sdf_pools import prepare_pools
-from engine.dataset.registered import load_registered_dataset
+from engine.dataset.registered import RegisteredDataset, load_registered_dataset
 from npm_studio.cli.main import main
 from npm_studio.reports.pictures import dataset_sheet as sheets
 from npm_studio.reports.pictures.dataset_sheet import dataset_sheet, position_colours, stack
@@ -19,12 +20,12 @@ TILE = (90, 120)
 
 
 @pytest.fixture(autouse=True)
-def small_tiles(monkeypatch):
+def small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sheets, "_TILE", TILE)
 
 
 @pytest.fixture(scope="module")
-def dataset(tmp_path_factory):
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> RegisteredDataset:
     dataset = load_registered_dataset(write_ellipsoids(tmp_path_factory.mktemp("data") / "ellipsoids"))
     prepare_pools(dataset, counts=(2000, 60_000, 100))
     return dataset
@@ -36,7 +37,7 @@ def share(picture: np.ndarray, colour: str) -> float:
     return float((np.abs(picture.astype(int) - wanted).max(axis=2) < 25).mean())
 
 
-def test_every_kind_of_sheet_has_a_tile_for_each_thing_shown(dataset):
+def test_every_kind_of_sheet_has_a_tile_for_each_thing_shown(dataset: RegisteredDataset) -> None:
     sizes = {kind: dataset_sheet(dataset, kind).shape for kind in sheets.TITLES}
     tile = TILE[1] + 44  # with its caption
     assert sizes["canonical"][0] < 2 * tile < sizes["poses"][0]  # one row, one row per identity
@@ -45,11 +46,11 @@ def test_every_kind_of_sheet_has_a_tile_for_each_thing_shown(dataset):
     assert sizes["flow"][0] > 3 * tile
 
 
-def test_fewer_identities_make_a_smaller_sheet(dataset):
+def test_fewer_identities_make_a_smaller_sheet(dataset: RegisteredDataset) -> None:
     assert dataset_sheet(dataset, "poses", 1).shape[0] < dataset_sheet(dataset, "poses", 2).shape[0]
 
 
-def test_samples_inside_and_outside_have_their_colours_where_they_are(dataset):
+def test_samples_inside_and_outside_have_their_colours_where_they_are(dataset: RegisteredDataset) -> None:
     with sheets.Stage(600, 600) as stage:
         extent = np.float32([[-0.5, -0.5, -0.5], [0.5, 0.5, 0.5]])
         (tile,) = sheets._samples_tiles(stage, dataset, 1, extent)
@@ -61,7 +62,7 @@ def test_samples_inside_and_outside_have_their_colours_where_they_are(dataset):
 
 
 @pytest.mark.parametrize("count", [1, 20_000])
-def test_samples_of_a_mesh_away_from_the_middle_of_the_cube_are_shown(tmp_path, count):
+def test_samples_of_a_mesh_away_from_the_middle_of_the_cube_are_shown(tmp_path: Path, count: int) -> None:
     root = write_ellipsoids(tmp_path / "ellipsoids")
     for path in root.glob("*/canonical.npy"):
         np.save(path, 0.5 * np.load(path) + np.float32([0, 0, 0.3]))
@@ -73,26 +74,26 @@ def test_samples_of_a_mesh_away_from_the_middle_of_the_cube_are_shown(tmp_path, 
     assert (share(tile, sheets.INSIDE) > 0.01) == (count > 1)
 
 
-def test_colours_follow_the_canonical_position():
+def test_colours_follow_the_canonical_position() -> None:
     colours = position_colours(np.float32([[-1, 0, 5], [1, 0, 5], [1, 2, 7]])).astype(int)
     assert colours[1, 0] > colours[0, 0] + 150
     assert (colours[1, 1:] == colours[0, 1:]).all()
     assert (colours[2, 1:] > colours[1, 1:] + 150).all()
 
 
-def test_stacked_pictures_of_different_widths_are_padded_with_white():
+def test_stacked_pictures_of_different_widths_are_padded_with_white() -> None:
     sheet = stack([np.zeros((10, 30, 3), np.uint8), np.zeros((5, 10, 3), np.uint8)], gap=4)
     assert sheet.shape == (10 + 5 + 3 * 4, 30 + 2 * 4, 3)
     assert (sheet[20, 20:] == 255).all() and not sheet[20, 4:14].any()
 
 
-def test_a_long_name_is_shortened_in_its_middle():
+def test_a_long_name_is_shortened_in_its_middle() -> None:
     shown = sheets._shortened("a_very_long_name_of_a_sequence/000123", 150, 20)
     assert shown.startswith("a_very") and shown.endswith("0123") and "…" in shown
     assert sheets._shortened("short", 150, 20) == "short"
 
 
-def test_a_mesh_with_numbers_that_are_not_finite_is_named(tmp_path):
+def test_a_mesh_with_numbers_that_are_not_finite_is_named(tmp_path: Path) -> None:
     root = write_ellipsoids(tmp_path / "broken", identities=1)
     vertices = np.load(root / "ellipsoid_000" / "bend_0.npy")
     vertices[0, 3] = np.nan
@@ -103,7 +104,7 @@ def test_a_mesh_with_numbers_that_are_not_finite_is_named(tmp_path):
         dataset_sheet(broken, "poses")
 
 
-def test_a_sheet_can_be_cancelled(dataset):
+def test_a_sheet_can_be_cancelled(dataset: RegisteredDataset) -> None:
     class Stopped(Progress):
         def cancelled(self) -> bool:
             return True
@@ -115,11 +116,13 @@ def test_a_sheet_can_be_cancelled(dataset):
 # the command
 
 
-def show(*arguments) -> int:
+def show(*arguments: object) -> int:
     return main(["dataset", "show", *map(str, arguments)])
 
 
-def test_one_picture_shows_everything(dataset, tmp_path, capsys):
+def test_one_picture_shows_everything(
+    dataset: RegisteredDataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = tmp_path / "sheet.png"
     assert show(dataset.root, "--out", out, "--identities", 1, "--json") == 0
     results = json.loads(capsys.readouterr().out.splitlines()[-1])
@@ -128,14 +131,18 @@ def test_one_picture_shows_everything(dataset, tmp_path, capsys):
         assert image.height > 4 * TILE[1]
 
 
-def test_a_folder_gets_one_picture_per_kind_and_samples_only_when_there_are_any(tmp_path, capsys):
+def test_a_folder_gets_one_picture_per_kind_and_samples_only_when_there_are_any(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     root = write_ellipsoids(tmp_path / "data", identities=1)
     assert show(root, "--out", tmp_path / "sheets") == 0
     assert sorted(path.name for path in (tmp_path / "sheets").iterdir()) == ["canonical.png", "flow.png", "poses.png"]
     assert "run `npm-studio prepare" in capsys.readouterr().err
 
 
-def test_samples_that_were_asked_for_and_are_not_there_are_an_error(tmp_path, capsys):
+def test_samples_that_were_asked_for_and_are_not_there_are_an_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     root = write_ellipsoids(tmp_path / "data", identities=1)
     assert show(root, "--out", tmp_path / "sheet.png", "--kind", "samples") == 2
     assert "run `npm-studio prepare" in capsys.readouterr().err
@@ -143,7 +150,9 @@ def test_samples_that_were_asked_for_and_are_not_there_are_an_error(tmp_path, ca
 
 
 @pytest.mark.parametrize(("name", "problem"), [("sheet.jpg", "unknown ending"), ("folder.png", "is a folder")])
-def test_an_output_that_cannot_be_written_is_refused_first(dataset, tmp_path, capsys, name, problem):
+def test_an_output_that_cannot_be_written_is_refused_first(
+    dataset: RegisteredDataset, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, problem: str
+) -> None:
     (tmp_path / "folder.png").mkdir()
     assert show(dataset.root, "--out", tmp_path / name) == 2
     assert problem in capsys.readouterr().err
