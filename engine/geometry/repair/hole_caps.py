@@ -10,9 +10,9 @@ Points = NDArray[np.float64]
 
 RINGS = 3
 """Rings of triangles around a hole that the cap goes on from."""
-LARGEST_RISE = 0.5
+MAX_BULGE = 0.5
 """A cap that would bulge further than this from the soap film over its rim, in radii of the rim, stays a film."""
-MOST_RIM_DIVISIONS = 64
+MAX_RIM_DIVISIONS = 64
 """A rim with more vertices than this has no more rings of vertices in its cap than one with as many."""
 
 
@@ -91,7 +91,7 @@ def _disc(lengths: NDArray[np.float64]) -> tuple[NDArray[np.float64], Triangles]
     if not lengths.all() or np.unique(angles).size < count:
         angles = 2 * np.pi * np.arange(count) / count
     rings = [np.stack((np.cos(angles), np.sin(angles)), axis=1)]
-    steps = max(round(min(count, MOST_RIM_DIVISIONS) / (2 * np.pi)), 1)  # as far apart as the vertices of the rim
+    steps = max(round(min(count, MAX_RIM_DIVISIONS) / (2 * np.pi)), 1)  # as far apart as the vertices of the rim
     for ring in range(1, steps):
         radius = 1 - ring / steps
         turns = (
@@ -147,7 +147,7 @@ def _go_on_from_surroundings(
             return film
         new = bent[used >= len(vertices)]
         rise = np.linalg.norm(new - film, axis=1)
-        if not np.isfinite(new).all() or float(rise.max()) > LARGEST_RISE * radius:
+        if not np.isfinite(new).all() or float(rise.max()) > MAX_BULGE * radius:
             return film
         positions = np.where((used >= len(vertices))[:, None], bent, positions)
     return positions[used >= len(vertices)]

@@ -29,19 +29,19 @@ from engine.geometry.topology import (
 
 TOLERANCE = 0.002
 """Default bound on the distance of 95 % of the input's surface from the repaired one; 5 mm on a body at 0.4 per m."""
-MOST_AT_ALL = 10.0
+MAX_DEVIATION_FACTOR = 10.0
 """No part of the input's surface may be farther from the repaired one than this many tolerances."""
-FLATTEST = 0.75
-"""Where the openings of a part have more than this share of its area, it is a sheet and has no inside."""
-LOOSE_SHARE = 0.01
-"""Sheets of no more than this share of the area are left out, as the crumbs of a scan."""
-MOST_BARE = 0.1
-"""Where more than this share of the surface has no inside on either side by the winding number, it encloses nothing."""
-SMALLEST_BLOB = 1e-5
-"""Parts of a surface made anew with less than this share of the largest one's volume are left out."""
-_MOST_HOLES = 5000
+MAX_OPENING_FRACTION = 0.75
+"""Where the openings of a part have more than this fraction of its area, it is a sheet and has no inside."""
+MAX_LOOSE_FRACTION = 0.01
+"""Sheets of no more than this fraction of the area are left out, as the crumbs of a scan."""
+MAX_UNENCLOSED_FRACTION = 0.1
+"""Where more of the surface than this has no inside on either side by the winding number, it encloses nothing."""
+MIN_COMPONENT_VOLUME_FRACTION = 1e-5
+"""Parts of a surface made anew with less than this fraction of the largest one's volume are left out."""
+_MAX_HOLES = 5000
 _SAMPLES = 20_000
-_SAME_PLACE = 1e-6  # of the diagonal: vertices of open edges closer than this are one
+_MERGE_DISTANCE = 1e-6  # of the diagonal: vertices of open edges closer than this are one
 
 
 Resurface = Callable[[Points, Triangles], Mesh]
@@ -106,9 +106,9 @@ def repair_watertight(
         raise NotRepairableError("has only triangles without area")
     if not defects(faces) and part_of_faces(faces).max() == 0 and signed_volume(vertices, faces) > 0:
         return Repair(Mesh(vertices.astype(np.float32), faces.astype(np.int32)), (), 0.0, 0.0)
-    cleaned = _cleaned(_Work(np.asarray(vertices, np.float64), np.asarray(faces, np.int64), ()))
+    cleaned = _cleaned(_PartialRepair(np.asarray(vertices, np.float64), np.asarray(faces, np.int64), ()))
     reasons = []
-    methods: list[Callable[[_Work], tuple[_Work, _Work]]] = [_by_steps]
+    methods: list[Callable[[_PartialRepair], tuple[_PartialRepair, _PartialRepair]]] = [_by_steps]
     if resurface is not None:
         methods.append(partial(_by_winding_number, resurface=resurface))
     for method in methods:
@@ -117,110 +117,110 @@ def repair_watertight(
         except NotRepairableError as error:
             reasons.append(str(error))
             continue
-        far, farthest = _distances(cleaned, whole, closed)
-        if far <= tolerance and farthest <= MOST_AT_ALL * tolerance:
-            return Repair(_compact(closed), closed.steps, far, farthest)
+        distance_95, distance_max = _distances(cleaned, whole, closed)
+        if distance_95 <= tolerance and distance_max <= MAX_DEVIATION_FACTOR * tolerance:
+            return Repair(_compact(closed), closed.steps, distance_95, distance_max)
         reasons.append(
-            f"the surface would move by {far:.4f} (95th percentile; {farthest:.4f} at most) where {tolerance:g} "
-            f"({MOST_AT_ALL * tolerance:g} at most) is tolerated"
+            f"the surface would move by {distance_95:.4f} (95th percentile; {distance_max:.4f} at most) where "
+            f"{tolerance:g} ({MAX_DEVIATION_FACTOR * tolerance:g} at most) is tolerated"
         )
     raise NotRepairableError("cannot be closed: " + "; ".join(dict.fromkeys(reasons)))
 
 
 @dataclass(frozen=True, eq=False)
-class _Work:
+class _PartialRepair:
     """A surface on its way, and what was done to it."""
 
     vertices: Points
     faces: Triangles
     steps: tuple[str, ...]
 
-    def after(self, step: str, faces: Triangles, vertices: Points | None = None) -> "_Work":
-        return _Work(self.vertices if vertices is None else vertices, faces, (*self.steps, step))
+    def after(self, step: str, faces: Triangles, vertices: Points | None = None) -> "_PartialRepair":
+        return _PartialRepair(self.vertices if vertices is None else vertices, faces, (*self.steps, step))
 
 
-def _cleaned(work: _Work) -> _Work:
+def _cleaned(surface: _PartialRepair) -> _PartialRepair:
     """Steps 1 to 3: a surface of at most two triangles per edge that agree with each other and face outwards."""
     import igl
 
-    work = _drop_hidden_patches(_drop_repeated(_merge_open_vertices(_drop_repeated(work))))
-    if len(work.faces) == 0:
+    surface = _drop_hidden_patches(_drop_repeated(_merge_open_vertices(_drop_repeated(surface))))
+    if len(surface.faces) == 0:
         raise NotRepairableError("has only triangles without area")
-    counts, balance = edge_uses(work.faces)
+    counts, balance = edge_uses(surface.faces)
     if ((counts == 2) & (balance != 0)).any():
-        turned = np.asarray(igl.bfs_orient(work.faces)[0])
-        same = (turned == work.faces).all(axis=1)
-        work = work.after(f"turned {min(same.sum(), (~same).sum())} triangles to agree with the others", turned)
+        turned = np.asarray(igl.bfs_orient(surface.faces)[0])
+        same = (turned == surface.faces).all(axis=1)
+        surface = surface.after(f"turned {min(same.sum(), (~same).sum())} triangles to agree with the others", turned)
     if (counts != 2).any():
-        faces, origin = igl.split_nonmanifold(work.faces)
-        vertices = work.vertices[origin]
+        faces, origin = igl.split_nonmanifold(surface.faces)
+        vertices = surface.vertices[origin]
         if (counts > 2).any():
-            work = work.after("cut apart what is joined at edges of more than two triangles", faces, vertices)
+            surface = surface.after("cut apart what is joined at edges of more than two triangles", faces, vertices)
         else:  # vertices where two holes touch become two, silently
-            work = replace(work, vertices=vertices, faces=faces)
-    return _turned_outwards(work)
+            surface = replace(surface, vertices=vertices, faces=faces)
+    return _turned_outwards(surface)
 
 
-def _drop_repeated(work: _Work) -> _Work:
-    corners = np.sort(work.faces, axis=1)
+def _drop_repeated(surface: _PartialRepair) -> _PartialRepair:
+    corners = np.sort(surface.faces, axis=1)
     kept = np.zeros(len(corners), bool)
     kept[np.unique(corners, axis=0, return_index=True)[1]] = True
     kept &= (corners[:, 0] != corners[:, 1]) & (corners[:, 1] != corners[:, 2])
     if kept.all():
-        return work
-    return work.after(f"dropped {(~kept).sum()} repeated or degenerate triangles", work.faces[kept])
+        return surface
+    return surface.after(f"dropped {(~kept).sum()} repeated or degenerate triangles", surface.faces[kept])
 
 
-def _merge_open_vertices(work: _Work) -> _Work:
+def _merge_open_vertices(surface: _PartialRepair) -> _PartialRepair:
     """Vertices of open edges that are at one place become one; closed surfaces may touch without being joined."""
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
     from scipy.spatial import cKDTree
 
-    if len(work.faces) == 0:
-        return work
-    ends = np.unique(directed_edges(work.faces)[edge_uses(work.faces)[0] == 1])
+    if len(surface.faces) == 0:
+        return surface
+    ends = np.unique(directed_edges(surface.faces)[edge_uses(surface.faces)[0] == 1])
     if len(ends) == 0:
-        return work
-    diagonal = float(np.linalg.norm(np.ptp(work.vertices[np.unique(work.faces)], axis=0)))
-    pairs = cKDTree(work.vertices[ends]).query_pairs(_SAME_PLACE * diagonal, output_type="ndarray")
+        return surface
+    diagonal = float(np.linalg.norm(np.ptp(surface.vertices[np.unique(surface.faces)], axis=0)))
+    pairs = cKDTree(surface.vertices[ends]).query_pairs(_MERGE_DISTANCE * diagonal, output_type="ndarray")
     if len(pairs) == 0:
-        return work
+        return surface
     graph = coo_matrix((np.ones(len(pairs), np.int8), pairs.T), (len(ends), len(ends)))
     labels = connected_components(graph, directed=False)[1]
     first = np.unique(labels, return_index=True)[1]
-    target = np.arange(len(work.vertices))
+    target = np.arange(len(surface.vertices))
     target[ends] = ends[first[labels]]
-    return work.after(f"merged {len(ends) - len(first)} vertices along seams", target[work.faces])
+    return surface.after(f"merged {len(ends) - len(first)} vertices along seams", target[surface.faces])
 
 
-def _drop_hidden_patches(work: _Work) -> _Work:
+def _drop_hidden_patches(surface: _PartialRepair) -> _PartialRepair:
     """Where more than two triangles share an edge, drops patches that nobody sees from outside, then flaps."""
-    faces, walls, flaps = without_hidden_patches(work.vertices, work.faces)
+    faces, walls, flaps = without_hidden_patches(surface.vertices, surface.faces)
     if walls:
-        work = work.after(f"dropped {walls} triangles of walls inside", faces)
+        surface = surface.after(f"dropped {walls} triangles of walls inside", faces)
     if flaps:
-        work = work.after(f"dropped {flaps} triangles of flaps", faces)
-    return work
+        surface = surface.after(f"dropped {flaps} triangles of flaps", faces)
+    return surface
 
 
-def _by_steps(work: _Work) -> tuple[_Work, _Work]:
+def _by_steps(surface: _PartialRepair) -> tuple[_PartialRepair, _PartialRepair]:
     """Steps 4 and 5: the surface with its holes capped, and the outer one of its parts."""
-    whole = _turned_outwards(_capped(work))
+    whole = _turned_outwards(_capped(surface))
     if defect := defects(whole.faces):
         raise NotRepairableError(f"with its holes capped it {defect}")
     return whole, _outer_parts(whole)
 
 
-def _by_winding_number(work: _Work, resurface: Resurface) -> tuple[_Work, _Work]:
+def _by_winding_number(surface: _PartialRepair, resurface: Resurface) -> tuple[_PartialRepair, _PartialRepair]:
     """Step 6: the surface that it is measured by, and the surface made anew."""
-    bare = float((~_sides(work, work)[1].any(axis=1)).mean())
-    if bare > MOST_BARE:
-        raise NotRepairableError(f"{100 * bare:.0f} % of its area have no inside on either side")
-    mesh = resurface(work.vertices, work.faces)
+    unenclosed = float((~_sides(surface, surface)[1].any(axis=1)).mean())
+    if unenclosed > MAX_UNENCLOSED_FRACTION:
+        raise NotRepairableError(f"{100 * unenclosed:.0f} % of its area have no inside on either side")
+    mesh = resurface(surface.vertices, surface.faces)
     if mesh.is_empty:
         raise NotRepairableError("its winding number is one half nowhere, it encloses nothing")
-    anew = work.after(
+    anew = surface.after(
         "made the surface anew where the winding number is one half",
         mesh.faces.astype(np.int64),
         mesh.vertices.astype(np.float64),
@@ -229,39 +229,43 @@ def _by_winding_number(work: _Work, resurface: Resurface) -> tuple[_Work, _Work]
         raise NotRepairableError(f"the surface of its winding number {defect}")
     parts = faces_by_part(anew.faces)
     volumes = [signed_volume(anew.vertices, faces) for faces in parts]
-    solid = [faces for faces, volume in zip(parts, volumes, strict=True) if volume > SMALLEST_BLOB * max(volumes)]
-    return work, replace(anew, faces=np.concatenate(solid))  # the rest are cavities and blobs
+    solid = [
+        faces
+        for faces, volume in zip(parts, volumes, strict=True)
+        if volume > MIN_COMPONENT_VOLUME_FRACTION * max(volumes)
+    ]
+    return surface, replace(anew, faces=np.concatenate(solid))  # the rest are cavities and blobs
 
 
-def _capped(work: _Work) -> _Work:
+def _capped(surface: _PartialRepair) -> _PartialRepair:
     """Every hole closed; crumbs that are sheets are left out."""
-    loops = boundary_loops(work.faces)
-    part = part_of_faces(work.faces)
-    part_of_vertex = np.zeros(len(work.vertices), np.int64)
-    part_of_vertex[work.faces] = part[:, None]
-    areas = np.bincount(part, triangle_areas(work.vertices, work.faces))
+    loops = boundary_loops(surface.faces)
+    part = part_of_faces(surface.faces)
+    part_of_vertex = np.zeros(len(surface.vertices), np.int64)
+    part_of_vertex[surface.faces] = part[:, None]
+    areas = np.bincount(part, triangle_areas(surface.vertices, surface.faces))
     openings = np.bincount(
-        [part_of_vertex[loop[0]] for loop in loops], [_loop_area(work.vertices[loop]) for loop in loops], len(areas)
+        [part_of_vertex[loop[0]] for loop in loops], [_loop_area(surface.vertices[loop]) for loop in loops], len(areas)
     )
-    sheets = np.flatnonzero(openings > FLATTEST * areas)
-    if areas[sheets].sum() > LOOSE_SHARE * areas.sum():
-        share = 100 * areas[sheets].sum() / areas.sum()
-        raise NotRepairableError(f"{share:.0f} % of its area are sheets without an inside")
+    sheets = np.flatnonzero(openings > MAX_OPENING_FRACTION * areas)
+    if areas[sheets].sum() > MAX_LOOSE_FRACTION * areas.sum():
+        fraction = 100 * areas[sheets].sum() / areas.sum()
+        raise NotRepairableError(f"{fraction:.0f} % of its area are sheets without an inside")
     if len(sheets):
-        work = work.after(f"left out {len(sheets)} crumbs", work.faces[~np.isin(part, sheets)])
+        surface = surface.after(f"left out {len(sheets)} crumbs", surface.faces[~np.isin(part, sheets)])
         loops = [loop for loop in loops if part_of_vertex[loop[0]] not in sheets]
-    if len(loops) > _MOST_HOLES:
+    if len(loops) > _MAX_HOLES:
         raise NotRepairableError(f"it has {len(loops)} holes")
-    vertices, faces = [work.vertices], [work.faces]
-    count = len(work.vertices)
+    vertices, faces = [surface.vertices], [surface.faces]
+    count = len(surface.vertices)
     for loop in loops:
-        points, triangles = cap_hole(work.vertices, work.faces, loop)
-        faces.append(np.where(triangles < len(work.vertices), triangles, triangles - len(work.vertices) + count))
+        points, triangles = cap_hole(surface.vertices, surface.faces, loop)
+        faces.append(np.where(triangles < len(surface.vertices), triangles, triangles - len(surface.vertices) + count))
         vertices.append(points)
         count += len(points)
     if not loops:
-        return work
-    return work.after(f"capped {len(loops)} holes", np.concatenate(faces), np.concatenate(vertices))
+        return surface
+    return surface.after(f"capped {len(loops)} holes", np.concatenate(faces), np.concatenate(vertices))
 
 
 def _loop_area(loop: Points) -> float:
@@ -270,42 +274,42 @@ def _loop_area(loop: Points) -> float:
     return float(np.linalg.norm(np.cross(spokes, np.roll(spokes, -1, axis=0)).sum(axis=0))) / 2
 
 
-def _turned_outwards(work: _Work) -> _Work:
+def _turned_outwards(surface: _PartialRepair) -> _PartialRepair:
     """Parts that face inwards turned around."""
-    parts = faces_by_part(work.faces)
-    inwards = [p for p, faces in enumerate(parts) if signed_volume(work.vertices, faces) < 0]
+    parts = faces_by_part(surface.faces)
+    inwards = [p for p, faces in enumerate(parts) if signed_volume(surface.vertices, faces) < 0]
     if not inwards:
-        return work
-    turned = np.where(np.isin(part_of_faces(work.faces), inwards)[:, None], work.faces[:, ::-1], work.faces)
-    return work.after(f"turned {len(inwards)} of {len(parts)} parts outwards", turned)
+        return surface
+    turned = np.where(np.isin(part_of_faces(surface.faces), inwards)[:, None], surface.faces[:, ::-1], surface.faces)
+    return surface.after(f"turned {len(inwards)} of {len(parts)} parts outwards", turned)
 
 
-def _outer_parts(work: _Work) -> _Work:
+def _outer_parts(surface: _PartialRepair) -> _PartialRepair:
     """Step 5: closed parts that face outwards, without those inside others, united where they overlap."""
-    parts = faces_by_part(work.faces)
-    parts.sort(key=lambda faces: -signed_volume(work.vertices, faces))
-    points = np.stack([_spread(work.vertices, faces) for faces in parts])  # (parts, N, 3)
-    boxes = np.stack([_box(work.vertices[faces]) for faces in parts])  # (parts, 2, 3)
+    parts = faces_by_part(surface.faces)
+    parts.sort(key=lambda faces: -signed_volume(surface.vertices, faces))
+    points = np.stack([_spread(surface.vertices, faces) for faces in parts])  # (parts, N, 3)
+    boxes = np.stack([_box(surface.vertices[faces]) for faces in parts])  # (parts, 2, 3)
     winding = np.zeros(points.shape[:2])  # of the parts kept so far
     kept: list[Triangles] = []
     crossed = False
     for number, (faces, (low, high)) in enumerate(zip(parts, boxes, strict=True)):
-        share = float((winding[number] > 0.5).mean())
-        if share > 0.99:
+        fraction = float((winding[number] > 0.5).mean())
+        if fraction > 0.99:
             continue
         kept.append(faces)
-        crossed |= share > 0
+        crossed |= fraction > 0
         # all smaller parts at once: to build the tree of a large part takes longer than to ask it
         others = (
             number + 1 + np.flatnonzero(((boxes[number + 1 :, 0] <= high) & (boxes[number + 1 :, 1] >= low)).all(1))
         )
         if len(others):
             asked = points[others].reshape(-1, 3)
-            winding[others] += winding_number(asked, work.vertices, faces).reshape(len(others), -1)
-    work = replace(work, faces=np.concatenate(kept))
+            winding[others] += winding_number(asked, surface.vertices, faces).reshape(len(others), -1)
+    surface = replace(surface, faces=np.concatenate(kept))
     if len(kept) < len(parts):
-        work = work.after(f"dropped {len(parts) - len(kept)} parts inside others", work.faces)
-    return _united(work, kept) if crossed else work
+        surface = surface.after(f"dropped {len(parts) - len(kept)} parts inside others", surface.faces)
+    return _united(surface, kept) if crossed else surface
 
 
 def _spread(vertices: Points, faces: Triangles) -> Points:
@@ -320,23 +324,23 @@ def _box(corners: Points) -> Points:
     return np.stack((corners.min(axis=(0, 1)), corners.max(axis=(0, 1))))
 
 
-def _united(work: _Work, parts: list[Triangles]) -> _Work:
+def _united(surface: _PartialRepair, parts: list[Triangles]) -> _PartialRepair:
     """The union of closed outward ``parts``: what of one is buried in another is no surface."""
     import manifold3d  # type: ignore[import-not-found]
 
     solids = []
     for faces in parts:
         used, local = np.unique(faces, return_inverse=True)
-        mesh = manifold3d.Mesh64(work.vertices[used], local.reshape(-1, 3).astype(np.uint64))
+        mesh = manifold3d.Mesh64(surface.vertices[used], local.reshape(-1, 3).astype(np.uint64))
         solids.append(manifold3d.Manifold(mesh))
         if solids[-1].status() != manifold3d.Error.NoError:
             raise NotRepairableError(f"a part of it is no solid ({solids[-1].status().name})")
     union = manifold3d.Manifold.batch_boolean(solids, manifold3d.OpType.Add).to_mesh64()
     vertices = np.array(union.vert_properties, np.float64)[:, :3]
-    return work.after(f"united {len(parts)} overlapping parts", np.array(union.tri_verts, np.int64), vertices)
+    return surface.after(f"united {len(parts)} overlapping parts", np.array(union.tri_verts, np.int64), vertices)
 
 
-def _distances(cleaned: _Work, whole: _Work, closed: _Work) -> tuple[float, float]:
+def _distances(cleaned: _PartialRepair, whole: _PartialRepair, closed: _PartialRepair) -> tuple[float, float]:
     """95th percentile and maximum of the distance from the outer surface of ``cleaned`` to ``closed``.
 
     What is outer is judged by ``whole``: a place with the inside on both of its faces is not.
@@ -349,15 +353,15 @@ def _distances(cleaned: _Work, whole: _Work, closed: _Work) -> tuple[float, floa
     return float(np.percentile(distances, 95)), float(distances.max())
 
 
-def _sides(surface: _Work, whole: _Work) -> tuple[Points, NDArray[np.bool_]]:
-    """Samples (N, 3) of ``surface``, and whether what lies close to either side of them (N, 2) is inside ``whole``."""
-    picks, barycentric = sample_surface(surface.vertices, surface.faces, _SAMPLES, np.random.default_rng(0))
-    points = (surface.vertices[surface.faces[picks]] * barycentric[:, :, None]).sum(axis=1)
-    step = 1e-5 * float(np.linalg.norm(np.ptp(points, axis=0))) * face_normals(surface.vertices, surface.faces)[picks]
+def _sides(outer: _PartialRepair, whole: _PartialRepair) -> tuple[Points, NDArray[np.bool_]]:
+    """Samples (N, 3) of ``outer``, and whether what lies close to either side of them (N, 2) is inside ``whole``."""
+    picks, barycentric = sample_surface(outer.vertices, outer.faces, _SAMPLES, np.random.default_rng(0))
+    points = (outer.vertices[outer.faces[picks]] * barycentric[:, :, None]).sum(axis=1)
+    step = 1e-5 * float(np.linalg.norm(np.ptp(points, axis=0))) * face_normals(outer.vertices, outer.faces)[picks]
     sides = [is_inside(points + side * step, whole.vertices, whole.faces) for side in (1, -1)]
     return points, np.stack(sides, axis=1)
 
 
-def _compact(work: _Work) -> Mesh:
-    used, local = np.unique(work.faces, return_inverse=True)
-    return Mesh(work.vertices[used].astype(np.float32), local.reshape(-1, 3).astype(np.int32))
+def _compact(surface: _PartialRepair) -> Mesh:
+    used, local = np.unique(surface.faces, return_inverse=True)
+    return Mesh(surface.vertices[used].astype(np.float32), local.reshape(-1, 3).astype(np.int32))
