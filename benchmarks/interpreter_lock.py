@@ -41,7 +41,7 @@ from npm_studio.document.explorer import Codes
 from npm_studio.live.anchors import choose_anchors
 from npm_studio.live.field import FINE_NODES, Plane
 from npm_studio.live.field_picture import paint_field
-from npm_studio.live.following import follow_surface
+from npm_studio.live.level_set_projection import follow_surface
 from npm_studio.live.mesher import FINE_RESOLUTION, Mesher
 from npm_studio.live.request import MeshRequest, Quality, make_figure
 from npm_studio.resources import demo_model

@@ -12,7 +12,7 @@ from engine.models.networks.decoder import Decoder
 from engine.models.networks.positional_encoding import PI
 from engine.surface import tensor_cores
 from engine.surface.precision import Products, bfloat16_is_fast, half_type
-from engine.surface.recorded import Recorded
+from engine.surface.graphed import Recorded
 
 
 @dataclass(frozen=True, eq=False)

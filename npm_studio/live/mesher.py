@@ -18,9 +18,9 @@ from engine.models.model import NeuralParametricModel
 from engine.surface.extract import extract_surface, pose_vertices
 from engine.surface.folded import SignedDistance
 from npm_studio.document.explorer import Codes
-from npm_studio.live.ahead import PosedAhead, Posing
+from npm_studio.live.prefetch import PosedAhead, Posing
 from npm_studio.live.anchors import Anchors, choose_anchors
-from npm_studio.live.following import follow_surface
+from npm_studio.live.level_set_projection import follow_surface
 from npm_studio.live.level_of_detail import LevelOfDetail
 from npm_studio.live.request import Figure, MeshReply, MeshRequest, Quality, make_figure
 

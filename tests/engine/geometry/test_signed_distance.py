@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import trimesh
 
-from engine.dataset.preparation.check import second_signed_distance
+from engine.dataset.preparation.second_engine import second_signed_distance
 from engine.geometry.signed_distance import unsigned_distance, winding_number
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from engine.core import cuda_graphs
-from engine.surface.recorded import Recorded
+from engine.surface.graphed import Recorded
 
 DEVICE = torch.device("cpu", 0)
 

@@ -6,7 +6,7 @@ from engine.surface.extract import extract_surface
 from engine.surface.folded import SignedDistance
 from npm_studio.document.explorer import Codes
 from npm_studio.live import mesher as mesher_module
-from npm_studio.live.following import follow_surface
+from npm_studio.live.level_set_projection import follow_surface
 from npm_studio.live.mesher import Mesher
 from npm_studio.live.request import MeshReply, MeshRequest, Quality
 from tests.support.toy import toy_model
