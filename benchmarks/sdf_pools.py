@@ -38,8 +38,8 @@ from scipy.spatial import cKDTree
 
 from engine.core.files import write_json
 from engine.core.warp_runtime import start_warp
-from engine.dataset.preparation.second_engine import check_samples, second_signed_distance
 from engine.dataset.preparation.sdf_pools import sample_pools
+from engine.dataset.preparation.second_engine import check_samples, second_signed_distance
 from engine.geometry.signed_distance import face_normals, sample_surface, unsigned_distance
 
 LIMIT = 1e-4

@@ -76,11 +76,11 @@ class FoldedDecoder:
         """As `_evaluate`, for one code on a GPU."""
         count, step = len(points), self._step(points)
         values = points.new_empty(count, len(self._weights.last.bias))
-        recorded = self._weights.recorded_on(torch.cuda.current_stream(points.device), step)
+        graphed = self._weights.graphed_on(torch.cuda.current_stream(points.device), step)
         for start in range(0, count, step):
             part = slice(start, min(start + step, count))
             length = self._length(part.stop - start, step)
-            recorded.run(self._weights.evaluate_alone, points[part], self._biases, length, values[part])
+            graphed.run(self._weights.evaluate_alone, points[part], self._biases, length, values[part])
         return values
 
     def _step(self, points: Tensor) -> int:

@@ -1,4 +1,4 @@
-"""Evaluations recorded as CUDA graphs: one launch in place of dozens, each of which takes a host longer than a GPU."""
+"""Evaluations captured as CUDA graphs: one launch in place of dozens, each of which takes a host longer than a GPU."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -6,33 +6,33 @@ from contextlib import suppress
 import torch
 from torch import Tensor
 
-from engine.core.cuda_graphs import RECORDING, recording, stream_to_record_on
+from engine.core.cuda_graphs import GRAPH_LOCK, capture_stream, capturing
 
 _MOST_FAILURES = 3
 
-Recording = tuple[torch.cuda.CUDAGraph, Tensor, Tensor]
+_CapturedGraph = tuple[torch.cuda.CUDAGraph, Tensor, Tensor]
 """Graph, and the points (L, 3) and values (L, ...) that it works on."""
 
 
-class Recorded:
-    """A function of points and biases, recorded on a GPU once for each number of points, and replayed on one stream.
+class GraphedFunction:
+    """A function of points and biases, captured on a GPU once for each number of points, and replayed on one stream.
 
-    Recordings are of fixed memory, into which arguments are copied. Threads take turns.
+    Graphs are of fixed memory, into which arguments are copied. Threads take turns.
     """
 
     def __init__(self, stream: torch.cuda.Stream, most: int) -> None:
         """
         Args:
             stream: the current one whenever this is used.
-            most: points in a recording.
+            most: points in a graph.
         """
         self._stream, self._most = stream, most
         self._biases: list[Tensor] = []
         self._given: list[Tensor] = []
         """What `_biases` are copies of."""
         self._failures = 0
-        self._aside = stream_to_record_on(self, stream.device, stream.priority)
-        self._forget()
+        self._capture_stream = capture_stream(self, stream.device, stream.priority)
+        self._drop_graphs()
 
     def run(
         self,
@@ -48,9 +48,9 @@ class Recorded:
             function: always the same one; does no more than start work on the GPU.
             points: (P, 3)
             biases: (outputs,) each, always of the same sizes.
-            length: number of points to record for, at least P.
+            length: number of points to capture for, at least P.
         """
-        with RECORDING:
+        with GRAPH_LOCK:
             if not self._given:
                 self._biases, self._given = [bias.clone() for bias in biases], biases
             if biases is not self._given:
@@ -58,7 +58,7 @@ class Recorded:
                     if bias is not before:
                         copy.copy_(bias)
                 self._given = biases
-            known = self._known(function, length, points)
+            known = self._graph_of(function, length, points)
             if known is None:
                 padded = torch.cat((points, points.new_zeros(length - len(points), points.shape[1])))
                 values.copy_(function(padded, biases)[: len(values)])
@@ -68,27 +68,29 @@ class Recorded:
             graph.replay()
             values.copy_(its_values[: len(values)])
 
-    def _known(self, function: Callable[[Tensor, list[Tensor]], Tensor], length: int, like: Tensor) -> Recording | None:
-        """The recording for ``length`` points, made if there is none; None where that is impossible."""
+    def _graph_of(
+        self, function: Callable[[Tensor, list[Tensor]], Tensor], length: int, like: Tensor
+    ) -> _CapturedGraph | None:
+        """The graph for ``length`` points, made if there is none; None where that is impossible."""
         if self._failures == _MOST_FAILURES:
             return None
         try:
             # the largest first: the others find room in its memory
             for needed in (self._most, length):
-                if needed not in self._recordings:
-                    self._recordings[needed] = self._record(function, like.new_zeros(needed, like.shape[1]))
+                if needed not in self._graphs:
+                    self._graphs[needed] = self._capture(function, like.new_zeros(needed, like.shape[1]))
         except RuntimeError:  # no memory left for it, or another thread waited for the whole device
             self._failures += 1
-            self._stream.synchronize()  # recordings may be running
-            self._forget()
+            self._stream.synchronize()  # graphs may be running
+            self._drop_graphs()
             return None
-        return self._recordings[length]
+        return self._graphs[length]
 
-    def _record(self, function: Callable[[Tensor, list[Tensor]], Tensor], points: Tensor) -> Recording:
+    def _capture(self, function: Callable[[Tensor, list[Tensor]], Tensor], points: Tensor) -> _CapturedGraph:
         function(points, self._biases)  # libraries choose their kernels and load them
         graph = torch.cuda.CUDAGraph()
-        self._aside.wait_stream(self._stream)
-        with recording(), torch.cuda.stream(self._aside):
+        self._capture_stream.wait_stream(self._stream)
+        with capturing(), torch.cuda.stream(self._capture_stream):
             # not by torch.cuda.graph, which waits for the GPU and gives all unused memory back; other threads may use
             # the device in the meantime
             graph.capture_begin(pool=self._pool, capture_error_mode="thread_local")
@@ -99,11 +101,11 @@ class Recorded:
                     graph.capture_end()
                 raise
             graph.capture_end()
-        self._stream.wait_stream(self._aside)
+        self._stream.wait_stream(self._capture_stream)
         return graph, points, values
 
-    def _forget(self) -> None:
-        """Give all recordings up: with one of them, PyTorch gives up working memory that the others share."""
-        self._recordings: dict[int, Recording] = {}
+    def _drop_graphs(self) -> None:
+        """Give all graphs up: with one of them, PyTorch gives up working memory that the others share."""
+        self._graphs: dict[int, _CapturedGraph] = {}
         """By the number of points."""
         self._pool = torch.cuda.graph_pool_handle()

@@ -7,12 +7,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from engine.core.cuda_graphs import RECORDING
+from engine.core.cuda_graphs import GRAPH_LOCK
 from engine.models.networks.decoder import Decoder
 from engine.models.networks.positional_encoding import PI
 from engine.surface import tensor_cores
+from engine.surface.graphed import GraphedFunction
 from engine.surface.precision import Products, bfloat16_is_fast, half_type
-from engine.surface.graphed import Recorded
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +50,7 @@ class Weights:
     """Number of changes of the decoder's parameters up to then."""
     lasting: bool
     """Whether the parameters are frozen, so that this is kept for other codes."""
-    recorded: dict[int, Recorded] = field(default_factory=dict)
+    graphed: dict[int, GraphedFunction] = field(default_factory=dict)
     """By the stream on which they are replayed."""
 
     def biases(self, code: Tensor) -> list[Tensor]:
@@ -103,12 +103,12 @@ class Weights:
         """`evaluate` for one code."""
         return self.evaluate(points, self.embed(points), biases, None)
 
-    def recorded_on(self, stream: torch.cuda.Stream, most: int) -> Recorded:
-        """Recordings of `evaluate_alone` for up to ``most`` points that are replayed on ``stream``."""
-        with RECORDING:
-            if stream.cuda_stream not in self.recorded:
-                self.recorded[stream.cuda_stream] = Recorded(stream, most)
-            return self.recorded[stream.cuda_stream]
+    def graphed_on(self, stream: torch.cuda.Stream, most: int) -> GraphedFunction:
+        """`evaluate_alone` as CUDA graphs for up to ``most`` points that are replayed on ``stream``."""
+        with GRAPH_LOCK:
+            if stream.cuda_stream not in self.graphed:
+                self.graphed[stream.cuda_stream] = GraphedFunction(stream, most)
+            return self.graphed[stream.cuda_stream]
 
 
 _known_weights: WeakKeyDictionary[Decoder, dict[Products, Weights]] = WeakKeyDictionary()
@@ -121,7 +121,7 @@ def weights_of(decoder: Decoder, products: Products) -> Weights:
     known = _known_weights.get(decoder, {}).get(products)
     if known is not None and known.version == version and known.bands.device == parameters[0].device:
         return known
-    # recorded CUDA graphs change what they train without a trace, so only frozen parameters can be relied on
+    # captured CUDA graphs change what they train without a trace, so only frozen parameters can be relied on
     lasting = not any(parameter.requires_grad for parameter in parameters)
     arranged = _arrange(decoder, products, version, lasting)
     if lasting:

@@ -12,7 +12,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from engine.core.cuda_graphs import RECORDING
+from engine.core.cuda_graphs import GRAPH_LOCK
 from engine.core.errors import InputError
 from engine.core.progress import Progress
 from engine.training.config import TrainingConfig
@@ -151,7 +151,7 @@ class _Loop:
         state = self.stepper.state_dict()
         self.stage.rows_per_batch = smaller
         self.stepper = self._make_stepper()
-        with RECORDING:
+        with GRAPH_LOCK:
             torch.cuda.empty_cache()
         self.stepper.load_state_dict(state)
         self.progress.message(f"out of memory: going on with batches of {smaller} instead of twice as many")

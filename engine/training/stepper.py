@@ -9,7 +9,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from engine.core.cuda_graphs import RECORDING, recording, stream_to_record_on
+from engine.core.cuda_graphs import GRAPH_LOCK, capture_stream, capturing
 from engine.core.errors import InputError
 from engine.core.progress import Progress
 from engine.training.row_adam import RowAdam
@@ -86,12 +86,12 @@ class Stepper:
         if self.steps_done % self.batches_per_epoch == 0:
             self._order.copy_(torch.randperm(self.stage.rows, generator=self.generator, device=self.device))
         if self._graphs_wanted and not self._graphs and self.steps_done >= self._eager_until:
-            self._record()
+            self._capture()
         if self._graphs:
-            with RECORDING:
+            with GRAPH_LOCK:
                 self._graphs[0].replay()
             self._average()
-            with RECORDING:
+            with GRAPH_LOCK:
                 self._graphs[1].replay()
         else:
             with _side_stream(self._graphs_wanted):
@@ -192,18 +192,18 @@ class Stepper:
             self.row_adam.update(self._rows, self._code_gradients, rates[1])
         self._step += 1
 
-    def _record(self) -> None:
-        """Record the two halves of a step as CUDA graphs; without them steps stay as they are."""
+    def _capture(self) -> None:
+        """Capture the two halves of a step as CUDA graphs; without them steps stay as they are."""
         gradients, update = torch.cuda.CUDAGraph(), torch.cuda.CUDAGraph()
-        aside = stream_to_record_on(self, self.device)
+        stream = capture_stream(self, self.device)
         try:
             gradients.register_generator_state(self.generator)
             # other threads (a viewer, NCCL) may use the device in the meantime
-            with recording():
-                with torch.cuda.graph(gradients, stream=aside, capture_error_mode="thread_local"):
+            with capturing():
+                with torch.cuda.graph(gradients, stream=stream, capture_error_mode="thread_local"):
                     self._differentiate()
                 pool = gradients.pool()
-                with torch.cuda.graph(update, pool=pool, stream=aside, capture_error_mode="thread_local"):
+                with torch.cuda.graph(update, pool=pool, stream=stream, capture_error_mode="thread_local"):
                     self._update()
         except torch.OutOfMemoryError:
             raise

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.core.cuda_graphs import RECORDING
+from engine.core.cuda_graphs import GRAPH_LOCK
 from engine.core.errors import Cancelled
 from engine.core.streams import a_core_to_draw, is_out_of_memory, lane_stream
 from engine.geometry.mesh import Mesh
@@ -18,10 +18,10 @@ from engine.models.model import NeuralParametricModel
 from engine.surface.extract import extract_surface, pose_vertices
 from engine.surface.folded import SignedDistance
 from npm_studio.document.explorer import Codes
-from npm_studio.live.prefetch import PosedAhead, Posing
 from npm_studio.live.anchors import Anchors, choose_anchors
-from npm_studio.live.level_set_projection import follow_surface
 from npm_studio.live.level_of_detail import LevelOfDetail
+from npm_studio.live.level_set_projection import follow_surface
+from npm_studio.live.prefetch import PosedAhead, Posing
 from npm_studio.live.request import Figure, MeshReply, MeshRequest, Quality, make_figure
 
 FINE_RESOLUTION = 256
@@ -154,7 +154,7 @@ class Mesher:
         self._ahead.clear()
         self._previews.clear()
         if self._stream is not None:
-            with RECORDING:
+            with GRAPH_LOCK:
                 torch.cuda.empty_cache()
         return None
 

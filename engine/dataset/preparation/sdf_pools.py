@@ -25,8 +25,8 @@ from engine.core.files import read_json, replacing_folder, write_json
 from engine.core.progress import Progress
 from engine.dataset.arrays import SdfPools
 from engine.dataset.pools import pools_folder
-from engine.dataset.preparation.second_engine import LIMIT, EngineCheck, check_samples
 from engine.dataset.preparation.near_samples import SIGMAS, Law, near_points
+from engine.dataset.preparation.second_engine import LIMIT, EngineCheck, check_samples
 from engine.dataset.registered import RegisteredDataset
 from engine.geometry.ply import save_compact_ply
 from engine.geometry.repair.repair import TOLERANCE, NotRepairableError, Repair, repair_watertight

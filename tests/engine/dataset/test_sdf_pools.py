@@ -11,9 +11,9 @@ from engine.core.errors import Cancelled, InputError
 from engine.core.progress import Progress
 from engine.dataset.arrays import SdfPools
 from engine.dataset.pools import load_pools, pools_folder
-from engine.dataset.preparation.second_engine import check_samples, second_signed_distance
 from engine.dataset.preparation.near_samples import LAWS, NEAR_DISTANCE, Law, near_points
 from engine.dataset.preparation.sdf_pools import Sampling, check_canonical, prepare_pools, sample_pools
+from engine.dataset.preparation.second_engine import check_samples, second_signed_distance
 from engine.dataset.registered import load_registered_dataset
 from engine.geometry.mesh import load_mesh
 from engine.geometry.signed_distance import is_inside, sample_surface, signed_distance, winding_number

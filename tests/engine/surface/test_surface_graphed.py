@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from engine.core import cuda_graphs
-from engine.surface.graphed import Recorded
+from engine.surface.graphed import GraphedFunction
 
 DEVICE = torch.device("cpu", 0)
 
@@ -36,12 +36,12 @@ class Function:
     def __init__(self) -> None:
         self.recorded: list[int] = []
         self.failures = 0
-        self.recording = False
+        self.capturing = False
         self.last: tuple[Tensor, list[Tensor], Tensor] | None = None
 
     def __call__(self, points: Tensor, biases: list[Tensor]) -> Tensor:
         values = points.sum(dim=1, keepdim=True) * biases[0] + biases[1]
-        if self.recording:
+        if self.capturing:
             if self.failures:
                 self.failures -= 1
                 raise torch.OutOfMemoryError("CUDA out of memory")
@@ -56,10 +56,10 @@ def function(monkeypatch: pytest.MonkeyPatch) -> Function:
 
     class Graph:
         def capture_begin(self, pool: object, capture_error_mode: str) -> None:
-            function.recording = True
+            function.capturing = True
 
         def capture_end(self) -> None:
-            function.recording = False
+            function.capturing = False
             self.work = function.last
 
         def replay(self) -> None:
@@ -73,70 +73,70 @@ def function(monkeypatch: pytest.MonkeyPatch) -> Function:
     monkeypatch.setattr(torch.cuda, "stream", lambda stream: nullcontext())
     monkeypatch.setattr(torch.cuda, "graph_pool_handle", lambda: (0, 0))
     monkeypatch.setattr(cuda_graphs, "_own", {})
-    monkeypatch.setattr(cuda_graphs, "_asides", [])
+    monkeypatch.setattr(cuda_graphs, "_capture_streams", [])
     return function
 
 
-def recordings_on(stream: Stream, most: int = 128) -> Recorded:
-    return Recorded(stream, most)  # type: ignore[arg-type]
+def graphed_on(stream: Stream, most: int = 128) -> GraphedFunction:
+    return GraphedFunction(stream, most)  # type: ignore[arg-type]
 
 
-def evaluate(recordings: Recorded, function: Callable[..., Tensor], count: int, biases: list[Tensor]) -> None:
+def evaluate(graphed: GraphedFunction, function: Callable[..., Tensor], count: int, biases: list[Tensor]) -> None:
     """Compare what is replayed for ``count`` points with the function itself."""
     points, values = torch.rand(count, 3), torch.full((count, 1), torch.nan)
     length = -(-count // 64) * 64
-    recordings.run(function, points, biases, length, values)
+    graphed.run(function, points, biases, length, values)
     torch.testing.assert_close(values, function(points, biases))
 
 
 def test_replays_give_what_the_function_gives_for_biases_in_turn(function: Function) -> None:
-    recordings, common = recordings_on(Stream()), torch.tensor([3.0])
+    graphed, common = graphed_on(Stream()), torch.tensor([3.0])
     first, second = [torch.tensor([2.0]), common], [torch.tensor([-5.0]), common]
     for count in (1, 64, 100, 7):
         for biases in (first, second, first):
-            evaluate(recordings, function, count, biases)
+            evaluate(graphed, function, count, biases)
 
 
 def test_each_length_is_recorded_once_and_the_largest_first(function: Function) -> None:
-    recordings, biases = recordings_on(Stream(), most=256), [torch.ones(1), torch.ones(1)]
+    graphed, biases = graphed_on(Stream(), most=256), [torch.ones(1), torch.ones(1)]
     for count in (10, 20, 100, 64, 250):
-        evaluate(recordings, function, count, biases)
+        evaluate(graphed, function, count, biases)
     assert function.recorded == [256, 64, 128]
 
 
 def test_what_cannot_be_recorded_is_evaluated_and_recorded_another_time(function: Function) -> None:
-    recordings, biases = recordings_on(Stream()), [torch.ones(1), torch.zeros(1)]
+    graphed, biases = graphed_on(Stream()), [torch.ones(1), torch.zeros(1)]
     function.failures = 1
-    evaluate(recordings, function, 100, biases)
+    evaluate(graphed, function, 100, biases)
     assert function.recorded == []
-    evaluate(recordings, function, 100, biases)
+    evaluate(graphed, function, 100, biases)
     assert function.recorded == [128]
 
 
 def test_after_a_failure_nothing_recorded_before_is_used(function: Function) -> None:
-    recordings, biases = recordings_on(Stream()), [torch.ones(1), torch.zeros(1)]
-    evaluate(recordings, function, 128, biases)
+    graphed, biases = graphed_on(Stream()), [torch.ones(1), torch.zeros(1)]
+    evaluate(graphed, function, 128, biases)
     function.failures = 1
-    evaluate(recordings, function, 10, biases)
-    evaluate(recordings, function, 10, biases)
+    evaluate(graphed, function, 10, biases)
+    evaluate(graphed, function, 10, biases)
     assert function.recorded == [128, 128, 64]
 
 
 def test_recording_is_given_up_after_three_failures(function: Function) -> None:
-    recordings, biases = recordings_on(Stream()), [torch.ones(1), torch.zeros(1)]
+    graphed, biases = graphed_on(Stream()), [torch.ones(1), torch.zeros(1)]
     function.failures = 4
     for _ in range(5):
-        evaluate(recordings, function, 10, biases)
+        evaluate(graphed, function, 10, biases)
     assert function.failures == 1
     assert function.recorded == []
 
 
 def test_nobody_records_on_a_stream_that_another_one_uses(function: Function) -> None:
     lanes = [cuda_graphs.own_stream(DEVICE)]
-    living = [Recorded(lanes[0], 128) for _ in range(3)]
+    living = [GraphedFunction(lanes[0], 128) for _ in range(3)]
     for _ in range(40):  # of models that were opened and closed
-        Recorded(lanes[0], 128)
+        GraphedFunction(lanes[0], 128)
     lanes.append(cuda_graphs.own_stream(DEVICE))
-    living += [Recorded(lanes[1], 128) for _ in range(3)]
-    streams = [*lanes, *(recordings._aside for recordings in living)]
+    living += [GraphedFunction(lanes[1], 128) for _ in range(3)]
+    streams = [*lanes, *(graphed._capture_stream for graphed in living)]
     assert len({stream.cuda_stream for stream in streams}) == len(streams)

@@ -9,9 +9,9 @@ from engine.core.errors import Cancelled
 from engine.geometry.mesh import Mesh
 from engine.surface.folded import never
 from npm_studio.live import mesher as mesher_module
-from npm_studio.live.prefetch import PosedAhead, Posing
 from npm_studio.live.mailbox import Mailbox
 from npm_studio.live.mesher import Mesher
+from npm_studio.live.prefetch import PosedAhead, Posing
 from npm_studio.live.request import MeshReply, MeshRequest, Quality
 from npm_studio.live.worker import LiveWorker
 from tests.support.live import codes
