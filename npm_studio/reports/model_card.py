@@ -12,7 +12,7 @@ from engine.evaluate.representation import multiply_adds
 from engine.models.model import NeuralParametricModel
 from engine.models.networks.decoder import Decoder
 from engine.models.networks.encoder import VoxelEncoder
-from npm_studio.reports.figure_tables import cell, figure_tables, show, table, words
+from npm_studio.reports.metric_tables import cell, figure_tables, show, table, words
 
 _STAGES = ("shape", "pose", "shape_encoder", "pose_encoder")
 _DATASET_COMMANDS = {

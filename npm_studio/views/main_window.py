@@ -35,11 +35,11 @@ from npm_studio.views.conditions import conditions
 from npm_studio.views.dialogs import AboutDialog, ErrorDialog, ShortcutsDialog
 from npm_studio.views.files import Files, settings
 from npm_studio.views.library import Library
-from npm_studio.views.software import renderer_name
-from npm_studio.views.stage import Stage
-from npm_studio.views.studio import Studio
+from npm_studio.views.session import Studio
+from npm_studio.views.software_rendering import renderer_name
 from npm_studio.views.theme import DARK, LIGHT, RESOURCES, Theme, apply_theme, icon
 from npm_studio.views.timeline_bar import TimelineBar
+from npm_studio.views.viewport_area import Stage
 from npm_studio.views.widgets.badge import Badge
 from npm_studio.views.widgets.basics import Segments, tool_button
 from npm_studio.views.workspaces.base import Actions, Workspace

@@ -16,12 +16,12 @@ from engine.geometry.similarity import Similarity
 from npm_studio.live.field import SliceReply
 from npm_studio.live.field_picture import field_colours
 from npm_studio.live.request import Figure
-from npm_studio.views.cut import Cut
+from npm_studio.views.display_settings import Look
 from npm_studio.views.framing import CameraState, Direction, camera_for, rooms_beside
 from npm_studio.views.inset import Inset
-from npm_studio.views.look import Look
 from npm_studio.views.scene import FaintPoints, Ground, MeshItem, PointsItem, correspondence_colours
-from npm_studio.views.software import Motion, Pace, is_software, pace_of, renderer_name
+from npm_studio.views.slice_plane import Cut
+from npm_studio.views.software_rendering import Motion, Pace, is_software, pace_of, renderer_name
 from npm_studio.views.theme import Theme
 from npm_studio.views.widgets.frame_rate import FrameRate
 from npm_studio.views.widgets.overlay import Caption, ColourBar

@@ -1,8 +1,8 @@
 """Pictures and videos without a window: off-screen pyvista in one consistent studio look."""
 
 from npm_studio.reports.pictures.colours import CLAY, colour_depth, colour_errors, error_legend
+from npm_studio.reports.pictures.renderer import THREE_QUARTER, Scene, Stage, View, line_up, render_meshes
 from npm_studio.reports.pictures.sheet import caption, grid, save_picture, strip
-from npm_studio.reports.pictures.stage import THREE_QUARTER, Scene, Stage, View, line_up, render_meshes
 from npm_studio.reports.pictures.video import render_mesh_video, write_video
 
 __all__ = [

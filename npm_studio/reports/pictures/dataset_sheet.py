@@ -13,9 +13,9 @@ from engine.dataset.pools import load_pools
 from engine.dataset.registered import RegisteredDataset
 from engine.geometry.mesh import Mesh
 from engine.geometry.topology import triangle_areas
+from npm_studio.reports.pictures.renderer import THREE_QUARTER, Scene, Stage, View
 from npm_studio.reports.pictures.runs import spread
 from npm_studio.reports.pictures.sheet import INK, caption, font, grid, strip
-from npm_studio.reports.pictures.stage import THREE_QUARTER, Scene, Stage, View
 
 SheetKind = Literal["canonical", "poses", "samples", "flow"]
 TITLES: dict[SheetKind, str] = {

@@ -14,8 +14,8 @@ from engine.methods.run import Run
 from engine.sequences.depth_sequence import DepthSequence
 from external.captures.subject import scene_and_subject_of_run
 from npm_studio.reports.pictures.colours import colour_depth, colour_errors, error_legend
+from npm_studio.reports.pictures.renderer import THREE_QUARTER, Scene, Stage, View
 from npm_studio.reports.pictures.sheet import caption, grid, strip
-from npm_studio.reports.pictures.stage import THREE_QUARTER, Scene, Stage, View
 from npm_studio.reports.pictures.video import write_video
 
 _TILE = (420, 600)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from engine.core.errors import InputError
 from engine.core.files import replacing_file
 from engine.geometry.mesh import Mesh
-from npm_studio.reports.pictures.stage import THREE_QUARTER, Scene, Stage, View
+from npm_studio.reports.pictures.renderer import THREE_QUARTER, Scene, Stage, View
 
 
 def render_mesh_video(

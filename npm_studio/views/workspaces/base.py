@@ -7,9 +7,9 @@ from PyQt6.QtWidgets import QVBoxLayout, QWidget
 from engine.geometry.similarity import Similarity
 from npm_studio.document.timeline import Clip, upcoming
 from npm_studio.live.request import Figure, MeshReply, Quality
-from npm_studio.views.stage import Stage
-from npm_studio.views.studio import Studio
+from npm_studio.views.session import Studio
 from npm_studio.views.viewport import Viewport
+from npm_studio.views.viewport_area import Stage
 from npm_studio.views.widgets.basics import MARGIN
 
 TRAINING_FRAME_RATE = 6.0

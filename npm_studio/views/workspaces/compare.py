@@ -20,9 +20,9 @@ from npm_studio.document.results import (
 from npm_studio.document.timeline import Clip
 from npm_studio.jobs.events import JobEvent
 from npm_studio.views.scene import DISTANCE_COLOURS, colours_of
-from npm_studio.views.stage import Stage
-from npm_studio.views.studio import Studio
+from npm_studio.views.session import Studio
 from npm_studio.views.viewport import Viewport
+from npm_studio.views.viewport_area import Stage
 from npm_studio.views.widgets.basics import Section, note
 from npm_studio.views.workspaces.base import Actions, Workspace
 

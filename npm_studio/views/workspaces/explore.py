@@ -7,8 +7,8 @@ from npm_studio.document.explorer import Codes, Explorer, Space
 from npm_studio.document.names import pretty
 from npm_studio.document.timeline import Clip
 from npm_studio.live.request import MeshReply, Quality
-from npm_studio.views.stage import Stage
-from npm_studio.views.studio import Studio
+from npm_studio.views.session import Studio
+from npm_studio.views.viewport_area import Stage
 from npm_studio.views.widgets.basics import Section, note
 from npm_studio.views.widgets.slider import DirectionSlider
 from npm_studio.views.workspaces.base import TRAINING_FRAME_RATE, Actions, Workspace

@@ -26,8 +26,8 @@ from npm_studio.jobs.events import JobEvent, Previewed
 from npm_studio.jobs.fitting import fit_request, fit_work
 from npm_studio.jobs.status import JobStatus
 from npm_studio.views.scene import DEPTH_COLOURS, colours_of
-from npm_studio.views.stage import Stage
-from npm_studio.views.studio import Studio
+from npm_studio.views.session import Studio
+from npm_studio.views.viewport_area import Stage
 from npm_studio.views.widgets.basics import Section, note
 from npm_studio.views.widgets.display_options import DisplayOptions
 from npm_studio.views.widgets.progress import FitProgress

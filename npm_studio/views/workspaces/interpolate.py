@@ -8,12 +8,12 @@ from PyQt6.QtWidgets import QHBoxLayout, QLabel, QPushButton
 from npm_studio.document.explorer import blend
 from npm_studio.document.timeline import Clip
 from npm_studio.live.request import MeshReply, Quality
-from npm_studio.views.stage import Stage
-from npm_studio.views.studio import Studio
+from npm_studio.views.session import Studio
+from npm_studio.views.viewport_area import Stage
 from npm_studio.views.widgets.basics import Section, Segments, note
 from npm_studio.views.widgets.slider import BarSlider
 from npm_studio.views.workspaces.base import Actions, Workspace
-from npm_studio.views.workspaces.ends import Subject, SubjectCards
+from npm_studio.views.workspaces.identity_pair import Subject, SubjectCards
 
 STEPS = 60
 _SPACES: tuple[Literal["shape", "pose", "both"], ...] = ("shape", "pose", "both")

@@ -6,8 +6,8 @@ from PyQt6.QtCore import QObject
 from npm_studio.document.explorer import Explorer
 from npm_studio.live.field import Plane, SliceReply, SliceRequest
 from npm_studio.views.scene import round_below
-from npm_studio.views.stage import Stage
-from npm_studio.views.studio import Studio
+from npm_studio.views.session import Studio
+from npm_studio.views.viewport_area import Stage
 from npm_studio.views.widgets.slice_section import SliceSection
 
 _LIMIT = 0.1

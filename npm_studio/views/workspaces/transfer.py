@@ -9,11 +9,11 @@ from npm_studio.document.explorer import Codes
 from npm_studio.document.names import pretty
 from npm_studio.document.timeline import Clip
 from npm_studio.live.request import MeshReply, Quality
-from npm_studio.views.stage import Stage
-from npm_studio.views.studio import Studio
+from npm_studio.views.session import Studio
+from npm_studio.views.viewport_area import Stage
 from npm_studio.views.widgets.basics import Card, Section, heading, note
 from npm_studio.views.workspaces.base import TRAINING_FRAME_RATE, Actions, Workspace
-from npm_studio.views.workspaces.ends import Subject, SubjectCards
+from npm_studio.views.workspaces.identity_pair import Subject, SubjectCards
 
 
 class TransferWorkspace(Workspace):

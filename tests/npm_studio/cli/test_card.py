@@ -13,7 +13,7 @@ from PIL import Image
 from engine.models.checkpoint import load_model, save_model
 from engine.training.config import load_training_config
 from npm_studio.cli.main import main
-from npm_studio.reports.figure_tables import figure_tables
+from npm_studio.reports.metric_tables import figure_tables
 from npm_studio.reports.training_curves import read_log
 from tests.support.toy import toy_model
 

@@ -8,8 +8,8 @@ from PyQt6.QtGui import QImage
 from pytestqt.qtbot import QtBot
 
 from npm_studio.live.field import FINE_NODES, SliceReply
+from npm_studio.views.display_settings import Look, load_look
 from npm_studio.views.files import settings
-from npm_studio.views.look import Look, load_look
 from npm_studio.views.main_window import MainWindow
 from npm_studio.views.scene import correspondence_colours
 from npm_studio.views.viewport import Viewport

@@ -11,7 +11,7 @@ from pytestqt.qtbot import QtBot
 
 from npm_studio.views.framing import CameraState, Room, camera_for, rooms_beside
 from npm_studio.views.main_window import MainWindow
-from npm_studio.views.studio import Studio
+from npm_studio.views.session import Studio
 from npm_studio.views.viewport import Viewport
 from tests.npm_studio.views.test_display import Fine, toggle
 

@@ -10,7 +10,7 @@ from PyQt6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
 from npm_studio.views.main_window import MainWindow
-from npm_studio.views.software import Motion, Pace, is_software, pace_of, renderer_name
+from npm_studio.views.software_rendering import Motion, Pace, is_software, pace_of, renderer_name
 
 
 @pytest.mark.parametrize("name", ["llvmpipe (LLVM 15.0.6, 256 bits)", "SwiftShader Device", "GDI Generic"])

@@ -11,9 +11,9 @@ from PyQt6.QtGui import QAction, QPixmap, QResizeEvent
 from PyQt6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
 from engine.core.errors import InputError
+from npm_studio.views.display_settings import Look, load_look, save_look
 from npm_studio.views.files import settings
 from npm_studio.views.framing import CameraState, Direction
-from npm_studio.views.look import Look, load_look, save_look
 from npm_studio.views.theme import Theme
 from npm_studio.views.viewport import Viewport
 from npm_studio.views.widgets.overlay import Invitation
