@@ -16,18 +16,47 @@ class Setting(Enum):
 
     DEVICE = "the device"
     OUT = "the output"
+    SEED = "the seed"
+    RESUME = "resuming"
+
     DEPTH_UNITS = "the depth units per metre"
     INTRINSICS = "the intrinsics"
     DEPTH_RANGE = "the nearest and farthest depth"
     MASKS = "the masks"
     REMOVE_PLANES = "the removal of floor and walls"
 
+    NORMALISATION = "the normalisation"
+    IDENTITIES = "the number of identities"
+    SEQUENCES = "the number of sequences"
+    FRAMES = "the number of frames"
+    POINTS = "the number of points"
+    FRAME_RATE = "the frame rate"
+    BODY_MODEL = "the body model"
+    SPLIT = "the split"
+    DATASET = "the dataset"
+
+    HELD_OUT_IDENTITIES = "the identities to hold out"
+    HELD_OUT_MOTIONS = "the motions to hold out"
+    VALIDATION = "the fraction for validation"
+    SPREAD = "the spread of near samples"
+    TOLERANCE = "the tolerance of repair"
+    CHECKED = "the fraction of samples that are checked"
+
 
 class Task(Enum):
-    """Work that a user can have done; the value says what, in plain words."""
+    """Work that a user can have done; the value says what, in plain words and as a request."""
 
     MAKE_DATASET = "make the dataset"
+    MAKE_BODIES = "make a dataset of bodies"
+    MAKE_HANDS = "make a dataset of hands"
+    IMPORT_BODIES = "import bodies"
+    IMPORT_HANDS = "import hands"
+    MAKE_GRIDS = "make the grids"
+    NORMALISE = "normalise the dataset"
+    SPLIT = "split the dataset"
+    SUBSAMPLE = "take fewer frames"
     PREPARE = "prepare the dataset"
+    TRAIN_SHAPE = "train the shape stage"
     TRAIN_POSE = "train the pose stage"
     FIT = "fit a sequence"
 
@@ -65,17 +94,19 @@ def plain_words(named: Named) -> str:
 
 @dataclass(frozen=True)
 class Remedy:
-    """What to do about a problem: ``text`` with a ``{}`` for each of ``parts``."""
+    """What to do about a problem: ``text`` with a ``{}`` for each of ``parts``, of which strings stay as they are."""
 
     text: str
-    parts: tuple[Named, ...] = ()
+    parts: tuple[Named | str, ...] = ()
 
     def line(self, words: Words = plain_words) -> str:
-        return self.text.format(*(words(part) for part in self.parts)) if self.parts else self.text
+        if not self.parts:  # plain text, in which braces are braces
+            return self.text
+        return self.text.format(*(part if isinstance(part, str) else words(part) for part in self.parts))
 
 
-def remedy(text: str, *parts: Named) -> Remedy:
-    """``remedy("state {}", Setting.DEPTH_UNITS)``"""
+def remedy(text: str, *parts: Named | str) -> Remedy:
+    """``remedy("state {}", Setting.DEPTH_UNITS)``; names and paths are parts too, for they may have braces in them."""
     assert text.count("{}") == len(parts), (text, parts)
     return Remedy(text, parts)
 
@@ -88,7 +119,8 @@ class Notice:
     remedy: Remedy | None = None
 
     def line(self, words: Words = plain_words) -> str:
-        return self.text if self.remedy is None else f"{self.text}; {self.remedy.line(words)}"
+        cure = "" if self.remedy is None else self.remedy.line(words)
+        return f"{self.text}; {cure}" if cure else self.text
 
     def __str__(self) -> str:
         return self.line()
@@ -108,11 +140,18 @@ class InputError(ValueError):
         self.remedy = Remedy(remedy) if isinstance(remedy, str) else remedy
         super().__init__(self.line())
 
+    def __reduce__(self) -> tuple[type["InputError"], tuple[str | Named, str, Remedy]]:
+        return type(self), (self._named, self.problem, self.remedy)  # for errors that leave a worker process
+
     def line(self, words: Words = plain_words) -> str:
         """The whole error in one line."""
         cure = self.remedy.line(words)
         line = f"{self.name(words)}: {self.problem}" + (f"; {cure}" if cure else "")
         return " ".join(line.split())
+
+    def as_notice(self, what: str) -> Notice:
+        """The error as something that stopped nothing; ``what`` happened instead: ``skipped``, ``left out``."""
+        return Notice(f"{what}: {self.subject}: {self.problem}", self.remedy)
 
     def name(self, words: Words = plain_words) -> str:
         """What cannot be used."""

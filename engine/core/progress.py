@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from engine.core.errors import Notice
+
 
 class Progress:
     """A silent listener; subclasses show a bar, write lines or send events.
@@ -17,6 +19,10 @@ class Progress:
 
     def message(self, text: str) -> None:
         """One line worth telling the user."""
+
+    def notice(self, notice: Notice) -> None:
+        """What the user should know and may want to mend; front ends say it in their own words."""
+        self.message(notice.line())
 
     def preview(self, payload: object) -> None:
         """An intermediate result (its type is documented by the job) for those who can show it."""

@@ -8,7 +8,9 @@ import time
 from collections.abc import Mapping
 from types import FrameType, TracebackType
 
+from engine.core.errors import Notice
 from engine.core.progress import Progress
+from npm_studio.cli.words import words
 from npm_studio.resources import built_in_models, demo_model, model_path
 
 _interrupted = False
@@ -112,6 +114,9 @@ class ConsoleProgress(Progress):
         self._end_line()
         if not self._silent:
             print(text, file=sys.stderr, flush=True)
+
+    def notice(self, notice: Notice) -> None:
+        self.message(notice.line(words))
 
     def cancelled(self) -> bool:
         return self._stop

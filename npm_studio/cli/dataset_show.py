@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
                 load_pools(dataset, 0)
             except InputError as error:
                 kinds.remove("samples")
-                progress.message(f"without samples: {error}")
+                progress.notice(error.as_notice("without samples"))
         sheets = {kind: dataset_sheet(dataset, kind, options.identities, progress) for kind in kinds}
         if is_file:
             files = [options.out]

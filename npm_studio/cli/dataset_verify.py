@@ -19,6 +19,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     from engine.core.errors import InputError
     from engine.dataset.verification.verify import verify_dataset
     from external.datasets import open_dataset
+    from npm_studio.cli.words import words
 
     with ConsoleProgress() as progress:
         found = verify_dataset(options.dataset, open_dataset, progress, workers=os.cpu_count() or 1)
@@ -26,14 +27,15 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         print(f"note: {note}", file=sys.stderr)
     results = {
         "problems": [
-            {"subject": each.subject, "problem": each.problem, "cure": each.remedy.line()} for each in found.problems
+            {"subject": each.name(words), "problem": each.problem, "cure": each.remedy.line(words)}
+            for each in found.problems
         ],
         "notes": list(found.notes),
         "checked": found.checked,
     }
     if not options.json:
         for problem in found.problems:
-            print(problem)
+            print(problem.line(words))
         checked = ", ".join(f"{count} {name}" for name, count in found.checked.items())
         print(f"{options.dataset}: {'problems found' if found.problems else 'clean'} ({checked} checked)")
     if found.problems:

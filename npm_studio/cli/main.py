@@ -80,11 +80,12 @@ def execute(options: argparse.Namespace) -> int:
     """Call ``options.run`` and report its outcome."""
     from engine.core.errors import Cancelled, InputError
     from npm_studio.cli import console
+    from npm_studio.cli.words import words
 
     try:
         results: dict[str, Any] | None = options.run(options)
     except InputError as error:
-        print(f"npm-studio: {error}", file=sys.stderr)
+        print(f"npm-studio: {error.line(words)}", file=sys.stderr)
         return 2
     except (Cancelled, KeyboardInterrupt):
         print("npm-studio: interrupted", file=sys.stderr)

@@ -23,9 +23,13 @@ class DeferredParser(Parser):
     def parse_known_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> tuple[argparse.Namespace, list[str]]:
+        self.configure_now()
+        return super().parse_known_args(args, namespace)
+
+    def configure_now(self) -> None:
+        """Add the arguments of the module, unless that has been done."""
         if self._module is not None:
             module = importlib.import_module(self._module)
             self._module = None
             module.configure(self)
             self.set_defaults(run_kind=module.run)
-        return super().parse_known_args(args, namespace)

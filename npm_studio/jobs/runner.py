@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from engine.core.errors import Cancelled
+from engine.core.errors import Cancelled, Notice, Words, plain_words
 from engine.core.progress import Progress
 from engine.core.streams import begin_with_all_cores
 from npm_studio.jobs.events import (
@@ -36,8 +36,14 @@ _numbers = itertools.count(1)
 class QueueProgress(Progress):
     """Progress of one job as events; polled for cancellation by the work."""
 
-    def __init__(self, job: int, events: EventQueue, clock: Callable[[], float] = time.monotonic) -> None:
-        self._job, self._events, self._clock = job, events, clock
+    def __init__(
+        self,
+        job: int,
+        events: EventQueue,
+        clock: Callable[[], float] = time.monotonic,
+        words: Words = plain_words,
+    ) -> None:
+        self._job, self._events, self._clock, self._words = job, events, clock, words
         self._stop = threading.Event()
         self._last_preview = -PREVIEW_SECONDS
 
@@ -49,6 +55,9 @@ class QueueProgress(Progress):
 
     def message(self, text: str) -> None:
         self._events.post(Message(self._job, text))
+
+    def notice(self, notice: Notice) -> None:
+        self.message(notice.line(self._words))
 
     def preview(self, payload: object) -> None:
         self._last_preview = self._clock()
@@ -76,9 +85,12 @@ class _Job:
 class JobRunner:
     """Runs work on its own thread, in the order of submission, and reports to an `EventQueue`."""
 
-    def __init__(self, name: str, events: EventQueue, yields: bool = False) -> None:
-        """With ``yields`` the work leaves the cores to the rest of the application when that wants them."""
-        self._name, self._events, self._yields = name, events, yields
+    def __init__(self, name: str, events: EventQueue, yields: bool = False, words: Words = plain_words) -> None:
+        """With ``yields`` the work leaves the cores to the rest of the application when that wants them.
+
+        ``words`` are those of the front end that shows the events.
+        """
+        self._name, self._events, self._yields, self._words = name, events, yields, words
         self._waiting: deque[_Job] = deque()
         self._running: _Job | None = None
         self._condition = threading.Condition()
@@ -90,7 +102,7 @@ class JobRunner:
         number = next(_numbers)
         with self._condition:
             assert not self._closed
-            self._waiting.append(_Job(number, work, QueueProgress(number, self._events)))
+            self._waiting.append(_Job(number, work, QueueProgress(number, self._events, words=self._words)))
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
                 self._thread.start()

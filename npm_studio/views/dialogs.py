@@ -23,6 +23,7 @@ from engine.core.errors import InputError
 from npm_studio.commands.table import all_commands
 from npm_studio.views.theme import Theme, pixmap
 from npm_studio.views.widgets.basics import heading, note
+from npm_studio.views.words import words
 
 _UNEXPECTED = "Try again; if it comes back, save your work and report the details below."
 
@@ -35,11 +36,11 @@ class ErrorDialog(QDialog):
         self.setWindowTitle("NPM Studio")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         if isinstance(error, InputError):
-            subject = error.name()
+            subject = error.name(words)
             self.sentence = f"{Path(subject).name or subject}: {error.problem}."
-            cure = error.remedy.line()
+            cure = error.remedy.line(words)
             self.cure = f"{cure[:1].upper()}{cure[1:]}." if cure else ""
-            self.details = "\n\n".join(part for part in (str(error), traceback) if part)
+            self.details = "\n\n".join(part for part in (error.line(words), traceback) if part)
         else:
             self.sentence = f"Something went wrong: {error or error.__class__.__name__}"
             self.cure = _UNEXPECTED
@@ -49,14 +50,14 @@ class ErrorDialog(QDialog):
         title = heading(self.sentence)
         title.setWordWrap(True)
         title.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        words = QVBoxLayout()
-        words.setSpacing(6)
-        words.addWidget(title)
-        words.addWidget(note(self.cure))
+        text = QVBoxLayout()
+        text.setSpacing(6)
+        text.addWidget(title)
+        text.addWidget(note(self.cure))
         top = QHBoxLayout()
         top.setSpacing(14)
         top.addWidget(picture, 0, Qt.AlignmentFlag.AlignTop)
-        top.addLayout(words, 1)
+        top.addLayout(text, 1)
         self.text = QPlainTextEdit(self.details)
         self.text.setReadOnly(True)
         self.text.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)

@@ -8,6 +8,7 @@ from PyQt6.QtCore import QObject, QTimer, pyqtSignal
 
 from npm_studio.jobs.events import EventQueue, Failed, Finished, JobEvent, Stopped
 from npm_studio.jobs.runner import JobRunner, Work
+from npm_studio.views.words import words
 
 INTERVAL_MS = 33
 LANES = ("load", "fit", "measure")
@@ -31,7 +32,7 @@ class JobBoard(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._events = EventQueue()
-        self._runners = {lane: JobRunner(lane, self._events, yields=lane != "load") for lane in LANES}
+        self._runners = {lane: JobRunner(lane, self._events, yields=lane != "load", words=words) for lane in LANES}
         self._listeners: dict[int, _Listeners] = {}
         self._lane_of: dict[int, str] = {}
         self._timer = QTimer(self)

@@ -1,0 +1,64 @@
+"""What the command line calls the settings and tasks of the engine: flags and commands."""
+
+import shlex
+
+from engine.core.errors import Choice, Do, Named, Setting, Task
+
+FLAGS: dict[Setting, tuple[str, ...]] = {
+    Setting.DEVICE: ("--device",),
+    Setting.OUT: ("--out",),
+    Setting.SEED: ("--seed",),
+    Setting.RESUME: ("--resume",),
+    Setting.DEPTH_UNITS: ("--depth-scale",),
+    Setting.INTRINSICS: ("--intrinsics",),
+    Setting.DEPTH_RANGE: ("--near", "--far"),
+    Setting.MASKS: ("--masks",),
+    Setting.REMOVE_PLANES: ("--remove-planes",),
+    Setting.NORMALISATION: ("--normalise",),
+    Setting.IDENTITIES: ("--identities",),
+    Setting.SEQUENCES: ("--sequences",),
+    Setting.FRAMES: ("--frames",),
+    Setting.POINTS: ("--points",),
+    Setting.FRAME_RATE: ("--fps",),
+    Setting.BODY_MODEL: ("--model",),
+    Setting.SPLIT: ("--split",),
+    Setting.DATASET: ("--dataset",),
+    Setting.HELD_OUT_IDENTITIES: ("--identities",),
+    Setting.HELD_OUT_MOTIONS: ("--motions",),
+    Setting.VALIDATION: ("--validation",),
+    Setting.SPREAD: ("--sigma",),
+    Setting.TOLERANCE: ("--tolerance",),
+    Setting.CHECKED: ("--check-share",),
+}
+
+COMMANDS: dict[Task, str] = {
+    Task.MAKE_DATASET: "dataset",
+    Task.MAKE_BODIES: "dataset anny",
+    Task.MAKE_HANDS: "dataset hands",
+    Task.IMPORT_BODIES: "dataset smpl",
+    Task.IMPORT_HANDS: "dataset mano",
+    Task.MAKE_GRIDS: "dataset grids",
+    Task.NORMALISE: "dataset normalise",
+    Task.SPLIT: "split",
+    Task.SUBSAMPLE: "split subsample",
+    Task.PREPARE: "prepare",
+    Task.TRAIN_SHAPE: "train shape",
+    Task.TRAIN_POSE: "train pose",
+    Task.FIT: "fit",
+}
+
+
+def words(named: Named) -> str:
+    """Flags for a setting, ready for a shell with a choice; the command to run for a task."""
+    if isinstance(named, Setting):
+        return " and ".join(FLAGS[named])
+    if isinstance(named, Choice):
+        return f"{words(named.setting)} {shlex.quote(named.value)}"
+    return f"run `{command(named)}`"
+
+
+def command(task: Task | Do) -> str:
+    """The beginning of a command line, quoted for a shell: what a task is done with, and to."""
+    if isinstance(task, Task):
+        return f"npm-studio {COMMANDS[task]}"
+    return f"{command(task.task)} {shlex.quote(str(task.on))}" if str(task.on) else command(task.task)

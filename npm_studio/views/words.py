@@ -1,0 +1,32 @@
+"""What the window calls the settings and tasks of the engine: labels of its fields, and what to do there."""
+
+from engine.core.errors import Choice, Do, Named, Setting, Task
+from npm_studio.cli import words as command_line
+
+FIELDS: dict[Setting, tuple[str, ...]] = {
+    Setting.DEPTH_UNITS: ("Depth units per metre",),
+    Setting.DEPTH_RANGE: ("Nearest", "Farthest"),
+    Setting.REMOVE_PLANES: ("Remove floor and walls",),
+}
+"""Labels of fields. The window has none for the other settings, which are those of the command line."""
+
+ACTIONS: dict[Task, str] = {
+    Task.FIT: "fit a sequence in the workspace “Fit”",
+}
+"""What the window does itself; the other tasks are done in a terminal."""
+
+
+def words(named: Named) -> str:
+    """Labels for a setting; for a task, what to do in the window or else in a terminal."""
+    if isinstance(named, Setting):
+        if named in FIELDS:
+            return " and ".join(f"“{label}”" for label in FIELDS[named])
+        return f"{command_line.words(named)} (on the command line)"
+    if isinstance(named, Choice):
+        if named.setting in FIELDS:
+            return f"{words(named.setting)} {named.value}"
+        return f"{command_line.words(named)} (on the command line)"
+    task = named.task if isinstance(named, Do) else named
+    if task in ACTIONS:
+        return ACTIONS[task]
+    return f"run `{command_line.command(named)}` in a terminal"
