@@ -173,7 +173,8 @@ def monocular_fits(
         render_sequence(dataset, identity, sequence, capture)
         run = run_fit(FitRequest(capture, model_folder, work / f"run-{name}", device=str(model.device)), model=model)
         faces, vertices, _ = load_truth(capture / "truth")
-        metrics = evaluate_sequence(run.vertices, run.faces, vertices, faces)
+        fitted = model.info.similarity.to_canonical(run.meshes.vertices())
+        metrics = evaluate_sequence(fitted, run.meshes.read(0).faces, vertices, faces)
         row = {"sequence": f"{name} {sequence}", **{key: getattr(metrics, key) for key in METRICS}}
         row |= {"median_frame_chamfer_l2": metrics.median_frame_chamfer_l2, "failed_frames": metrics.failed_frames}
         rows.append(row | {"seconds": run.seconds})

@@ -8,9 +8,9 @@ import pytest
 from engine.geometry.camera import PinholeCamera, front_camera_to_world
 from engine.geometry.mesh import Mesh, save_mesh
 from engine.geometry.ray_casting import render_depth
-from engine.methods.run import Run, save_run
 from engine.sequences.depth_sequence import save_depth_sequence
 from engine.surface.extract import extract_surface, pose_vertices
+from tests.support.runs import save_npm_run
 from tests.support.toy import toy_model
 
 pytest_plugins = ["tests.support.fixtures"]
@@ -47,22 +47,7 @@ def fitted_run(tmp_path_factory: pytest.TempPathFactory, depth_capture: Path) ->
     folder = tmp_path_factory.mktemp("runs") / "run"
     model = toy_model()
     vertices, faces = doll_frames()
-    save_run(
-        Run(
-            folder=folder,
-            model=folder.parent / "toy.npm",
-            sequence=depth_capture,
-            method="npm",
-            frame_names=FRAMES,
-            frame_rate=10.0,
-            similarity=model.info.similarity,
-            faces=faces,
-            vertices=vertices + np.float32([0.01, 0, 0]),
-            shape_code=model.shape_codes[0].numpy(),
-            pose_codes=model.pose_codes[:3].numpy(),
-            seconds=1.0,
-            interrupted=False,
-            details={},
-        )
-    )
+    codes = (model.shape_codes[0].numpy(), model.pose_codes[:3].numpy())
+    inputs = (depth_capture, folder.parent / "toy.npm")
+    save_npm_run(folder, vertices + np.float32([0.01, 0, 0]), faces, model.info.similarity, inputs, codes, FRAMES)
     return folder

@@ -19,11 +19,12 @@ from engine.core.progress import Progress
 from engine.methods.npm.config import FitConfig
 from engine.methods.npm.fit import fit_codes
 from engine.methods.npm.observations import observe
-from engine.methods.run import Run, save_run
+from engine.methods.run import Run, RunInputs, frame_records, load_run, save_run
 from engine.models.checkpoint import load_model
 from engine.models.model import NeuralParametricModel
 from engine.sequences.capture_options import CaptureOptions
 from engine.sequences.depth_sequence import DepthSequence, load_depth_sequence
+from engine.sequences.mesh_sequence import mesh_sequence, regular_times
 from engine.surface.extract import extract_surface, pose_vertices
 
 
@@ -79,38 +80,40 @@ def run_fit(
         mesh = extract_surface(model, shape_code, request.config.resolution)
         if mesh.is_empty:
             raise InputError(request.model, "the fitted shape has no surface", "train the model longer")
+        to_world = model.info.similarity.to_world
         vertices = []
         for frame, code in enumerate(fitted.pose_codes.to(model.device)):
-            vertices.append(pose_vertices(model, shape_code, code, mesh.vertices))
+            vertices.append(to_world(pose_vertices(model, shape_code, code, mesh.vertices)))
             progress.advance(frame + 1)
+        times_s = regular_times(len(sequence), sequence.frame_rate)
+        meshes = mesh_sequence(request.out.name, np.stack(vertices), mesh.faces, sequence.frame_names, times_s)
         run = Run(
             folder=folder,
-            model=request.model,
-            sequence=request.sequence,
             method="npm",
-            frame_names=sequence.frame_names,
-            frame_rate=sequence.frame_rate,
-            similarity=model.info.similarity,
-            faces=mesh.faces,
-            vertices=np.stack(vertices),
-            shape_code=fitted.shape_code.numpy(),
-            pose_codes=fitted.pose_codes.numpy(),
-            seconds=time.perf_counter() - started,
+            inputs=RunInputs(
+                request.sequence,
+                request.model,
+                model.info.similarity,
+                request.capture,
+                dataclasses.asdict(request.config),
+                request.seed,
+                str(model.device),
+            ),
+            meshes=meshes,
+            frames=frame_records(
+                meshes, np.tile(np.asarray(sequence.camera_to_world, np.float64), (len(sequence), 1, 1))
+            ),
+            timings={"total": time.perf_counter() - started},
             interrupted=fitted.interrupted,
+            versions={"npm_studio": version("npm-studio"), "torch": torch.__version__},
             details={
-                "config": dataclasses.asdict(request.config),
-                "capture": request.capture.as_dict(),
-                "camera_to_world": np.asarray(sequence.camera_to_world).tolist(),
-                "seed": request.seed,
-                "device": str(model.device),
-                "npm_studio": version("npm-studio"),
                 "iterations": fitted.iterations,
                 "energy": [round(float(value), 6) for value in fitted.energy],
-                "torch": torch.__version__,
             },
         )
-        save_run(run)
-    return dataclasses.replace(run, folder=request.out)
+        codes = {"shape": fitted.shape_code.numpy()[None, None], "pose": fitted.pose_codes.numpy()[:, None]}
+        save_run(run, {"codes": codes})
+    return load_run(request.out)
 
 
 def check_request(request: FitRequest) -> None:

@@ -1,26 +1,70 @@
 """Runs: what a fit leaves on disk.
 
-run.json            request, model, versions, timings
-codes.npz           shape (1, S, C), pose (F, S, C); the last of the S snapshots is the result
-meshes/<frame>.ply  the fitted mesh of each frame, canonical units, one topology for all frames
-metrics.json        written by `npm-studio evaluate`
+run.json            method, inputs, versions, timings, and what is known of each frame
+meshes/<frame>.ply  the mesh of each frame, metres, world; one topology for all frames or one for each
+codes.npz           of the method `npm`: shape (1, S, C), pose (F, S, C); the last of the S snapshots is the result
+metrics.json        of an evaluation
 log.jsonl           one line per report of progress
+
+Other methods may leave other files; ``run.json`` names them all.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
-from engine.core.errors import InputError
+from engine.core.errors import InputError, Task, remedy
 from engine.core.files import check_name, read_json, write_json
-from engine.geometry.mesh import Mesh, load_mesh, save_mesh
+from engine.core.npz import NpzFile
+from engine.geometry.mesh import Mesh, load_mesh
+from engine.geometry.ply import compact_layout, load_compact_ply, save_compact_ply
 from engine.geometry.similarity import Similarity
-from engine.sequences.capture_options import CaptureOptions
+from engine.methods.run_schema import FrameFile, RunFile, Verdict
+from engine.methods.run_version_1 import as_version_2
+from engine.sequences.capture_options import AS_RECORDED, CaptureOptions
+from engine.sequences.mesh_sequence import MeshSequence
 
-_CURE = "give a folder that `npm-studio fit` wrote"
+VERSION = 2
+_CURE = remedy("give the folder of a run; to make one, {}", Task.FIT)
+_OWN_FILES = ("run.json", "metrics.json", "log.jsonl")
+
+
+@dataclass(frozen=True, eq=False)
+class RunFrame:
+    """What is known of one frame; None where this method cannot say."""
+
+    name: str
+    timestamp_s: float
+    """Seconds from any origin."""
+    camera_to_world: NDArray[np.float64] | None = None
+    """Pose (4, 4) of the camera that the fit took, which may have been estimated."""
+    subject_to_world: NDArray[np.float64] | None = None
+    """Pose (4, 4) of the subject."""
+    confidence: float | None = None
+    """From 0 to 1."""
+    lost: bool | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class RunInputs:
+    """What was fitted, and with what."""
+
+    sequence: Path
+    """Depth sequence folder or recording."""
+    model: Path | None = None
+    similarity: Similarity | None = None
+    """Between canonical units of the model and metres."""
+    capture: CaptureOptions = AS_RECORDED
+    """How the sequence was opened, when it is a foreign recording."""
+    config: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of the configuration of the method; JSON."""
+    seed: int = 0
+    device: str = "cpu"
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,102 +72,221 @@ class Run:
     """A fitted sequence."""
 
     folder: Path
-    model: Path
-    sequence: Path
     method: str
-    frame_names: tuple[str, ...]
-    frame_rate: float
-    similarity: Similarity
-    faces: NDArray[np.int32]
-    """(T, 3)"""
-    vertices: NDArray[np.float32]
-    """(F, V, 3), canonical units"""
-    shape_code: NDArray[np.float32]
-    """(Cs,)"""
-    pose_codes: NDArray[np.float32]
-    """(F, Cp)"""
-    seconds: float
-    interrupted: bool
-    details: dict[str, Any]
-    """Configuration, versions and timings."""
+    inputs: RunInputs
+    meshes: MeshSequence
+    """Metres, world."""
+    frames: tuple[RunFrame, ...]
+    timings: Mapping[str, float]
+    """Seconds by name; ``total`` is the whole fit."""
+    interrupted: bool = False
+    subject: int | None = None
+    """Which of several subjects of the recording this is; None where there is one."""
+    verdict: Verdict | None = None
+    """What the method says of its own result, None where it cannot."""
+    reason: str | None = None
+    """Of the verdict."""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    details: Mapping[str, Any] = field(default_factory=dict)
+    """What else the method tells; JSON."""
+    artefacts: tuple[str, ...] = ()
+    """Files of the method in the folder."""
+
+    def __post_init__(self) -> None:
+        assert self.frame_names == self.meshes.frame_names
 
     @property
-    def capture(self) -> CaptureOptions:
-        """How the sequence was opened, when it is a foreign recording.
-
-        Raises:
-            InputError: the run says nothing that has a meaning.
-        """
-        return CaptureOptions.from_dict(self.details.get("capture", {}))
+    def frame_names(self) -> tuple[str, ...]:
+        return tuple(frame.name for frame in self.frames)
 
     @property
-    def camera_to_world(self) -> NDArray[np.float64] | None:
-        """Pose (4, 4) of the camera that the fit took, which may have been estimated; None in runs that lack it."""
-        pose = np.array(self.details.get("camera_to_world", []), np.float64)
-        return pose if pose.shape == (4, 4) else None
+    def seconds(self) -> float:
+        """Of the whole fit."""
+        return self.timings["total"]
+
+    @property
+    def cameras_to_world(self) -> NDArray[np.float64] | None:
+        """Poses (F, 4, 4) of the camera that the fit took; None in runs that lack one."""
+        poses = [frame.camera_to_world for frame in self.frames if frame.camera_to_world is not None]
+        return np.stack(poses) if len(poses) == len(self.frames) else None
 
 
-def save_run(run: Run) -> None:
-    """Write ``run`` into its folder, which the caller makes and renames."""
+def frame_records(meshes: MeshSequence, cameras_to_world: NDArray[np.float64] | None = None) -> tuple[RunFrame, ...]:
+    """A record of each frame of ``meshes``; with the poses (F, 4, 4) of the camera, where they are known."""
+    assert cameras_to_world is None or cameras_to_world.shape == (len(meshes), 4, 4), cameras_to_world.shape
+    poses = [None] * len(meshes) if cameras_to_world is None else list(cameras_to_world)
+    stamps = meshes.times_s.tolist()
+    return tuple(RunFrame(*values) for values in zip(meshes.frame_names, stamps, poses, strict=True))
+
+
+def save_run(run: Run, artefacts: Mapping[str, Mapping[str, NDArray]] | None = None) -> None:
+    """Write ``run`` into its folder, which the caller makes and renames.
+
+    Args:
+        artefacts: arrays by name for each npz file, by its name without the ending. Other files that lie in the
+            folder already count as artefacts too.
+    """
+    assert run.meshes.frame == "world", run.meshes.frame
     meshes = run.folder / "meshes"
     meshes.mkdir(parents=True, exist_ok=True)
-    for name, vertices in zip(run.frame_names, run.vertices, strict=True):
-        save_mesh(Mesh(vertices, run.faces), meshes / f"{name}.ply")
-    np.savez_compressed(run.folder / "codes.npz", shape=run.shape_code[None, None], pose=run.pose_codes[:, None])
+    for name, mesh in zip(run.frame_names, run.meshes, strict=True):
+        save_compact_ply(mesh, meshes / f"{name}.ply")
+    for name, arrays in (artefacts or {}).items():
+        np.savez_compressed(run.folder / f"{name}.npz", **dict(arrays))  # type: ignore[arg-type]
+    files = sorted(path.name for path in run.folder.iterdir() if path.is_file() and path.name not in _OWN_FILES)
+    inputs = run.inputs
     description = {
         "format": "npm-studio run",
-        "format_version": 1,
+        "format_version": VERSION,
         "method": run.method,
-        "model": str(run.model.resolve()),
-        "sequence": str(run.sequence.resolve()),
-        "frames": list(run.frame_names),
-        "frame_rate": run.frame_rate,
-        "similarity": run.similarity.as_dict(),
-        "seconds": round(run.seconds, 2),
+        "inputs": {
+            "sequence": str(inputs.sequence.resolve()),
+            "model": None if inputs.model is None else str(inputs.model.resolve()),
+            "similarity": None if inputs.similarity is None else inputs.similarity.as_dict(),
+            "capture": inputs.capture.as_dict(),
+            "config": dict(inputs.config),
+            "seed": inputs.seed,
+            "device": inputs.device,
+        },
+        "versions": dict(run.versions),
+        "timings": {name: round(seconds, 3) for name, seconds in run.timings.items()},
         "interrupted": run.interrupted,
-        "details": run.details,
+        "subject": run.subject,
+        "verdict": run.verdict,
+        "reason": run.reason,
+        "unit": "m",
+        "one_topology": run.meshes.one_topology,
+        "frames": [_as_json(frame) for frame in run.frames],
+        "artefacts": files,
+        "details": dict(run.details),
     }
     write_json(run.folder / "run.json", description)
 
 
 def load_run(folder: Path) -> Run:
-    """Read a run folder.
+    """Read a run folder, of this version or the first; meshes are read when they are asked for.
 
     Raises:
-        InputError: it is not a run, or a part of it is missing or damaged.
+        InputError: it is not a run, is of a newer version, or a part of it is missing or damaged.
     """
-    if not (folder / "run.json").is_file():
+    source = folder / "run.json"
+    if not source.is_file():
         raise InputError(folder, "is not a run: it has no run.json", _CURE)
-    description = read_json(folder / "run.json", _CURE)
+    description = read_json(source, "fit it again")
+    if not isinstance(description, dict) or description.get("format") != "npm-studio run":
+        raise InputError(source, "does not describe a run", _CURE)
+    version = description.get("format_version")
+    if isinstance(version, int) and version > VERSION:
+        problem = f"has format version {version}, this program reads up to {VERSION}"
+        raise InputError(source, problem, "update this program")
+    if version == 1:
+        description = as_version_2(description, folder)
     try:
-        if description["format"] != "npm-studio run":
-            raise KeyError("format")
-        names = tuple(check_name(name, folder / "run.json") for name in description["frames"])
-        similarity = Similarity.from_dict(description["similarity"], folder / "run.json")
-        with np.load(folder / "codes.npz", allow_pickle=False) as codes:
-            shape_code = np.asarray(codes["shape"], np.float32)[0, -1]
-            pose_codes = np.asarray(codes["pose"], np.float32)[:, -1]
-        meshes = [load_mesh(folder / "meshes" / f"{name}.ply") for name in names]
-        shapes = {mesh.vertices.shape for mesh in meshes}
-        if not meshes or len(shapes) > 1 or len(pose_codes) != len(names):
-            raise ValueError("frames, codes and meshes do not agree")
-        return Run(
-            folder=folder,
-            model=Path(description["model"]),
-            sequence=Path(description["sequence"]),
-            method=str(description["method"]),
-            frame_names=names,
-            frame_rate=float(description["frame_rate"]),
-            similarity=similarity,
-            faces=meshes[0].faces,
-            vertices=np.stack([mesh.vertices for mesh in meshes]),
-            shape_code=shape_code,
-            pose_codes=pose_codes,
-            seconds=float(description["seconds"]),
-            interrupted=bool(description["interrupted"]),
-            details=dict(description["details"]),
-        )
-    except InputError:
-        raise
-    except Exception as error:  # any of the files may be damaged in any way
-        raise InputError(folder, f"is a damaged run ({error.__class__.__name__}: {error})", "fit it again") from None
+        file = RunFile.model_validate(description)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise InputError(folder, f"is a damaged run (run.json: {place}: {first['msg']})", "fit it again") from None
+    return _run(folder, file)
+
+
+def _run(folder: Path, file: RunFile) -> Run:
+    source = folder / "run.json"
+    similarity = None if file.inputs.similarity is None else Similarity.from_dict(file.inputs.similarity, source)
+    for name in [*(frame.name for frame in file.frames), *file.artefacts]:
+        check_name(name, source)
+    _check_artefacts(folder, file)
+    meshes = _meshes(folder, file)
+    if file.unit == "canonical":
+        if similarity is None:
+            raise InputError(folder, "is a damaged run: canonical units without a similarity", "fit it again")
+        meshes = meshes.map(lambda _, vertices: similarity.to_world(vertices))
+    inputs = RunInputs(
+        Path(file.inputs.sequence),
+        None if file.inputs.model is None else Path(file.inputs.model),
+        similarity,
+        CaptureOptions.from_dict(file.inputs.capture),
+        file.inputs.config,
+        file.inputs.seed,
+        file.inputs.device,
+    )
+    return Run(
+        folder=folder,
+        method=file.method,
+        inputs=inputs,
+        meshes=meshes,
+        frames=tuple(_frame(frame) for frame in file.frames),
+        timings=file.timings,
+        interrupted=file.interrupted,
+        subject=file.subject,
+        verdict=file.verdict,
+        reason=file.reason,
+        versions=file.versions,
+        details=file.details,
+        artefacts=tuple(file.artefacts),
+    )
+
+
+def _frame(file: FrameFile) -> RunFrame:
+    poses = (file.camera_to_world, file.subject_to_world)
+    camera, subject = (None if pose is None else np.array(pose, np.float64) for pose in poses)
+    return RunFrame(file.name, file.timestamp_s, camera, subject, file.confidence, file.lost)
+
+
+def _meshes(folder: Path, file: RunFile) -> MeshSequence:
+    """The sequence in the unit of the files, whose sizes are checked now."""
+    paths = [folder / "meshes" / f"{frame.name}.ply" for frame in file.frames]
+    sizes = set()
+    for path in paths:
+        layout = compact_layout(path)
+        if layout is not None:
+            sizes.add((layout.vertices, layout.faces))
+        else:  # not written by this program, or damaged
+            mesh = load_mesh(path)
+            sizes.add((len(mesh.vertices), len(mesh.faces)))
+    if file.one_topology and len(sizes) > 1:
+        raise InputError(folder, f"is a damaged run: meshes of {len(sizes)} sizes instead of one", "fit it again")
+    times_s = np.array([frame.timestamp_s for frame in file.frames], np.float64)
+    names = tuple(frame.name for frame in file.frames)
+    read = _with_shared_faces(paths) if file.one_topology else lambda index: load_compact_ply(paths[index])
+    return MeshSequence(folder.name, names, times_s, read, file.one_topology)
+
+
+def _with_shared_faces(paths: list[Path]) -> Callable[[int], Mesh]:
+    """A reader of meshes that all have the faces of the first, as one array: who shows them can tell by it."""
+    known: list[Mesh] = []
+
+    def read(index: int) -> Mesh:
+        if not known:
+            known.append(load_compact_ply(paths[0]))
+        mesh, first = load_compact_ply(paths[index]), known[0]
+        if mesh.vertices.shape != first.vertices.shape or mesh.faces.shape != first.faces.shape:
+            raise InputError(paths[index], "has another size than the mesh of the first frame", "fit it again")
+        return Mesh(mesh.vertices, first.faces)
+
+    return read
+
+
+def _check_artefacts(folder: Path, file: RunFile) -> None:
+    """That the files are there, and that npz files have what their headers declare."""
+    for name in file.artefacts:
+        path = folder / name
+        if not path.is_file():
+            raise InputError(path, "is missing", "fit it again")
+        if path.suffix == ".npz":
+            with NpzFile(path, "fit it again") as arrays:
+                shapes = {array: arrays.shape(array) for array in arrays.names}
+            if name == "codes.npz" and "pose" in shapes and shapes["pose"][:1] != (len(file.frames),):
+                problem = f"has pose codes of shape {shapes['pose']} for {len(file.frames)} frames"
+                raise InputError(path, problem, "fit it again")
+
+
+def _as_json(frame: RunFrame) -> dict[str, Any]:
+    return {
+        "name": frame.name,
+        "timestamp_s": frame.timestamp_s,
+        "camera_to_world": None if frame.camera_to_world is None else frame.camera_to_world.tolist(),
+        "subject_to_world": None if frame.subject_to_world is None else frame.subject_to_world.tolist(),
+        "confidence": frame.confidence,
+        "lost": frame.lost,
+    }

@@ -50,8 +50,8 @@ def scene_and_subject_of_run(run: Run, progress: Progress | None = None) -> tupl
         InputError: it is gone, or cannot be opened any more.
         Cancelled: ``progress`` asked to stop.
     """
-    options = run.capture
-    scene = open_capture(run.sequence, options, progress)
+    options = run.inputs.capture
+    scene = open_capture(run.inputs.sequence, options, progress)
     subject = isolate(scene, options.isolation, progress)
-    pose = run.camera_to_world
-    return scene, subject if pose is None else replace(subject, camera_to_world=pose)
+    poses = run.cameras_to_world
+    return scene, subject if poses is None else replace(subject, camera_to_world=poses[0])

@@ -17,6 +17,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
+    from engine.core.errors import InputError
     from engine.core.files import write_json
     from engine.evaluate.metrics import METRICS, evaluate_sequence, load_truth, match_frames
     from engine.methods.run import load_run
@@ -24,9 +25,12 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     fitted = load_run(options.run_folder)
     faces, vertices, names = load_truth(options.truth)
     frames = match_frames(fitted.frame_names, names, options.truth)
+    if fitted.inputs.similarity is None:
+        raise InputError(options.run_folder, "says no similarity to the canonical units of the truth")
+    canonical = fitted.inputs.similarity.to_canonical(fitted.meshes.vertices())
     with ConsoleProgress() as progress:
         metrics = evaluate_sequence(
-            fitted.vertices, fitted.faces, vertices[frames], faces, seed=options.seed, progress=progress
+            canonical, fitted.meshes.read(0).faces, vertices[frames], faces, seed=options.seed, progress=progress
         )
     description = metrics.as_dict(fitted.frame_names)
     write_json(options.run_folder / "metrics.json", description)

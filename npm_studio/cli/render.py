@@ -35,7 +35,9 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     sequence = find_sequence(fitted)
     with ConsoleProgress() as progress:
         if sequence is None:
-            progress.message(f"{fitted.sequence}: the depth sequence is not there any more, showing the fit alone")
+            progress.message(
+                f"{fitted.inputs.sequence}: the depth sequence is not there any more, showing the fit alone"
+            )
         if options.out.suffix.lower() == ".mp4":
             run_video(fitted, sequence, options.out, progress)
         else:

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from engine.core.errors import Cancelled, InputError
 from engine.core.progress import Progress
-from npm_studio.document.results import MeshSequence
+from engine.sequences.mesh_sequence import MeshSequence
+from npm_studio.document.results import lowest_height
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,8 @@ class Comparison:
     def __init__(self, left: MeshSequence, right: MeshSequence) -> None:
         self.left, self.right = left, right
         self.pairs = _pair(left, right)
+        self.ground = min(lowest_height(left), lowest_height(right))
+        """Height (m) of the lowest vertex of both."""
         self._distances: dict[int, NDArray[np.float32]] = {}
 
     def __len__(self) -> int:
@@ -62,9 +65,8 @@ class Comparison:
                 raise Cancelled
             if frame not in self._distances:
                 left, right = self.pairs[frame]
-                metres = surface_distance(
-                    self.left.vertices_world[left], self.right.vertices_world[right], self.right.faces
-                )
+                target = self.right.read(right)
+                metres = surface_distance(self.left.read(left).vertices, target.vertices, target.faces)
                 self._distances[frame] = 1000 * metres
             progress.advance(done + 1)
 

@@ -54,13 +54,13 @@ class Document:
 
     def observation_of(self, run: Run) -> Observation | None:
         """The open sequence that ``run`` was fitted to."""
-        wanted = run.sequence.resolve()
+        wanted = run.inputs.sequence.resolve()
         return next((o for o in self.observations if o.sequence.root.resolve() == wanted), None)
 
     def runs_of(self, sequence: DepthSequence) -> list[Run]:
         """Open runs of ``sequence``, the oldest first."""
         wanted = sequence.root.resolve()
-        return [run for run in self.runs if run.sequence.resolve() == wanted]
+        return [run for run in self.runs if run.inputs.sequence.resolve() == wanted]
 
     def as_project(self, name: str) -> Project:
         """What `npm_studio.document.project.save_project` stores."""

@@ -136,7 +136,7 @@ def observation_of_run(
     from external.captures.subject import scene_and_subject_of_run
 
     scene, subject = scene_and_subject_of_run(run, progress)
-    return Observation(subject, scene, run.capture, model)
+    return Observation(subject, scene, run.inputs.capture, model)
 
 
 def open_again(

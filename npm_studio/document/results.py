@@ -1,6 +1,4 @@
-"""Moving meshes from anywhere, in one form: what is played and compared."""
-
-from dataclasses import dataclass
+"""Where moving meshes come from that are played and compared."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,29 +8,12 @@ from engine.geometry.similarity import Similarity
 from engine.methods.run import Run
 from engine.models.model import NeuralParametricModel
 from engine.sequences.depth_sequence import DepthSequence
+from engine.sequences.mesh_sequence import MeshSequence, mesh_sequence, regular_times
 from npm_studio.document.names import pretty
 
 IDENTITY_RESOLUTION = 128
-
-
-@dataclass(frozen=True, eq=False)
-class MeshSequence:
-    """One topology in F frames, world metres."""
-
-    title: str
-    faces: NDArray[np.int32]
-    """(T, 3)"""
-    vertices_world: NDArray[np.float32]
-    """(F, V, 3)"""
-    frame_names: tuple[str, ...]
-    frame_rate: float
-
-    def __post_init__(self) -> None:
-        assert self.vertices_world.ndim == 3 and self.vertices_world.shape[2] == 3, self.vertices_world.shape
-        assert len(self.vertices_world) == len(self.frame_names) > 0
-
-    def __len__(self) -> int:
-        return len(self.vertices_world)
+FRAMES_FOR_GROUND = 64
+"""Reading all meshes of a long sequence would hold up the window."""
 
 
 def mesh_sequence_of_run(run: Run, camera_to_world: NDArray[np.float64] | None = None) -> MeshSequence:
@@ -41,12 +22,17 @@ def mesh_sequence_of_run(run: Run, camera_to_world: NDArray[np.float64] | None =
     Args:
         camera_to_world: (4, 4) where its camera is shown, if not where the fit had it; the meshes go with it.
     """
-    vertices = run.similarity.to_world(run.vertices)
-    if camera_to_world is not None and run.camera_to_world is not None:
-        moved = camera_to_world @ np.linalg.inv(run.camera_to_world)
-        if not np.allclose(moved, np.eye(4), atol=1e-6):
-            vertices = transform_points(moved, vertices)
-    return MeshSequence(run.folder.name, run.faces, vertices, run.frame_names, run.frame_rate)
+    poses = run.cameras_to_world
+    if camera_to_world is None or poses is None or np.allclose(poses, camera_to_world, atol=1e-6):
+        return run.meshes
+    moved = camera_to_world @ np.linalg.inv(poses)  # (F, 4, 4)
+    return run.meshes.map(lambda frame, vertices: transform_points(moved[frame], vertices))
+
+
+def lowest_height(meshes: MeshSequence) -> float:
+    """Where the ground is: the lowest vertex (m, Y up) of the sequence, or of evenly spread frames of a long one."""
+    frames = np.unique(np.linspace(0, len(meshes) - 1, FRAMES_FOR_GROUND).round().astype(int))
+    return min(float(meshes.read(int(frame)).vertices[:, 1].min()) for frame in frames)
 
 
 def mesh_sequence_of_truth(sequence: DepthSequence, similarity: Similarity) -> MeshSequence:
@@ -62,7 +48,8 @@ def mesh_sequence_of_truth(sequence: DepthSequence, similarity: Similarity) -> M
 
     faces, vertices, names = load_truth(sequence.truth_folder or sequence.root / "truth")
     title = f"Ground truth of {sequence.name}"
-    return MeshSequence(title, faces, similarity.to_world(vertices), names, sequence.frame_rate)
+    times_s = regular_times(len(names), sequence.frame_rate)
+    return mesh_sequence(title, similarity.to_world(vertices), faces, names, times_s)
 
 
 def mesh_sequence_of_identity(model: NeuralParametricModel, identity: int) -> MeshSequence:
@@ -71,4 +58,6 @@ def mesh_sequence_of_identity(model: NeuralParametricModel, identity: int) -> Me
 
     mesh = extract_surface(model, model.shape_codes[identity], IDENTITY_RESOLUTION)
     vertices = model.info.similarity.to_world(mesh.vertices)
-    return MeshSequence(pretty(model.info.identities[identity]), mesh.faces, vertices[None], ("canonical",), 30.0)
+    return mesh_sequence(
+        pretty(model.info.identities[identity]), vertices[None], mesh.faces, ("canonical",), np.zeros(1)
+    )

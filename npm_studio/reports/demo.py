@@ -70,7 +70,7 @@ def make_demo(out: Path, device: str, seed: int, progress: Progress) -> dict[str
     with _clock("draw the video", seconds):
         run_video(run, sequence, out / "fit.mp4", progress)
     with _clock("export GLB files", seconds):
-        _export(run, bodies, out)
+        _export(run, bodies, model.info.similarity, out)
     write_report(_report(model, run, metrics, tuple(bodies), seconds, out), out / "report.html")
     rounded = {step: round(value, 2) for step, value in seconds.items()}
     return {**metrics.means(), "run": str(run.folder), "report": str(out / "report.html"), "seconds": rounded}
@@ -113,20 +113,22 @@ def _compare(
     folder = sequence.truth_folder or sequence.root / "truth"
     faces, vertices, names = load_truth(folder)
     vertices = vertices[match_frames(run.frame_names, names, folder)]
-    metrics = evaluate_sequence(run.vertices, run.faces, vertices, faces, SAMPLES, IOU_POINTS, seed, progress)
-    millimetres = 1000 / run.similarity.scale
-    pairs = zip(run.vertices, vertices, strict=True)
-    return metrics, [surface_distance(fitted, true, faces) * np.float32(millimetres) for fitted, true in pairs]
+    similarity = run.inputs.similarity
+    assert similarity is not None  # a fit of a model
+    fitted, fitted_faces = similarity.to_canonical(run.meshes.vertices()), run.meshes.read(0).faces
+    metrics = evaluate_sequence(fitted, fitted_faces, vertices, faces, SAMPLES, IOU_POINTS, seed, progress)
+    millimetres = np.float32(1000 / similarity.scale)
+    pairs = zip(fitted, vertices, strict=True)
+    return metrics, [surface_distance(one, true, faces) * millimetres for one, true in pairs]
 
 
-def _export(run: Run, bodies: dict[str, tuple[Mesh, Mesh]], out: Path) -> None:
+def _export(run: Run, bodies: dict[str, tuple[Mesh, Mesh]], similarity: Similarity, out: Path) -> None:
     canonical, _ = next(iter(bodies.values()))
     named = {"canonical pose": canonical, **{name: posed for name, (_, posed) in bodies.items()}}
     standing = dict(zip(named, line_up(list(named.values())), strict=True))
-    save_glb(standing, Similarity(run.similarity.scale), out / "bodies.glb")
+    save_glb(standing, Similarity(similarity.scale), out / "bodies.glb")
     for frame in spread(3, len(run.frame_names)):
-        mesh = Mesh(run.vertices[frame], run.faces)
-        save_glb({"fit": mesh}, run.similarity, out / f"fit_{run.frame_names[frame]}.glb")
+        save_glb({"fit": run.meshes.read(frame)}, Similarity(), out / f"fit_{run.frame_names[frame]}.glb")
 
 
 def _report(
@@ -138,9 +140,9 @@ def _report(
     out: Path,
 ) -> Report:
     machine = {**devices(), **{name: number for name, number in versions().items() if number}}
-    machine["used for the fit"] = str(run.details.get("device", model.device))
+    machine["used for the fit"] = run.inputs.device
     return Report(
-        title=f"{model.info.name} fitted to {run.sequence.name}",
+        title=f"{model.info.name} fitted to {run.inputs.sequence.name}",
         summary=(
             f"A neural parametric model of {model.info.category}, learned from {len(model.info.identities)} bodies in "
             f"{len(model.info.frames):,} poses, explains {len(run.frame_names)} depth images of a body and a motion "
@@ -158,11 +160,11 @@ def _report(
         ),
         metrics=metrics,
         frame_names=run.frame_names,
-        similarity=run.similarity,
+        similarity=model.info.similarity,
         timings={step[0].upper() + step[1:]: value for step, value in seconds.items()},
         machine=machine,
         files={
-            "run/": "the run: codes, one mesh per frame in canonical units, log",
+            "run/": "the run: codes, one mesh per frame in metres, log",
             "metrics.json": "all metrics, frame by frame, with their definitions",
             "bodies.glb": "the training bodies in metres, the first one also in the canonical pose",
             "fit_*.glb": "fitted bodies of three frames in metres",

@@ -15,7 +15,7 @@ from engine.core.files import replacing_file
 from engine.evaluate.metrics import FAILED_CHAMFER_L2, METRICS, MetricDefinition, SequenceMetrics
 from engine.geometry.similarity import Similarity
 
-_TEMPLATE = Path(__file__).parent / "resources" / "report.html"
+_TEMPLATE = Path(__file__).parents[1] / "resources" / "report.html"
 _TYPES = {".png": "image/png", ".mp4": "video/mp4"}
 
 

@@ -120,7 +120,8 @@ class Files:
 
         def work(progress: Progress) -> tuple[Run, Observation]:
             run = load_run(folder)
-            is_open = open_folder is not None and open_folder.resolve() == run.model.resolve()
+            fitted = run.inputs.model
+            is_open = open_folder is not None and fitted is not None and open_folder.resolve() == fitted.resolve()
             model = open_one if is_open else None
             return run, self._document.observation_of(run) or observation_of_run(run, model, progress)
 

@@ -1,6 +1,6 @@
 """Pictures and videos of a fitted sequence: the observation, the fit over it, and how far it is from the truth."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,7 @@ from engine.core.errors import Cancelled, InputError
 from engine.core.progress import Progress
 from engine.geometry.camera import transform_points
 from engine.geometry.mesh import Mesh
+from engine.geometry.similarity import Similarity
 from engine.methods.run import Run
 from engine.sequences.depth_sequence import DepthSequence
 from external.captures.subject import scene_and_subject_of_run
@@ -19,6 +20,8 @@ from npm_studio.reports.pictures.sheet import caption, grid, strip
 from npm_studio.reports.pictures.video import write_video
 
 _TILE = (420, 600)
+_POINTS_OF_EXTENT = 5_000_000
+"""Of a whole video; more would fill the memory."""
 _OVERLAY = View(40.0, 10.0)
 
 
@@ -31,20 +34,53 @@ def find_sequence(run: Run) -> DepthSequence | None:
     return sequence if set(run.frame_names) <= set(sequence.frame_names) else None
 
 
+def studio_similarity(run: Run) -> Similarity:
+    """From the metres of ``run`` to the size that the studio is lit for, a canonical cube.
+
+    That of its model; where it has none, the largest extent of its first mesh becomes 0.8.
+    """
+    if run.inputs.similarity is not None:
+        return run.inputs.similarity
+    vertices = run.meshes.read(0).vertices
+    low, high = vertices.min(axis=0), vertices.max(axis=0)
+    x, y, z = (float(value) for value in (low + high) / 2)
+    return Similarity(0.8 / max(float((high - low).max()), 1e-6), (x, y, z))
+
+
+class _Figure:
+    """The fitted meshes of a run in the units of the studio."""
+
+    def __init__(self, run: Run) -> None:
+        self.similarity, self._meshes = studio_similarity(run), run.meshes
+
+    def __len__(self) -> int:
+        return len(self._meshes)
+
+    def mesh(self, frame: int) -> Mesh:
+        mesh = self._meshes.read(frame)
+        return Mesh(self.similarity.to_canonical(mesh.vertices), mesh.faces)
+
+    def extent(self, frames: Iterable[int]) -> NDArray[np.float32]:
+        """Vertices (N, 3) of all ``frames``, of long sequences some."""
+        chosen = list(frames)
+        step = max(1, len(chosen) * len(self._meshes.read(0).vertices) // _POINTS_OF_EXTENT)
+        return np.concatenate([self.mesh(frame).vertices[::step] for frame in chosen])
+
+
 class Observer:
     """Shows what the depth camera saw during ``run``; one range of colours for all frames."""
 
     def __init__(self, run: Run, sequence: DepthSequence) -> None:
-        self._run, self._sequence = run, sequence
+        self._names, self._sequence, self._similarity = run.frame_names, sequence, studio_similarity(run)
         world_to_camera = np.linalg.inv(sequence.camera_to_world)
-        depth = transform_points(world_to_camera, run.similarity.to_world(run.vertices[:, ::7]))[..., 2]
-        self._near, self._far = (float(value) for value in np.quantile(depth, (0.01, 0.85)))
+        depth = [transform_points(world_to_camera, mesh.vertices[::7])[:, 2] for mesh in run.meshes]
+        self._near, self._far = (float(value) for value in np.quantile(np.concatenate(depth), (0.01, 0.85)))
 
     def points(self, frame: int) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-        """Observed points (P, 3) inside the canonical cube, canonical units, and colours (P, 3) by depth."""
-        index = self._sequence.frame_names.index(self._run.frame_names[frame])
+        """Observed points (P, 3) inside the canonical cube, units of the studio, and colours (P, 3) by depth."""
+        index = self._sequence.frame_names.index(self._names[frame])
         depth_m = self._sequence.depth_m(index)
-        points = self._run.similarity.to_canonical(self._sequence.points_world(index))
+        points = self._similarity.to_canonical(self._sequence.points_world(index))
         inside = (np.abs(points) <= 0.5).all(axis=1)
         return points[inside], colour_depth(depth_m[depth_m > 0][inside], self._near, self._far)
 
@@ -61,7 +97,8 @@ def fit_sheet(run: Run, sequence: DepthSequence | None, columns: int = 5) -> NDA
     """
     frames = spread(columns, len(run.frame_names))
     observer = None if sequence is None else Observer(run, sequence)
-    scenes = [_scenes(run, observer, frame) for frame in frames]
+    figure = _Figure(run)
+    scenes = [_scenes(figure, observer, frame) for frame in frames]
     extent = np.concatenate([scene.extent() for row in scenes for scene in row])
     view = THREE_QUARTER if sequence is None else _OVERLAY
     tiles = []
@@ -82,12 +119,12 @@ def error_sheet(
         limit_mm: distance of the last colour
     """
     frames = spread(columns, len(run.frame_names))
-    extent = run.vertices[frames].reshape(-1, 3)
+    figure = _Figure(run)
+    extent = figure.extent(frames)
     tiles = []
     with Stage(*_TILE) as stage:
         for frame in frames:
-            mesh = Mesh(run.vertices[frame], run.faces)
-            scene = Scene([mesh], [colour_errors(errors_mm[frame], limit_mm)])
+            scene = Scene([figure.mesh(frame)], [colour_errors(errors_mm[frame], limit_mm)])
             text = f"frame {run.frame_names[frame]}: mean {errors_mm[frame].mean():.1f} mm"
             tiles.append(caption(stage.picture(scene, THREE_QUARTER, extent), text))
     row = grid(tiles, len(tiles))
@@ -103,23 +140,24 @@ def run_video(run: Run, sequence: DepthSequence | None, path: Path, progress: Pr
     progress = progress or Progress()
     view = THREE_QUARTER if sequence is None else _OVERLAY
     observer = None if sequence is None else Observer(run, sequence)
-    extent = run.vertices.reshape(-1, 3)
+    figure = _Figure(run)
+    extent = figure.extent(range(len(figure)))
 
     def pictures() -> Iterator[NDArray[np.uint8]]:
         with Stage(*_TILE) as stage:
             for frame in range(len(run.frame_names)):
                 if progress.cancelled():
                     raise Cancelled
-                yield strip([stage.picture(scene, view, extent) for scene in _scenes(run, observer, frame)], gap=0)
+                yield strip([stage.picture(scene, view, extent) for scene in _scenes(figure, observer, frame)], gap=0)
                 progress.advance(frame + 1)
 
     progress.stage("video", len(run.frame_names))
-    write_video(pictures(), path, run.frame_rate)
+    write_video(pictures(), path, run.meshes.frame_rate)
 
 
-def _scenes(run: Run, observer: Observer | None, frame: int) -> list[Scene]:
+def _scenes(figure: _Figure, observer: Observer | None, frame: int) -> list[Scene]:
     """The observation, the fit over it and the fit; without ``observer`` the fit alone."""
-    fit = Scene([Mesh(run.vertices[frame], run.faces)])
+    fit = Scene([figure.mesh(frame)])
     if observer is None:
         return [fit]
     points, colours = observer.points(frame)

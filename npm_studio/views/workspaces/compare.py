@@ -9,10 +9,10 @@ from PyQt6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QGridLayout, Q
 
 from engine.core.progress import Progress
 from engine.geometry.mesh import vertex_normals
+from engine.sequences.mesh_sequence import MeshSequence
 from npm_studio.document.comparison import Comparison, round_scale
 from npm_studio.document.names import pretty
 from npm_studio.document.results import (
-    MeshSequence,
     mesh_sequence_of_identity,
     mesh_sequence_of_run,
     mesh_sequence_of_truth,
@@ -148,9 +148,11 @@ class CompareWorkspace(Workspace):
         for observation in document.observations:
             sequence = observation.sequence
             if sequence.truth_folder is not None and (model is not None or document.runs_of(sequence)):
-                runs = document.runs_of(sequence)
-                similarity = runs[-1].similarity if runs else model.info.similarity  # type: ignore[union-attr]
-                sources[f"Ground truth of {sequence.name}"] = partial(mesh_sequence_of_truth, sequence, similarity)
+                known = [run.inputs.similarity for run in reversed(document.runs_of(sequence))]
+                known.append(None if model is None else model.info.similarity)
+                similarity = next((one for one in known if one is not None), None)
+                if similarity is not None:
+                    sources[f"Ground truth of {sequence.name}"] = partial(mesh_sequence_of_truth, sequence, similarity)
         if model is not None:
             for index, name in enumerate(model.info.identities):
                 sources[pretty(name)] = partial(mesh_sequence_of_identity, model, index)
@@ -215,9 +217,8 @@ class CompareWorkspace(Workspace):
 
     def _show_comparison(self) -> None:
         assert self.comparison is not None
-        lowest = min(float(side.vertices_world[..., 1].min()) for side in (self.comparison.left, self.comparison.right))
         for view in self.stage.views:
-            view.ground.place(lowest)
+            view.ground.place(self.comparison.ground)
         self._draw()
         self.frame_once(self.comparison)
         comparison, first = self.comparison, self._frame
@@ -271,11 +272,11 @@ class CompareWorkspace(Workspace):
         self.quality_changed.emit("", True, f"Frame {frame + 1} of {len(self.comparison)}")
 
     def _draw_side(self, view: Viewport, side: MeshSequence, index: int) -> None:
-        vertices = side.vertices_world[index]
+        mesh = side.read(index)
         view.figure.set_opacity(1.0)
         view.figure.stand_on(None)
-        view.figure.show(vertices, vertex_normals(vertices, side.faces), side.faces)
-        view.ground.cast_shadow(vertices)
+        view.figure.show(mesh.vertices, vertex_normals(mesh.vertices, mesh.faces), mesh.faces)
+        view.ground.cast_shadow(mesh.vertices)
         detail = f"Frame {side.frame_names[index]}" if len(side) > 1 else "Canonical pose"
         view.caption.set_text(side.title, detail)
         view.redraw()

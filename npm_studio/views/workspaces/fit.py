@@ -19,8 +19,9 @@ from engine.methods.npm.config import FitConfig
 from engine.methods.npm.fit import FitPreview
 from engine.methods.run import Run
 from engine.sequences.capture_options import AS_RECORDED, CaptureOptions
+from engine.sequences.mesh_sequence import MeshSequence, mesh_sequence, regular_times
 from npm_studio.document.observation import Observation
-from npm_studio.document.results import MeshSequence, mesh_sequence_of_run
+from npm_studio.document.results import lowest_height, mesh_sequence_of_run
 from npm_studio.document.timeline import Clip
 from npm_studio.jobs.events import JobEvent, Previewed
 from npm_studio.jobs.fitting import fit_request, fit_work
@@ -247,7 +248,8 @@ class FitWorkspace(Workspace):
         sequence = self._fitted.sequence
         vertices = self._similarity.to_world(preview.vertices.numpy())
         faces = preview.faces.numpy().astype(np.int32)
-        return MeshSequence("Preview", faces, vertices, sequence.frame_names, sequence.frame_rate)
+        times_s = regular_times(len(sequence), sequence.frame_rate)
+        return mesh_sequence("Preview", vertices, faces, sequence.frame_names, times_s)
 
     def _take_run(self, run: Run | None) -> None:
         self.run = run
@@ -259,7 +261,7 @@ class FitWorkspace(Workspace):
         low, high = self.observation.bounds
         height = float(low[1])
         if self._meshes is not None:
-            height = float(self._meshes.vertices_world[..., 1].min())
+            height = lowest_height(self._meshes)
         self.stage.left.ground.place(height, (float(low[0] + high[0]) / 2, float(low[2] + high[2]) / 2))
 
     def _draw(self) -> None:
@@ -269,26 +271,27 @@ class FitWorkspace(Workspace):
         view, observation = self.stage.left, self.observation
         sequence = observation.sequence
         frame = min(self._frame, len(observation) - 1)
+        meshes = self._meshes_on_show()
+        index = _frame_of(meshes, sequence.frame_names[frame])
+        mesh = None
         try:
             observed = observation.frame(frame)
+            if meshes is not None and index is not None and self.display.mesh.isChecked():
+                mesh = meshes.read(index)
         except InputError as error:
             self.studio.document.timeline.pause()
             self.studio.failed.emit(error, "")
             return
-        meshes = self._meshes_on_show()
-        index = _frame_of(meshes, sequence.frame_names[frame])
-        has_mesh = meshes is not None and index is not None and self.display.mesh.isChecked()
-        if meshes is not None and index is not None and has_mesh:
-            vertices = meshes.vertices_world[index]
+        if mesh is not None:
             view.figure.stand_on(None)
             view.figure.set_opacity(self.display.opacity)
-            view.figure.show(vertices, vertex_normals(vertices, meshes.faces), meshes.faces)
-            view.ground.cast_shadow(vertices)
+            view.figure.show(mesh.vertices, vertex_normals(mesh.vertices, mesh.faces), mesh.faces)
+            view.ground.cast_shadow(mesh.vertices)
         else:
             view.figure.hide()
             view.ground.cast_shadow(observed.points_world)
         if self.display.points.isChecked():
-            view.points.set_size(self.display.point_size(over_mesh=has_mesh))
+            view.points.set_size(self.display.point_size(over_mesh=mesh is not None))
             if self.display.shows_errors and meshes is not None and index is not None and not self._is_preview:
                 self._errors.draw(view, observation, meshes, frame)
             else:
@@ -317,7 +320,7 @@ class FitWorkspace(Workspace):
         if meshes is None:
             self.quality_changed.emit("", False, "")
             return
-        detail = f"{meshes.vertices_world.shape[1]:,} vertices · {len(meshes)} frames"
+        detail = f"{len(meshes.read(0).vertices):,} vertices · {len(meshes)} frames"
         self.quality_changed.emit("Preview" if self._is_preview else "Fitted", not self._is_preview, detail)
 
     def _refill(self) -> None:

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.core.errors import InputError
+from engine.sequences.mesh_sequence import MeshSequence
 from npm_studio.document.comparison import round_scale
 from npm_studio.document.observation import Observation
-from npm_studio.document.results import MeshSequence
 from npm_studio.views.job_board import JobBoard
 from npm_studio.views.scene import DISTANCE_COLOURS, colours_of
 from npm_studio.views.viewport import Viewport
@@ -57,12 +57,12 @@ class PointErrors:
             return False
         try:
             points = observation.frame(frame).points_world
+            mesh = meshes.read(meshes.frame_names.index(name))
         except InputError:  # named when it comes on show
             return False
-        vertices = meshes.vertices_world[meshes.frame_names.index(name)]
         self._jobs.submit(
             "measure",
-            lambda _: 1000 * surface_distance(points, vertices, meshes.faces),
+            lambda _: 1000 * surface_distance(points, mesh.vertices, mesh.faces),
             finished=lambda result: self._take(meshes, frame, result),
             failed=self._failed,
             stopped=lambda: self._stop(meshes),

@@ -7,8 +7,9 @@ import pytest
 import pyvista
 import trimesh
 
+from engine.core.errors import InputError
 from engine.geometry.mesh import Mesh, load_mesh
-from engine.geometry.ply import save_compact_ply
+from engine.geometry.ply import compact_layout, load_compact_ply, save_compact_ply
 
 
 def grid(side: int) -> Mesh:
@@ -33,3 +34,32 @@ def test_trimesh_and_vtk_read_back_what_was_written(tmp_path: Path, side: int, b
     np.testing.assert_array_equal(by_vtk.points, mesh.vertices)
     np.testing.assert_array_equal(by_vtk.faces.reshape(-1, 4)[:, 1:], mesh.faces)
     np.testing.assert_array_equal(load_mesh(path).faces, mesh.faces)
+    np.testing.assert_array_equal(load_compact_ply(path).vertices, mesh.vertices)
+    np.testing.assert_array_equal(load_compact_ply(path).faces, mesh.faces)
+
+
+def test_files_of_other_programs_are_read_alike(tmp_path: Path) -> None:
+    mesh = grid(9)
+    for name, options in (("binary.ply", {}), ("text.ply", {"encoding": "ascii"})):
+        trimesh.Trimesh(mesh.vertices, mesh.faces, process=False).export(tmp_path / name, **options)
+        read = load_compact_ply(tmp_path / name)
+        np.testing.assert_allclose(read.vertices, mesh.vertices, atol=1e-7)
+        np.testing.assert_array_equal(read.faces, mesh.faces)
+    assert compact_layout(tmp_path / "binary.ply") is not None
+    assert compact_layout(tmp_path / "text.ply") is None
+
+
+def test_a_file_that_is_cut_off_is_refused_by_its_header_alone(tmp_path: Path) -> None:
+    save_compact_ply(grid(9), tmp_path / "sheet.ply")
+    data = (tmp_path / "sheet.ply").read_bytes()
+    for broken in (data[:-1], data[:300], data + b"?"):
+        (tmp_path / "sheet.ply").write_bytes(broken)
+        with pytest.raises(InputError, match="its header says"):
+            compact_layout(tmp_path / "sheet.ply")
+
+
+def test_faces_of_vertices_that_do_not_exist_are_refused(tmp_path: Path) -> None:
+    mesh = grid(9)
+    save_compact_ply(Mesh(mesh.vertices, mesh.faces + 70), tmp_path / "sheet.ply")
+    with pytest.raises(InputError, match="not triangles of its vertices"):
+        load_compact_ply(tmp_path / "sheet.ply")

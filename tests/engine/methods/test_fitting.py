@@ -88,12 +88,13 @@ def test_a_fit_finds_the_posed_surface(truth: tuple[Path, np.ndarray], model_fol
     assert listener.stages == ["read depth", "search", "fit", "mesh"]
     assert len(listener.previews) == 120 // config.preview_interval
     assert listener.previews[0].vertices.shape[0] == FRAMES
-    for fitted, true in zip(run.vertices, vertices, strict=True):
-        distances = cKDTree(fitted).query(true)[0]
+    assert run.inputs.similarity == toy_model().info.similarity
+    for fitted, true in zip(run.meshes, vertices, strict=True):
+        distances = cKDTree(toy_model().info.similarity.to_canonical(fitted.vertices)).query(true)[0]
         assert np.median(distances) < 0.012  # vertices of a 48^3 grid are 0.02 apart
     stored = load_run(tmp_path / "run")
-    assert np.array_equal(stored.vertices, run.vertices)
-    assert np.array_equal(stored.pose_codes, run.pose_codes)
+    assert np.array_equal(stored.meshes.vertices(), run.meshes.vertices())
+    assert stored.artefacts == ("codes.npz",)
     assert stored.frame_names == load_depth_sequence(sequence).frame_names
     with np.load(tmp_path / "run" / "codes.npz") as codes:
         assert codes["shape"].shape == (1, 1, 8)

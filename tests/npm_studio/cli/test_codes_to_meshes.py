@@ -12,10 +12,10 @@ import trimesh
 from numpy.typing import NDArray
 
 from engine.geometry.mesh import Mesh, load_mesh
-from engine.methods.run import Run, save_run
 from engine.models.checkpoint import load_model, save_model
 from engine.surface.extract import extract_surface, extract_surfaces, pose_vertices
 from npm_studio.cli.main import main
+from tests.support.runs import save_npm_run
 from tests.support.toy import CODE_SIZE, DOLLS, toy_model
 
 
@@ -352,23 +352,11 @@ def test_transfer_takes_all_frames_unless_told_otherwise(
 
 def test_transfer_takes_the_poses_of_a_run(model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     toy, canonical = toy_model(), expected_mesh(0)
-    run = Run(
-        folder=tmp_path / "run",
-        model=Path(model),
-        sequence=tmp_path,
-        method="npm",
-        frame_names=("000010", "000011"),
-        frame_rate=30.0,
-        similarity=toy.info.similarity,
-        faces=canonical.faces,
-        vertices=np.stack([canonical.vertices] * 2),
-        shape_code=toy.shape_codes[0].numpy(),
-        pose_codes=toy.pose_codes[4:6].numpy(),
-        seconds=1.0,
-        interrupted=False,
-        details={},
-    )
-    save_run(run)
+    assert toy.pose_codes is not None
+    codes, inputs = (toy.shape_codes[0].numpy(), toy.pose_codes[4:6].numpy()), (tmp_path, Path(model))
+    vertices = np.stack([canonical.vertices] * 2)
+    frames = ("000010", "000011")
+    run = save_npm_run(tmp_path / "run", vertices, canonical.faces, toy.info.similarity, inputs, codes, frames)
     arguments = ["--run", run.folder, "--to", "stout", "--out", tmp_path / "out"]
     results(capsys, ask("transfer", model, *arguments))
     assert names(tmp_path / "out") == ["stout/000010.ply", "stout/000011.ply"]

@@ -47,7 +47,7 @@ def test_render_shows_the_fit_alone_when_the_sequence_is_gone(
 ) -> None:
     run = Path(shutil.copytree(fitted_run, tmp_path / "run"))
     description = json.loads((run / "run.json").read_text())
-    description["sequence"] = str(tmp_path / "gone")
+    description["inputs"]["sequence"] = str(tmp_path / "gone")
     (run / "run.json").write_text(json.dumps(description))
     assert render(capsys, run, tmp_path / "run.png")["over_observation"] is False
 

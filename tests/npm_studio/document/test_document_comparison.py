@@ -7,12 +7,12 @@ import trimesh
 
 from engine.core.errors import Cancelled, InputError
 from engine.core.progress import Progress
-from engine.methods.run import load_run
+from engine.methods.run import frame_records, load_run
 from engine.sequences.depth_sequence import load_depth_sequence
+from engine.sequences.mesh_sequence import MeshSequence, mesh_sequence, regular_times
 from npm_studio.document.comparison import Comparison, round_scale
 from npm_studio.document.observation import Observation
 from npm_studio.document.results import (
-    MeshSequence,
     mesh_sequence_of_identity,
     mesh_sequence_of_run,
     mesh_sequence_of_truth,
@@ -23,7 +23,8 @@ from tests.support.toy import toy_model
 def spheres(title: str, radii: list[float], names: list[str]) -> MeshSequence:
     sphere = trimesh.creation.icosphere(3, 1.0)
     vertices = np.stack([np.asarray(sphere.vertices, np.float32) * radius for radius in radii])
-    return MeshSequence(title, np.asarray(sphere.faces, np.int32), vertices, tuple(names), 10.0)
+    times_s = regular_times(len(names), 10.0)
+    return mesh_sequence(title, vertices, np.asarray(sphere.faces, np.int32), names, times_s)
 
 
 def test_the_distance_between_two_spheres_is_the_difference_of_their_radii_in_millimetres() -> None:
@@ -79,13 +80,15 @@ def test_a_cancelled_measurement_keeps_the_frame_that_was_asked_for_first() -> N
 def test_runs_truth_and_identities_come_in_one_form(depth_capture: Path, fitted_run: Path) -> None:
     run = load_run(fitted_run)
     fitted = mesh_sequence_of_run(run)
-    truth = mesh_sequence_of_truth(load_depth_sequence(depth_capture), run.similarity)
+    similarity = run.inputs.similarity
+    assert similarity is not None
+    truth = mesh_sequence_of_truth(load_depth_sequence(depth_capture), similarity)
     identity = mesh_sequence_of_identity(toy_model(), 0)
     comparison = Comparison(fitted, truth)
     comparison.measure(Progress())
     summary = comparison.summary(0)
     assert summary is not None
-    assert summary.largest < 1000 * 0.011 / run.similarity.scale  # the run is the truth moved by 0.01 canonical units
+    assert summary.largest < 1000 * 0.011 / similarity.scale  # the run is the truth moved by 0.01 canonical units
     assert len(identity) == 1
     assert len(Comparison(identity, truth)) == len(truth)
 
@@ -114,12 +117,12 @@ def test_an_observation_holds_as_many_frames_as_fit_into_memory(
 
 def test_fitted_meshes_go_with_a_camera_that_was_placed_elsewhere(fitted_run: Path) -> None:
     run = load_run(fitted_run)
-    assert run.camera_to_world is None
-    run = replace(run, details=run.details | {"camera_to_world": np.eye(4).tolist()})
+    assert run.cameras_to_world is None
+    run = replace(run, frames=frame_records(run.meshes, np.tile(np.eye(4), (3, 1, 1))))
     moved = np.array([[0, 0, 1, 1], [0, 1, 0, 2], [-1, 0, 0, 3], [0, 0, 0, 1]], float)
-    there, here = mesh_sequence_of_run(run, moved).vertices_world, mesh_sequence_of_run(run).vertices_world
+    there, here = mesh_sequence_of_run(run, moved).vertices(), mesh_sequence_of_run(run).vertices()
     np.testing.assert_allclose(there, here @ moved[:3, :3].T + moved[:3, 3], atol=1e-5)
-    np.testing.assert_array_equal(mesh_sequence_of_run(run, np.eye(4)).vertices_world, here)
+    np.testing.assert_array_equal(mesh_sequence_of_run(run, np.eye(4)).vertices(), here)
 
 
 @pytest.mark.parametrize(("value", "end"), [(0.0, 1.0), (0.9, 1.0), (1.0, 1.0), (1.1, 2.0), (3.0, 5.0), (8.8, 10.0)])

@@ -15,7 +15,7 @@ from PIL import Image
 from engine.core.errors import Cancelled, InputError
 from engine.core.progress import Progress
 from engine.geometry.mesh import Mesh
-from engine.methods.run import load_run
+from engine.methods.run import frame_records, load_run
 from npm_studio.reports.pictures import (
     Scene,
     Stage,
@@ -32,7 +32,15 @@ from npm_studio.reports.pictures import (
     strip,
     write_video,
 )
-from npm_studio.reports.pictures.runs import Observer, error_sheet, find_sequence, fit_sheet, run_video, spread
+from npm_studio.reports.pictures.runs import (
+    Observer,
+    error_sheet,
+    find_sequence,
+    fit_sheet,
+    run_video,
+    spread,
+    studio_similarity,
+)
 
 FRONT = View(0, 0)
 
@@ -226,14 +234,16 @@ def test_observed_points_lie_on_the_fitted_body(fitted_run: Path) -> None:
     points, colours = Observer(run, sequence).points(1)
     assert points.shape == colours.shape
     assert len(points) > 100
-    distances = np.linalg.norm(points[:, None] - run.vertices[1][None], axis=2).min(axis=1)
+    fitted = studio_similarity(run).to_canonical(run.meshes.read(1).vertices)
+    distances = np.linalg.norm(points[:, None] - fitted[None], axis=2).min(axis=1)
     assert distances.max() < 0.04
 
 
 def test_a_sequence_that_is_gone_or_has_other_frames_is_not_shown(fitted_run: Path, tmp_path: Path) -> None:
     run = load_run(fitted_run)
-    assert find_sequence(dataclasses.replace(run, sequence=tmp_path)) is None
-    assert find_sequence(dataclasses.replace(run, frame_names=("other", "frames", "here"))) is None
+    assert find_sequence(dataclasses.replace(run, inputs=dataclasses.replace(run.inputs, sequence=tmp_path))) is None
+    meshes = dataclasses.replace(run.meshes, frame_names=("other", "frames", "here"))
+    assert find_sequence(dataclasses.replace(run, meshes=meshes, frames=frame_records(meshes))) is None
 
 
 def test_the_sheet_of_a_run_shows_observation_and_fit(fitted_run: Path) -> None:
@@ -245,7 +255,7 @@ def test_the_sheet_of_a_run_shows_observation_and_fit(fitted_run: Path) -> None:
 
 def test_the_error_sheet_colours_the_body_by_its_distance(fitted_run: Path) -> None:
     run = load_run(fitted_run)
-    count = run.vertices.shape[1]
+    count = len(run.meshes.read(0).vertices)
     exact, far = (error_sheet(run, [np.full(count, mm, np.float32)] * 3, columns=1) for mm in (0, 100))
     assert exact.shape == far.shape
     assert far[:600].astype(int).sum() < exact[:600].astype(int).sum()

@@ -16,10 +16,11 @@ from engine.evaluate.metrics import surface_distance
 from engine.methods import job
 from engine.methods.job import FitRequest
 from engine.methods.npm.fit import FitPreview
-from engine.methods.run import Run, load_run, save_run
+from engine.methods.run import Run, load_run
 from npm_studio.views.main_window import MainWindow
 from tests.conftest import doll_frames
 from tests.npm_studio.views.drops import drop
+from tests.support.runs import save_npm_run
 from tests.support.toy import toy_model
 
 SECONDS = 30_000
@@ -33,7 +34,7 @@ class StandInFit:
         self.steps = 4
         self.has_something = True
 
-    def __call__(self, request: FitRequest, progress: Progress, model: object, sequence: object = None) -> Run:
+    def __call__(self, request: FitRequest, progress: Progress, _: object, sequence: object = None) -> Run:
         vertices, faces = doll_frames()
         progress.stage("search", 1)
         progress.advance(1)
@@ -48,25 +49,12 @@ class StandInFit:
             progress.advance(done, {"energy": 1.0 / done})
         if not self.has_something:
             raise Cancelled
-        request.out.mkdir(parents=True)
-        run = Run(
-            folder=request.out,
-            model=request.model,
-            sequence=request.sequence,
-            method="npm",
-            frame_names=("000000", "000001", "000002"),
-            frame_rate=10.0,
-            similarity=toy_model().info.similarity,
-            faces=faces,
-            vertices=vertices,
-            shape_code=toy_model().shape_codes[0].numpy(),
-            pose_codes=toy_model().pose_codes[:3].numpy(),
-            seconds=1.0,
-            interrupted=done < self.steps,
-            details={},
-        )
-        save_run(run)
-        return run
+        model = toy_model()
+        assert model.pose_codes is not None
+        codes = (model.shape_codes[0].numpy(), model.pose_codes[:3].numpy())
+        names, inputs = ("000000", "000001", "000002"), (request.sequence, request.model)
+        stopped = done < self.steps
+        return save_npm_run(request.out, vertices, faces, model.info.similarity, inputs, codes, names, stopped)
 
 
 @pytest.fixture
@@ -233,7 +221,8 @@ def test_points_take_the_colours_of_their_distance_to_the_mesh(
     qtbot.waitUntil(lambda: len(fit._errors._known) == len(observation), timeout=SECONDS)
     frame = studio_window.studio.document.timeline.frame
     points = observation.frame(frame).points_world
-    expected = 1000 * surface_distance(points, meshes.vertices_world[frame], meshes.faces)
+    mesh = meshes.read(frame)
+    expected = 1000 * surface_distance(points, mesh.vertices, mesh.faces)
     np.testing.assert_allclose(view.points._data.point_data["value"], expected, rtol=1e-5)
     assert view.points._actor.mapper.scalar_range == (0, fit._errors.limit_mm)
     fit.display.colours.button(0).click()
