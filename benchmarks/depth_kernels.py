@@ -78,7 +78,7 @@ def main() -> int:
         "depth_normals": (points,),
         "triangulate_depth": (points, 0.05),
     }
-    surroundings = np.random.default_rng(1).uniform(-1, 1, (1_000_000, 3)).astype(np.float32) + np.float32([0, 0, 2])
+    surroundings = np.random.default_rng(1).uniform([-1, -1, 1], [1, 1, 3], (1_000_000, 3)).astype(np.float32)
     cases["pca_normals"] = (points, 5, 0.05)
     cases["validity_and_sign"] = (surroundings, depth > 0, *cases["backproject_depth"], 0.025)
     alternatives = {"pca_normals": vectorised_pca_normals}

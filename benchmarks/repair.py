@@ -70,7 +70,7 @@ def flat_fans(vertices: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.n
 def distances_mm(vertices: np.ndarray, faces: np.ndarray, removed: np.ndarray, mesh: tuple) -> dict[str, float]:
     """Percentiles of the distance from the intact surface to ``mesh``, everywhere and where it was ``removed``."""
     generator = np.random.default_rng(1)
-    results = {}
+    results: dict[str, float] = {}
     for name, part in (("whole", faces), ("removed", faces[removed])):
         picks, barycentric = sample_surface(vertices, part, SAMPLES, generator)
         points = (vertices[part[picks]] * barycentric[:, :, None]).sum(axis=1)

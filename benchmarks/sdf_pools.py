@@ -88,7 +88,7 @@ def compare_ways(options: argparse.Namespace, vertices: np.ndarray, faces: np.nd
     samples, seconds = timed(ours, vertices, faces, options.points, options.seed)
     fewer = np.random.default_rng(0).choice(len(samples), min(options.reference_points, len(samples)), replace=False)
     some = samples[fewer, :3].astype(np.float64)
-    rows = [{"way": "ours", "points": len(samples), "seconds": seconds, "scaled": seconds}]
+    rows: list[dict[str, Any]] = [{"way": "ours", "points": len(samples), "seconds": seconds, "scaled": seconds}]
     rows[0] |= accuracy(samples[:, :3], samples[:, 3], vertices, faces)
     ways: dict[str, tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]] = {
         "trimesh": (some, by_trimesh(vertices, faces, False)),

@@ -120,7 +120,8 @@ class Bench:
         """The published training of what ``stage`` learns, from the start."""
         assert stage.codes is not None
         torch.manual_seed(self.seed)
-        book = initial_codes(*stage.codes.shape, self.seed, self.device)
+        rows, size = stage.codes.shape
+        book = initial_codes(rows, size, self.seed, self.device)
         inputs, config = stage.network.code_size, stage.network.config
         if isinstance(stage, ShapeTraining):
             return ReferenceTraining(ReferenceDecoder(inputs, 1, config).to(self.device), book, shape_loss, SHAPE)
@@ -170,10 +171,8 @@ def measure_speed(bench: Bench, name: str) -> dict[str, Any]:
     synchronise(bench.device)
     start_up = time.perf_counter() - started
     seconds = seconds_per_call(stepper.step, bench.device, bench.window)
-    rows, points = (
-        stepper.rows_per_batch,
-        stage.stage.points_per_identity if name == "shape" else stage.stage.points_per_frame,
-    )
+    rows = stepper.rows_per_batch
+    points = stage.stage.points_per_identity if isinstance(stage, ShapeTraining) else stage.stage.points_per_frame
     folded = multiply_adds(stage.network)
     layers = range(stage.network.config.layers + 1)
     full = sum(stage.network.layer(index).weight.numel() for index in layers)  # with the code at every point

@@ -56,7 +56,9 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
             stepper.step()
         synchronise(device)
         seconds = torch.tensor(time.perf_counter() - started, dtype=torch.float64)
-        return max(fabric.all_gather(seconds.to(device)).reshape(-1).tolist())
+        gathered = fabric.all_gather(seconds.to(device))
+        assert isinstance(gathered, torch.Tensor)
+        return float(gathered.max())
 
     timed(WARM_UP)
     count, spent = 2, timed(2)
@@ -104,7 +106,7 @@ def main() -> None:
         if int(os.environ["RANK"]) == 0:
             write_json(options.worker, result)
         return
-    rows = []
+    rows: list[dict[str, Any]] = []
     for processes, times in ((1, 1), (options.devices, 1), (options.devices, options.devices)):
         row = under_torchrun(processes, times, sys.argv[1:])
         row["ratio"] = row["points_per_second"] / (rows[0] if rows else row)["points_per_second"]

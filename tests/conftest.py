@@ -10,6 +10,7 @@ from engine.geometry.mesh import Mesh, save_mesh
 from engine.geometry.ray_casting import render_depth
 from engine.sequences.depth_sequence import save_depth_sequence
 from engine.surface.extract import extract_surface, pose_vertices
+from tests.support.present import present
 from tests.support.runs import save_npm_run
 from tests.support.toy import toy_model
 
@@ -23,7 +24,7 @@ def doll_frames() -> tuple[np.ndarray, np.ndarray]:
     """Vertices (F, V, 3) and faces (T, 3) of the first training sequence of the first doll."""
     model = toy_model()
     mesh = extract_surface(model, model.shape_codes[0], 48)
-    frames = [pose_vertices(model, model.shape_codes[0], model.pose_codes[row], mesh.vertices) for row in range(3)]
+    frames = [pose_vertices(model, model.shape_codes[0], code, mesh.vertices) for code in present(model.pose_codes)[:3]]
     return np.stack(frames), mesh.faces
 
 
@@ -47,7 +48,9 @@ def fitted_run(tmp_path_factory: pytest.TempPathFactory, depth_capture: Path) ->
     folder = tmp_path_factory.mktemp("runs") / "run"
     model = toy_model()
     vertices, faces = doll_frames()
-    codes = (model.shape_codes[0].numpy(), model.pose_codes[:3].numpy())
+    codes = (model.shape_codes[0].numpy(), present(model.pose_codes)[:3].numpy())
     inputs = (depth_capture, folder.parent / "toy.npm")
-    save_npm_run(folder, vertices + np.float32([0.01, 0, 0]), faces, model.info.similarity, inputs, codes, FRAMES)
+    save_npm_run(
+        folder, vertices + np.array([0.01, 0, 0], np.float32), faces, model.info.similarity, inputs, codes, FRAMES
+    )
     return folder

@@ -57,10 +57,12 @@ def test_outputs_and_gradients_equal_those_of_our_decoders_with_the_same_weights
     for name, parameter in ours.named_parameters():
         torch.testing.assert_close(reference.get_parameter(name).grad, parameter.grad, atol=1e-4, rtol=1e-4)
 
-    ours = PoseDecoder(10, 6, config)
+    posing = PoseDecoder(10, 6, config)
     reference = ReferenceDecoder(16, 3, config)
-    reference.load_state_dict(ours.state_dict())
-    torch.testing.assert_close(posed_points(reference, codes, points), points + ours(codes, points), atol=1e-6, rtol=0)
+    reference.load_state_dict(posing.state_dict())
+    torch.testing.assert_close(
+        posed_points(reference, codes, points), points + posing(codes, points), atol=1e-6, rtol=0
+    )
 
 
 def test_both_losses_fall_and_codes_that_are_not_in_the_batch_move_by_their_momentum() -> None:

@@ -1,6 +1,7 @@
 """The kernels over depth images against their NumPy twins, and against what can be said without either."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -59,7 +60,7 @@ def test_triangulation_equals_its_twin(depth: np.ndarray, max_edge: float) -> No
     points = twins.backproject_depth(depth, *INTRINSICS)
     vertices, faces = kernels.triangulate_depth(points, max_edge)
     expected_vertices, expected_faces = twins.triangulate_depth(points, max_edge)
-    assert (vertices.dtype, faces.dtype) == (np.float32, np.int32)
+    assert vertices.dtype == np.float32 and faces.dtype == np.int32
     np.testing.assert_array_equal(vertices, expected_vertices)
     np.testing.assert_array_equal(faces, expected_faces)
 
@@ -198,7 +199,8 @@ def points_around(depth: np.ndarray, seed: int) -> np.ndarray:
     pixels = pixels[np.isfinite(pixels[..., 2])]
     moved = pixels * (1 + generator.normal(0, 0.01, (len(pixels), 1)))
     wild = generator.uniform(-1, 1, (2_000, 3)) * [2, 2, 4]
-    odd = [[np.nan, 0, 1], [0, np.inf, 1], [0, 0, np.nan], [0, 0, np.inf], [0, 0, 0], [1e30, -1e30, 1], [0, 0, -1]]
+    n, i = np.nan, np.inf
+    odd = np.array([[n, 0, 1], [0, i, 1], [0, 0, n], [0, 0, i], [0, 0, 0], [1e30, -1e30, 1], [0, 0, -1]])
     huge = generator.uniform(-1e38, 1e38, (50, 3))
     return np.concatenate((pixels, moved, wild, odd, huge)).astype(np.float32)
 
@@ -209,7 +211,7 @@ def test_validity_and_sign_equal_their_twin(depth: np.ndarray, truncation: float
     points = points_around(depth, 0)
     mask = np.random.default_rng(1).random(depth.shape) < 0.9
     valid, sign = kernels.validity_and_sign(points, mask, depth, *INTRINSICS, truncation)
-    assert (valid.dtype, sign.dtype) == (bool, np.float32)
+    assert valid.dtype == bool and sign.dtype == np.float32
     expected_valid, expected_sign = twins.validity_and_sign(points, mask, depth, *INTRINSICS, truncation)
     np.testing.assert_array_equal(valid, expected_valid)
     np.testing.assert_array_equal(sign, expected_sign)
@@ -221,7 +223,7 @@ def test_validity_and_sign_follow_the_published_rule() -> None:
     mask = depth > 0
     centre = np.array([5.5, 4.5, 1.0])  # of that pixel, with fx = fy = 1 and cx = cy = 0
     points = np.array([1.9, 2.0, 2.005, 2.01, 2.02, 5.0])[:, None] * centre
-    points = np.concatenate((points, [[3 * 6.5, 3 * 4.5, 3], [-9, 0, 3], [5.5, 4.5, -1]])).astype(np.float32)
+    points = np.concatenate((points, np.array([[3 * 6.5, 3 * 4.5, 3], [-9, 0, 3], [5.5, 4.5, -1]]))).astype(np.float32)
     valid, sign = kernels.validity_and_sign(points, mask, depth, 1.0, 1.0, 0.0, 0.0, 0.0101)
     assert sign.tolist() == [1, 1, -1, -1, -1, -1, 1, 1, 1]
     assert valid.tolist() == [True, True, True, True, False, False, True, True, True]
@@ -241,7 +243,8 @@ def test_a_point_belongs_to_the_pixel_that_covers_it() -> None:
 
 def test_points_and_masks_of_the_wrong_kind_are_refused() -> None:
     depth, mask = np.ones((4, 5), np.float32), np.ones((4, 5), bool)
-    for points in (np.ones((3, 3)), np.ones((3, 6), np.float32)[:, ::2], np.ones(3, np.float32)):
+    wrong: list[Any] = [np.ones((3, 3)), np.ones((3, 6), np.float32)[:, ::2], np.ones(3, np.float32)]
+    for points in wrong:
         with pytest.raises(ValueError, match=r"Buffer|contiguous"):
             kernels.validity_and_sign(points, mask, depth, *INTRINSICS, 0.01)
     points = np.ones((3, 3), np.float32)

@@ -1,6 +1,7 @@
 """The multilayer perceptron that both decoders share (DeepSDF trunk, Park et al. 2019, with positional encoding)."""
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -122,9 +123,9 @@ class Decoder(nn.Module):
             before += 3
         self.add_module(f"lin{config.layers}", nn.Linear(before, outputs if raw_outputs is None else raw_outputs))
 
-    def layer(self, index: int) -> nn.Module:
+    def layer(self, index: int) -> nn.Linear:
         """Layer ``index``; the last one is ``config.layers``."""
-        return self.get_submodule(f"lin{index}")
+        return cast(nn.Linear, self.get_submodule(f"lin{index}"))
 
     def forward(
         self,
@@ -191,7 +192,8 @@ class Decoder(nn.Module):
                         value = value + functional.linear(hidden, functional.pad(weight[:, :past], (0, idle)))
                     idle = 0
                 else:
-                    bias, past_weight = layer.bias, weight[:, :past]
+                    bias: Tensor = layer.bias
+                    past_weight = weight[:, :past]
                     if half and index + 1 == config.skip_layer and not (config.layer_norm or config.xyz_in_all):
                         idle = -len(bias) % 8
                         bias, past_weight = (

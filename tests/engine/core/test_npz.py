@@ -4,6 +4,7 @@ import struct
 import tracemalloc
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -31,7 +32,10 @@ def doubles(*numbers: float) -> bytes:
 
 
 def test_arrays_are_read_whole_from_the_beginning_and_by_rows(tmp_path: Path) -> None:
-    members = {"a": npy("<f8", (3, 2), doubles(*range(6))), "t": npy("<f8", (3, 2), doubles(*range(6)), fortran=True)}
+    members: dict[str, Any] = {
+        "a": npy("<f8", (3, 2), doubles(*range(6))),
+        "t": npy("<f8", (3, 2), doubles(*range(6)), fortran=True),
+    }
     with NpzFile(write(tmp_path / "x.npz", **members)) as file:
         assert file.names == ("a", "t") and file.shape("a") == (3, 2)
         assert file.read("a").tolist() == [[0, 1], [2, 3], [4, 5]]

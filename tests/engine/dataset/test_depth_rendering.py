@@ -23,6 +23,7 @@ from engine.sequences.capture_options import CaptureOptions
 from engine.sequences.depth_sequence import load_depth_sequence
 from engine.sequences.export_sequence import writing_sequence
 from external.captures.tum import read_tum
+from tests.support.present import present
 from tests.support.registered import write_ellipsoids
 
 CAMERA = PinholeCamera(96, 72, 86.0, 87.0, 48.2, 35.9)
@@ -56,7 +57,7 @@ def test_the_observed_points_lie_on_the_true_surface(dataset: RegisteredDataset,
     assert sequence.frame_rate == dataset.frame_rate
     assert sequence.frame_names == ("000000", "000001", "000002", "000003")
     for index, name in enumerate(sequence.frame_names):
-        truth = load_mesh(sequence.truth_folder / f"{name}.ply")
+        truth = load_mesh(present(sequence.truth_folder) / f"{name}.ply")
         np.testing.assert_array_equal(truth.vertices, dataset.sequence(1, "bend_1")[index].astype(np.float32))
         np.testing.assert_array_equal(truth.faces, dataset.faces(1))
         points = dataset.similarity.to_canonical(sequence.points_world(index))
@@ -116,7 +117,7 @@ def test_every_view_is_a_complete_sequence_with_its_own_pose(dataset: Registered
     for view, pose in enumerate(poses):
         sequence = load_depth_sequence(tmp_path / f"view_{view}")
         np.testing.assert_allclose(sequence.camera_to_world, pose)
-        stored = load_mesh(sequence.truth_folder / "000003.ply")
+        stored = load_mesh(present(sequence.truth_folder) / "000003.ply")
         np.testing.assert_array_equal(stored.vertices, truth.vertices)
         assert distances_to(truth, dataset.similarity.to_canonical(sequence.points_world(3))).max() < 0.0005
 
@@ -258,7 +259,7 @@ def test_a_tum_sequence_is_a_sequence_of_our_own_too(dataset: RegisteredDataset,
     render_sequence(dataset, 1, "bend_1", tmp_path, CAMERA, file_format="tum")
     sequence = load_depth_sequence(tmp_path)
     assert sequence.frame_names == ("0.000000", "0.100000", "0.200000", "0.300000")
-    truth = load_mesh(sequence.truth_folder / f"{sequence.frame_names[1]}.ply")
+    truth = load_mesh(present(sequence.truth_folder) / f"{sequence.frame_names[1]}.ply")
     assert distances_to(truth, dataset.similarity.to_canonical(sequence.points_world(1))).max() < 0.0001
 
 

@@ -83,7 +83,7 @@ def test_every_frame_gets_the_same_samples_in_the_published_layout(root: Path, t
         with np.load(identity / place / "flow_samples_0.01.npz") as stored:
             points = stored["points"]
         assert points.shape == (40, 3) and points.dtype == np.float64
-        positions = [tuple(float(c) for c in vertex) for vertex in vertices]
+        positions = [(float(x), float(y), float(z)) for x, y, z in vertices]
         triangles = [tuple(face) for face in dataset.faces(1).tolist()]
         slow = slow_flow_points(positions, triangles, picks.tolist(), weights.tolist(), noise[:, 0].tolist())
         np.testing.assert_allclose(points, slow, atol=1e-9)

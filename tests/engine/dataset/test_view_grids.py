@@ -30,7 +30,7 @@ def views(depth_capture: Path) -> list[View]:
     sequence = load_depth_sequence(depth_capture)
     similarity = toy_model().info.similarity
     tilt = np.eye(4)
-    tilt[:3, :3] = [[0.8, -0.6, 0], [0.6, 0.8, 0], [0, 0, 1]]
+    tilt[:3, :3] = np.array([[0.8, -0.6, 0], [0.6, 0.8, 0], [0, 0, 1]])
     poses = [sequence.camera_to_world, tilt @ sequence.camera_to_world, sequence.camera_to_world]
     return [View(sequence.depth_m(i), sequence.camera, pose, similarity) for i, pose in enumerate(poses)]
 

@@ -18,6 +18,7 @@ from engine.models.model import NeuralParametricModel
 from engine.models.networks.encoder import EncoderConfig, VoxelEncoder
 from engine.sequences.depth_sequence import load_depth_sequence, save_depth_sequence
 from engine.surface.extract import extract_surface, pose_vertices
+from tests.support.present import present
 from tests.support.toy import toy_model
 
 IDENTITY = 2
@@ -53,7 +54,7 @@ def always(code: Tensor) -> VoxelEncoder:
     """An encoder that says ``code`` (C,) whatever it sees."""
     encoder = VoxelEncoder(EncoderConfig(len(code), 16, (2, 2))).eval().requires_grad_(False)
     encoder.fc_out.weight.zero_()
-    encoder.fc_out.bias.copy_(code)
+    present(encoder.fc_out.bias).copy_(code)
     return encoder
 
 

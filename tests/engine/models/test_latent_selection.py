@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -99,7 +100,7 @@ def test_a_codes_file_needs_no_poses(tmp_path: Path) -> None:
     ],
 )
 def test_codes_that_do_not_belong_to_the_model_are_refused(
-    tmp_path: Path, arrays: dict[str, np.ndarray], problem: str
+    tmp_path: Path, arrays: dict[str, Any], problem: str
 ) -> None:
     np.savez(tmp_path / "codes.npz", **arrays)
     with pytest.raises(InputError, match=problem) as caught:

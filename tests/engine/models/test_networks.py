@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -49,15 +50,16 @@ def slow_decoder(decoder: Decoder, codes: Tensor, points: Tensor) -> Tensor:
                     hidden = torch.cat((hidden, inputs))
                 elif index > 0 and config.xyz_in_all:
                     hidden = torch.cat((hidden, point))
-                weight = layer.weight
+                weight: Tensor = layer.weight
                 if config.weight_norm and index < config.layers:
-                    weight = layer.weight_g * layer.weight_v / layer.weight_v.norm(dim=1, keepdim=True)
+                    direction = layer.get_parameter("weight_v")
+                    weight = layer.get_parameter("weight_g") * direction / direction.norm(dim=1, keepdim=True)
                 hidden = weight @ hidden + layer.bias
                 if index < config.layers:
                     if config.layer_norm:
                         norm = decoder.get_submodule(f"bn{index}")
                         hidden = (hidden - hidden.mean()) / (hidden.var(correction=0) + 1e-5).sqrt()
-                        hidden = hidden * norm.weight + norm.bias
+                        hidden = hidden * norm.get_parameter("weight") + norm.get_parameter("bias")
                     hidden = hidden.clamp_min(0)
             rows.append(hidden)
     return torch.stack(rows).reshape(*points.shape[:2], -1)
@@ -155,7 +157,8 @@ def test_half_precision_does_not_round_plain_coordinates(name: str) -> None:
 def test_dropout_disturbs_training_and_leaves_evaluation_alone(field: str) -> None:
     torch.manual_seed(0)
     plain = Decoder(10, 2, CONFIGS["published"])
-    dropping = Decoder(10, 2, replace(CONFIGS["published"], **{field: 0.2}))
+    changed: dict[str, Any] = {field: 0.2}
+    dropping = Decoder(10, 2, replace(CONFIGS["published"], **changed))
     dropping.load_state_dict(plain.state_dict())
     codes, points = torch.randn(2, 10), torch.rand(2, 7, 3) - 0.5
     assert not torch.equal(dropping(codes, points), dropping(codes, points))
@@ -191,7 +194,14 @@ def test_a_skip_that_does_not_fit_says_what_to_set() -> None:
 
 
 def test_a_description_of_an_older_model_means_the_same_network() -> None:
-    older = {"width": 256, "layers": 6, "skip_layer": 3, "full_width_skip": True, "frequencies": 8, "weight_norm": True}
+    older: dict[str, Any] = {
+        "width": 256,
+        "layers": 6,
+        "skip_layer": 3,
+        "full_width_skip": True,
+        "frequencies": 8,
+        "weight_norm": True,
+    }
     config = DecoderConfig(**older)
     assert config.tanh
     assert config.positional_encoding

@@ -12,6 +12,7 @@ from torch.nn import functional
 from engine.core.errors import InputError
 from engine.models.checkpoint import load_model, save_model
 from engine.models.networks.encoder import POSE_CHANNELS, SHAPE_CHANNELS, EncoderConfig, VoxelEncoder
+from tests.support.present import present
 from tests.support.toy import toy_model
 
 
@@ -121,11 +122,12 @@ def folder(tmp_path: Path) -> Path:
 def test_an_encoder_survives_the_round_trip_with_its_model(folder: Path) -> None:
     model = load_model(folder)
     assert model.pose_encoder is None
-    assert model.shape_encoder.config == EncoderConfig(8, 16, (2, 3))
-    assert not model.shape_encoder.training
+    encoder = present(model.shape_encoder)
+    assert encoder.config == EncoderConfig(8, 16, (2, 3))
+    assert not encoder.training
     torch.manual_seed(0)
     expected = disturbed(VoxelEncoder(EncoderConfig(8, 16, (2, 3)))).state_dict()
-    for name, value in model.shape_encoder.state_dict().items():
+    for name, value in encoder.state_dict().items():
         assert value.dtype == expected[name].dtype
         assert torch.equal(value, expected[name])
 

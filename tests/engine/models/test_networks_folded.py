@@ -24,7 +24,7 @@ KINDS = {
 RADIUS = 0.3
 
 
-@pytest.fixture(params=KINDS.values(), ids=KINDS.keys())
+@pytest.fixture(params=list(KINDS.values()), ids=list(KINDS))
 def config(request: pytest.FixtureRequest) -> DecoderConfig:
     return request.param
 

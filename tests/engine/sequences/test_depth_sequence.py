@@ -5,7 +5,7 @@ import json
 import struct
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -52,7 +52,7 @@ def refusal(folder: Path) -> str:
 
 
 @pytest.mark.parametrize("file_format", ["png", "npz"])
-def test_a_saved_sequence_is_read_back(tmp_path: Path, file_format: str) -> None:
+def test_a_saved_sequence_is_read_back(tmp_path: Path, file_format: Literal["png", "npz"]) -> None:
     folder, depths = tmp_path / "walk", depth_images()
     save_depth_sequence(folder, iter(depths), CAMERA, POSE, 25.0, ["a", "b", "c"], file_format)
     sequence = load_depth_sequence(folder)
@@ -139,7 +139,7 @@ def test_points_lie_in_the_world_where_the_camera_sees_them(folder: Path) -> Non
 def test_observed_normals_are_units_towards_the_camera_and_leave_out_the_outline(folder: Path) -> None:
     sequence = load_depth_sequence(folder)
     points, normals = observed_points_and_normals(sequence, 0)
-    assert (points.dtype, normals.dtype) == (np.float32, np.float32)
+    assert points.dtype == np.float32 and normals.dtype == np.float32
     assert points.shape == normals.shape == (18 * 22, 3)  # the patch less a rim of one pixel
     np.testing.assert_allclose(np.linalg.norm(normals, axis=1), 1, atol=1e-5)
     assert ((POSE[:3, 3] - points) * normals).sum(axis=1).min() > 0

@@ -75,8 +75,8 @@ def test_floor_and_walls_go_and_the_subject_stays(tilt: float, noise: bool) -> N
 
 def test_the_same_pixels_are_kept_each_time() -> None:
     sequence, _, _ = room_sequence()
-    looks = [Isolator(sequence, Isolation(remove_planes=True, largest_component=True))(1)[1] for _ in range(2)]
-    np.testing.assert_array_equal(*looks)
+    first, again = (Isolator(sequence, Isolation(remove_planes=True, largest_component=True))(1)[1] for _ in range(2))
+    np.testing.assert_array_equal(first, again)
 
 
 def test_a_preview_gives_the_depth_as_recorded_and_what_is_kept() -> None:
@@ -126,7 +126,7 @@ def test_images_without_points_have_no_planes() -> None:
 @pytest.mark.parametrize("seed", range(6))
 def test_the_largest_component_is_that_of_a_flood_fill(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    depth = rng.choice(np.float32([1.0, 1.05, 1.5]), (14, 17))
+    depth = rng.choice(np.array([1.0, 1.05, 1.5], np.float32), (14, 17))
     kept = rng.random(depth.shape) < 0.8
     area = rng.random(depth.shape)
     np.testing.assert_array_equal(largest_component(depth, kept, area, 0.1), flooded(depth, kept, area, 0.1))

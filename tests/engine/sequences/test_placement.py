@@ -15,6 +15,7 @@ from engine.sequences.isolation import Isolation, isolate
 from engine.sequences.placement import Standpoint, floor_normal, place, states_pose, upright
 from engine.surface.extract import extract_surface, pose_vertices
 from npm_studio.resources import demo_model, demo_sequence
+from tests.support.present import present
 from tests.support.room import CAMERA, room_sequence
 from tests.support.toy import toy_model
 
@@ -90,8 +91,8 @@ def test_a_model_tells_where_its_bodies_are_seen() -> None:
     similarity = model.info.similarity
     code, seen = model.shape_codes.mean(dim=0), []
     mesh = extract_surface(model, code, 48)
-    for row in range(len(model.pose_codes)):
-        posed = pose_vertices(model, code, model.pose_codes[row], mesh.vertices)
+    for pose_code in present(model.pose_codes):
+        posed = pose_vertices(model, code, pose_code, mesh.vertices)
         world = similarity.to_world(posed)
         camera = front_camera_to_world(similarity)
         depth = render_depth(world, mesh.faces, CAMERA, camera)

@@ -10,6 +10,7 @@ from PIL import Image
 from engine.models.model import NeuralParametricModel
 from engine.models.networks.decoder import PoseDecoder, ShapeDecoder
 from engine.training.preview import preview_picture, preview_subjects, write_png
+from tests.support.present import present
 from tests.support.toy import CODE_SIZE, NETWORK, toy_model
 
 
@@ -54,7 +55,7 @@ def test_subjects_are_spread_over_the_identities_and_their_frames_belong_to_them
     )
     assert preview_subjects(many) == [(0, None), (3, None), (5, None), (8, None)]
     for identity, frame in preview_subjects(model):
-        assert model.info.frames[frame].identity == identity
+        assert model.info.frames[present(frame)].identity == identity
 
 
 def test_a_model_without_poses_has_one_row() -> None:

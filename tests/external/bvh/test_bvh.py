@@ -147,7 +147,7 @@ def test_damaged_files_are_read_or_refused_but_never_crash(tmp_path: Path) -> No
         data = bytearray(good)
         for _ in range(random.integers(1, 6)):
             start = random.integers(len(data))
-            data[start : start + random.integers(0, 40)] = random.bytes(random.integers(0, 4))
+            data[start : start + random.integers(0, 40)] = random.bytes(int(random.integers(0, 4)))
         (tmp_path / "b.bvh").write_bytes(data)
         try:
             body_motion(read_bvh(tmp_path / "b.bvh"))

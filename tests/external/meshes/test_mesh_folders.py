@@ -81,7 +81,8 @@ WRITERS = {"ply": ply, "obj": obj, "off": off, "stl": stl, "glb": glb}
 def write_walk(folder: Path, ending: str, frames: int = 11, stretch: float = 1.0) -> np.ndarray:
     """Frames walk1 ... walk11 of a tetrahedron that moves upwards; vertices (F, 4, 3)."""
     folder.mkdir(parents=True)
-    walk = CORNERS * np.float32(stretch) + np.arange(frames, dtype=np.float32)[:, None, None] * np.float32([0, 0.25, 0])
+    steps = np.arange(frames, dtype=np.float32)[:, None, None] * np.array([0, 0.25, 0], np.float32)
+    walk = CORNERS * np.float32(stretch) + steps
     for number, vertices in enumerate(walk):
         (folder / f"walk{number + 1}.{ending}").write_bytes(WRITERS[ending](vertices))
     return walk

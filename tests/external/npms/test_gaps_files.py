@@ -27,13 +27,13 @@ def grd_bytes(resolution: tuple[int, int, int], matrix: tuple[float, ...] = IDEN
 def test_sdf_rows_are_four_little_endian_floats(tmp_path: Path) -> None:
     path = tmp_path / "samples_near.sdf"
     path.write_bytes(struct.pack("<8f", 0.1, 0.2, 0.3, -0.04, 1, 2, 3, 0.5))
-    np.testing.assert_array_equal(read_sdf(path), np.float32([[0.1, 0.2, 0.3, -0.04], [1, 2, 3, 0.5]]))
+    np.testing.assert_array_equal(read_sdf(path), np.array([[0.1, 0.2, 0.3, -0.04], [1, 2, 3, 0.5]], np.float32))
 
 
 def test_pts_rows_are_six_little_endian_floats(tmp_path: Path) -> None:
     path = tmp_path / "samples_surface.pts"
     path.write_bytes(struct.pack("<6f", 0.1, 0.2, 0.3, 0, 0, 1))
-    np.testing.assert_array_equal(read_pts(path), np.float32([[0.1, 0.2, 0.3, 0, 0, 1]]))
+    np.testing.assert_array_equal(read_pts(path), np.array([[0.1, 0.2, 0.3, 0, 0, 1]], np.float32))
 
 
 def test_samples_are_written_as_the_bytes_that_gaps_writes(tmp_path: Path) -> None:

@@ -108,7 +108,7 @@ def shapes(path: Path) -> dict[str, tuple[tuple[int, ...], str]]:
     ],
 )
 def test_flow_samples_of_another_shape_type_or_size_are_refused(
-    tmp_path: Path, members: dict[str, bytes], message: str
+    tmp_path: Path, members: dict[str, Any], message: str
 ) -> None:
     path = write_npz(tmp_path / "flow_samples_0.01.npz", **members)
     with pytest.raises(InputError, match=rf"flow_samples_0\.01\.npz: .*{message}"):
@@ -158,7 +158,7 @@ def test_a_zip_bomb_is_refused_by_its_declared_size(tmp_path: Path) -> None:
         read_ifnet_sdf(path)
 
 
-def voxel_members(resolution: int, packed: bytes) -> dict[str, bytes]:
+def voxel_members(resolution: int, packed: bytes) -> dict[str, Any]:
     return {
         "point_cloud": npy("<f8", (1, 3), doubles(0.1, 0.2, 0.3)),
         "compressed_occupancies": npy("|u1", (len(packed),), packed),

@@ -2,14 +2,15 @@
 
 import zipfile
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from engine.core.errors import InputError
 from engine.models.checkpoint import load_model, save_model
@@ -31,7 +32,6 @@ from tests.support.official_checkpoints import (
     TPOSES,
     VARIANTS,
     Net,
-    State,
     checkpoint,
     encoder_tensors,
     refusal,
@@ -39,10 +39,11 @@ from tests.support.official_checkpoints import (
     warped,
     write_labels,
 )
+from tests.support.present import present
 from tests.support.toy import toy_model
 
 
-def same(left: State, right: State) -> bool:
+def same(left: Mapping[str, Tensor], right: Mapping[str, Tensor]) -> bool:
     return list(left) == list(right) and all(torch.equal(left[name], right[name]) for name in left)
 
 
@@ -63,7 +64,7 @@ def test_a_checkpoint_is_imported_evaluated_and_exported_unchanged(nets: tuple[N
 
     raw = pose.evaluate(content[POSE], torch.cat((shape_code, pose_code)), points)
     expected = warped(raw, points.numpy()) if pose.outputs == 9 else points.numpy() + raw
-    posed = model.pose(model.shape_codes[1:2], model.pose_codes[3:4], points[None])[0].numpy()
+    posed = model.pose(model.shape_codes[1:2], present(model.pose_codes)[3:4], points[None])[0].numpy()
     np.testing.assert_allclose(posed, expected, atol=1e-5)
 
     export_checkpoint(model, tmp_path / "again.tar")
@@ -79,11 +80,11 @@ def test_a_checkpoint_is_imported_evaluated_and_exported_unchanged(nets: tuple[N
 def test_dimensions_are_inferred_from_the_tensors(tmp_path: Path) -> None:
     nets = VARIANTS["256_rigid_weight_norm_xyz_in_all"]
     model = import_checkpoint(Sources(saved(checkpoint(nets), tmp_path / "x.tar")), "x")
-    shape, pose = model.shape_decoder.config, model.pose_decoder.config
+    shape, pose = model.shape_decoder.config, present(model.pose_decoder).config
     assert (shape.width, shape.layers, shape.skip_layer, shape.frequencies) == (320, 8, 4, 6)
     assert (pose.width, pose.layers, pose.skip_layer, pose.frequencies) == (576, 6, 4, 4)
     assert (shape.xyz_in_all, pose.xyz_in_all, shape.se3, pose.se3) == (True, True, False, True)
-    assert (model.shape_decoder.code_size, model.pose_decoder.pose_code_size) == (256, 256)
+    assert (model.shape_decoder.code_size, present(model.pose_decoder).pose_code_size) == (256, 256)
 
 
 def test_names_with_the_prefix_of_several_devices_are_understood(tmp_path: Path) -> None:
@@ -92,7 +93,7 @@ def test_names_with_the_prefix_of_several_devices_are_understood(tmp_path: Path)
     for key in (SHAPE, POSE):
         content[key] = OrderedDict((f"module.{name}", value) for name, value in content[key].items())
     model = import_checkpoint(Sources(saved(content, tmp_path / "parallel.tar")), "x")
-    assert same(model.pose_decoder.state_dict(), plain.pose_decoder.state_dict())
+    assert same(present(model.pose_decoder).state_dict(), present(plain.pose_decoder).state_dict())
 
 
 def test_numbers_of_other_precision_become_float32(tmp_path: Path) -> None:
@@ -112,7 +113,7 @@ def test_a_file_of_an_old_version_of_pytorch_is_read(small: Path, tmp_path: Path
                 old.writestr(f"archive/{record}", new.read(name))
     plain, model = (import_checkpoint(Sources(path), "x") for path in (small, tmp_path / "old.tar"))
     assert same(model.shape_decoder.state_dict(), plain.shape_decoder.state_dict())
-    assert torch.equal(model.pose_codes, plain.pose_codes)
+    assert torch.equal(present(model.pose_codes), present(plain.pose_codes))
 
 
 # The shape stage: its files have a random pose part.
@@ -175,7 +176,7 @@ def test_shape_and_pose_may_come_from_two_files(tmp_path: Path) -> None:
     model = import_checkpoint(sources, "both")
     assert [frame.identity for frame in model.info.frames] == [2, 2, 0, 0, 2]
     assert model.info.identities == ("a", "identity_001", "c")
-    assert same(model.pose_decoder.state_dict(), pose_stage[POSE])
+    assert same(present(model.pose_decoder).state_dict(), pose_stage[POSE])
     assert model.info.training["imported"]["files"] == ["shape.tar", "pose.tar"]
 
 
@@ -231,9 +232,9 @@ def test_a_model_of_ours_survives_export_and_import(tmp_path: Path) -> None:
     export_checkpoint(model, tmp_path / "ours.tar")
     copy = import_checkpoint(Sources(tmp_path / "ours.tar"), "copy")
     assert copy.shape_decoder.config == model.shape_decoder.config
-    assert copy.pose_decoder.config == model.pose_decoder.config
+    assert present(copy.pose_decoder).config == present(model.pose_decoder).config
     points = torch.rand(1, 50, 3) - 0.5
-    arguments = (model.shape_codes[:1], model.pose_codes[:1], points)
+    arguments = (model.shape_codes[:1], present(model.pose_codes)[:1], points)
     torch.testing.assert_close(copy.pose(*arguments), model.pose(*arguments), atol=1e-6, rtol=0)
 
 
@@ -267,9 +268,11 @@ def test_encoders_are_imported_evaluated_and_exported_unchanged(
     save_model(model, tmp_path / "x.npm")
     assert (tmp_path / "x.npm" / "shape_encoder.safetensors").is_file()
     model = load_model(tmp_path / "x.npm")
-    assert model.shape_encoder.config.resolution == resolution
+    assert present(model.shape_encoder).config.resolution == resolution
     occupancy = torch.rand(1, resolution, resolution, resolution, generator=generator) < 0.02
-    for kind, encoder in (("shape", model.shape_encoder), ("pose", model.pose_encoder)):
+    kinds: list[Literal["shape", "pose"]] = ["shape", "pose"]
+    for kind in kinds:
+        encoder = present(model.shape_encoder if kind == "shape" else model.pose_encoder)
         assert not encoder.training
         expected = by_hand(states[kind], occupancy)
         torch.testing.assert_close(encoder(occupancy).double(), expected, atol=1e-5, rtol=0)

@@ -204,7 +204,7 @@ def test_an_array_that_does_not_fit_is_refused_by_its_name(
 ) -> None:
     assert len(body.v_template) == 42
     with pytest.raises(InputError, match=rf"a\.pkl.*{name}"):
-        load_body_model(write_body_pickle(tmp_path / "a.pkl", body, **{name: value}))
+        load_body_model(write_body_pickle(tmp_path / "a.pkl", body, None, **{name: value}))
     if isinstance(value, np.ndarray):
         with pytest.raises(InputError, match=rf"a\.npz.*{name}"):
             load_body_model(write_npz(tmp_path / "a.npz", {**vars(body), name: value}))

@@ -15,6 +15,7 @@ from engine.training.config import load_training_config
 from npm_studio.cli.main import main
 from npm_studio.reports.metric_tables import figure_tables
 from npm_studio.reports.training_curves import read_log
+from tests.support.present import present
 from tests.support.toy import toy_model
 
 RECIPE = {"generator": "anny", "identities": 4, "sequences": 2, "frames": 3, "seed": 7, "families": ["walk", "sit"]}
@@ -116,7 +117,7 @@ def test_the_commands_in_a_card_train_the_same_model_again(folder: Path, tmp_pat
     config = load_training_config(tmp_path / "dolls.yaml")
     toy = toy_model()
     assert (config.shape.schedule.steps, config.shape.decoder) == (300, toy.shape_decoder.config)
-    assert config.pose.decoder == toy.pose_decoder.config
+    assert config.pose.decoder == present(toy.pose_decoder).config
     assert yaml.safe_load(preset)["name"] == "dolls"
 
 

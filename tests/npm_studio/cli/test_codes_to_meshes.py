@@ -15,6 +15,7 @@ from engine.geometry.mesh import Mesh, load_mesh
 from engine.models.checkpoint import load_model, save_model
 from engine.surface.extract import extract_surface, extract_surfaces, pose_vertices
 from npm_studio.cli.main import main
+from tests.support.present import present
 from tests.support.runs import save_npm_run
 from tests.support.toy import CODE_SIZE, DOLLS, toy_model
 
@@ -51,7 +52,7 @@ def expected_mesh(identity: int, frame: int | None = None) -> Mesh:
     canonical = extract_surface(model, shape, 32)
     if frame is None:
         return canonical
-    return Mesh(pose_vertices(model, shape, model.pose_codes[frame], canonical.vertices), canonical.faces)
+    return Mesh(pose_vertices(model, shape, present(model.pose_codes)[frame], canonical.vertices), canonical.faces)
 
 
 def assert_equal(path: Path, mesh: Mesh) -> None:
@@ -99,7 +100,7 @@ def write_codes(path: Path) -> None:
     toy = toy_model()
     old = np.ones((1, 1, CODE_SIZE), np.float32)
     shape = np.concatenate((old, toy.shape_codes[2].numpy()[None, None]), axis=1)  # (1, 2, C)
-    pose = np.stack((np.ones((3, CODE_SIZE), np.float32), toy.pose_codes[12:15].numpy()), axis=1)  # (3, 2, C)
+    pose = np.stack((np.ones((3, CODE_SIZE), np.float32), present(toy.pose_codes)[12:15].numpy()), axis=1)  # (3, 2, C)
     np.savez(path, shape=shape, pose=pose)
 
 
@@ -121,7 +122,7 @@ def test_reconstruct_contours_each_shape_of_a_codes_file_once(
     model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     toy, order = toy_model(), [1, 0, 2, 1, 0, 2]
-    np.savez(tmp_path / "codes.npz", shape=toy.shape_codes[order][:, None], pose=toy.pose_codes[:6])
+    np.savez(tmp_path / "codes.npz", shape=toy.shape_codes[order][:, None], pose=present(toy.pose_codes)[:6])
     contoured: list[bytes] = []
 
     def counting(*arguments: Any, **named: Any) -> list[Mesh]:
@@ -164,7 +165,7 @@ def test_reconstruct_refuses_bad_codes_in_one_line_and_writes_nothing(
     model: str,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
-    arrays: dict[str, np.ndarray] | None,
+    arrays: dict[str, Any] | None,
     problem: str,
 ) -> None:
     codes = tmp_path / "codes.npz"

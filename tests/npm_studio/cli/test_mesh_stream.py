@@ -4,6 +4,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from npm_studio.cli import console, meshes
 from npm_studio.cli.console import ConsoleProgress
 from npm_studio.cli.main import main
 from npm_studio.cli.meshes import stream_meshes, write_meshes
+from tests.support.present import present
 from tests.support.toy import toy_model
 
 FACES = np.array([[0, 2, 1], [0, 1, 3], [1, 2, 3], [0, 3, 2]], np.int32)
@@ -134,10 +136,10 @@ def test_interrupted_reconstruction_leaves_whole_files_and_says_so(
     monkeypatch.setattr(console, "_ONE_REQUEST", 0.0)
     toy = toy_model()
     save_model(toy, tmp_path / "toy.npm")
-    np.savez(tmp_path / "codes.npz", shape=toy.shape_codes[:1], pose=np.tile(toy.pose_codes[:6], (5, 1)))
+    np.savez(tmp_path / "codes.npz", shape=toy.shape_codes[:1], pose=np.tile(present(toy.pose_codes)[:6], (5, 1)))
     posed = meshes.Surfaces.meshes
 
-    def interrupted(*arguments: object) -> Iterator[Mesh]:
+    def interrupted(*arguments: Any) -> Iterator[Mesh]:
         for index, mesh in enumerate(posed(*arguments)):
             if index == 10:
                 for _ in range(signals):
@@ -159,7 +161,7 @@ def test_meshes_computed_together_are_those_computed_one_by_one(monkeypatch: pyt
     monkeypatch.setattr(meshes, "_posed_together", lambda *_: together)
     monkeypatch.setattr(meshes, "_shapes_together", lambda *_: together)
     toy, order = toy_model(), [0, 0, 0, 0, 0, 1, 2, 2]
-    poses = [None, *toy.pose_codes[:6], None]
+    poses = [None, *present(toy.pose_codes)[:6], None]
     wanted = [(str(i), toy.shape_codes[row], pose) for i, (row, pose) in enumerate(zip(order, poses, strict=True))]
     found = list(meshes.Surfaces(toy, 24, lambda: False).meshes(wanted))
     assert len(found) == 8

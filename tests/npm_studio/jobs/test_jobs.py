@@ -26,6 +26,7 @@ from npm_studio.jobs.events import (
 )
 from npm_studio.jobs.runner import JobRunner, QueueProgress, Work
 from npm_studio.jobs.status import JobStatus, clock_text
+from tests.support.present import present
 
 
 def run_all(*works: Work) -> list[JobEvent]:
@@ -130,7 +131,7 @@ def test_the_expected_end_follows_from_the_speed_so_far() -> None:
     assert status.fraction == pytest.approx(0.25)
     assert status.seconds_left == pytest.approx(30.0)
     assert status.metrics == {"energy": 0.25}
-    assert clock_text(status.seconds_left) == "0:30"
+    assert clock_text(present(status.seconds_left)) == "0:30"
 
 
 def test_a_run_goes_beside_its_sequence(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from engine.dataset.registered import RegisteredDataset, load_registered_dataset
 from npm_studio.cli.main import main
 from npm_studio.reports.pictures import dataset_sheet as sheets
 from npm_studio.reports.pictures.dataset_sheet import dataset_sheet, position_colours, stack
+from npm_studio.reports.pictures.renderer import Stage
 from tests.support.registered import write_ellipsoids
 
 TILE = (90, 120)
@@ -51,8 +52,8 @@ def test_fewer_identities_make_a_smaller_sheet(dataset: RegisteredDataset) -> No
 
 
 def test_samples_inside_and_outside_have_their_colours_where_they_are(dataset: RegisteredDataset) -> None:
-    with sheets.Stage(600, 600) as stage:
-        extent = np.float32([[-0.5, -0.5, -0.5], [0.5, 0.5, 0.5]])
+    with Stage(600, 600) as stage:
+        extent = np.array([[-0.5, -0.5, -0.5], [0.5, 0.5, 0.5]], np.float32)
         (tile,) = sheets._samples_tiles(stage, dataset, 1, extent)
     middle, beside = tile[255:345, 276:324], tile[180:420, 45:180]
     assert share(middle, sheets.INSIDE) > 0.02
@@ -65,17 +66,17 @@ def test_samples_inside_and_outside_have_their_colours_where_they_are(dataset: R
 def test_samples_of_a_mesh_away_from_the_middle_of_the_cube_are_shown(tmp_path: Path, count: int) -> None:
     root = write_ellipsoids(tmp_path / "ellipsoids")
     for path in root.glob("*/canonical.npy"):
-        np.save(path, 0.5 * np.load(path) + np.float32([0, 0, 0.3]))
+        np.save(path, 0.5 * np.load(path) + np.array([0, 0, 0.3], np.float32))
     dataset = load_registered_dataset(root)
     prepare_pools(dataset, counts=(count, 1, 1))
     extent = dataset.canonical(1)
-    with sheets.Stage(300, 300) as stage:
+    with Stage(300, 300) as stage:
         (tile,) = sheets._samples_tiles(stage, dataset, 1, extent)
     assert (share(tile, sheets.INSIDE) > 0.01) == (count > 1)
 
 
 def test_colours_follow_the_canonical_position() -> None:
-    colours = position_colours(np.float32([[-1, 0, 5], [1, 0, 5], [1, 2, 7]])).astype(int)
+    colours = position_colours(np.array([[-1, 0, 5], [1, 0, 5], [1, 2, 7]], np.float32)).astype(int)
     assert colours[1, 0] > colours[0, 0] + 150
     assert (colours[1, 1:] == colours[0, 1:]).all()
     assert (colours[2, 1:] > colours[1, 1:] + 150).all()

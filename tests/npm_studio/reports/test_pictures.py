@@ -116,7 +116,7 @@ def test_one_stage_draws_the_same_scene_the_same_way_again() -> None:
 def test_observed_points_are_seen_in_front_of_the_surface_that_they_lie_on() -> None:
     mesh = ball()
     front = mesh.vertices[mesh.vertices[:, 2] > 0.12]
-    green = np.broadcast_to(np.uint8([0, 160, 0]), front.shape)
+    green = np.broadcast_to(np.array([0, 160, 0], np.uint8), front.shape)
     with Stage(400, 400) as stage:
         picture = stage.picture(Scene([mesh], points=front, point_colours=green), FRONT).astype(int)
     assert ((picture[..., 1] - picture[..., 0]) > 40).sum() > len(front)

@@ -6,6 +6,7 @@ from pytestqt.qtbot import QtBot
 
 from npm_studio.views.main_window import MainWindow
 from tests.npm_studio.views.drops import drop
+from tests.support.present import present
 
 SECONDS = 20_000
 
@@ -36,7 +37,7 @@ def test_a_run_is_compared_with_its_ground_truth_at_once(comparing: MainWindow) 
 def test_the_left_mesh_carries_the_distances_and_drops_them_when_asked(comparing: MainWindow) -> None:
     figure = comparing.stage.left.figure
     assert figure._actor.mapper.scalar_visibility
-    distances = comparing.compare.comparison.distances_mm(0)
+    distances = present(comparing.compare.comparison).distances_mm(0)
     np.testing.assert_array_equal(np.asarray(figure._data.point_data["value"]), distances)
     comparing.compare.coloured.setChecked(False)
     assert not figure._actor.mapper.scalar_visibility

@@ -13,6 +13,7 @@ from npm_studio.live.mesher import Mesher
 from npm_studio.live.request import MeshReply
 from npm_studio.views.main_window import MainWindow
 from npm_studio.views.widgets.slider import BarSlider
+from tests.support.present import present
 
 Fine = Callable[..., None]
 
@@ -140,9 +141,9 @@ def test_clicking_an_identity_shows_it_and_opens_its_poses(qtbot: QtBot, studio_
 def test_clicking_a_frame_poses_the_shape_and_gives_its_sequence_to_the_timeline(
     studio_window: MainWindow, fine: Fine
 ) -> None:
-    before = studio_window.explore.explorer.codes
+    before = present(studio_window.explore.explorer).codes
     fine(studio_window, lambda: studio_window.library.frame_chosen.emit(8))  # second doll, bend, frame 2
-    after = studio_window.explore.explorer.codes
+    after = present(studio_window.explore.explorer).codes
     assert after.shape is before.shape
     timeline = studio_window.studio.document.timeline
     assert (timeline.frame_count, timeline.frame) == (3, 2)
@@ -175,7 +176,7 @@ def test_playback_tells_the_live_thread_what_comes_next(
     qtbot.keyClick(studio_window, Qt.Key.Key_Space)
     codes = explorer.model.pose_codes
     assert codes is not None
-    rows = [next(row for row in (6, 7, 8) if torch.equal(codes[row], one.pose)) for one in asked[-1]]
+    rows = [next(row for row in (6, 7, 8) if torch.equal(codes[row], present(one.pose))) for one in asked[-1]]
     start = rows[0]
     assert rows == [start, 6 + (start - 5) % 3, 6 + (start - 4) % 3]
 
@@ -189,14 +190,14 @@ def test_what_the_live_thread_has_to_say_is_in_the_status_bar(studio_window: Mai
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Mesher, "make", make_and_say)
         fine(studio_window, studio_window.explore.randomise_pose)
-    assert studio_window.statusBar().currentMessage() == "Memory is short."
+    assert present(studio_window.statusBar()).currentMessage() == "Memory is short."
 
 
 def test_the_filter_leaves_matching_names(studio_window: MainWindow) -> None:
     studio_window.library.search.setText("lea")
     identities = studio_window.library.identities
-    shown = [identities.item(i).text() for i in range(identities.count()) if not identities.item(i).isHidden()]
-    assert shown == ["Lean"]
+    items = [present(identities.item(i)) for i in range(identities.count())]
+    assert [item.text() for item in items if not item.isHidden()] == ["Lean"]
 
 
 def test_one_slider_goes_from_one_identity_to_another(studio_window: MainWindow, fine: Fine) -> None:

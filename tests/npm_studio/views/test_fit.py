@@ -20,6 +20,7 @@ from engine.methods.run import Run, load_run
 from npm_studio.views.main_window import MainWindow
 from tests.conftest import doll_frames
 from tests.npm_studio.views.drops import drop
+from tests.support.present import present
 from tests.support.runs import save_npm_run
 from tests.support.toy import toy_model
 
@@ -90,7 +91,7 @@ def test_dropping_a_sequence_folder_starts_a_fit_that_ends_with_a_mesh_over_the_
     assert studio_window.workspace is studio_window.fit
     assert studio_window.stage.left.points.count > 100
     qtbot.waitUntil(lambda: studio_window.fit.run is not None, timeout=2 * SECONDS)
-    run = load_run(studio_window.fit.run.folder)
+    run = load_run(present(studio_window.fit.run).folder)
     assert run.folder.parent == capture.parent / "runs"
     assert not run.interrupted
     view = studio_window.stage.left
@@ -238,9 +239,10 @@ def test_a_failing_fit_is_explained_and_can_be_started_again(
     monkeypatch.setattr(job, "run_fit", fail)
     drop(studio_window, capture)
     qtbot.waitUntil(lambda: studio_window.error is not None, timeout=SECONDS)
-    assert "ran out of memory" in studio_window.error.sentence
-    assert "RuntimeError" in studio_window.error.details
-    studio_window.error.close()
+    error = present(studio_window.error)
+    assert "ran out of memory" in error.sentence
+    assert "RuntimeError" in error.details
+    error.close()
     qtbot.waitUntil(lambda: studio_window.error is None, timeout=SECONDS)
     assert studio_window.actions_by_id["fit.start"].isEnabled()
 
@@ -250,7 +252,7 @@ def test_a_damaged_frame_met_while_playing_is_named(qtbot: QtBot, studio_window:
     qtbot.waitUntil(lambda: studio_window.fit.observation is not None, timeout=SECONDS)
     frame = capture / "depth" / "000002.png"
     frame.write_bytes(frame.read_bytes()[:200])
-    studio_window.fit.observation._frames.clear()
+    present(studio_window.fit.observation)._frames.clear()
     studio_window.timeline.last()
     assert studio_window.error is not None
     assert "000002.png" in studio_window.error.sentence

@@ -15,6 +15,7 @@ from npm_studio.document.project import load_project
 from npm_studio.views.main_window import MainWindow
 from npm_studio.views.workspaces.fit import FitWorkspace
 from tests.npm_studio.views.drops import drop
+from tests.support.present import present
 
 SECONDS = 30_000
 
@@ -87,7 +88,7 @@ def test_a_choice_that_leaves_nothing_is_refused_and_the_recording_stays(
     assert fit.observation is whole
     assert fit.subject.far.value() == 0.0  # "none" again
     qtbot.waitUntil(lambda: studio_window.error is not None, timeout=SECONDS)
-    studio_window.error.close()
+    present(studio_window.error).close()
     qtbot.waitUntil(lambda: studio_window.error is None, timeout=SECONDS)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QImage
-from PyQt6.QtWidgets import QApplication, QMenu
+from PyQt6.QtWidgets import QApplication, QFileDialog, QMenu
 from pytestqt.qtbot import QtBot
 
 from npm_studio.commands.table import all_commands
@@ -17,6 +17,7 @@ from npm_studio.views import files
 from npm_studio.views.dialogs import AboutDialog, ShortcutsDialog
 from npm_studio.views.main_window import MainWindow
 from tests.npm_studio.views.drops import drop
+from tests.support.present import present
 
 ROOT = Path(__file__).parents[3]
 SECONDS = 20_000
@@ -25,9 +26,9 @@ SECONDS = 20_000
 def test_every_command_runs_or_is_disabled_on_an_empty_document(
     window: MainWindow, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
 ) -> None:
-    monkeypatch.setattr(files.QFileDialog, "getExistingDirectory", lambda *_: "")
-    monkeypatch.setattr(files.QFileDialog, "getSaveFileName", lambda *_: ("", ""))
-    monkeypatch.setattr(files.QFileDialog, "getOpenFileName", lambda *_: ("", ""))
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: "")
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: ("", ""))
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: ("", ""))
     opened: list[str] = []
     for name in ("open_model", "open_sequence"):
         monkeypatch.setattr(window.files, name, lambda *_, name=name: opened.append(name))
@@ -62,13 +63,14 @@ def test_dropping_junk_shows_one_clear_line_and_what_to_drop(
     (tmp_path / "letter.txt").write_text("dear")
     drop(window, tmp_path / name)
     qtbot.waitUntil(lambda: window.error is not None, timeout=SECONDS)
-    assert window.error.sentence.startswith(words)
-    assert "\n" not in window.error.sentence
-    assert "depth-sequence folder" in window.error.cure
-    assert window.error.text.isHidden()
-    window.error.toggle.click()
-    assert not window.error.text.isHidden()
-    window.error.close()
+    error = present(window.error)
+    assert error.sentence.startswith(words)
+    assert "\n" not in error.sentence
+    assert "depth-sequence folder" in error.cure
+    assert error.text.isHidden()
+    error.toggle.click()
+    assert not error.text.isHidden()
+    error.close()
 
 
 @pytest.mark.parametrize("damage", ["truncated", "8 bit", "no intrinsics"])
@@ -86,9 +88,10 @@ def test_a_damaged_sequence_is_named_with_its_file(
     drop(studio_window, capture)
     qtbot.waitUntil(lambda: studio_window.error is not None, timeout=SECONDS)
     culprit = "doll: has no intrinsics" if damage == "no intrinsics" else "000001.png: "
-    assert studio_window.error.sentence.startswith(culprit)
-    assert damage != "no intrinsics" or "intrinsics.json" in studio_window.error.cure
-    studio_window.error.close()
+    error = present(studio_window.error)
+    assert error.sentence.startswith(culprit)
+    assert damage != "no intrinsics" or "intrinsics.json" in error.cure
+    error.close()
     assert not studio_window.studio.is_fitting
 
 
