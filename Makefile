@@ -3,6 +3,7 @@
 # studio  open the application
 # imports print which room imports which, and check that no arrow points the wrong way
 # bench   measure and compare with the alternatives; writes out/benchmarks
+# dist    build a wheel for this machine and an archive of the sources into dist/
 #
 # Each target first makes or updates .venv. Another Python: make PYTHON=python3.12 demo
 
@@ -48,6 +49,10 @@ bench: $(READY)
 	$(BIN)/python benchmarks/live.py --codes 20 --compared 8 --json out/benchmarks/live.json
 	$(BIN)/python benchmarks/resume_after_kill.py --json out/benchmarks/resume_after_kill.json
 	$(BIN)/python benchmarks/model_quality.py --model assets/models/anny-compact.npm --split configs/anny/quality-small.yaml --fits 4 --json out/benchmarks/model_quality.json
+
+dist: $(READY)
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist
 
 system:
 	@PYTHON="$(PYTHON)" scripts/install_system_packages.sh

@@ -1,6 +1,7 @@
-"""Build of the Cython kernels in ``csrc``; everything else is in pyproject.toml."""
+"""Build of the Cython kernels in ``csrc`` and of package data; everything else is in pyproject.toml."""
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -9,8 +10,11 @@ from pathlib import Path
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.command.build_py import build_py
 from setuptools.errors import BaseError, CCompilerError
 
+DATA = ("assets", "configs")
+"""Folders beside the packages that an installation has inside ``npm_studio``, see ``npm_studio/resources.py``."""
 KERNELS = ("depth", "distance_grid", "inside", "voxels")
 COMPILER_FAILURES = (BaseError, CCompilerError, OSError, subprocess.SubprocessError)
 OPENMP_PROBE = "#include <omp.h>\nint main(void) { return omp_get_max_threads() < 1; }\n"
@@ -55,7 +59,20 @@ class BuildKernels(build_ext):
         return True
 
 
+class BuildPackages(build_py):
+    """Puts models, depth sequence and presets into ``npm_studio``; an editable installation has them beside it."""
+
+    def run(self) -> None:
+        super().run()
+        if self.editable_mode:
+            return
+        for name in DATA:
+            target = Path(self.build_lib) / "npm_studio" / name
+            shutil.rmtree(target, ignore_errors=True)  # of an earlier build: what is gone here must be gone there
+            shutil.copytree(name, target)
+
+
 setup(
     ext_modules=cythonize([Extension(f"csrc.{name}", [f"csrc/{name}.pyx"]) for name in KERNELS], quiet=True),
-    cmdclass={"build_ext": BuildKernels},
+    cmdclass={"build_ext": BuildKernels, "build_py": BuildPackages},
 )

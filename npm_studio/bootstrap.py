@@ -59,7 +59,9 @@ def check_packages() -> None:
         for name in ("PyQt6.QtSvg", "PyQt6.QtWidgets", "pyvistaqt"):
             importlib.import_module(name)
     except ImportError as error:
-        cure = 'install the application with: pip install -e ".[gui]" in the checkout'
+        from npm_studio.reports.machine import how_to_install
+
+        cure = f"install what the window needs: {how_to_install()}"
         raise InputError("npm-studio gui", f"{error.name or error} is not installed", cure) from None
 
 

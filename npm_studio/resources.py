@@ -1,18 +1,29 @@
-"""Where the built-in models, depth sequence and presets are."""
+"""Where the built-in models, depth sequence and presets are: in the package, or beside it in a checkout."""
 
+from importlib.resources import files
 from pathlib import Path
 
-_ROOT = Path(__file__).resolve().parents[1]
+from engine.core.errors import InputError
+
+_PACKAGE = Path(str(files("npm_studio")))
+"""A folder: PyTorch, Qt and VTK read files by their paths, so the package is never run from an archive."""
+_NOT_TRAINING = "quality"
+"""What begins so in the folder of presets says how models are measured."""
+
+
+def is_checkout() -> bool:
+    """Whether the program runs from a checkout of its sources, editable installation or not."""
+    return (_PACKAGE.parent / "pyproject.toml").is_file()
 
 
 def demo_model() -> Path:
     """The built-in model of human bodies."""
-    return _ROOT / "assets" / "models" / "anny-compact.npm"
+    return _data("assets") / "models" / "anny-compact.npm"
 
 
 def built_in_models() -> dict[str, Path]:
     """All built-in models by name."""
-    return {path.stem: path for path in sorted((_ROOT / "assets" / "models").glob("*.npm"))}
+    return {path.stem: path for path in sorted((_data("assets") / "models").glob("*.npm"))}
 
 
 def model_path(text: str) -> Path:
@@ -23,9 +34,33 @@ def model_path(text: str) -> Path:
 
 def demo_sequence() -> Path:
     """The built-in depth sequence: an identity and a motion that the built-in model has never seen."""
-    return _ROOT / "assets" / "sequences" / "anny-demo"
+    return _data("assets") / "sequences" / "anny-demo"
 
 
-def presets() -> Path:
-    """The folder of training presets."""
-    return _ROOT / "configs"
+def presets() -> dict[str, Path]:
+    """The built-in presets of trainings by name, such as ``anny/tiny``."""
+    folder = _data("configs")
+    found = {path.relative_to(folder).with_suffix("").as_posix(): path for path in sorted(folder.glob("*/*.yaml"))}
+    return {name: path for name, path in found.items() if not path.stem.startswith(_NOT_TRAINING)}
+
+
+def preset_path(text: str) -> Path:
+    """The preset that a user names: a file, or else a built-in one as ``anny/tiny`` or ``configs/anny/tiny.yaml``.
+
+    Raises:
+        InputError: there is neither.
+    """
+    path = Path(text)
+    if path.is_file():
+        return path
+    known = presets()
+    name = path.as_posix().removeprefix("configs/").removesuffix(".yaml")
+    if name not in known:
+        raise InputError(text, "no such preset", f"name a file or a built-in preset: {', '.join(known)}")
+    return known[name]
+
+
+def _data(name: str) -> Path:
+    """The folder ``assets`` or ``configs``: inside the package where it was installed, beside it in a checkout."""
+    inside = _PACKAGE / name
+    return inside if inside.is_dir() else _PACKAGE.parent / name

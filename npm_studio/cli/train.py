@@ -5,13 +5,19 @@ from pathlib import Path
 from typing import Any
 
 from npm_studio.cli.console import ConsoleProgress, add_device, add_json, add_seed
+from npm_studio.resources import preset_path, presets
 
 STAGES = ("shape", "pose", "shape-encoder", "pose-encoder", "all")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("stage", choices=STAGES, help="each builds on those before it; all: in order")
-    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="a preset, see configs/")
+    parser.add_argument(
+        "--config",
+        required=True,
+        metavar="PRESET",
+        help=f"how to train: a file, or a built-in preset by name: {', '.join(presets())}",
+    )
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="a registered, prepared dataset")
     parser.add_argument("--out", type=Path, required=True, metavar="MODEL", help="model folder NAME.npm to write")
     parser.add_argument(
@@ -45,7 +51,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     from engine.training.run import train_all, train_stage
     from external.datasets import open_dataset
 
-    config = load_training_config(options.config, parse_overrides(options.overrides))
+    config = load_training_config(preset_path(options.config), parse_overrides(options.overrides))
     if options.stage == "all" and options.resume not in (None, "last"):
         raise InputError(f"--resume {options.resume}", "does not say of which stage", "name the stage instead of all")
     if options.shape_model is not None and options.stage != "pose":

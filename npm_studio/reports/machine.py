@@ -9,11 +9,12 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from npm_studio.resources import demo_model, demo_sequence
+from npm_studio.resources import demo_model, demo_sequence, is_checkout
 
 PACKAGES = (
-    *("torch", "numpy", "scipy", "safetensors", "pydantic", "PyYAML", "pillow", "imageio-ffmpeg"),
-    *("warp-lang", "libigl", "manifold3d", "trimesh", "anny", "av", "rosbags", "vtk", "pyvista", "pyvistaqt", "PyQt6"),
+    *("torch", "numpy", "scipy", "safetensors", "pydantic", "PyYAML", "pillow", "imageio-ffmpeg", "matplotlib"),
+    *("lightning-fabric", "tensorboardx", "warp-lang", "libigl", "manifold3d", "trimesh", "anny"),
+    *("av", "rosbags", "lz4", "vtk", "pyvista", "pyvistaqt", "PyQt6"),
 )
 SYSTEM_LIBRARIES = {
     "libEGL.so.1": "libegl1",
@@ -100,10 +101,10 @@ def problems(versions: dict[str, str | None], opengl: str | None) -> dict[str, s
     """
     found = {}
     for name in (name for name, number in versions.items() if number is None):
-        is_window = name in ("PyQt6", "pyvistaqt")
-        found[f"Python package {name}"] = f"pip install -e '.{'[gui]' if is_window else ''}'"
+        found[f"Python package {name}"] = how_to_install()
     if importlib.util.find_spec("csrc.depth") is None:
-        found["compiled kernels (csrc.depth)"] = "install a C compiler and run: pip install -e ."
+        compiler = f"install a C compiler and run: {how_to_install()}"
+        found["compiled kernels (csrc.depth)"] = compiler if is_checkout() else "install a wheel made for this Python"
     packages = missing_system_packages()
     if packages:
         names = " ".join(packages.values())
@@ -112,8 +113,13 @@ def problems(versions: dict[str, str | None], opengl: str | None) -> dict[str, s
         found["OpenGL without a window"] = "sudo apt-get install libegl1 libgl1-mesa-dri, or a graphics driver with EGL"
     for path in (demo_model(), demo_sequence()):
         if not path.is_dir():
-            found[f"built-in {path.name}"] = "use a complete checkout of the repository"
+            found[f"built-in {path.name}"] = "fetch the missing files" if is_checkout() else "install the wheel again"
     return found
+
+
+def how_to_install() -> str:
+    """The command that installs this program's packages; where it is installed, those that are missing."""
+    return "pip install -e '.[gui]'" if is_checkout() else "pip install 'npm-studio[gui]'"
 
 
 def missing_system_packages() -> dict[str, str]:

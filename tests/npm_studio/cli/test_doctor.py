@@ -46,3 +46,24 @@ def test_doctor_knows_the_packages_of_the_install_script() -> None:
     words = set(SCRIPT.read_text().split())
     assert set(machine.SYSTEM_LIBRARIES.values()) <= words
     assert "fonts-dejavu-core" in words
+
+
+@pytest.mark.parametrize(
+    ("is_checkout", "command"), [(True, "pip install -e '.[gui]'"), (False, "pip install 'npm-studio[gui]'")]
+)
+def test_a_missing_package_is_installed_as_this_program_was(
+    monkeypatch: pytest.MonkeyPatch, is_checkout: bool, command: str
+) -> None:
+    monkeypatch.setattr(machine, "is_checkout", lambda: is_checkout)
+    assert machine.problems({"pyvistaqt": None}, "OpenGL")["Python package pyvistaqt"] == command
+
+
+@pytest.mark.parametrize(
+    ("is_checkout", "cure"), [(True, "fetch the missing files"), (False, "install the wheel again")]
+)
+def test_doctor_misses_the_built_in_model_and_sequence(
+    monkeypatch: pytest.MonkeyPatch, is_checkout: bool, cure: str
+) -> None:
+    monkeypatch.setattr(machine, "demo_model", lambda: Path("/nowhere/anny-compact.npm"))
+    monkeypatch.setattr(machine, "is_checkout", lambda: is_checkout)
+    assert machine.problems({}, "OpenGL")["built-in anny-compact.npm"] == cure
