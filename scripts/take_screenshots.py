@@ -1,11 +1,14 @@
 """Take the pictures of the application in ``docs/pictures`` with the built-in model and depth sequence.
 
 Needs a display; without one: ``xvfb-run -s '-screen 0 1600x1000x24' python scripts/take_screenshots.py``.
-The fit takes a minute or two on two cores.
+The fit takes a minute or two on two cores. Where pngquant is installed (the Debian package of that name), it makes the
+pictures a third as large, with no difference to see.
 """
 
 import argparse
 import os
+import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -62,6 +65,8 @@ def take_all(out: Path, run: Path | None, scratch: Path) -> None:
         pause(0.5)
         out.mkdir(parents=True, exist_ok=True)
         window.grab().save(str(out / name))
+        if shutil.which("pngquant"):
+            subprocess.run(["pngquant", "--speed", "1", "--strip", "--force", "--ext", ".png", out / name], check=True)
         print(out / name)
 
     window.files.open_model(resources.demo_model())
