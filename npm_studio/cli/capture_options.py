@@ -46,7 +46,7 @@ def open_from_options(
     Raises:
         InputError: it cannot be opened, or nothing is left of it.
     """
-    from external.captures.subject import open_subject
+    from engine.sequences.opening import open_subject
 
     return open_subject(path, stated(options), model, progress)
 

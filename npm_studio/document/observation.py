@@ -133,7 +133,7 @@ def observation_of_run(
         InputError: it is gone, or cannot be opened any more.
         Cancelled: ``progress`` asked to stop.
     """
-    from external.captures.subject import scene_and_subject_of_run
+    from engine.sequences.opening import scene_and_subject_of_run
 
     scene, subject = scene_and_subject_of_run(run, progress)
     return Observation(subject, scene, run.inputs.capture, model)
@@ -162,8 +162,8 @@ def _observation(
     model: NeuralParametricModel | None,
     progress: Progress | None,
 ) -> Observation:
+    from engine.sequences.opening import subject_of
     from engine.sequences.placement import Standpoint, place
-    from external.captures.subject import subject_of
 
     subject = subject_of(scene, capture.isolation, model, progress)
     if model is None:  # upright and above the ground, until there is a model to place it for

@@ -13,7 +13,7 @@ from engine.geometry.mesh import Mesh
 from engine.geometry.similarity import Similarity
 from engine.methods.run import Run
 from engine.sequences.depth_sequence import DepthSequence
-from external.captures.subject import scene_and_subject_of_run
+from engine.sequences.opening import scene_and_subject_of_run
 from npm_studio.reports.pictures.colours import colour_depth, colour_errors, error_legend
 from npm_studio.reports.pictures.renderer import THREE_QUARTER, Scene, Stage, View
 from npm_studio.reports.pictures.sheet import caption, grid, strip

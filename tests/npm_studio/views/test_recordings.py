@@ -10,7 +10,7 @@ from engine.models.checkpoint import load_model
 from engine.sequences.capture_options import CaptureOptions
 from engine.sequences.depth_sequence import load_depth_sequence
 from engine.sequences.isolation import Isolation
-from external.captures.subject import open_subject
+from engine.sequences.opening import open_subject
 from npm_studio.document.project import load_project
 from npm_studio.views.main_window import MainWindow
 from npm_studio.views.workspaces.fit import FitWorkspace
