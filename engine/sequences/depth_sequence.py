@@ -132,6 +132,21 @@ def load_depth_sequence(folder: Path) -> DepthSequence:
     return sequence
 
 
+def is_native(folder: Path) -> bool:
+    """Whether NPM Studio wrote ``folder``: its camera has a pose, or its frames are ``.npz`` in metres.
+
+    Raises:
+        InputError: its intrinsics are no JSON.
+    """
+    if not (folder / "intrinsics.json").is_file():
+        return False
+    description = read_json(folder / "intrinsics.json", _INTRINSICS_CURE)
+    if isinstance(description, dict) and "camera_to_world" in description:
+        return True
+    has_png = any(_images(place, ".png") for place in (folder, folder / "depth"))
+    return not has_png and bool(_images(folder / "depth", ".npz"))
+
+
 def check_depth(depth_m: NDArray[np.float32], camera: PinholeCamera, what: str | Path) -> None:
     """Refuse a depth image that has not the size of ``camera`` or not a single valid pixel.
 
@@ -212,11 +227,17 @@ def write_frame(path: Path, depth_m: NDArray[np.floating[Any]], depth_scale: flo
 def _find_frames(folder: Path) -> tuple[Path, ...]:
     for place in (folder / "depth", folder):
         for ending in (".png", ".npz"):
-            if place.is_dir():
-                found = [p for p in place.iterdir() if p.suffix.lower() == ending and not p.name.startswith(".")]
-                if found:
-                    return tuple(sorted(found, key=natural_key))
+            if found := _images(place, ending):
+                return found
     raise InputError(folder, "has no depth images", "put 16-bit PNG files into its subfolder depth/")
+
+
+def _images(folder: Path, ending: str) -> tuple[Path, ...]:
+    """Files of ``folder`` with ``ending``, in natural order; none where there is no such folder."""
+    if not folder.is_dir():
+        return ()
+    found = [path for path in folder.iterdir() if path.suffix.lower() == ending and not path.name.startswith(".")]
+    return tuple(sorted(found, key=natural_key))
 
 
 def camera_of(description: Any, source: Path) -> PinholeCamera:

@@ -1,25 +1,55 @@
-"""From a recording to what a model is fitted to: opened, the subject isolated, the camera placed."""
+"""From a path to what a model is fitted to: the recording opened, its subject isolated, its camera placed.
+
+A folder that NPM Studio wrote is read by `engine.sequences.depth_sequence`, strictly: it is complete or refused. All
+else is read by one of the readers that are handed in; of its frames, those that cannot be used are left out, with
+their number and the first one's name in the warnings of the sequence.
+"""
 
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.core.errors import InputError
 from engine.core.progress import Progress
-from engine.methods.run import Run
 from engine.models.model import NeuralParametricModel
-from engine.sequences.capture_options import CaptureOptions
-from engine.sequences.depth_sequence import DepthSequence
+from engine.sequences.capture_options import AS_RECORDED, CaptureOptions
+from engine.sequences.depth_sequence import DepthSequence, is_native, load_depth_sequence
 from engine.sequences.isolation import Isolation, isolate
 from engine.sequences.placement import Standpoint, place, states_pose
-from external.captures.open_capture import open_capture
+from engine.sequences.reader import Readers, choose_reader
+from engine.sequences.recording import finish
+
+
+def open_recording(
+    path: Path, readers: Readers, options: CaptureOptions = AS_RECORDED, progress: Progress | None = None
+) -> DepthSequence:
+    """The whole recording at ``path``; its ``origin`` says what it was taken for and why.
+
+    Every frame of a recording is decoded once, to find those that fail; none is kept in memory.
+
+    Raises:
+        InputError: nothing known is there, or it cannot be used; one line with the cure.
+        Cancelled: ``progress`` asked to stop.
+    """
+    if is_native(path):
+        if options.reading:
+            problem = "is a depth sequence that states its camera and unit itself"
+            raise InputError(path, problem, "correct them in its intrinsics.json")
+        return load_depth_sequence(path)
+    reader, source = choose_reader(path, readers)
+    return finish(reader.read(source, options), options, progress or Progress())
 
 
 def open_subject(
     path: Path,
+    readers: Readers,
     options: CaptureOptions,
     model: NeuralParametricModel | None,
     progress: Progress | None = None,
 ) -> DepthSequence:
-    """The subject of the recording ``path``, placed where ``model`` expects it unless its camera states a pose.
+    """The subject of the recording at ``path``, placed where ``model`` expects it unless its camera states a pose.
 
     Without a model the camera stays where the recording says, or at the origin.
 
@@ -27,7 +57,7 @@ def open_subject(
         InputError: the recording cannot be opened, or nothing is left of it.
         Cancelled: ``progress`` asked to stop.
     """
-    return subject_of(open_capture(path, options, progress), options.isolation, model, progress)
+    return subject_of(open_recording(path, readers, options, progress), options.isolation, model, progress)
 
 
 def subject_of(
@@ -43,15 +73,19 @@ def subject_of(
     return place(subject, Standpoint.of_model(model), scene)
 
 
-def scene_and_subject_of_run(run: Run, progress: Progress | None = None) -> tuple[DepthSequence, DepthSequence]:
-    """The recording that ``run`` was fitted to, whole and isolated, with the camera where the fit had it.
+def scene_and_subject(
+    path: Path,
+    readers: Readers,
+    options: CaptureOptions,
+    camera_to_world: NDArray[np.float64] | None,
+    progress: Progress | None = None,
+) -> tuple[DepthSequence, DepthSequence]:
+    """The recording at ``path``, whole, and its subject with the camera at a known pose (4, 4), such as that of a fit.
 
     Raises:
         InputError: it is gone, or cannot be opened any more.
         Cancelled: ``progress`` asked to stop.
     """
-    options = run.inputs.capture
-    scene = open_capture(run.inputs.sequence, options, progress)
+    scene = open_recording(path, readers, options, progress)
     subject = isolate(scene, options.isolation, progress)
-    poses = run.cameras_to_world
-    return scene, subject if poses is None else replace(subject, camera_to_world=poses[0])
+    return scene, subject if camera_to_world is None else replace(subject, camera_to_world=camera_to_world)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from engine.core.errors import InputError
 from engine.geometry.camera import PinholeCamera
 from engine.sequences.capture_options import CaptureOptions
+from engine.sequences.reader import RecordingReader
 from engine.sequences.recording import MAX_PIXELS, Recording, frame_rate_of
 from external.captures import intrinsics
 from external.captures.lens import RationalDistortion, Undistort
@@ -174,3 +175,13 @@ class _DepthTrack:
                 return np.frombuffer(data, ">u2" if big_endian else "<u2").reshape(self._shape).astype(np.uint16)
         self._next = -1
         return None
+
+
+READER = RecordingReader(
+    id="kinect-mkv",
+    title="Azure Kinect",
+    form="a Matroska file .mkv (Azure Kinect)",
+    read=read_kinect_mkv,
+    endings=(".mkv",),
+    magic=b"\x1a\x45\xdf\xa3",
+)

@@ -15,6 +15,7 @@ from engine.core.errors import InputError
 from engine.core.npz import NpzFile, NpzRows
 from engine.sequences.capture_options import CaptureOptions
 from engine.sequences.depth_sequence import DEFAULT_FRAME_RATE
+from engine.sequences.reader import RecordingReader
 from engine.sequences.recording import MAX_PIXELS, Recording, motion_warnings
 from external.captures import intrinsics
 
@@ -92,3 +93,6 @@ def _poses(file: NpzFile, count: int) -> NDArray[np.float64]:
     if not is_rigid or (np.linalg.det(rotation) < 0).any():
         raise InputError(file.path, "cam_to_world is not a rigid transform", _CURE)
     return poses
+
+
+READER = RecordingReader(id="npz", title="npz", form="an .npz file", read=read_npz_file, endings=(".npz",), magic=b"PK")

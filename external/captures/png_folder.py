@@ -10,6 +10,7 @@ from engine.core.files import natural_key
 from engine.sequences.capture_options import CaptureOptions
 from engine.sequences.depth_png import DAMAGED_CURE, check_depth_png, read_depth_png
 from engine.sequences.depth_sequence import DEFAULT_FRAME_RATE
+from engine.sequences.reader import RecordingReader
 from engine.sequences.recording import MAX_PIXELS, Recording
 from external.captures import intrinsics
 
@@ -90,3 +91,14 @@ def _size(path: Path) -> tuple[int, int]:
     if not 0 < width * height <= MAX_PIXELS:
         raise InputError(path, f"declares {width}x{height} pixels", DAMAGED_CURE)
     return width, height
+
+
+READER = RecordingReader(
+    id="png-folder",
+    title="16-bit PNG",
+    form="a folder of 16-bit PNG with intrinsics.json",
+    read=read_png_folder,
+    folder=lambda folder: "has PNG images" if depth_pngs(folder) else "",
+    parts=(".png", "intrinsics.json"),
+    rank=20,
+)

@@ -15,8 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.core.errors import InputError
+from engine.core.files import natural_key
 from engine.geometry.camera import REFERENCE_CAMERA, PinholeCamera
 from engine.sequences.capture_options import CaptureOptions
+from engine.sequences.reader import RecordingReader
 from engine.sequences.recording import Recording
 from external.captures import intrinsics
 
@@ -30,12 +32,19 @@ _PCD_TYPES = {("F", 4): "<f4", ("F", 8): "<f8", ("I", 1): "i1", ("I", 2): "<i2",
 }
 
 
-def read_point_files(paths: Sequence[Path], root: Path, options: CaptureOptions) -> Recording:
-    """One frame per file; ``root`` is the folder or the file that was asked for.
+def point_files(folder: Path) -> tuple[Path, ...]:
+    """The files of points in ``folder``, in natural order."""
+    found = (p for p in folder.iterdir() if p.suffix.lower() in ENDINGS and not p.name.startswith("."))
+    return tuple(sorted((path for path in found if path.is_file()), key=natural_key))
+
+
+def read_point_files(root: Path, options: CaptureOptions) -> Recording:
+    """One frame per file of a folder, or a single file.
 
     Raises:
         InputError: no file can be read, or the intrinsics lack the size of the image.
     """
+    paths = point_files(root) if root.is_dir() else (root,)
     first = _first_points(paths, root)
     scale = options.depth_scale or _units_per_metre(first)
     warnings: tuple[str, ...] = ()
@@ -198,3 +207,14 @@ def _to_camera(points_m: NDArray[np.float64], known_camera: bool) -> tuple[NDArr
     centre = (points_m.min(axis=0) + points_m.max(axis=0)) / 2
     axes[:3, 3] = np.array([0, 0, _FRONT_DISTANCE_M]) - axes[:3, :3] @ centre
     return axes, "a scan in the world (y up) seen from 2.5 m in front"
+
+
+READER = RecordingReader(
+    id="point-files",
+    title="point clouds",
+    form="PLY, PCD or OBJ files of points",
+    read=read_point_files,
+    folder=lambda folder: "has files of points" if point_files(folder) else "",
+    endings=ENDINGS,
+    rank=30,
+)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from engine.core.errors import InputError
 from engine.geometry.camera import PinholeCamera
 from engine.sequences.capture_options import CaptureOptions
+from engine.sequences.reader import RecordingReader
 from engine.sequences.recording import MAX_PIXELS, Recording, frame_rate_of
 from external.captures import intrinsics
 from external.captures.lens import RationalDistortion, Undistort
@@ -207,3 +208,13 @@ def _image(message: Any, name: str) -> NDArray[Any]:
     rows = data[: step * height].reshape(height, step)[:, : width * size]
     order = ">" if message.is_bigendian else "<"
     return np.ascontiguousarray(rows).view(f"{order}{'u2' if size == 2 else 'f4'}")
+
+
+READER = RecordingReader(
+    id="realsense-bag",
+    title="RealSense",
+    form="a ROS 1 bag .bag (RealSense)",
+    read=read_realsense_bag,
+    endings=(".bag",),
+    magic=b"#ROSBAG V2.0",
+)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from engine.core.errors import InputError
 from engine.sequences.capture_options import CaptureOptions
+from engine.sequences.reader import RecordingReader
 from engine.sequences.recording import MAX_PIXELS, Recording, frame_rate_of, motion_warnings
 from external.captures import intrinsics
 
@@ -110,3 +111,13 @@ def _index(file: BinaryIO, declared: int, file_size: int) -> list[tuple[NDArray[
         frames.append((np.array(numbers, np.float32).reshape(4, 4), time, offset, depth_bytes))
         file.seek(offset + depth_bytes)
     return frames
+
+
+READER = RecordingReader(
+    id="sens",
+    title="ScanNet",
+    form="a .sens file of version 4 (ScanNet)",
+    read=read_sens,
+    endings=(".sens",),
+    magic=struct.pack("<I", 4),
+)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from engine.core.errors import InputError
 from engine.sequences.capture_options import CaptureOptions
+from engine.sequences.reader import RecordingReader
 from engine.sequences.recording import Recording, frame_rate_of, motion_warnings
 from external.captures import intrinsics
 from external.captures.png_folder import first_size, read_stored_png
@@ -121,3 +122,14 @@ def _pose(position: NDArray[np.float64], quaternion_xyzw: NDArray[np.float64]) -
     ]
     pose[:3, 3] = position
     return pose
+
+
+READER = RecordingReader(
+    id="tum",
+    title="TUM RGB-D",
+    form="a folder with depth.txt (TUM)",
+    read=read_tum,
+    folder=lambda folder: "has depth.txt" if (folder / "depth.txt").is_file() else "",
+    parts=("depth.txt",),
+    rank=10,
+)

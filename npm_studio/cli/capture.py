@@ -7,11 +7,13 @@ from typing import Any
 from npm_studio.cli.capture_options import add_capture_options, open_from_options, stated
 from npm_studio.cli.console import ConsoleProgress, add_json, add_model
 
-_SOURCE_HELP = "TUM, PNG or point-cloud folder, or .npz, .sens, .mkv, .bag file"
 _HISTOGRAM_FRAMES = 20
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
+    from engine.core.registry import CAPTURES, registered
+
+    formats = ", ".join(registered(CAPTURES))
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     for name, summary in (
         ("info", "what the recording is, its frames, and its depths in metres"),
@@ -19,7 +21,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         ("convert", "write the subject as a depth sequence folder, placed for a model"),
     ):
         child = actions.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
-        child.add_argument("source", type=Path, metavar="SOURCE", help=_SOURCE_HELP)
+        child.add_argument(
+            "source", type=Path, metavar="SOURCE", help=f"folder or file of a depth recording; known formats: {formats}"
+        )
         if name == "show":
             child.add_argument("out", type=Path, metavar="OUT.png", help="picture to write")
         if name == "convert":
@@ -86,14 +90,15 @@ def _text_histogram(depths: Any, bins: int = 12, width: int = 40) -> list[str]:
 
 def _show(options: argparse.Namespace, progress: ConsoleProgress) -> dict[str, Any]:
     from engine.core.errors import InputError
-    from external.captures.open_capture import open_capture
+    from engine.sequences.opening import open_recording
+    from engine.sequences.reader import registered_readers
     from npm_studio.reports.pictures.captures import capture_sheet
     from npm_studio.reports.pictures.sheet import save_picture
 
     if options.out.suffix.lower() != ".png":
         raise InputError(options.out, "is not the name of a picture", "give a name that ends in .png")
     capture = stated(options)
-    sequence = open_capture(options.source, capture, progress)
+    sequence = open_recording(options.source, registered_readers(), capture, progress)
     save_picture(capture_sheet(sequence, capture.isolation), options.out)
     for text in sequence.warnings:
         progress.message(f"warning: {text}")
@@ -105,8 +110,7 @@ def _convert(options: argparse.Namespace, progress: ConsoleProgress) -> dict[str
     from engine.core.errors import Cancelled, InputError
     from engine.core.files import natural_key
     from engine.models.checkpoint import load_model
-    from engine.sequences.depth_sequence import save_depth_sequence
-    from external.captures.open_capture import is_native
+    from engine.sequences.depth_sequence import is_native, save_depth_sequence
 
     source, out = options.source.resolve(), options.out.resolve()
     if out == source or out in source.parents or (options.source.is_dir() and source in out.parents):

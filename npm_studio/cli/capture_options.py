@@ -47,8 +47,9 @@ def open_from_options(
         InputError: it cannot be opened, or nothing is left of it.
     """
     from engine.sequences.opening import open_subject
+    from engine.sequences.reader import registered_readers
 
-    return open_subject(path, stated(options), model, progress)
+    return open_subject(path, registered_readers(), stated(options), model, progress)
 
 
 def _positive(text: str) -> float:

@@ -22,7 +22,7 @@ OPEN_RECORDING = Command(
     "file.open_recording",
     "Open Depth Re&cording…",
     "files.choose_recording",
-    "Open a recording of a depth camera: .mkv, .bag, .sens, .npz or point clouds.",
+    "Open a file that a depth camera recorded, or a point cloud.",
     shortcut="Ctrl+Shift+D",
     icon="sequence",
 )

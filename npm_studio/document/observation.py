@@ -14,6 +14,8 @@ from engine.methods.run import Run
 from engine.models.model import NeuralParametricModel
 from engine.sequences.capture_options import AS_RECORDED, CaptureOptions
 from engine.sequences.depth_sequence import DepthSequence
+from engine.sequences.opening import open_recording, scene_and_subject, subject_of
+from engine.sequences.reader import registered_readers
 
 _BYTES_IN_MEMORY = 2**29
 _FRAMES_FOR_RANGE = 8
@@ -116,9 +118,8 @@ def open_observation(
         InputError: it cannot be used.
         Cancelled: ``progress`` asked to stop.
     """
-    from external.captures.open_capture import open_capture
-
-    return _observation(open_capture(path, capture, progress), capture, model, progress)
+    scene = open_recording(path, registered_readers(), capture, progress)
+    return _observation(scene, capture, model, progress)
 
 
 def observation_of_run(
@@ -133,10 +134,10 @@ def observation_of_run(
         InputError: it is gone, or cannot be opened any more.
         Cancelled: ``progress`` asked to stop.
     """
-    from engine.sequences.opening import scene_and_subject_of_run
-
-    scene, subject = scene_and_subject_of_run(run, progress)
-    return Observation(subject, scene, run.inputs.capture, model)
+    inputs, poses = run.inputs, run.cameras_to_world
+    camera_to_world = None if poses is None else poses[0]
+    scene, subject = scene_and_subject(inputs.sequence, registered_readers(), inputs.capture, camera_to_world, progress)
+    return Observation(subject, scene, inputs.capture, model)
 
 
 def open_again(
@@ -162,7 +163,6 @@ def _observation(
     model: NeuralParametricModel | None,
     progress: Progress | None,
 ) -> Observation:
-    from engine.sequences.opening import subject_of
     from engine.sequences.placement import Standpoint, place
 
     subject = subject_of(scene, capture.isolation, model, progress)

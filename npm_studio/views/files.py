@@ -11,12 +11,13 @@ from engine.core.errors import InputError
 from engine.core.progress import Progress
 from engine.methods.run import Run, load_run
 from engine.sequences.capture_options import AS_RECORDED, CaptureOptions
+from engine.sequences.reader import file_endings, registered_readers
 from npm_studio import resources
 from npm_studio.document.document import open_model
 from npm_studio.document.explorer import Explorer
 from npm_studio.document.observation import Observation, observation_of_run, open_again, open_observation
 from npm_studio.document.project import load_project, save_project
-from npm_studio.document.recognise import RECORDINGS, Kind, recognise
+from npm_studio.document.recognise import Kind, recognise
 from npm_studio.jobs.events import Advanced, JobEvent
 from npm_studio.jobs.status import JobStatus
 
@@ -185,7 +186,7 @@ class Files:
         self._choose_folder("Open a folder of depth images or point clouds", self.open_sequence)
 
     def choose_recording(self) -> None:
-        endings = " ".join(f"*{ending}" for ending in RECORDINGS)
+        endings = " ".join(f"*{ending}" for ending in file_endings(registered_readers()))
         filters = f"Depth recordings ({endings})"
         name, _ = QFileDialog.getOpenFileName(self._window, "Open a depth recording", self._last_folder(), filters)
         if name:

@@ -13,7 +13,8 @@ from engine.geometry.mesh import Mesh
 from engine.geometry.similarity import Similarity
 from engine.methods.run import Run
 from engine.sequences.depth_sequence import DepthSequence
-from engine.sequences.opening import scene_and_subject_of_run
+from engine.sequences.opening import scene_and_subject
+from engine.sequences.reader import registered_readers
 from npm_studio.reports.pictures.colours import colour_depth, colour_errors, error_legend
 from npm_studio.reports.pictures.renderer import THREE_QUARTER, Scene, Stage, View
 from npm_studio.reports.pictures.sheet import caption, grid, strip
@@ -28,7 +29,9 @@ _OVERLAY = View(40.0, 10.0)
 def find_sequence(run: Run) -> DepthSequence | None:
     """The depth sequence that ``run`` was fitted to, or None when it is gone or has other frames now."""
     try:
-        _, sequence = scene_and_subject_of_run(run)
+        poses = run.cameras_to_world
+        where = None if poses is None else poses[0]
+        _, sequence = scene_and_subject(run.inputs.sequence, registered_readers(), run.inputs.capture, where)
     except InputError:
         return None
     return sequence if set(run.frame_names) <= set(sequence.frame_names) else None

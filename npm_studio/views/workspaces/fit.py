@@ -20,6 +20,7 @@ from engine.methods.npm.fit import FitPreview
 from engine.methods.run import Run
 from engine.sequences.capture_options import AS_RECORDED, CaptureOptions
 from engine.sequences.mesh_sequence import MeshSequence, mesh_sequence, regular_times
+from engine.sequences.reader import registered_readers
 from npm_studio.document.observation import Observation
 from npm_studio.document.results import lowest_height, mesh_sequence_of_run
 from npm_studio.document.timeline import Clip
@@ -36,8 +37,6 @@ from npm_studio.views.widgets.run_list import RunList
 from npm_studio.views.widgets.subject import SubjectPanel
 from npm_studio.views.workspaces.base import Actions, Workspace
 from npm_studio.views.workspaces.point_errors import PointErrors
-
-_RECORDINGS = "A folder of depth images or point clouds, or a file .mkv, .bag, .sens or .npz."
 
 
 class FitWorkspace(Workspace):
@@ -113,7 +112,7 @@ class FitWorkspace(Workspace):
             self.stage.invite(
                 "drop",
                 "Drop a depth recording here",
-                f"{_RECORDINGS} The model is fitted to it in the background.",
+                f"{_what_can_be_opened()} The model is fitted to it in the background.",
                 (self.actions_by_id["file.open_sequence"], self.actions_by_id["file.demo_sequence"]),
             )
             return
@@ -343,7 +342,7 @@ class FitWorkspace(Workspace):
         if self.observation is None:
             self.sequences.setPlaceholderText("No sequence is open")
             self.sequences.setCurrentIndex(-1)
-            self.sequence_note.setText(_RECORDINGS)
+            self.sequence_note.setText(_what_can_be_opened())
         else:
             self.sequences.setCurrentIndex(observations.index(self.observation))
             self._describe_sequence(self.observation)
@@ -394,3 +393,8 @@ def _frame_of(meshes: MeshSequence | None, name: str) -> int | None:
     if meshes is None or name not in meshes.frame_names:
         return None
     return meshes.frame_names.index(name)
+
+
+def _what_can_be_opened() -> str:
+    titles = ", ".join(reader.title for reader in registered_readers())
+    return f"A folder of depth images or a recording: {titles}."

@@ -14,7 +14,6 @@ from engine.geometry.camera import PinholeCamera
 from engine.sequences.capture_options import CaptureOptions
 from external.captures.kinect_mkv import depth_calibration
 from external.captures.lens import RationalDistortion, Undistort
-from external.captures.open_capture import open_capture
 from tests.support import capture_files as files
 from tests.support.capture_files import (
     DEPTH_TOPIC,
@@ -31,6 +30,7 @@ from tests.support.capture_files import (
     ros_image,
     stored,
 )
+from tests.support.captures import open_capture
 
 FRAMES = depth_frames()
 CAMERA = PinholeCamera(WIDTH, HEIGHT, 50.0, 51.0, 20.0, 15.0)

@@ -13,8 +13,8 @@ import pytest
 from engine.core.errors import InputError
 from engine.geometry.camera import PinholeCamera
 from engine.sequences.capture_options import CaptureOptions
-from external.captures.open_capture import open_capture
 from tests.support.capture_files import HEIGHT, WIDTH, K, depth_frames, sens_bytes
+from tests.support.captures import open_capture
 
 CAMERA = PinholeCamera(WIDTH, HEIGHT, 50.0, 51.0, 20.0, 15.0)
 FRAMES = depth_frames()

@@ -12,7 +12,6 @@ from engine.core.errors import InputError
 from engine.geometry.camera import PinholeCamera
 from engine.sequences.capture_options import CaptureOptions
 from engine.sequences.depth_sequence import DepthSequence
-from external.captures.open_capture import open_capture
 from tests.support.capture_files import (
     HEIGHT,
     WIDTH,
@@ -25,6 +24,7 @@ from tests.support.capture_files import (
     write_pngs,
     write_tum,
 )
+from tests.support.captures import open_capture
 
 CAMERA = PinholeCamera(WIDTH, HEIGHT, 50.0, 51.0, 20.0, 15.0)
 """K with pixel centres at +0.5."""

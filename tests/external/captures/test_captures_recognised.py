@@ -16,7 +16,6 @@ from engine.geometry.camera import PinholeCamera
 from engine.sequences.capture_options import CaptureOptions
 from engine.sequences.depth_sequence import save_depth_sequence
 from engine.sequences.recording import Recording, finish, frame_rate_of
-from external.captures.open_capture import open_capture
 from external.captures.point_files import project_points
 from tests.support.capture_files import (
     HEIGHT,
@@ -30,6 +29,7 @@ from tests.support.capture_files import (
     sens_bytes,
     write_pngs,
 )
+from tests.support.captures import open_capture
 
 CAMERA = PinholeCamera(WIDTH, HEIGHT, 50.0, 51.0, 20.0, 15.0)
 FRAMES = depth_frames()

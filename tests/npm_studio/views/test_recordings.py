@@ -11,6 +11,7 @@ from engine.sequences.capture_options import CaptureOptions
 from engine.sequences.depth_sequence import load_depth_sequence
 from engine.sequences.isolation import Isolation
 from engine.sequences.opening import open_subject
+from engine.sequences.reader import registered_readers
 from npm_studio.document.project import load_project
 from npm_studio.views.main_window import MainWindow
 from npm_studio.views.workspaces.fit import FitWorkspace
@@ -117,7 +118,7 @@ def test_a_recording_opened_without_a_model_is_placed_once_there_is_one(
     window.files.open_model(toy_folder)
     qtbot.waitUntil(lambda: fit.observation is not alone, timeout=SECONDS)
     assert fit.observation is not None
-    placed = open_subject(recording, CaptureOptions(), load_model(toy_folder))
+    placed = open_subject(recording, registered_readers(), CaptureOptions(), load_model(toy_folder))
     np.testing.assert_allclose(fit.observation.sequence.camera_to_world, placed.camera_to_world, atol=1e-5)
     assert fit.can_fit
     assert window.studio.document.timeline.frame == 1
