@@ -1,10 +1,12 @@
 """A depth sequence of a toy doll with its truth and a run fitted to it, made once per session; copy before changing."""
 
+import tomllib
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from engine.core.registry import registered
 from engine.geometry.camera import PinholeCamera, front_camera_to_world
 from engine.geometry.mesh import Mesh, save_mesh
 from engine.geometry.ray_casting import render_depth
@@ -26,6 +28,14 @@ def doll_frames() -> tuple[np.ndarray, np.ndarray]:
     mesh = extract_surface(model, model.shape_codes[0], 48)
     frames = [pose_vertices(model, model.shape_codes[0], code, mesh.vertices) for code in present(model.pose_codes)[:3]]
     return np.stack(frames), mesh.faces
+
+
+def pytest_configure() -> None:
+    """Without the entry points of ``pyproject.toml`` there is no reader of recordings, and failures that mislead."""
+    declared = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]["entry-points"]
+    for group, names in declared.items():
+        if missing := set(names) - set(registered(group)):
+            pytest.exit(f"{group} lacks {', '.join(sorted(missing))}: run `python setup.py -q egg_info`", 4)
 
 
 @pytest.fixture(scope="session")
