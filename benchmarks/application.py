@@ -84,20 +84,20 @@ class Finest:
     def __init__(self, window: "MainWindow") -> None:
         from npm_studio.live.request import Quality
 
-        self._studio, self._fine, self._last = window.studio, Quality.FINE, 0
-        window.studio.meshes_ready.connect(self._note)
+        self._session, self._fine, self._last = window.session, Quality.FINE, 0
+        window.session.meshes_ready.connect(self._note)
 
     def _note(self, reply: object) -> None:
         if reply.quality is self._fine:  # type: ignore[attr-defined]
             self._last = reply.generation  # type: ignore[attr-defined]
 
     def stop(self) -> None:
-        self._studio.meshes_ready.disconnect(self._note)
+        self._session.meshes_ready.disconnect(self._note)
 
     @property
     def is_newest(self) -> bool:
         """Whether the fine mesh of the last request is on show."""
-        return self._last == self._studio.latest_generation > 0
+        return self._last == self._session.latest_generation > 0
 
 
 def _end_with_parent() -> None:

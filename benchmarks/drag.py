@@ -94,13 +94,13 @@ class Drawn:
     def __init__(self, window: "MainWindow", shown: list[int]) -> None:
         self.generations: list[int] = []
         self.milliseconds: list[float] = []
-        self._kind = type(window.stage.left.view)
+        self._kind = type(window.viewports.left.view)
         self._paint = paint = self._kind.paintGL
 
         def paint_and_note(view: Any) -> None:
             started = time.perf_counter()
             paint(view)
-            if view is window.stage.left.view and shown:
+            if view is window.viewports.left.view and shown:
                 self.generations.append(shown[-1])
                 self.milliseconds.append(1e3 * (time.perf_counter() - started))
 
@@ -143,7 +143,7 @@ def drag(window: "MainWindow", count: int) -> dict[str, Any]:
 
     def note(reply: Any) -> None:
         shown.append(reply.generation)
-        vertices.append(len(reply.figures[0].vertices))
+        vertices.append(len(reply.meshes[0].vertices))
         durations.append(reply.milliseconds)
 
     arrived: list[int] = []
@@ -164,8 +164,8 @@ def drag(window: "MainWindow", count: int) -> dict[str, Any]:
             hand.moved.emit(value)
 
     finest, drawn, others = Finest(window), Drawn(window, shown), Others()
-    window.studio.meshes_ready.connect(note)
-    first = window.studio.latest_generation + 1
+    window.session.meshes_ready.connect(note)
+    first = window.session.latest_generation + 1
     slider.setSliderDown(True)
     slider.setValue(values[0] - 1)
     started = time.perf_counter()
@@ -180,7 +180,7 @@ def drag(window: "MainWindow", count: int) -> dict[str, Any]:
     drawn_meshes = len({generation for generation in drawn.generations if generation >= first})
     released = time.perf_counter()
     wait_until(lambda: finest.is_newest, "the fine mesh")
-    window.studio.meshes_ready.disconnect(note)
+    window.session.meshes_ready.disconnect(note)
     drawn.stop()
     return {
         "seconds": seconds,
@@ -189,7 +189,7 @@ def drag(window: "MainWindow", count: int) -> dict[str, Any]:
         "drawing_ms": statistics.median(drawn.milliseconds or [0.0]),
         "median_ms": statistics.median(durations),
         "median_vertices": statistics.median(vertices[:meshes]),
-        "newest_is_last": bool(shown and shown[-1] == window.studio.latest_generation),
+        "newest_is_last": bool(shown and shown[-1] == window.session.latest_generation),
         "fine_after_ms": 1e3 * (time.perf_counter() - released),
         "others_cores": taken,
     }
@@ -251,7 +251,7 @@ def main() -> int:
         results["during a fit"] = measure(window, options.values)
         if window.error is not None:
             sys.exit(window.error.details)
-        still_fitting = window.studio.is_fitting
+        still_fitting = window.session.is_fitting
         window.close()
         clean = window.clean_exit
         del window, app

@@ -41,9 +41,9 @@ from npm_studio.document.explorer import Codes
 from npm_studio.live.anchors import choose_anchors
 from npm_studio.live.field import FINE_NODES, Plane
 from npm_studio.live.field_picture import paint_field
-from npm_studio.live.level_set_projection import follow_surface
+from npm_studio.live.level_set_projection import project_onto_level_set
 from npm_studio.live.mesher import FINE_RESOLUTION, Mesher
-from npm_studio.live.request import MeshRequest, Quality, make_figure
+from npm_studio.live.request import MeshRequest, Quality, make_posed_mesh
 from npm_studio.resources import demo_model
 
 LONGEST_MS = 10.0
@@ -136,7 +136,7 @@ def steps_of(mesher: Mesher, codes: list[Codes]) -> dict[str, Step]:
             torch.mm(*matrices)
 
     def ahead() -> None:
-        mesher.look_ahead(MeshRequest(1, (known,), False, (replace(known, pose=fresh().pose),)), never)
+        mesher.prefetch(MeshRequest(1, (known,), False, (replace(known, pose=fresh().pose),)), never)
 
     keeping = ctypes.PyDLL(None)  # whose functions are called with the lock
     return {
@@ -145,13 +145,13 @@ def steps_of(mesher: Mesher, codes: list[Codes]) -> dict[str, Step]:
         "new shape, 64^3": lambda: make(fresh(), Quality.FINE, Mesher(model, 64)),
         "new shape, 128^3": lambda: make(fresh(), Quality.FINE, Mesher(model, 128)),
         f"new shape, {FINE_RESOLUTION}^3": lambda: make(fresh(), Quality.FINE, Mesher(model)),
-        "follow the shape, 128^3": lambda: follow_surface(distance, low, 1 / 127, device),
+        "project onto the shape, 128^3": lambda: project_onto_level_set(distance, low, 1 / 127, device),
         "pose, all vertices": lambda: make(replace(known, pose=fresh().pose), Quality.FINE),
         "pose, preview": lambda: make(replace(known, pose=fresh().pose), Quality.PREVIEW),
         "pose, ahead": ahead,
         "choose anchors": lambda: choose_anchors(mesh.vertices, 3000),
         "spread anchors": lambda: anchors.spread(anchors.weights[: len(anchors.rows), :3]),
-        "normals": lambda: make_figure(mesh.vertices, mesh),
+        "normals": lambda: make_posed_mesh(mesh.vertices, mesh),
         "field, fine": lambda: distance(points).cpu().numpy(),
         "field, picture": lambda: paint_field(values, plane.size, 0.1, 0.01),
     }

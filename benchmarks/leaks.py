@@ -104,9 +104,9 @@ def switch_models(window: "MainWindow", model: Path, count: int) -> None:
 
 def load(window: "MainWindow", model: Path) -> None:
     """Open ``model`` and wait for its fine mesh."""
-    before, finest = window.studio.document.model, Finest(window)
+    before, finest = window.session.document.model, Finest(window)
     window.files.open_model(model)
-    wait_until(lambda: window.studio.document.model is not before and finest.is_newest, "the model")
+    wait_until(lambda: window.session.document.model is not before and finest.is_newest, "the model")
     if window.error is not None:
         sys.exit(window.error.details)
     finest.stop()

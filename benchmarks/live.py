@@ -3,7 +3,7 @@
     python benchmarks/live.py [--model M] [--resolutions N ...] [--precisions P ...] [--codes N] [--compared N]
                               [--device D] [--json FILE.json]
 
-Codes are drawn along all principal directions of the training codes, within 2.5 standard deviations; figures are
+Codes are drawn along all principal directions of the training codes, within 2.5 standard deviations; codes are
 medians over them, over a fifth of them at 1024^3. *Change* is from a new shape code to the posed mesh in host memory,
 *pose* the same for a new pose code of a known shape; both are timed as a caller sees them, after ten codes that load
 kernels. The stages are timed in calls of their own, because that takes waiting for the device after each. Precisions:
@@ -249,7 +249,7 @@ def compare(
 
 
 def profile_lines(model: NeuralParametricModel, codes: Codes, row: dict[str, Any]) -> Iterator[str]:
-    """What a GPU and its host do during one change of ``row``, which gets the figures too."""
+    """What a GPU and its host do during one change of ``row``, which gets the codes too."""
     with precision_of_products(row["precision"]) as half:
         seen = profile(lambda: change(model, codes, row["resolution"], half), model.device)
     row["profile"] = asdict(seen)

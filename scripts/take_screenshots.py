@@ -71,7 +71,7 @@ def take_all(out: Path, run: Path | None, scratch: Path) -> None:
 
     window.files.open_model(resources.demo_model())
     wait(lambda: window.badge.text == "Fine")
-    model = window.studio.document.model
+    model = window.session.document.model
     assert model is not None
     rows = [row for row in model.frames_of(IDENTITY) if model.info.frames[row].sequence.endswith(SEQUENCE)]
     window.explore.identity_chosen(IDENTITY)
@@ -86,18 +86,18 @@ def take_all(out: Path, run: Path | None, scratch: Path) -> None:
     switch("correspondence", "inset")
     pause(0.5)
     wait(lambda: window.badge.text == "Fine")
-    window.stage.frame_all()
+    window.viewports.frame_all()
     take("explorer.png")
     switch("correspondence", "slice")
-    wait(lambda: (reply := window.stage.left.cut.reply) is not None and len(reply.values) == FINE_NODES)
-    window.stage.frame_all()
+    wait(lambda: (reply := window.viewports.left.cut.reply) is not None and len(reply.values) == FINE_NODES)
+    window.viewports.frame_all()
     take("field.png")
     switch("slice", "correspondence")
     window.show_transfer()
     window.library.frame_chosen.emit(rows[FRAME])
     pause(0.5)
     wait(lambda: window.badge.text == "Fine")
-    window.stage.frame_all()
+    window.viewports.frame_all()
     take("transfer.png")
     switch("inset", "correspondence")
 
@@ -106,22 +106,22 @@ def take_all(out: Path, run: Path | None, scratch: Path) -> None:
     else:
         window.files.open_path(run)
     wait(lambda: window.fit.run is not None)
-    window.studio.document.timeline.pause()
-    window.studio.document.timeline.seek(FITTED_FRAME)
-    window.stage.frame_all()
+    window.session.document.timeline.pause()
+    window.session.document.timeline.seek(FITTED_FRAME)
+    window.viewports.frame_all()
     take("fit.png")
 
     window.show_compare()
-    wait(lambda: window.compare.comparison is not None and not window.studio.jobs.is_busy("measure"))
-    window.studio.document.timeline.seek(FITTED_FRAME)
-    window.stage.frame_all()
+    wait(lambda: window.compare.comparison is not None and not window.session.jobs.is_busy("measure"))
+    window.session.document.timeline.seek(FITTED_FRAME)
+    window.viewports.frame_all()
     take("comparison.png")
     window.files.open_path(write_recording(scratch / "living-room.npz"))
     wait(lambda: window.fit.observation is not None and window.fit.observation.sequence.name == "living-room")
     whole = window.fit.observation
     window.fit.subject.surroundings.setChecked(True)
     wait(lambda: window.fit.observation is not whole)
-    window.studio.document.timeline.seek(ROOM_FRAME)
+    window.session.document.timeline.seek(ROOM_FRAME)
     take("recording.png")
     window.close()
 

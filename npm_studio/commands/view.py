@@ -47,14 +47,16 @@ WORKSPACES = (
 LINK_CAMERAS = Command(
     "view.link_cameras",
     "&Link Cameras",
-    "stage.set_linked",
+    "viewports.set_linked",
     "Both views move together.",
     shortcut="L",
     needs="is_split",
     checked="cameras_linked",
     icon="link",
 )
-FRAME_ALL = Command("view.frame", "Frame &All", "stage.frame_all", "Fit everything into the view.", "F", icon="frame")
+FRAME_ALL = Command(
+    "view.frame", "Frame &All", "viewports.frame_all", "Fit everything into the view.", "F", icon="frame"
+)
 THEME = Command(
     "view.dark",
     "&Dark Theme",
@@ -71,9 +73,9 @@ VIEW = Menu(
         *WORKSPACES,
         None,
         FRAME_ALL,
-        Command("view.front", "View from the F&ront", "stage.view_front", "Look along the depth axis.", "1"),
-        Command("view.side", "View from the &Side", "stage.view_side", "Look from the figure's left.", "3"),
-        Command("view.top", "View from the T&op", "stage.view_top", "Look down.", "7"),
+        Command("view.front", "View from the F&ront", "viewports.view_front", "Look along the depth axis.", "1"),
+        Command("view.side", "View from the &Side", "viewports.view_side", "Look from the mesh's left.", "3"),
+        Command("view.top", "View from the T&op", "viewports.view_top", "Look down.", "7"),
         LINK_CAMERAS,
         None,
         Command(

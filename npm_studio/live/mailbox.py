@@ -27,11 +27,11 @@ class Mailbox:
         self._preview_due = self._fine_due = self._closed = False
         self._generation = 0
 
-    def post(self, figures: tuple[Codes, ...], settled: bool = False, ahead: tuple[Codes, ...] = ()) -> int:
-        """Ask for ``figures`` in place of whatever was waiting; returns the generation of this request."""
+    def post(self, codes: tuple[Codes, ...], settled: bool = False, ahead: tuple[Codes, ...] = ()) -> int:
+        """Ask for ``codes`` in place of whatever was waiting; returns the generation of this request."""
         with self._condition:
             self._generation += 1
-            self._latest = MeshRequest(self._generation, figures, settled, ahead)
+            self._latest = MeshRequest(self._generation, codes, settled, ahead)
             self._posted_at = self._clock()
             self._preview_due = self._fine_due = True
             self._condition.notify()

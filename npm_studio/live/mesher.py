@@ -20,9 +20,9 @@ from engine.surface.folded import SignedDistance
 from npm_studio.document.explorer import Codes
 from npm_studio.live.anchors import Anchors, choose_anchors
 from npm_studio.live.level_of_detail import LevelOfDetail
-from npm_studio.live.level_set_projection import follow_surface
-from npm_studio.live.prefetch import PosedAhead, Posing
-from npm_studio.live.request import Figure, MeshReply, MeshRequest, Quality, make_figure
+from npm_studio.live.level_set_projection import project_onto_level_set
+from npm_studio.live.prefetch import IncrementalPosing, PrefetchedPoses
+from npm_studio.live.request import MeshReply, MeshRequest, PosedMesh, Quality, make_posed_mesh
 
 FINE_RESOLUTION = 256
 """Grid nodes per axis, as in the final mesh of a fit."""
@@ -30,14 +30,14 @@ SHAPE_BUDGET_MS = 120.0
 """Contouring a preview of a new shape may take this long."""
 POSE_BUDGET_MS = 33.0
 """Moving a surface to a new pose or a slightly different shape may: thirty of them fit into a second."""
-_FRESH_SHARE = 0.15
-"""While a surface follows the shape, contouring it afresh takes at most about this part of the time."""
+_MAX_CONTOURING_FRACTION = 0.15
+"""While previews are projected from shape to shape, contouring takes at most about this part of the time."""
 _COARSE_RESOLUTIONS = (48, 64, 80, 96, 128)
 _LOWEST_FINE_RESOLUTION, _WARM_UP_RESOLUTION = 64, 16
 _ANCHOR_COUNTS = (750, 1500, 3000, 6000, 12000, 10**9)
 _SURFACES_KEPT, _ANCHORS_KEPT = 8, 2
 _CHUNK = {"cpu": 4096, "cuda": 1 << 18}
-"""Vertices posed between two looks at whether they are still wanted."""
+"""Vertices posed between two checks of whether they are still wanted."""
 
 
 @dataclass(eq=False)
@@ -71,8 +71,8 @@ class _Preview:
 
 
 @dataclass(frozen=True, eq=False)
-class _Made:
-    figure: Figure
+class _MeshResult:
+    mesh: PosedMesh
     quality: Quality
     resolution: int
 
@@ -91,13 +91,13 @@ class Mesher:
         self._model = model
         self.fine_resolution = fine_resolution or FINE_RESOLUTION
         self._surfaces: OrderedDict[bytes, _Surface] = OrderedDict()
-        self._ahead = PosedAhead()
+        self._prefetched = PrefetchedPoses()
         grids = [*(r for r in _COARSE_RESOLUTIONS if r < self.fine_resolution), self.fine_resolution]
         self._grid_detail = LevelOfDetail(grids, SHAPE_BUDGET_MS, power=2)
-        self._follow_detail = LevelOfDetail(grids, POSE_BUDGET_MS, power=2)
+        self._projection_detail = LevelOfDetail(grids, POSE_BUDGET_MS, power=2)
         self._anchor_detail = LevelOfDetail(_ANCHOR_COUNTS, POSE_BUDGET_MS, power=1)
         self._previews: dict[int, _Preview] = {}
-        """By place among the figures of a request."""
+        """By place among the meshes of a request."""
         self._warm, self._notice = False, ""
         self._stream = lane_stream(model.device, "meshes", urgent=True)
 
@@ -120,12 +120,12 @@ class Mesher:
             generation=request.generation,
             quality=min(one.quality for one in made),
             resolution=min(one.resolution for one in made),
-            figures=tuple(one.figure for one in made),
+            meshes=tuple(one.mesh for one in made),
             milliseconds=1e3 * (time.perf_counter() - started),
             notice=notice,
         )
 
-    def look_ahead(self, request: MeshRequest, cancelled: Callable[[], bool]) -> None:
+    def prefetch(self, request: MeshRequest, cancelled: Callable[[], bool]) -> None:
         """Pose what will be asked for next, as far as there is time and memory; previews of it are fine meshes then."""
         try:
             for codes in request.ahead:
@@ -133,32 +133,34 @@ class Mesher:
                 if surface is None or surface.mesh.is_empty or codes.pose is None:
                     continue
                 with torch.no_grad(), torch.cuda.stream(self._stream):
-                    posing = self._ahead.posing(_key(codes.shape, codes.pose), surface.mesh)
-                    if not posing.go_on(self._pose_of(codes), self._chunk, cancelled):
+                    posing = self._prefetched.posing(_key(codes.shape, codes.pose), surface.mesh)
+                    if not posing.resume(self._pose_of(codes), self._chunk, cancelled):
                         return
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
-            self._ahead.clear()
+            self._prefetched.clear()
 
-    def _try(self, request: MeshRequest, quality: Quality, cancelled: Callable[[], bool]) -> tuple[_Made, ...] | None:
+    def _try(
+        self, request: MeshRequest, quality: Quality, cancelled: Callable[[], bool]
+    ) -> tuple[_MeshResult, ...] | None:
         """The meshes of ``request``; None when memory ran out, after everything that was kept has been given up."""
         make = self._fine if quality is Quality.FINE else self._preview
         try:
             with torch.no_grad(), torch.cuda.stream(self._stream):
-                return tuple(make(place, codes, cancelled) for place, codes in enumerate(request.figures))
+                return tuple(make(place, codes, cancelled) for place, codes in enumerate(request.codes))
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error) or self.fine_resolution <= _LOWEST_FINE_RESOLUTION:
                 raise
         self._surfaces.clear()
-        self._ahead.clear()
+        self._prefetched.clear()
         self._previews.clear()
         if self._stream is not None:
             with GRAPH_LOCK:
                 torch.cuda.empty_cache()
         return None
 
-    def _fine(self, place: int, codes: Codes, cancelled: Callable[[], bool]) -> _Made:
+    def _fine(self, place: int, codes: Codes, cancelled: Callable[[], bool]) -> _MeshResult:
         key = _key(codes.shape)
         if key not in self._surfaces:
             self._surfaces[key] = _Surface(self._contour(codes.shape, self.fine_resolution, cancelled))
@@ -167,65 +169,63 @@ class Mesher:
             self._surfaces.popitem(last=False)
         mesh = self._surfaces[key].mesh
         if codes.pose is None or mesh.is_empty:
-            return _Made(make_figure(mesh.vertices, mesh), Quality.FINE, self.fine_resolution)
-        figure = self._ahead.get(_key(codes.shape, codes.pose))
-        if figure is None:
-            posing = Posing(mesh)
-            if not posing.go_on(self._pose_of(codes), self._chunk, cancelled):
+            return _MeshResult(make_posed_mesh(mesh.vertices, mesh), Quality.FINE, self.fine_resolution)
+        posed = self._prefetched.get(_key(codes.shape, codes.pose))
+        if posed is None:
+            posing = IncrementalPosing(mesh)
+            if not posing.resume(self._pose_of(codes), self._chunk, cancelled):
                 raise Cancelled
-            figure = posing.figure
-            assert figure is not None
-        return _Made(figure, Quality.FINE, self.fine_resolution)
+            posed = posing.posed
+            assert posed is not None
+        return _MeshResult(posed, Quality.FINE, self.fine_resolution)
 
-    def _preview(self, place: int, codes: Codes, cancelled: Callable[[], bool]) -> _Made:
+    def _preview(self, place: int, codes: Codes, cancelled: Callable[[], bool]) -> _MeshResult:
         with a_core_to_draw(self._model.device):
-            return self._quickly(place, codes, cancelled)
+            surface = self._surfaces.get(_key(codes.shape))
+            if surface is not None and not surface.mesh.is_empty:
+                return self._repose(surface, codes)
+            return self._project_last_preview(place, codes) or self._preview_by_contouring(place, codes, cancelled)
 
-    def _quickly(self, place: int, codes: Codes, cancelled: Callable[[], bool]) -> _Made:
-        key = _key(codes.shape)
-        surface = self._surfaces.get(key)
-        if surface is not None and not surface.mesh.is_empty:
-            return self._moved(surface, codes)
-        last = self._previews.get(place)
-        if last is not None and last.shape != key:
-            followed = self._followed(place, last, codes)
-            if followed is not None:
-                return followed
+    def _preview_by_contouring(self, place: int, codes: Codes, cancelled: Callable[[], bool]) -> _MeshResult:
+        """The surface on a coarse grid, contoured where the last preview is of another shape or coarser."""
+        key, last = _key(codes.shape), self._previews.get(place)
         resolution = self._grid_detail.choose()
         if resolution >= self.fine_resolution:
             return self._fine(place, codes, cancelled)
-        if self._grid_detail.expected_ms(resolution) > POSE_BUDGET_MS:  # most will be followed
-            resolution = min(resolution, self._follow_detail.choose())
+        if self._grid_detail.expected_ms(resolution) > POSE_BUDGET_MS:  # most will be projected
+            resolution = min(resolution, self._projection_detail.choose())
         if last is None or last.shape != key or last.resolution < resolution:
             started = time.perf_counter()
             mesh = self._contour(codes.shape, resolution, cancelled)
             now = time.perf_counter()
-            last = _Preview(key, mesh, resolution, now + (now - started) * (1 / _FRESH_SHARE - 1))
+            last = _Preview(key, mesh, resolution, now + (now - started) * (1 / _MAX_CONTOURING_FRACTION - 1))
             self._previews[place] = last
-        return _Made(make_figure(self._posed(codes, last.mesh.vertices), last.mesh), Quality.PREVIEW, last.resolution)
+        return _MeshResult(
+            make_posed_mesh(self._posed(codes, last.mesh.vertices), last.mesh), Quality.PREVIEW, last.resolution
+        )
 
-    def _followed(self, place: int, last: _Preview, codes: Codes) -> _Made | None:
-        """The surface of the last preview moved along; None when that is not faster than contouring, or too far."""
-        started = time.perf_counter()
-        if last.mesh.is_empty or started > last.stale_at:
+    def _project_last_preview(self, place: int, codes: Codes) -> _MeshResult | None:
+        """The last preview of another shape moved onto this one; None when contouring is as fast, or it is too far."""
+        started, last = time.perf_counter(), self._previews.get(place)
+        if last is None or last.shape == _key(codes.shape) or last.mesh.is_empty or started > last.stale_at:
             return None
         if self._grid_detail.expected_ms(last.resolution) <= POSE_BUDGET_MS:
             return None
         distance, cell = SignedDistance(self._model, codes.shape), 1.0 / (last.resolution - 1)
-        mesh = follow_surface(distance, last.mesh, cell, self._model.device)
+        mesh = project_onto_level_set(distance, last.mesh, cell, self._model.device)
         if mesh is None:
             return None
-        figure = make_figure(self._posed(codes, mesh.vertices), mesh)
+        posed = make_posed_mesh(self._posed(codes, mesh.vertices), mesh)
         self._previews[place] = replace(last, shape=_key(codes.shape), mesh=mesh)
-        self._follow_detail.learn(last.resolution, 1e3 * (time.perf_counter() - started))
-        return _Made(figure, Quality.PREVIEW, last.resolution)
+        self._projection_detail.learn(last.resolution, 1e3 * (time.perf_counter() - started))
+        return _MeshResult(posed, Quality.PREVIEW, last.resolution)
 
-    def _moved(self, surface: _Surface, codes: Codes) -> _Made:
+    def _repose(self, surface: _Surface, codes: Codes) -> _MeshResult:
         """The fine ``surface`` in another pose, from as many of its vertices as there is time for."""
         base = surface.mesh.vertices
-        ready = None if codes.pose is None else self._ahead.get(_key(codes.shape, codes.pose))
+        ready = None if codes.pose is None else self._prefetched.get(_key(codes.shape, codes.pose))
         if ready is not None:
-            return _Made(ready, Quality.FINE, self.fine_resolution)
+            return _MeshResult(ready, Quality.FINE, self.fine_resolution)
         anchors = surface.anchored(self._anchor_detail.choose())
         started = time.perf_counter()
         if anchors is None:
@@ -235,7 +235,7 @@ class Mesher:
             start = base[anchors.rows]
             vertices = base + anchors.spread(self._posed(codes, start) - start)
         self._anchor_detail.learn(evaluated, 1e3 * (time.perf_counter() - started))
-        return _Made(make_figure(vertices, surface.mesh), quality, self.fine_resolution)
+        return _MeshResult(make_posed_mesh(vertices, surface.mesh), quality, self.fine_resolution)
 
     @property
     def _chunk(self) -> int:

@@ -23,8 +23,8 @@ class MeshRequest:
 
     generation: int
     """Counts up; a later request has a larger one."""
-    figures: tuple[Codes, ...]
-    """One or more bodies to show together."""
+    codes: tuple[Codes, ...]
+    """Of one mesh, or of several to show together."""
     settled: bool
     """Whether the user is done moving: the fine mesh is wanted at once."""
     ahead: tuple[Codes, ...] = ()
@@ -32,7 +32,7 @@ class MeshRequest:
 
 
 @dataclass(frozen=True, eq=False)
-class Figure:
+class PosedMesh:
     """One mesh in canonical units. While only the pose changes, ``faces`` stays the very same array."""
 
     vertices: NDArray[np.float32]
@@ -53,12 +53,12 @@ class MeshReply:
     quality: Quality
     resolution: int
     """Grid nodes per axis that the surfaces were contoured at."""
-    figures: tuple[Figure, ...]
+    meshes: tuple[PosedMesh, ...]
     milliseconds: float
     notice: str = ""
     """Something that the user should know; said once."""
 
 
-def make_figure(vertices: NDArray[np.float32], mesh: Mesh) -> Figure:
-    """A figure of posed ``vertices`` (V, 3) of the canonical ``mesh``."""
-    return Figure(vertices, vertex_normals(vertices, mesh.faces), mesh.faces, mesh.vertices)
+def make_posed_mesh(vertices: NDArray[np.float32], mesh: Mesh) -> PosedMesh:
+    """A mesh of posed ``vertices`` (V, 3) of the canonical ``mesh``."""
+    return PosedMesh(vertices, vertex_normals(vertices, mesh.faces), mesh.faces, mesh.vertices)

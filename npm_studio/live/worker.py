@@ -17,7 +17,7 @@ class MakesMeshes(Protocol):
 
     def make(self, request: MeshRequest, quality: Quality, cancelled: Callable[[], bool]) -> MeshReply: ...
 
-    def look_ahead(self, request: MeshRequest, cancelled: Callable[[], bool]) -> None: ...
+    def prefetch(self, request: MeshRequest, cancelled: Callable[[], bool]) -> None: ...
 
 
 class LiveWorker:
@@ -33,9 +33,9 @@ class LiveWorker:
         self._thread = threading.Thread(target=self._run, args=(mesher,), name="live meshes", daemon=True)
         self._thread.start()
 
-    def post(self, figures: tuple[Codes, ...], settled: bool = False, ahead: tuple[Codes, ...] = ()) -> int:
+    def post(self, codes: tuple[Codes, ...], settled: bool = False, ahead: tuple[Codes, ...] = ()) -> int:
         """Ask for meshes; returns the generation that the replies will carry. ``ahead`` is wanted soon."""
-        return self._mailbox.post(figures, settled, ahead)
+        return self._mailbox.post(codes, settled, ahead)
 
     def settle(self) -> None:
         """The slider was let go."""
@@ -61,7 +61,7 @@ class LiveWorker:
                 if reply.quality is Quality.FINE:
                     self._mailbox.already_fine(request.generation)
                 self._on_reply(reply)
-                mesher.look_ahead(request, self._mailbox.has_news)
+                mesher.prefetch(request, self._mailbox.has_news)
             except Cancelled:
                 continue
             except Exception as error:
@@ -70,16 +70,16 @@ class LiveWorker:
 
 
 def once(on_error: Callable[[Exception], None]) -> Callable[[Exception], None]:
-    """``on_error`` for the first of equal errors: one that comes with every move of a slider is told once."""
-    told: set[str] = set()
+    """``on_error`` for the first of equal errors: one that comes with every move of a slider is reported once."""
+    reported: set[str] = set()
 
-    def tell(error: Exception) -> None:
+    def report(error: Exception) -> None:
         kind = type(error).__name__ + re.sub(r"\d+", "", str(error))  # amounts of memory differ every time
-        if kind not in told:
-            told.add(kind)
+        if kind not in reported:
+            reported.add(kind)
             on_error(error)
 
-    return tell
+    return report
 
 
 class Newest:

@@ -8,9 +8,9 @@ if TYPE_CHECKING:
 
 def conditions(window: "MainWindow") -> dict[str, bool]:
     """Every condition that `npm_studio.commands` uses, by name."""
-    document = window.studio.document
+    document = window.session.document
     explorer = document.explorer
-    look = window.stage.look
+    display = window.viewports.display
     live = document.model is not None and window.workspace in (window.explore, window.interpolate, window.transfer)
     return {
         "has_model": document.model is not None,
@@ -19,24 +19,24 @@ def conditions(window: "MainWindow") -> dict[str, bool]:
         "can_redo": explorer is not None and explorer.can_redo,
         "has_clip": document.timeline.frame_count > 1,
         "can_fit": window.fit.can_fit,
-        "is_fitting": window.studio.is_fitting,
+        "is_fitting": window.session.is_fitting,
         "has_run": window.fit.run is not None,
-        "is_split": window.stage.is_split,
+        "is_split": window.viewports.is_split,
         "in_explore": window.workspace is window.explore,
         "in_interpolate": window.workspace is window.interpolate,
         "in_transfer": window.workspace is window.transfer,
         "in_fit": window.workspace is window.fit,
         "in_compare": window.workspace is window.compare,
-        "cameras_linked": window.stage.is_linked,
+        "cameras_linked": window.viewports.is_linked,
         "shows_live": live,
         "can_slice": document.model is not None and window.workspace is window.explore,
-        "wireframe_shown": look.wireframe,
-        "points_shown": look.points,
-        "correspondence_shown": look.correspondence,
-        "slice_shown": look.field_slice,
-        "inset_shown": look.inset,
-        "floor_shown": look.floor,
-        "frame_rate_shown": look.frame_rate,
+        "wireframe_shown": display.wireframe,
+        "points_shown": display.points,
+        "correspondence_shown": display.correspondence,
+        "slice_shown": display.field_slice,
+        "inset_shown": display.inset,
+        "floor_shown": display.floor,
+        "frame_rate_shown": display.frame_rate,
         "library_shown": window.library_wanted,
         "is_dark": window.theme.name == "dark",
         "is_full_screen": window.isFullScreen(),

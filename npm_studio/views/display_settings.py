@@ -1,4 +1,4 @@
-"""How figures are drawn: what the Display menu switches, remembered between sessions."""
+"""How meshes are drawn: what the Display menu switches, remembered between sessions."""
 
 from dataclasses import asdict, dataclass, fields
 
@@ -6,7 +6,7 @@ from PyQt6.QtCore import QSettings
 
 
 @dataclass(frozen=True)
-class Look:
+class DisplaySettings:
     """Every switch of the Display menu."""
 
     wireframe: bool = False
@@ -16,19 +16,19 @@ class Look:
     correspondence: bool = False
     """The canonical position of a vertex as its colour."""
     field_slice: bool = False
-    """The canonical figure, cut open, with the signed distance on the cut."""
+    """The canonical mesh, cut open, with the signed distance on the cut."""
     inset: bool = False
-    """The canonical figure small beside the posed one."""
+    """The canonical mesh small beside the posed one."""
     floor: bool = True
     frame_rate: bool = False
 
 
-def load_look(settings: QSettings) -> Look:
-    """The look of the last session."""
-    defaults = asdict(Look())
-    return Look(**{name: settings.value(f"look/{name}", value, bool) for name, value in defaults.items()})
+def load_display_settings(settings: QSettings) -> DisplaySettings:
+    """Those of the last session."""
+    defaults = asdict(DisplaySettings())
+    return DisplaySettings(**{name: settings.value(f"look/{name}", value, bool) for name, value in defaults.items()})
 
 
-def save_look(settings: QSettings, look: Look) -> None:
-    for field in fields(look):
-        settings.setValue(f"look/{field.name}", getattr(look, field.name))
+def save_display_settings(settings: QSettings, display: DisplaySettings) -> None:
+    for field in fields(display):
+        settings.setValue(f"look/{field.name}", getattr(display, field.name))

@@ -37,14 +37,14 @@ class Files:
 
     def __init__(self, window: "MainWindow") -> None:
         self._window = window
-        self._studio, self._document = window.studio, window.studio.document
+        self._session, self._document = window.session, window.session.document
 
     def open_path(self, path: Path, fit: bool = False) -> None:
         """Open whatever ``path`` is; with ``fit`` a depth sequence is fitted as soon as it is there."""
         try:
             kind, folder = recognise(path)
         except InputError as error:
-            self._studio.failed.emit(error, "")
+            self._session.failed.emit(error, "")
             return
         match kind:
             case Kind.MODEL:
@@ -57,13 +57,13 @@ class Files:
                 self.open_project(folder)
 
     def open_model(self, folder: Path, then: Callable[[], None] = lambda: None) -> None:
-        self._studio.message.emit(f"Loading {folder.name}…")
+        self._session.message.emit(f"Loading {folder.name}…")
 
         def finished(explorer: object) -> None:
             assert isinstance(explorer, Explorer)
             self._document.set_model(folder, explorer)
             self._remember(folder)
-            self._studio.message.emit(f"Opened {folder}")
+            self._session.message.emit(f"Opened {folder}")
             self._place_recordings()
             then()
 
@@ -71,7 +71,7 @@ class Files:
 
     def open_sequence(self, path: Path, fit: bool = False) -> None:
         """Open a depth sequence or a recording; with ``fit`` it is fitted as soon as it is there."""
-        self._studio.message.emit(f"Reading {path.name}…")
+        self._session.message.emit(f"Reading {path.name}…")
         model = self._document.model
 
         def finished(observation: object) -> None:
@@ -81,30 +81,30 @@ class Files:
             self._window.fit.show_observation(observation)
             self._window.show_fit()
             sequence = observation.sequence
-            self._studio.message.emit(f"Opened {path}: {len(observation)} frames. {sequence.origin}")
-            if fit and self._studio.is_fitting:
-                self._studio.message.emit("A fit is running; press Fit when it is done.")
+            self._session.message.emit(f"Opened {path}: {len(observation)} frames. {sequence.origin}")
+            if fit and self._session.is_fitting:
+                self._session.message.emit("A fit is running; press Fit when it is done.")
             elif fit and not sequence.warnings:
                 self._window.fit.start()
             elif fit:
-                self._studio.message.emit("Look at the notes on this recording before you press Fit.")
+                self._session.message.emit("Look at the notes on this recording before you press Fit.")
             self._place_recordings()
 
         self._load(lambda progress: open_observation(path, AS_RECORDED, model, progress), finished)
 
     def open_again(self, observation: Observation, capture: CaptureOptions) -> None:
         """Open a recording in another way, or with another choice of what belongs to its subject."""
-        self._studio.message.emit("Isolating and placing the subject…")
+        self._session.message.emit("Isolating and placing the subject…")
         model = self._document.model
 
         def finished(opened: object) -> None:
             assert isinstance(opened, Observation)
             self._document.add_observation(opened)
-            self._studio.message.emit(opened.sequence.origin)
+            self._session.message.emit(opened.sequence.origin)
 
         def failed(error: Exception, traceback: str) -> None:
             self._window.fit.show_capture()
-            self._studio.failed.emit(error, traceback)
+            self._session.failed.emit(error, traceback)
 
         self._load(lambda progress: open_again(observation, capture, model, progress), finished, failed)
 
@@ -116,7 +116,7 @@ class Files:
                 self.open_again(observation, observation.capture)
 
     def open_run(self, folder: Path) -> None:
-        self._studio.message.emit(f"Reading {folder.name}…")
+        self._session.message.emit(f"Reading {folder.name}…")
         open_folder, open_one = self._document.model_folder, self._document.model
 
         def work(progress: Progress) -> tuple[Run, Observation]:
@@ -134,7 +134,7 @@ class Files:
             self._document.add_run(run)
             self._window.fit.show_run(run)
             self._window.show_fit()
-            self._studio.message.emit(f"Opened {folder}")
+            self._session.message.emit(f"Opened {folder}")
             self._place_recordings()
 
         self._load(work, finished)
@@ -167,10 +167,10 @@ class Files:
             self._document.project_folder = folder
             self._remember(folder)
             self._window.update_title()
-            self._studio.message.emit(f"Opened project {folder}")
+            self._session.message.emit(f"Opened project {folder}")
             self._place_recordings()
 
-        self._studio.message.emit(f"Reading {folder.name}…")
+        self._session.message.emit(f"Reading {folder.name}…")
         self._load(work, finished)
 
     def save_project(self) -> None:
@@ -211,11 +211,11 @@ class Files:
 
     def save_screenshot(self, path: Path) -> None:
         try:
-            self._window.stage.save_screenshot(path)
+            self._window.viewports.save_screenshot(path)
         except InputError as error:
-            self._studio.failed.emit(error, "")
+            self._session.failed.emit(error, "")
         else:
-            self._studio.message.emit(f"Saved {path}")
+            self._session.message.emit(f"Saved {path}")
 
     def open_demo_model(self) -> None:
         self.open_model(resources.demo_model())
@@ -256,12 +256,12 @@ class Files:
             save_project(self._document.as_project(folder.name), folder)
         except OSError as error:
             reason = InputError(folder, f"cannot be written ({error.strerror})", "choose another folder")
-            self._studio.failed.emit(reason, "")
+            self._session.failed.emit(reason, "")
             return
         self._document.project_folder = folder
         self._remember(folder)
         self._window.update_title()
-        self._studio.message.emit(f"Saved {folder}")
+        self._session.message.emit(f"Saved {folder}")
 
     def _load(
         self,
@@ -275,9 +275,9 @@ class Files:
             status.update(event)
             if isinstance(event, Advanced) and status.done < status.total:
                 text = f"{status.stage[:1].upper()}{status.stage[1:]}: {status.done} of {status.total}"
-                self._studio.message.emit(text)
+                self._session.message.emit(text)
 
-        self._studio.jobs.submit("load", work, finished, failed or self._studio.failed.emit, event=event)
+        self._session.jobs.submit("load", work, finished, failed or self._session.failed.emit, event=event)
 
     def _choose_folder(self, title: str, open_it: Callable[[Path], None]) -> None:
         name = QFileDialog.getExistingDirectory(self._window, title, self._last_folder())

@@ -1,4 +1,4 @@
-"""A second, small figure in the upper right corner of a view, seen from where the large one is seen from."""
+"""A second, small mesh in the upper right corner of a view, seen from where the large one is seen from."""
 
 from typing import Any
 
@@ -17,10 +17,10 @@ from npm_studio.views.theme import Theme, mixed
 _WIDTH, _HEIGHT, _MARGIN, _LABEL = 0.22, 0.34, 14, 26
 """Shares of the view, and pixels."""
 _TALLEST = 1.35
-"""Height over width at most: in a narrow view the figure would be small."""
+"""Height over width at most: in a narrow view the mesh would be small."""
 _SMALLEST = 96
 _LABEL_SHARE = 0.08
-"""How far the figure is moved up to make room for its label, in half heights."""
+"""How far the mesh is moved up to make room for its label, in half heights."""
 
 
 class Inset:
@@ -40,7 +40,7 @@ class Inset:
         camera.SetWindowCenter(0, -_LABEL_SHARE)
         self._window.SetNumberOfLayers(max(2, self._window.GetNumberOfLayers()))
         self._window.AddRenderer(self._renderer)
-        self.figure = MeshItem(self._renderer, theme.figure)
+        self.mesh = MeshItem(self._renderer, theme.mesh)
         self._label = _Frame(parent)
         self._centre, self._size = np.zeros(3), np.ones(3)
         self.set_theme(theme)
@@ -60,7 +60,7 @@ class Inset:
         return Room(left, 0, width, height)
 
     def set_theme(self, theme: Theme) -> None:
-        self.figure.set_colour(theme.figure)
+        self.mesh.set_colour(theme.mesh)
         for colour, apply in (
             (theme.view_top, self._renderer.SetBackground),
             (mixed(theme.view_top, theme.view_bottom, 0.5), self._renderer.SetBackground2),
@@ -72,7 +72,7 @@ class Inset:
         self, title: str, vertices: NDArray[np.float32], normals: NDArray[np.float32], faces: NDArray[np.int32]
     ) -> None:
         """Show a mesh, see `MeshItem.show`, under ``title``."""
-        self.figure.show(vertices, normals, faces)
+        self.mesh.show(vertices, normals, faces)
         if not len(faces):
             self.hide()
             return

@@ -1,4 +1,4 @@
-"""The window: menus, the stage between its panels, and the workspaces that share it."""
+"""The window: menus, the viewports between its panels, and the workspaces that share it."""
 
 import atexit
 import functools
@@ -35,11 +35,11 @@ from npm_studio.views.conditions import conditions
 from npm_studio.views.dialogs import AboutDialog, ErrorDialog, ShortcutsDialog
 from npm_studio.views.files import Files, settings
 from npm_studio.views.library import Library
-from npm_studio.views.session import Studio
+from npm_studio.views.session import Session
 from npm_studio.views.software_rendering import renderer_name
 from npm_studio.views.theme import DARK, LIGHT, RESOURCES, Theme, apply_theme, icon
 from npm_studio.views.timeline_bar import TimelineBar
-from npm_studio.views.viewport_area import Stage
+from npm_studio.views.viewport_area import ViewportArea
 from npm_studio.views.widgets.badge import Badge
 from npm_studio.views.widgets.basics import Segments, tool_button
 from npm_studio.views.workspaces.base import Actions, Workspace
@@ -69,14 +69,14 @@ class MainWindow(QMainWindow):
         self.closed = Signal()
         self.clean_exit = True
         self._error: ErrorDialog | None = None
-        self.studio = Studio(self)
+        self.session = Session(self)
         self.actions_by_id: Actions = {command.id: self._make_action(command) for _, command in all_commands()}
-        self.stage = Stage(self.theme)
-        self.explore = ExploreWorkspace(self.studio, self.stage, self.actions_by_id)
-        self.interpolate = InterpolateWorkspace(self.studio, self.stage, self.actions_by_id)
-        self.transfer = TransferWorkspace(self.studio, self.stage, self.actions_by_id)
-        self.fit = FitWorkspace(self.studio, self.stage, self.actions_by_id)
-        self.compare = CompareWorkspace(self.studio, self.stage, self.actions_by_id)
+        self.viewports = ViewportArea(self.theme)
+        self.explore = ExploreWorkspace(self.session, self.viewports, self.actions_by_id)
+        self.interpolate = InterpolateWorkspace(self.session, self.viewports, self.actions_by_id)
+        self.transfer = TransferWorkspace(self.session, self.viewports, self.actions_by_id)
+        self.fit = FitWorkspace(self.session, self.viewports, self.actions_by_id)
+        self.compare = CompareWorkspace(self.session, self.viewports, self.actions_by_id)
         self.workspaces: tuple[Workspace, ...] = (
             self.explore,
             self.interpolate,
@@ -85,8 +85,8 @@ class MainWindow(QMainWindow):
             self.compare,
         )
         self.workspace: Workspace = self.explore
-        self.library = Library(self.studio.document)
-        self.timeline = TimelineBar(self.studio.document.timeline, self.actions_by_id)
+        self.library = Library(self.session.document)
+        self.timeline = TimelineBar(self.session.document.timeline, self.actions_by_id)
         self.files = Files(self)
         self.fit.capture_wanted.connect(self.files.open_again)
         self._make_menus()
@@ -170,7 +170,7 @@ class MainWindow(QMainWindow):
         below = QVBoxLayout(middle)
         below.setContentsMargins(0, 0, 0, 0)
         below.setSpacing(0)
-        below.addWidget(self.stage, 1)
+        below.addWidget(self.viewports, 1)
         below.addWidget(self.timeline)
         self.splitter = QSplitter(Qt.Orientation.Horizontal)
         self.splitter.setHandleWidth(1)
@@ -198,18 +198,18 @@ class MainWindow(QMainWindow):
         bar.addPermanentWidget(self.badge)
 
     def _connect(self) -> None:
-        studio, document = self.studio, self.studio.document
-        studio.meshes_ready.connect(self._on_meshes)
-        studio.failed.connect(self.show_error)
-        studio.message.connect(self.say)
-        studio.jobs.changed.connect(self.refresh_actions)
+        session, document = self.session, self.session.document
+        session.meshes_ready.connect(self._on_meshes)
+        session.failed.connect(self.show_error)
+        session.message.connect(self.say)
+        session.jobs.changed.connect(self.refresh_actions)
         document.timeline.frame_changed.connect(lambda frame: self.workspace.show_frame(frame))
         document.timeline.state_changed.connect(self.refresh_actions)
         document.model_changed.connect(self.refresh_actions)
         document.model_changed.connect(self.update_title)
         document.model_changed.connect(self._on_model)
         document.contents_changed.connect(self.refresh_actions)
-        self.stage.changed.connect(self.refresh_actions)
+        self.viewports.changed.connect(self.refresh_actions)
         self.segments.chosen.connect(lambda index: self.set_workspace(self.workspaces[index]))
         for workspace in self.workspaces:
             workspace.clip_changed.connect(self._load_clip)
@@ -246,8 +246,8 @@ class MainWindow(QMainWindow):
         self.set_workspace(self.compare)
 
     def set_workspace(self, workspace: Workspace) -> None:
-        """Give the stage and the timeline to ``workspace``."""
-        self.studio.document.timeline.pause()
+        """Give the viewports and the timeline to ``workspace``."""
+        self.session.document.timeline.pause()
         if self.workspace.is_active:
             self.workspace.leave()
         self.workspace = workspace
@@ -283,11 +283,11 @@ class MainWindow(QMainWindow):
                 action.setIcon(icon(name, self.theme))
                 action.setIconVisibleInMenu(False)
         self.timeline.set_theme(self.theme)
-        self.stage.set_theme(self.theme)
+        self.viewports.set_theme(self.theme)
         self.badge.set_theme(self.theme)
 
     def update_title(self) -> None:
-        document = self.studio.document
+        document = self.session.document
         parts = [document.project_folder.name] if document.project_folder else []
         parts += [document.model.info.name] if document.model else []
         self.setWindowTitle(" – ".join([*parts, "NPM Studio"]))
@@ -326,15 +326,15 @@ class MainWindow(QMainWindow):
         ShortcutsDialog(self).open()
 
     def show_about(self) -> None:
-        AboutDialog(renderer_name(self.stage.left.view.ren_win.ReportCapabilities()), self).open()
+        AboutDialog(renderer_name(self.viewports.left.view.ren_win.ReportCapabilities()), self).open()
 
     def _forget_error(self) -> None:
         self._error = None
 
     def _on_model(self) -> None:
-        model = self.studio.document.model
+        model = self.session.document.model
         if model is not None:
-            self.stage.set_scale(model.info.similarity.scale)
+            self.viewports.set_scale(model.info.similarity.scale)
 
     def _on_meshes(self, reply: MeshReply) -> None:
         self.workspace.show_meshes(reply)
@@ -382,10 +382,10 @@ class MainWindow(QMainWindow):
         atexit.unregister(self._close_at_exit)
         settings().setValue("geometry", self.saveGeometry())
         settings().setValue("panels", self.splitter.sizes())
-        self.studio.document.timeline.pause()
+        self.session.document.timeline.pause()
         self.hide()
-        self.clean_exit = self.studio.shut_down()
-        self.stage.close_views()
+        self.clean_exit = self.session.shut_down()
+        self.viewports.close_views()
         app = QApplication.instance()
         if app is not None:
             app.removeEventFilter(self)

@@ -250,7 +250,7 @@ def round_below(value: float, parts: tuple[float, ...] = (1, 2, 5)) -> float:
 
 
 class Ground:
-    """A grid that fades into the distance, and a soft shadow where the figure stands.
+    """A grid that fades into the distance, and a soft shadow where the mesh stands.
 
     Its sizes are those for a human body; for anything else all of them are scaled together.
     """
@@ -285,7 +285,7 @@ class Ground:
         return self._CELL_M * self._size
 
     def set_scale(self, scale: float) -> None:
-        """For figures of a model with this ``scale``, see `Similarity`: lines at a round distance."""
+        """For meshes of a model with this ``scale``, see `Similarity`: lines at a round distance."""
         size = round_below(self._CELL / scale, (1, 2, 2.5, 5)) / self._CELL_M
         if size != self._size:
             self._size = size

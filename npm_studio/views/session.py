@@ -16,7 +16,7 @@ SECONDS_TO_END = 60.0
 """A cancelled fit still writes its best result; it gets this long when the window is closed."""
 
 
-class Studio(QObject):
+class Session(QObject):
     """Shared by all panels. Only this object starts and stops threads."""
 
     meshes_ready = pyqtSignal(object)
@@ -56,10 +56,10 @@ class Studio(QObject):
         """Of the last request for meshes."""
         return self._posted
 
-    def request(self, figures: tuple[Codes, ...], settled: bool = False, ahead: tuple[Codes, ...] = ()) -> None:
+    def request(self, codes: tuple[Codes, ...], settled: bool = False, ahead: tuple[Codes, ...] = ()) -> None:
         """Ask the live thread for meshes; they come with `meshes_ready`. ``ahead`` will be asked for next."""
         if self._live is not None:
-            self._posted = self._live.post(figures, settled, ahead)
+            self._posted = self._live.post(codes, settled, ahead)
 
     def request_slice(self, request: SliceRequest) -> None:
         """Ask for a plane through the field of the model; it comes with `slice_ready`, first rough, then fine."""

@@ -1,4 +1,4 @@
-"""The light on figures: a studio that turns with the camera, as a formula of the normal alone.
+"""The light on meshes: a studio that turns with the camera, as a formula of the normal alone.
 
 It stands in for the lights of VTK in a surface's fragment shader. Shape reads the same from every side, and a software
 renderer is faster with it than with four lights.

@@ -1,4 +1,4 @@
-"""A figure cut open, and the signed distance on the plane of the cut."""
+"""A mesh cut open, and the signed distance on the plane of the cut."""
 
 from typing import Any
 
@@ -12,11 +12,11 @@ from npm_studio.live.field_picture import PIXELS
 from npm_studio.views.scene import MeshItem, textured_square, write_texture
 
 
-class Cut:
-    """A rectangle with the picture of a plane; the half of the figure before it, as the camera sees it, is hidden."""
+class SlicePlaneItem:
+    """A rectangle with the picture of a plane; the half of the mesh before it, as the camera sees it, is hidden."""
 
-    def __init__(self, plotter: Any, figure: MeshItem) -> None:
-        self._plotter, self._figure = plotter, figure
+    def __init__(self, plotter: Any, mesh: MeshItem) -> None:
+        self._plotter, self._mesh = plotter, mesh
         self._texture, self._actor = textured_square(plotter, 1.0, PIXELS)
         self._square = self._actor.mapper.dataset
         self._actor.visibility = False
@@ -30,7 +30,7 @@ class Cut:
         return self._reply
 
     def show(self, reply: SliceReply, similarity: Similarity) -> None:
-        """Put the plane of ``reply`` into the world and cut the figure there."""
+        """Put the plane of ``reply`` into the world and cut the mesh there."""
         self._reply, self._axis = reply, reply.request.plane.axis
         corners: NDArray[np.float32] = similarity.to_world(reply.request.plane.corners())
         self._square.points[:] = corners
@@ -39,13 +39,13 @@ class Cut:
         write_texture(self._texture, reply.picture)
         self._plane.SetOrigin(*corners.mean(axis=0))
         self._actor.visibility = True
-        self._figure.cut(self._plane)
+        self._mesh.cut(self._plane)
         self.follow()
 
     def hide(self) -> None:
         self._reply = None
         self._actor.visibility = False
-        self._figure.cut(None)
+        self._mesh.cut(None)
 
     def follow(self) -> None:
         """Hide the half that is nearer to the camera."""

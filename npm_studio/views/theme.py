@@ -33,7 +33,7 @@ class Theme:
     view_top: str
     view_bottom: str
     floor: str
-    figure: str
+    mesh: str
     """The mesh."""
     edges: str
     """Of the mesh's triangles."""
@@ -54,7 +54,7 @@ DARK = Theme(
     view_top="#41454f",
     view_bottom="#1e2025",
     floor="#aab0be",
-    figure="#d3cabf",
+    mesh="#d3cabf",
     edges="#2b3140",
 )
 LIGHT = Theme(
@@ -72,7 +72,7 @@ LIGHT = Theme(
     view_top="#fbfcfd",
     view_bottom="#ccd2da",
     floor="#5b6270",
-    figure="#cfc4b8",
+    mesh="#cfc4b8",
     edges="#3a4150",
 )
 

@@ -15,12 +15,12 @@ from engine.geometry.mesh import vertex_normals
 from engine.geometry.similarity import Similarity
 from npm_studio.live.field import SliceReply
 from npm_studio.live.field_picture import field_colours
-from npm_studio.live.request import Figure
-from npm_studio.views.display_settings import Look
+from npm_studio.live.request import PosedMesh
+from npm_studio.views.display_settings import DisplaySettings
 from npm_studio.views.framing import CameraState, Direction, camera_for, rooms_beside
 from npm_studio.views.inset import Inset
 from npm_studio.views.scene import FaintPoints, Ground, MeshItem, PointsItem, correspondence_colours
-from npm_studio.views.slice_plane import Cut
+from npm_studio.views.slice_plane import SlicePlaneItem
 from npm_studio.views.software_rendering import Motion, Pace, is_software, pace_of, renderer_name
 from npm_studio.views.theme import Theme
 from npm_studio.views.widgets.frame_rate import FrameRate
@@ -28,7 +28,7 @@ from npm_studio.views.widgets.overlay import Caption, ColourBar
 
 _AXES_PIXELS = 88
 _FIELD_AROUND = 0.05
-"""Canonical units around the figure that a slice fills before it fades away, most of them."""
+"""Canonical units around the mesh that a slice fills before it fades away, most of them."""
 
 
 class _View(QtInteractor):
@@ -70,10 +70,10 @@ class _View(QtInteractor):
 
 @dataclass(frozen=True, eq=False)
 class _Canonical:
-    """The canonical surface of a live figure, in the world."""
+    """The canonical surface of a live mesh, in the world."""
 
     source: NDArray[np.float32]
-    """`Figure.canonical`, by which it is known"""
+    """`PosedMesh.canonical`, by which it is known"""
     vertices: NDArray[np.float32]
     """(V, 3) metres"""
     normals: NDArray[np.float32]
@@ -81,16 +81,16 @@ class _Canonical:
 
 
 class Viewport(QWidget):
-    """A figure, a small second one, observed points, and the ground."""
+    """A mesh, a small second one, observed points, and the ground."""
 
     camera_moved = pyqtSignal()
     resized = pyqtSignal()
-    """Also when the inset comes or goes, which leaves less or more room for the figure."""
+    """Also when the inset comes or goes, which leaves less or more room for the mesh."""
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._theme, self._look = theme, Look()
-        self._live: tuple[Figure, Similarity] | None = None
+        self._theme, self._display = theme, DisplaySettings()
+        self._live: tuple[PosedMesh, Similarity] | None = None
         self._canonical: _Canonical | None = None
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -103,11 +103,11 @@ class Viewport(QWidget):
         layout.addWidget(self.view)
         self.view.remove_all_lights()
         self.view.add_light(pv.Light(position=(-0.5, 0.6, 1.0), light_type="camera light"))  # for points
-        self.figure = MeshItem(self.view.renderer, theme.figure)
+        self.mesh = MeshItem(self.view.renderer, theme.mesh)
         self.points = PointsItem(self.view)
         self.surroundings = FaintPoints(self.view)
         self.ground = Ground(self.view, theme)
-        self.cut = Cut(self.view, self.figure)
+        self.cut = SlicePlaneItem(self.view, self.mesh)
         self.inset = Inset(self, self.view, theme)
         self._motion = Motion(self._set_quick, self)
         self._set_quick(False)
@@ -123,7 +123,7 @@ class Viewport(QWidget):
     def set_theme(self, theme: Theme) -> None:
         self._theme = theme
         self.view.set_background(theme.view_bottom, top=theme.view_top)
-        self.figure.set_colour(theme.figure)
+        self.mesh.set_colour(theme.mesh)
         self.inset.set_theme(theme)
         self.frame_rate.set_theme(theme)
         self._set_styles()
@@ -141,12 +141,12 @@ class Viewport(QWidget):
         self._place_axes()
         self.redraw()
 
-    def set_look(self, look: Look) -> None:
-        """Draw as ``look`` says."""
-        self._look = look
+    def set_display(self, display: DisplaySettings) -> None:
+        """Draw as ``display`` says."""
+        self._display = display
         self._set_styles()
-        self.frame_rate.set_counting(look.frame_rate)
-        if not look.field_slice:
+        self.frame_rate.set_counting(display.frame_rate)
+        if not display.field_slice:
             self.hide_slice()
         if self._live is not None:
             self.show_live(*self._live)
@@ -154,27 +154,27 @@ class Viewport(QWidget):
             self._show_ground()
             self.redraw()
 
-    def show_live(self, figure: Figure, similarity: Similarity) -> None:
-        """Show a figure of the live thread, standing on the ground; cut open it is the canonical one, where it is."""
-        self._live = figure, similarity
-        if not len(figure.faces):
+    def show_live(self, mesh: PosedMesh, similarity: Similarity) -> None:
+        """Show a mesh of the live thread, standing on the ground; cut open it is the canonical one, where it is."""
+        self._live = mesh, similarity
+        if not len(mesh.faces):
             self.hide_slice()
-        posed = (similarity.to_world(figure.vertices), figure.normals, figure.faces)
-        sliced, shown, other = self._look.field_slice, posed, posed
+        posed = (similarity.to_world(mesh.vertices), mesh.normals, mesh.faces)
+        sliced, shown, other = self._display.field_slice, posed, posed
         canonical = None
-        if len(figure.faces) and (sliced or self._look.inset or self._look.correspondence):
-            canonical = self._canonical_of(figure, similarity)
-            still = (canonical.vertices, canonical.normals, figure.faces)
+        if len(mesh.faces) and (sliced or self._display.inset or self._display.correspondence):
+            canonical = self._canonical_of(mesh, similarity)
+            still = (canonical.vertices, canonical.normals, mesh.faces)
             shown, other = (still, posed) if sliced else (posed, still)
-        colours = canonical.colours if canonical is not None and self._look.correspondence else None
-        self.figure.show(*shown)
-        self.figure.paint(colours)
-        self.figure.stand_on(None if sliced else self.ground.height)
+        colours = canonical.colours if canonical is not None and self._display.correspondence else None
+        self.mesh.show(*shown)
+        self.mesh.paint(colours)
+        self.mesh.stand_on(None if sliced else self.ground.height)
         had_inset = self.inset.room is not None
-        if canonical is not None and self._look.inset:
+        if canonical is not None and self._display.inset:
             self.inset.place()
             self.inset.show("Posed" if sliced else "Canonical", *other)
-            self.inset.figure.paint(colours)
+            self.inset.mesh.paint(colours)
         else:
             self.inset.hide()
         if had_inset is not (self.inset.room is not None):
@@ -184,8 +184,8 @@ class Viewport(QWidget):
         self.redraw()
 
     def show_slice(self, reply: SliceReply, similarity: Similarity) -> None:
-        """Show a plane through the field of the live figure, with its scale."""
-        if not self._look.field_slice or self._live is None:
+        """Show a plane through the field of the live mesh, with its scale."""
+        if not self._display.field_slice or self._live is None:
             return
         self.cut.show(reply, similarity)
         millimetres = 1e3 / similarity.scale
@@ -195,39 +195,39 @@ class Viewport(QWidget):
         self.redraw()
 
     def hide_slice(self) -> None:
-        """The figure whole, no plane."""
+        """The mesh whole, no plane."""
         if self.cut.reply is not None:
             self.cut.hide()
             self.colour_bar.hide()
 
     def canonical_bounds(self) -> NDArray[np.float32] | None:
-        """(2, 3) corners of the live figure in canonical space; None when there is none."""
+        """(2, 3) corners of the live mesh in canonical space; None when there is none."""
         if self._live is None or not len(self._live[0].canonical):
             return None
         points = self._live[0].canonical
         return np.stack([points.min(axis=0), points.max(axis=0)])
 
-    def _canonical_of(self, figure: Figure, similarity: Similarity) -> _Canonical:
+    def _canonical_of(self, mesh: PosedMesh, similarity: Similarity) -> _Canonical:
         known = self._canonical
-        if known is None or known.source is not figure.canonical:
+        if known is None or known.source is not mesh.canonical:
             known = _Canonical(
-                figure.canonical,
-                similarity.to_world(figure.canonical),
-                vertex_normals(figure.canonical, figure.faces),
-                correspondence_colours(figure.canonical),
+                mesh.canonical,
+                similarity.to_world(mesh.canonical),
+                vertex_normals(mesh.canonical, mesh.faces),
+                correspondence_colours(mesh.canonical),
             )
             self._canonical = known
         return known
 
     def _set_styles(self) -> None:
-        for figure in (self.figure, self.inset.figure):
-            figure.set_style(self._look.wireframe, self._look.points, self._theme.edges)
+        for mesh in (self.mesh, self.inset.mesh):
+            mesh.set_style(self._display.wireframe, self._display.points, self._theme.edges)
 
     def _show_ground(self) -> None:
-        """The ground belongs to the posed figure."""
-        self.ground.set_visible(self._look.floor and not (self._look.field_slice and self._live is not None))
-        if self.figure.is_visible:
-            self.ground.cast_shadow(self.figure.vertices)
+        """The ground belongs to the posed mesh."""
+        self.ground.set_visible(self._display.floor and not (self._display.field_slice and self._live is not None))
+        if self.mesh.is_visible:
+            self.ground.cast_shadow(self.mesh.vertices)
 
     def redraw(self) -> None:
         """Draw at the next turn of the event loop, however often this is called until then."""
@@ -262,15 +262,15 @@ class Viewport(QWidget):
         self.redraw()
 
     def _field_around(self) -> float:
-        """Metres of the field that a slice shows around the figure."""
-        return _FIELD_AROUND / self._live[1].scale if self._look.field_slice and self._live is not None else 0.0
+        """Metres of the field that a slice shows around the mesh."""
+        return _FIELD_AROUND / self._live[1].scale if self._display.field_slice and self._live is not None else 0.0
 
     def visible_bounds(self) -> NDArray[np.float64] | None:
         """(2, 3) corners of what is shown, the ground left out; None when it is nothing."""
         shown = [item.bounds for item in (self.points, self.surroundings) if item.count]
-        if self.figure.is_visible:
-            shown.append(self.figure.bounds + self._field_around() * np.array([[-1.0], [1.0]]))
-        if not self.figure.is_visible and self.points.count == 0:
+        if self.mesh.is_visible:
+            shown.append(self.mesh.bounds + self._field_around() * np.array([[-1.0], [1.0]]))
+        if not self.mesh.is_visible and self.points.count == 0:
             return None
         return np.stack([np.min(shown, axis=0)[0], np.max(shown, axis=0)[1]])
 
@@ -279,9 +279,9 @@ class Viewport(QWidget):
         self._live = self._canonical = None
         self.hide_slice()
         self.inset.hide()
-        self.figure.hide()
-        self.figure.colour_by(None)
-        self.figure.set_opacity(1.0)
+        self.mesh.hide()
+        self.mesh.colour_by(None)
+        self.mesh.set_opacity(1.0)
         self.points.hide()
         self.surroundings.hide()
         self.ground.hide_shadow()

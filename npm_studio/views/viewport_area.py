@@ -11,7 +11,7 @@ from PyQt6.QtGui import QAction, QPixmap, QResizeEvent
 from PyQt6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
 from engine.core.errors import InputError
-from npm_studio.views.display_settings import Look, load_look, save_look
+from npm_studio.views.display_settings import DisplaySettings, load_display_settings, save_display_settings
 from npm_studio.views.files import settings
 from npm_studio.views.framing import CameraState, Direction
 from npm_studio.views.theme import Theme
@@ -23,10 +23,10 @@ _USUAL = (0.34, 0.1, 1.0)
 _ACROSS: tuple[Direction, ...] = ((1.0, 0.1, 0.34), (0.34, 1.0, 1.0), _USUAL)
 """From where a plane across x, y or z is seen well."""
 _SLACK = 0.06
-"""Share of a framed figure by which another one may be larger before it leaves the view."""
+"""Share of a framed mesh by which another one may be larger before it leaves the view."""
 
 
-class Stage(QWidget):
+class ViewportArea(QWidget):
     """Holds the views, and what both of them share."""
 
     changed = pyqtSignal()
@@ -36,7 +36,7 @@ class Stage(QWidget):
         super().__init__(parent)
         self._theme = theme
         self._linked = True
-        self._look = load_look(settings())
+        self._display = load_display_settings(settings())
         self._splitter = QSplitter(Qt.Orientation.Horizontal)
         self._splitter.setChildrenCollapsible(False)
         self._splitter.setHandleWidth(1)
@@ -49,7 +49,7 @@ class Stage(QWidget):
             self._splitter.addWidget(view)
         self.right.hide()
         self._slicing = False
-        self._apply_look()
+        self._apply_display()
         self.invitation = Invitation(self)
         self.invitation.set_theme(theme)
         self._direction: Direction = _USUAL
@@ -75,9 +75,9 @@ class Stage(QWidget):
         return self._linked
 
     @property
-    def look(self) -> Look:
+    def display(self) -> DisplaySettings:
         """What the Display menu has switched."""
-        return self._look
+        return self._display
 
     @property
     def views(self) -> list[Viewport]:
@@ -100,34 +100,34 @@ class Stage(QWidget):
         self.changed.emit()
 
     def set_wireframe(self, shown: bool) -> None:
-        self._set_look(replace(self._look, wireframe=shown, points=self._look.points and not shown))
+        self._set_display(replace(self._display, wireframe=shown, points=self._display.points and not shown))
 
     def set_points(self, shown: bool) -> None:
-        self._set_look(replace(self._look, points=shown, wireframe=self._look.wireframe and not shown))
+        self._set_display(replace(self._display, points=shown, wireframe=self._display.wireframe and not shown))
 
     def set_correspondence(self, shown: bool) -> None:
-        self._set_look(replace(self._look, correspondence=shown))
+        self._set_display(replace(self._display, correspondence=shown))
 
     def set_field_slice(self, shown: bool) -> None:
-        self._set_look(replace(self._look, field_slice=shown))
+        self._set_display(replace(self._display, field_slice=shown))
         self._frame_again.start()
 
     def set_inset(self, shown: bool) -> None:
-        self._set_look(replace(self._look, inset=shown))
+        self._set_display(replace(self._display, inset=shown))
 
     def set_floor(self, shown: bool) -> None:
-        self._set_look(replace(self._look, floor=shown))
+        self._set_display(replace(self._display, floor=shown))
 
     def set_frame_rate(self, shown: bool) -> None:
-        self._set_look(replace(self._look, frame_rate=shown))
+        self._set_display(replace(self._display, frame_rate=shown))
 
     def set_slicing(self, possible: bool) -> None:
         """Whether the workspace on show offers slices of the field."""
         self._slicing = possible
-        self._apply_look()
+        self._apply_display()
 
     def set_scale(self, scale: float) -> None:
-        """For figures of a model with this ``scale``, see `Similarity`."""
+        """For meshes of a model with this ``scale``, see `Similarity`."""
         for view in self._all:
             view.ground.set_scale(scale)
 
@@ -165,7 +165,7 @@ class Stage(QWidget):
         self._frame(_TOP)
 
     def keep_in_view(self, final: bool = True) -> None:
-        """Frame figures that came into empty views or, ``final`` ones, have outgrown theirs.
+        """Frame meshes that came into empty views or, ``final`` ones, have outgrown theirs.
 
         Nothing happens when somebody has moved a camera since the last framing.
         """
@@ -200,10 +200,10 @@ class Stage(QWidget):
         super().resizeEvent(event)
         self._place_invitation()
 
-    def _set_look(self, look: Look) -> None:
-        self._look = look
-        save_look(settings(), look)
-        self._apply_look()
+    def _set_display(self, display: DisplaySettings) -> None:
+        self._display = display
+        save_display_settings(settings(), display)
+        self._apply_display()
         self.changed.emit()
 
     def _keep_framed(self) -> None:
@@ -225,9 +225,9 @@ class Stage(QWidget):
             for slack in [_SLACK * (framed[1] - framed[0]).max()]
         )
 
-    def _apply_look(self) -> None:
+    def _apply_display(self) -> None:
         for view in self._all:
-            view.set_look(replace(self._look, field_slice=self._look.field_slice and self._slicing))
+            view.set_display(replace(self._display, field_slice=self._display.field_slice and self._slicing))
 
     def _boxes(self) -> list[tuple[Viewport, NDArray[np.float64]]]:
         """What there is to see, (2, 3) corners, in the views whose cameras are to be moved for it."""

@@ -43,7 +43,7 @@ class SliceSection(Section):
 
     @property
     def share(self) -> float:
-        """Of the way along the figure, 0 to 1."""
+        """Of the way along the mesh, 0 to 1."""
         return self.slider.value() / _STEPS
 
     def tell(self, metres: float) -> None:

@@ -6,10 +6,10 @@ from PyQt6.QtWidgets import QVBoxLayout, QWidget
 
 from engine.geometry.similarity import Similarity
 from npm_studio.document.timeline import Clip, upcoming
-from npm_studio.live.request import Figure, MeshReply, Quality
-from npm_studio.views.session import Studio
+from npm_studio.live.request import MeshReply, PosedMesh, Quality
+from npm_studio.views.session import Session
 from npm_studio.views.viewport import Viewport
-from npm_studio.views.viewport_area import Stage
+from npm_studio.views.viewport_area import ViewportArea
 from npm_studio.views.widgets.basics import MARGIN
 
 TRAINING_FRAME_RATE = 6.0
@@ -22,7 +22,7 @@ Actions = dict[str, QAction]
 
 
 class Workspace(QWidget):
-    """A panel beside the stage that decides what the stage shows and what the timeline plays."""
+    """A panel beside the viewports that decides what they show and what the timeline plays."""
 
     uses_library = False
     """Whether the lists of identities and poses on the left mean something here."""
@@ -30,11 +30,11 @@ class Workspace(QWidget):
     clip_changed = pyqtSignal()
     """`clip` has a new answer."""
     quality_changed = pyqtSignal(str, bool, str)
-    """Badge of the status bar, whether the mesh is final, and figures beside it."""
+    """Badge of the status bar, whether the mesh is final, and numbers beside it."""
 
-    def __init__(self, studio: Studio, stage: Stage, actions: Actions) -> None:
+    def __init__(self, session: Session, viewports: ViewportArea, actions: Actions) -> None:
         super().__init__()
-        self.studio, self.stage, self.actions_by_id = studio, stage, actions
+        self.session, self.viewports, self.actions_by_id = session, viewports, actions
         self.column = QVBoxLayout(self)
         self.column.setContentsMargins(MARGIN, MARGIN, MARGIN, MARGIN)
         self.column.setSpacing(12)
@@ -48,7 +48,7 @@ class Workspace(QWidget):
     def leave(self) -> None:
         """Another one comes on show."""
         self.is_active = False
-        self.studio.ignore_pending_meshes()
+        self.session.ignore_pending_meshes()
 
     def clip(self) -> Clip:
         """What the timeline plays."""
@@ -59,7 +59,7 @@ class Workspace(QWidget):
 
     def upcoming_frames(self, frame: int, frame_count: int) -> list[int]:
         """What playback asks for after ``frame``, the soonest first; nothing while it rests."""
-        timeline = self.studio.document.timeline
+        timeline = self.session.document.timeline
         return upcoming(frame, frame_count, FRAMES_AHEAD, timeline.loop) if timeline.playing else []
 
     def show_meshes(self, reply: MeshReply) -> None:
@@ -78,20 +78,20 @@ class Workspace(QWidget):
         """Point the camera at everything, the first time that ``what`` is on show; later see `Stage.keep_in_view`."""
         if self._framed is not what:
             self._framed = what
-            self.stage.frame_all()
+            self.viewports.frame_all()
         else:
-            self.stage.keep_in_view(final)
+            self.viewports.keep_in_view(final)
 
-    def show_figure(self, view: Viewport, figure: Figure, similarity: Similarity) -> None:
-        """A live figure in canonical units, standing on the ground."""
-        view.show_live(figure, similarity)
+    def show_posed_mesh(self, view: Viewport, mesh: PosedMesh, similarity: Similarity) -> None:
+        """A live mesh in canonical units, standing on the ground."""
+        view.show_live(mesh, similarity)
 
     def report_quality(self, reply: MeshReply) -> None:
         """Tell the status bar how good the meshes of ``reply`` are."""
-        if any(len(figure.faces) == 0 for figure in reply.figures):
+        if any(len(mesh.faces) == 0 for mesh in reply.meshes):
             self.quality_changed.emit("No surface", False, "These codes are too far from the training ones.")
             return
-        vertices = sum(len(figure.vertices) for figure in reply.figures)
+        vertices = sum(len(mesh.vertices) for mesh in reply.meshes)
         detail = f"{reply.resolution}³ grid · {vertices:,} vertices · {reply.milliseconds:.0f} ms"
         final = reply.quality is Quality.FINE
         self.quality_changed.emit("Fine" if final else "Preview", final, detail)

@@ -20,20 +20,20 @@ from npm_studio.document.results import (
 from npm_studio.document.timeline import Clip
 from npm_studio.jobs.events import JobEvent
 from npm_studio.views.scene import DISTANCE_COLOURS, colours_of
-from npm_studio.views.session import Studio
+from npm_studio.views.session import Session
 from npm_studio.views.viewport import Viewport
-from npm_studio.views.viewport_area import Stage
+from npm_studio.views.viewport_area import ViewportArea
 from npm_studio.views.widgets.basics import Section, note
 from npm_studio.views.workspaces.base import Actions, Workspace
 
-_FIGURES = (("mean", "Mean"), ("median", "Median"), ("percentile_95", "95 % below"), ("largest", "Largest"))
+_METRICS = (("mean", "Mean"), ("median", "Median"), ("percentile_95", "95 % below"), ("largest", "Largest"))
 
 
 class CompareWorkspace(Workspace):
     """Runs, ground truth and identities in pairs."""
 
-    def __init__(self, studio: Studio, stage: Stage, actions: Actions) -> None:
-        super().__init__(studio, stage, actions)
+    def __init__(self, session: Session, viewports: ViewportArea, actions: Actions) -> None:
+        super().__init__(session, viewports, actions)
         self.comparison: Comparison | None = None
         self._sources: dict[str, Callable[[], MeshSequence]] = {}
         self._frame = 0
@@ -60,9 +60,9 @@ class CompareWorkspace(Workspace):
         self.linked = QCheckBox("Link the cameras")
         link = actions["view.link_cameras"]
         self.linked.setToolTip(link.toolTip())
-        self.linked.setChecked(stage.is_linked)
-        self.linked.toggled.connect(stage.set_linked)
-        stage.changed.connect(lambda: self.linked.setChecked(stage.is_linked))
+        self.linked.setChecked(viewports.is_linked)
+        self.linked.toggled.connect(viewports.set_linked)
+        viewports.changed.connect(lambda: self.linked.setChecked(viewports.is_linked))
         self.coloured = QCheckBox("Colour the left by its distance to the right")
         self.coloured.setChecked(True)
         self.coloured.toggled.connect(lambda _: self._draw())
@@ -81,39 +81,39 @@ class CompareWorkspace(Workspace):
             how.body.addWidget(widget)
         how.body.addLayout(row)
 
-        figures = Section("Distance in this frame")
+        metrics = Section("Distance in this frame")
         grid = QGridLayout()
         grid.setVerticalSpacing(5)
-        self.figures: dict[str, QLabel] = {}
-        for line, (figure, words) in enumerate(_FIGURES):
-            value = self.figures[figure] = QLabel("–")
+        self.metrics: dict[str, QLabel] = {}
+        for line, (metric, words) in enumerate(_METRICS):
+            value = self.metrics[metric] = QLabel("–")
             grid.addWidget(QLabel(words), line, 0)
             grid.addWidget(value, line, 1, Qt.AlignmentFlag.AlignRight)
-        figures.body.addLayout(grid)
-        figures.body.addSpacing(4)
-        figures.body.addWidget(note("From each vertex on the left to the nearest point of the surface on the right."))
+        metrics.body.addLayout(grid)
+        metrics.body.addSpacing(4)
+        metrics.body.addWidget(note("From each vertex on the left to the nearest point of the surface on the right."))
 
         self.column.setSpacing(20)
-        for section in (what, how, figures):
+        for section in (what, how, metrics):
             self.column.addWidget(section)
         self.column.addStretch(1)
-        studio.document.contents_changed.connect(self._refill)
-        studio.document.model_changed.connect(self._refill)
+        session.document.contents_changed.connect(self._refill)
+        session.document.model_changed.connect(self._refill)
         self._refill()
 
     def enter(self) -> None:
         super().enter()
-        self.stage.clear()
+        self.viewports.clear()
         if len(self._sources) < 2:
-            self.stage.set_split(False)
-            self.stage.invite(
+            self.viewports.set_split(False)
+            self.viewports.invite(
                 "compare",
                 "Nothing to compare yet",
                 "Open or make two runs, a run whose sequence has ground truth, or a model with two identities.",
                 (self.actions_by_id["file.open_run"], self.actions_by_id["file.open_model"]),
             )
             return
-        self.stage.set_split(True)
+        self.viewports.set_split(True)
         if self.comparison is None:
             self._load()
         else:
@@ -141,7 +141,7 @@ class CompareWorkspace(Workspace):
 
     def _refill(self) -> None:
         """What can be compared now; keeps the choice where it is still there."""
-        document, model = self.studio.document, self.studio.document.model
+        document, model = self.session.document, self.session.document.model
         sources: dict[str, Callable[[], MeshSequence]] = {}
         for run in document.runs:
             sources[f"Run {run.folder.name}"] = partial(mesh_sequence_of_run, run)
@@ -192,42 +192,42 @@ class CompareWorkspace(Workspace):
         if not all(name in self._sources for name in names):
             return
         sources = [self._sources[name] for name in names]
-        self.studio.jobs.cancel("measure")
-        for view, name in zip(self.stage.views, names, strict=False):
+        self.session.jobs.cancel("measure")
+        for view, name in zip(self.viewports.views, names, strict=False):
             view.caption.set_text(name, "Loading…")
 
         def work(progress: Progress) -> Comparison:
             return Comparison(sources[0](), sources[1]())
 
-        self.studio.jobs.submit("load", work, self._on_loaded, self._on_failed)
+        self.session.jobs.submit("load", work, self._on_loaded, self._on_failed)
 
     def _on_failed(self, error: Exception, traceback: str) -> None:
         self.comparison = None
-        self.stage.clear()
+        self.viewports.clear()
         self.clip_changed.emit()
-        self.studio.failed.emit(error, traceback)
+        self.session.failed.emit(error, traceback)
 
     def _on_loaded(self, result: object) -> None:
         assert isinstance(result, Comparison)
         self.comparison, self._frame, self._scale_chosen = result, 0, False
         if self.is_active:
-            self.stage.clear()
+            self.viewports.clear()
             self._show_comparison()
             self.clip_changed.emit()
 
     def _show_comparison(self) -> None:
         assert self.comparison is not None
-        for view in self.stage.views:
+        for view in self.viewports.views:
             view.ground.place(self.comparison.ground)
         self._draw()
         self.frame_once(self.comparison)
         comparison, first = self.comparison, self._frame
-        self.studio.jobs.cancel("measure")
-        self.studio.jobs.submit(
+        self.session.jobs.cancel("measure")
+        self.session.jobs.submit(
             "measure",
             lambda progress: comparison.measure(progress, first),
             finished=lambda _: self._on_measured(),
-            failed=self.studio.failed.emit,
+            failed=self.session.failed.emit,
             event=self._on_progress,
         )
 
@@ -251,31 +251,31 @@ class CompareWorkspace(Workspace):
         self._draw()
 
     def _draw(self) -> None:
-        if not self.is_active or self.comparison is None or not self.stage.is_split:
+        if not self.is_active or self.comparison is None or not self.viewports.is_split:
             return
         frame = min(self._frame, len(self.comparison) - 1)
         pair = self.comparison.pairs[frame]
         sides = (self.comparison.left, self.comparison.right)
-        for view, side, index in zip(self.stage.views, sides, pair, strict=True):
+        for view, side, index in zip(self.viewports.views, sides, pair, strict=True):
             self._draw_side(view, side, index)
-        left, distances = self.stage.left, self.comparison.distances_mm(frame)
+        left, distances = self.viewports.left, self.comparison.distances_mm(frame)
         if self.coloured.isChecked() and distances is not None:
-            left.figure.colour_by(distances, self.scale.value())
+            left.mesh.colour_by(distances, self.scale.value())
             title = "Distance to the right"
             left.colour_bar.set_scale(title, 0, self.scale.value(), "mm", colours_of(DISTANCE_COLOURS))
         else:
-            left.figure.colour_by(None)
+            left.mesh.colour_by(None)
             left.colour_bar.hide()
         summary = self.comparison.summary(frame)
-        for name, label in self.figures.items():
+        for name, label in self.metrics.items():
             label.setText("–" if summary is None else f"{getattr(summary, name):.1f} mm")
         self.quality_changed.emit("", True, f"Frame {frame + 1} of {len(self.comparison)}")
 
     def _draw_side(self, view: Viewport, side: MeshSequence, index: int) -> None:
         mesh = side.read(index)
-        view.figure.set_opacity(1.0)
-        view.figure.stand_on(None)
-        view.figure.show(mesh.vertices, vertex_normals(mesh.vertices, mesh.faces), mesh.faces)
+        view.mesh.set_opacity(1.0)
+        view.mesh.stand_on(None)
+        view.mesh.show(mesh.vertices, vertex_normals(mesh.vertices, mesh.faces), mesh.faces)
         view.ground.cast_shadow(mesh.vertices)
         detail = f"Frame {side.frame_names[index]}" if len(side) > 1 else "Canonical pose"
         view.caption.set_text(side.title, detail)

@@ -7,8 +7,8 @@ from npm_studio.document.explorer import Codes, Explorer, Space
 from npm_studio.document.names import pretty
 from npm_studio.document.timeline import Clip
 from npm_studio.live.request import MeshReply, Quality
-from npm_studio.views.session import Studio
-from npm_studio.views.viewport_area import Stage
+from npm_studio.views.session import Session
+from npm_studio.views.viewport_area import ViewportArea
 from npm_studio.views.widgets.basics import Section, note
 from npm_studio.views.widgets.slider import DirectionSlider
 from npm_studio.views.workspaces.base import TRAINING_FRAME_RATE, Actions, Workspace
@@ -63,38 +63,38 @@ class SliderList(Section):
 
 
 class ExploreWorkspace(Workspace):
-    """One figure, moved by sliders, by the library, or by playing a training sequence."""
+    """One mesh, moved by sliders, by the library, or by playing a training sequence."""
 
     uses_library = True
 
-    def __init__(self, studio: Studio, stage: Stage, actions: Actions) -> None:
-        super().__init__(studio, stage, actions)
+    def __init__(self, session: Session, viewports: ViewportArea, actions: Actions) -> None:
+        super().__init__(session, viewports, actions)
         self.shape, self.pose = SliderList("Shape", "shape", actions), SliderList("Pose", "pose", actions)
         self.column.setSpacing(16)
         self.column.addWidget(self.shape, 1)
         self.column.addWidget(self.pose, 1)
-        self.slicing = Slicing(studio, stage)
+        self.slicing = Slicing(session, viewports)
         self.column.addWidget(self.slicing.section)
         self._rows: list[int] = []
         self._frame = 0
         self._subject = self._posture = ""
         self._dragging = self._by_slider = False
-        studio.document.model_changed.connect(self._on_model)
-        stage.changed.connect(self._caption)
+        session.document.model_changed.connect(self._on_model)
+        viewports.changed.connect(self._caption)
 
     @property
     def explorer(self) -> Explorer | None:
-        return self.studio.document.explorer
+        return self.session.document.explorer
 
     def enter(self) -> None:
         super().enter()
-        self.stage.clear()
-        self.stage.set_split(False)
+        self.viewports.clear()
+        self.viewports.set_split(False)
         self.slicing.enter(self.explorer)
         if self.explorer is None:
             open_model, demo = self.actions_by_id["file.open_model"], self.actions_by_id["file.demo_model"]
             text = "Open a model folder (NAME.npm), or drop one here, to move through its shapes and poses."
-            self.stage.invite("model", "No model is open", text, (open_model, demo))
+            self.viewports.invite("model", "No model is open", text, (open_model, demo))
             return
         self._request(settled=True)
 
@@ -103,7 +103,7 @@ class ExploreWorkspace(Workspace):
         self.slicing.leave()
 
     def clip(self) -> Clip:
-        model = self.studio.document.model
+        model = self.session.document.model
         if model is None or not self._rows:
             return Clip()
         frames = model.info.frames
@@ -116,14 +116,14 @@ class ExploreWorkspace(Workspace):
             self.explorer.show_frame(self._rows[frame], step="playback")
 
     def show_meshes(self, reply: MeshReply) -> None:
-        model = self.studio.document.model
+        model = self.session.document.model
         if model is None:
             return
-        figure, similarity = reply.figures[0], model.info.similarity
-        if self._framed is not model and len(figure.vertices):
-            height = float(similarity.to_world(figure.vertices)[:, 1].min())
-            self.stage.left.ground.place(height)
-        self.show_figure(self.stage.left, figure, similarity)
+        mesh, similarity = reply.meshes[0], model.info.similarity
+        if self._framed is not model and len(mesh.vertices):
+            height = float(similarity.to_world(mesh.vertices)[:, 1].min())
+            self.viewports.left.ground.place(height)
+        self.show_posed_mesh(self.viewports.left, mesh, similarity)
         self.slicing.follow()
         self.frame_once(model, reply.quality is Quality.FINE)
         self._caption()
@@ -185,9 +185,9 @@ class ExploreWorkspace(Workspace):
             self.explorer.redo()
 
     def _caption(self) -> None:
-        if self.is_active and self.stage.left.figure.is_visible:
-            posture = "Canonical pose, cut open" if self.stage.look.field_slice else self._posture
-            self.stage.left.caption.set_text(self._subject, posture)
+        if self.is_active and self.viewports.left.mesh.is_visible:
+            posture = "Canonical pose, cut open" if self.viewports.display.field_slice else self._posture
+            self.viewports.left.caption.set_text(self._subject, posture)
 
     def _on_model(self) -> None:
         self._rows, self._frame = [], 0
@@ -225,11 +225,11 @@ class ExploreWorkspace(Workspace):
     def _on_released(self) -> None:
         if self.explorer is not None:
             self.explorer.end_move()
-        self.studio.settle()
+        self.session.settle()
 
     def _on_codes(self) -> None:
         self._show_values()
-        self._request(settled=not self._by_slider and not self.studio.document.timeline.playing)
+        self._request(settled=not self._by_slider and not self.session.document.timeline.playing)
 
     def _show_values(self) -> None:
         if self.explorer is None:
@@ -242,7 +242,7 @@ class ExploreWorkspace(Workspace):
 
     def _request(self, settled: bool) -> None:
         if self.is_active and self.explorer is not None:
-            self.studio.request((self.explorer.codes,), settled, self._ahead())
+            self.session.request((self.explorer.codes,), settled, self._ahead())
 
     def _ahead(self) -> tuple[Codes, ...]:
         """What playback will ask for next."""

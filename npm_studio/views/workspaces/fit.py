@@ -28,8 +28,8 @@ from npm_studio.jobs.events import JobEvent, Previewed
 from npm_studio.jobs.fitting import fit_request, fit_work
 from npm_studio.jobs.status import JobStatus
 from npm_studio.views.scene import DEPTH_COLOURS, colours_of
-from npm_studio.views.session import Studio
-from npm_studio.views.viewport_area import Stage
+from npm_studio.views.session import Session
+from npm_studio.views.viewport_area import ViewportArea
 from npm_studio.views.widgets.basics import Section, note
 from npm_studio.views.widgets.display_options import DisplayOptions
 from npm_studio.views.widgets.progress import FitProgress
@@ -45,8 +45,8 @@ class FitWorkspace(Workspace):
     capture_wanted = pyqtSignal(object, object)
     """An observation, and how the user wants it opened: a `engine.sequences.capture_options.CaptureOptions`."""
 
-    def __init__(self, studio: Studio, stage: Stage, actions: Actions) -> None:
-        super().__init__(studio, stage, actions)
+    def __init__(self, session: Session, viewports: ViewportArea, actions: Actions) -> None:
+        super().__init__(session, viewports, actions)
         self.observation: Observation | None = None
         self.run: Run | None = None
         self._meshes: MeshSequence | None = None
@@ -88,28 +88,28 @@ class FitWorkspace(Workspace):
         self.column.addWidget(self.runs, 1)
         self.display = DisplayOptions()
         self.display.changed.connect(self._draw)
-        self._errors = PointErrors(studio.jobs, self._draw, studio.failed.emit)
+        self._errors = PointErrors(session.jobs, self._draw, session.failed.emit)
         self.column.addWidget(self.display)
 
         self.sequences.activated.connect(self._on_sequence)
         self.runs.chosen.connect(self._on_run)
-        studio.document.contents_changed.connect(self._refill)
-        studio.document.model_changed.connect(self._tell_state)
+        session.document.contents_changed.connect(self._refill)
+        session.document.model_changed.connect(self._tell_state)
         self._refill()
 
     @property
     def can_fit(self) -> bool:
-        model = self.studio.document.model
-        if self.observation is None or model is None or not model.has_pose or self.studio.is_fitting:
+        model = self.session.document.model
+        if self.observation is None or model is None or not model.has_pose or self.session.is_fitting:
             return False
         return self.observation.is_placed_for(model)
 
     def enter(self) -> None:
         super().enter()
-        self.stage.clear()
-        self.stage.set_split(False)
+        self.viewports.clear()
+        self.viewports.set_split(False)
         if self.observation is None:
-            self.stage.invite(
+            self.viewports.invite(
                 "drop",
                 "Drop a depth recording here",
                 f"{_what_can_be_opened()} The model is fitted to it in the background.",
@@ -140,7 +140,7 @@ class FitWorkspace(Workspace):
                 self.progress.forget_outcome()
             self.observation, self._frame, self.run = observation, frame, None
         if self.run is None:
-            runs = self.studio.document.runs_of(observation.sequence)
+            runs = self.session.document.runs_of(observation.sequence)
             self._take_run(runs[-1] if runs else None)
         self._refill()
         if self.is_active:
@@ -149,7 +149,7 @@ class FitWorkspace(Workspace):
 
     def show_run(self, run: Run) -> None:
         """Put a run on show over its sequence, which must be open."""
-        self.observation = self.studio.document.observation_of(run)
+        self.observation = self.session.document.observation_of(run)
         self._take_run(run)
         self._refill()
         if self.is_active:
@@ -158,7 +158,7 @@ class FitWorkspace(Workspace):
 
     def start(self) -> None:
         """Begin to fit the sequence on show."""
-        document = self.studio.document
+        document = self.session.document
         if not self.can_fit or self.observation is None or document.model is None or document.model_folder is None:
             return
         config = dataclasses.replace(FitConfig(), iterations=self.iterations.value())
@@ -168,7 +168,7 @@ class FitWorkspace(Workspace):
         self._similarity = document.model.info.similarity
         self._take_run(None)
         self.runs.mark(self.run)
-        self.studio.jobs.submit(
+        self.session.jobs.submit(
             "fit",
             fit_work(request, document.model, sequence),
             finished=self._on_finished,
@@ -182,7 +182,7 @@ class FitWorkspace(Workspace):
 
     def cancel(self) -> None:
         """Stop the fit; what it has is kept."""
-        self.studio.jobs.cancel("fit")
+        self.session.jobs.cancel("fit")
         self.progress.show_stopping()
 
     def show_folder(self) -> None:
@@ -214,20 +214,20 @@ class FitWorkspace(Workspace):
         self._preview = None
         words = "stopped, the best so far is kept" if result.interrupted else "finished"
         self.progress.end(f"Fit {words} after {result.seconds:.0f} s.")
-        self.studio.message.emit(f"Fit {words}: {result.folder}")
+        self.session.message.emit(f"Fit {words}: {result.folder}")
         fitted_on_show = self.observation is self._fitted
-        self.studio.document.add_run(result)
+        self.session.document.add_run(result)
         if fitted_on_show:
             self._take_run(result)
         self._after_fit()
         if fitted_on_show and self.is_active and not result.interrupted:
-            self.studio.document.timeline.play()
+            self.session.document.timeline.play()
 
     def _on_failed(self, error: Exception, traceback: str) -> None:
         self._preview = None
         self.progress.end("The fit failed.")
         self._after_fit()
-        self.studio.failed.emit(error, traceback)
+        self.session.failed.emit(error, traceback)
 
     def _on_stopped(self) -> None:
         self._preview = None
@@ -261,13 +261,13 @@ class FitWorkspace(Workspace):
         height = float(low[1])
         if self._meshes is not None:
             height = lowest_height(self._meshes)
-        self.stage.left.ground.place(height, (float(low[0] + high[0]) / 2, float(low[2] + high[2]) / 2))
+        self.viewports.left.ground.place(height, (float(low[0] + high[0]) / 2, float(low[2] + high[2]) / 2))
 
     def _draw(self) -> None:
-        """Bring the stage up to date with the frame, the run and the boxes."""
+        """Bring the viewports up to date with the frame, the run and the boxes."""
         if not self.is_active or self.observation is None:
             return
-        view, observation = self.stage.left, self.observation
+        view, observation = self.viewports.left, self.observation
         sequence = observation.sequence
         frame = min(self._frame, len(observation) - 1)
         meshes = self._meshes_on_show()
@@ -278,16 +278,16 @@ class FitWorkspace(Workspace):
             if meshes is not None and index is not None and self.display.mesh.isChecked():
                 mesh = meshes.read(index)
         except InputError as error:
-            self.studio.document.timeline.pause()
-            self.studio.failed.emit(error, "")
+            self.session.document.timeline.pause()
+            self.session.failed.emit(error, "")
             return
         if mesh is not None:
-            view.figure.stand_on(None)
-            view.figure.set_opacity(self.display.opacity)
-            view.figure.show(mesh.vertices, vertex_normals(mesh.vertices, mesh.faces), mesh.faces)
+            view.mesh.stand_on(None)
+            view.mesh.set_opacity(self.display.opacity)
+            view.mesh.show(mesh.vertices, vertex_normals(mesh.vertices, mesh.faces), mesh.faces)
             view.ground.cast_shadow(mesh.vertices)
         else:
-            view.figure.hide()
+            view.mesh.hide()
             view.ground.cast_shadow(observed.points_world)
         if self.display.points.isChecked():
             view.points.set_size(self.display.point_size(over_mesh=mesh is not None))
@@ -324,7 +324,7 @@ class FitWorkspace(Workspace):
 
     def _refill(self) -> None:
         """Lists of sequences and runs from the document."""
-        observations = self.studio.document.observations
+        observations = self.session.document.observations
         is_gone = self.observation is not None and self.observation not in observations
         if self.observation is not None and is_gone:
             root = self.observation.sequence.root
@@ -347,9 +347,9 @@ class FitWorkspace(Workspace):
             self.sequences.setCurrentIndex(observations.index(self.observation))
             self._describe_sequence(self.observation)
         self.show_capture()
-        self.subject.setEnabled(self.observation is not None and not self.studio.is_fitting)
+        self.subject.setEnabled(self.observation is not None and not self.session.is_fitting)
         sequence = None if self.observation is None else self.observation.sequence
-        self.runs.fill([] if sequence is None else self.studio.document.runs_of(sequence), self.run)
+        self.runs.fill([] if sequence is None else self.session.document.runs_of(sequence), self.run)
         self._tell_state()
         if is_gone and self.is_active:
             self.enter()
@@ -366,18 +366,18 @@ class FitWorkspace(Workspace):
         self.sequences.setToolTip(str(sequence.root))
 
     def _on_sequence(self, index: int) -> None:
-        self.show_observation(self.studio.document.observations[index])
+        self.show_observation(self.session.document.observations[index])
 
     def _on_run(self, folder: str | None) -> None:
-        self._take_run(next((run for run in self.studio.document.runs if str(run.folder) == folder), None))
+        self._take_run(next((run for run in self.session.document.runs if str(run.folder) == folder), None))
         self.runs.mark(self.run)
         self._draw()
         self._report()
 
     def _tell_state(self) -> None:
         """What the Fit button needs, in words."""
-        model = self.studio.document.model
-        if self.studio.is_fitting:
+        model = self.session.document.model
+        if self.session.is_fitting:
             return
         if self.observation is None:
             self.progress.explain("Open a depth sequence first.")

@@ -33,7 +33,7 @@ class Subject:
         return f"{pretty(frame.sequence)}, frame {int(frame.sample)}"
 
 
-class SubjectCards(QWidget):
+class IdentityCards(QWidget):
     """Two cards, one of which is the one that the library changes."""
 
     changed = pyqtSignal()

@@ -8,26 +8,26 @@ from PyQt6.QtWidgets import QHBoxLayout, QLabel, QPushButton
 from npm_studio.document.explorer import blend
 from npm_studio.document.timeline import Clip
 from npm_studio.live.request import MeshReply, Quality
-from npm_studio.views.session import Studio
-from npm_studio.views.viewport_area import Stage
+from npm_studio.views.session import Session
+from npm_studio.views.viewport_area import ViewportArea
 from npm_studio.views.widgets.basics import Section, Segments, note
 from npm_studio.views.widgets.slider import BarSlider
 from npm_studio.views.workspaces.base import Actions, Workspace
-from npm_studio.views.workspaces.identity_pair import Subject, SubjectCards
+from npm_studio.views.workspaces.identity_pair import IdentityCards, Subject
 
 STEPS = 60
 _SPACES: tuple[Literal["shape", "pose", "both"], ...] = ("shape", "pose", "both")
 
 
 class InterpolateWorkspace(Workspace):
-    """One figure between two subjects; the timeline plays the way there and back."""
+    """One mesh between two subjects; the timeline plays the way there and back."""
 
     uses_library = True
 
-    def __init__(self, studio: Studio, stage: Stage, actions: Actions) -> None:
-        super().__init__(studio, stage, actions)
+    def __init__(self, session: Session, viewports: ViewportArea, actions: Actions) -> None:
+        super().__init__(session, viewports, actions)
         ends = Section("From A to B")
-        self.cards = SubjectCards("A · from", "B · to")
+        self.cards = IdentityCards("A · from", "B · to")
         ends.body.addWidget(note("Click a card, then an identity or a pose in the library."))
         ends.body.addSpacing(2)
         ends.body.addWidget(self.cards)
@@ -61,21 +61,21 @@ class InterpolateWorkspace(Workspace):
         self.cards.changed.connect(self._on_ends)
         self.spaces.chosen.connect(lambda _: self._request(True))
         self.slider.valueChanged.connect(self._on_slider)
-        self.slider.sliderReleased.connect(studio.settle)
-        studio.document.model_changed.connect(self._on_model)
+        self.slider.sliderReleased.connect(session.settle)
+        session.document.model_changed.connect(self._on_model)
 
     def enter(self) -> None:
         super().enter()
-        self.stage.clear()
-        self.stage.set_split(False)
-        if self.studio.document.model is None:
+        self.viewports.clear()
+        self.viewports.set_split(False)
+        if self.session.document.model is None:
             actions = (self.actions_by_id["file.open_model"], self.actions_by_id["file.demo_model"])
-            self.stage.invite("model", "No model is open", "Open a model folder to interpolate in it.", actions)
+            self.viewports.invite("model", "No model is open", "Open a model folder to interpolate in it.", actions)
             return
         self._request(True)
 
     def clip(self) -> Clip:
-        if self.studio.document.model is None:
+        if self.session.document.model is None:
             return Clip()
         there = [f"{round(100 * step / STEPS)} %" for step in range(STEPS + 1)]
         return Clip(tuple(there + there[-2:0:-1]), 30.0, self.slider.value())
@@ -86,12 +86,12 @@ class InterpolateWorkspace(Workspace):
         self._from_timeline = False
 
     def show_meshes(self, reply: MeshReply) -> None:
-        model = self.studio.document.model
+        model = self.session.document.model
         if model is not None:
-            self.show_figure(self.stage.left, reply.figures[0], model.info.similarity)
+            self.show_posed_mesh(self.viewports.left, reply.meshes[0], model.info.similarity)
             self.frame_once(model, reply.quality is Quality.FINE)
             a, b = (subject.title(model) for subject in self.cards.subjects)
-            self.stage.left.caption.set_text(f"{a}  →  {b}", f"{self.readout.text()} of the way")
+            self.viewports.left.caption.set_text(f"{a}  →  {b}", f"{self.readout.text()} of the way")
             self.report_quality(reply)
 
     def identity_chosen(self, identity: int) -> None:
@@ -103,7 +103,7 @@ class InterpolateWorkspace(Workspace):
         self.cards.set_subject(self.cards.chosen, Subject(old.identity, row))
 
     def _on_model(self) -> None:
-        model = self.studio.document.model
+        model = self.session.document.model
         if model is None:
             return
         last = len(model.info.identities) - 1
@@ -118,7 +118,7 @@ class InterpolateWorkspace(Workspace):
             self.clip_changed.emit()
 
     def _on_ends(self) -> None:
-        model = self.studio.document.model
+        model = self.session.document.model
         if model is not None:
             a, b = (subject.posture(model) for subject in self.cards.subjects)
             self.cards.describe(model, (a, b))
@@ -127,18 +127,18 @@ class InterpolateWorkspace(Workspace):
     def _on_slider(self) -> None:
         self.readout.setText(f"{round(100 * self.slider.value() / STEPS)} %")
         if self.is_active and not self._from_timeline:
-            self.studio.document.timeline.seek(self.slider.value())
+            self.session.document.timeline.seek(self.slider.value())
         self._request(False)
 
     def _request(self, settled: bool) -> None:
-        model = self.studio.document.model
+        model = self.session.document.model
         if model is None or not self.is_active:
             return
         a, b = (subject.codes(model) for subject in self.cards.subjects)
-        frames = self.upcoming_frames(self.studio.document.timeline.frame, 2 * STEPS)
+        frames = self.upcoming_frames(self.session.document.timeline.frame, 2 * STEPS)
         steps = [self.slider.value(), *(_step_of(frame) for frame in frames)]
         now, *ahead = (blend(a, b, step / STEPS, _SPACES[self.spaces.current]) for step in steps)
-        self.studio.request((now,), settled, tuple(ahead))
+        self.session.request((now,), settled, tuple(ahead))
 
 
 def _step_of(frame: int) -> int:

@@ -6,47 +6,47 @@ from PyQt6.QtCore import QObject
 from npm_studio.document.explorer import Explorer
 from npm_studio.live.field import Plane, SliceReply, SliceRequest
 from npm_studio.views.scene import round_below
-from npm_studio.views.session import Studio
-from npm_studio.views.viewport_area import Stage
+from npm_studio.views.session import Session
+from npm_studio.views.viewport_area import ViewportArea
 from npm_studio.views.widgets.slice_section import SliceSection
 
 _LIMIT = 0.1
 """Training clamps distances there and shapes nothing beyond; canonical units."""
 _AROUND, _STEP = 0.1, 0.05
-"""Room around the figure, and steps of the plane's edges, so that it stays while the figure changes a little."""
+"""Room around the mesh, and steps of the plane's edges, so that it stays while the mesh changes a little."""
 
 
 class Slicing(QObject):
     """Keeps the plane on show at the current shape and place."""
 
-    def __init__(self, studio: Studio, stage: Stage) -> None:
+    def __init__(self, session: Session, viewports: ViewportArea) -> None:
         super().__init__()
-        self._studio, self._stage = studio, stage
+        self._session, self._viewports = session, viewports
         self._explorer: Explorer | None = None
         self._asked: SliceRequest | None = None
         self.section = SliceSection()
         self.section.setVisible(False)
-        self.section.axes.chosen.connect(stage.look_across)
+        self.section.axes.chosen.connect(viewports.look_across)
         self.section.changed.connect(self._ask)
-        studio.slice_ready.connect(self._on_reply)
-        stage.changed.connect(self._on_look)
+        session.slice_ready.connect(self._on_reply)
+        viewports.changed.connect(self._on_display)
 
     def enter(self, explorer: Explorer | None) -> None:
         """The workspace comes on show."""
         self._explorer, self._asked = explorer, None
-        self._stage.set_slicing(explorer is not None)
-        self._on_look()
+        self._viewports.set_slicing(explorer is not None)
+        self._on_display()
 
     def leave(self) -> None:
         self._explorer = None
-        self._stage.set_slicing(False)
+        self._viewports.set_slicing(False)
 
     def follow(self) -> None:
-        """The figure changed."""
+        """The mesh changed."""
         self._ask()
 
-    def _on_look(self) -> None:
-        wanted = self._stage.look.field_slice and self._explorer is not None
+    def _on_display(self) -> None:
+        wanted = self._viewports.display.field_slice and self._explorer is not None
         self.section.setVisible(wanted)
         if wanted:
             self._ask()
@@ -54,8 +54,8 @@ class Slicing(QObject):
             self._asked = None
 
     def _ask(self) -> None:
-        bounds = self._stage.left.canonical_bounds()
-        if self._explorer is None or not self._stage.look.field_slice or bounds is None:
+        bounds = self._viewports.left.canonical_bounds()
+        if self._explorer is None or not self._viewports.display.field_slice or bounds is None:
             return
         low, high = (np.clip(side, -0.5, 0.5) for side in _around(bounds))
         axis, similarity = self.section.axis, self._explorer.model.info.similarity
@@ -70,11 +70,11 @@ class Slicing(QObject):
         asked = self._asked
         if asked is None or asked.plane != plane or not asked.shape.equal(request.shape):
             self._asked = request
-            self._studio.request_slice(request)
+            self._session.request_slice(request)
 
     def _on_reply(self, reply: SliceReply) -> None:
         if self._explorer is not None and self._asked is not None:
-            self._stage.left.show_slice(reply, self._explorer.model.info.similarity)
+            self._viewports.left.show_slice(reply, self._explorer.model.info.similarity)
 
 
 def _around(bounds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

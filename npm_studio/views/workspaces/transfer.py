@@ -9,11 +9,11 @@ from npm_studio.document.explorer import Codes
 from npm_studio.document.names import pretty
 from npm_studio.document.timeline import Clip
 from npm_studio.live.request import MeshReply, Quality
-from npm_studio.views.session import Studio
-from npm_studio.views.viewport_area import Stage
+from npm_studio.views.session import Session
+from npm_studio.views.viewport_area import ViewportArea
 from npm_studio.views.widgets.basics import Card, Section, heading, note
 from npm_studio.views.workspaces.base import TRAINING_FRAME_RATE, Actions, Workspace
-from npm_studio.views.workspaces.identity_pair import Subject, SubjectCards
+from npm_studio.views.workspaces.identity_pair import IdentityCards, Subject
 
 
 class TransferWorkspace(Workspace):
@@ -21,10 +21,10 @@ class TransferWorkspace(Workspace):
 
     uses_library = True
 
-    def __init__(self, studio: Studio, stage: Stage, actions: Actions) -> None:
-        super().__init__(studio, stage, actions)
+    def __init__(self, session: Session, viewports: ViewportArea, actions: Actions) -> None:
+        super().__init__(session, viewports, actions)
         who = Section("Who")
-        self.cards = SubjectCards("Left", "Right")
+        self.cards = IdentityCards("Left", "Right")
         who.body.addWidget(note("Click a card, then an identity in the library."))
         who.body.addSpacing(2)
         who.body.addWidget(self.cards)
@@ -48,22 +48,22 @@ class TransferWorkspace(Workspace):
         self._row: int | None = None
         self._rows: list[int] = []
         self.cards.changed.connect(self._on_choice)
-        studio.document.model_changed.connect(self._on_model)
+        session.document.model_changed.connect(self._on_model)
 
     def enter(self) -> None:
         super().enter()
-        self.stage.clear()
-        if self.studio.document.model is None:
-            self.stage.set_split(False)
+        self.viewports.clear()
+        if self.session.document.model is None:
+            self.viewports.set_split(False)
             actions = (self.actions_by_id["file.open_model"], self.actions_by_id["file.demo_model"])
-            self.stage.invite("model", "No model is open", "Open a model folder to transfer poses in it.", actions)
+            self.viewports.invite("model", "No model is open", "Open a model folder to transfer poses in it.", actions)
             return
-        self.stage.set_split(True)
-        self.stage.right.ground.place(self.stage.left.ground.height)
+        self.viewports.set_split(True)
+        self.viewports.right.ground.place(self.viewports.left.ground.height)
         self._request(True)
 
     def clip(self) -> Clip:
-        model = self.studio.document.model
+        model = self.session.document.model
         if model is None or self._row is None:
             return Clip()
         frames = model.info.frames
@@ -74,14 +74,14 @@ class TransferWorkspace(Workspace):
         if frame < len(self._rows):
             self._row = self._rows[frame]
             self._describe()
-            self._request(not self.studio.document.timeline.playing)
+            self._request(not self.session.document.timeline.playing)
 
     def show_meshes(self, reply: MeshReply) -> None:
-        model = self.studio.document.model
-        if model is None or len(reply.figures) != 2:
+        model = self.session.document.model
+        if model is None or len(reply.meshes) != 2:
             return
-        for view, figure, subject in zip(self.stage.views, reply.figures, self.cards.subjects, strict=True):
-            self.show_figure(view, figure, model.info.similarity)
+        for view, mesh, subject in zip(self.viewports.views, reply.meshes, self.cards.subjects, strict=True):
+            self.show_posed_mesh(view, mesh, model.info.similarity)
             view.caption.set_text(subject.title(model), self._pose_title.text())
         self.frame_once(model, reply.quality is Quality.FINE)
         self.report_quality(reply)
@@ -90,7 +90,7 @@ class TransferWorkspace(Workspace):
         self.cards.set_subject(self.cards.chosen, Subject(identity))
 
     def frame_chosen(self, row: int) -> None:
-        model = self.studio.document.model
+        model = self.session.document.model
         if model is not None:
             wanted = model.info.frames[row]
             self._rows = [
@@ -106,7 +106,7 @@ class TransferWorkspace(Workspace):
         self.clip_changed.emit()
 
     def _on_model(self) -> None:
-        model = self.studio.document.model
+        model = self.session.document.model
         if model is None:
             return
         self.cards.subjects = [Subject(0), Subject(len(model.info.identities) - 1)]
@@ -126,7 +126,7 @@ class TransferWorkspace(Workspace):
         self._request(True)
 
     def _describe(self) -> None:
-        model = self.studio.document.model
+        model = self.session.document.model
         if model is None:
             return
         self.cards.describe(model, ("", ""))
@@ -136,7 +136,7 @@ class TransferWorkspace(Workspace):
         self._pose_owner.setText(f"Recorded from {pretty(owner)}" if owner else "As the surfaces are learned")
 
     def _request(self, settled: bool) -> None:
-        model = self.studio.document.model
+        model = self.session.document.model
         if model is None or not self.is_active:
             return
         rows = [self._row]
@@ -146,4 +146,4 @@ class TransferWorkspace(Workspace):
         poses = [Subject(0, row).codes(model).pose for row in rows]
         shapes = [subject.codes(model).shape for subject in self.cards.subjects]
         now, *ahead = (tuple(Codes(shape, pose) for shape in shapes) for pose in poses)
-        self.studio.request(now, settled, tuple(chain.from_iterable(ahead)))
+        self.session.request(now, settled, tuple(chain.from_iterable(ahead)))

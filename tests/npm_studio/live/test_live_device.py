@@ -68,7 +68,7 @@ def in_the_live_lane(note: Callable[[], None]) -> Callable[[], bool]:
             note()
             return MeshReply(request.generation, Quality.FINE, 32, (), 1.0)
 
-        def look_ahead(self, request: MeshRequest, cancelled: Callable[[], bool]) -> None:
+        def prefetch(self, request: MeshRequest, cancelled: Callable[[], bool]) -> None:
             pass
 
     worker = LiveWorker(Noting(), lambda _: None, lambda error: pytest.fail(str(error)))

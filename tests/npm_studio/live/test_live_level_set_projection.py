@@ -6,7 +6,7 @@ from engine.surface.extract import extract_surface
 from engine.surface.folded import SignedDistance
 from npm_studio.document.explorer import Codes
 from npm_studio.live import mesher as mesher_module
-from npm_studio.live.level_set_projection import follow_surface
+from npm_studio.live.level_set_projection import project_onto_level_set
 from npm_studio.live.mesher import Mesher
 from npm_studio.live.request import MeshReply, MeshRequest, Quality
 from tests.support.toy import toy_model
@@ -29,7 +29,7 @@ def test_a_followed_surface_lies_on_the_new_shape_and_keeps_its_triangles() -> N
     mesh = extract_surface(model, between(0.0), 48)
     with torch.no_grad():
         distance = SignedDistance(model, between(0.1))
-        followed = follow_surface(distance, mesh, cell, CPU)
+        followed = project_onto_level_set(distance, mesh, cell, CPU)
         assert followed is not None
         before = distance(torch.from_numpy(mesh.vertices)).abs()
         after = distance(torch.from_numpy(followed.vertices)).abs()
@@ -42,13 +42,13 @@ def test_a_followed_surface_lies_on_the_new_shape_and_keeps_its_triangles() -> N
 def test_a_shape_too_far_away_is_not_followed() -> None:
     mesh = extract_surface(toy_model(), between(0.0), 48)
     with torch.no_grad():
-        assert follow_surface(lambda points: points[:, 0], mesh, 1 / 47, CPU) is None
+        assert project_onto_level_set(lambda points: points[:, 0], mesh, 1 / 47, CPU) is None
 
 
 def test_a_field_of_no_numbers_is_not_followed() -> None:
     mesh = extract_surface(toy_model(), between(0.0), 48)
     with torch.no_grad():
-        assert follow_surface(lambda points: torch.full((len(points),), torch.nan), mesh, 1 / 47, CPU) is None
+        assert project_onto_level_set(lambda points: torch.full((len(points),), torch.nan), mesh, 1 / 47, CPU) is None
 
 
 def test_a_vertex_that_goes_astray_stays_among_its_neighbours() -> None:
@@ -65,7 +65,7 @@ def test_a_vertex_that_goes_astray_stays_among_its_neighbours() -> None:
 
     neighbours = mesh.faces[(mesh.faces == 0).any(axis=1)]
     with torch.no_grad():
-        followed = follow_surface(folded, mesh, cell, CPU)
+        followed = project_onto_level_set(folded, mesh, cell, CPU)
     assert followed is not None
     around = followed.vertices[np.unique(neighbours[neighbours != 0])]
     assert np.abs(followed.vertices[0] - around.mean(axis=0)).max() < 1e-5
@@ -82,7 +82,7 @@ def test_a_surface_with_a_vertex_far_astray_is_not_followed() -> None:
         return values
 
     with torch.no_grad():
-        assert follow_surface(torn, mesh, cell, CPU) is None
+        assert project_onto_level_set(torn, mesh, cell, CPU) is None
 
 
 @pytest.fixture
@@ -95,27 +95,27 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_previews_of_a_shape_that_changes_a_little_move_the_same_triangles(
     slow: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mesher_module, "_FRESH_SHARE", 1e-9)
+    monkeypatch.setattr(mesher_module, "_MAX_CONTOURING_FRACTION", 1e-9)
     mesher = Mesher(toy_model(), 96)
     first, second = preview(mesher, 0.0), preview(mesher, 0.05)
-    assert second.figures[0].faces is first.figures[0].faces
-    assert abs(second.figures[0].vertices - first.figures[0].vertices).max() > 1e-3
+    assert second.meshes[0].faces is first.meshes[0].faces
+    assert abs(second.meshes[0].vertices - first.meshes[0].vertices).max() > 1e-3
     assert second.quality is Quality.PREVIEW
     assert second.resolution == first.resolution
 
 
 def test_every_now_and_then_the_surface_is_contoured_afresh(slow: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mesher_module, "_FRESH_SHARE", 1.0)
+    monkeypatch.setattr(mesher_module, "_MAX_CONTOURING_FRACTION", 1.0)
     mesher = Mesher(toy_model(), 96)
     first, second = preview(mesher, 0.0), preview(mesher, 0.05)
-    assert second.figures[0].faces is not first.figures[0].faces
+    assert second.meshes[0].faces is not first.meshes[0].faces
 
 
 def test_a_jump_to_another_shape_is_contoured(slow: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mesher_module, "_FRESH_SHARE", 1e-9)
+    monkeypatch.setattr(mesher_module, "_MAX_CONTOURING_FRACTION", 1e-9)
     mesher = Mesher(toy_model(), 96)
     first, second = preview(mesher, 0.0), preview(mesher, 3.0)
-    assert second.figures[0].faces is not first.figures[0].faces
+    assert second.meshes[0].faces is not first.meshes[0].faces
 
 
 def test_a_fast_machine_contours_every_preview() -> None:
@@ -125,4 +125,4 @@ def test_a_fast_machine_contours_every_preview() -> None:
     for _ in range(20):  # whatever this machine took
         mesher._grid_detail.learn(first.resolution, 1.0)
     third = preview(mesher, 0.04)
-    assert third.figures[0].faces is not second.figures[0].faces
+    assert third.meshes[0].faces is not second.meshes[0].faces

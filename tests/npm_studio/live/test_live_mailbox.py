@@ -15,19 +15,19 @@ class Clock:
         return self.now
 
 
-def figures(value: float) -> tuple[Codes, ...]:
+def codes(value: float) -> tuple[Codes, ...]:
     return (Codes(torch.tensor([value])),)
 
 
 def taken(mailbox: Mailbox) -> tuple[float, Quality] | None:
     job = mailbox.take()
-    return None if job is None else (float(job[0].figures[0].shape[0]), job[1])
+    return None if job is None else (float(job[0].codes[0].shape[0]), job[1])
 
 
 def test_only_the_latest_request_is_made() -> None:
     mailbox = Mailbox(Clock())
     for value in (1, 2, 3):
-        mailbox.post(figures(value))
+        mailbox.post(codes(value))
     assert taken(mailbox) == (3.0, Quality.PREVIEW)
     assert taken(mailbox) is None
 
@@ -35,7 +35,7 @@ def test_only_the_latest_request_is_made() -> None:
 def test_the_fine_mesh_waits_for_quiet() -> None:
     clock = Clock()
     mailbox = Mailbox(clock)
-    mailbox.post(figures(1))
+    mailbox.post(codes(1))
     assert taken(mailbox) == (1.0, Quality.PREVIEW)
     clock.now += QUIET_SECONDS / 2
     assert taken(mailbox) is None
@@ -46,7 +46,7 @@ def test_the_fine_mesh_waits_for_quiet() -> None:
 
 def test_letting_the_slider_go_asks_for_the_fine_mesh_at_once() -> None:
     mailbox = Mailbox(Clock())
-    mailbox.post(figures(1))
+    mailbox.post(codes(1))
     assert taken(mailbox) == (1.0, Quality.PREVIEW)
     mailbox.settle()
     assert taken(mailbox) == (1.0, Quality.FINE)
@@ -54,11 +54,11 @@ def test_letting_the_slider_go_asks_for_the_fine_mesh_at_once() -> None:
 
 def test_a_newer_request_supersedes_the_fine_mesh_of_an_older_one() -> None:
     mailbox = Mailbox(Clock())
-    first = mailbox.post(figures(1), settled=True)
+    first = mailbox.post(codes(1), settled=True)
     assert taken(mailbox) == (1.0, Quality.PREVIEW)
     assert taken(mailbox) == (1.0, Quality.FINE)
     assert not mailbox.is_superseded(first)
-    second = mailbox.post(figures(2))
+    second = mailbox.post(codes(2))
     assert mailbox.is_superseded(first)
     assert not mailbox.is_superseded(second)
     assert taken(mailbox) == (2.0, Quality.PREVIEW)
@@ -66,7 +66,7 @@ def test_a_newer_request_supersedes_the_fine_mesh_of_an_older_one() -> None:
 
 def test_a_preview_that_is_fine_already_is_not_made_again() -> None:
     mailbox = Mailbox(Clock())
-    generation = mailbox.post(figures(1), settled=True)
+    generation = mailbox.post(codes(1), settled=True)
     assert taken(mailbox) == (1.0, Quality.PREVIEW)
     mailbox.already_fine(generation)
     assert taken(mailbox) is None
@@ -77,7 +77,7 @@ def test_every_preview_of_a_drag_is_shown_when_there_is_time_for_it() -> None:
     mailbox = Mailbox(clock)
     shown = []
     for step in range(30):
-        mailbox.post(figures(step))
+        mailbox.post(codes(step))
         clock.now += 0.016
         if step % 3 == 2:  # the thread makes one in three
             shown.append(taken(mailbox))
@@ -97,7 +97,7 @@ def test_closing_ends_a_waiting_thread() -> None:
 
 def test_a_waiting_thread_is_given_the_request_and_later_the_fine_one() -> None:
     mailbox = Mailbox()
-    mailbox.post(figures(4))
+    mailbox.post(codes(4))
     first, second = mailbox.wait(), mailbox.wait()
     assert first is not None
     assert second is not None

@@ -90,7 +90,7 @@ def test_looking_ahead_without_memory_is_given_up_silently(monkeypatch: pytest.M
     mesher = Mesher(toy_model(), 48)
     mesher.make(MeshRequest(1, (codes(0, 0),), True), Quality.FINE, never)
     monkeypatch.setattr(mesher_module, "pose_vertices", pose)
-    mesher.look_ahead(MeshRequest(1, (codes(0, 0),), False, ahead=(codes(0, 1),)), never)
+    mesher.prefetch(MeshRequest(1, (codes(0, 0),), False, ahead=(codes(0, 1),)), never)
     monkeypatch.setattr(mesher_module, "pose_vertices", pose_vertices)
     assert mesher.make(MeshRequest(2, (codes(0, 1),), False), Quality.FINE, never).notice == ""
 

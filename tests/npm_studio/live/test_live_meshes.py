@@ -15,14 +15,14 @@ from npm_studio.live import mesher as mesher_module
 from npm_studio.live.anchors import choose_anchors
 from npm_studio.live.level_of_detail import LevelOfDetail
 from npm_studio.live.mesher import Mesher
-from npm_studio.live.request import Figure, MeshReply, MeshRequest, Quality
+from npm_studio.live.request import MeshReply, MeshRequest, PosedMesh, Quality
 from npm_studio.live.worker import LiveWorker, Newest
 from tests.support.live import codes
 from tests.support.toy import toy_model
 
 
-def request(*figures: Codes) -> MeshRequest:
-    return MeshRequest(1, figures, settled=False)
+def request(*wanted: Codes) -> MeshRequest:
+    return MeshRequest(1, wanted, settled=False)
 
 
 def test_the_fine_mesh_is_the_posed_surface_of_the_engine() -> None:
@@ -31,16 +31,16 @@ def test_the_fine_mesh_is_the_posed_surface_of_the_engine() -> None:
     surface = extract_surface(model, model.shape_codes[1], 48)
     assert model.pose_codes is not None
     truth = pose_vertices(model, model.shape_codes[1], model.pose_codes[7], surface.vertices)
-    np.testing.assert_allclose(reply.figures[0].vertices, truth, atol=1e-6)
+    np.testing.assert_allclose(reply.meshes[0].vertices, truth, atol=1e-6)
     assert reply.quality is Quality.FINE
-    np.testing.assert_allclose(np.linalg.norm(reply.figures[0].normals, axis=1), 1, atol=1e-3)
+    np.testing.assert_allclose(np.linalg.norm(reply.meshes[0].normals, axis=1), 1, atol=1e-3)
 
 
 def test_a_change_of_pose_keeps_the_very_same_faces() -> None:
     mesher = Mesher(toy_model(), 48)
-    first = mesher.make(request(codes(1, 7)), Quality.FINE, never).figures[0]
-    preview = mesher.make(request(codes(1, 8)), Quality.PREVIEW, never).figures[0]
-    fine = mesher.make(request(codes(1, 8)), Quality.FINE, never).figures[0]
+    first = mesher.make(request(codes(1, 7)), Quality.FINE, never).meshes[0]
+    preview = mesher.make(request(codes(1, 8)), Quality.PREVIEW, never).meshes[0]
+    fine = mesher.make(request(codes(1, 8)), Quality.FINE, never).meshes[0]
     assert preview.faces is first.faces
     assert fine.faces is first.faces
     assert np.abs(fine.vertices - first.vertices).max() > 0.01
@@ -52,13 +52,13 @@ def test_a_new_shape_is_previewed_on_a_coarser_grid() -> None:
     fine = mesher.make(request(codes(2, 7)), Quality.FINE, never)
     assert preview.quality is Quality.PREVIEW
     assert preview.resolution < fine.resolution == 96
-    assert len(preview.figures[0].vertices) < len(fine.figures[0].vertices)
+    assert len(preview.meshes[0].vertices) < len(fine.meshes[0].vertices)
 
 
 def test_several_figures_come_in_one_reply() -> None:
     reply = Mesher(toy_model(), 32).make(request(codes(0, 3), codes(1, 3)), Quality.FINE, never)
-    assert len(reply.figures) == 2
-    assert len(reply.figures[0].vertices) != len(reply.figures[1].vertices)
+    assert len(reply.meshes) == 2
+    assert len(reply.meshes[0].vertices) != len(reply.meshes[1].vertices)
 
 
 def test_a_fine_mesh_that_nobody_waits_for_is_given_up() -> None:
@@ -72,8 +72,8 @@ def test_a_pose_preview_by_anchors_is_close_to_the_exact_pose(monkeypatch: pytes
     mesher.make(request(codes(1, 6)), Quality.FINE, never)
     preview = mesher.make(request(codes(1, 8)), Quality.PREVIEW, never)
     exact = mesher.make(request(codes(1, 8)), Quality.FINE, never)
-    error = np.linalg.norm(preview.figures[0].vertices - exact.figures[0].vertices, axis=1)
-    moved = np.abs(exact.figures[0].vertices - extract_surface(toy_model(), codes(1, None).shape, 64).vertices).max()
+    error = np.linalg.norm(preview.meshes[0].vertices - exact.meshes[0].vertices, axis=1)
+    moved = np.abs(exact.meshes[0].vertices - extract_surface(toy_model(), codes(1, None).shape, 64).vertices).max()
     assert preview.quality is Quality.PREVIEW
     assert error.mean() < 0.002
     assert error.max() < 0.25 * moved
@@ -154,8 +154,8 @@ def test_durations_of_ever_new_levels_are_forgotten_in_the_end() -> None:
 def test_a_shape_without_a_surface_is_nothing_and_says_nothing_of_how_long_others_take() -> None:
     mesher, nothing = Mesher(toy_model(), 96), Codes(torch.full_like(codes(0, 0).shape, torch.nan))
     for quality in (Quality.PREVIEW, Quality.FINE, Quality.PREVIEW):
-        (figure,) = mesher.make(request(nothing), quality, never).figures
-        assert len(figure.vertices) == len(figure.faces) == 0
+        (mesh,) = mesher.make(request(nothing), quality, never).meshes
+        assert len(mesh.vertices) == len(mesh.faces) == 0
     assert mesher.make(request(codes(0, 0)), Quality.PREVIEW, never).resolution == 48
 
 
@@ -166,24 +166,24 @@ def test_a_pose_preview_before_the_fine_mesh_moves_the_coarse_one_of_the_shape()
         first = mesher.make(request(codes(2, 6)), Quality.PREVIEW, never)
     mesher._grid_detail.learn(48, 80.0)
     second = mesher.make(request(codes(2, 7)), Quality.PREVIEW, never)
-    assert second.figures[0].faces is first.figures[0].faces
-    truth = pose_vertices(toy_model(), codes(2, 7).shape, codes(2, 7).pose, first.figures[0].canonical)  # type: ignore[arg-type]
-    np.testing.assert_allclose(second.figures[0].vertices, truth, atol=1e-6)
+    assert second.meshes[0].faces is first.meshes[0].faces
+    truth = pose_vertices(toy_model(), codes(2, 7).shape, codes(2, 7).pose, first.meshes[0].canonical)  # type: ignore[arg-type]
+    np.testing.assert_allclose(second.meshes[0].vertices, truth, atol=1e-6)
 
 
 def test_two_figures_that_move_at_once_follow_their_own_shapes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mesher_module, "POSE_BUDGET_MS", 0.0)
     monkeypatch.setattr(mesher_module, "SHAPE_BUDGET_MS", 0.0)
-    monkeypatch.setattr(mesher_module, "_FRESH_SHARE", 1e-9)
+    monkeypatch.setattr(mesher_module, "_MAX_CONTOURING_FRACTION", 1e-9)
     mesher, shapes = Mesher(toy_model(), 96), toy_model().shape_codes
 
     def both(share: float) -> MeshReply:
         ends = ((0, 2), (1, 3))
-        figures = [Codes(torch.lerp(shapes[start], shapes[end], share)) for start, end in ends]
-        return mesher.make(request(*figures), Quality.PREVIEW, never)
+        wanted = [Codes(torch.lerp(shapes[start], shapes[end], share)) for start, end in ends]
+        return mesher.make(request(*wanted), Quality.PREVIEW, never)
 
     first, second = both(0.0), both(0.02)
-    for before, after in zip(first.figures, second.figures, strict=True):
+    for before, after in zip(first.meshes, second.meshes, strict=True):
         assert after.faces is before.faces
 
 
@@ -196,7 +196,7 @@ class SlowMesher:
         self.go = threading.Event()
 
     def make(self, request: MeshRequest, quality: Quality, cancelled: Callable[[], bool]) -> MeshReply:
-        value = float(request.figures[0].shape[0])
+        value = float(request.codes[0].shape[0])
         if quality is Quality.FINE:
             while not self.go.wait(0.002):
                 if cancelled():
@@ -204,10 +204,10 @@ class SlowMesher:
                     raise Cancelled
         self.made.append((value, quality))
         empty = np.zeros((0, 3), np.float32)
-        figure = Figure(empty, empty, np.zeros((0, 3), np.int32), empty)
-        return MeshReply(request.generation, quality, 32, (figure,), 1.0)
+        mesh = PosedMesh(empty, empty, np.zeros((0, 3), np.int32), empty)
+        return MeshReply(request.generation, quality, 32, (mesh,), 1.0)
 
-    def look_ahead(self, request: MeshRequest, cancelled: Callable[[], bool]) -> None:
+    def prefetch(self, request: MeshRequest, cancelled: Callable[[], bool]) -> None:
         pass
 
 
@@ -238,7 +238,7 @@ def test_the_worker_gives_up_a_fine_mesh_for_a_newer_request_and_ends_when_close
 def test_equal_errors_of_the_mesher_are_reported_once_and_the_worker_goes_on() -> None:
     class Broken(SlowMesher):
         def make(self, request: MeshRequest, quality: Quality, cancelled: Callable[[], bool]) -> MeshReply:
-            value = int(request.figures[0].shape[0])
+            value = int(request.codes[0].shape[0])
             if value < 3:
                 raise RuntimeError(f"no room for {1000 + value} bytes")
             if value < 4:

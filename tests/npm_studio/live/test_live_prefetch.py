@@ -11,7 +11,7 @@ from engine.surface.folded import never
 from npm_studio.live import mesher as mesher_module
 from npm_studio.live.mailbox import Mailbox
 from npm_studio.live.mesher import Mesher
-from npm_studio.live.prefetch import PosedAhead, Posing
+from npm_studio.live.prefetch import IncrementalPosing, PrefetchedPoses
 from npm_studio.live.request import MeshReply, MeshRequest, Quality
 from npm_studio.live.worker import LiveWorker
 from tests.support.live import codes
@@ -25,48 +25,48 @@ def surface(vertices: int = 10) -> Mesh:
 def test_frames_posed_ahead_are_shown_as_fine_meshes_at_once() -> None:
     mesher = Mesher(toy_model(), 48)
     mesher.make(MeshRequest(1, (codes(0, 0),), settled=True), Quality.FINE, never)
-    mesher.look_ahead(MeshRequest(1, (codes(0, 0),), False, ahead=(codes(0, 1), codes(0, 2))), never)
+    mesher.prefetch(MeshRequest(1, (codes(0, 0),), False, ahead=(codes(0, 1), codes(0, 2))), never)
     expected = Mesher(toy_model(), 48).make(MeshRequest(1, (codes(0, 2),), True), Quality.FINE, never)
     reply = mesher.make(MeshRequest(2, (codes(0, 2),), settled=False), Quality.PREVIEW, never)
     assert reply.quality is Quality.FINE
-    np.testing.assert_allclose(reply.figures[0].vertices, expected.figures[0].vertices, atol=1e-6)
-    np.testing.assert_allclose(reply.figures[0].normals, expected.figures[0].normals, atol=1e-4)
+    np.testing.assert_allclose(reply.meshes[0].vertices, expected.meshes[0].vertices, atol=1e-6)
+    np.testing.assert_allclose(reply.meshes[0].normals, expected.meshes[0].normals, atol=1e-4)
 
 
 def test_nothing_is_posed_ahead_of_a_surface_that_is_not_known_yet() -> None:
     mesher = Mesher(toy_model(), 96)
-    mesher.look_ahead(MeshRequest(1, (codes(0, 0),), False, ahead=(codes(0, 1),)), never)
+    mesher.prefetch(MeshRequest(1, (codes(0, 0),), False, ahead=(codes(0, 1),)), never)
     assert mesher.make(MeshRequest(2, (codes(0, 1),), False), Quality.PREVIEW, never).quality is Quality.PREVIEW
 
 
 def test_posing_that_was_given_up_goes_on_where_it_stopped() -> None:
-    ahead, mesh, asked = PosedAhead(), surface(), []
+    ahead, mesh, asked = PrefetchedPoses(), surface(), []
 
     def pose(vertices: np.ndarray) -> np.ndarray:
         asked.append(len(vertices))
         return vertices + 1
 
     chances = iter([False, False, True])
-    assert not ahead.posing(b"a", mesh).go_on(pose, 3, lambda: next(chances))
+    assert not ahead.posing(b"a", mesh).resume(pose, 3, lambda: next(chances))
     assert ahead.get(b"a") is None
-    assert ahead.posing(b"a", mesh).go_on(pose, 3, never)
+    assert ahead.posing(b"a", mesh).resume(pose, 3, never)
     assert asked == [3, 3, 3, 1]
-    figure = ahead.get(b"a")
-    assert figure is not None
-    np.testing.assert_array_equal(figure.vertices, mesh.vertices + 1)
-    assert figure.canonical is mesh.vertices
+    posed = ahead.get(b"a")
+    assert posed is not None
+    np.testing.assert_array_equal(posed.vertices, mesh.vertices + 1)
+    assert posed.canonical is mesh.vertices
 
 
 def test_the_oldest_posed_surfaces_are_forgotten_when_they_take_too_much_memory() -> None:
-    ahead = PosedAhead(most_bytes=3 * Posing(surface()).bytes)
+    ahead = PrefetchedPoses(max_bytes=3 * IncrementalPosing(surface()).bytes)
     for name in (b"a", b"b", b"c", b"a", b"d"):
-        ahead.posing(name, surface()).go_on(lambda vertices: vertices, 100, never)
+        ahead.posing(name, surface()).resume(lambda vertices: vertices, 100, never)
     assert [ahead.get(name) is not None for name in (b"a", b"b", b"c", b"d")] == [True, False, True, True]
 
 
 def test_one_posed_surface_is_kept_however_large() -> None:
-    ahead = PosedAhead(most_bytes=0)
-    ahead.posing(b"a", surface()).go_on(lambda vertices: vertices, 100, never)
+    ahead = PrefetchedPoses(max_bytes=0)
+    ahead.posing(b"a", surface()).resume(lambda vertices: vertices, 100, never)
     assert ahead.get(b"a") is not None
 
 
@@ -113,7 +113,7 @@ def test_the_worker_looks_ahead_after_its_reply_and_stops_for_a_newer_request() 
             steps.append(f"make {request.generation}")
             return MeshReply(request.generation, Quality.FINE, 32, (), 1.0)
 
-        def look_ahead(self, request: MeshRequest, cancelled: Callable[[], bool]) -> None:
+        def prefetch(self, request: MeshRequest, cancelled: Callable[[], bool]) -> None:
             steps.append(f"look {request.generation}")
             looking.set()
             while request.generation == 1 and not cancelled():

@@ -117,17 +117,17 @@ def fine(qtbot: QtBot) -> Callable[..., None]:
     def act(window: "MainWindow", action: Callable[[], object]) -> None:
         from npm_studio.live.request import Quality
 
-        before = window.studio.latest_generation
+        before = window.session.latest_generation
         finished: list[int] = []
 
         def note(reply: "MeshReply") -> None:
             if reply.quality is Quality.FINE:
                 finished.append(reply.generation)
 
-        window.studio.meshes_ready.connect(note)
+        window.session.meshes_ready.connect(note)
         action()
         # only once all of the action is done: pressing a slider alone may already lead to a mesh
-        qtbot.waitUntil(lambda: before < window.studio.latest_generation in finished, timeout=20_000)
-        window.studio.meshes_ready.disconnect(note)
+        qtbot.waitUntil(lambda: before < window.session.latest_generation in finished, timeout=20_000)
+        window.session.meshes_ready.disconnect(note)
 
     return act

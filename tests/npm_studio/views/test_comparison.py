@@ -18,36 +18,36 @@ def comparing(qtbot: QtBot, studio_window: MainWindow, fitted_run: Path) -> Main
     qtbot.waitUntil(lambda: studio_window.fit.run is not None, timeout=SECONDS)
     studio_window.show_compare()
     comparison = studio_window.compare
-    qtbot.waitUntil(lambda: comparison.figures["mean"].text() != "–", timeout=SECONDS)
+    qtbot.waitUntil(lambda: comparison.metrics["mean"].text() != "–", timeout=SECONDS)
     return studio_window
 
 
 def test_a_run_is_compared_with_its_ground_truth_at_once(comparing: MainWindow) -> None:
-    left, right = comparing.stage.views
+    left, right = comparing.viewports.views
     assert left.caption.text[0] == "run"
     assert right.caption.text[0] == "Ground truth of doll"
-    assert left.figure.is_visible
-    assert right.figure.is_visible
-    figures = {name: float(label.text().removesuffix(" mm")) for name, label in comparing.compare.figures.items()}
-    assert 0 < figures["median"] < figures["largest"] <= 25.5  # moved by 0.01 canonical units, which is 25 mm
+    assert left.mesh.is_visible
+    assert right.mesh.is_visible
+    metrics = {name: float(label.text().removesuffix(" mm")) for name, label in comparing.compare.metrics.items()}
+    assert 0 < metrics["median"] < metrics["largest"] <= 25.5  # moved by 0.01 canonical units, which is 25 mm
     assert left.colour_bar.isVisible()
     assert not right.colour_bar.isVisible()
 
 
 def test_the_left_mesh_carries_the_distances_and_drops_them_when_asked(comparing: MainWindow) -> None:
-    figure = comparing.stage.left.figure
-    assert figure._actor.mapper.scalar_visibility
+    mesh = comparing.viewports.left.mesh
+    assert mesh._actor.mapper.scalar_visibility
     distances = present(comparing.compare.comparison).distances_mm(0)
-    np.testing.assert_array_equal(np.asarray(figure._data.point_data["value"]), distances)
+    np.testing.assert_array_equal(np.asarray(mesh._data.point_data["value"]), distances)
     comparing.compare.coloured.setChecked(False)
-    assert not figure._actor.mapper.scalar_visibility
-    assert not comparing.stage.left.colour_bar.isVisible()
+    assert not mesh._actor.mapper.scalar_visibility
+    assert not comparing.viewports.left.colour_bar.isVisible()
 
 
 def test_each_view_draws_its_own_picture(qtbot: QtBot, comparing: MainWindow) -> None:
     def colourfulness() -> list[float]:
         qtbot.wait(50)
-        image = comparing.stage.picture().toImage().scaled(200, 100)
+        image = comparing.viewports.picture().toImage().scaled(200, 100)
         row = [image.pixelColor(x, 45).saturation() for x in range(200)]
         return [max(row[:100]), max(row[100:])]
 
@@ -55,7 +55,7 @@ def test_each_view_draws_its_own_picture(qtbot: QtBot, comparing: MainWindow) ->
     assert left > 130 > right  # distances are colourful, the truth is clay
     comparing.show_explore()
     comparing.show_compare()
-    qtbot.waitUntil(lambda: bool(comparing.stage.left.figure._actor.mapper.scalar_visibility), timeout=SECONDS)
+    qtbot.waitUntil(lambda: bool(comparing.viewports.left.mesh._actor.mapper.scalar_visibility), timeout=SECONDS)
     left, right = colourfulness()
     assert left > 130 > right
     comparing.compare.coloured.setChecked(False)
@@ -63,7 +63,7 @@ def test_each_view_draws_its_own_picture(qtbot: QtBot, comparing: MainWindow) ->
 
 
 def test_linked_cameras_move_together_and_unlinked_ones_do_not(comparing: MainWindow) -> None:
-    left, right = comparing.stage.views
+    left, right = comparing.viewports.views
     left.view.camera.Azimuth(30)
     assert np.allclose(right.camera_state().position, left.camera_state().position)
     right.view.camera.Elevation(10)
@@ -79,26 +79,26 @@ def test_linked_cameras_move_together_and_unlinked_ones_do_not(comparing: MainWi
 
 
 def test_the_timeline_moves_both_sides(comparing: MainWindow) -> None:
-    before = [view.figure.vertices.copy() for view in comparing.stage.views]
+    before = [view.mesh.vertices.copy() for view in comparing.viewports.views]
     comparing.timeline.last()
-    for view, old in zip(comparing.stage.views, before, strict=True):
+    for view, old in zip(comparing.viewports.views, before, strict=True):
         assert view.caption.text[1] == "Frame 000002"
-        assert np.abs(view.figure.vertices - old).max() > 0.01
+        assert np.abs(view.mesh.vertices - old).max() > 0.01
 
 
 def test_two_identities_can_be_compared(qtbot: QtBot, studio_window: MainWindow) -> None:
     studio_window.show_compare()
     studio_window.compare.choose("Tall", "Stout")
-    qtbot.waitUntil(lambda: studio_window.stage.left.caption.text == ("Tall", "Canonical pose"), timeout=SECONDS)
-    qtbot.waitUntil(lambda: studio_window.compare.figures["mean"].text() != "–", timeout=SECONDS)
-    swapped = studio_window.compare.figures["mean"].text()
+    qtbot.waitUntil(lambda: studio_window.viewports.left.caption.text == ("Tall", "Canonical pose"), timeout=SECONDS)
+    qtbot.waitUntil(lambda: studio_window.compare.metrics["mean"].text() != "–", timeout=SECONDS)
+    swapped = studio_window.compare.metrics["mean"].text()
     studio_window.compare._swap()
-    qtbot.waitUntil(lambda: studio_window.stage.left.caption.text == ("Stout", "Canonical pose"), timeout=SECONDS)
-    qtbot.waitUntil(lambda: studio_window.compare.figures["mean"].text() not in ("–", swapped), timeout=SECONDS)
+    qtbot.waitUntil(lambda: studio_window.viewports.left.caption.text == ("Stout", "Canonical pose"), timeout=SECONDS)
+    qtbot.waitUntil(lambda: studio_window.compare.metrics["mean"].text() not in ("–", swapped), timeout=SECONDS)
 
 
 def test_an_empty_comparison_says_what_it_needs(window: MainWindow) -> None:
     window.show_compare()
-    assert window.stage.invitation.isVisible()
-    assert window.stage.invitation.title == "Nothing to compare yet"
-    assert not window.stage.is_split
+    assert window.viewports.invitation.isVisible()
+    assert window.viewports.invitation.title == "Nothing to compare yet"
+    assert not window.viewports.is_split

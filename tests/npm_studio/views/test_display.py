@@ -8,7 +8,7 @@ from PyQt6.QtGui import QImage
 from pytestqt.qtbot import QtBot
 
 from npm_studio.live.field import FINE_NODES, SliceReply
-from npm_studio.views.display_settings import Look, load_look
+from npm_studio.views.display_settings import DisplaySettings, load_display_settings
 from npm_studio.views.files import settings
 from npm_studio.views.main_window import MainWindow
 from npm_studio.views.scene import correspondence_colours
@@ -28,7 +28,7 @@ def studio_window(studio_window: MainWindow, qtbot: QtBot) -> MainWindow:
 def picture(qtbot: QtBot, window: MainWindow) -> np.ndarray:
     """(H, W, 3) what a saved picture shows."""
     qtbot.wait(60)
-    image = window.stage.picture().toImage().convertToFormat(QImage.Format.Format_RGB888)
+    image = window.viewports.picture().toImage().convertToFormat(QImage.Format.Format_RGB888)
     bits = image.constBits()
     assert bits is not None
     rows = np.frombuffer(bits.asstring(image.sizeInBytes()), np.uint8).reshape(image.height(), -1)
@@ -46,15 +46,15 @@ def toggle(window: MainWindow, name: str) -> None:
 
 def wait_for_slice(qtbot: QtBot, window: MainWindow, action: Callable[[], object]) -> SliceReply:
     """The fine slice that ``action`` leads to."""
-    before = window.stage.left.cut.reply
+    before = window.viewports.left.cut.reply
 
     def is_there() -> bool:
-        reply = window.stage.left.cut.reply
+        reply = window.viewports.left.cut.reply
         return reply is not None and reply is not before and len(reply.values) == FINE_NODES
 
     action()
     qtbot.waitUntil(is_there, timeout=20_000)
-    reply = window.stage.left.cut.reply
+    reply = window.viewports.left.cut.reply
     assert reply is not None
     return reply
 
@@ -83,11 +83,11 @@ def test_each_switch_changes_the_saved_picture_is_remembered_and_goes_back(
     toggle(studio_window, name)
     after = picture(qtbot, studio_window)
     assert changed_share(before, after) > least
-    assert load_look(settings()) == studio_window.stage.look != Look()
+    assert load_display_settings(settings()) == studio_window.viewports.display != DisplaySettings()
     assert studio_window.actions_by_id[name].isChecked() is not (name == "view.floor")
     toggle(studio_window, name)
     assert changed_share(before, picture(qtbot, studio_window)) < 0.0005
-    assert load_look(settings()) == Look()
+    assert load_display_settings(settings()) == DisplaySettings()
 
 
 def test_a_new_window_draws_as_the_last_one_did(studio_window: MainWindow, qtbot: QtBot) -> None:
@@ -97,33 +97,31 @@ def test_a_new_window_draws_as_the_last_one_did(studio_window: MainWindow, qtbot
     again = MainWindow()
     again.show()
     qtbot.waitExposed(again)
-    assert again.stage.look == Look(wireframe=True, inset=True)
+    assert again.viewports.display == DisplaySettings(wireframe=True, inset=True)
     assert again.actions_by_id["display.wireframe"].isChecked()
-    assert again.stage.left.figure._actor.prop.show_edges
+    assert again.viewports.left.mesh._actor.prop.show_edges
     again.close()
 
 
 def test_wireframe_and_points_take_turns(studio_window: MainWindow) -> None:
     toggle(studio_window, "display.wireframe")
     toggle(studio_window, "display.points")
-    assert (studio_window.stage.look.wireframe, studio_window.stage.look.points) == (False, True)
+    assert (studio_window.viewports.display.wireframe, studio_window.viewports.display.points) == (False, True)
     toggle(studio_window, "display.wireframe")
-    assert (studio_window.stage.look.wireframe, studio_window.stage.look.points) == (True, False)
+    assert (studio_window.viewports.display.wireframe, studio_window.viewports.display.points) == (True, False)
 
 
 def test_a_moved_point_keeps_the_colour_of_its_canonical_position(studio_window: MainWindow, fine: Fine) -> None:
     toggle(studio_window, "display.correspondence")
-    view = studio_window.stage.left
+    view = studio_window.viewports.left
     assert view._live is not None
     canonical = view._live[0].canonical
-    colours = np.asarray(view.figure._data.point_data["colour"]).copy()
+    colours = np.asarray(view.mesh._data.point_data["colour"]).copy()
     np.testing.assert_array_equal(colours, correspondence_colours(canonical))
     fine(studio_window, lambda: studio_window.explore.pose.sliders[0].slider.setValue(200))
-    np.testing.assert_array_equal(view.figure._data.point_data["colour"], colours)
+    np.testing.assert_array_equal(view.mesh._data.point_data["colour"], colours)
     fine(studio_window, lambda: studio_window.explore.shape.sliders[0].slider.setValue(-100))
-    np.testing.assert_array_equal(
-        view.figure._data.point_data["colour"], correspondence_colours(view._live[0].canonical)
-    )
+    np.testing.assert_array_equal(view.mesh._data.point_data["colour"], correspondence_colours(view._live[0].canonical))
 
 
 def test_correspondence_colours_tell_places_apart() -> None:
@@ -137,16 +135,16 @@ def test_the_inset_shows_the_canonical_figure_from_the_direction_of_the_view(
     studio_window: MainWindow, fine: Fine
 ) -> None:
     toggle(studio_window, "display.inset")
-    view = studio_window.stage.left
+    view = studio_window.viewports.left
     assert view.inset.title == "Canonical"
     assert view._live is not None
-    figure, similarity = view._live
-    np.testing.assert_allclose(view.inset.figure.vertices, similarity.to_world(figure.canonical))
-    np.testing.assert_allclose(view.figure.vertices, similarity.to_world(figure.vertices))
-    before = view.inset.figure.vertices.copy()
+    mesh, similarity = view._live
+    np.testing.assert_allclose(view.inset.mesh.vertices, similarity.to_world(mesh.canonical))
+    np.testing.assert_allclose(view.mesh.vertices, similarity.to_world(mesh.vertices))
+    before = view.inset.mesh.vertices.copy()
     fine(studio_window, lambda: studio_window.explore.pose.sliders[0].slider.setValue(150))
-    np.testing.assert_array_equal(view.inset.figure.vertices, before)
-    studio_window.stage.view_side()
+    np.testing.assert_array_equal(view.inset.mesh.vertices, before)
+    studio_window.viewports.view_side()
     camera = view.inset._renderer.GetActiveCamera()
     np.testing.assert_allclose(camera.GetDirectionOfProjection(), view.view.camera.direction, atol=1e-6)
     studio_window.show_fit()
@@ -158,15 +156,15 @@ def test_a_slice_shows_the_field_of_the_model_on_the_canonical_figure(
 ) -> None:
     before = picture(qtbot, studio_window)
     reply = wait_for_slice(qtbot, studio_window, lambda: toggle(studio_window, "display.slice"))
-    view, explorer = studio_window.stage.left, studio_window.explore.explorer
+    view, explorer = studio_window.viewports.left, studio_window.explore.explorer
     assert explorer is not None
     assert reply.request.plane.axis == 2
     points = torch.from_numpy(reply.request.plane.nodes(FINE_NODES).reshape(1, -1, 3))
     expected = explorer.model.sdf(explorer.codes.shape[None], points)[0].detach().numpy()
     np.testing.assert_allclose(reply.values.ravel(), expected, atol=2e-6)
     assert view._live is not None
-    figure, similarity = view._live
-    np.testing.assert_allclose(view.figure.vertices, similarity.to_world(figure.canonical))
+    mesh, similarity = view._live
+    np.testing.assert_allclose(view.mesh.vertices, similarity.to_world(mesh.canonical))
     assert view.colour_bar.isVisible()
     assert view.caption.text[1] == "Canonical pose, cut open"
     after = picture(qtbot, studio_window)
@@ -177,7 +175,7 @@ def test_a_slice_shows_the_field_of_the_model_on_the_canonical_figure(
     assert orange.sum() > 300
     toggle(studio_window, "display.slice")
     assert view.cut.reply is None
-    np.testing.assert_allclose(view.figure.vertices, similarity.to_world(figure.vertices))
+    np.testing.assert_allclose(view.mesh.vertices, similarity.to_world(mesh.vertices))
     assert changed_share(before, picture(qtbot, studio_window)) < 0.0005
 
 
@@ -197,13 +195,13 @@ def test_the_slice_follows_its_slider_its_axis_and_the_shape(
     assert explore.explorer is not None
     assert torch.equal(shaped.request.shape, explore.explorer.codes.shape)
     fine(studio_window, lambda: explore.shape.sliders[0].slider.setValue(300))  # no surface
-    assert studio_window.stage.left.cut.reply is None
+    assert studio_window.viewports.left.cut.reply is None
 
 
 def test_slices_belong_to_the_explorer(qtbot: QtBot, studio_window: MainWindow, fine: Fine) -> None:
     wait_for_slice(qtbot, studio_window, lambda: toggle(studio_window, "display.slice"))
     fine(studio_window, studio_window.show_interpolate)
-    view = studio_window.stage.left
+    view = studio_window.viewports.left
     assert view.cut.reply is None
     assert view.ground._grid.visibility
     assert not studio_window.actions_by_id["display.slice"].isEnabled()
@@ -212,7 +210,7 @@ def test_slices_belong_to_the_explorer(qtbot: QtBot, studio_window: MainWindow, 
 
 def test_the_frame_rate_counts_drawn_frames(qtbot: QtBot, studio_window: MainWindow) -> None:
     toggle(studio_window, "display.frame_rate")
-    view = studio_window.stage.left
+    view = studio_window.viewports.left
     for _ in range(5):
         view.redraw()
         qtbot.wait(20)
@@ -225,19 +223,19 @@ def test_a_hundred_moves_make_no_new_actor(qtbot: QtBot, studio_window: MainWind
     studio_window.resize(700, 560)
     for name in ("correspondence", "inset", "slice"):
         toggle(studio_window, f"display.{name}")
-    view, explore = studio_window.stage.left, studio_window.explore
+    view, explore = studio_window.viewports.left, studio_window.explore
     qtbot.waitUntil(lambda: view.cut.reply is not None, timeout=20_000)
     before = props(view)
-    mapper, data = view.figure._actor.mapper, view.figure._data
+    mapper, data = view.mesh._actor.mapper, view.mesh._data
     shown: list[int] = []
-    studio_window.studio.meshes_ready.connect(lambda reply: shown.append(reply.generation))
+    studio_window.session.meshes_ready.connect(lambda reply: shown.append(reply.generation))
     for step in range(100):
         sliders = (explore.shape if step % 2 else explore.pose).sliders
         sliders[step % 3].slider.setValue(-100 + 2 * step)
         explore.slicing.section.slider.setValue(60 + step % 80)
         qtbot.wait(1)
-    qtbot.waitUntil(lambda: studio_window.studio.latest_generation in shown, timeout=20_000)
+    qtbot.waitUntil(lambda: studio_window.session.latest_generation in shown, timeout=20_000)
     assert len(shown) > 5
     assert props(view) == before
-    assert view.figure._actor.mapper is mapper
-    assert view.figure._data is data
+    assert view.mesh._actor.mapper is mapper
+    assert view.mesh._data is data

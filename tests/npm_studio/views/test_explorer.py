@@ -19,7 +19,7 @@ Fine = Callable[..., None]
 
 
 def vertices(window: MainWindow) -> np.ndarray:
-    return window.stage.left.figure.vertices.copy()
+    return window.viewports.left.mesh.vertices.copy()
 
 
 def drag(qtbot: QtBot, slider: BarSlider, value: int, release: bool = True) -> None:
@@ -50,7 +50,7 @@ def test_a_shape_is_previewed_before_the_fine_mesh_comes(
     monkeypatch.setattr(mesher, "SHAPE_BUDGET_MS", 0.0)  # a fast machine makes the fine mesh in no time
     window: MainWindow = request.getfixturevalue("studio_window")
     qualities: list[str] = []
-    window.studio.meshes_ready.connect(lambda reply: qualities.append(reply.quality.name))
+    window.session.meshes_ready.connect(lambda reply: qualities.append(reply.quality.name))
     fine(window, lambda: drag(qtbot, window.explore.shape.sliders[1].slider, -150))
     assert qualities[-1] == "FINE"
     assert "PREVIEW" in qualities
@@ -59,12 +59,12 @@ def test_a_shape_is_previewed_before_the_fine_mesh_comes(
 def test_dragging_a_pose_slider_moves_the_vertices_and_keeps_the_topology(
     qtbot: QtBot, studio_window: MainWindow, fine: Fine
 ) -> None:
-    figure = studio_window.stage.left.figure
-    before, faces = vertices(studio_window), figure.faces
+    mesh = studio_window.viewports.left.mesh
+    before, faces = vertices(studio_window), mesh.faces
     changed: list[bool] = []
-    studio_window.studio.meshes_ready.connect(lambda reply: changed.append(reply.figures[0].faces is not faces))
+    studio_window.session.meshes_ready.connect(lambda reply: changed.append(reply.meshes[0].faces is not faces))
     fine(studio_window, lambda: drag(qtbot, studio_window.explore.pose.sliders[0].slider, 200))
-    assert figure.faces is faces
+    assert mesh.faces is faces
     assert not any(changed)
     assert np.abs(vertices(studio_window) - before).max() > 0.01
 
@@ -79,16 +79,16 @@ def test_the_mesh_follows_while_the_slider_is_held(qtbot: QtBot, studio_window: 
 
 
 def test_what_the_viewport_draws_is_the_mesh_of_the_codes(studio_window: MainWindow) -> None:
-    shown = np.asarray(studio_window.stage.left.figure._data.points)
+    shown = np.asarray(studio_window.viewports.left.mesh._data.points)
     np.testing.assert_array_equal(shown, vertices(studio_window))
 
 
 def test_codes_without_a_surface_are_named_as_such(studio_window: MainWindow, fine: Fine) -> None:
     fine(studio_window, lambda: studio_window.explore.shape.sliders[0].slider.setValue(300))
-    assert not studio_window.stage.left.figure.is_visible
+    assert not studio_window.viewports.left.mesh.is_visible
     assert studio_window.badge.text == "No surface"
     fine(studio_window, studio_window.explore.reset_shape)
-    assert studio_window.stage.left.figure.is_visible
+    assert studio_window.viewports.left.mesh.is_visible
     assert studio_window.badge.text == "Fine"
 
 
@@ -131,7 +131,7 @@ def test_clicking_an_identity_shows_it_and_opens_its_poses(qtbot: QtBot, studio_
         qtbot.mouseClick(library.viewport(), Qt.MouseButton.LeftButton, pos=place)
 
     fine(studio_window, click)
-    assert studio_window.stage.left.caption.text[0] == "Stout"
+    assert studio_window.viewports.left.caption.text[0] == "Stout"
     branch = studio_window.library.poses.topLevelItem(3)
     assert branch is not None
     assert branch.text(0) == "Stout"
@@ -145,30 +145,30 @@ def test_clicking_a_frame_poses_the_shape_and_gives_its_sequence_to_the_timeline
     fine(studio_window, lambda: studio_window.library.frame_chosen.emit(8))  # second doll, bend, frame 2
     after = present(studio_window.explore.explorer).codes
     assert after.shape is before.shape
-    timeline = studio_window.studio.document.timeline
+    timeline = studio_window.session.document.timeline
     assert (timeline.frame_count, timeline.frame) == (3, 2)
-    assert "Bend, frame 2 of Small" in studio_window.stage.left.caption.text[1]
+    assert "Bend, frame 2 of Small" in studio_window.viewports.left.caption.text[1]
 
 
 def test_playing_a_training_sequence_moves_the_figure(qtbot: QtBot, studio_window: MainWindow) -> None:
     seen: set[int] = set()
-    studio_window.studio.document.timeline.frame_changed.connect(seen.add)
+    studio_window.session.document.timeline.frame_changed.connect(seen.add)
     before = vertices(studio_window)
     qtbot.keyClick(studio_window, Qt.Key.Key_Space)
-    assert studio_window.studio.document.timeline.playing
+    assert studio_window.session.document.timeline.playing
     qtbot.waitUntil(lambda: len(seen) >= 2, timeout=10_000)
     qtbot.waitUntil(lambda: bool(np.abs(vertices(studio_window) - before).max() > 0.005), timeout=10_000)
     qtbot.keyClick(studio_window, Qt.Key.Key_Space)
-    assert not studio_window.studio.document.timeline.playing
+    assert not studio_window.session.document.timeline.playing
 
 
 def test_playback_tells_the_live_thread_what_comes_next(
     qtbot: QtBot, studio_window: MainWindow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    studio, explorer = studio_window.studio, studio_window.explore.explorer
+    session, explorer = studio_window.session, studio_window.explore.explorer
     assert explorer is not None
     asked: list[tuple[Codes, ...]] = []
-    monkeypatch.setattr(studio, "request", lambda figures, settled, ahead: asked.append((*figures, *ahead)))
+    monkeypatch.setattr(session, "request", lambda codes, settled, ahead: asked.append((*codes, *ahead)))
     studio_window.library.frame_chosen.emit(6)  # second doll, bend, frame 0
     assert len(asked[-1]) == 1
     qtbot.keyClick(studio_window, Qt.Key.Key_Space)
@@ -214,7 +214,7 @@ def test_one_slider_goes_from_one_identity_to_another(studio_window: MainWindow,
         )
         heights.append(np.ptp(vertices(studio_window)[:, 0]))
     assert heights[0] < heights[1] < heights[2]  # "small" has shorter arms than "stout"
-    assert studio_window.stage.left.caption.text == ("Small  →  Stout", "100 % of the way")
+    assert studio_window.viewports.left.caption.text == ("Small  →  Stout", "100 % of the way")
 
 
 @pytest.mark.parametrize(("space", "keeps_faces"), [(0, False), (1, True)])
@@ -223,29 +223,29 @@ def test_interpolating_the_pose_alone_keeps_the_shape(
 ) -> None:
     fine(studio_window, studio_window.show_interpolate)
     fine(studio_window, lambda: studio_window.interpolate.spaces.button(space).click())
-    faces = studio_window.stage.left.figure.faces
+    faces = studio_window.viewports.left.mesh.faces
     fine(studio_window, lambda: studio_window.interpolate.slider.setValue(50))
-    assert (studio_window.stage.left.figure.faces is faces) is keeps_faces
+    assert (studio_window.viewports.left.mesh.faces is faces) is keeps_faces
 
 
 def test_transfer_shows_two_identities_in_the_same_pose(studio_window: MainWindow, fine: Fine) -> None:
     fine(studio_window, studio_window.show_transfer)
-    stage = studio_window.stage
-    assert stage.is_split
-    assert [view.caption.text[0] for view in stage.views] == ["Tall", "Lean"]
-    straight = [view.figure.vertices.copy() for view in stage.views]
+    viewports = studio_window.viewports
+    assert viewports.is_split
+    assert [view.caption.text[0] for view in viewports.views] == ["Tall", "Lean"]
+    straight = [view.mesh.vertices.copy() for view in viewports.views]
     fine(studio_window, lambda: studio_window.library.frame_chosen.emit(2))  # bend, frame 2
-    for view, before in zip(stage.views, straight, strict=True):
+    for view, before in zip(viewports.views, straight, strict=True):
         assert view.caption.text[1] == "Bend, frame 2"
-        assert np.abs(view.figure.vertices - before).max() > 0.05
+        assert np.abs(view.mesh.vertices - before).max() > 0.05
     fine(studio_window, lambda: studio_window.library.identity_chosen.emit(2))
-    assert stage.left.caption.text[0] == "Stout"
+    assert viewports.left.caption.text[0] == "Stout"
 
 
 def test_leaving_a_workspace_forgets_meshes_that_were_asked_for_in_it(qtbot: QtBot, studio_window: MainWindow) -> None:
     studio_window.explore.randomise_shape()
     studio_window.show_fit()
-    assert studio_window.stage.invitation.title == "Drop a depth recording here"
-    with qtbot.assertNotEmitted(studio_window.studio.meshes_ready, wait=400):
+    assert studio_window.viewports.invitation.title == "Drop a depth recording here"
+    with qtbot.assertNotEmitted(studio_window.session.meshes_ready, wait=400):
         pass
-    assert not studio_window.stage.left.figure.is_visible
+    assert not studio_window.viewports.left.mesh.is_visible

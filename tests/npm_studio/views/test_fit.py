@@ -70,7 +70,7 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandInFit]:
 def fitting(qtbot: QtBot, studio_window: MainWindow, capture: Path, stand_in: StandInFit) -> MainWindow:
     """A window in which a fit has begun."""
     drop(studio_window, capture)
-    qtbot.waitUntil(lambda: studio_window.studio.is_fitting, timeout=SECONDS)
+    qtbot.waitUntil(lambda: studio_window.session.is_fitting, timeout=SECONDS)
     return studio_window
 
 
@@ -78,8 +78,8 @@ def distances_to_points(window: MainWindow) -> np.ndarray:
     """Of the observed points to the nearest vertex of the mesh on show, metres."""
     from scipy.spatial import cKDTree
 
-    points = np.asarray(window.stage.left.points._data.points)
-    return cKDTree(window.stage.left.figure.vertices).query(points)[0]
+    points = np.asarray(window.viewports.left.points._data.points)
+    return cKDTree(window.viewports.left.mesh.vertices).query(points)[0]
 
 
 def test_dropping_a_sequence_folder_starts_a_fit_that_ends_with_a_mesh_over_the_points(
@@ -87,19 +87,19 @@ def test_dropping_a_sequence_folder_starts_a_fit_that_ends_with_a_mesh_over_the_
 ) -> None:
     studio_window.fit.iterations.setValue(40)
     drop(studio_window, capture)
-    qtbot.waitUntil(lambda: studio_window.studio.is_fitting, timeout=SECONDS)
+    qtbot.waitUntil(lambda: studio_window.session.is_fitting, timeout=SECONDS)
     assert studio_window.workspace is studio_window.fit
-    assert studio_window.stage.left.points.count > 100
+    assert studio_window.viewports.left.points.count > 100
     qtbot.waitUntil(lambda: studio_window.fit.run is not None, timeout=2 * SECONDS)
     run = load_run(present(studio_window.fit.run).folder)
     assert run.folder.parent == capture.parent / "runs"
     assert not run.interrupted
-    view = studio_window.stage.left
-    assert view.figure.is_visible
+    view = studio_window.viewports.left
+    assert view.mesh.is_visible
     assert view.points.count > 100
     assert np.median(distances_to_points(studio_window)) < 0.06
     assert studio_window.badge.text == "Fitted"
-    assert studio_window.studio.document.timeline.playing
+    assert studio_window.session.document.timeline.playing
 
 
 def test_a_running_fit_shows_its_progress_and_a_preview_over_the_points(
@@ -112,9 +112,9 @@ def test_a_running_fit_shows_its_progress_and_a_preview_over_the_points(
     assert progress.eta.text().endswith("left")
     assert progress.cancel_button.isVisible()
     assert not progress.start_button.isVisible()
-    qtbot.waitUntil(lambda: fitting.stage.left.figure.is_visible, timeout=SECONDS)
+    qtbot.waitUntil(lambda: fitting.viewports.left.mesh.is_visible, timeout=SECONDS)
     assert fitting.badge.text == "Preview"
-    assert fitting.stage.left.points.count > 100
+    assert fitting.viewports.left.points.count > 100
     stand_in.step.release(2)
     qtbot.waitUntil(lambda: fitting.fit.run is not None, timeout=SECONDS)
     assert progress.start_button.isVisible()
@@ -127,7 +127,7 @@ def test_cancelling_keeps_the_best_so_far(qtbot: QtBot, fitting: MainWindow, sta
     qtbot.waitUntil(lambda: fitting.fit.run is not None, timeout=SECONDS)
     assert fitting.fit.run is not None
     assert fitting.fit.run.interrupted
-    assert fitting.stage.left.figure.is_visible
+    assert fitting.viewports.left.mesh.is_visible
     item = fitting.fit.runs.list.item(0)
     assert item is not None
     assert "stopped early" in item.text()
@@ -138,10 +138,10 @@ def test_cancelling_before_there_is_anything_leaves_the_points_and_says_so(
 ) -> None:
     stand_in.has_something = False
     fitting.actions_by_id["fit.cancel"].trigger()
-    qtbot.waitUntil(lambda: not fitting.studio.is_fitting, timeout=SECONDS)
+    qtbot.waitUntil(lambda: not fitting.session.is_fitting, timeout=SECONDS)
     assert fitting.fit.run is None
     assert "before there was anything to keep" in fitting.fit.progress.detail.text()
-    assert fitting.stage.left.points.count > 100
+    assert fitting.viewports.left.points.count > 100
     assert fitting.actions_by_id["fit.start"].isEnabled()
 
 
@@ -150,9 +150,9 @@ def test_the_window_stays_usable_while_a_fit_runs(
 ) -> None:
     fine(fitting, fitting.show_explore)
     fine(fitting, lambda: fitting.explore.shape.sliders[0].slider.setValue(100))
-    assert fitting.studio.is_fitting
-    assert fitting.stage.left.figure.is_visible
-    assert fitting.stage.left.points.count == 0
+    assert fitting.session.is_fitting
+    assert fitting.viewports.left.mesh.is_visible
+    assert fitting.viewports.left.points.count == 0
 
 
 def test_a_fit_that_ends_while_another_workspace_is_on_show_does_not_take_the_stage(
@@ -162,11 +162,11 @@ def test_a_fit_that_ends_while_another_workspace_is_on_show_does_not_take_the_st
     stand_in.step.release(4)
     qtbot.waitUntil(lambda: fitting.fit.run is not None, timeout=SECONDS)
     assert fitting.workspace is fitting.explore
-    assert fitting.stage.left.points.count == 0
-    assert not fitting.studio.document.timeline.playing
+    assert fitting.viewports.left.points.count == 0
+    assert not fitting.session.document.timeline.playing
     fitting.show_fit()
-    assert fitting.stage.left.points.count > 100
-    assert fitting.stage.left.figure.is_visible
+    assert fitting.viewports.left.points.count > 100
+    assert fitting.viewports.left.mesh.is_visible
 
 
 def test_a_second_drop_during_a_fit_opens_the_sequence_and_leaves_the_fit_alone(
@@ -174,10 +174,10 @@ def test_a_second_drop_during_a_fit_opens_the_sequence_and_leaves_the_fit_alone(
 ) -> None:
     other = Path(shutil.copytree(capture, capture.with_name("other")))
     drop(fitting, other)
-    qtbot.waitUntil(lambda: len(fitting.studio.document.observations) == 2, timeout=SECONDS)
-    assert fitting.stage.left.caption.text[0] == "other"
+    qtbot.waitUntil(lambda: len(fitting.session.document.observations) == 2, timeout=SECONDS)
+    assert fitting.viewports.left.caption.text[0] == "other"
     stand_in.step.release(4)
-    qtbot.waitUntil(lambda: len(fitting.studio.document.runs) == 1, timeout=SECONDS)
+    qtbot.waitUntil(lambda: len(fitting.session.document.runs) == 1, timeout=SECONDS)
     assert fitting.fit.run is None  # it belongs to the first sequence
     fitting.fit.sequences.activated.emit(fitting.fit.sequences.findText("doll"))
     assert fitting.fit.run is not None
@@ -188,25 +188,25 @@ def test_the_menu_opens_a_sequence_without_fitting_and_the_timeline_plays_it(
 ) -> None:
     studio_window.files.open_sequence(capture)
     qtbot.waitUntil(lambda: studio_window.fit.observation is not None, timeout=SECONDS)
-    assert not studio_window.studio.is_fitting
+    assert not studio_window.session.is_fitting
     assert studio_window.actions_by_id["fit.start"].isEnabled()
-    count = [studio_window.stage.left.points.count]
+    count = [studio_window.viewports.left.points.count]
     qtbot.keyClick(studio_window, Qt.Key.Key_Right)
-    assert studio_window.stage.left.caption.text == ("doll", "Frame 2 of 3 · observed points")
-    count.append(studio_window.stage.left.points.count)
+    assert studio_window.viewports.left.caption.text == ("doll", "Frame 2 of 3 · observed points")
+    count.append(studio_window.viewports.left.points.count)
     assert count[0] != count[1]
-    assert studio_window.stage.left.colour_bar.isVisible()
+    assert studio_window.viewports.left.colour_bar.isVisible()
 
 
 def test_a_run_folder_opens_over_its_points(qtbot: QtBot, studio_window: MainWindow, fitted_run: Path) -> None:
     drop(studio_window, fitted_run)
     qtbot.waitUntil(lambda: studio_window.fit.run is not None, timeout=SECONDS)
-    assert studio_window.stage.left.figure.is_visible
-    assert studio_window.stage.left.points.count > 100
+    assert studio_window.viewports.left.mesh.is_visible
+    assert studio_window.viewports.left.points.count > 100
     studio_window.fit.display.points.setChecked(False)
-    assert studio_window.stage.left.points.count == 0
+    assert studio_window.viewports.left.points.count == 0
     studio_window.fit.display.mesh.setChecked(False)
-    assert not studio_window.stage.left.figure.is_visible
+    assert not studio_window.viewports.left.mesh.is_visible
 
 
 def test_points_take_the_colours_of_their_distance_to_the_mesh(
@@ -214,13 +214,13 @@ def test_points_take_the_colours_of_their_distance_to_the_mesh(
 ) -> None:
     drop(studio_window, fitted_run)
     qtbot.waitUntil(lambda: studio_window.fit.run is not None, timeout=SECONDS)
-    fit, view = studio_window.fit, studio_window.stage.left
-    studio_window.studio.document.timeline.pause()
+    fit, view = studio_window.fit, studio_window.viewports.left
+    studio_window.session.document.timeline.pause()
     fit.display.colours.button(1).click()
     assert fit.observation is not None and fit._meshes is not None
     observation, meshes = fit.observation, fit._meshes
     qtbot.waitUntil(lambda: len(fit._errors._known) == len(observation), timeout=SECONDS)
-    frame = studio_window.studio.document.timeline.frame
+    frame = studio_window.session.document.timeline.frame
     points = observation.frame(frame).points_world
     mesh = meshes.read(frame)
     expected = 1000 * surface_distance(points, mesh.vertices, mesh.faces)
@@ -267,7 +267,7 @@ def test_a_project_brings_back_model_sequences_and_runs(
     qtbot.waitUntil(lambda: studio_window.fit.run is not None, timeout=SECONDS)
     studio_window.files._save_project(tmp_path / "study")
     assert json.loads((tmp_path / "study" / "project.json").read_text())["name"] == "study"
-    studio_window.studio.document.clear_contents()
+    studio_window.session.document.clear_contents()
     assert studio_window.fit.observation is None
     drop(studio_window, tmp_path / "study")
     qtbot.waitUntil(lambda: studio_window.fit.run is not None, timeout=SECONDS)

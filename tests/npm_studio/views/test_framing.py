@@ -11,7 +11,7 @@ from pytestqt.qtbot import QtBot
 
 from npm_studio.views.framing import CameraState, Room, camera_for, rooms_beside
 from npm_studio.views.main_window import MainWindow
-from npm_studio.views.session import Studio
+from npm_studio.views.session import Session
 from npm_studio.views.viewport import Viewport
 from tests.npm_studio.views.test_display import Fine, toggle
 
@@ -61,7 +61,7 @@ def test_a_framed_box_is_large_and_clear_of_the_inset(
 
 
 def seen_box(view: Viewport) -> tuple[np.ndarray, np.ndarray]:
-    """Upper left and lower right corner of the figure as the view shows it, pixels."""
+    """Upper left and lower right corner of the mesh as the view shows it, pixels."""
     bounds = view.visible_bounds()
     assert bounds is not None
     seen = pixels(corners_of(bounds), view.camera_state(), (view.width(), view.height()))
@@ -69,7 +69,7 @@ def seen_box(view: Viewport) -> tuple[np.ndarray, np.ndarray]:
 
 
 def covers(view: Viewport) -> bool:
-    """Whether the inset lies over the figure."""
+    """Whether the inset lies over the mesh."""
     room = view.inset.room
     assert room is not None
     low, high = seen_box(view)
@@ -80,23 +80,23 @@ def test_the_inset_covers_no_figure_and_no_caption_in_narrow_views(
     qtbot: QtBot, studio_window: MainWindow, fine: Fine
 ) -> None:
     fine(studio_window, studio_window.show_transfer)
-    studio_window.stage.frame_all()
-    before = studio_window.stage.left.camera_state()
+    studio_window.viewports.frame_all()
+    before = studio_window.viewports.left.camera_state()
     toggle(studio_window, "display.inset")
     qtbot.wait(50)
-    for view in studio_window.stage.views:
+    for view in studio_window.viewports.views:
         room = view.inset.room
         assert room is not None
         assert not covers(view)
         assert view.caption.geometry().right() < room.left
     toggle(studio_window, "display.inset")
     qtbot.wait(50)
-    assert studio_window.stage.left.camera_state().is_near(before)
+    assert studio_window.viewports.left.camera_state().is_near(before)
 
 
 def test_what_is_framed_stays_framed_until_somebody_moves_the_camera(qtbot: QtBot, studio_window: MainWindow) -> None:
-    view = studio_window.stage.left
-    studio_window.stage.frame_all()
+    view = studio_window.viewports.left
+    studio_window.viewports.frame_all()
     studio_window.resize(760, 800)
     qtbot.wait(50)
     low, high = seen_box(view)
@@ -110,17 +110,17 @@ def test_what_is_framed_stays_framed_until_somebody_moves_the_camera(qtbot: QtBo
 
 
 def test_a_figure_that_outgrows_its_view_is_framed_again(studio_window: MainWindow) -> None:
-    stage, view = studio_window.stage, studio_window.stage.left
-    stage.frame_all()
+    viewports, view = studio_window.viewports, studio_window.viewports.left
+    viewports.frame_all()
     before = view.camera_state()
-    stage.keep_in_view()
+    viewports.keep_in_view()
     assert view.camera_state() == before
-    assert view.figure.faces is not None
-    grown = view.figure.vertices * np.float32(1.6)
-    view.figure.show(grown, view.figure._normals.copy(), view.figure.faces)
-    stage.keep_in_view(final=False)
+    assert view.mesh.faces is not None
+    grown = view.mesh.vertices * np.float32(1.6)
+    view.mesh.show(grown, view.mesh._normals.copy(), view.mesh.faces)
+    viewports.keep_in_view(final=False)
     assert view.camera_state() == before
-    stage.keep_in_view()
+    viewports.keep_in_view()
     low, high = seen_box(view)
     assert (low >= -2).all()
     assert (high <= (view.width() + 2, view.height() + 2)).all()
@@ -130,32 +130,32 @@ def test_choosing_the_axis_of_a_slice_turns_to_where_it_is_seen(qtbot: QtBot, st
     toggle(studio_window, "display.slice")
     for axis in (1, 0, 2):
         studio_window.explore.slicing.section.axes.button(axis).click()
-        assert abs(studio_window.stage.left.view.camera.direction[axis]) > 0.6
+        assert abs(studio_window.viewports.left.view.camera.direction[axis]) > 0.6
 
 
 def test_the_ground_has_lines_at_a_round_distance_that_suits_the_model(studio_window: MainWindow) -> None:
-    stage = studio_window.stage
-    ground = stage.left.ground
+    viewports = studio_window.viewports
+    ground = viewports.left.ground
     for scale, cell in ((0.4, 0.25), (3.0, 0.025), (1.0, 0.1), (0.04, 2.5)):
-        stage.set_scale(scale)
+        viewports.set_scale(scale)
         assert ground.cell == pytest.approx(cell)
-        assert stage.right.ground.cell == ground.cell
+        assert viewports.right.ground.cell == ground.cell
         ground.cast_shadow(np.array([[-0.1, 0, -0.1], [0.1, 0.2, 0.1]], np.float32) / scale)
         low, high = np.asarray(ground._shadow.GetBounds()).reshape(3, 2).T
         assert high[0] - low[0] == pytest.approx(8 * cell)
 
 
 def test_opening_a_model_sets_the_ground_for_it(studio_window: MainWindow) -> None:
-    model = studio_window.studio.document.model
+    model = studio_window.session.document.model
     assert model is not None
-    cell = studio_window.stage.left.ground.cell
+    cell = studio_window.viewports.left.ground.cell
     assert 0.4 < cell * model.info.similarity.scale / 0.1 <= 1 + 1e-9
 
 
 def test_a_thread_that_outlives_its_window_tells_nobody(qapp: object) -> None:
-    studio = Studio()
-    sip.delete(studio)
-    studio._tell("_live_failed", None, ValueError("late"))  # type: ignore[arg-type]
+    session = Session()
+    sip.delete(session)
+    session._tell("_live_failed", None, ValueError("late"))  # type: ignore[arg-type]
 
 
 def test_a_program_that_ends_by_an_exception_ends_the_threads_of_its_window(
@@ -170,7 +170,7 @@ from npm_studio.views.main_window import MainWindow
 window = MainWindow()
 window.show()
 window.files.open_path(__import__("pathlib").Path({str(toy_folder)!r}))
-while window.studio.document.model is None:
+while window.session.document.model is None:
     app.processEvents()
 window.explore.shape.sliders[0].slider.setValue(40)
 raise ValueError("boom")

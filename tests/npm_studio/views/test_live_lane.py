@@ -33,15 +33,15 @@ def other_folder(toy_folder: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def asked(studio_window: MainWindow, monkeypatch: pytest.MonkeyPatch) -> list[tuple[tuple[Codes, ...], ...]]:
-    """Figures and what comes after them, of every request from now on."""
+    """Codes and what comes after them, of every request from now on."""
     asked: list[tuple[tuple[Codes, ...], ...]] = []
-    request = studio_window.studio.request
+    request = studio_window.session.request
 
-    def note(figures: tuple[Codes, ...], settled: bool = False, ahead: tuple[Codes, ...] = ()) -> None:
-        asked.append((figures, ahead))
-        request(figures, settled, ahead)
+    def note(codes: tuple[Codes, ...], settled: bool = False, ahead: tuple[Codes, ...] = ()) -> None:
+        asked.append((codes, ahead))
+        request(codes, settled, ahead)
 
-    monkeypatch.setattr(studio_window.studio, "request", note)
+    monkeypatch.setattr(studio_window.session, "request", note)
     return asked
 
 
@@ -60,12 +60,12 @@ def test_playing_a_transfer_tells_what_comes_next_for_both_figures(
     assert asked[-1][1] == ()
     qtbot.keyClick(studio_window, Qt.Key.Key_Space)
     qtbot.waitUntil(lambda: len(asked[-1][1]) > 0, timeout=SECONDS)
-    figures, ahead = asked[-1]
-    start = row_of(figures[0])
+    codes, ahead = asked[-1]
+    start = row_of(codes[0])
     assert [row_of(one) for one in ahead[::2]] == [6 + (start - 5) % 3, 6 + (start - 4) % 3]
     for left, right in zip(ahead[::2], ahead[1::2], strict=True):
-        assert torch.equal(left.shape, figures[0].shape)
-        assert torch.equal(right.shape, figures[1].shape)
+        assert torch.equal(left.shape, codes[0].shape)
+        assert torch.equal(right.shape, codes[1].shape)
         assert row_of(left) == row_of(right)
 
 
@@ -78,11 +78,11 @@ def test_playing_an_interpolation_tells_what_comes_next_there_and_back(
     assert asked[-1][1] == ()
     qtbot.keyClick(studio_window, Qt.Key.Key_Space)
     qtbot.waitUntil(lambda: len(asked[-1][1]) > 0, timeout=SECONDS)
-    figures, ahead = asked[-1]
+    codes, ahead = asked[-1]
     start, end = (subject.codes(toy_model()).pose for subject in studio_window.interpolate.cards.subjects)
     assert start is not None and end is not None
     way = end - start
-    shares = [float((one.pose - start) @ way / (way @ way)) for one in (*figures, *ahead)]  # type: ignore[operator]
+    shares = [float((one.pose - start) @ way / (way @ way)) for one in (*codes, *ahead)]  # type: ignore[operator]
     steps = np.rint(60 * np.array(shares)).astype(int)
     assert list(np.unique(np.abs(np.diff(steps)))) == [1]
     assert len(ahead) == 12
@@ -114,7 +114,7 @@ class Held:
 
 @pytest.fixture
 def held(studio_window: MainWindow, monkeypatch: pytest.MonkeyPatch) -> Iterator[Held]:
-    held = Held(studio_window.studio.document.model, monkeypatch)
+    held = Held(studio_window.session.document.model, monkeypatch)
     yield held
     held.let_go()
 
@@ -122,17 +122,17 @@ def held(studio_window: MainWindow, monkeypatch: pytest.MonkeyPatch) -> Iterator
 def test_a_mesh_of_the_last_model_is_not_waited_for_and_never_shown(
     qtbot: QtBot, studio_window: MainWindow, held: Held, other_folder: Path
 ) -> None:
-    studio, old = studio_window.studio, studio_window.studio.document.model
+    session, old = studio_window.session, studio_window.session.document.model
     studio_window.explore.randomise_shape()
     assert held.begun.wait(20)
     studio_window.files.open_path(other_folder)
-    qtbot.waitUntil(lambda: studio.document.model not in (None, old), timeout=SECONDS)  # while the thread is held
+    qtbot.waitUntil(lambda: session.document.model not in (None, old), timeout=SECONDS)  # while the thread is held
     shown: list[int] = []
-    studio.meshes_ready.connect(lambda reply: shown.append(reply.generation))
+    session.meshes_ready.connect(lambda reply: shown.append(reply.generation))
     held.let_go()
     assert held.made.wait(20)
     studio_window.explore.randomise_shape()
-    qtbot.waitUntil(lambda: shown[-1:] == [studio.latest_generation], timeout=SECONDS)
+    qtbot.waitUntil(lambda: shown[-1:] == [session.latest_generation], timeout=SECONDS)
     qtbot.wait(50)
     assert 10**6 not in shown
 
@@ -140,11 +140,11 @@ def test_a_mesh_of_the_last_model_is_not_waited_for_and_never_shown(
 def test_closing_the_window_waits_for_the_threads_of_earlier_models(
     qtbot: QtBot, studio_window: MainWindow, held: Held, other_folder: Path
 ) -> None:
-    old = studio_window.studio.document.model
+    old = studio_window.session.document.model
     studio_window.explore.randomise_shape()
     assert held.begun.wait(20)
     studio_window.files.open_path(other_folder)
-    qtbot.waitUntil(lambda: studio_window.studio.document.model not in (None, old), timeout=SECONDS)
+    qtbot.waitUntil(lambda: studio_window.session.document.model not in (None, old), timeout=SECONDS)
     threading.Timer(0.1, held.let_go).start()
     studio_window.close()
     assert studio_window.clean_exit
@@ -155,7 +155,7 @@ def test_an_error_of_the_live_thread_is_shown_once_and_the_sliders_go_on(
     qtbot: QtBot, studio_window: MainWindow, fine: Fine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[str] = []
-    studio_window.studio.failed.connect(lambda error, _: told.append(str(error)))
+    studio_window.session.failed.connect(lambda error, _: told.append(str(error)))
     tried = threading.Semaphore(0)
 
     def fail(*_: object) -> MeshReply:
@@ -180,21 +180,21 @@ def test_an_error_of_the_live_thread_is_shown_once_and_the_sliders_go_on(
 def test_whatever_one_does_only_meshes_of_the_model_and_codes_asked_for_are_shown(
     qtbot: QtBot, studio_window: MainWindow, toy_folder: Path, other_folder: Path, seed: int
 ) -> None:
-    chance, window, studio = random.Random(seed), studio_window, studio_window.studio
+    chance, window, session = random.Random(seed), studio_window, studio_window.session
     posted: dict[tuple[NeuralParametricModel | None, int], tuple[Codes, ...]] = {}
-    request = studio.request
+    request = session.request
 
-    def note(figures: tuple[Codes, ...], settled: bool = False, ahead: tuple[Codes, ...] = ()) -> None:
-        request(figures, settled, ahead)
-        posted[studio.document.model, studio.latest_generation] = figures
+    def note(codes: tuple[Codes, ...], settled: bool = False, ahead: tuple[Codes, ...] = ()) -> None:
+        request(codes, settled, ahead)
+        posted[session.document.model, session.latest_generation] = codes
 
     def check(reply: MeshReply) -> None:
-        figures = posted.get((studio.document.model, reply.generation))
-        if figures is None:  # asked for before the first note
+        codes = posted.get((session.document.model, reply.generation))
+        if codes is None:  # asked for before the first note
             return
-        for codes, figure in zip(figures, reply.figures, strict=True):
+        for asked, mesh in zip(codes, reply.meshes, strict=True):
             with torch.no_grad():
-                distance = SignedDistance(toy_model(), codes.shape)(torch.from_numpy(figure.canonical)).abs()
+                distance = SignedDistance(toy_model(), asked.shape)(torch.from_numpy(mesh.canonical)).abs()
             off.append(float(distance.quantile(0.9)) * reply.resolution)
         last[:] = [(reply.generation, reply.quality)]
 
@@ -210,12 +210,12 @@ def test_whatever_one_does_only_meshes_of_the_model_and_codes_asked_for_are_show
 
     off: list[float] = []
     last: list[tuple[int, Quality]] = []
-    studio.request = note  # type: ignore[method-assign]
-    studio.meshes_ready.connect(check)
+    session.request = note  # type: ignore[method-assign]
+    session.meshes_ready.connect(check)
     actions = [slide] * 12 + [
         visit,
-        studio.settle,
-        studio.document.timeline.toggle,
+        session.settle,
+        session.document.timeline.toggle,
         lambda: window.library.identity_chosen.emit(chance.randrange(4)),
         lambda: window.library.frame_chosen.emit(chance.randrange(24)),
         lambda: window.files.open_path(chance.choice((toy_folder, other_folder))),
@@ -223,10 +223,10 @@ def test_whatever_one_does_only_meshes_of_the_model_and_codes_asked_for_are_show
     for _ in range(80):
         chance.choice(actions)()
         qtbot.wait(chance.choice((0, 5, 20, 60)))
-    studio.document.timeline.pause()
-    qtbot.waitUntil(lambda: not studio.jobs.is_busy("load"), timeout=SECONDS)
+    session.document.timeline.pause()
+    qtbot.waitUntil(lambda: not session.jobs.is_busy("load"), timeout=SECONDS)
     window.show_explore()
     window.explore.randomise_shape()
-    qtbot.waitUntil(lambda: last == [(studio.latest_generation, Quality.FINE)], timeout=SECONDS)
+    qtbot.waitUntil(lambda: last == [(session.latest_generation, Quality.FINE)], timeout=SECONDS)
     assert len(off) > 5
     assert max(off) < 0.5  # cells

@@ -48,16 +48,16 @@ def test_the_subject_of_a_dropped_recording_is_isolated_on_request(
     whole = fit.observation
     assert whole is not None
     assert "estimated" in fit.subject.notes.text()
-    assert not studio_window.studio.is_fitting  # there is something to look at first
-    assert studio_window.stage.left.surroundings.count == 0
+    assert not studio_window.session.is_fitting  # there is something to look at first
+    assert studio_window.viewports.left.surroundings.count == 0
 
     fit.subject.surroundings.setChecked(True)
     qtbot.waitUntil(lambda: fit.observation is not whole, timeout=SECONDS)
     assert fit.observation is not None
-    kept, removed = fit.observation.frame(0), studio_window.stage.left.surroundings
+    kept, removed = fit.observation.frame(0), studio_window.viewports.left.surroundings
     assert 0 < len(kept.points_world) < 0.5 * len(whole.frame(0).points_world)
     assert removed.count == len(whole.frame(0).points_world) - len(kept.points_world)
-    assert len(studio_window.studio.document.observations) == 1
+    assert len(studio_window.session.document.observations) == 1
 
 
 def test_a_project_remembers_how_a_recording_was_isolated(
@@ -83,7 +83,7 @@ def test_a_choice_that_leaves_nothing_is_refused_and_the_recording_stays(
 ) -> None:
     fit = opened(qtbot, studio_window, recording)
     whole = fit.observation
-    with qtbot.waitSignal(studio_window.studio.failed, timeout=SECONDS) as refusal:
+    with qtbot.waitSignal(studio_window.session.failed, timeout=SECONDS) as refusal:
         fit.subject.far.setValue(0.1)
     assert "nothing is left" in str(refusal.args[0])
     assert fit.observation is whole
@@ -114,15 +114,15 @@ def test_a_recording_opened_without_a_model_is_placed_once_there_is_one(
     alone = fit.observation
     assert alone is not None
     assert alone.sequence.camera_to_world[1, 1] < -0.9  # upright: y of the camera is down
-    window.studio.document.timeline.seek(1)
+    window.session.document.timeline.seek(1)
     window.files.open_model(toy_folder)
     qtbot.waitUntil(lambda: fit.observation is not alone, timeout=SECONDS)
     assert fit.observation is not None
     placed = open_subject(recording, registered_readers(), CaptureOptions(), load_model(toy_folder))
     np.testing.assert_allclose(fit.observation.sequence.camera_to_world, placed.camera_to_world, atol=1e-5)
     assert fit.can_fit
-    assert window.studio.document.timeline.frame == 1
-    assert len(window.studio.document.observations) == 1
+    assert window.session.document.timeline.frame == 1
+    assert len(window.session.document.observations) == 1
 
 
 def test_notes_on_a_recording_speak_of_the_panel_and_not_of_the_command_line(

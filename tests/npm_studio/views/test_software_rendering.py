@@ -98,19 +98,19 @@ def test_a_window_has_one_pace(paced: _Counting) -> None:
 
 
 def test_a_moving_view_is_drawn_without_smooth_edges_and_comes_back(studio_window: MainWindow, qtbot: QtBot) -> None:
-    view = studio_window.stage.left
+    view = studio_window.viewports.left
     renderer = view.view.renderer
     qtbot.waitUntil(lambda: bool(renderer.GetUseFXAA()), timeout=5000)
     assert view.view.is_software
-    at_rest = studio_window.stage.picture().toImage()
+    at_rest = studio_window.viewports.picture().toImage()
     view.redraw()
     assert not renderer.GetUseFXAA()
-    assert studio_window.stage.picture().toImage() == at_rest
+    assert studio_window.viewports.picture().toImage() == at_rest
     assert renderer.GetUseFXAA()
 
 
 def test_turning_the_camera_by_hand_counts_as_motion(studio_window: MainWindow, qtbot: QtBot) -> None:
-    view = studio_window.stage.left
+    view = studio_window.viewports.left
     qtbot.waitUntil(lambda: bool(view.view.renderer.GetUseFXAA()), timeout=5000)
     before = view.camera_state()
     centre = view.view.rect().center()
@@ -123,7 +123,7 @@ def test_turning_the_camera_by_hand_counts_as_motion(studio_window: MainWindow, 
 
 
 def test_events_of_the_mouse_that_come_together_are_drawn_once(studio_window: MainWindow, qtbot: QtBot) -> None:
-    view = studio_window.stage.left.view
+    view = studio_window.viewports.left.view
     qtbot.waitUntil(lambda: bool(view.renderer.GetUseFXAA()), timeout=5000)
     qtbot.wait(100)
     drawn: list[int] = []
@@ -142,9 +142,9 @@ def test_events_of_the_mouse_that_come_together_are_drawn_once(studio_window: Ma
 
 
 def test_only_see_through_figures_pay_for_blending_in_any_order(studio_window: MainWindow) -> None:
-    view = studio_window.stage.left
+    view = studio_window.viewports.left
     assert not view.view.renderer.GetUseOIT()
-    view.figure.set_opacity(0.5)
+    view.mesh.set_opacity(0.5)
     assert view.view.renderer.GetUseOIT()
-    view.figure.set_opacity(1.0)
+    view.mesh.set_opacity(1.0)
     assert not view.view.renderer.GetUseOIT()

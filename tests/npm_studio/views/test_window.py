@@ -47,8 +47,8 @@ def test_every_command_runs_or_is_disabled_on_an_empty_document(
 
 
 def test_an_empty_window_says_how_to_begin(window: MainWindow) -> None:
-    assert window.stage.invitation.isVisible()
-    assert window.stage.invitation.title == "No model is open"
+    assert window.viewports.invitation.isVisible()
+    assert window.viewports.invitation.title == "No model is open"
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_a_damaged_sequence_is_named_with_its_file(
     assert error.sentence.startswith(culprit)
     assert damage != "no intrinsics" or "intrinsics.json" in error.cure
     error.close()
-    assert not studio_window.studio.is_fitting
+    assert not studio_window.session.is_fitting
 
 
 def test_the_theme_switches_colours_and_is_remembered(window: MainWindow) -> None:
@@ -103,7 +103,7 @@ def test_the_theme_switches_colours_and_is_remembered(window: MainWindow) -> Non
     window.actions_by_id["view.dark"].trigger()
     assert lightness() > 200 > 60 > dark
     assert files.settings().value("theme") == "light"
-    background = window.stage.left.view.background_color
+    background = window.viewports.left.view.background_color
     assert sum(background.int_rgb) > 500
     window.actions_by_id["view.dark"].trigger()
     assert lightness() == dark
@@ -116,10 +116,10 @@ def test_a_screenshot_is_a_png_of_the_stage_with_the_figure_in_it(
     qtbot.wait(50)
     studio_window.files.save_screenshot(target)
     image = QImage(str(target))
-    assert image.width() == studio_window.stage.width()
+    assert image.width() == studio_window.viewports.width()
     middle = image.pixelColor(image.width() // 2, image.height() // 2)
     corner = image.pixelColor(image.width() - 5, image.height() // 2)
-    assert middle.lightness() > corner.lightness() + 40  # a light figure before a dark ground
+    assert middle.lightness() > corner.lightness() + 40  # a light mesh before a dark ground
 
 
 def test_a_screenshot_into_nowhere_is_refused(studio_window: MainWindow, tmp_path: Path) -> None:
@@ -134,30 +134,30 @@ def test_opened_folders_are_found_under_recent(qtbot: QtBot, studio_window: Main
     studio_window.files.fill_recent(menu)
     assert menu.actions()[0].text().startswith("toy.npm")
     menu.actions()[0].trigger()
-    qtbot.waitUntil(lambda: not studio_window.studio.jobs.is_busy("load"), timeout=SECONDS)
+    qtbot.waitUntil(lambda: not studio_window.session.jobs.is_busy("load"), timeout=SECONDS)
 
 
 def test_arrow_keys_belong_to_a_slider_that_has_the_focus(studio_window: MainWindow, qtbot: QtBot) -> None:
     slider = studio_window.explore.shape.sliders[0].slider
-    frame = studio_window.studio.document.timeline.frame
+    frame = studio_window.session.document.timeline.frame
     slider.setFocus()
     value = slider.value()
     qtbot.keyClick(slider, Qt.Key.Key_Right)
     assert slider.value() == value + slider.singleStep()
-    assert studio_window.studio.document.timeline.frame == frame
+    assert studio_window.session.document.timeline.frame == frame
     studio_window.library.setFocus()
     qtbot.keyClick(studio_window, Qt.Key.Key_Right)
-    assert studio_window.studio.document.timeline.frame == frame + 1
+    assert studio_window.session.document.timeline.frame == frame + 1
 
 
 def test_keys_of_vtk_do_nothing(studio_window: MainWindow, qtbot: QtBot) -> None:
-    view = studio_window.stage.left.view
-    camera = studio_window.stage.left.camera_state()
+    view = studio_window.viewports.left.view
+    camera = studio_window.viewports.left.camera_state()
     for key in "qewrjtcu":
         qtbot.keyClicks(view, key)
     assert view.isVisible()
-    assert studio_window.stage.left.camera_state() == camera
-    assert studio_window.stage.left.figure._actor.prop.style == "Surface"
+    assert studio_window.viewports.left.camera_state() == camera
+    assert studio_window.viewports.left.mesh._actor.prop.style == "Surface"
 
 
 def test_the_window_remembers_its_panels(studio_window: MainWindow, qtbot: QtBot) -> None:
@@ -237,7 +237,7 @@ START = """
         window.watch.start(50)
 
     def act(window):
-        if window.studio.is_fitting and window.fit.status.stage == "fit":
+        if window.session.is_fitting and window.fit.status.stage == "fit":
             {then}
             window.watch.stop()
 
