@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from external.anny.character import random_numbers
 from external.anny.clips import canonical_motion
-from external.anny.figure import random_numbers
 from external.anny.generate import SIMILARITY
 from external.anny.identities import sample_identity
 from external.anny.joints import joint_rotations

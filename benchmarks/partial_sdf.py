@@ -25,7 +25,7 @@ from scipy.spatial import cKDTree
 from csrc.depth import thread_count
 from csrc.distance_grid import nearest_distance_grid
 from engine.core.files import write_json
-from engine.dataset.preparation.view_grids import View, occupancy_grid, partial_sdf_grid
+from engine.dataset.preparation.view_grids import PosedDepthImage, occupancy_grid, partial_sdf_grid
 from engine.geometry.camera import REFERENCE_CAMERA, PinholeCamera, front_camera_to_world
 from engine.geometry.mesh import load_mesh
 from engine.geometry.ray_casting import render_depth
@@ -37,7 +37,7 @@ BAR = 20.0
 TOLERANCE = 1e-6
 
 
-def body_view(scale: float) -> View:
+def body_view(scale: float) -> PosedDepthImage:
     """One frame of the demo as the reference camera with ``scale`` times its resolution sees it."""
     c = REFERENCE_CAMERA
     intrinsics = (scale * value for value in (c.fx, c.fy, c.cx, c.cy))
@@ -46,7 +46,9 @@ def body_view(scale: float) -> View:
     mesh = load_mesh(sequence.root / "truth" / f"{sequence.frame_names[0]}.ply")
     similarity = Similarity(0.4)
     pose = front_camera_to_world(similarity)
-    return View(render_depth(similarity.to_world(mesh.vertices), mesh.faces, camera, pose), camera, pose, similarity)
+    return PosedDepthImage(
+        render_depth(similarity.to_world(mesh.vertices), mesh.faces, camera, pose), camera, pose, similarity
+    )
 
 
 def seconds(function: Callable[[], Any], repeats: int) -> tuple[Any, float]:

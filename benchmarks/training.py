@@ -306,7 +306,7 @@ def shape_codes_of(options: argparse.Namespace, dataset: RegisteredDataset, conf
     info = ModelInfo(
         name="random codes",
         identities=dataset.identities,
-        identity_datasets=tuple(subject.dataset for subject in dataset.subjects),
+        identity_datasets=tuple(stored.dataset for stored in dataset.stored),
     )
     codes = torch.randn(len(dataset.identities), size, generator=torch.Generator().manual_seed(options.seed))
     return NeuralParametricModel(info, ShapeDecoder(size, config.shape.decoder), codes / size**0.5).to(device)

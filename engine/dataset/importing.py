@@ -119,7 +119,7 @@ def import_dataset(
         if faces.max() >= len(canonical):
             problem = f"has {len(canonical)} vertices, its faces name {int(faces.max()) + 1}"
             raise InputError(f"{raw.name}: {identity}", problem, "export it again")
-        similarity = fixed or (known[identity] if known else _subject_similarity(raw, identity))
+        similarity = fixed or (known[identity] if known else _own_similarity(raw, identity))
         similarities[identity] = similarity
         vertices = similarity.to_canonical(canonical)
         largest = max(largest, largest_coordinate(vertices))
@@ -174,7 +174,7 @@ def _check_out(out: Path, request: Mapping[str, Any]) -> None:
 
 
 def _dataset_similarity(raw: RawDataset, normalisation: Normalisation, progress: Progress) -> Similarity | None:
-    """The one similarity of all subjects, None when each has its own."""
+    """The one similarity of all identities, None when each has its own."""
     if normalisation.by == "fixed":
         return normalisation.similarity
     if normalisation.by == "subject":
@@ -191,7 +191,7 @@ def _dataset_similarity(raw: RawDataset, normalisation: Normalisation, progress:
     return _cube_of(meshes(), raw.name)
 
 
-def _subject_similarity(raw: RawDataset, identity: str) -> Similarity:
+def _own_similarity(raw: RawDataset, identity: str) -> Similarity:
     return _cube_of(_all_meshes(raw, identity), f"{raw.name}: {identity}")
 
 
@@ -227,7 +227,7 @@ def _checked(
         raise InputError(what, "is empty", "remove it or export it again")
     if count is not None and vertices.shape[-2] != count:
         problem = f"has {vertices.shape[-2]} vertices, its canonical mesh has {count}"
-        raise InputError(what, problem, "all frames of a subject must share one topology")
+        raise InputError(what, problem, "all frames of an identity must share one topology")
     if not np.isfinite(vertices).all():
         raise InputError(what, "has coordinates that are not finite", "export it again")
     return vertices

@@ -27,8 +27,8 @@ def load_pools(dataset: RegisteredDataset, identity: int) -> SdfPools:
     """
     folder = pools_folder(dataset, identity)
     if not folder.is_dir():
-        subject = dataset.subjects[identity]
-        given = subject.store.pools(subject.name)
+        stored = dataset.stored[identity]
+        given = stored.store.pools(stored.name)
         if given is not None:
             return given
         raise InputError(folder, "has not been made yet", f"run `npm-studio prepare {dataset.root}`")

@@ -41,7 +41,7 @@ StoreFactory = Callable[[Path, Path], MeshStore]
 
 
 @dataclass(frozen=True)
-class Subject:
+class StoredIdentity:
     """One identity: its names, its place in the world and where its meshes are."""
 
     dataset: str
@@ -70,7 +70,7 @@ class RegisteredDataset:
     similarity: Similarity
     """Of the dataset as a whole; `similarity_of` one identity may differ."""
     frame_rate: float
-    subjects: tuple[Subject, ...]
+    stored: tuple[StoredIdentity, ...]
     labels: tuple[FrameLabel, ...]
     """All posed frames, ordered by identity, sequence and sample."""
     sources: Mapping[str, Source]
@@ -80,18 +80,18 @@ class RegisteredDataset:
 
     @cached_property
     def identities(self) -> tuple[str, ...]:
-        """Names of the subjects."""
-        return tuple(subject.name for subject in self.subjects)
+        """Their names."""
+        return tuple(stored.name for stored in self.stored)
 
     def faces(self, identity: int) -> NDArray[np.int32]:
         """Triangles (T, 3) int32 of one identity."""
-        subject = self.subjects[identity]
-        return subject.store.faces(subject.name)
+        stored = self.stored[identity]
+        return stored.store.faces(stored.name)
 
     def canonical(self, identity: int) -> NDArray[np.float32]:
         """Canonical vertices (V, 3) float32 of one identity."""
-        subject = self.subjects[identity]
-        return subject.store.canonical(subject.name)
+        stored = self.stored[identity]
+        return stored.store.canonical(stored.name)
 
     def sequence(self, identity: int, sequence: str) -> NDArray[np.floating[Any]]:
         """Posed vertices (F, V, 3) of the labelled frames of a sequence, in the type they are stored in, canonical.
@@ -99,25 +99,25 @@ class RegisteredDataset:
         Raises:
             InputError: the frames are missing, damaged, or a label names one that does not exist.
         """
-        subject = self.subjects[identity]
-        known = {sample: row for row, sample in enumerate(subject.store.samples(subject.name, sequence))}
+        stored = self.stored[identity]
+        known = {sample: row for row, sample in enumerate(stored.store.samples(stored.name, sequence))}
         rows = []
         for sample in self.samples_of(identity, sequence):
             if sample not in known:
-                what = f"names frame {subject.name}/{sequence}/{sample}, which does not exist"
+                what = f"names frame {stored.name}/{sequence}/{sample}, which does not exist"
                 raise InputError(self.root / "labels.json", what, "label the dataset again")
             rows.append(known[sample])
         whole = rows == list(range(len(known)))
-        return subject.store.frames(subject.name, sequence, slice(None) if whole else np.array(rows, np.int64))
+        return stored.store.frames(stored.name, sequence, slice(None) if whole else np.array(rows, np.int64))
 
     def similarity_of(self, identity: int) -> Similarity:
         """The similarity between the world and canonical space for one identity."""
-        return self.subjects[identity].similarity
+        return self.stored[identity].similarity
 
     def folder(self, identity: int) -> Path:
         """Folder for what is derived from one identity."""
-        subject = self.subjects[identity]
-        return subject.store.folder(subject.name)
+        stored = self.stored[identity]
+        return stored.store.folder(stored.name)
 
     def sequences_of(self, identity: int) -> list[str]:
         """Names of the sequences of one identity, in label order."""
@@ -192,14 +192,15 @@ def load_registered_dataset(
     if any(not 0 <= label.identity < len(places) for label in labels):
         raise InputError(root / "labels.json", "names an identity_id that labels_tpose.json does not have", MAKE_AGAIN)
     if sources:
-        subjects = _subjects_of_view(root, places, sources, similarities, similarity, stores or {}, _depth)
+        stored_identities = _identities_of_view(root, places, sources, similarities, similarity, stores or {}, _depth)
     else:
         store = FolderStore(root)
-        subjects = tuple(
-            Subject(dataset, identity, similarities.get(identity, similarity), store) for dataset, identity in places
+        stored_identities = tuple(
+            StoredIdentity(dataset, identity, similarities.get(identity, similarity), store)
+            for dataset, identity in places
         )
     return RegisteredDataset(
-        root, name, category, licence, similarity, frame_rate, subjects, labels, sources, description
+        root, name, category, licence, similarity, frame_rate, stored_identities, labels, sources, description
     )
 
 
@@ -213,7 +214,7 @@ def _read_sources(root: Path, value: Any) -> dict[str, Source]:
     return sources
 
 
-def _subjects_of_view(
+def _identities_of_view(
     root: Path,
     places: list[tuple[str, str]],
     sources: Mapping[str, Source],
@@ -221,7 +222,7 @@ def _subjects_of_view(
     similarity: Similarity,
     stores: Mapping[str, StoreFactory],
     depth: int,
-) -> tuple[Subject, ...]:
+) -> tuple[StoredIdentity, ...]:
     opened: dict[str, RegisteredDataset | MeshStore] = {}
     for dataset in dict.fromkeys(dataset for dataset, _ in places):
         source = sources.get(dataset)
@@ -235,19 +236,19 @@ def _subjects_of_view(
             opened[dataset] = stores[source.layout](source.path, root / "derived" / dataset)
         else:
             raise InputError(root / "dataset.json", f"has a source of unknown layout {source.layout!r}", MAKE_AGAIN)
-    subjects = []
+    stored_identities = []
     for dataset, identity in places:
         origin = opened[dataset]
         if isinstance(origin, RegisteredDataset):
-            same_name = [subject for subject in origin.subjects if subject.name == identity]
-            found = [subject for subject in same_name if subject.dataset == dataset] or same_name
+            same_name = [stored for stored in origin.stored if stored.name == identity]
+            found = [stored for stored in same_name if stored.dataset == dataset] or same_name
             if not found:
                 what = f"names identity {identity}, which {origin.root} does not have"
                 raise InputError(root / "labels_tpose.json", what, "make the split again")
-            subjects.append(Subject(dataset, identity, found[0].similarity, found[0].store))
+            stored_identities.append(StoredIdentity(dataset, identity, found[0].similarity, found[0].store))
         else:
-            subjects.append(Subject(dataset, identity, similarities.get(identity, similarity), origin))
-    return tuple(subjects)
+            stored_identities.append(StoredIdentity(dataset, identity, similarities.get(identity, similarity), origin))
+    return tuple(stored_identities)
 
 
 def write_description(

@@ -23,8 +23,7 @@ class DatasetInMetres:
         self.frame_rate = dataset.frame_rate
         shared = Counter(dataset.identities)
         self.identities = tuple(
-            subject.name if shared[subject.name] == 1 else f"{subject.dataset}_{subject.name}"
-            for subject in dataset.subjects
+            stored.name if shared[stored.name] == 1 else f"{stored.dataset}_{stored.name}" for stored in dataset.stored
         )
         self.recipe = {"normalised": os.path.abspath(dataset.root), "of": dataset.description.get("recipe", {})}
 
@@ -49,7 +48,7 @@ class DatasetInMetres:
         """
         if by == "fixed" or self._dataset.description.get("recipe", {}).get("normalised_by") != by:
             return None
-        return {name: subject.similarity for name, subject in zip(self.identities, self._dataset.subjects, strict=True)}
+        return {name: stored.similarity for name, stored in zip(self.identities, self._dataset.stored, strict=True)}
 
     def _metres(self, index: int, vertices: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
         """In float64, so that the way back gives the same float32 numbers."""

@@ -138,7 +138,7 @@ def shape_rows(dataset: RegisteredDataset, info: ModelInfo) -> NDArray[np.int64]
     known: list[tuple[str, str]]
     if info.identity_datasets:
         known = list(zip(info.identity_datasets, info.identities, strict=True))
-        wanted = [(subject.dataset, subject.name) for subject in dataset.subjects]
+        wanted = [(stored.dataset, stored.name) for stored in dataset.stored]
     else:
         known = [("", name) for name in info.identities]
         wanted = [("", name) for name in dataset.identities]
@@ -259,7 +259,7 @@ def _name_source(
     A split of a split points to the dataset itself. A foreign tree is read through the view that describes it, which
     knows its similarity and has the pools made for it.
     """
-    wanted = dataset.subjects[identity].dataset
+    wanted = dataset.stored[identity].dataset
     source = dataset.sources.get(wanted)
     if source is None:
         key = os.path.realpath(dataset.root), ""
@@ -291,8 +291,8 @@ def find_identities(dataset: RegisteredDataset, patterns: Sequence[str]) -> set[
     for pattern in patterns:
         matches = {
             index
-            for index, subject in enumerate(dataset.subjects)
-            if fnmatchcase(subject.name, pattern) or fnmatchcase(f"{subject.dataset}/{subject.name}", pattern)
+            for index, stored in enumerate(dataset.stored)
+            if fnmatchcase(stored.name, pattern) or fnmatchcase(f"{stored.dataset}/{stored.name}", pattern)
         }
         if not matches:
             raise InputError(f"{dataset.root}: identity {pattern}", "does not exist", _known(dataset.identities))

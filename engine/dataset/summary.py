@@ -82,11 +82,11 @@ def summarise_dataset(dataset: RegisteredDataset) -> DatasetSummary:
 
 
 def _summarise(dataset: RegisteredDataset, identity: int) -> IdentitySummary:
-    subject = dataset.subjects[identity]
+    stored = dataset.stored[identity]
     if pools_folder(dataset, identity).is_dir():
         pools = "prepared"
     else:
-        pools = "none" if subject.store.pools(subject.name) is None else "given"
+        pools = "none" if stored.store.pools(stored.name) is None else "given"
     try:
         vertices, faces = len(dataset.canonical(identity)), len(dataset.faces(identity))
     except InputError:
@@ -95,8 +95,8 @@ def _summarise(dataset: RegisteredDataset, identity: int) -> IdentitySummary:
         vertices = faces = 0
     sequences = dataset.sequences_of(identity)
     return IdentitySummary(
-        subject.dataset,
-        subject.name,
+        stored.dataset,
+        stored.name,
         vertices,
         faces,
         len(sequences),

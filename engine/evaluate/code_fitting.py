@@ -114,12 +114,12 @@ def nearest_pose_codes(
     library = _evenly(len(model.pose_codes), _CANDIDATES, posed.device)
     columns = _evenly(posed.shape[1], _SEARCH_POINTS["pose"], posed.device)
     canonical, posed = canonical[:, columns], posed[:, columns]
-    subjects = torch.cat((shape_codes, canonical.flatten(1)), dim=1)
-    distinct, subject_of_row = torch.unique(subjects, dim=0, return_inverse=True)
+    shapes_and_points = torch.cat((shape_codes, canonical.flatten(1)), dim=1)
+    distinct, group_of_row = torch.unique(shapes_and_points, dim=0, return_inverse=True)
     budget = points_at_once or _POINTS_AT_ONCE[posed.device.type]
     best = torch.empty(len(posed), dtype=torch.long, device=posed.device)
-    for subject in range(len(distinct)):
-        rows = (subject_of_row == subject).nonzero()[:, 0]
+    for group in range(len(distinct)):
+        rows = (group_of_row == group).nonzero()[:, 0]
         errors = []
         for part in library.split(max(1, budget // len(columns))):
             shapes, points = shape_codes[rows[:1]], canonical[rows[:1]]

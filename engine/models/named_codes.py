@@ -17,7 +17,7 @@ _CODES_CURE = "give the codes.npz of a run that was fitted with this model"
 
 
 @dataclass(frozen=True)
-class Subject:
+class IdentityFrame:
     """A training identity and perhaps one of its frames."""
 
     identity: int
@@ -63,15 +63,15 @@ def find_frames(model: NeuralParametricModel, identity: int, wanted: list[str]) 
     return found
 
 
-def find_subject(model: NeuralParametricModel, wanted: str) -> Subject:
-    """The subject called ``IDENTITY`` or ``IDENTITY:FRAME``.
+def find_identity_frame(model: NeuralParametricModel, wanted: str) -> IdentityFrame:
+    """The one called ``IDENTITY`` or ``IDENTITY:FRAME``.
 
     Raises:
         InputError: there is no such identity or frame.
     """
     identity_name, colon, frame_name = wanted.partition(":")
     identity = find_identity(model, identity_name)
-    return Subject(identity, find_frame(model, identity, frame_name) if colon else None)
+    return IdentityFrame(identity, find_frame(model, identity, frame_name) if colon else None)
 
 
 def load_codes(path: Path, model: NeuralParametricModel) -> tuple[Tensor, Tensor | None]:

@@ -136,12 +136,12 @@ class FileInputs:
         progress.stage("read grids", len(dataset.labels))
         packed, views = [], []
         for done, label in enumerate(dataset.labels, start=1):
-            subject = dataset.subjects[label.identity]
-            if not isinstance(subject.store, OccupancyStore):
-                raise InputError(dataset.root, f"has no occupancy grids of {subject.name}", "set inputs: rendered")
-            grids = subject.store.occupancy_grids(subject.name, label.sequence, label.sample, resolution)
+            stored = dataset.stored[label.identity]
+            if not isinstance(stored.store, OccupancyStore):
+                raise InputError(dataset.root, f"has no occupancy grids of {stored.name}", "set inputs: rendered")
+            grids = stored.store.occupancy_grids(stored.name, label.sequence, label.sample, resolution)
             if any(grid.shape != (resolution,) * 3 for grid in grids):
-                what = f"{dataset.root}: {subject.name}/{label}"
+                what = f"{dataset.root}: {stored.name}/{label}"
                 raise InputError(what, f"has an occupancy grid that is not of {resolution} nodes per axis")
             packed += [torch.from_numpy(np.packbits(grid.ravel())) for grid in grids]
             views.append(len(grids))

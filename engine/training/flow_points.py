@@ -38,8 +38,8 @@ class FlowPointStore(Protocol):
 def lacks_meshes(dataset: RegisteredDataset) -> bool:
     """Whether an identity of ``dataset`` has sampled points alone."""
     return any(
-        isinstance(subject.store, FlowPointStore) and not subject.store.has_meshes(subject.name)
-        for subject in dataset.subjects
+        isinstance(stored.store, FlowPointStore) and not stored.store.has_meshes(stored.name)
+        for stored in dataset.stored
     )
 
 
@@ -74,20 +74,20 @@ class PointFlowSampler:
         progress = progress or Progress()
         if not dataset.labels:
             raise InputError(dataset.root / "labels.json", "lists no frames", "make the dataset again")
-        places = [(i, CANONICAL_SEQUENCE, CANONICAL_SAMPLE) for i in range(len(dataset.subjects))]
+        places = [(i, CANONICAL_SEQUENCE, CANONICAL_SAMPLE) for i in range(len(dataset.stored))]
         places += [(label.identity, label.sequence, label.sample) for label in dataset.labels]
         affordable = max(1, memory // (12 * len(sigmas) * len(places)))
-        stores = [_store(dataset, identity) for identity in range(len(dataset.subjects))]
+        stores = [_store(dataset, identity) for identity in range(len(dataset.stored))]
         counts = [
-            store.flow_point_count(subject.name, CANONICAL_SEQUENCE, CANONICAL_SAMPLE, sigma)
-            for store, subject in zip(stores, dataset.subjects, strict=True)
+            store.flow_point_count(stored.name, CANONICAL_SEQUENCE, CANONICAL_SAMPLE, sigma)
+            for store, stored in zip(stores, dataset.stored, strict=True)
             for sigma in sigmas
         ]
         rows = min(affordable, *counts)
         points = torch.empty((len(places), len(sigmas), rows, 3), device=device)
         progress.stage("read flow samples", len(places))
         for place, (identity, sequence, sample) in enumerate(places):
-            name = dataset.subjects[identity].name
+            name = dataset.stored[identity].name
             for column, sigma in enumerate(sigmas):
                 count = stores[identity].flow_point_count(name, sequence, sample, sigma)
                 if count != counts[identity * len(sigmas) + column]:
@@ -97,7 +97,7 @@ class PointFlowSampler:
                 points[place, column] = torch.from_numpy(read)
             progress.advance(place + 1)
         identities = torch.tensor([label.identity for label in dataset.labels], device=device)
-        split = len(dataset.subjects)
+        split = len(dataset.stored)
         return PointFlowSampler(points[:split], points[split:], identities, tuple(sigmas))
 
     def draw(
@@ -131,8 +131,8 @@ def load_sampler(
 
 
 def _store(dataset: RegisteredDataset, identity: int) -> FlowPointStore:
-    store = dataset.subjects[identity].store
+    store = dataset.stored[identity].store
     if not isinstance(store, FlowPointStore):
-        what = f"{dataset.root}: {dataset.subjects[identity].name}"
+        what = f"{dataset.root}: {dataset.stored[identity].name}"
         raise InputError(what, "has no flow samples, other identities have nothing else", "train them apart")
     return store

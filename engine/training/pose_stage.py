@@ -113,7 +113,7 @@ class _HeldOutFrames:
         known = {
             key: row for row, key in enumerate(zip(model.info.identity_datasets, model.info.identities, strict=False))
         }
-        rows = {index: known.get((subject.dataset, subject.name)) for index, subject in enumerate(dataset.subjects)}
+        rows = {index: known.get((stored.dataset, stored.name)) for index, stored in enumerate(dataset.stored)}
         strangers = sorted({owner for owner in owners.tolist() if rows[owner] is None})
         codes = {owner: model.shape_codes[row] for owner, row in rows.items() if row is not None}
         if strangers:

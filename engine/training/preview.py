@@ -13,6 +13,7 @@ from engine.core.files import replacing_file
 from engine.geometry.camera import PinholeCamera
 from engine.geometry.ray_casting import DepthRenderer
 from engine.models.model import NeuralParametricModel
+from engine.models.named_codes import IdentityFrame
 from engine.surface.extract import extract_surface, pose_vertices
 
 _COLUMNS = 4
@@ -35,25 +36,23 @@ _OCCLUDERS = 32  # neighbours that are asked how much of the ambient light they 
 _REACH = 0.08  # of the farthest of them, canonical units
 _OCCLUSION = 2.6
 
-Subject = tuple[int, int | None]
-"""Row of a shape code and of a pose code; None where there is nothing to pose."""
 
-
-def preview_subjects(model: NeuralParametricModel) -> list[Subject]:
+def preview_identities(model: NeuralParametricModel) -> list[IdentityFrame]:
     """Up to four training identities, evenly spaced, each with one of its frames; the same ones at every call."""
     count = min(_COLUMNS, len(model.shape_codes))
     identities = np.linspace(0, len(model.shape_codes) - 1, count).round().astype(int).tolist()
-    subjects: list[Subject] = []
+    chosen: list[IdentityFrame] = []
     for column, identity in enumerate(identities):
         frames = model.frames_of(identity) if model.has_pose else []
-        # another share of the way for each: all identities may have the same motions in the same order
-        subjects.append((identity, frames[len(frames) * (2 * column + 1) // (2 * count)] if frames else None))
-    return subjects
+        # another fraction of the way for each: all identities may have the same motions in the same order
+        frame = frames[len(frames) * (2 * column + 1) // (2 * count)] if frames else None
+        chosen.append(IdentityFrame(identity, frame))
+    return chosen
 
 
 @torch.no_grad()
 def preview_picture(model: NeuralParametricModel, resolution: int = 96, size: int = 300) -> NDArray[np.uint8]:
-    """A sheet (H, W, 3): the canonical surfaces of `preview_subjects` in one row, posed ones in a second.
+    """A sheet (H, W, 3): the canonical surfaces of `preview_identities` in one row, posed ones in a second.
 
     All are seen from the same direction and at the same scale, and stand on the same line. The cell of a code without
     a surface, as all are early in training, stays blank.
@@ -64,15 +63,15 @@ def preview_picture(model: NeuralParametricModel, resolution: int = 96, size: in
     """
     rows: list[list[Tensor]] = [[] for _ in range(2 if model.has_pose else 1)]  # (V, 3) each, camera axes
     faces = []
-    for identity, frame in preview_subjects(model):
-        code = model.shape_codes[identity]
+    for one in preview_identities(model):
+        code = model.shape_codes[one.identity]
         mesh = extract_surface(model, code, resolution)
         faces.append(mesh.faces)
         rows[0].append(_camera_axes(torch.as_tensor(mesh.vertices, device=model.device)))
         if len(rows) == 2:
             posed = mesh.vertices
-            if frame is not None and model.pose_codes is not None and not mesh.is_empty:
-                posed = pose_vertices(model, code, model.pose_codes[frame], posed)
+            if one.frame is not None and model.pose_codes is not None and not mesh.is_empty:
+                posed = pose_vertices(model, code, model.pose_codes[one.frame], posed)
             rows[1].append(_camera_axes(torch.as_tensor(posed, device=model.device)))
 
     spans = [torch.stack([_span(vertices) for vertices in row]).amax(0).tolist() for row in rows]

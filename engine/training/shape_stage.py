@@ -49,7 +49,7 @@ class ShapeTraining:
             licence=dataset.licence,
             similarity=dataset.similarity,
             identities=dataset.identities,
-            identity_datasets=tuple(subject.dataset for subject in dataset.subjects),
+            identity_datasets=tuple(stored.dataset for stored in dataset.stored),
         )
         size = self.stage.code_size
         self.network = ShapeDecoder(size, self.stage.decoder).to(device)

@@ -6,8 +6,8 @@ from pathlib import Path
 from engine.core.errors import Cancelled
 from engine.core.progress import Progress
 from engine.geometry.similarity import Similarity
+from external.anny.character import Character, RandomSequence, random_numbers
 from external.anny.clips import CLIP_SECONDS, canonical_motion, choose_family, sample_motion
-from external.anny.figure import Figure, RandomClip, random_numbers
 from external.anny.identities import sample_identity
 from external.anny.joints import joint_rotations
 from external.anny.motions import FAMILIES, TRAINING_FAMILIES
@@ -21,17 +21,17 @@ SIMILARITY = Similarity(scale=0.4, centre=(0.0, 0.125, 0.0))
 CATEGORY = "human bodies"
 
 
-def body_figure(rig: Rig, body: RestBody) -> Figure:
-    """The figure of all bodies; ``body`` may be any of them."""
-    return Figure(
+def body_character(rig: Rig, body: RestBody) -> Character:
+    """The character of all bodies; ``body`` may be any of them."""
+    return Character(
         rig, make_probe(rig, body), SIMILARITY, canonical_motion, joint_rotations, choose_family, sample_motion
     )
 
 
 def sample_bodies(
     identities: int, seed: int, progress: Progress
-) -> tuple[Figure, list[RestBody], dict[str, dict[str, float]]]:
-    """Random bodies: their figure, rest shapes, and phenotypes by `body_name`.
+) -> tuple[Character, list[RestBody], dict[str, dict[str, float]]]:
+    """Random bodies: their character, rest shapes, and phenotypes by `body_name`.
 
     Raises:
         Cancelled: ``progress`` asked to stop.
@@ -48,7 +48,7 @@ def sample_bodies(
         progress.advance(index + 1)
         if progress.cancelled():
             raise Cancelled
-    return body_figure(model.rig, bodies[0]), bodies, phenotypes
+    return body_character(model.rig, bodies[0]), bodies, phenotypes
 
 
 def body_name(index: int) -> str:
@@ -83,16 +83,16 @@ def generate_dataset(
     progress = progress or Progress()
     check_request(out, {"identities": identities, "sequences": sequences, "frames": frames}, seed)
     check_families(families, FAMILIES)
-    figure, bodies, phenotypes = sample_bodies(identities, seed, progress)
+    character, bodies, phenotypes = sample_bodies(identities, seed, progress)
     write_dataset(
         out,
-        [figure],
+        [character],
         [
             Identity(
                 body_name(index),
                 0,
                 body,
-                [RandomClip(n, frames, (seed, index, n + 1), tuple(families)) for n in range(sequences)],
+                [RandomSequence(n, frames, (seed, index, n + 1), tuple(families)) for n in range(sequences)],
             )
             for index, body in enumerate(bodies)
         ],

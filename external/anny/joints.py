@@ -23,7 +23,7 @@ Angles = dict[str, Array]
 
 
 @dataclass(frozen=True)
-class Joint:
+class JointRange:
     """Range of an angle in radians, and its value in a relaxed standing pose."""
 
     low: float
@@ -32,31 +32,31 @@ class Joint:
 
 
 _CENTRE_JOINTS = {
-    "yaw": Joint(-0.75, 0.75),
-    "pelvis_tilt": Joint(-0.4, 0.7),
-    "pelvis_roll": Joint(-0.3, 0.3),
-    "spine_bend": Joint(-0.4, 1.3),
-    "spine_side": Joint(-0.5, 0.5),
-    "spine_twist": Joint(-0.8, 0.8),
-    "neck_bend": Joint(-0.6, 0.6),
-    "neck_side": Joint(-0.45, 0.45),
-    "neck_turn": Joint(-0.9, 0.9),
+    "yaw": JointRange(-0.75, 0.75),
+    "pelvis_tilt": JointRange(-0.4, 0.7),
+    "pelvis_roll": JointRange(-0.3, 0.3),
+    "spine_bend": JointRange(-0.4, 1.3),
+    "spine_side": JointRange(-0.5, 0.5),
+    "spine_twist": JointRange(-0.8, 0.8),
+    "neck_bend": JointRange(-0.6, 0.6),
+    "neck_side": JointRange(-0.45, 0.45),
+    "neck_turn": JointRange(-0.9, 0.9),
 }
 _SIDE_JOINTS = {
-    "hip_flex": Joint(-0.5, 1.9),
-    "hip_abduct": Joint(-0.2, 0.8, 0.05),
-    "hip_twist": Joint(-0.5, 0.5, 0.1),
-    "knee": Joint(0.0, 2.2, 0.08),
-    "ankle": Joint(-0.7, 0.45),
-    "arm_front": Joint(-0.9, 3.05, 0.05),
-    "arm_side": Joint(-0.8, 3.05, 0.3),
-    "arm_twist": Joint(-1.1, 1.1, 0.15),
-    "elbow": Joint(0.03, 2.4, 0.3),
-    "forearm_twist": Joint(-1.1, 1.1),
-    "wrist_flex": Joint(-0.8, 0.8),
-    "wrist_side": Joint(-0.3, 0.3),
+    "hip_flex": JointRange(-0.5, 1.9),
+    "hip_abduct": JointRange(-0.2, 0.8, 0.05),
+    "hip_twist": JointRange(-0.5, 0.5, 0.1),
+    "knee": JointRange(0.0, 2.2, 0.08),
+    "ankle": JointRange(-0.7, 0.45),
+    "arm_front": JointRange(-0.9, 3.05, 0.05),
+    "arm_side": JointRange(-0.8, 3.05, 0.3),
+    "arm_twist": JointRange(-1.1, 1.1, 0.15),
+    "elbow": JointRange(0.03, 2.4, 0.3),
+    "forearm_twist": JointRange(-1.1, 1.1),
+    "wrist_flex": JointRange(-0.8, 0.8),
+    "wrist_side": JointRange(-0.3, 0.3),
 }
-JOINTS: dict[str, Joint] = _CENTRE_JOINTS | {
+JOINTS: dict[str, JointRange] = _CENTRE_JOINTS | {
     f"{name}.{side}": joint for side in "LR" for name, joint in _SIDE_JOINTS.items()
 }
 """All joints by name. Positive: bending forward, flexing, turning to or leaning to the left, abducting, turning the

@@ -13,7 +13,7 @@ from engine.core.errors import InputError
 from engine.core.files import read_json
 from engine.core.progress import Progress
 from engine.dataset.registered import RegisteredDataset, load_registered_dataset
-from external.anny.figure import random_numbers
+from external.anny.character import random_numbers
 from external.anny.generate import generate_dataset
 from external.anny.hands.generate import generate_hands
 from external.anny.hands.motions import FAMILIES as HAND_FAMILIES

@@ -20,7 +20,7 @@ _PARTS = {
 
 @dataclass(frozen=True, eq=False)
 class Probe:
-    """A coarse version of a figure and the points of its moving parts, shared by all identities."""
+    """A coarse version of a character and the points of its moving parts, shared by all identities."""
 
     rig: Rig
     """The bones with the coarse mesh only."""
@@ -29,7 +29,7 @@ class Probe:
     parts: tuple[tuple[NDArray[np.int64], float], ...]
     """Coarse vertices (K,) of each part, and the share of them that may lie inside."""
     clearance_m: float
-    """How far points are lifted off their own surface before asking whether they lie inside the figure."""
+    """How far points are lifted off their own surface before asking whether they lie inside the body."""
 
 
 def make_probe(rig: Rig, rest: RestBody, faces: int = 3000) -> Probe:
@@ -54,7 +54,7 @@ def make_probe(rig: Rig, rest: RestBody, faces: int = 3000) -> Probe:
 
 
 class ContactTest:
-    """Tells whether poses of one identity push a part of the figure into another.
+    """Tells whether poses of one identity push a part of the body into another.
 
     Points that are covered in the canonical pose as well, as between neighbouring toes, do not count.
     """
@@ -85,7 +85,7 @@ class ContactTest:
         )
 
     def _is_inside(self, vertices: NDArray[np.float32], asked: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Whether the coarse vertices ``asked`` (K,) of a posed figure (W, 3), lifted a little, lie inside of it."""
+        """Whether the coarse vertices ``asked`` (K,) of a posed body (W, 3), lifted a little, lie inside of it."""
         import igl
 
         faces = self._rig.faces

@@ -15,26 +15,26 @@ import numpy as np
 from engine.core.errors import Cancelled, InputError
 from engine.core.files import replacing_folder
 from engine.core.progress import Progress
-from external.anny.figure import LICENCE, Clip, Figure
+from external.anny.character import LICENCE, Character, VertexSequence
 from external.anny.rig import RestBody
 
-MakeClip = Callable[[Figure, RestBody], Clip]
+MakeSequence = Callable[[Character, RestBody], VertexSequence]
 """Makes one sequence, in whatever process; an object that can be pickled."""
 
 
 @dataclass(frozen=True, eq=False)
 class Identity:
-    """One identity to write: its name, which of the figures it is, its rest shape and its sequences."""
+    """One identity to write: its name, which of the characters it is, its rest shape and its sequences."""
 
     name: str
-    figure: int
+    character: int
     body: RestBody
-    clips: Sequence[MakeClip]
+    clips: Sequence[MakeSequence]
 
 
 def write_dataset(
     out: Path,
-    figures: Sequence[Figure],
+    characters: Sequence[Character],
     identities: Sequence[Identity],
     name: str,
     category: str,
@@ -45,7 +45,7 @@ def write_dataset(
 ) -> dict[str, dict[str, int]]:
     """Write a registered dataset (see `engine.dataset.registered`); one that is already at ``out`` is replaced.
 
-    The similarity of all figures must be the same. A clip without frames is left out; notes go to ``progress``.
+    The similarity of all characters must be the same. A clip without frames is left out; notes go to ``progress``.
 
     Returns:
         Frames by identity and sequence.
@@ -57,20 +57,20 @@ def write_dataset(
     from engine.dataset.registered import write_description
 
     with replacing_folder(out) as folder:
-        shared_faces = figures[identities[0].figure].rig.faces
+        shared_faces = characters[identities[0].character].rig.faces
         np.save(folder / "faces.npy", shared_faces)
         tasks = []
         for identity in identities:
-            figure, own = figures[identity.figure], folder / identity.name
+            character, own = characters[identity.character], folder / identity.name
             own.mkdir()
-            np.save(own / "canonical.npy", figure.canonical(identity.body))
-            if not np.array_equal(figure.rig.faces, shared_faces):
-                np.save(own / "faces.npy", figure.rig.faces)
-            tasks += [_Task(identity.figure, identity.body, own, make) for make in identity.clips]
+            np.save(own / "canonical.npy", character.canonical(identity.body))
+            if not np.array_equal(character.rig.faces, shared_faces):
+                np.save(own / "faces.npy", character.rig.faces)
+            tasks += [_Task(identity.character, identity.body, own, make) for make in identity.clips]
         progress.stage("sequences", len(tasks))
         frames: dict[str, dict[str, int]] = {identity.name: {} for identity in identities}
         cores = workers or os.cpu_count() or 1
-        with closing(_run(figures, tasks, min(cores, len(tasks)))) as finished:
+        with closing(_run(characters, tasks, min(cores, len(tasks)))) as finished:
             for done, (task, made) in enumerate(finished, start=1):
                 if made.frames:
                     frames[task.folder.name][made.name] = made.frames
@@ -86,7 +86,7 @@ def write_dataset(
             name=name,
             category=category,
             licence=LICENCE,
-            similarity=figures[0].similarity,
+            similarity=characters[0].similarity,
             frame_rate=frame_rate,
             frames_per_sequence=frames,
             recipe=recipe,
@@ -122,50 +122,52 @@ def check_families(families: Sequence[str], known: Mapping[str, Any]) -> None:
 
 @dataclass(frozen=True, eq=False)
 class _Task:
-    figure: int
+    character: int
     body: RestBody
     folder: Path
-    make: MakeClip
+    make: MakeSequence
 
 
 @dataclass(frozen=True)
-class _Made:
+class _Written:
     name: str
     frames: int
     note: str
 
 
-def _make_and_save(figures: Sequence[Figure], task: _Task) -> _Made:
-    clip = task.make(figures[task.figure], task.body)
+def _make_and_save(characters: Sequence[Character], task: _Task) -> _Written:
+    clip = task.make(characters[task.character], task.body)
     if len(clip.vertices):
         np.save(task.folder / f"{clip.name}.npy", clip.vertices)
-    return _Made(clip.name, len(clip.vertices), clip.note)
+    return _Written(clip.name, len(clip.vertices), clip.note)
 
 
-_worker: Sequence[Figure] = ()
+_worker: Sequence[Character] = ()
 
 
-def _start_worker(figures: Sequence[Figure]) -> None:
+def _start_worker(characters: Sequence[Character]) -> None:
     global _worker
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which lets the clips in work end
-    _worker = figures
+    _worker = characters
 
 
-def _work(task: _Task) -> _Made:
+def _work(task: _Task) -> _Written:
     return _make_and_save(_worker, task)
 
 
-def _run(figures: Sequence[Figure], tasks: list[_Task], workers: int) -> Generator[tuple[_Task, _Made], None, None]:
+def _run(
+    characters: Sequence[Character], tasks: list[_Task], workers: int
+) -> Generator[tuple[_Task, _Written], None, None]:
     """Tasks and what came of them, in order."""
     if workers <= 1:
         for task in tasks:
-            yield task, _make_and_save(figures, task)
+            yield task, _make_and_save(characters, task)
         return
     context = multiprocessing.get_context("spawn")
     with _one_thread_per_process():
-        pool = ProcessPoolExecutor(workers, context, _start_worker, (figures,))
+        pool = ProcessPoolExecutor(workers, context, _start_worker, (characters,))
         try:
-            futures: list[Future[_Made]] = [pool.submit(_work, task) for task in tasks]
+            futures: list[Future[_Written]] = [pool.submit(_work, task) for task in tasks]
             for task, future in zip(tasks, futures, strict=True):
                 yield task, future.result()
         finally:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from engine.core.errors import InputError
 from engine.core.files import natural_key
 from engine.core.progress import Progress
-from external.anny.figure import LARGEST_COORDINATE, Clip, Figure
+from external.anny.character import LARGEST_COORDINATE, Character, VertexSequence
 from external.anny.generate import CATEGORY, body_name, sample_bodies
 from external.anny.rig import RestBody, bone_transforms
 from external.anny.writing import Identity, check_request, write_dataset
@@ -35,11 +35,11 @@ class RetargetedClip:
     name: str
     motion: BodyMotion
 
-    def __call__(self, figure: Figure, body: RestBody) -> Clip:
-        test = figure.contact_test(body)
+    def __call__(self, character: Character, body: RestBody) -> VertexSequence:
+        test = character.contact_test(body)
         fewest = len(self.motion.hips) + 1
         for arms_out in _ARMS_OUT:
-            tried = bone_transforms(figure.rig, body, bone_rotations(figure.rig, body, self.motion, arms_out))
+            tried = bone_transforms(character.rig, body, bone_rotations(character.rig, body, self.motion, arms_out))
             in_contact = test.frames_in_contact(tried)
             if in_contact.sum() < fewest:
                 poses, contact, fewest = tried, in_contact, int(in_contact.sum())
@@ -48,7 +48,7 @@ class RetargetedClip:
         vertices = np.empty((len(poses), len(body.vertices), 3), np.float16)
         for start in range(0, len(poses), _FRAMES_AT_ONCE):
             rows = slice(start, start + _FRAMES_AT_ONCE)
-            vertices[rows] = figure.vertices(body, poses[rows])
+            vertices[rows] = character.vertices(body, poses[rows])
         outside = np.array([np.abs(frame).max() > LARGEST_COORDINATE for frame in vertices])
         kept = longest_stretch(~(contact | outside))
         left_out = len(poses) - (kept.stop - kept.start)
@@ -58,7 +58,7 @@ class RetargetedClip:
             why = " and ".join(f"{reason.sum()} {text}" for reason, text in reasons if reason.any())
             what = "left out" if left_out == len(poses) else f"frames {kept.start} to {kept.stop - 1} kept"
             note = f"{self.name}: {what}, of {len(poses)} frames {why}"
-        return Clip(self.name, vertices[kept], note)
+        return VertexSequence(self.name, vertices[kept], note)
 
 
 def longest_stretch(usable: NDArray[np.bool_]) -> slice:
@@ -129,14 +129,14 @@ def generate_from_bvh(
     if not clips:
         raise InputError(motion, "holds no motion that can be used", "see the messages above")
 
-    figure, bodies, phenotypes = sample_bodies(identities, seed, progress)
+    character, bodies, phenotypes = sample_bodies(identities, seed, progress)
     makers = [RetargetedClip(name, clip) for name, clip in clips.items()]
     rate = (
         fps if frames is None else sum(c["frames"] for c in taken.values()) / sum(c["seconds"] for c in taken.values())
     )
     written = write_dataset(
         out,
-        [figure],
+        [character],
         [Identity(body_name(index), 0, body, makers) for index, body in enumerate(bodies)],
         name="anny-bvh",
         category=CATEGORY,

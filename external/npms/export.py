@@ -70,15 +70,15 @@ def export_tree(
     """
     assert points > 0 and all(np.isfinite(sigma) and sigma >= 0 for sigma in sigmas), (points, sigmas)
     progress = progress or Progress()
-    total = len(dataset.subjects) + len(dataset.labels)
+    total = len(dataset.stored) + len(dataset.labels)
     progress.stage("export", total)
     done = 0
-    for identity, subject in enumerate(dataset.subjects):
-        folder = out / check_name(subject.dataset, dataset.root) / subject.name
+    for identity, stored in enumerate(dataset.stored):
+        folder = out / check_name(stored.dataset, dataset.root) / stored.name
         faces, canonical = dataset.faces(identity), dataset.canonical(identity)
         samplings: dict[float, FlowSampling] = {}
         for sigma in sigmas:
-            key = zlib.crc32(f"{subject.dataset}/{subject.name}/{float(sigma)}".encode())
+            key = zlib.crc32(f"{stored.dataset}/{stored.name}/{float(sigma)}".encode())
             chosen = sample_flow(canonical, faces, sigma, points, np.random.default_rng([seed, key]))
             samplings[sigma] = _share(folder / sampling_file_name(sigma), chosen)
         if with_pools:
@@ -93,7 +93,7 @@ def export_tree(
             done += 1
             progress.advance(done)
     _write_bounds(dataset, out)
-    return ExportSummary(len(dataset.subjects), total, _write_labels(dataset, out))
+    return ExportSummary(len(dataset.stored), total, _write_labels(dataset, out))
 
 
 def _share(path: Path, chosen: FlowSampling) -> FlowSampling:
@@ -134,8 +134,8 @@ def _write_bounds(dataset: RegisteredDataset, out: Path) -> None:
 
     A dataset whose identities were normalised each in their own way has no such box.
     """
-    for name in sorted({subject.dataset for subject in dataset.subjects}):
-        ways = {subject.similarity for subject in dataset.subjects if subject.dataset == name}
+    for name in sorted({stored.dataset for stored in dataset.stored}):
+        ways = {stored.similarity for stored in dataset.stored if stored.dataset == name}
         path = out / name / "bbox.json"
         path.unlink(missing_ok=True)
         if len(ways) == 1:
@@ -148,8 +148,8 @@ def _write_labels(dataset: RegisteredDataset, out: Path) -> Path:
     kind = next((folder for word, folder in _SPLIT_FOLDERS.items() if word in dataset.category), "ZSPLITS_HUMAN")
     split = out / kind / check_name(dataset.name, dataset.root)
     tposes = [
-        SampleLabel(subject.dataset, identity, subject.name, CANONICAL_SEQUENCE, CANONICAL_SAMPLE)
-        for identity, subject in enumerate(dataset.subjects)
+        SampleLabel(stored.dataset, identity, stored.name, CANONICAL_SEQUENCE, CANONICAL_SAMPLE)
+        for identity, stored in enumerate(dataset.stored)
     ]
     frames = [
         SampleLabel(tposes[at.identity].dataset, at.identity, tposes[at.identity].identity, at.sequence, at.sample)

@@ -15,7 +15,7 @@ from typing import Literal
 from engine.core.errors import Cancelled, InputError
 from engine.core.files import check_name
 from engine.core.progress import Progress
-from engine.dataset.preparation.view_grids import View, occupancy_grid, partial_sdf_grid
+from engine.dataset.preparation.view_grids import PosedDepthImage, occupancy_grid, partial_sdf_grid
 from engine.geometry.similarity import Similarity
 from engine.sequences.depth_sequence import DepthSequence
 from external.npms.grid_files import write_partial_sdf, write_voxelized_view
@@ -48,7 +48,7 @@ def write_view_grids(
     def write(index: int) -> int:
         if progress.cancelled():
             return 0
-        view = View(sequence.depth_m(index), sequence.camera, sequence.camera_to_world, similarity)
+        view = PosedDepthImage(sequence.depth_m(index), sequence.camera, sequence.camera_to_world, similarity)
         occupancy = occupancy_grid(view, resolution)
         if not occupancy.occupied.any():
             problem, cure = "shows no surface inside the canonical cube", "give another --normalise"

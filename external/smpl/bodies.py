@@ -12,7 +12,7 @@ from engine.core.errors import InputError
 from external.smpl.body import posed, rotation_matrices
 from external.smpl.clips import BODY_JOINTS, CLIP_SECONDS, legs_apart, random_body_clip
 from external.smpl.model_file import BodyModel, find_model_files, load_body_model
-from external.smpl.recordings import evenly, fitted_to, load_subjects
+from external.smpl.motion_files import evenly, fitted_to, load_performers
 
 Array = NDArray[np.float64]
 
@@ -24,7 +24,7 @@ _CHUNK = 16  # frames skinned at once
 
 
 @dataclass(frozen=True, eq=False)
-class PosedSubject:
+class PosedIdentity:
     """A shape and its motions."""
 
     model: BodyModel
@@ -35,35 +35,35 @@ class PosedSubject:
 
 
 @dataclass(frozen=True, eq=False)
-class PosedSubjects:
-    """Subjects of skinned models as an `engine.dataset.importing.RawDataset`; metres, Y up, no translation."""
+class PosedIdentities:
+    """Identities of skinned models as an `engine.dataset.importing.RawDataset`; metres, Y up, no translation."""
 
     name: str
     category: str
     frame_rate: float
     recipe: Mapping[str, Any]
-    subjects: Mapping[str, PosedSubject]
+    bodies: Mapping[str, PosedIdentity]
     canonical_pose: Array
     """(3J,)"""
     licence: str = LICENCE
 
     @property
     def identities(self) -> Sequence[str]:
-        return list(self.subjects)
+        return list(self.bodies)
 
     def faces(self, identity: str) -> NDArray[np.int32]:
-        return self.subjects[identity].model.faces
+        return self.bodies[identity].model.faces
 
     def canonical(self, identity: str) -> Array:
-        subject = self.subjects[identity]
-        return posed(subject.model, subject.betas, self.canonical_pose)[0]
+        one = self.bodies[identity]
+        return posed(one.model, one.betas, self.canonical_pose)[0]
 
     def sequences(self, identity: str) -> Sequence[str]:
-        return list(self.subjects[identity].clips)
+        return list(self.bodies[identity].clips)
 
     def frames(self, identity: str, sequence: str) -> Array:
-        subject = self.subjects[identity]
-        return skinned_frames(subject.model, subject.betas, subject.clips[sequence])
+        one = self.bodies[identity]
+        return skinned_frames(one.model, one.betas, one.clips[sequence])
 
 
 def skinned_frames(model: BodyModel, betas: Array, poses: Array, t_poses: Array | None = None) -> Array:
@@ -75,7 +75,7 @@ def skinned_frames(model: BodyModel, betas: Array, poses: Array, t_poses: Array 
     return frames
 
 
-def random_bodies(model_path: Path, identities: int, sequences: int, frames: int, seed: int) -> PosedSubjects:
+def random_bodies(model_path: Path, identities: int, sequences: int, frames: int, seed: int) -> PosedIdentities:
     """Random shapes in random motions; a folder's models of different genders take turns.
 
     Raises:
@@ -83,14 +83,14 @@ def random_bodies(model_path: Path, identities: int, sequences: int, frames: int
     """
     check_counts(identities=identities, sequences=sequences, frames=frames)
     models = list(dict.fromkeys(_load_models(find_model_files(model_path, GENDERS)).values()))
-    subjects = {}
+    bodies = {}
     for index in range(identities):
         random = np.random.default_rng((seed, index))
         model = models[index % len(models)]
         count = min(10, model.shape_directions.shape[2])
         betas = np.clip(random.standard_normal(count), -2.5, 2.5)
         clips = {f"motion_{i:03d}": random_body_clip(random, frames, model.joints) for i in range(sequences)}
-        subjects[f"body_{index:04d}"] = PosedSubject(model, betas, clips)
+        bodies[f"body_{index:04d}"] = PosedIdentity(model, betas, clips)
     recipe = {
         "command": "npm-studio dataset smpl",
         "models": [model.checksum() for model in models],
@@ -100,7 +100,7 @@ def random_bodies(model_path: Path, identities: int, sequences: int, frames: int
         "seed": seed,
     }
     rate = max(frames - 1, 1) / CLIP_SECONDS
-    return PosedSubjects("smpl", "human bodies", rate, recipe, subjects, legs_apart(models[0].joints))
+    return PosedIdentities("smpl", "human bodies", rate, recipe, bodies, legs_apart(models[0].joints))
 
 
 def recorded_bodies(
@@ -110,18 +110,18 @@ def recorded_bodies(
     up: Literal["y", "z"] = "z",
     identities: int | None = None,
     sequences: int | None = None,
-) -> PosedSubjects:
-    """The subjects of recorded motions (see `load_subjects`), each motion sampled to ``frames`` frames.
+) -> PosedIdentities:
+    """The performers of recorded motions (see `load_performers`), each motion sampled to ``frames`` frames.
 
     Args:
         up: the axis that points up in the recordings; AMASS has z.
         identities, sequences: take only the first ones, by default all.
 
     Raises:
-        InputError: there is no model for the gender of a subject, or the motions do not fit it.
+        InputError: there is no model for the gender of a performer, or the motions do not fit it.
     """
     check_counts(frames=frames, identities=identities or 1, sequences=sequences or 1)
-    people = load_subjects(motions)[:identities]
+    people = load_performers(motions)[:identities]
     files = find_model_files(model_path, GENDERS)
     lacking = sorted({person.gender for person in people} - set(files))
     if lacking:
@@ -130,27 +130,27 @@ def recorded_bodies(
         )
     models = _load_models({gender: files[gender] for gender in files if gender in {p.gender for p in people}})
     upright = np.eye(3) if up == "y" else rotation_matrices([-np.pi / 2, 0.0, 0.0])
-    subjects, durations = {}, []
+    bodies, durations = {}, []
     for person in people:
         model, clips = models[person.gender], {}
-        for recording in person.recordings[:sequences]:
+        for clip in person.clips[:sequences]:
             try:
-                poses = fitted_to(evenly(recording.poses, frames), model.joints, BODY_JOINTS)
+                poses = fitted_to(evenly(clip.poses, frames), model.joints, BODY_JOINTS)
             except ValueError as error:
-                raise InputError(motions / person.name / recording.name, str(error), "give motions of bodies") from None
-            clips[recording.name] = _turned(poses, upright)
-            durations.append(max(len(recording.poses) - 1, 1) / recording.frame_rate)
-        subjects[person.name] = PosedSubject(model, person.betas, clips)
+                raise InputError(motions / person.name / clip.name, str(error), "give motions of bodies") from None
+            clips[clip.name] = _turned(poses, upright)
+            durations.append(max(len(clip.poses) - 1, 1) / clip.frame_rate)
+        bodies[person.name] = PosedIdentity(model, person.betas, clips)
     recipe = {
         "command": "npm-studio dataset smpl",
         "models": {gender: model.checksum() for gender, model in models.items()},
-        "motions": {person.name: [r.name for r in person.recordings[:sequences]] for person in people},
+        "motions": {person.name: [r.name for r in person.clips[:sequences]] for person in people},
         "frames": frames,
         "up": up,
     }
     rate = max(frames - 1, 1) / float(np.median(durations))
     joints = next(iter(models.values())).joints
-    return PosedSubjects("smpl", "human bodies", round(rate, 3), recipe, subjects, legs_apart(joints))
+    return PosedIdentities("smpl", "human bodies", round(rate, 3), recipe, bodies, legs_apart(joints))
 
 
 def check_counts(**counts: int) -> None:

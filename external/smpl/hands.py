@@ -9,10 +9,10 @@ import numpy as np
 
 from engine.core.errors import InputError
 from engine.geometry.repair.hole_caps import flat_caps
-from external.smpl.bodies import PosedSubject, PosedSubjects, check_counts
+from external.smpl.bodies import PosedIdentities, PosedIdentity, check_counts
 from external.smpl.clips import CLIP_SECONDS, random_hand_clip
 from external.smpl.model_file import BodyModel, find_model_files, kind_of, load_body_model
-from external.smpl.recordings import evenly, load_subjects
+from external.smpl.motion_files import evenly, load_performers
 
 SIDES = ("right", "left")
 _JOINTS = 16
@@ -45,7 +45,7 @@ def load_hand(path: Path, side: str | None) -> tuple[BodyModel, str]:
 
 def random_hands(
     model_path: Path, side: str | None, identities: int, sequences: int, frames: int, seed: int
-) -> PosedSubjects:
+) -> PosedIdentities:
     """Random shapes in random motions through recorded hand poses of the model file.
 
     Raises:
@@ -53,14 +53,14 @@ def random_hands(
     """
     check_counts(identities=identities, sequences=sequences, frames=frames)
     hand, side = load_hand(model_path, side)
-    subjects = {}
+    bodies = {}
     for index in range(identities):
         random = np.random.default_rng((seed, index))
         betas = np.clip(random.standard_normal(min(10, hand.shape_directions.shape[2])), -2.5, 2.5)
         clips = {f"motion_{i:03d}": random_hand_clip(random, frames, hand) for i in range(sequences)}
-        subjects[f"{side}_{index:04d}"] = PosedSubject(hand, betas, clips)
+        bodies[f"{side}_{index:04d}"] = PosedIdentity(hand, betas, clips)
     recipe = {"identities": identities, "sequences": sequences, "frames": frames, "seed": seed}
-    return _hands(hand, side, max(frames - 1, 1) / CLIP_SECONDS, recipe, subjects)
+    return _hands(hand, side, max(frames - 1, 1) / CLIP_SECONDS, recipe, bodies)
 
 
 def recorded_hands(
@@ -70,8 +70,8 @@ def recorded_hands(
     frames: int,
     identities: int | None = None,
     sequences: int | None = None,
-) -> PosedSubjects:
-    """Recorded motions (see `load_subjects`) whose poses have 48 numbers, or 45 without the turn of the wrist.
+) -> PosedIdentities:
+    """Recorded motions (see `load_performers`) whose poses have 48 numbers, or 45 without the turn of the wrist.
 
     Finger poses are absolute rotation vectors: the mean pose of the model is not added.
 
@@ -80,27 +80,27 @@ def recorded_hands(
     """
     check_counts(frames=frames, identities=identities or 1, sequences=sequences or 1)
     hand, side = load_hand(model_path, side)
-    subjects, durations = {}, []
-    people = load_subjects(motions)[:identities]
+    bodies, durations = {}, []
+    people = load_performers(motions)[:identities]
     for person in people:
         clips = {}
-        for recording in person.recordings[:sequences]:
-            poses = evenly(recording.poses, frames)
+        for clip in person.clips[:sequences]:
+            poses = evenly(clip.poses, frames)
             if poses.shape[1] not in (45, 48):
                 problem = f"has poses of {poses.shape[1]} numbers, a hand has 45 or 48"
-                raise InputError(motions / person.name / recording.name, problem, "give motions of MANO hands")
-            clips[recording.name] = np.pad(poses, ((0, 0), (48 - poses.shape[1], 0)))
-            durations.append(max(len(recording.poses) - 1, 1) / recording.frame_rate)
-        subjects[person.name] = PosedSubject(hand, person.betas, clips)
+                raise InputError(motions / person.name / clip.name, problem, "give motions of MANO hands")
+            clips[clip.name] = np.pad(poses, ((0, 0), (48 - poses.shape[1], 0)))
+            durations.append(max(len(clip.poses) - 1, 1) / clip.frame_rate)
+        bodies[person.name] = PosedIdentity(hand, person.betas, clips)
     recipe = {
-        "motions": {person.name: [r.name for r in person.recordings[:sequences]] for person in people},
+        "motions": {person.name: [r.name for r in person.clips[:sequences]] for person in people},
         "frames": frames,
     }
-    return _hands(hand, side, round(max(frames - 1, 1) / float(np.median(durations)), 3), recipe, subjects)
+    return _hands(hand, side, round(max(frames - 1, 1) / float(np.median(durations)), 3), recipe, bodies)
 
 
 def _hands(
-    hand: BodyModel, side: str, rate: float, recipe: Mapping[str, Any], subjects: Mapping[str, PosedSubject]
-) -> PosedSubjects:
+    hand: BodyModel, side: str, rate: float, recipe: Mapping[str, Any], bodies: Mapping[str, PosedIdentity]
+) -> PosedIdentities:
     recipe = {"command": "npm-studio dataset mano", "side": side, "model": hand.checksum(), **recipe}
-    return PosedSubjects("mano", f"{side} hands", rate, recipe, subjects, np.zeros(3 * _JOINTS))
+    return PosedIdentities("mano", f"{side} hands", rate, recipe, bodies, np.zeros(3 * _JOINTS))

@@ -34,14 +34,14 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     from engine.models.checkpoint import load_model
     from engine.training.preview import preview_picture, write_png
     from engine.training.state import training_folder
-    from npm_studio.reports.model_card import Card, card_text
+    from npm_studio.reports.model_card import ModelCard, card_text
     from npm_studio.reports.training_curves import draw_curves, read_log
 
     model = load_model(options.model, resolve_device(options.device))
     usual = training_folder(options.model) / "log.jsonl"
     log = options.log or (usual if usual.is_file() else None)
     curves = read_log(log) if log else None
-    card = Card(
+    card = ModelCard(
         quality=_read_figures(options.quality),
         encoders=_read_figures(options.encoders),
         notes=_read_notes(options.notes),
@@ -65,11 +65,11 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _caption(model: "NeuralParametricModel") -> str:
-    from engine.training.preview import preview_subjects
+    from engine.training.preview import preview_identities
 
-    subjects = preview_subjects(model)
-    names = ", ".join(model.info.identities[identity] for identity, _ in subjects)
-    frames = ", ".join(str(model.info.frames[frame]) for _, frame in subjects if frame is not None)
+    shown = preview_identities(model)
+    names = ", ".join(model.info.identities[one.identity] for one in shown)
+    frames = ", ".join(str(model.info.frames[one.frame]) for one in shown if one.frame is not None)
     below = f"; below, posed as in the training frames {frames}" if frames else ""
     return f"Training identities {names}{below}."
 

@@ -79,9 +79,9 @@ def _codes(options: argparse.Namespace, model: "NeuralParametricModel") -> "tupl
     """Shape code (Cs,) and pose code (Cp,), or None, of each step."""
     from engine.core.errors import InputError
     from engine.models.code_space import interpolate
-    from engine.models.named_codes import find_subject
+    from engine.models.named_codes import find_identity_frame
 
-    start, end = find_subject(model, options.start), find_subject(model, options.end)
+    start, end = find_identity_frame(model, options.start), find_identity_frame(model, options.end)
     steps: int = options.steps
     shapes = [model.shape_codes[start.identity]] * steps
     poses: list[Tensor | None] = [None] * steps

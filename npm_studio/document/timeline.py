@@ -6,7 +6,7 @@ from npm_studio.document.signal import Signal
 
 
 @dataclass(frozen=True)
-class Clip:
+class Playable:
     """Something that can be played."""
 
     frame_names: tuple[str, ...] = ()
@@ -30,10 +30,10 @@ class Timeline:
     def frame_count(self) -> int:
         return len(self.frame_names)
 
-    def load(self, clip: Clip) -> None:
+    def load(self, playable: Playable) -> None:
         """Stop, and take a new clip."""
-        self.frame_names, self.frame_rate = clip.frame_names, clip.frame_rate
-        self.frame = max(0, min(clip.frame, self.frame_count - 1))
+        self.frame_names, self.frame_rate = playable.frame_names, playable.frame_rate
+        self.frame = max(0, min(playable.frame, self.frame_count - 1))
         self.playing, self._fraction = False, 0.0
         self.state_changed.emit()
 

@@ -23,7 +23,7 @@ _IN_PLANE = ((2, 1), (0, 2), (0, 1))
 
 
 @dataclass(frozen=True)
-class Plane:
+class SlicePlane:
     """A rectangle across one axis of canonical space."""
 
     axis: int
@@ -59,7 +59,7 @@ class SliceRequest:
 
     shape: Tensor
     """(Cs,) on the CPU"""
-    plane: Plane
+    plane: SlicePlane
     limit: float
     """Canonical distance at the ends of the colours."""
     spacing: float

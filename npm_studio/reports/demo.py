@@ -24,7 +24,7 @@ from engine.sequences.depth_sequence import DepthSequence, load_depth_sequence
 from engine.surface.extract import extract_surface, pose_vertices
 from npm_studio.reports.export import save_glb
 from npm_studio.reports.machine import devices, versions
-from npm_studio.reports.pictures import Scene, Stage, View, line_up, save_picture
+from npm_studio.reports.pictures import OffscreenRenderer, Scene, ViewDirection, line_up, save_picture
 from npm_studio.reports.pictures.offscreen import require_offscreen_graphics
 from npm_studio.reports.pictures.runs import error_sheet, fit_sheet, run_video, spread
 from npm_studio.reports.report import Figure, Report, write_report
@@ -100,9 +100,9 @@ def bodies_sheet(bodies: dict[str, tuple[Mesh, Mesh]]) -> NDArray[np.uint8]:
     """A picture (H, W, 3) of ``bodies``: a row in the canonical pose above a row in their own poses."""
     rows = []
     for height, pose, gap in ((500, 0, 0.02), (740, 1, 0.06)):
-        with Stage(2000, height) as stage:
+        with OffscreenRenderer(2000, height) as renderer:
             meshes = line_up([pair[pose] for pair in bodies.values()], gap, turn=20)
-            rows.append(stage.picture(Scene(meshes), View(0, 8)))
+            rows.append(renderer.picture(Scene(meshes), ViewDirection(0, 8)))
     return np.concatenate(rows)
 
 

@@ -23,7 +23,7 @@ _DATASET_COMMANDS = {
 
 
 @dataclass(frozen=True)
-class Card:
+class ModelCard:
     """What a card says beside what its model knows."""
 
     quality: Mapping[str, Any] | None = None
@@ -38,7 +38,7 @@ class Card:
     """Picture beside the card."""
 
 
-def card_text(model: NeuralParametricModel, folder: Path, card: Card) -> str:
+def card_text(model: NeuralParametricModel, folder: Path, card: ModelCard) -> str:
     """The card of ``model``, whose files are in ``folder``, as Markdown."""
     info = model.info
     parts = [[f"# {info.name}", "", _summary(model), ""]]

@@ -341,7 +341,7 @@ class MainWindow(QMainWindow):
 
     def _load_clip(self) -> None:
         if self.sender() in (None, self.workspace) or not isinstance(self.sender(), Workspace):
-            self.timeline.load(self.workspace.clip())
+            self.timeline.load(self.workspace.playable())
 
     def _show_quality(self, badge: str, final: bool, detail: str) -> None:
         self.badge.set_state(badge, final)

@@ -4,7 +4,7 @@ from PyQt6.QtCore import QElapsedTimer, Qt, QTimer
 from PyQt6.QtGui import QFontMetrics
 from PyQt6.QtWidgets import QHBoxLayout, QLabel, QSpinBox, QWidget
 
-from npm_studio.document.timeline import Clip, Timeline
+from npm_studio.document.timeline import Playable, Timeline
 from npm_studio.views.theme import Theme, icon
 from npm_studio.views.widgets.basics import MARGIN, tool_button
 from npm_studio.views.widgets.slider import BarSlider
@@ -55,9 +55,9 @@ class TimelineBar(QWidget):
         timeline.state_changed.connect(self._on_state)
         self._on_state()
 
-    def load(self, clip: Clip) -> None:
+    def load(self, playable: Playable) -> None:
         """Play something else from now on."""
-        self._timeline.load(clip)
+        self._timeline.load(playable)
 
     def toggle(self) -> None:
         self._timeline.toggle()

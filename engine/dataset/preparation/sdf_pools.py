@@ -205,8 +205,8 @@ def prepare_pools(
 def _state(dataset: RegisteredDataset, identity: int) -> str:
     if pools_folder(dataset, identity).is_dir():
         return "kept"
-    subject = dataset.subjects[identity]
-    return "missing" if subject.store.pools(subject.name) is None else "given"
+    stored = dataset.stored[identity]
+    return "missing" if stored.store.pools(stored.name) is None else "given"
 
 
 def _tell_other_settings(
@@ -306,9 +306,9 @@ def _outcomes(
     """Identities and what came of them, in order, until ``progress`` asks to stop."""
 
     def load(task: _Task) -> tuple[_Task, NDArray[np.float32], NDArray[np.int32]] | str:
-        subject = dataset.subjects[task.identity]
+        stored = dataset.stored[task.identity]
         try:
-            if (closed := subject.store.watertight(subject.name)) is not None:
+            if (closed := stored.store.watertight(stored.name)) is not None:
                 return replace(task, came_watertight=True), closed.vertices, closed.faces
             return task, dataset.canonical(task.identity), dataset.faces(task.identity)
         except InputError as error:

@@ -23,7 +23,7 @@ NORMAL_WINDOW, NORMAL_DISTANCE = 5, 0.05
 
 
 @dataclass(frozen=True, eq=False)
-class View:
+class PosedDepthImage:
     """One depth image, the camera that took it and the way to canonical space."""
 
     depth_m: NDArray[np.float32]
@@ -64,7 +64,7 @@ def camera_to_canonical(camera_to_world: NDArray[np.floating], similarity: Simil
     return similarity.scale * pose
 
 
-def occupancy_grid(view: View, resolution: int) -> OccupancyGrid:
+def occupancy_grid(view: PosedDepthImage, resolution: int) -> OccupancyGrid:
     """Nodes nearest to the points that ``view`` observes inside the cube: a shell that is not filled.
 
     Pixels without a surface around them (`csrc.depth.pca_normals`), flying pixels above all, do not count. The
@@ -82,7 +82,7 @@ def occupancy_grid(view: View, resolution: int) -> OccupancyGrid:
     return OccupancyGrid(points, occupied)
 
 
-def partial_sdf_grid(view: View, resolution: int, truncation: float = TRUNCATION) -> PartialSdfGrid:
+def partial_sdf_grid(view: PosedDepthImage, resolution: int, truncation: float = TRUNCATION) -> PartialSdfGrid:
     """Signed distance to the visible points of ``view``, exact and not clamped.
 
     The sign and the validity of a node come from the pixel that it projects to (`csrc.depth.validity_and_sign`).
@@ -113,7 +113,7 @@ def partial_sdf_grid(view: View, resolution: int, truncation: float = TRUNCATION
     return PartialSdfGrid(points, sdf, valid)
 
 
-def _canonical(points_camera: NDArray[np.float32], view: View) -> NDArray[np.float64]:
+def _canonical(points_camera: NDArray[np.float32], view: PosedDepthImage) -> NDArray[np.float64]:
     """Canonical points (P, 3) of camera points (P, 3) in metres."""
     affine = camera_to_canonical(view.camera_to_world, view.similarity)
     moved: NDArray[np.float64] = points_camera @ affine[:, :3].T + affine[:, 3]

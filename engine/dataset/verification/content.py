@@ -92,7 +92,7 @@ class StoreContent:
     def __init__(self, dataset: RegisteredDataset) -> None:
         self._dataset = dataset
         self.names = dataset.identities
-        self.datasets = tuple(subject.dataset for subject in dataset.subjects)
+        self.datasets = tuple(stored.dataset for stored in dataset.stored)
 
     def faces_place(self, identity: int) -> Path:
         folder = self._folder(identity)
@@ -122,26 +122,26 @@ class StoreContent:
         return [], np.empty((0, 0, 3), np.float32)  # labels choose from the sources
 
     def broken_frames(self, identity: int, sequence: str) -> list[InputError]:
-        subject = self._dataset.subjects[identity]
+        stored = self._dataset.stored[identity]
         errors = []
         try:
-            samples = subject.store.samples(subject.name, sequence)
+            samples = stored.store.samples(stored.name, sequence)
         except InputError as error:
             return [error]
         for sample in self.samples(identity, sequence):
             if sample not in samples:
-                problem = f"names frame {subject.name}/{sequence}/{sample}, which does not exist"
+                problem = f"names frame {stored.name}/{sequence}/{sample}, which does not exist"
                 errors.append(InputError(self._dataset.root / "labels.json", problem, "remove its label"))
                 continue
             try:
-                subject.store.frames(subject.name, sequence, np.array([samples.index(sample)], np.int64))
+                stored.store.frames(stored.name, sequence, np.array([samples.index(sample)], np.int64))
             except InputError as error:
                 errors.append(error)
         return list({str(error): error for error in errors}.values())
 
     def has_meshes(self, identity: int) -> bool:
-        subject = self._dataset.subjects[identity]
-        return not isinstance(subject.store, PointStore) or subject.store.has_meshes(subject.name)
+        stored = self._dataset.stored[identity]
+        return not isinstance(stored.store, PointStore) or stored.store.has_meshes(stored.name)
 
     def pools_folder(self, identity: int) -> Path:
         return self._folder(identity) / "pools"
@@ -150,18 +150,18 @@ class StoreContent:
         return Path(os.path.normpath(self._dataset.folder(identity)))  # paths of sources go up and down
 
     def given_pools(self, identity: int) -> SdfPools | None:
-        subject = self._dataset.subjects[identity]
-        return subject.store.pools(subject.name)
+        stored = self._dataset.stored[identity]
+        return stored.store.pools(stored.name)
 
     def sigmas(self, identity: int) -> list[float]:
-        subject = self._dataset.subjects[identity]
-        return subject.store.flow_sigmas(subject.name) if isinstance(subject.store, PointStore) else []
+        stored = self._dataset.stored[identity]
+        return stored.store.flow_sigmas(stored.name) if isinstance(stored.store, PointStore) else []
 
     def flow_points(self, identity: int, sequence: str, sample: str, sigma: float) -> NDArray[Any]:
-        subject = self._dataset.subjects[identity]
-        assert isinstance(subject.store, PointStore)
-        frame = subject.name, sequence, sample, sigma
-        return subject.store.flow_points(*frame, subject.store.flow_point_count(*frame))
+        stored = self._dataset.stored[identity]
+        assert isinstance(stored.store, PointStore)
+        frame = stored.name, sequence, sample, sigma
+        return stored.store.flow_points(*frame, stored.store.flow_point_count(*frame))
 
 
 class FolderContent:

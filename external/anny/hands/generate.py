@@ -9,8 +9,8 @@ import numpy as np
 from engine.core.errors import Cancelled
 from engine.core.progress import Progress
 from engine.geometry.similarity import Similarity
+from external.anny.character import Character, RandomSequence, random_numbers
 from external.anny.clips import CLIP_SECONDS
-from external.anny.figure import Figure, RandomClip, random_numbers
 from external.anny.hands.joints import canonical_motion, joint_rotations
 from external.anny.hands.motions import FAMILIES, TRAINING_FAMILIES, choose_family, sample_motion
 from external.anny.identities import HAND_LENGTHS, sample_identity
@@ -29,8 +29,8 @@ _SIDES: dict[str, tuple[Literal["L", "R"], ...]] = {"right": ("R",), "left": ("L
 _TIPS, _MIDDLES = 0.2, 0.4
 
 
-def hand_figure(rig: Rig) -> Figure:
-    """The figure of all hands of one side."""
+def hand_character(rig: Rig) -> Character:
+    """The character of all hands of one side."""
     strongest = np.array(rig.bone_names)[rig.weights.argmax(axis=1)]
     parts = [
         (np.flatnonzero(np.char.startswith(strongest, f"finger{finger}-{joint}")), tolerance)
@@ -38,7 +38,7 @@ def hand_figure(rig: Rig) -> Figure:
         for joint, tolerance in ((2, _MIDDLES), (3, _TIPS))
     ]
     probe = Probe(rig, np.arange(len(rig.weights)), tuple(parts), clearance_m=0.0025)
-    return Figure(rig, probe, SIMILARITY, canonical_motion, joint_rotations, choose_family, sample_motion)
+    return Character(rig, probe, SIMILARITY, canonical_motion, joint_rotations, choose_family, sample_motion)
 
 
 def generate_hands(
@@ -82,7 +82,7 @@ def generate_hands(
         number = index % len(sides)
         phenotype, hand = sample_identity(models[number], random_numbers(seed, index), HAND_LENGTHS)
         name = f"hand_{sides[number]}_{index:03d}"
-        clips = [RandomClip(n, frames, (seed, index, n + 1), tuple(families)) for n in range(sequences)]
+        clips = [RandomSequence(n, frames, (seed, index, n + 1), tuple(families)) for n in range(sequences)]
         hands.append(Identity(name, number, hand, clips))
         phenotypes[name] = {key: round(value, 4) for key, value in phenotype.items()}
         progress.advance(index + 1)
@@ -90,7 +90,7 @@ def generate_hands(
             raise Cancelled
     write_dataset(
         out,
-        [hand_figure(model.rig) for model in models],
+        [hand_character(model.rig) for model in models],
         hands,
         name=f"anny-hands-{seed}",
         category=CATEGORY,

@@ -7,32 +7,32 @@ in Anny's reference pose.
 
 import numpy as np
 
-from external.anny.joints import Angles, Joint, Motion, turn
+from external.anny.joints import Angles, JointRange, Motion, turn
 from external.anny.rig import Array, RestBody, Rig
 
 FINGERS = ("index", "middle", "ring", "little")
 
 _WHOLE_HAND = {
-    "turn": Joint(-0.75, 0.75),
-    "tilt": Joint(-0.5, 0.5),
-    "roll": Joint(-0.5, 0.5),
-    "wrist_flex": Joint(-0.5, 0.5),
-    "wrist_side": Joint(-0.25, 0.2),
+    "turn": JointRange(-0.75, 0.75),
+    "tilt": JointRange(-0.5, 0.5),
+    "roll": JointRange(-0.5, 0.5),
+    "wrist_flex": JointRange(-0.5, 0.5),
+    "wrist_side": JointRange(-0.25, 0.2),
 }
 _THUMB = {
-    "thumb_across": Joint(-0.25, 0.85),
-    "thumb_out": Joint(-0.35, 0.35),
-    "thumb_base": Joint(-0.15, 0.8, 0.1),
-    "thumb_tip": Joint(-0.2, 1.15, 0.15),
+    "thumb_across": JointRange(-0.25, 0.85),
+    "thumb_out": JointRange(-0.35, 0.35),
+    "thumb_base": JointRange(-0.15, 0.8, 0.1),
+    "thumb_tip": JointRange(-0.2, 1.15, 0.15),
 }
-_FINGER = {"base": Joint(-0.3, 1.5, 0.2), "middle": Joint(0.0, 1.75, 0.3), "tip": Joint(0.0, 1.1, 0.2)}
+_FINGER = {"base": JointRange(-0.3, 1.5, 0.2), "middle": JointRange(0.0, 1.75, 0.3), "tip": JointRange(0.0, 1.1, 0.2)}
 _SPREAD = {
-    "index": Joint(-0.2, 0.3),
-    "middle": Joint(-0.15, 0.2),
-    "ring": Joint(-0.15, 0.25),
-    "little": Joint(-0.15, 0.4),
+    "index": JointRange(-0.2, 0.3),
+    "middle": JointRange(-0.15, 0.2),
+    "ring": JointRange(-0.15, 0.25),
+    "little": JointRange(-0.15, 0.4),
 }
-JOINTS: dict[str, Joint] = (
+JOINTS: dict[str, JointRange] = (
     _WHOLE_HAND
     | _THUMB
     | {f"{finger}_{name}": joint for finger in FINGERS for name, joint in _FINGER.items()}

@@ -13,7 +13,7 @@ from engine.dataset.pools import load_pools
 from engine.dataset.registered import RegisteredDataset
 from engine.geometry.mesh import Mesh
 from engine.geometry.topology import triangle_areas
-from npm_studio.reports.pictures.renderer import THREE_QUARTER, Scene, Stage, View
+from npm_studio.reports.pictures.renderer import THREE_QUARTER, OffscreenRenderer, Scene, ViewDirection
 from npm_studio.reports.pictures.runs import spread
 from npm_studio.reports.pictures.sheet import INK, caption, font, grid, strip
 
@@ -59,19 +59,19 @@ def dataset_sheet(
     if together:
         extent = np.concatenate([_canonical(dataset, identity).vertices for identity in chosen])
     rows = []
-    with Stage(*_TILE) as stage:
+    with OffscreenRenderer(*_TILE) as renderer:
         for done, identity in enumerate(chosen, 1):
             if progress.cancelled():
                 raise Cancelled
             match kind:
                 case "canonical":
-                    rows.append(_canonical_tiles(stage, dataset, identity, extent))
+                    rows.append(_canonical_tiles(renderer, dataset, identity, extent))
                 case "samples":
-                    rows.append(_samples_tiles(stage, dataset, identity, extent))
+                    rows.append(_samples_tiles(renderer, dataset, identity, extent))
                 case "poses":
-                    rows.append(_pose_tiles(stage, dataset, identity))
+                    rows.append(_pose_tiles(renderer, dataset, identity))
                 case "flow":
-                    rows.append(_flow_tiles(stage, dataset, identity))
+                    rows.append(_flow_tiles(renderer, dataset, identity))
             progress.advance(done)
     if together:
         tiles = [tile for row in rows for tile in row]
@@ -103,14 +103,14 @@ def position_colours(vertices: NDArray[np.float32]) -> NDArray[np.uint8]:
 
 
 def _canonical_tiles(
-    stage: Stage, dataset: RegisteredDataset, identity: int, extent: NDArray[np.float32]
+    renderer: OffscreenRenderer, dataset: RegisteredDataset, identity: int, extent: NDArray[np.float32]
 ) -> list[NDArray[np.uint8]]:
-    picture = stage.picture(Scene([_canonical(dataset, identity)]), THREE_QUARTER, extent)
+    picture = renderer.picture(Scene([_canonical(dataset, identity)]), THREE_QUARTER, extent)
     return [_captioned(picture, dataset.identities[identity])]
 
 
 def _samples_tiles(
-    stage: Stage, dataset: RegisteredDataset, identity: int, extent: NDArray[np.float32]
+    renderer: OffscreenRenderer, dataset: RegisteredDataset, identity: int, extent: NDArray[np.float32]
 ) -> list[NDArray[np.uint8]]:
     pools, mesh = load_pools(dataset, identity), _canonical(dataset, identity)
     depths = mesh.vertices[mesh.faces][:, :, 2]  # (T, 3)
@@ -125,16 +125,16 @@ def _samples_tiles(
     if len(samples):
         colours = np.where(samples[:, 3:] < 0, _rgb(INSIDE), _rgb(OUTSIDE)).astype(np.uint8)
         scene = Scene(behind, points=samples[:, :3], point_colours=colours, point_size=3.0)
-    return [_captioned(stage.picture(scene, View(0, 0), extent), dataset.identities[identity])]
+    return [_captioned(renderer.picture(scene, ViewDirection(0, 0), extent), dataset.identities[identity])]
 
 
-def _pose_tiles(stage: Stage, dataset: RegisteredDataset, identity: int) -> list[NDArray[np.uint8]]:
+def _pose_tiles(renderer: OffscreenRenderer, dataset: RegisteredDataset, identity: int) -> list[NDArray[np.uint8]]:
     frames = _some_frames(dataset, identity, _COLUMNS)
     extent = np.concatenate([mesh.vertices for _, mesh in frames])
-    return [_captioned(stage.picture(Scene([mesh]), THREE_QUARTER, extent), name) for name, mesh in frames]
+    return [_captioned(renderer.picture(Scene([mesh]), THREE_QUARTER, extent), name) for name, mesh in frames]
 
 
-def _flow_tiles(stage: Stage, dataset: RegisteredDataset, identity: int) -> list[NDArray[np.uint8]]:
+def _flow_tiles(renderer: OffscreenRenderer, dataset: RegisteredDataset, identity: int) -> list[NDArray[np.uint8]]:
     canonical = _canonical(dataset, identity)
     colours = position_colours(canonical.vertices)
     frames = [("canonical", canonical), *_some_frames(dataset, identity, _COLUMNS - 1)]
@@ -144,7 +144,7 @@ def _flow_tiles(stage: Stage, dataset: RegisteredDataset, identity: int) -> list
         if mesh.vertices.shape != canonical.vertices.shape:
             what = f"has {len(mesh.vertices)} vertices, the canonical mesh {len(canonical.vertices)}"
             raise InputError(f"{dataset.root}: {dataset.identities[identity]}/{name}", what, "make it again")
-        tiles.append(_captioned(stage.picture(Scene([mesh], [colours]), THREE_QUARTER, extent), name))
+        tiles.append(_captioned(renderer.picture(Scene([mesh], [colours]), THREE_QUARTER, extent), name))
     return tiles
 
 
@@ -155,18 +155,18 @@ def _canonical(dataset: RegisteredDataset, identity: int) -> Mesh:
 def _some_frames(dataset: RegisteredDataset, identity: int, count: int) -> list[tuple[str, Mesh]]:
     """At most ``count`` posed meshes of one identity with their names, evenly spread over its sequences."""
     places = [(s, sample) for s in dataset.sequences_of(identity) for sample in dataset.samples_of(identity, s)]
-    subject = dataset.subjects[identity]
+    stored = dataset.stored[identity]
     frames = []
     for sequence, sample in (places[index] for index in spread(count, len(places))):
         name = f"{sequence}/{sample}"
-        samples = subject.store.samples(subject.name, sequence)
+        samples = stored.store.samples(stored.name, sequence)
         if sample not in samples:
-            raise InputError(dataset.root / "labels.json", f"names frame {subject.name}/{name}, which does not exist")
+            raise InputError(dataset.root / "labels.json", f"names frame {stored.name}/{name}, which does not exist")
         rows = np.array([samples.index(sample)])
-        vertices = np.asarray(subject.store.frames(subject.name, sequence, rows)[0], np.float32)
+        vertices = np.asarray(stored.store.frames(stored.name, sequence, rows)[0], np.float32)
         frames.append((name, _mesh(dataset, identity, vertices, name)))
     if not frames:
-        raise InputError(f"{dataset.root}: {subject.name}", "has no posed frames", "choose --kind canonical")
+        raise InputError(f"{dataset.root}: {stored.name}", "has no posed frames", "choose --kind canonical")
     return frames
 
 

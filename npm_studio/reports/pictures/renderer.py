@@ -28,7 +28,7 @@ _LIGHTS = (
 
 
 @dataclass(frozen=True)
-class View:
+class ViewDirection:
     """Where the camera stands: degrees around the vertical axis (0 looks at the face) and above the horizon."""
 
     azimuth: float = 24.0
@@ -42,7 +42,7 @@ class View:
         return np.stack([right, np.cross(towards, right), towards])
 
 
-THREE_QUARTER = View()
+THREE_QUARTER = ViewDirection()
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +68,7 @@ class Scene:
         return np.concatenate(parts)
 
 
-class Stage:
+class OffscreenRenderer:
     """An off-screen renderer; use it as a context manager, for as many pictures as needed.
 
     Raises:
@@ -97,7 +97,7 @@ class Stage:
         self._plotter.close()
 
     def picture(
-        self, scene: Scene, view: View = THREE_QUARTER, extent: NDArray[np.float32] | None = None
+        self, scene: Scene, view: ViewDirection = THREE_QUARTER, extent: NDArray[np.float32] | None = None
     ) -> NDArray[np.uint8]:
         """A picture (H, W, 3) of ``scene``.
 
@@ -155,7 +155,7 @@ class Stage:
         texture.interpolate = True
         self._plotter.add_mesh(plane, texture=texture, lighting=False, render=False)
 
-    def _aim(self, view: View, extent: NDArray[np.float32]) -> None:
+    def _aim(self, view: ViewDirection, extent: NDArray[np.float32]) -> None:
         _, up, towards = view.axes()
         local = extent @ view.axes().T
         centre = (local.min(axis=0) + local.max(axis=0)) / 2
@@ -170,11 +170,11 @@ class Stage:
 
 
 def render_meshes(
-    meshes: Sequence[Mesh], size: tuple[int, int] = (900, 900), view: View = THREE_QUARTER
+    meshes: Sequence[Mesh], size: tuple[int, int] = (900, 900), view: ViewDirection = THREE_QUARTER
 ) -> NDArray[np.uint8]:
     """A picture (H, W, 3) of ``meshes`` where they are; ``size`` is width and height in pixels."""
-    with Stage(*size) as stage:
-        return stage.picture(Scene(meshes), view)
+    with OffscreenRenderer(*size) as renderer:
+        return renderer.picture(Scene(meshes), view)
 
 
 def line_up(meshes: Sequence[Mesh], gap: float = 0.05, turn: float = 0.0) -> list[Mesh]:

@@ -16,14 +16,14 @@ from engine.sequences.depth_sequence import DepthSequence
 from engine.sequences.opening import scene_and_subject
 from engine.sequences.reader import registered_readers
 from npm_studio.reports.pictures.colours import colour_depth, colour_errors, error_legend
-from npm_studio.reports.pictures.renderer import THREE_QUARTER, Scene, Stage, View
+from npm_studio.reports.pictures.renderer import THREE_QUARTER, OffscreenRenderer, Scene, ViewDirection
 from npm_studio.reports.pictures.sheet import caption, grid, strip
 from npm_studio.reports.pictures.video import write_video
 
 _TILE = (420, 600)
 _POINTS_OF_EXTENT = 5_000_000
 """Of a whole video; more would fill the memory."""
-_OVERLAY = View(40.0, 10.0)
+_OVERLAY = ViewDirection(40.0, 10.0)
 
 
 def find_sequence(run: Run) -> DepthSequence | None:
@@ -105,9 +105,9 @@ def fit_sheet(run: Run, sequence: DepthSequence | None, columns: int = 5) -> NDA
     extent = np.concatenate([scene.extent() for row in scenes for scene in row])
     view = THREE_QUARTER if sequence is None else _OVERLAY
     tiles = []
-    with Stage(*_TILE) as stage:
+    with OffscreenRenderer(*_TILE) as renderer:
         for frame, row in zip(frames, scenes, strict=True):
-            pictures = [stage.picture(scene, view, extent) for scene in (row[:2] if sequence else row)]
+            pictures = [renderer.picture(scene, view, extent) for scene in (row[:2] if sequence else row)]
             tiles.append(caption(grid(pictures, 1), f"frame {run.frame_names[frame]}"))
     return strip(tiles)
 
@@ -125,11 +125,11 @@ def error_sheet(
     figure = _Figure(run)
     extent = figure.extent(frames)
     tiles = []
-    with Stage(*_TILE) as stage:
+    with OffscreenRenderer(*_TILE) as renderer:
         for frame in frames:
             scene = Scene([figure.mesh(frame)], [colour_errors(errors_mm[frame], limit_mm)])
             text = f"frame {run.frame_names[frame]}: mean {errors_mm[frame].mean():.1f} mm"
-            tiles.append(caption(stage.picture(scene, THREE_QUARTER, extent), text))
+            tiles.append(caption(renderer.picture(scene, THREE_QUARTER, extent), text))
     row = grid(tiles, len(tiles))
     return np.concatenate((row, error_legend(limit_mm, row.shape[1])))
 
@@ -147,11 +147,11 @@ def run_video(run: Run, sequence: DepthSequence | None, path: Path, progress: Pr
     extent = figure.extent(range(len(figure)))
 
     def pictures() -> Iterator[NDArray[np.uint8]]:
-        with Stage(*_TILE) as stage:
+        with OffscreenRenderer(*_TILE) as renderer:
             for frame in range(len(run.frame_names)):
                 if progress.cancelled():
                     raise Cancelled
-                yield strip([stage.picture(scene, view, extent) for scene in _scenes(figure, observer, frame)], gap=0)
+                yield strip([renderer.picture(scene, view, extent) for scene in _scenes(figure, observer, frame)], gap=0)
                 progress.advance(frame + 1)
 
     progress.stage("video", len(run.frame_names))

@@ -10,11 +10,15 @@ from numpy.typing import NDArray
 from engine.core.errors import InputError
 from engine.core.files import replacing_file
 from engine.geometry.mesh import Mesh
-from npm_studio.reports.pictures.renderer import THREE_QUARTER, Scene, Stage, View
+from npm_studio.reports.pictures.renderer import THREE_QUARTER, OffscreenRenderer, Scene, ViewDirection
 
 
 def render_mesh_video(
-    meshes: Iterable[Mesh], path: Path, fps: float, size: tuple[int, int] = (720, 720), view: View = THREE_QUARTER
+    meshes: Iterable[Mesh],
+    path: Path,
+    fps: float,
+    size: tuple[int, int] = (720, 720),
+    view: ViewDirection = THREE_QUARTER,
 ) -> None:
     """Write an MP4 of ``meshes``, one after the other, seen by one camera that stands still.
 
@@ -25,8 +29,8 @@ def render_mesh_video(
     if not frames:
         raise InputError(path, "there is nothing to show")
     extent = np.concatenate([mesh.vertices for mesh in frames])
-    with Stage(*size) as stage:
-        write_video((stage.picture(Scene([mesh]), view, extent) for mesh in frames), path, fps)
+    with OffscreenRenderer(*size) as renderer:
+        write_video((renderer.picture(Scene([mesh]), view, extent) for mesh in frames), path, fps)
 
 
 def write_video(pictures: Iterable[NDArray[np.uint8]], path: Path, fps: float) -> None:

@@ -128,7 +128,7 @@ class ElidedLabel(QLabel):
         painter.drawText(self.rect(), Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, text)
 
 
-class Card(QFrame):
+class CardFrame(QFrame):
     """A framed area, highlighted when it is the chosen one of several; tells when it is clicked."""
 
     clicked = pyqtSignal()

@@ -32,11 +32,11 @@ class FitProgress(QWidget):
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setRange(0, 1000)
-        self.viewports, self.eta = QLabel(), QLabel()
+        self.stage, self.eta = QLabel(), QLabel()
         self.eta.setObjectName("muted")
         self.detail = note("")
         labels = QHBoxLayout()
-        labels.addWidget(self.viewports)
+        labels.addWidget(self.stage)
         labels.addStretch(1)
         labels.addWidget(self.eta)
         column = QVBoxLayout(self)
@@ -61,7 +61,7 @@ class FitProgress(QWidget):
     def begin(self) -> None:
         self.detail.setProperty("outcome", False)
         self._show_running(True)
-        self.viewports.setText("Starting")
+        self.stage.setText("Starting")
         self.eta.setText("")
         self.detail.setText("")
         self.bar.setRange(0, 0)
@@ -71,14 +71,14 @@ class FitProgress(QWidget):
         known = status.total > 1
         self.bar.setRange(0, 1000 if known else 0)
         self.bar.setValue(round(1000 * status.fraction))
-        self.viewports.setText(f"{name} {status.done} / {status.total}" if known else name)
+        self.stage.setText(f"{name} {status.done} / {status.total}" if known else name)
         left = status.seconds_left
         self.eta.setText("" if left is None or not known else f"{clock_text(left)} left")
         energy = status.metrics.get("energy")
         self.detail.setText(status.message if energy is None else f"Energy {energy:.4g}")
 
     def show_stopping(self) -> None:
-        self.viewports.setText("Stopping after this step")
+        self.stage.setText("Stopping after this step")
         self.eta.setText("")
 
     def end(self, outcome: str) -> None:
@@ -88,5 +88,5 @@ class FitProgress(QWidget):
 
     def _show_running(self, running: bool) -> None:
         self.start_button.setVisible(not running)
-        for widget in (self.viewports, self.eta, self.bar, self.cancel_button):
+        for widget in (self.stage, self.eta, self.bar, self.cancel_button):
             widget.setVisible(running)

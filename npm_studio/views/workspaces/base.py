@@ -5,7 +5,7 @@ from PyQt6.QtGui import QAction
 from PyQt6.QtWidgets import QVBoxLayout, QWidget
 
 from engine.geometry.similarity import Similarity
-from npm_studio.document.timeline import Clip, upcoming
+from npm_studio.document.timeline import Playable, upcoming
 from npm_studio.live.request import MeshReply, PosedMesh, Quality
 from npm_studio.views.session import Session
 from npm_studio.views.viewport import Viewport
@@ -28,7 +28,7 @@ class Workspace(QWidget):
     """Whether the lists of identities and poses on the left mean something here."""
 
     clip_changed = pyqtSignal()
-    """`clip` has a new answer."""
+    """`playable` has a new answer."""
     quality_changed = pyqtSignal(str, bool, str)
     """Badge of the status bar, whether the mesh is final, and numbers beside it."""
 
@@ -50,9 +50,9 @@ class Workspace(QWidget):
         self.is_active = False
         self.session.ignore_pending_meshes()
 
-    def clip(self) -> Clip:
+    def playable(self) -> Playable:
         """What the timeline plays."""
-        return Clip()
+        return Playable()
 
     def show_frame(self, frame: int) -> None:
         """The timeline moved."""

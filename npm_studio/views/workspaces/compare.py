@@ -17,7 +17,7 @@ from npm_studio.document.results import (
     mesh_sequence_of_run,
     mesh_sequence_of_truth,
 )
-from npm_studio.document.timeline import Clip
+from npm_studio.document.timeline import Playable
 from npm_studio.jobs.events import JobEvent
 from npm_studio.views.scene import DISTANCE_COLOURS, colours_of
 from npm_studio.views.session import Session
@@ -119,10 +119,10 @@ class CompareWorkspace(Workspace):
         else:
             self._show_comparison()
 
-    def clip(self) -> Clip:
+    def playable(self) -> Playable:
         if self.comparison is None:
-            return Clip()
-        return Clip(self.comparison.frame_names, self.comparison.frame_rate, self._frame)
+            return Playable()
+        return Playable(self.comparison.frame_names, self.comparison.frame_rate, self._frame)
 
     def show_frame(self, frame: int) -> None:
         self._frame = frame

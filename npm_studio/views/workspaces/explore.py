@@ -5,7 +5,7 @@ from PyQt6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from npm_studio.document.explorer import Codes, Explorer, Space
 from npm_studio.document.names import pretty
-from npm_studio.document.timeline import Clip
+from npm_studio.document.timeline import Playable
 from npm_studio.live.request import MeshReply, Quality
 from npm_studio.views.session import Session
 from npm_studio.views.viewport_area import ViewportArea
@@ -102,12 +102,12 @@ class ExploreWorkspace(Workspace):
         super().leave()
         self.slicing.leave()
 
-    def clip(self) -> Clip:
+    def playable(self) -> Playable:
         model = self.session.document.model
         if model is None or not self._rows:
-            return Clip()
+            return Playable()
         frames = model.info.frames
-        return Clip(tuple(str(frames[row]) for row in self._rows), TRAINING_FRAME_RATE, self._frame)
+        return Playable(tuple(str(frames[row]) for row in self._rows), TRAINING_FRAME_RATE, self._frame)
 
     def show_frame(self, frame: int) -> None:
         if self.explorer is not None and frame < len(self._rows):

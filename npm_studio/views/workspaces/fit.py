@@ -23,7 +23,7 @@ from engine.sequences.mesh_sequence import MeshSequence, mesh_sequence, regular_
 from engine.sequences.reader import registered_readers
 from npm_studio.document.observation import Observation
 from npm_studio.document.results import lowest_height, mesh_sequence_of_run
-from npm_studio.document.timeline import Clip
+from npm_studio.document.timeline import Playable
 from npm_studio.jobs.events import JobEvent, Previewed
 from npm_studio.jobs.fitting import fit_request, fit_work
 from npm_studio.jobs.status import JobStatus
@@ -121,11 +121,11 @@ class FitWorkspace(Workspace):
         self.frame_once(self.observation)
         self._report()
 
-    def clip(self) -> Clip:
+    def playable(self) -> Playable:
         if self.observation is None:
-            return Clip()
+            return Playable()
         sequence = self.observation.sequence
-        return Clip(sequence.frame_names, sequence.frame_rate, self._frame)
+        return Playable(sequence.frame_names, sequence.frame_rate, self._frame)
 
     def show_frame(self, frame: int) -> None:
         self._frame = frame

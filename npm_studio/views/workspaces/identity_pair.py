@@ -1,36 +1,31 @@
-"""Two training subjects to choose: where an interpolation begins and ends, or whose pose goes onto whom."""
-
-from dataclasses import dataclass
+"""Two training identities to choose: where an interpolation begins and ends, or whose pose goes onto whom."""
 
 from PyQt6.QtCore import pyqtSignal
 from PyQt6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from engine.models.model import NeuralParametricModel
+from engine.models.named_codes import IdentityFrame
 from npm_studio.document.explorer import Codes
 from npm_studio.document.names import pretty
-from npm_studio.views.widgets.basics import Card, heading
+from npm_studio.views.widgets.basics import CardFrame, heading
 
 
-@dataclass(frozen=True)
-class Subject:
-    """A training identity in a training pose."""
+def codes_of(model: NeuralParametricModel, chosen: IdentityFrame) -> Codes:
+    """In the canonical pose where no frame is chosen."""
+    pose = None if chosen.frame is None or model.pose_codes is None else model.pose_codes[chosen.frame].cpu()
+    return Codes(model.shape_codes[chosen.identity].cpu(), pose)
 
-    identity: int = 0
-    row: int | None = None
-    """Of the pose codes; None is the canonical pose."""
 
-    def codes(self, model: NeuralParametricModel) -> Codes:
-        pose = None if self.row is None or model.pose_codes is None else model.pose_codes[self.row].cpu()
-        return Codes(model.shape_codes[self.identity].cpu(), pose)
+def title_of(model: NeuralParametricModel, chosen: IdentityFrame) -> str:
+    return pretty(model.info.identities[chosen.identity])
 
-    def title(self, model: NeuralParametricModel) -> str:
-        return pretty(model.info.identities[self.identity])
 
-    def posture(self, model: NeuralParametricModel) -> str:
-        if self.row is None:
-            return "Canonical pose"
-        frame = model.info.frames[self.row]
-        return f"{pretty(frame.sequence)}, frame {int(frame.sample)}"
+def posture_of(model: NeuralParametricModel, row: int | None) -> str:
+    """What the pose of a ``row`` of the pose codes is called; None is the canonical pose."""
+    if row is None:
+        return "Canonical pose"
+    frame = model.info.frames[row]
+    return f"{pretty(frame.sequence)}, frame {int(frame.sample)}"
 
 
 class IdentityCards(QWidget):
@@ -40,16 +35,16 @@ class IdentityCards(QWidget):
 
     def __init__(self, first: str, second: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.subjects = [Subject(), Subject()]
+        self.identities = [IdentityFrame(0), IdentityFrame(0)]
         self.chosen = 0
-        self._cards: list[Card] = []
+        self._cards: list[CardFrame] = []
         self._titles: list[QLabel] = []
         self._postures: list[QLabel] = []
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
         for index, role in enumerate((first, second)):
-            card, label, title, posture = Card(), QLabel(role), heading("–"), QLabel("–")
+            card, label, title, posture = CardFrame(), QLabel(role), heading("–"), QLabel("–")
             label.setObjectName("muted")
             posture.setObjectName("muted")
             for widget in (label, title, posture):
@@ -68,17 +63,17 @@ class IdentityCards(QWidget):
         for position, card in enumerate(self._cards):
             card.set_chosen(position == index)
 
-    def set_subject(self, index: int, subject: Subject) -> None:
-        self.subjects[index] = subject
+    def set_identity(self, index: int, identity: IdentityFrame) -> None:
+        self.identities[index] = identity
         self.changed.emit()
 
     def swap(self) -> None:
-        self.subjects.reverse()
+        self.identities.reverse()
         self.changed.emit()
 
     def describe(self, model: NeuralParametricModel, postures: tuple[str, str]) -> None:
-        """Write the subjects onto the cards; ``postures`` are their second lines."""
-        for index, subject in enumerate(self.subjects):
-            self._titles[index].setText(subject.title(model))
+        """Write the identities onto the cards; ``postures`` are their second lines."""
+        for index, identity in enumerate(self.identities):
+            self._titles[index].setText(title_of(model, identity))
             self._postures[index].setText(postures[index])
             self._postures[index].setVisible(bool(postures[index]))

@@ -5,22 +5,23 @@ from typing import Literal
 from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import QHBoxLayout, QLabel, QPushButton
 
+from engine.models.named_codes import IdentityFrame
 from npm_studio.document.explorer import blend
-from npm_studio.document.timeline import Clip
+from npm_studio.document.timeline import Playable
 from npm_studio.live.request import MeshReply, Quality
 from npm_studio.views.session import Session
 from npm_studio.views.viewport_area import ViewportArea
 from npm_studio.views.widgets.basics import Section, Segments, note
 from npm_studio.views.widgets.slider import BarSlider
 from npm_studio.views.workspaces.base import Actions, Workspace
-from npm_studio.views.workspaces.identity_pair import IdentityCards, Subject
+from npm_studio.views.workspaces.identity_pair import IdentityCards, codes_of, posture_of, title_of
 
 STEPS = 60
 _SPACES: tuple[Literal["shape", "pose", "both"], ...] = ("shape", "pose", "both")
 
 
 class InterpolateWorkspace(Workspace):
-    """One mesh between two subjects; the timeline plays the way there and back."""
+    """One mesh between two identities; the timeline plays the way there and back."""
 
     uses_library = True
 
@@ -74,11 +75,11 @@ class InterpolateWorkspace(Workspace):
             return
         self._request(True)
 
-    def clip(self) -> Clip:
+    def playable(self) -> Playable:
         if self.session.document.model is None:
-            return Clip()
+            return Playable()
         there = [f"{round(100 * step / STEPS)} %" for step in range(STEPS + 1)]
-        return Clip(tuple(there + there[-2:0:-1]), 30.0, self.slider.value())
+        return Playable(tuple(there + there[-2:0:-1]), 30.0, self.slider.value())
 
     def show_frame(self, frame: int) -> None:
         self._from_timeline = True
@@ -90,17 +91,17 @@ class InterpolateWorkspace(Workspace):
         if model is not None:
             self.show_posed_mesh(self.viewports.left, reply.meshes[0], model.info.similarity)
             self.frame_once(model, reply.quality is Quality.FINE)
-            a, b = (subject.title(model) for subject in self.cards.subjects)
+            a, b = (title_of(model, one) for one in self.cards.identities)
             self.viewports.left.caption.set_text(f"{a}  →  {b}", f"{self.readout.text()} of the way")
             self.report_quality(reply)
 
     def identity_chosen(self, identity: int) -> None:
-        old = self.cards.subjects[self.cards.chosen]
-        self.cards.set_subject(self.cards.chosen, Subject(identity, old.row))
+        old = self.cards.identities[self.cards.chosen]
+        self.cards.set_identity(self.cards.chosen, IdentityFrame(identity, old.frame))
 
     def frame_chosen(self, row: int) -> None:
-        old = self.cards.subjects[self.cards.chosen]
-        self.cards.set_subject(self.cards.chosen, Subject(old.identity, row))
+        old = self.cards.identities[self.cards.chosen]
+        self.cards.set_identity(self.cards.chosen, IdentityFrame(old.identity, row))
 
     def _on_model(self) -> None:
         model = self.session.document.model
@@ -108,7 +109,7 @@ class InterpolateWorkspace(Workspace):
             return
         last = len(model.info.identities) - 1
         rows = [(own[0], own[len(own) // 2]) if (own := model.frames_of(i)) else (None, None) for i in (0, last)]
-        self.cards.subjects = [Subject(0, rows[0][0]), Subject(last, rows[1][1])]
+        self.cards.identities = [IdentityFrame(0, rows[0][0]), IdentityFrame(last, rows[1][1])]
         for index in (1, 2):
             self.spaces.button(index).setEnabled(model.has_pose)
         self.spaces.choose(2 if model.has_pose else 0)
@@ -120,7 +121,7 @@ class InterpolateWorkspace(Workspace):
     def _on_ends(self) -> None:
         model = self.session.document.model
         if model is not None:
-            a, b = (subject.posture(model) for subject in self.cards.subjects)
+            a, b = (posture_of(model, one.frame) for one in self.cards.identities)
             self.cards.describe(model, (a, b))
             self._request(True)
 
@@ -134,7 +135,7 @@ class InterpolateWorkspace(Workspace):
         model = self.session.document.model
         if model is None or not self.is_active:
             return
-        a, b = (subject.codes(model) for subject in self.cards.subjects)
+        a, b = (codes_of(model, one) for one in self.cards.identities)
         frames = self.upcoming_frames(self.session.document.timeline.frame, 2 * STEPS)
         steps = [self.slider.value(), *(_step_of(frame) for frame in frames)]
         now, *ahead = (blend(a, b, step / STEPS, _SPACES[self.spaces.current]) for step in steps)

@@ -4,7 +4,7 @@ import numpy as np
 from PyQt6.QtCore import QObject
 
 from npm_studio.document.explorer import Explorer
-from npm_studio.live.field import Plane, SliceReply, SliceRequest
+from npm_studio.live.field import SlicePlane, SliceReply, SliceRequest
 from npm_studio.views.scene import round_below
 from npm_studio.views.session import Session
 from npm_studio.views.viewport_area import ViewportArea
@@ -64,7 +64,7 @@ class Slicing(QObject):
         place = np.zeros(3)
         place[axis] = position
         self.section.tell(float(similarity.to_world(place)[axis]))
-        plane = Plane(axis, position, tuple(low.tolist()), tuple(high.tolist()))
+        plane = SlicePlane(axis, position, tuple(low.tolist()), tuple(high.tolist()))
         spacing = round_below(_LIMIT / similarity.scale * 1e3 / 12) * 1e-3 * similarity.scale
         request = SliceRequest(self._explorer.codes.shape, plane, _LIMIT, spacing)
         asked = self._asked

@@ -5,15 +5,16 @@ from itertools import chain
 from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import QPushButton
 
+from engine.models.named_codes import IdentityFrame
 from npm_studio.document.explorer import Codes
 from npm_studio.document.names import pretty
-from npm_studio.document.timeline import Clip
+from npm_studio.document.timeline import Playable
 from npm_studio.live.request import MeshReply, Quality
 from npm_studio.views.session import Session
 from npm_studio.views.viewport_area import ViewportArea
-from npm_studio.views.widgets.basics import Card, Section, heading, note
+from npm_studio.views.widgets.basics import CardFrame, Section, heading, note
 from npm_studio.views.workspaces.base import TRAINING_FRAME_RATE, Actions, Workspace
-from npm_studio.views.workspaces.identity_pair import IdentityCards, Subject
+from npm_studio.views.workspaces.identity_pair import IdentityCards, codes_of, posture_of, title_of
 
 
 class TransferWorkspace(Workspace):
@@ -34,7 +35,7 @@ class TransferWorkspace(Workspace):
         who.body.addSpacing(2)
         who.body.addWidget(swap)
         which = Section("Pose of both")
-        self._pose_card = Card()
+        self._pose_card = CardFrame()
         self._pose_title, self._pose_owner = heading("–"), note("–")
         self._pose_card.body.addWidget(self._pose_title)
         self._pose_card.body.addWidget(self._pose_owner)
@@ -62,13 +63,13 @@ class TransferWorkspace(Workspace):
         self.viewports.right.ground.place(self.viewports.left.ground.height)
         self._request(True)
 
-    def clip(self) -> Clip:
+    def playable(self) -> Playable:
         model = self.session.document.model
         if model is None or self._row is None:
-            return Clip()
+            return Playable()
         frames = model.info.frames
         names = tuple(str(frames[row]) for row in self._rows)
-        return Clip(names, TRAINING_FRAME_RATE, self._rows.index(self._row))
+        return Playable(names, TRAINING_FRAME_RATE, self._rows.index(self._row))
 
     def show_frame(self, frame: int) -> None:
         if frame < len(self._rows):
@@ -80,14 +81,14 @@ class TransferWorkspace(Workspace):
         model = self.session.document.model
         if model is None or len(reply.meshes) != 2:
             return
-        for view, mesh, subject in zip(self.viewports.views, reply.meshes, self.cards.subjects, strict=True):
+        for view, mesh, identity in zip(self.viewports.views, reply.meshes, self.cards.identities, strict=True):
             self.show_posed_mesh(view, mesh, model.info.similarity)
-            view.caption.set_text(subject.title(model), self._pose_title.text())
+            view.caption.set_text(title_of(model, identity), self._pose_title.text())
         self.frame_once(model, reply.quality is Quality.FINE)
         self.report_quality(reply)
 
     def identity_chosen(self, identity: int) -> None:
-        self.cards.set_subject(self.cards.chosen, Subject(identity))
+        self.cards.set_identity(self.cards.chosen, IdentityFrame(identity))
 
     def frame_chosen(self, row: int) -> None:
         model = self.session.document.model
@@ -109,7 +110,7 @@ class TransferWorkspace(Workspace):
         model = self.session.document.model
         if model is None:
             return
-        self.cards.subjects = [Subject(0), Subject(len(model.info.identities) - 1)]
+        self.cards.identities = [IdentityFrame(0), IdentityFrame(len(model.info.identities) - 1)]
         self._row, self._rows = None, []
         own = model.frames_of(0)
         if model.has_pose and own:
@@ -130,7 +131,7 @@ class TransferWorkspace(Workspace):
         if model is None:
             return
         self.cards.describe(model, ("", ""))
-        posture = Subject(0, self._row).posture(model)
+        posture = posture_of(model, self._row)
         self._pose_title.setText(posture)
         owner = "" if self._row is None else model.info.identities[model.info.frames[self._row].identity]
         self._pose_owner.setText(f"Recorded from {pretty(owner)}" if owner else "As the surfaces are learned")
@@ -143,7 +144,7 @@ class TransferWorkspace(Workspace):
         if self._row is not None:
             frames = self.upcoming_frames(self._rows.index(self._row), len(self._rows))
             rows += [self._rows[frame] for frame in frames]
-        poses = [Subject(0, row).codes(model).pose for row in rows]
-        shapes = [subject.codes(model).shape for subject in self.cards.subjects]
+        poses = [codes_of(model, IdentityFrame(0, row)).pose for row in rows]
+        shapes = [codes_of(model, one).shape for one in self.cards.identities]
         now, *ahead = (tuple(Codes(shape, pose) for shape in shapes) for pose in poses)
         self.session.request(now, settled, tuple(chain.from_iterable(ahead)))

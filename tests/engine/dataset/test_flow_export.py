@@ -120,9 +120,9 @@ def test_identities_normalised_each_in_their_own_way_have_no_common_bounds(root:
     low, high = json.loads((tmp_path / "tree" / "ellipsoids" / "bbox.json").read_text())
     for axis in range(3):
         assert high[axis] - low[axis] == pytest.approx(1 / dataset.similarity.scale)
-    first, second = dataset.subjects
-    subjects = (first, replace(second, similarity=Similarity(2.0)))
-    export_tree(replace(dataset, subjects=subjects), tmp_path / "tree", (0.01,), points=5)
+    first, second = dataset.stored
+    stored_identities = (first, replace(second, similarity=Similarity(2.0)))
+    export_tree(replace(dataset, stored_identities=stored_identities), tmp_path / "tree", (0.01,), points=5)
     assert not (tmp_path / "tree" / "ellipsoids" / "bbox.json").exists()
 
 

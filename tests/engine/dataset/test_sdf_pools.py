@@ -274,7 +274,7 @@ def test_settings_out_of_range_are_refused_by_name(
 def test_samples_that_came_with_a_dataset_are_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     dataset = load_registered_dataset(write_ellipsoids(tmp_path / "d", identities=1))
     came = SdfPools(*(np.zeros((5, columns), np.float32) for columns in (4, 4, 6)))
-    monkeypatch.setattr(type(dataset.subjects[0].store), "pools", lambda store, identity: came)
+    monkeypatch.setattr(type(dataset.stored[0].store), "pools", lambda store, identity: came)
     assert prepare_pools(dataset, COUNTS).given == ("ellipsoid_000",)
     assert not pools_folder(dataset, 0).exists()
 

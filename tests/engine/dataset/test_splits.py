@@ -138,7 +138,7 @@ def test_a_foreign_tree_is_read_through_the_view_that_describes_it(data: Registe
     (tmp_path / "view" / "dataset.json").write_text(
         (tmp_path / "view" / "dataset.json").read_text().replace('"registered"', '"strange"')
     )
-    store = view.subjects[0].store
+    store = view.stored[0].store
     strange = load_registered_dataset(tmp_path / "view", {"strange": lambda path, derived: store})
     write_splits(tmp_path / "split", {"": [select(strange, [NAMES[1]])]}, {"command": "split make"})
     split = load_registered_dataset(tmp_path / "split", {"strange": lambda path, derived: store})
@@ -153,7 +153,7 @@ def test_same_named_identities_of_different_datasets_stay_apart(data: Registered
     other = rename_dataset(write_ellipsoids(tmp_path / "two", identities=2, sequences=1, frames=3), "others")
     merged = write(tmp_path / "merged", select(data), select(other))
     assert merged.identities == NAMES + NAMES[:2]
-    assert [subject.dataset for subject in merged.subjects] == ["ellipsoids"] * 4 + ["others"] * 2
+    assert [stored.dataset for stored in merged.stored] == ["ellipsoids"] * 4 + ["others"] * 2
     assert len(merged.labels) == 4 * 3 * 5 + 2 * 3
     assert [label.identity for label in merged.labels[-6:]] == [4, 4, 4, 5, 5, 5]
     assert frames_of(merged) == frames_of(data) + frames_of(other)

@@ -10,7 +10,7 @@ from scipy.spatial import cKDTree
 
 from engine.core.errors import Cancelled, InputError
 from engine.core.progress import Progress
-from engine.dataset.preparation.view_grids import View, occupancy_grid, partial_sdf_grid
+from engine.dataset.preparation.view_grids import PosedDepthImage, occupancy_grid, partial_sdf_grid
 from engine.dataset.preparation.view_grids_torch import occupancy_grids, partial_sdf_grids
 from engine.geometry.camera import PinholeCamera, front_camera_to_world
 from engine.geometry.similarity import Similarity
@@ -25,17 +25,17 @@ NODES = np.stack(np.meshgrid(AXIS, AXIS, AXIS, indexing="ij"), axis=-1)  # (N, N
 
 
 @pytest.fixture(scope="module")
-def views(depth_capture: Path) -> list[View]:
+def views(depth_capture: Path) -> list[PosedDepthImage]:
     """The frames of the doll, the second one seen by a tilted camera."""
     sequence = load_depth_sequence(depth_capture)
     similarity = toy_model().info.similarity
     tilt = np.eye(4)
     tilt[:3, :3] = np.array([[0.8, -0.6, 0], [0.6, 0.8, 0], [0, 0, 1]])
     poses = [sequence.camera_to_world, tilt @ sequence.camera_to_world, sequence.camera_to_world]
-    return [View(sequence.depth_m(i), sequence.camera, pose, similarity) for i, pose in enumerate(poses)]
+    return [PosedDepthImage(sequence.depth_m(i), sequence.camera, pose, similarity) for i, pose in enumerate(poses)]
 
 
-def canonical_points(view: View) -> np.ndarray:
+def canonical_points(view: PosedDepthImage) -> np.ndarray:
     """Visible points (P, 3), one by one."""
     camera, points = view.camera, []
     for row, column in zip(*np.nonzero(view.depth_m), strict=True):
@@ -45,7 +45,7 @@ def canonical_points(view: View) -> np.ndarray:
     return np.array(points)
 
 
-def to_image(view: View) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def to_image(view: PosedDepthImage) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Column, row and depth in metres (N, N, N) of the nodes."""
     world = NODES / view.similarity.scale + view.similarity.centre
     x, y, z = np.moveaxis((world - view.camera_to_world[:3, 3]) @ view.camera_to_world[:3, :3], -1, 0)
@@ -53,7 +53,7 @@ def to_image(view: View) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return np.floor(camera.fx * x / z + camera.cx), np.floor(camera.fy * y / z + camera.cy), z
 
 
-def test_the_nodes_nearest_to_the_observed_points_are_occupied(views: list[View]) -> None:
+def test_the_nodes_nearest_to_the_observed_points_are_occupied(views: list[PosedDepthImage]) -> None:
     for view in views:
         grid = occupancy_grid(view, N)
         points = canonical_points(view)
@@ -65,7 +65,7 @@ def test_the_nodes_nearest_to_the_observed_points_are_occupied(views: list[View]
 
 
 def test_the_partial_distance_is_that_to_the_nearest_visible_point_with_the_sign_of_the_projection(
-    views: list[View],
+    views: list[PosedDepthImage],
 ) -> None:
     for view in views:
         grid = partial_sdf_grid(view, N)
@@ -87,7 +87,7 @@ def test_the_front_camera_sees_a_plane_at_its_distance() -> None:
     similarity = Similarity(0.4, (0.1, 0.2, 0.3))
     camera = PinholeCamera(320, 240, 280.0, 280.0, 160.0, 120.0)
     depth_m = np.full((240, 320), 1.4 / 0.4, np.float32)  # the plane z = 0 of canonical space
-    view = View(depth_m, camera, front_camera_to_world(similarity), similarity)
+    view = PosedDepthImage(depth_m, camera, front_camera_to_world(similarity), similarity)
     grid = partial_sdf_grid(view, 21)
     z = np.linspace(-0.5, 0.5, 21)
     np.testing.assert_allclose(grid.sdf[10, 10], z, atol=0.004)  # half the distance of two points
@@ -97,7 +97,7 @@ def test_the_front_camera_sees_a_plane_at_its_distance() -> None:
     assert occupied[5:16, 5:16, 10].all()
 
 
-def test_flying_pixels_and_points_outside_the_cube_are_not_occupied(views: list[View]) -> None:
+def test_flying_pixels_and_points_outside_the_cube_are_not_occupied(views: list[PosedDepthImage]) -> None:
     view = views[0]
     expected = occupancy_grid(view, N).occupied
     depth_m = view.depth_m.copy()
@@ -105,11 +105,11 @@ def test_flying_pixels_and_points_outside_the_cube_are_not_occupied(views: list[
     row, column = free[np.abs(free - np.argwhere(depth_m > 0).mean(axis=0)).sum(axis=1).argmax()]
     depth_m[row, column] = np.median(depth_m[depth_m > 0])
     depth_m[-4:, :4] = 50.0
-    grid = occupancy_grid(View(depth_m, view.camera, view.camera_to_world, view.similarity), N)
+    grid = occupancy_grid(PosedDepthImage(depth_m, view.camera, view.camera_to_world, view.similarity), N)
     np.testing.assert_array_equal(grid.occupied, expected)
 
 
-def test_a_batch_on_a_torch_device_equals_the_grids_of_each_view(views: list[View]) -> None:
+def test_a_batch_on_a_torch_device_equals_the_grids_of_each_view(views: list[PosedDepthImage]) -> None:
     depths_m = torch.from_numpy(np.stack([view.depth_m for view in views]))
     poses = torch.from_numpy(np.stack([view.camera_to_world for view in views]))
     camera, similarity = views[0].camera, views[0].similarity
@@ -124,7 +124,7 @@ def test_a_batch_on_a_torch_device_equals_the_grids_of_each_view(views: list[Vie
         assert (valid[b].numpy() != grid.valid).mean() < 1e-4
 
 
-def test_a_batch_shares_one_pose_and_may_hold_an_empty_image(views: list[View]) -> None:
+def test_a_batch_shares_one_pose_and_may_hold_an_empty_image(views: list[PosedDepthImage]) -> None:
     view = views[0]
     depths_m = torch.from_numpy(np.stack((np.full_like(view.depth_m, np.nan), view.depth_m)))
     pose = torch.from_numpy(view.camera_to_world)
@@ -137,7 +137,7 @@ def test_a_batch_shares_one_pose_and_may_hold_an_empty_image(views: list[View]) 
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-def test_a_gpu_gives_the_grids_of_the_cpu(views: list[View]) -> None:
+def test_a_gpu_gives_the_grids_of_the_cpu(views: list[PosedDepthImage]) -> None:
     depths_m = torch.from_numpy(np.stack([view.depth_m for view in views]))
     pose, camera, similarity = torch.from_numpy(views[0].camera_to_world), views[0].camera, views[0].similarity
     assert (
@@ -153,7 +153,7 @@ def test_a_gpu_gives_the_grids_of_the_cpu(views: list[View]) -> None:
 def test_files_have_the_published_layout_and_read_back(depth_capture: Path, tmp_path: Path) -> None:
     sequence, similarity = load_depth_sequence(depth_capture), toy_model().info.similarity
     assert write_view_grids(sequence, tmp_path, similarity, 32) == 3
-    view = View(sequence.depth_m(1), sequence.camera, sequence.camera_to_world, similarity)
+    view = PosedDepthImage(sequence.depth_m(1), sequence.camera, sequence.camera_to_world, similarity)
     occupancy, partial = occupancy_grid(view, 32), partial_sdf_grid(view, 32)
     path = tmp_path / "000001" / "partial_views" / "voxelized_view0_32res.npz"
     with np.load(path) as arrays:

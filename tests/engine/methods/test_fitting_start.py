@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from engine.core.progress import Progress
-from engine.dataset.preparation.view_grids import View, occupancy_grid
+from engine.dataset.preparation.view_grids import PosedDepthImage, occupancy_grid
 from engine.geometry.camera import PinholeCamera, front_camera_to_world
 from engine.geometry.ray_casting import render_depth
 from engine.methods.npm.config import FitConfig
@@ -71,7 +71,7 @@ def start(
 
 def test_encoders_see_the_same_grid_in_a_fit_as_in_training(sequence_folder: Path, observations: Observations) -> None:
     sequence = load_depth_sequence(sequence_folder)
-    view = View(sequence.depth_m(0), sequence.camera, sequence.camera_to_world, toy_model().info.similarity)
+    view = PosedDepthImage(sequence.depth_m(0), sequence.camera, sequence.camera_to_world, toy_model().info.similarity)
     for resolution in (16, 32):
         expected = occupancy_grid(view, resolution).occupied
         assert expected.sum() > 30

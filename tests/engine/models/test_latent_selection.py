@@ -10,7 +10,14 @@ import torch
 
 from engine.core.errors import InputError
 from engine.models.model import NeuralParametricModel
-from engine.models.named_codes import Subject, find_frame, find_frames, find_identity, find_subject, load_codes
+from engine.models.named_codes import (
+    IdentityFrame,
+    find_frame,
+    find_frames,
+    find_identity,
+    find_identity_frame,
+    load_codes,
+)
 from tests.support.toy import CODE_SIZE, toy_model
 
 
@@ -54,9 +61,9 @@ def test_a_frame_of_a_model_without_poses_is_refused() -> None:
 
 
 def test_a_subject_is_an_identity_with_or_without_a_frame() -> None:
-    assert find_subject(toy_model(), "small") == Subject(1)
-    assert find_subject(toy_model(), "small:bend/000002") == Subject(1, 8)
-    assert find_subject(toy_model(), "1:2") == Subject(1, 8)
+    assert find_identity_frame(toy_model(), "small") == IdentityFrame(1)
+    assert find_identity_frame(toy_model(), "small:bend/000002") == IdentityFrame(1, 8)
+    assert find_identity_frame(toy_model(), "1:2") == IdentityFrame(1, 8)
 
 
 @pytest.mark.parametrize("leading", [(1, 3), (3,)])

@@ -139,8 +139,8 @@ def write_grids(dataset: RegisteredDataset, views: int, resolution: int = 16) ->
     random = np.random.default_rng(1)
     written: list[list[np.ndarray]] = []
     for label in dataset.labels:
-        subject = dataset.subjects[label.identity]
-        folder = subject.store.path / subject.name / label.sequence / label.sample / "partial_views"  # type: ignore[attr-defined]
+        stored = dataset.stored[label.identity]
+        folder = stored.store.path / stored.name / label.sequence / label.sample / "partial_views"  # type: ignore[attr-defined]
         written.append([])
         for view in range(views):
             grid = random.random((resolution,) * 3) < 0.1

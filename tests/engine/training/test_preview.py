@@ -8,8 +8,9 @@ import torch
 from PIL import Image
 
 from engine.models.model import NeuralParametricModel
+from engine.models.named_codes import IdentityFrame
 from engine.models.networks.decoder import PoseDecoder, ShapeDecoder
-from engine.training.preview import preview_picture, preview_subjects, write_png
+from engine.training.preview import preview_picture, preview_identities, write_png
 from tests.support.present import present
 from tests.support.toy import CODE_SIZE, NETWORK, toy_model
 
@@ -53,9 +54,9 @@ def test_subjects_are_spread_over_the_identities_and_their_frames_belong_to_them
         pose_decoder=None,
         pose_codes=None,
     )
-    assert preview_subjects(many) == [(0, None), (3, None), (5, None), (8, None)]
-    for identity, frame in preview_subjects(model):
-        assert model.info.frames[present(frame)].identity == identity
+    assert preview_identities(many) == [IdentityFrame(row) for row in (0, 3, 5, 8)]
+    for one in preview_identities(model):
+        assert model.info.frames[present(one.frame)].identity == one.identity
 
 
 def test_a_model_without_poses_has_one_row() -> None:

@@ -5,9 +5,9 @@ import pytest
 import trimesh
 from scipy.spatial import cKDTree
 
+from external.anny.character import Character
 from external.anny.clips import canonical_motion, choose_family, sample_motion
-from external.anny.figure import Figure
-from external.anny.generate import SIMILARITY, body_figure
+from external.anny.generate import SIMILARITY, body_character
 from external.anny.identities import sample_identity, stature_m
 from external.anny.joints import JOINTS, joint_rotations, largest_arm_angle, limited, mirrored, turn
 from external.anny.motions import FAMILIES, TEST_FAMILIES, TRAINING_FAMILIES
@@ -27,8 +27,8 @@ def bodies(model: AnnyModel) -> list[RestBody]:
 
 
 @pytest.fixture(scope="module")
-def figure(model: AnnyModel, bodies: list[RestBody]) -> Figure:
-    return body_figure(model.rig, bodies[0])
+def character(model: AnnyModel, bodies: list[RestBody]) -> Character:
+    return body_character(model.rig, bodies[0])
 
 
 def posed(model: AnnyModel, body: RestBody, **angles: float) -> np.ndarray:
@@ -184,24 +184,24 @@ def test_held_out_families_are_not_in_the_training_library() -> None:
     ids=["forearm in the belly", "knees in each other", "arms in each other"],
 )
 def test_limbs_that_pass_through_the_body_are_found(
-    model: AnnyModel, bodies: list[RestBody], figure: Figure, angles: dict[str, float]
+    model: AnnyModel, bodies: list[RestBody], character: Character, angles: dict[str, float]
 ) -> None:
     motion = {name[:-2] + "." + name[-1]: np.array([angle]) for name, angle in angles.items()}
     poses = bone_transforms(model.rig, bodies[0], joint_rotations(model.rig, bodies[0], motion))
-    assert figure.contact_test(bodies[0]).finds_contact(poses)
+    assert character.contact_test(bodies[0]).finds_contact(poses)
 
 
-def test_poses_free_of_contact_are_accepted(model: AnnyModel, bodies: list[RestBody], figure: Figure) -> None:
+def test_poses_free_of_contact_are_accepted(model: AnnyModel, bodies: list[RestBody], character: Character) -> None:
     raised = {name: np.array([0.0, 1.4]) for name in ("arm_front.L", "arm_front.R")}
     for body in bodies:
-        contact = figure.contact_test(body)
+        contact = character.contact_test(body)
         for motion in (canonical_motion(), raised | {f"arm_side.{side}": np.array([0.45, 0.3]) for side in "LR"}):
             poses = bone_transforms(model.rig, body, joint_rotations(model.rig, body, motion))
             assert not contact.finds_contact(poses)
 
 
 def test_contact_on_the_coarse_mesh_agrees_with_winding_numbers_of_the_full_one(
-    model: AnnyModel, bodies: list[RestBody], figure: Figure
+    model: AnnyModel, bodies: list[RestBody], character: Character
 ) -> None:
     import igl
 
@@ -218,5 +218,7 @@ def test_contact_on_the_coarse_mesh_agrees_with_winding_numbers_of_the_full_one(
             lifted = vertices + 0.004 * vertex_normals(vertices, rig.faces)
             asked = lifted[hands_and_feet].astype(np.float64)
             winding = igl.fast_winding_number(vertices.astype(np.float64), rig.faces.astype(np.int64), asked)
-            agree.append(figure.contact_test(body).finds_contact(poses) == (np.mean(np.asarray(winding) > 0.5) > 0.03))
+            agree.append(
+                character.contact_test(body).finds_contact(poses) == (np.mean(np.asarray(winding) > 0.5) > 0.03)
+            )
     assert np.mean(agree) >= 0.8

@@ -12,8 +12,8 @@ from scipy.spatial import cKDTree
 from engine.core.errors import Cancelled, InputError
 from engine.core.progress import Progress
 from engine.dataset.registered import load_registered_dataset
-from external.anny.figure import Figure, random_numbers
-from external.anny.hands.generate import SIMILARITY, generate_hands, hand_figure
+from external.anny.character import Character, random_numbers
+from external.anny.hands.generate import SIMILARITY, generate_hands, hand_character
 from external.anny.hands.joints import FINGERS, JOINTS, limited
 from external.anny.hands.motions import FAMILIES, TEST_FAMILIES, TRAINING_FAMILIES, curl, fold_thumb, sample_motion
 from external.anny.identities import HAND_LENGTHS, hand_length_m, sample_identity
@@ -30,8 +30,8 @@ def models() -> dict[str, AnnyModel]:
 
 
 @pytest.fixture(scope="module")
-def figure(models: dict[str, AnnyModel]) -> Figure:
-    return hand_figure(models["R"].rig)
+def character(models: dict[str, AnnyModel]) -> Character:
+    return hand_character(models["R"].rig)
 
 
 @pytest.fixture(scope="module")
@@ -46,37 +46,37 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def vertices_m(figure: Figure, hand: RestBody, **angles: float) -> np.ndarray:
+def vertices_m(character: Character, hand: RestBody, **angles: float) -> np.ndarray:
     """Vertices (V, 3) in metres of a hand that is flat but for ``angles``."""
     pose = {name: np.zeros(1) for name in JOINTS} | {name: np.array([angle]) for name, angle in angles.items()}
-    return SIMILARITY.to_world(figure.vertices(hand, figure.poses(hand, pose))[0])
+    return SIMILARITY.to_world(character.vertices(hand, character.poses(hand, pose))[0])
 
 
-def tip(figure: Figure, finger: str) -> int:
+def tip(character: Character, finger: str) -> int:
     """The vertex at the tip of a finger: of those that its last bone moves, the farthest along that bone."""
     number = ("thumb", *FINGERS).index(finger) + 1
-    bone = next(i for i, name in enumerate(figure.rig.bone_names) if name.startswith(f"finger{number}-3"))
-    own = np.flatnonzero(figure.rig.weights.argmax(axis=1) == bone)
+    bone = next(i for i, name in enumerate(character.rig.bone_names) if name.startswith(f"finger{number}-3"))
+    own = np.flatnonzero(character.rig.weights.argmax(axis=1) == bone)
     hand = AVERAGE.vertices[own]
     return int(own[(hand @ AVERAGE.bone_rotations[bone][:, 1]).argmax()])
 
 
-def test_the_cut_at_the_wrist_is_closed(figure: Figure, hands: list[RestBody]) -> None:
+def test_the_cut_at_the_wrist_is_closed(character: Character, hands: list[RestBody]) -> None:
     for hand in hands:
-        mesh = trimesh.Trimesh(figure.canonical(hand), figure.rig.faces, process=False)
+        mesh = trimesh.Trimesh(character.canonical(hand), character.rig.faces, process=False)
         assert mesh.is_watertight and mesh.is_winding_consistent and mesh.volume > 0
         assert mesh.euler_number == 2 and len(mesh.split()) == 1
 
 
-def test_no_parts_touch_in_the_canonical_pose(figure: Figure, hands: list[RestBody]) -> None:
-    bones = np.array(figure.rig.bone_names)[figure.rig.weights.argmax(axis=1)]
+def test_no_parts_touch_in_the_canonical_pose(character: Character, hands: list[RestBody]) -> None:
+    bones = np.array(character.rig.bone_names)[character.rig.weights.argmax(axis=1)]
     outer = [np.flatnonzero([name.startswith((f"finger{n}-2", f"finger{n}-3")) for name in bones]) for n in range(1, 6)]
     for hand in hands:
-        canonical = figure.canonical(hand) / SIMILARITY.scale
+        canonical = character.canonical(hand) / SIMILARITY.scale
         for a in range(5):
             for b in range(a):
                 assert cKDTree(canonical[outer[a]]).query(canonical[outer[b]])[0].min() > 0.003
-        assert np.abs(figure.canonical(hand)).max() < 0.49
+        assert np.abs(character.canonical(hand)).max() < 0.49
 
 
 def test_a_left_hand_is_the_mirror_image_of_a_right_one(models: dict[str, AnnyModel]) -> None:
@@ -84,47 +84,50 @@ def test_a_left_hand_is_the_mirror_image_of_a_right_one(models: dict[str, AnnyMo
     motion = sample_motion(np.random.default_rng(1), "free", 3)
     frames = []
     for model in models.values():
-        figure, hand = hand_figure(model.rig), model.rest_bodies([phenotype])[0]
-        frames.append(figure.vertices(hand, figure.poses(hand, motion)))
+        character, hand = hand_character(model.rig), model.rest_bodies([phenotype])[0]
+        frames.append(character.vertices(hand, character.poses(hand, motion)))
     np.testing.assert_allclose(frames[0] * [-1, 1, 1], frames[1], atol=1e-5)
 
 
 def test_the_thumb_of_a_right_hand_points_to_positive_x_and_the_palm_forward(
-    figure: Figure, hands: list[RestBody]
+    character: Character, hands: list[RestBody]
 ) -> None:
-    flat = vertices_m(figure, hands[0])
-    assert flat[tip(figure, "thumb"), ACROSS] > 0.05
-    assert flat[tip(figure, "little"), ACROSS] < -0.02
-    assert flat[tip(figure, "middle"), UP] > 0.12
-    bent = vertices_m(figure, hands[0], middle_base=1.2)
-    assert bent[tip(figure, "middle"), FRONT] > flat[tip(figure, "middle"), FRONT] + 0.05
+    flat = vertices_m(character, hands[0])
+    assert flat[tip(character, "thumb"), ACROSS] > 0.05
+    assert flat[tip(character, "little"), ACROSS] < -0.02
+    assert flat[tip(character, "middle"), UP] > 0.12
+    bent = vertices_m(character, hands[0], middle_base=1.2)
+    assert bent[tip(character, "middle"), FRONT] > flat[tip(character, "middle"), FRONT] + 0.05
 
 
-def test_the_joints_move_the_hand_the_way_their_names_say(figure: Figure, hands: list[RestBody]) -> None:
+def test_the_joints_move_the_hand_the_way_their_names_say(character: Character, hands: list[RestBody]) -> None:
     hand = hands[0]
-    flat = vertices_m(figure, hand)
+    flat = vertices_m(character, hand)
     for finger, outward in (("index", 1), ("middle", 1), ("ring", -1), ("little", -1)):
-        end = tip(figure, finger)
+        end = tip(character, finger)
         for joint, travel in (("base", 0.05), ("middle", 0.015), ("tip", 0.004)):
-            assert vertices_m(figure, hand, **{f"{finger}_{joint}": 0.9})[end, FRONT] > flat[end, FRONT] + travel
-        spread = vertices_m(figure, hand, **{f"{finger}_spread": 0.15})[end] - flat[end]
+            assert vertices_m(character, hand, **{f"{finger}_{joint}": 0.9})[end, FRONT] > flat[end, FRONT] + travel
+        spread = vertices_m(character, hand, **{f"{finger}_spread": 0.15})[end] - flat[end]
         assert outward * spread[ACROSS] > 0.008 and abs(spread[FRONT]) < 0.005
-    thumb = tip(figure, "thumb")
-    assert vertices_m(figure, hand, thumb_across=0.8)[thumb, FRONT] > flat[thumb, FRONT] + 0.02
-    assert vertices_m(figure, hand, thumb_across=0.8)[thumb, ACROSS] < flat[thumb, ACROSS] - 0.01
-    assert vertices_m(figure, hand, thumb_out=0.3)[thumb, UP] < flat[thumb, UP] - 0.01
-    assert vertices_m(figure, hand, wrist_flex=0.4)[tip(figure, "middle"), FRONT] > flat[tip(figure, "middle"), FRONT]
-    assert vertices_m(figure, hand, wrist_side=0.2)[tip(figure, "middle"), ACROSS] > 0.02
+    thumb = tip(character, "thumb")
+    assert vertices_m(character, hand, thumb_across=0.8)[thumb, FRONT] > flat[thumb, FRONT] + 0.02
+    assert vertices_m(character, hand, thumb_across=0.8)[thumb, ACROSS] < flat[thumb, ACROSS] - 0.01
+    assert vertices_m(character, hand, thumb_out=0.3)[thumb, UP] < flat[thumb, UP] - 0.01
+    assert (
+        vertices_m(character, hand, wrist_flex=0.4)[tip(character, "middle"), FRONT]
+        > flat[tip(character, "middle"), FRONT]
+    )
+    assert vertices_m(character, hand, wrist_side=0.2)[tip(character, "middle"), ACROSS] > 0.02
     closed = vertices_m(
-        figure, hand, **{k: float(v) for k, v in (curl(FINGERS, 1.0) | fold_thumb(np.ones(()))).items()}
+        character, hand, **{k: float(v) for k, v in (curl(FINGERS, 1.0) | fold_thumb(np.ones(()))).items()}
     )
     assert closed[:, UP].max() < 0.7 * flat[:, UP].max()
 
 
-def test_a_pinch_brings_two_tips_together(figure: Figure, hands: list[RestBody]) -> None:
+def test_a_pinch_brings_two_tips_together(character: Character, hands: list[RestBody]) -> None:
     motion = FAMILIES["pinch"](np.array([0.0, 0.5]), lambda low, high: low)  # the index finger
-    frames = SIMILARITY.to_world(figure.vertices(hands[0], figure.poses(hands[0], motion)))
-    gap = np.linalg.norm(frames[:, tip(figure, "thumb")] - frames[:, tip(figure, "index")], axis=1)
+    frames = SIMILARITY.to_world(character.vertices(hands[0], character.poses(hands[0], motion)))
+    gap = np.linalg.norm(frames[:, tip(character, "thumb")] - frames[:, tip(character, "index")], axis=1)
     assert gap[1] < 0.03 < 0.05 < gap[0]
 
 
@@ -167,18 +170,20 @@ def test_identities_span_small_and_large_hands(models: dict[str, AnnyModel]) -> 
     assert min(lengths) < 0.15 and 0.2 < max(lengths) < 0.225
 
 
-def test_fingers_that_pass_through_the_palm_or_each_other_are_found(figure: Figure, hands: list[RestBody]) -> None:
+def test_fingers_that_pass_through_the_palm_or_each_other_are_found(
+    character: Character, hands: list[RestBody]
+) -> None:
     crushed = {f"{finger}_{joint}": np.array([1.5]) for finger in FINGERS for joint in ("base", "middle", "tip")}
     crossed = dict.fromkeys(("ring_base", "little_base"), 0.5) | dict.fromkeys(("ring_middle", "little_middle"), 0.8)
     crossed |= {"ring_spread": 0.25, "little_spread": -0.15}
     for hand in hands[:3]:
-        contact = figure.contact_test(hand)
-        assert contact.finds_contact(figure.poses(hand, crushed))
-        for motion in (curl(FINGERS, np.array([0.5])), figure.canonical_motion()):
-            assert not contact.finds_contact(figure.poses(hand, motion))
+        contact = character.contact_test(hand)
+        assert contact.finds_contact(character.poses(hand, crushed))
+        for motion in (curl(FINGERS, np.array([0.5])), character.canonical_motion()):
+            assert not contact.finds_contact(character.poses(hand, motion))
     large = max(hands, key=hand_length_m)
-    poses = figure.poses(large, {name: np.array([angle]) for name, angle in crossed.items()})
-    assert figure.contact_test(large).finds_contact(poses)
+    poses = character.poses(large, {name: np.array([angle]) for name, angle in crossed.items()})
+    assert character.contact_test(large).finds_contact(poses)
 
 
 def test_a_dataset_of_both_sides_opens_as_one_class_with_faces_of_each_side(dataset: Path) -> None:

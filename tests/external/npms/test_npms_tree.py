@@ -62,7 +62,7 @@ def test_a_tree_of_two_datasets_and_topologies_is_read_in_place(pristine: Path, 
     summary = write_view(pristine, tmp_path / "view", SPLIT)
     assert summary == ViewSummary(("balls", "beads"), 3, 18, 0)
     dataset = open_dataset(tmp_path / "view")
-    assert [(subject.dataset, subject.name) for subject in dataset.subjects] == [row[:2] for row in IDENTITIES]
+    assert [(stored.dataset, stored.name) for stored in dataset.stored] == [row[:2] for row in IDENTITIES]
     for index, (_, _, radius, (rows, columns)) in enumerate(IDENTITIES):
         vertices, faces = ball(radius, rows, columns)
         np.testing.assert_allclose(dataset.canonical(index), vertices, atol=1e-7)
@@ -92,7 +92,7 @@ def test_one_dataset_folder_will_do_and_its_splits_are_found_around_it(tree: Pat
         (split / name).write_text(json.dumps(kept))
     write_view(tree / "balls", tree.parent / "view", "BALLS-POSE")
     dataset = open_dataset(tree.parent / "view")
-    assert dataset.identities == ("one", "two") and {subject.dataset for subject in dataset.subjects} == {"balls"}
+    assert dataset.identities == ("one", "two") and {stored.dataset for stored in dataset.stored} == {"balls"}
     write_view(tree / "balls", tree.parent / "view", str(split))  # written again over itself, by its path
     with pytest.raises(InputError, match="does not say which dataset"):
         write_view(tree, tree.parent / "both", "BALLS-POSE")
@@ -147,7 +147,7 @@ def test_signed_distance_samples_that_came_with_the_tree_are_the_pools(pristine:
 def test_the_watertight_mesh_of_a_canonical_sample_is_found(tree: Path) -> None:
     sample = tree / "balls" / "one" / "a_t_pose" / "000000"
     write_ascii_ply(sample / "mesh_watertight_poisson.ply", *ball(0.2, 5, 7))
-    store = view(tree).subjects[0].store
+    store = view(tree).stored[0].store
     mesh = store.watertight("one")
     assert present(mesh).vertices.shape == (30, 3)
     assert store.watertight("two") is None
@@ -276,8 +276,8 @@ def test_pairs_drawn_from_samples_alone_are_the_same_row_of_both_files(tmp_path:
     assert canonical.shape == posed.shape == (4, 40, 3)
     for row, frame in enumerate(frames.tolist()):
         label = dataset.labels[frame]
-        subject = dataset.subjects[label.identity]
-        folder = tree / subject.dataset / subject.name
+        stored = dataset.stored[label.identity]
+        folder = tree / stored.dataset / stored.name
         for sigma, half in zip(SIGMAS, (slice(0, 20), slice(20, 40)), strict=True):
             rest = np.load(folder / "a_t_pose" / "000000" / f"flow_samples_{sigma}.npz")["points"]
             moved = np.load(folder / label.sequence / label.sample / f"flow_samples_{sigma}.npz")["points"]

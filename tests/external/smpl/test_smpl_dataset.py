@@ -8,7 +8,7 @@ from engine.core.errors import InputError
 from engine.dataset.registered import load_registered_dataset
 from external.smpl.bodies import random_bodies, recorded_bodies
 from external.smpl.clips import body_limits, legs_apart, random_body_clip, through_keyframes
-from external.smpl.recordings import evenly, load_recording, load_subjects
+from external.smpl.motion_files import evenly, load_motion, load_performers
 from npm_studio.cli.main import main
 from tests.support.smpl_files import (
     Arrays,
@@ -72,7 +72,7 @@ def test_the_canonical_body_has_its_legs_apart(arrays: Arrays, models: Path) -> 
     pose = np.zeros(72)
     pose[3 + 2], pose[3 + 5] = 0.5, -0.5  # third and sixth number of the body pose
     np.testing.assert_array_equal(legs_apart(24), pose)
-    expected, _ = readable_skinning(arrays, raw.subjects["body_0000"].betas, pose)
+    expected, _ = readable_skinning(arrays, raw.bodies["body_0000"].betas, pose)
     np.testing.assert_allclose(raw.canonical("body_0000"), expected, atol=1e-12)
 
 
@@ -120,7 +120,7 @@ def test_motions_that_are_upright_in_y_are_taken_as_they_are(arrays: Arrays, mod
     path = write_motion(tmp_path / "anna" / "walk.npz", poses=np.zeros((2, 72)), betas=np.zeros(10))
     raw = recorded_bodies(models, tmp_path, 2, up="y")
     np.testing.assert_allclose(raw.frames("anna", "walk")[0], arrays.v_template, atol=1e-12)
-    assert load_recording(path) is not None
+    assert load_motion(path) is not None
 
 
 def test_a_missing_gender_is_refused_unless_one_file_is_given(models: Path, tmp_path: Path) -> None:
@@ -134,10 +134,10 @@ def test_subjects_of_one_folder_name_are_told_apart(tmp_path: Path) -> None:
     write_motion(tmp_path / "a" / "subject" / "walk.npz")
     write_motion(tmp_path / "b" / "subject" / "walk.npz", betas=np.ones(10))
     write_motion(tmp_path / "c" / "subject" / "walk.npz")
-    subjects = load_subjects(tmp_path)
-    assert [subject.name for subject in subjects] == ["subject", "subject_2"]
-    assert [recording.name for recording in subjects[0].recordings] == ["walk", "walk_2"]
-    assert len(evenly(subjects[0].recordings[0].poses, 100)) == 9
+    identities = load_performers(tmp_path)
+    assert [one.name for one in identities] == ["subject", "subject_2"]
+    assert [clip.name for clip in identities[0].clips] == ["walk", "walk_2"]
+    assert len(evenly(identities[0].clips[0].poses, 100)) == 9
 
 
 @pytest.mark.parametrize(
@@ -153,16 +153,16 @@ def test_subjects_of_one_folder_name_are_told_apart(tmp_path: Path) -> None:
 )
 def test_a_recording_with_other_arrays_is_refused_with_its_name(changes: dict, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"walk\.npz"):
-        load_recording(write_motion(tmp_path / "walk.npz", **changes))
+        load_motion(write_motion(tmp_path / "walk.npz", **changes))
 
 
 def test_a_truncated_recording_and_a_folder_without_any_are_refused(models: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no \.npz"):
-        load_subjects(tmp_path)
+        load_performers(tmp_path)
     path = write_motion(tmp_path / "walk.npz")
     path.write_bytes(path.read_bytes()[:-50])
     with pytest.raises(InputError, match=r"walk\.npz"):
-        load_subjects(tmp_path)
+        load_performers(tmp_path)
 
 
 def test_hand_poses_and_hand_models_are_no_bodies(models: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

@@ -1,12 +1,12 @@
 import pytest
 
-from npm_studio.document.timeline import Clip, Timeline, upcoming
+from npm_studio.document.timeline import Playable, Timeline, upcoming
 
 
 @pytest.fixture
 def timeline() -> Timeline:
     timeline = Timeline()
-    timeline.load(Clip(tuple("abcdefghij"), frame_rate=10.0))
+    timeline.load(Playable(tuple("abcdefghij"), frame_rate=10.0))
     return timeline
 
 
@@ -60,7 +60,7 @@ def test_nothing_plays_without_a_clip() -> None:
 
 def test_a_new_clip_stops_playback_and_clamps_the_frame(timeline: Timeline) -> None:
     timeline.play()
-    timeline.load(Clip(("x", "y"), 30.0, frame=7))
+    timeline.load(Playable(("x", "y"), 30.0, frame=7))
     assert (timeline.frame, timeline.playing, timeline.frame_rate) == (1, False, 30.0)
 
 

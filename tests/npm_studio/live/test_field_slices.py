@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from npm_studio.live import field
-from npm_studio.live.field import Plane, SliceReply, SliceRequest, SliceWorker
+from npm_studio.live.field import SlicePlane, SliceReply, SliceRequest, SliceWorker
 from npm_studio.live.field_picture import field_colours, paint_field
 from tests.support.toy import toy_model
 
@@ -35,7 +35,7 @@ def replies_of(worker_requests: list[SliceRequest], expected: int) -> list[Slice
 @pytest.mark.parametrize("axis", [0, 1, 2])
 def test_the_values_on_a_plane_are_those_of_the_model(axis: int) -> None:
     model = toy_model()
-    request = SliceRequest(model.shape_codes[1], Plane(axis, 0.03, LOW, HIGH), 0.1, 0.01)
+    request = SliceRequest(model.shape_codes[1], SlicePlane(axis, 0.03, LOW, HIGH), 0.1, 0.01)
     rough, fine = replies_of([request], 2)
     assert rough.values.shape == (field.ROUGH_NODES,) * 2
     assert fine.values.shape == (field.FINE_NODES,) * 2
@@ -48,7 +48,7 @@ def test_the_values_on_a_plane_are_those_of_the_model(axis: int) -> None:
 
 def test_a_plane_spans_its_box_in_the_two_other_axes() -> None:
     for axis, (across, up) in enumerate(((2, 1), (0, 2), (0, 1))):
-        plane = Plane(axis, 0.1, LOW, HIGH)
+        plane = SlicePlane(axis, 0.1, LOW, HIGH)
         assert plane.size == (HIGH[across] - LOW[across], HIGH[up] - LOW[up])
         corners = plane.corners()
         np.testing.assert_allclose(corners[0][[across, up]], (LOW[across], HIGH[up]), rtol=1e-6)
@@ -60,7 +60,7 @@ def test_a_plane_spans_its_box_in_the_two_other_axes() -> None:
 
 def test_the_latest_plane_is_made_fine_and_waiting_ones_are_dropped() -> None:
     code = toy_model().shape_codes[0]
-    requests = [SliceRequest(code, Plane(2, 0.001 * step, LOW, HIGH), 0.1, 0.01) for step in range(40)]
+    requests = [SliceRequest(code, SlicePlane(2, 0.001 * step, LOW, HIGH), 0.1, 0.01) for step in range(40)]
     got: list[SliceReply] = []
     done = threading.Event()
 
@@ -88,9 +88,9 @@ def test_an_error_is_reported_and_the_thread_goes_on() -> None:
         failed.set()
 
     worker = SliceWorker(toy_model(), lambda _: answered.set(), note)
-    worker.post(SliceRequest(torch.zeros(3), Plane(0, 0.0, LOW, HIGH), 0.1, 0.01))
+    worker.post(SliceRequest(torch.zeros(3), SlicePlane(0, 0.0, LOW, HIGH), 0.1, 0.01))
     assert failed.wait(20)
-    worker.post(SliceRequest(toy_model().shape_codes[0], Plane(0, 0.0, LOW, HIGH), 0.1, 0.01))
+    worker.post(SliceRequest(toy_model().shape_codes[0], SlicePlane(0, 0.0, LOW, HIGH), 0.1, 0.01))
     assert answered.wait(20)
     assert worker.close()
     assert len(errors) == 1

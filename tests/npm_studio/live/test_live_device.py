@@ -12,7 +12,7 @@ from engine.core.streams import a_core_to_draw, lane_stream
 from npm_studio.document.explorer import Codes
 from npm_studio.jobs.events import EventQueue
 from npm_studio.jobs.runner import JobRunner
-from npm_studio.live.field import Plane, SliceRequest, SliceWorker
+from npm_studio.live.field import SlicePlane, SliceRequest, SliceWorker
 from npm_studio.live.request import MeshReply, MeshRequest, Quality
 from npm_studio.live.worker import LiveWorker
 from tests.support.toy import toy_model
@@ -78,7 +78,7 @@ def in_the_live_lane(note: Callable[[], None]) -> Callable[[], bool]:
 
 def on_a_plane(note: Callable[[], None]) -> Callable[[], bool]:
     worker = SliceWorker(toy_model(), lambda _: note(), lambda error: pytest.fail(str(error)))
-    plane = Plane(0, 0.0, (-0.4, -0.4, -0.4), (0.4, 0.4, 0.4))
+    plane = SlicePlane(0, 0.0, (-0.4, -0.4, -0.4), (0.4, 0.4, 0.4))
     worker.post(SliceRequest(toy_model().shape_codes[0], plane, 0.1, 0.01))
     return worker.close
 

@@ -14,7 +14,7 @@ from engine.dataset.registered import RegisteredDataset, load_registered_dataset
 from npm_studio.cli.main import main
 from npm_studio.reports.pictures import dataset_sheet as sheets
 from npm_studio.reports.pictures.dataset_sheet import dataset_sheet, position_colours, stack
-from npm_studio.reports.pictures.renderer import Stage
+from npm_studio.reports.pictures.renderer import OffscreenRenderer
 from tests.support.registered import write_ellipsoids
 
 TILE = (90, 120)
@@ -52,9 +52,9 @@ def test_fewer_identities_make_a_smaller_sheet(dataset: RegisteredDataset) -> No
 
 
 def test_samples_inside_and_outside_have_their_colours_where_they_are(dataset: RegisteredDataset) -> None:
-    with Stage(600, 600) as stage:
+    with OffscreenRenderer(600, 600) as renderer:
         extent = np.array([[-0.5, -0.5, -0.5], [0.5, 0.5, 0.5]], np.float32)
-        (tile,) = sheets._samples_tiles(stage, dataset, 1, extent)
+        (tile,) = sheets._samples_tiles(renderer, dataset, 1, extent)
     middle, beside = tile[255:345, 276:324], tile[180:420, 45:180]
     assert share(middle, sheets.INSIDE) > 0.02
     assert share(middle, sheets.OUTSIDE) == 0
@@ -70,8 +70,8 @@ def test_samples_of_a_mesh_away_from_the_middle_of_the_cube_are_shown(tmp_path: 
     dataset = load_registered_dataset(root)
     prepare_pools(dataset, counts=(count, 1, 1))
     extent = dataset.canonical(1)
-    with Stage(300, 300) as stage:
-        (tile,) = sheets._samples_tiles(stage, dataset, 1, extent)
+    with OffscreenRenderer(300, 300) as renderer:
+        (tile,) = sheets._samples_tiles(renderer, dataset, 1, extent)
     assert (share(tile, sheets.INSIDE) > 0.01) == (count > 1)
 
 

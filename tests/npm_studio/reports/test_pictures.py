@@ -17,9 +17,9 @@ from engine.core.progress import Progress
 from engine.geometry.mesh import Mesh
 from engine.methods.run import frame_records, load_run
 from npm_studio.reports.pictures import (
+    OffscreenRenderer,
     Scene,
-    Stage,
-    View,
+    ViewDirection,
     caption,
     colour_depth,
     colour_errors,
@@ -42,7 +42,7 @@ from npm_studio.reports.pictures.runs import (
     studio_similarity,
 )
 
-FRONT = View(0, 0)
+FRONT = ViewDirection(0, 0)
 
 
 def ball(radius: float = 0.2, centre: tuple[float, float, float] = (0, 0, 0)) -> Mesh:
@@ -76,7 +76,7 @@ def test_a_mesh_fills_the_picture_without_touching_its_border() -> None:
 
 
 def test_the_backdrop_is_light_and_the_body_casts_a_shadow() -> None:
-    picture = render_meshes([ball()], (200, 200), View(0, 25)).astype(int)
+    picture = render_meshes([ball()], (200, 200), ViewDirection(0, 25)).astype(int)
     assert picture[0].min() > 200
     assert picture[-8:, 100].mean() < picture[-8:, 3].mean() - 5
 
@@ -85,8 +85,8 @@ def test_the_view_goes_around_the_scene() -> None:
     mesh = ball()
     red, blue = (200, 30, 30), (30, 30, 200)
     colours = np.where(mesh.vertices[:, :1] < 0, red, blue).astype(np.uint8)
-    with Stage(120, 120) as stage:
-        front, back = (stage.picture(Scene([mesh], [colours]), View(azimuth, 0)) for azimuth in (0, 180))
+    with OffscreenRenderer(120, 120) as renderer:
+        front, back = (renderer.picture(Scene([mesh], [colours]), ViewDirection(azimuth, 0)) for azimuth in (0, 180))
     assert front[60, 35, 0] > 2 * front[60, 35, 2]
     assert front[60, 85, 2] > 2 * front[60, 85, 0]
     assert back[60, 35, 2] > 2 * back[60, 35, 0]
@@ -99,26 +99,26 @@ def test_the_key_light_comes_from_above() -> None:
 
 def test_pictures_of_one_extent_have_one_scale() -> None:
     small, large = ball(0.1), ball(0.2)
-    with Stage(160, 160) as stage:
-        alone = coverage(stage.picture(Scene([small]), FRONT)).sum()
-        together = coverage(stage.picture(Scene([small]), FRONT, large.vertices)).sum()
+    with OffscreenRenderer(160, 160) as renderer:
+        alone = coverage(renderer.picture(Scene([small]), FRONT)).sum()
+        together = coverage(renderer.picture(Scene([small]), FRONT, large.vertices)).sum()
     assert 3 < alone / together < 5
 
 
 def test_one_stage_draws_the_same_scene_the_same_way_again() -> None:
     first, second = Scene([ball()]), Scene([ball(0.1, (0.1, 0, 0))])
-    with Stage(100, 100) as stage:
-        once = stage.picture(first)
-        stage.picture(second)
-        np.testing.assert_array_equal(stage.picture(first), once)
+    with OffscreenRenderer(100, 100) as renderer:
+        once = renderer.picture(first)
+        renderer.picture(second)
+        np.testing.assert_array_equal(renderer.picture(first), once)
 
 
 def test_observed_points_are_seen_in_front_of_the_surface_that_they_lie_on() -> None:
     mesh = ball()
     front = mesh.vertices[mesh.vertices[:, 2] > 0.12]
     green = np.broadcast_to(np.array([0, 160, 0], np.uint8), front.shape)
-    with Stage(400, 400) as stage:
-        picture = stage.picture(Scene([mesh], points=front, point_colours=green), FRONT).astype(int)
+    with OffscreenRenderer(400, 400) as renderer:
+        picture = renderer.picture(Scene([mesh], points=front, point_colours=green), FRONT).astype(int)
     assert ((picture[..., 1] - picture[..., 0]) > 40).sum() > len(front)
 
 
@@ -136,8 +136,8 @@ def test_without_opengl_there_is_one_line_with_the_cure() -> None:
     }
     code = (
         "from engine.core.errors import InputError\n"
-        "from npm_studio.reports.pictures import Stage\n"
-        "try: Stage()\n"
+        "from npm_studio.reports.pictures import OffscreenRenderer\n"
+        "try: OffscreenRenderer()\n"
         "except InputError as error: print(error)\n"
     )
     asked = subprocess.run(

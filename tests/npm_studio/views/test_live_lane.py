@@ -19,6 +19,7 @@ from npm_studio.document.explorer import Codes
 from npm_studio.live.mesher import Mesher
 from npm_studio.live.request import MeshReply, MeshRequest, Quality
 from npm_studio.views.main_window import MainWindow
+from npm_studio.views.workspaces.identity_pair import codes_of
 from tests.support.toy import toy_model
 
 Fine = Callable[..., None]
@@ -79,7 +80,7 @@ def test_playing_an_interpolation_tells_what_comes_next_there_and_back(
     qtbot.keyClick(studio_window, Qt.Key.Key_Space)
     qtbot.waitUntil(lambda: len(asked[-1][1]) > 0, timeout=SECONDS)
     codes, ahead = asked[-1]
-    start, end = (subject.codes(toy_model()).pose for subject in studio_window.interpolate.cards.subjects)
+    start, end = (codes_of(toy_model(), one).pose for one in studio_window.interpolate.cards.identities)
     assert start is not None and end is not None
     way = end - start
     shares = [float((one.pose - start) @ way / (way @ way)) for one in (*codes, *ahead)]  # type: ignore[operator]

@@ -1,4 +1,4 @@
-"""Recorded motions as AMASS (Mahmood et al. 2019) publishes them: one npz file per clip, folders per subject."""
+"""Motion capture as AMASS (Mahmood et al. 2019) publishes them: one npz file per clip, folders per performer."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ _CURE = "give a folder of .npz files with poses, betas, gender and mocap_framera
 
 
 @dataclass(frozen=True, eq=False)
-class Recording:
-    """One recorded motion."""
+class MotionClip:
+    """One captured motion."""
 
     name: str
     poses: Array
@@ -31,16 +31,16 @@ class Recording:
 
 
 @dataclass(frozen=True, eq=False)
-class Subject:
-    """A person with the recordings of its motions."""
+class Performer:
+    """A person with the clips of its motions."""
 
     name: str
     gender: str
     betas: Array
-    recordings: tuple[Recording, ...]
+    clips: tuple[MotionClip, ...]
 
 
-def load_recording(path: Path) -> Recording | None:
+def load_motion(path: Path) -> MotionClip | None:
     """The motion in ``path``, or None where the file holds none (AMASS has files with a shape alone).
 
     Raises:
@@ -57,31 +57,31 @@ def load_recording(path: Path) -> Recording | None:
     rate = _numbers(arrays.get("mocap_framerate", arrays.get("mocap_frame_rate", np.array(60.0))), path, "frame rate")
     if rate.size != 1 or not rate.item() > 0:
         raise InputError(path, f"its frame rate is {rate}", _CURE)
-    return Recording(path.stem, poses, betas, _word(arrays.get("gender", np.array("neutral"))), float(rate.item()))
+    return MotionClip(path.stem, poses, betas, _word(arrays.get("gender", np.array("neutral"))), float(rate.item()))
 
 
-def load_subjects(folder: Path) -> tuple[Subject, ...]:
-    """All recordings below ``folder``, one subject for each distinct gender and shape.
+def load_performers(folder: Path) -> tuple[Performer, ...]:
+    """All motions below ``folder``, one performer for each distinct gender and shape.
 
-    Subjects are named by the folder of their first file; files are taken in natural order.
+    Performers are named by the folder of their first file; files are taken in natural order.
 
     Raises:
         InputError: there are none, or one of them is damaged.
     """
     if not folder.is_dir():
         raise InputError(folder, "no such folder of motions", _CURE)
-    groups: dict[tuple[Any, ...], list[tuple[Path, Recording]]] = {}
+    groups: dict[tuple[Any, ...], list[tuple[Path, MotionClip]]] = {}
     files = sorted((p for p in folder.rglob("*.npz") if p.is_file()), key=lambda p: (str(p.parent), natural_key(p)))
     for path in files:
-        recording = load_recording(path)
-        if recording is not None:
-            key = (recording.gender, *np.round(recording.betas, 4).tolist())
-            groups.setdefault(key, []).append((path, recording))
+        clip = load_motion(path)
+        if clip is not None:
+            key = (clip.gender, *np.round(clip.betas, 4).tolist())
+            groups.setdefault(key, []).append((path, clip))
     if not groups:
         raise InputError(folder, "has no .npz file with poses", _CURE)
     names = unique_names([group[0][0].parent.name for group in groups.values()])
     return tuple(
-        Subject(name, group[0][1].gender, group[0][1].betas, _with_unique_names([each for _, each in group]))
+        Performer(name, group[0][1].gender, group[0][1].betas, _with_unique_names([each for _, each in group]))
         for name, group in zip(names, groups.values(), strict=True)
     )
 
@@ -121,10 +121,10 @@ def unique_names(names: Sequence[str]) -> list[str]:
     return result
 
 
-def _with_unique_names(recordings: list[Recording]) -> tuple[Recording, ...]:
-    names = unique_names([recording.name for recording in recordings])
+def _with_unique_names(clips: list[MotionClip]) -> tuple[MotionClip, ...]:
+    names = unique_names([clip.name for clip in clips])
     return tuple(
-        Recording(name, r.poses, r.betas, r.gender, r.frame_rate) for name, r in zip(names, recordings, strict=True)
+        MotionClip(name, r.poses, r.betas, r.gender, r.frame_rate) for name, r in zip(names, clips, strict=True)
     )
 
 

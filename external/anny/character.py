@@ -1,4 +1,4 @@
-"""A figure: a rig together with the joints and motions that are its own, as bodies and hands have."""
+"""A character: a rig together with the joints and motions that are its own, as bodies and hands have."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _FAMILIES_TRIED = 10
 
 
 @dataclass(frozen=True, eq=False)
-class Figure:
+class Character:
     """What all identities of one kind share. Its functions are module-level ones, which other processes can import."""
 
     rig: Rig
@@ -52,7 +52,7 @@ class Figure:
 
 
 @dataclass(frozen=True, eq=False)
-class Clip:
+class VertexSequence:
     """One sequence of one identity: canonical vertices (F, V, 3), and what the user should know about it."""
 
     name: str
@@ -61,7 +61,7 @@ class Clip:
 
 
 @dataclass(frozen=True)
-class RandomClip:
+class RandomSequence:
     """Makes a clip of a random family: no part in another one, all inside the cube."""
 
     number: int
@@ -69,17 +69,17 @@ class RandomClip:
     seed: tuple[int, ...]
     families: tuple[str, ...]
 
-    def __call__(self, figure: Figure, body: RestBody) -> Clip:
-        random, contact = random_numbers(*self.seed), figure.contact_test(body)
+    def __call__(self, character: Character, body: RestBody) -> VertexSequence:
+        random, contact = random_numbers(*self.seed), character.contact_test(body)
         for _ in range(_FAMILIES_TRIED):
-            family = figure.choose_family(random, self.families)
+            family = character.choose_family(random, self.families)
             for amplitude in _AMPLITUDES:
-                poses = figure.poses(body, figure.sample_motion(random, family, self.frames, amplitude))
+                poses = character.poses(body, character.sample_motion(random, family, self.frames, amplitude))
                 if contact.finds_contact(poses):
                     continue
-                vertices = figure.vertices(body, poses).astype(np.float16)
+                vertices = character.vertices(body, poses).astype(np.float16)
                 if np.abs(vertices).max() <= LARGEST_COORDINATE:
-                    return Clip(f"{self.number:02d}_{family}", vertices)
+                    return VertexSequence(f"{self.number:02d}_{family}", vertices)
         names = ", ".join(self.families)
         raise InputError(f"motion families {names}", "gave no clip free of contact", "allow more families")
 
