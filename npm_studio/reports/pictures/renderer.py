@@ -88,7 +88,7 @@ class OffscreenRenderer:
             light = pyvista.Light(position=position, color=colour, intensity=intensity, light_type="camera light")
             self._plotter.add_light(light)
 
-    def __enter__(self) -> "Stage":
+    def __enter__(self) -> "OffscreenRenderer":
         return self
 
     def __exit__(
