@@ -39,7 +39,7 @@ from engine.surface.folded import SignedDistance, never
 from npm_studio.document.document import open_model
 from npm_studio.document.explorer import Codes
 from npm_studio.live.anchors import choose_anchors
-from npm_studio.live.field import FINE_NODES, Plane
+from npm_studio.live.field import FINE_NODES, SlicePlane
 from npm_studio.live.field_picture import paint_field
 from npm_studio.live.level_set_projection import project_onto_level_set
 from npm_studio.live.mesher import FINE_RESOLUTION, Mesher
@@ -125,7 +125,7 @@ def steps_of(mesher: Mesher, codes: list[Codes]) -> dict[str, Step]:
     make(known, Quality.FINE, coarse)
     low = next(reversed(coarse._surfaces.values())).mesh
     distance = SignedDistance(model, known.shape)
-    plane = Plane(2, 0.0, (-0.4, -0.4, -0.4), (0.4, 0.4, 0.4))
+    plane = SlicePlane(2, 0.0, (-0.4, -0.4, -0.4), (0.4, 0.4, 0.4))
     points = torch.from_numpy(plane.nodes(FINE_NODES).reshape(-1, 3)).to(device)
     values = distance(points).reshape(FINE_NODES, FINE_NODES).cpu().numpy()
     anchors = choose_anchors(mesh.vertices, 3000)

@@ -50,7 +50,7 @@ def studio_similarity(run: Run) -> Similarity:
     return Similarity(0.8 / max(float((high - low).max()), 1e-6), (x, y, z))
 
 
-class _Figure:
+class _FittedMeshes:
     """The fitted meshes of a run in the units of the studio."""
 
     def __init__(self, run: Run) -> None:
@@ -100,8 +100,8 @@ def fit_sheet(run: Run, sequence: DepthSequence | None, columns: int = 5) -> NDA
     """
     frames = spread(columns, len(run.frame_names))
     observer = None if sequence is None else Observer(run, sequence)
-    figure = _Figure(run)
-    scenes = [_scenes(figure, observer, frame) for frame in frames]
+    fitted = _FittedMeshes(run)
+    scenes = [_scenes(fitted, observer, frame) for frame in frames]
     extent = np.concatenate([scene.extent() for row in scenes for scene in row])
     view = THREE_QUARTER if sequence is None else _OVERLAY
     tiles = []
@@ -122,12 +122,12 @@ def error_sheet(
         limit_mm: distance of the last colour
     """
     frames = spread(columns, len(run.frame_names))
-    figure = _Figure(run)
-    extent = figure.extent(frames)
+    fitted = _FittedMeshes(run)
+    extent = fitted.extent(frames)
     tiles = []
     with OffscreenRenderer(*_TILE) as renderer:
         for frame in frames:
-            scene = Scene([figure.mesh(frame)], [colour_errors(errors_mm[frame], limit_mm)])
+            scene = Scene([fitted.mesh(frame)], [colour_errors(errors_mm[frame], limit_mm)])
             text = f"frame {run.frame_names[frame]}: mean {errors_mm[frame].mean():.1f} mm"
             tiles.append(caption(renderer.picture(scene, THREE_QUARTER, extent), text))
     row = grid(tiles, len(tiles))
@@ -143,24 +143,26 @@ def run_video(run: Run, sequence: DepthSequence | None, path: Path, progress: Pr
     progress = progress or Progress()
     view = THREE_QUARTER if sequence is None else _OVERLAY
     observer = None if sequence is None else Observer(run, sequence)
-    figure = _Figure(run)
-    extent = figure.extent(range(len(figure)))
+    fitted = _FittedMeshes(run)
+    extent = fitted.extent(range(len(fitted)))
 
     def pictures() -> Iterator[NDArray[np.uint8]]:
         with OffscreenRenderer(*_TILE) as renderer:
             for frame in range(len(run.frame_names)):
                 if progress.cancelled():
                     raise Cancelled
-                yield strip([renderer.picture(scene, view, extent) for scene in _scenes(figure, observer, frame)], gap=0)
+                yield strip(
+                    [renderer.picture(scene, view, extent) for scene in _scenes(fitted, observer, frame)], gap=0
+                )
                 progress.advance(frame + 1)
 
     progress.stage("video", len(run.frame_names))
     write_video(pictures(), path, run.meshes.frame_rate)
 
 
-def _scenes(figure: _Figure, observer: Observer | None, frame: int) -> list[Scene]:
+def _scenes(fitted: _FittedMeshes, observer: Observer | None, frame: int) -> list[Scene]:
     """The observation, the fit over it and the fit; without ``observer`` the fit alone."""
-    fit = Scene([figure.mesh(frame)])
+    fit = Scene([fitted.mesh(frame)])
     if observer is None:
         return [fit]
     points, colours = observer.points(frame)

@@ -122,7 +122,7 @@ def test_identities_normalised_each_in_their_own_way_have_no_common_bounds(root:
         assert high[axis] - low[axis] == pytest.approx(1 / dataset.similarity.scale)
     first, second = dataset.stored
     stored_identities = (first, replace(second, similarity=Similarity(2.0)))
-    export_tree(replace(dataset, stored_identities=stored_identities), tmp_path / "tree", (0.01,), points=5)
+    export_tree(replace(dataset, stored=stored_identities), tmp_path / "tree", (0.01,), points=5)
     assert not (tmp_path / "tree" / "ellipsoids" / "bbox.json").exists()
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 from engine.models.model import NeuralParametricModel
 from engine.models.named_codes import IdentityFrame
 from engine.models.networks.decoder import PoseDecoder, ShapeDecoder
-from engine.training.preview import preview_picture, preview_identities, write_png
+from engine.training.preview import preview_identities, preview_picture, write_png
 from tests.support.present import present
 from tests.support.toy import CODE_SIZE, NETWORK, toy_model
 

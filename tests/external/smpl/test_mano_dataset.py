@@ -73,7 +73,7 @@ def test_random_motions_pass_through_recorded_poses_of_the_file(models: Path) ->
     hand, _ = load_hand(models / "MANO_RIGHT.pkl", None)
     assert hand.hands_coefficients is not None
     raw = random_hands(models / "MANO_RIGHT.pkl", None, 1, 1, 5, seed=3)  # as many frames as keyframes
-    fingers = raw.subjects["right_0000"].clips["motion_000"][:, 3:]
+    fingers = raw.bodies["right_0000"].clips["motion_000"][:, 3:]
     recorded = present(hand.hands_mean) + hand.hands_coefficients @ present(hand.hands_components)
     distance = np.abs(fingers[:, None] - recorded).max(axis=2).min(axis=1)
     assert distance.max() < 1e-12
