@@ -7,7 +7,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.core.errors import InputError
+from engine.core.errors import Choice, InputError, Setting, remedy
+
+_NAMES = "use auto, cpu, cuda or cuda:N"
 
 
 def resolve_device(name: str = "auto") -> torch.device:
@@ -21,12 +23,13 @@ def resolve_device(name: str = "auto") -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError:
-        raise InputError(f"--device {name}", "no such device", "use auto, cpu, cuda or cuda:N") from None
+        raise InputError(Choice(Setting.DEVICE, name), "no such device", _NAMES) from None
     if device.type not in ("cpu", "cuda"):
-        raise InputError(f"--device {name}", "not supported", "use auto, cpu, cuda or cuda:N")
+        raise InputError(Choice(Setting.DEVICE, name), "not supported", _NAMES)
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         count = torch.cuda.device_count()
-        raise InputError(f"--device {name}", f"PyTorch sees {count} CUDA devices here", "use --device cpu")
+        cure = remedy("use {}", Choice(Setting.DEVICE, "cpu"))
+        raise InputError(Choice(Setting.DEVICE, name), f"PyTorch sees {count} CUDA devices here", cure)
     return device
 
 

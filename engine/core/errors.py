@@ -25,6 +25,9 @@ class Setting(Enum):
     MASKS = "the masks"
     REMOVE_PLANES = "the removal of floor and walls"
 
+    NEAR_SAMPLES = "the number of near samples"
+    UNIFORM_SAMPLES = "the number of uniform samples"
+    SURFACE_SAMPLES = "the number of surface samples"
     NORMALISATION = "the normalisation"
     IDENTITIES = "the number of identities"
     SEQUENCES = "the number of sequences"
@@ -34,6 +37,8 @@ class Setting(Enum):
     BODY_MODEL = "the body model"
     SPLIT = "the split"
     DATASET = "the dataset"
+    SHAPE_ENCODER = "the shape encoder"
+    POSE_ENCODER = "the pose encoder"
 
     HELD_OUT_IDENTITIES = "the identities to hold out"
     HELD_OUT_MOTIONS = "the motions to hold out"
@@ -54,6 +59,7 @@ class Task(Enum):
     MAKE_GRIDS = "make the grids"
     NORMALISE = "normalise the dataset"
     SPLIT = "split the dataset"
+    SELECT = "select identities and sequences"
     SUBSAMPLE = "take fewer frames"
     PREPARE = "prepare the dataset"
     TRAIN_SHAPE = "train the shape stage"
@@ -77,7 +83,15 @@ class Do:
     on: str | Path = ""
 
 
-Named = Setting | Task | Choice | Do
+@dataclass(frozen=True)
+class ConfigField:
+    """A field of a configuration by its name (``pose.steps``), and the value that was given for it."""
+
+    name: str
+    value: str = ""
+
+
+Named = Setting | Task | Choice | Do | ConfigField
 """What each front end has a name of its own for."""
 Words = Callable[[Named], str]
 """How a front end calls these things."""
@@ -89,6 +103,8 @@ def plain_words(named: Named) -> str:
         return f"{named.setting.value} {named.value}"
     if isinstance(named, Do):
         return f"{named.task.value} {named.on}".rstrip()
+    if isinstance(named, ConfigField):
+        return f"the field {named.name} {named.value}".rstrip()
     return named.value
 
 

@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from engine.core.errors import InputError
+from engine.core.errors import InputError, Remedy
 
 _LEFTOVER = re.compile(r"\.(?P<target>.+)-(?P<kind>new|old)-(?P<host>[0-9a-f]{8})-(?P<process>[0-9]{1,9})-.*")
 """Names of what a write makes beside its target."""
@@ -126,7 +126,7 @@ def write_json(path: Path, value: Any) -> None:
         temporary.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
 
 
-def read_json(path: Path, cure: str = "") -> Any:
+def read_json(path: Path, cure: str | Remedy = "") -> Any:
     """Parsed JSON of ``path``.
 
     Raises:

@@ -16,7 +16,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.core.errors import InputError
+from engine.core.errors import InputError, Remedy
 
 LARGEST = 2**30
 """Bytes of one array; what declares more is refused, however well it is compressed."""
@@ -39,7 +39,7 @@ class NpzFile:
     is asked for; it names the file and has ``cure``.
     """
 
-    def __init__(self, path: Path, cure: str = "copy or make the file again") -> None:
+    def __init__(self, path: Path, cure: str | Remedy = "copy or make the file again") -> None:
         self.path, self._cure = path, cure
         with _readable(path, cure):
             self._file = zipfile.ZipFile(path)
@@ -144,7 +144,9 @@ class NpzRows:
     The file stays open, so that reading forwards decompresses it once. Threads may share it.
     """
 
-    def __init__(self, path: Path, stream: IO[bytes], shape: tuple[int, ...], dtype: np.dtype[Any], cure: str) -> None:
+    def __init__(
+        self, path: Path, stream: IO[bytes], shape: tuple[int, ...], dtype: np.dtype[Any], cure: str | Remedy
+    ) -> None:
         self.shape, self.dtype = shape, dtype
         self._path, self._stream, self._start, self._cure = path, stream, stream.tell(), cure
         self._lock = threading.Lock()
@@ -165,7 +167,7 @@ class NpzRows:
             return np.frombuffer(data, self.dtype, count).reshape(self.shape[1:])
 
 
-def read_npz(path: Path, names: Sequence[str], cure: str, largest: int = LARGEST) -> dict[str, NDArray[Any]]:
+def read_npz(path: Path, names: Sequence[str], cure: str | Remedy, largest: int = LARGEST) -> dict[str, NDArray[Any]]:
     """Those of the arrays ``names`` that the npz file ``path`` has.
 
     Args:
@@ -180,7 +182,7 @@ def read_npz(path: Path, names: Sequence[str], cure: str, largest: int = LARGEST
 
 
 @contextmanager
-def _readable(subject: str | Path, cure: str) -> Iterator[None]:
+def _readable(subject: str | Path, cure: str | Remedy) -> Iterator[None]:
     try:
         yield
     except InputError:

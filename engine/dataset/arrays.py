@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.core.errors import InputError
+from engine.core.errors import InputError, Remedy, Task, remedy
 
-MAKE_AGAIN = "make it with `npm-studio dataset`"
+MAKE_AGAIN = remedy("{}", Task.MAKE_DATASET)
 
 
-def load_array(path: Path, cure: str = MAKE_AGAIN) -> NDArray[Any]:
+def load_array(path: Path, cure: str | Remedy = MAKE_AGAIN) -> NDArray[Any]:
     """Memory-mapped array of ``path``.
 
     Raises:

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.core.errors import Cancelled, InputError
+from engine.core.errors import Cancelled, Choice, InputError, Notice, Setting, remedy
 from engine.core.files import check_name, read_json, replacing_file, write_json
 from engine.core.progress import Progress
 from engine.dataset.arrays import load_array
@@ -155,10 +155,9 @@ def import_dataset(
         similarities if differ else None,
     )
     if largest > 0.5:
-        progress.message(
-            f"warning: {out} leaves the cube [-0.5, 0.5]^3 by a factor of {largest / 0.5:.3f}; "
-            f"normalise with a scale smaller by that factor, or with --normalise bounds"
-        )
+        text = f"warning: {out} leaves the cube [-0.5, 0.5]^3 by a factor of {largest / 0.5:.3f}"
+        cure = remedy("choose a scale smaller by that factor, or {}", Choice(Setting.NORMALISATION, "bounds"))
+        progress.notice(Notice(text, cure))
     sequences = sum(len(each) for each in counts.values())
     frames_written = sum(sum(each.values()) for each in counts.values())
     return ImportSummary(len(counts), sequences, frames_written, kept, largest)

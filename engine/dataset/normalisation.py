@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.core.errors import InputError
+from engine.core.errors import Choice, InputError, Setting
 from engine.geometry.similarity import Similarity
 
 PRESETS: dict[str, Similarity] = {
@@ -48,10 +48,12 @@ def parse_normalisation(text: str) -> Normalisation:
     except ValueError:
         names = ", ".join(PRESETS)
         raise InputError(
-            f"--normalise {text}", "is not a normalisation", f"use bounds, subject, {names} or SCALE,X,Y,Z"
+            Choice(Setting.NORMALISATION, text),
+            "is not a normalisation",
+            f"use bounds, subject, {names} or SCALE,X,Y,Z",
         ) from None
     if not (np.isfinite([scale, x, y, z]).all() and scale > 0):
-        raise InputError(f"--normalise {text}", "must be finite with a positive scale")
+        raise InputError(Choice(Setting.NORMALISATION, text), "must be finite with a positive scale")
     return Normalisation("fixed", Similarity(scale, (x, y, z)))
 
 

@@ -9,13 +9,13 @@ For each identity, under ``<identity>/pools``:
 
 from pathlib import Path
 
-from engine.core.errors import InputError
+from engine.core.errors import Do, InputError, Task, remedy
 from engine.dataset.arrays import SdfPools, load_array
 from engine.dataset.registered import RegisteredDataset
 
 
 def pools_folder(dataset: RegisteredDataset, identity: int) -> Path:
-    """Where `npm-studio prepare` puts the pools of one identity."""
+    """Where preparation puts the pools of one identity."""
     return dataset.folder(identity) / "pools"
 
 
@@ -31,7 +31,7 @@ def load_pools(dataset: RegisteredDataset, identity: int) -> SdfPools:
         given = stored.store.pools(stored.name)
         if given is not None:
             return given
-        raise InputError(folder, "has not been made yet", f"run `npm-studio prepare {dataset.root}`")
+        raise InputError(folder, "has not been made yet", remedy("{}", Do(Task.PREPARE, dataset.root)))
     pools = SdfPools(*(load_array(folder / f"{name}.npy") for name in ("near", "uniform", "surface")))
     for name, columns in (("near", 4), ("uniform", 4), ("surface", 6)):
         array = getattr(pools, name)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.core.errors import InputError
+from engine.core.errors import Choice, InputError, Notice, Setting, Task, remedy
 from engine.core.files import read_json, replacing_folder, write_json
 from engine.core.progress import Progress
 from engine.dataset.registered import CANONICAL_SEQUENCE, FORMAT, RegisteredDataset
@@ -71,7 +71,7 @@ def subsample(selection: Selection, frames: int, seed: int) -> Selection:
         InputError: ``frames`` is not positive.
     """
     if frames < 1:
-        raise InputError(f"--frames {frames}", "must be at least 1")
+        raise InputError(Choice(Setting.FRAMES, str(frames)), "must be at least 1")
     labels = selection.dataset.labels
     share = -(-frames // len(selection.identities))
     kept: list[int] = []
@@ -97,7 +97,8 @@ def hold_out(
     unseen = _draw(dataset, identities, seed) if isinstance(identities, int) else find_identities(dataset, identities)
     unseen_motions = _find_sequences(dataset, motions)
     if not unseen and not unseen_motions:
-        raise InputError(dataset.root, "nothing is held out", "give --identities, --motions or both")
+        cure = remedy("give {}, {} or both", Setting.HELD_OUT_IDENTITIES, Setting.HELD_OUT_MOTIONS)
+        raise InputError(dataset.root, "nothing is held out", cure)
     seen = set(range(len(dataset.identities))) - unseen
     parts = {
         "train": _part(dataset, seen, lambda name: name not in unseen_motions),
@@ -117,7 +118,7 @@ def encoder_split(dataset: RegisteredDataset, share: float, seed: int) -> dict[s
         InputError: the share is not between 0 and 1, or there is only one identity.
     """
     if not 0 < share < 1:
-        raise InputError(f"--validation {share}", "must be between 0 and 1")
+        raise InputError(Choice(Setting.VALIDATION, f"{share:g}"), "must be between 0 and 1")
     held = _draw(dataset, max(1, round(share * len(dataset.identities))), seed)
     rest = set(range(len(dataset.identities))) - held
     return {
@@ -145,7 +146,8 @@ def shape_rows(dataset: RegisteredDataset, info: ModelInfo) -> NDArray[np.int64]
     missing = [_joined(key) for key in wanted if key not in set(known)]
     if missing:
         problem = f"has no shape of {len(missing)} identities of {dataset.root}: {', '.join(missing)}"
-        raise InputError(f"model {info.name}", problem, "train their shapes first, or exclude them with `split make`")
+        cure = remedy("train their shapes first, or leave them out: {}", Task.SELECT)
+        raise InputError(f"model {info.name}", problem, cure)
     in_model, in_data = Counter(known), Counter(wanted)
     unclear = [_joined(key) for key in in_data if in_model[key] > 1 or in_data[key] > 1]
     if unclear:
@@ -218,10 +220,8 @@ def _write_view(
     if len({selection.dataset.frame_rate for selection in selections}) > 1:
         progress.message(f"frame rates differ; {title} takes that of {first.root}: {first.frame_rate:g}")
     if len({selection.dataset.similarity for selection in selections}) > 1:
-        progress.message(
-            f"normalisations differ; a model of {title} takes that of {first.root} for all: bring them to one with "
-            "`npm-studio dataset normalise` if sizes in metres matter"
-        )
+        text = f"normalisations differ; a model of {title} takes that of {first.root} for all"
+        progress.notice(Notice(text, remedy("{} if sizes in metres matter", Task.NORMALISE)))
     write_json(folder / "labels_tpose.json", tposes)
     write_json(folder / "labels.json", ordered)
     description = {
@@ -274,7 +274,7 @@ def _name_source(
             name = f"{wanted}-{number}"
         if name != wanted and key[1] and len(set(dataset.identities)) < len(dataset.identities):
             problem = f"has another dataset called {wanted}, and identities of one name in several datasets"
-            raise InputError(dataset.root, problem, "call the dataset differently when it is imported")
+            raise InputError(dataset.root, problem, "give the dataset another name when importing it")
         if name != wanted:
             progress.message(f"another dataset is called {wanted} too; that in {key[0]} is called {name} here")
         sources[key] = name
@@ -314,7 +314,7 @@ def _find_sequences(dataset: RegisteredDataset, patterns: Sequence[str]) -> set[
 def _draw(dataset: RegisteredDataset, count: int, seed: int) -> set[int]:
     total = len(dataset.identities)
     if not 0 <= count < total:
-        raise InputError(dataset.root, f"cannot give {count} of its {total} identities away", "hold out fewer")
+        raise InputError(dataset.root, f"cannot hold out {count} of {total} identities", "hold out fewer")
     return set(np.random.default_rng(seed).permutation(total)[:count].tolist())
 
 

@@ -10,7 +10,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from engine.core.errors import InputError
+from engine.core.errors import InputError, Setting, remedy
 from engine.core.files import check_name, read_json, replacing_folder, write_json
 from engine.geometry.similarity import Similarity
 from engine.models.labels import FrameLabel, ModelInfo
@@ -19,7 +19,7 @@ from engine.models.networks.decoder import DecoderConfig, PoseDecoder, ShapeDeco
 from engine.models.networks.encoder import EncoderConfig, VoxelEncoder
 
 FORMAT_VERSION = 1
-_CURE = "give the folder NAME.npm that `npm-studio train` wrote"
+_CURE = "give the folder of a model, NAME.npm"
 
 
 def save_model(model: NeuralParametricModel, folder: Path, dtype: torch.dtype = torch.float32) -> None:
@@ -86,7 +86,7 @@ def check_replaceable(folder: Path) -> None:
         InputError: ``folder`` is a file, or a folder with something else than a model in it.
     """
     if folder.exists() and not (folder / "model.json").is_file() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(folder, "exists and is not a model", "choose another --out")
+        raise InputError(folder, "exists and is not a model", remedy("choose another folder for {}", Setting.OUT))
 
 
 def load_model(folder: Path, device: torch.device | str = "cpu") -> NeuralParametricModel:

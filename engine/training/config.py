@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
-from engine.core.errors import InputError
+from engine.core.errors import ConfigField, InputError
 from engine.models.networks.decoder import DecoderConfig
 from engine.models.networks.encoder import SHAPE_CHANNELS, EncoderConfig
 
@@ -103,7 +103,7 @@ class EncoderStage:
     channels: tuple[int, ...] = SHAPE_CHANNELS
     frames_per_batch: Count = 32
     inputs: Literal["rendered", "files"] = "rendered"
-    """Depth rendered during training by random cameras, or the grids that `npm-studio prepare` or the dataset gives."""
+    """Depth rendered during training by random cameras, or the grids that preparation or the dataset gives."""
     noise: Share = 0.5
     """Share of the rendered frames with the noise of a depth sensor."""
     azimuth_degrees: Weight = 60.0
@@ -176,11 +176,11 @@ def load_training_config(path: Path, overrides: Mapping[str, str] | None = None)
         for parent in parents:
             node = node.setdefault(parent, {})
             if not isinstance(node, dict):
-                raise InputError(f"--{dotted}", "no such field", cure)
+                raise InputError(ConfigField(dotted), "no such field", cure)
         try:
             node[leaf] = yaml.safe_load(text)
         except yaml.YAMLError:
-            raise InputError(f"--{dotted} {text}", "is not a value", cure) from None
+            raise InputError(ConfigField(dotted, text), "is not a value", cure) from None
     try:
         config = TypeAdapter(TrainingConfig).validate_python(tree)
         _check_sizes(config)

@@ -10,7 +10,7 @@ import numpy as np
 from lightning_fabric.loggers.tensorboard import TensorBoardLogger
 from numpy.typing import NDArray
 
-from engine.core.errors import InputError
+from engine.core.errors import InputError, Setting, remedy
 
 try:
     import fcntl as _fcntl
@@ -74,6 +74,7 @@ def _claim(file: TextIO, folder: Path) -> None:
         _fcntl.flock(file, _fcntl.LOCK_EX | _fcntl.LOCK_NB)
     except BlockingIOError:
         file.close()
-        raise InputError(folder, "another training writes there", "wait for it, or choose another --out") from None
+        cure = remedy("wait for it, or choose another folder for {}", Setting.OUT)
+        raise InputError(folder, "another training writes there", cure) from None
     except OSError:  # network disks without locks
         return

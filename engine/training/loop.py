@@ -13,7 +13,7 @@ from lightning_fabric import Fabric
 from torch import Tensor
 
 from engine.core.cuda_graphs import GRAPH_LOCK
-from engine.core.errors import InputError
+from engine.core.errors import InputError, Setting, remedy
 from engine.core.progress import Progress
 from engine.training.config import TrainingConfig
 from engine.training.log import TrainingLog
@@ -172,7 +172,9 @@ class _Loop:
         if bad is not None:
             step, rows = bad
             names = self.stage.describe(rows[:4]) + (f" and {len(rows) - 4} more" if len(rows) > 4 else "")
-            cure = "look at these data, or lower the learning rates; the last good state is kept, see --resume"
+            cure = remedy(
+                "look at these data, or lower the learning rates; the last good state is kept for {}", Setting.RESUME
+            )
             raise InputError(f"train {self.stage.name}", f"the loss is not finite at step {step}, batch {names}", cure)
 
     def _validate(self, log: TrainingLog) -> None:
@@ -243,13 +245,14 @@ class _Loop:
             return False
         state = read_state(path)
         if state.get("rows") != self.rows:
-            raise InputError(path, "is of other identities or frames", "train without --resume, or with its dataset")
+            cure = remedy("train without {}, or with its dataset", Setting.RESUME)
+            raise InputError(path, "is of other identities or frames", cure)
         if state.get("basis") != self.basis:
-            cure = f"train {self.stage.name} without --resume, or on the model that it began with"
+            cure = remedy("train {} without {}, or on the model that it began with", self.stage.name, Setting.RESUME)
             raise InputError(path, "goes with other codes of the stage before", cure)
         try:
             if state["batch"] < self.batch:
-                cure = "train without --resume, or with the batch that it began with"
+                cure = remedy("train without {}, or with the batch that it began with", Setting.RESUME)
                 raise InputError(path, f"is of batches of {state['batch']}, not {self.batch}", cure)
             if state["rows_per_batch"] < self.stage.rows_per_batch:  # memory did not suffice for more
                 self.stage.rows_per_batch = int(state["rows_per_batch"])
@@ -261,7 +264,8 @@ class _Loop:
             if isinstance(error, InputError):
                 raise
             problem = f"does not fit this configuration ({error.__class__.__name__})"
-            raise InputError(path, problem, "train without --resume, or with the preset that it began with") from None
+            cure = remedy("train without {}, or with the preset that it began with", Setting.RESUME)
+            raise InputError(path, problem, cure) from None
         return True
 
 

@@ -10,7 +10,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from engine.core.errors import InputError
+from engine.core.errors import Choice, InputError, Setting, Task, remedy
 from engine.core.progress import Progress
 from engine.dataset.registered import RegisteredDataset
 from engine.models.checkpoint import check_replaceable, load_model, save_model
@@ -77,7 +77,7 @@ def train_stage(
         stage, codes = _make_stage(name, dataset, config, half, out, device, validation, shape_model, progress)
         result = optimise(stage, config, fabric, out, seed, resume, progress, codes)
     except torch.OutOfMemoryError:  # of a step that is too large, the loop has taken care
-        cure = "see `npm-studio split subsample`, or use --device cpu"
+        cure = remedy("{}, or use {}", Task.SUBSAMPLE, Choice(Setting.DEVICE, "cpu"))
         raise InputError(f"train {name}", f"the data do not fit in the memory of {device}", cure) from None
     model = stage.model()
     summary = _summary(config, name, result, fabric, seed)
@@ -162,10 +162,12 @@ def _basis(name: str, out: Path, shape_model: Path | None, device: torch.device)
     """The model that a stage builds on."""
     folder = shape_model if shape_model is not None and name == "pose" else out
     if not folder.exists():
-        raise InputError(folder, "has no shape stage yet", "run `npm-studio train shape` with the same --out first")
+        cure = remedy("{} with the same {} first", Task.TRAIN_SHAPE, Setting.OUT)
+        raise InputError(folder, "has no shape stage yet", cure)
     model = load_model(folder, device)
     if name == "pose-encoder" and not model.has_pose:
-        raise InputError(folder, "has no pose stage yet", "run `npm-studio train pose` with the same --out first")
+        cure = remedy("{} with the same {} first", Task.TRAIN_POSE, Setting.OUT)
+        raise InputError(folder, "has no pose stage yet", cure)
     return model
 
 

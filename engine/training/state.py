@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from engine.core.errors import InputError
+from engine.core.errors import InputError, Setting, remedy
 from engine.core.files import replacing_file
 
 BUILT_ON = {"shape": ("pose", "shape-encoder", "pose-encoder"), "pose": ("pose-encoder",)}
@@ -48,12 +48,12 @@ def read_state(path: Path) -> dict[str, Any]:
     """
     if not path.is_file():
         there = sorted(other.name.split(".")[1] for other in path.parent.glob(f"{path.name.split('.')[0]}.*.state"))
-        known = f"there are: {', '.join(there)}" if there else "leave out --resume"
+        known = f"there are: {', '.join(there)}" if there else remedy("leave out {}", Setting.RESUME)
         raise InputError(path, "there is nothing to resume", known)
     try:
         state = torch.load(path, weights_only=True, map_location="cpu")
         assert isinstance(state, dict)
     except Exception as error:  # a damaged file fails in many ways
-        cure = "delete it and --resume begins this stage again, or train without --resume"
+        cure = remedy("delete it and the stage begins anew, or train without {}", Setting.RESUME)
         raise InputError(path, f"is damaged ({error.__class__.__name__})", cure) from None
     return state

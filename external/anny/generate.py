@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from engine.core.errors import Cancelled
+from engine.core.errors import Cancelled, Setting
 from engine.core.progress import Progress
 from engine.geometry.similarity import Similarity
 from external.anny.character import Character, RandomSequence, random_numbers
@@ -81,7 +81,8 @@ def generate_dataset(
         Cancelled: ``progress`` asked to stop; ``out`` is left as it was.
     """
     progress = progress or Progress()
-    check_request(out, {"identities": identities, "sequences": sequences, "frames": frames}, seed)
+    counts = {Setting.IDENTITIES: identities, Setting.SEQUENCES: sequences, Setting.FRAMES: frames}
+    check_request(out, counts, seed)
     check_families(families, FAMILIES)
     character, bodies, phenotypes = sample_bodies(identities, seed, progress)
     write_dataset(

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
-from engine.core.errors import InputError
+from engine.core.errors import InputError, Task, remedy
 from engine.core.files import read_json
 from engine.core.progress import Progress
 from engine.dataset.registered import RegisteredDataset, load_registered_dataset
@@ -122,9 +122,8 @@ def choose_identities(split: QualitySplit, dataset: RegisteredDataset) -> tuple[
     recipe = read_json(dataset.root / "dataset.json").get("recipe")
     phenotypes = recipe.get("phenotypes") if isinstance(recipe, dict) else None
     if not isinstance(phenotypes, dict) or not set(dataset.identities) <= set(phenotypes):
-        raise InputError(
-            dataset.root, "does not say who is a child", "make it with `npm-studio dataset anny` or `hands`"
-        )
+        cure = remedy("{} or {}", Task.MAKE_BODIES, Task.MAKE_HANDS)
+        raise InputError(dataset.root, "does not say who is a child", cure)
     children = [i for i, name in enumerate(dataset.identities) if _is_child(phenotypes[name])]
     adults = [i for i in range(len(dataset.identities)) if i not in children]
     if not adults:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.core.errors import Cancelled, InputError
+from engine.core.errors import Cancelled, Choice, InputError, Setting
 from engine.core.files import replacing_folder
 from engine.core.progress import Progress
 from external.anny.character import LICENCE, Character, VertexSequence
@@ -94,17 +94,17 @@ def write_dataset(
     return frames
 
 
-def check_request(out: Path, counts: Mapping[str, int], seed: int) -> None:
-    """Refuse counts (by the name of their option) below one, negative seeds, and folders that are no dataset.
+def check_request(out: Path, counts: Mapping[Setting, int], seed: int) -> None:
+    """Refuse counts below one, negative seeds, and folders that are no dataset.
 
     Raises:
         InputError: so it is.
     """
-    for name, value in counts.items():
+    for setting, value in counts.items():
         if value < 1:
-            raise InputError(f"--{name} {value}", "must be at least 1")
+            raise InputError(Choice(setting, str(value)), "must be at least 1")
     if seed < 0:
-        raise InputError(f"--seed {seed}", "must not be negative")
+        raise InputError(Choice(Setting.SEED, str(seed)), "must not be negative")
     if out.exists() and not (out / "dataset.json").is_file() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(out, "exists and is not a dataset", "name another folder or remove it")
 

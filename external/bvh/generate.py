@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.core.errors import InputError
+from engine.core.errors import Choice, InputError, Setting
 from engine.core.files import natural_key
 from engine.core.progress import Progress
 from external.anny.character import LARGEST_COORDINATE, Character, VertexSequence
@@ -101,9 +101,9 @@ def generate_from_bvh(
         Cancelled: ``progress`` asked to stop; ``out`` is left as it was.
     """
     progress = progress or Progress()
-    check_request(out, {"identities": identities} | ({} if frames is None else {"frames": frames}), seed)
+    check_request(out, {Setting.IDENTITIES: identities} | ({} if frames is None else {Setting.FRAMES: frames}), seed)
     if not 0 < fps < np.inf:
-        raise InputError(f"--fps {fps:g}", "must be above 0")
+        raise InputError(Choice(Setting.FRAME_RATE, f"{fps:g}"), "must be above 0")
     files = _find_files(motion)
     clips: dict[str, BodyMotion] = {}
     taken: dict[str, dict[str, Any]] = {}
@@ -124,10 +124,10 @@ def generate_from_bvh(
             if motion.is_file():
                 raise
             left_out.append(path.name)
-            progress.message(f"left out: {error}")
+            progress.notice(error.as_notice("left out"))
         progress.advance(number + 1)
     if not clips:
-        raise InputError(motion, "holds no motion that can be used", "see the messages above")
+        raise InputError(motion, "holds no motion that can be used", "each file was left out for a reason of its own")
 
     character, bodies, phenotypes = sample_bodies(identities, seed, progress)
     makers = [RetargetedClip(name, clip) for name, clip in clips.items()]

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.core.errors import InputError
+from engine.core.errors import InputError, Notice, Setting, remedy
 from engine.core.files import natural_key
 from engine.core.npz import read_npz
 from engine.core.progress import Progress
@@ -96,7 +96,7 @@ class CapeRelease:
     @property
     def recipe(self) -> Mapping[str, Any]:
         checksums = {subject: model.checksum() for subject, model in sorted(self._models.items())}
-        return {"command": "npm-studio dataset cape", "models": checksums}
+        return {"importer": "cape", "models": checksums}
 
     @cached_property
     def _faces(self) -> NDArray[np.int32]:
@@ -130,10 +130,9 @@ class CapeRelease:
         deviation = float(np.linalg.norm(vertices - registered, axis=-1).mean())
         if deviation > _LARGEST_MEAN_DEVIATION_M and _subject(identity) not in self._far_subjects:
             self._far_subjects.add(_subject(identity))
-            self._progress.message(
-                f"warning: {identity}/{sequence}: posed by the model, vertices are {1000 * deviation:.0f} mm from the "
-                f"registrations on average; check that --model has the subject's gender"
-            )
+            text = f"warning: {identity}/{sequence}: posed by the model, vertices are {1000 * deviation:.0f} mm from "
+            cure = remedy("check that {} has the subject's gender", Setting.BODY_MODEL)
+            self._progress.notice(Notice(f"{text}the registrations on average", cure))
         return vertices
 
     def registrations(self, identity: str, sequence: str) -> list[CapeFrame]:
@@ -174,7 +173,7 @@ class CapeRelease:
         except InputError as error:
             if path not in self._skipped:
                 self._skipped.add(path)
-                self._progress.message(f"skipped: {error}")
+                self._progress.notice(error.as_notice("skipped"))
             return None
 
     def _load_models(self, path: Path) -> dict[str, BodyModel]:

@@ -67,7 +67,7 @@ def import_scans(release: CapeRelease, dataset: RegisteredDataset, progress: Pro
             try:
                 scan = cleaned_scan(load_mesh(path), frame, path)
             except InputError as error:
-                progress.message(f"skipped: {error}")
+                progress.notice(error.as_notice("skipped"))
                 skipped += 1
                 continue
             vertices = dataset.similarity_of(index).to_canonical(scan.vertices)

@@ -19,7 +19,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from engine.core.errors import InputError
+from engine.core.errors import InputError, Setting, remedy
 from engine.core.files import replacing_file
 from engine.geometry.similarity import Similarity
 from engine.models.labels import FrameLabel, ModelInfo
@@ -34,6 +34,7 @@ SHAPE, POSE = "model_state_dict_shape_decoder", "model_state_dict_pose_decoder"
 UNKNOWN_SEQUENCE = "unlabelled"
 """Sequence of the frames of an imported model whose labels were not given."""
 _LICENCE = "as the checkpoint: ask who published it"
+_ENCODERS = {"shape": Setting.SHAPE_ENCODER, "pose": Setting.POSE_ENCODER}
 _LEARNING_RATES = (5e-4, 5e-4, 1e-3, 1e-3)  # of the published configurations, in the order of Adam's groups
 
 
@@ -180,7 +181,7 @@ def _entry(content: Mapping[str, Any], key: str, path: Path) -> Any:
         return content[key]
     encoders = [kind for kind in ("shape", "pose") if f"model_state_dict_{kind}_encoder" in content]
     if encoders:
-        raise InputError(path, f"is of a {encoders[0]} encoder", f"give it as --{encoders[0]}-encoder")
+        raise InputError(path, f"is of a {encoders[0]} encoder", remedy("give it as {}", _ENCODERS[encoders[0]]))
     raise InputError(path, f"has no entry '{key}'", "use a checkpoint of the published NPM code")
 
 
@@ -257,7 +258,7 @@ def _encoder(path: Path | None, kind: str, codes: Tensor | None) -> VoxelEncoder
     if path is None:
         return None
     if codes is None:
-        raise InputError(path, f"is of no use: the model has no {kind} codes", f"leave --{kind}-encoder out")
+        raise InputError(path, f"is of no use: the model has no {kind} codes", remedy("leave out {}", _ENCODERS[kind]))
     key = f"model_state_dict_{kind}_encoder"
     content = read_archive(path)
     if key not in content:

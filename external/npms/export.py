@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.core.errors import Cancelled, InputError
+from engine.core.errors import Cancelled, InputError, Setting, remedy
 from engine.core.files import check_name, write_json
 from engine.core.progress import Progress
 from engine.dataset.pools import load_pools
@@ -102,7 +102,7 @@ def _share(path: Path, chosen: FlowSampling) -> FlowSampling:
         there = read_flow_sampling(path)
         same = np.array_equal(there.faces, chosen.faces) and np.array_equal(there.offsets, chosen.offsets)
         if not (same and np.array_equal(there.barycentric, chosen.barycentric)):
-            cure = "use the same --seed and --points as before, or another folder"
+            cure = remedy("use the same {} and {} as before, or another folder", Setting.SEED, Setting.POINTS)
             raise InputError(path, "holds samples that were chosen in another way", cure)
     else:
         write_flow_sampling(path, chosen)

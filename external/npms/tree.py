@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.core.errors import InputError
+from engine.core.errors import Choice, InputError, Setting, Task, remedy
 from engine.core.files import natural_key
 from engine.dataset.arrays import SdfPools
 from engine.dataset.registered import CANONICAL_SEQUENCE
@@ -138,7 +138,7 @@ class NpmsStore:
             }
             known = f", only of {', '.join(sorted(others))}" if others else ""
             problem = f"has no occupancy grid of {resolution} nodes per axis{known}"
-            raise InputError(folder, problem, "make them with `npm-studio dataset grids`, or set inputs: rendered")
+            raise InputError(folder, problem, remedy("{}, or set inputs: rendered", Task.MAKE_GRIDS))
         return [read_voxelized_view(path).occupied for path in paths]
 
     def _sample(self, identity: str, sequence: str = CANONICAL_SEQUENCE, sample: str = CANONICAL_SAMPLE) -> Path:
@@ -191,9 +191,9 @@ def find_split(root: Path, split: str) -> Path:
     if len(found) == 1:
         return found[0]
     if found:
-        raise InputError(f"--split {split}", f"names {found[0]} and {found[1]}", "give the folder")
+        raise InputError(Choice(Setting.SPLIT, split), f"names {found[0]} and {found[1]}", "give the folder")
     names = ", ".join(path.name for path in known[:5]) or f"none in ZSPLITS_* of {root}"
-    raise InputError(f"--split {split}", "no such split", f"there is {names}; or give the folder")
+    raise InputError(Choice(Setting.SPLIT, split), "no such split", f"there is {names}; or give the folder")
 
 
 def _is_dataset(path: Path) -> bool:

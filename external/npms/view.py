@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from engine.core.errors import InputError
+from engine.core.errors import InputError, Setting, remedy
 from engine.core.files import read_json, write_json
 from engine.core.progress import Progress
 from engine.dataset.normalisation import PRESETS
@@ -67,7 +67,9 @@ def write_view(
         tposes, frames = _labels_of(folder, stores, everything=not datasets)
         _check_exist(folder, stores, tposes, frames)
     if not tposes:
-        raise InputError(root, "has no identity left", "choose another --split or --dataset")
+        raise InputError(
+            root, "has no identity left", remedy("choose another {} or {}", Setting.SPLIT, Setting.DATASET)
+        )
     frames.sort(key=lambda label: label.identity_id)  # those of an identity keep their order
     unique = list(dict.fromkeys(frames))
     if len(unique) < len(frames):
@@ -142,13 +144,13 @@ def _with_dataset(path: Path, stores: Mapping[str, NpmsStore], everything: bool)
     labels = read_labels(path)
     if any(label.dataset is None for label in labels) and len(stores) > 1:
         problem = "does not say which dataset its frames are of"
-        raise InputError(path, problem, f"choose one with --dataset: {', '.join(stores)}")
+        raise InputError(path, problem, remedy("choose one with {}: {}", Setting.DATASET, ", ".join(stores)))
     only = next(iter(stores))
     filled = [replace(label, dataset=label.dataset or only) for label in labels]
     absent = next((label.dataset for label in filled if label.dataset not in stores), None)
     if everything and absent is not None:
         problem = f"names dataset {absent}, which is not there"
-        raise InputError(path, problem, f"choose what is there with --dataset: {', '.join(stores)}")
+        raise InputError(path, problem, remedy("choose what is there with {}: {}", Setting.DATASET, ", ".join(stores)))
     return filled
 
 
@@ -178,7 +180,9 @@ def _similarities(tposes: Sequence[SampleLabel], stores: Mapping[str, NpmsStore]
         similarity = of_dataset[str(label.dataset)]
         if own.setdefault(label.identity, similarity) != similarity:
             problem = "is an identity of two datasets that are normalised differently"
-            raise InputError(label.identity, problem, "make a view of each with --dataset and merge them")
+            raise InputError(
+                label.identity, problem, remedy("make a view of each with {} and merge them", Setting.DATASET)
+            )
     result: dict[str, Any] = {"similarity": first.as_dict()}
     if any(similarity != first for similarity in own.values()):
         result["similarities"] = {identity: similarity.as_dict() for identity, similarity in own.items()}

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal
 
-from engine.core.errors import Cancelled, InputError
+from engine.core.errors import Cancelled, InputError, Setting, remedy
 from engine.core.files import check_name
 from engine.core.progress import Progress
 from engine.dataset.preparation.view_grids import PosedDepthImage, occupancy_grid, partial_sdf_grid
@@ -51,7 +51,8 @@ def write_view_grids(
         view = PosedDepthImage(sequence.depth_m(index), sequence.camera, sequence.camera_to_world, similarity)
         occupancy = occupancy_grid(view, resolution)
         if not occupancy.occupied.any():
-            problem, cure = "shows no surface inside the canonical cube", "give another --normalise"
+            problem = "shows no surface inside the canonical cube"
+            cure = remedy("choose another {}", Setting.NORMALISATION)
             raise InputError(f"{sequence.root}: frame {names[index]}", problem, cure)
         if "occupancy" in kinds:
             path = out / names[index] / "partial_views" / f"voxelized_view0_{resolution}res.npz"

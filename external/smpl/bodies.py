@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.core.errors import InputError
+from engine.core.errors import Choice, InputError, Setting, Task, remedy
 from external.smpl.body import posed, rotation_matrices
 from external.smpl.clips import BODY_JOINTS, CLIP_SECONDS, legs_apart, random_body_clip
 from external.smpl.model_file import BodyModel, find_model_files, load_body_model
@@ -81,7 +81,7 @@ def random_bodies(model_path: Path, identities: int, sequences: int, frames: int
     Raises:
         InputError: a count is not positive, or the model is no body.
     """
-    check_counts(identities=identities, sequences=sequences, frames=frames)
+    check_counts({Setting.IDENTITIES: identities, Setting.SEQUENCES: sequences, Setting.FRAMES: frames})
     models = list(dict.fromkeys(_load_models(find_model_files(model_path, GENDERS)).values()))
     bodies = {}
     for index in range(identities):
@@ -92,7 +92,7 @@ def random_bodies(model_path: Path, identities: int, sequences: int, frames: int
         clips = {f"motion_{i:03d}": random_body_clip(random, frames, model.joints) for i in range(sequences)}
         bodies[f"body_{index:04d}"] = PosedIdentity(model, betas, clips)
     recipe = {
-        "command": "npm-studio dataset smpl",
+        "importer": "smpl",
         "models": [model.checksum() for model in models],
         "identities": identities,
         "sequences": sequences,
@@ -120,7 +120,7 @@ def recorded_bodies(
     Raises:
         InputError: there is no model for the gender of a performer, or the motions do not fit it.
     """
-    check_counts(frames=frames, identities=identities or 1, sequences=sequences or 1)
+    check_counts({Setting.FRAMES: frames, Setting.IDENTITIES: identities or 1, Setting.SEQUENCES: sequences or 1})
     people = load_performers(motions)[:identities]
     files = find_model_files(model_path, GENDERS)
     lacking = sorted({person.gender for person in people} - set(files))
@@ -142,7 +142,7 @@ def recorded_bodies(
             durations.append(max(len(clip.poses) - 1, 1) / clip.frame_rate)
         bodies[person.name] = PosedIdentity(model, person.betas, clips)
     recipe = {
-        "command": "npm-studio dataset smpl",
+        "importer": "smpl",
         "models": {gender: model.checksum() for gender, model in models.items()},
         "motions": {person.name: [r.name for r in person.clips[:sequences]] for person in people},
         "frames": frames,
@@ -153,18 +153,18 @@ def recorded_bodies(
     return PosedIdentities("smpl", "human bodies", round(rate, 3), recipe, bodies, legs_apart(joints))
 
 
-def check_counts(**counts: int) -> None:
-    """Refuse counts that are not positive, by the name of their option."""
-    for name, count in counts.items():
+def check_counts(counts: Mapping[Setting, int]) -> None:
+    """Refuse counts that are not positive."""
+    for setting, count in counts.items():
         if count < 1:
-            raise InputError(f"--{name} {count}", "must be at least 1")
+            raise InputError(Choice(setting, str(count)), "must be at least 1")
 
 
 def _load_models(files: Mapping[str, Path]) -> dict[str, BodyModel]:
     loaded = {path: load_body_model(path) for path in dict.fromkeys(files.values())}
     for path, model in loaded.items():
         if model.joints < BODY_JOINTS:
-            cure = "use `npm-studio dataset mano` for hands"
+            cure = remedy("for hands, {}", Task.IMPORT_HANDS)
             raise InputError(path, f"has {model.joints} joints, no body", cure)
     first_path, first = next(iter(loaded.items()))
     for path, model in loaded.items():

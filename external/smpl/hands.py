@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.core.errors import InputError
+from engine.core.errors import InputError, Setting, Task, remedy
 from engine.geometry.repair.hole_caps import flat_caps
 from external.smpl.bodies import PosedIdentities, PosedIdentity, check_counts
 from external.smpl.clips import CLIP_SECONDS, random_hand_clip
@@ -34,7 +34,7 @@ def load_hand(path: Path, side: str | None) -> tuple[BodyModel, str]:
     side = side or named or next(iter(files))
     hand = load_body_model(files[side])
     if hand.joints != _JOINTS or hand.hands_components is None or hand.hands_mean is None:
-        cure = "give MANO_RIGHT.pkl or MANO_LEFT.pkl; `npm-studio dataset smpl` takes bodies"
+        cure = remedy("give MANO_RIGHT.pkl or MANO_LEFT.pkl; for bodies, {}", Task.IMPORT_BODIES)
         raise InputError(files[side], f"is no hand model: {hand.joints} joints", cure)
     try:
         faces = np.concatenate([hand.faces, flat_caps(hand.faces).astype(np.int32)])
@@ -51,7 +51,7 @@ def random_hands(
     Raises:
         InputError: a count is not positive, or the model is no hand.
     """
-    check_counts(identities=identities, sequences=sequences, frames=frames)
+    check_counts({Setting.IDENTITIES: identities, Setting.SEQUENCES: sequences, Setting.FRAMES: frames})
     hand, side = load_hand(model_path, side)
     bodies = {}
     for index in range(identities):
@@ -78,7 +78,7 @@ def recorded_hands(
     Raises:
         InputError: the poses have another size, or the model is no hand.
     """
-    check_counts(frames=frames, identities=identities or 1, sequences=sequences or 1)
+    check_counts({Setting.FRAMES: frames, Setting.IDENTITIES: identities or 1, Setting.SEQUENCES: sequences or 1})
     hand, side = load_hand(model_path, side)
     bodies, durations = {}, []
     people = load_performers(motions)[:identities]
@@ -102,5 +102,5 @@ def recorded_hands(
 def _hands(
     hand: BodyModel, side: str, rate: float, recipe: Mapping[str, Any], bodies: Mapping[str, PosedIdentity]
 ) -> PosedIdentities:
-    recipe = {"command": "npm-studio dataset mano", "side": side, "model": hand.checksum(), **recipe}
+    recipe = {"importer": "mano", "side": side, "model": hand.checksum(), **recipe}
     return PosedIdentities("mano", f"{side} hands", rate, recipe, bodies, np.zeros(3 * _JOINTS))

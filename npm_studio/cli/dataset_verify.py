@@ -24,13 +24,13 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     with ConsoleProgress() as progress:
         found = verify_dataset(options.dataset, open_dataset, progress, workers=os.cpu_count() or 1)
     for note in found.notes:
-        print(f"note: {note}", file=sys.stderr)
+        print(f"note: {note.line(words)}", file=sys.stderr)
     results = {
         "problems": [
             {"subject": each.name(words), "problem": each.problem, "cure": each.remedy.line(words)}
             for each in found.problems
         ],
-        "notes": list(found.notes),
+        "notes": [note.line(words) for note in found.notes],
         "checked": found.checked,
     }
     if not options.json:

@@ -84,5 +84,6 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     if summary.refused:
         name, reason = next(iter(summary.refused.items()))
         others = f" (and {len(summary.refused) - 1} more, named above)" if len(summary.refused) > 1 else ""
-        raise InputError(f"{dataset.root}: identity {name}{others}", f"is refused: {reason}")
+        problem = f"is refused: {reason.subject}: {reason.problem}"
+        raise InputError(f"{dataset.root}: identity {name}{others}", problem, reason.remedy)
     return {**asdict(summary), "disagreement_rate": summary.disagreement_rate}

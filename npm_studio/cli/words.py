@@ -2,7 +2,7 @@
 
 import shlex
 
-from engine.core.errors import Choice, Do, Named, Setting, Task
+from engine.core.errors import Choice, ConfigField, Do, Named, Setting, Task
 
 FLAGS: dict[Setting, tuple[str, ...]] = {
     Setting.DEVICE: ("--device",),
@@ -14,6 +14,9 @@ FLAGS: dict[Setting, tuple[str, ...]] = {
     Setting.DEPTH_RANGE: ("--near", "--far"),
     Setting.MASKS: ("--masks",),
     Setting.REMOVE_PLANES: ("--remove-planes",),
+    Setting.NEAR_SAMPLES: ("--near",),
+    Setting.UNIFORM_SAMPLES: ("--uniform",),
+    Setting.SURFACE_SAMPLES: ("--surface",),
     Setting.NORMALISATION: ("--normalise",),
     Setting.IDENTITIES: ("--identities",),
     Setting.SEQUENCES: ("--sequences",),
@@ -23,6 +26,8 @@ FLAGS: dict[Setting, tuple[str, ...]] = {
     Setting.BODY_MODEL: ("--model",),
     Setting.SPLIT: ("--split",),
     Setting.DATASET: ("--dataset",),
+    Setting.SHAPE_ENCODER: ("--shape-encoder",),
+    Setting.POSE_ENCODER: ("--pose-encoder",),
     Setting.HELD_OUT_IDENTITIES: ("--identities",),
     Setting.HELD_OUT_MOTIONS: ("--motions",),
     Setting.VALIDATION: ("--validation",),
@@ -40,6 +45,7 @@ COMMANDS: dict[Task, str] = {
     Task.MAKE_GRIDS: "dataset grids",
     Task.NORMALISE: "dataset normalise",
     Task.SPLIT: "split",
+    Task.SELECT: "split make",
     Task.SUBSAMPLE: "split subsample",
     Task.PREPARE: "prepare",
     Task.TRAIN_SHAPE: "train shape",
@@ -49,11 +55,13 @@ COMMANDS: dict[Task, str] = {
 
 
 def words(named: Named) -> str:
-    """Flags for a setting, ready for a shell with a choice; the command to run for a task."""
+    """Flags for a setting or field, ready for a shell with a value; the command to run for a task."""
     if isinstance(named, Setting):
         return " and ".join(FLAGS[named])
     if isinstance(named, Choice):
         return f"{words(named.setting)} {shlex.quote(named.value)}"
+    if isinstance(named, ConfigField):
+        return f"--{named.name} {shlex.quote(named.value)}" if named.value else f"--{named.name}"
     return f"run `{command(named)}`"
 
 

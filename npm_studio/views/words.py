@@ -1,6 +1,6 @@
 """What the window calls the settings and tasks of the engine: labels of its fields, and what to do there."""
 
-from engine.core.errors import Choice, Do, Named, Setting, Task
+from engine.core.errors import Choice, ConfigField, Do, Named, Setting, Task, plain_words
 from npm_studio.cli import words as command_line
 
 FIELDS: dict[Setting, tuple[str, ...]] = {
@@ -26,6 +26,8 @@ def words(named: Named) -> str:
         if named.setting in FIELDS:
             return f"{words(named.setting)} {named.value}"
         return f"{command_line.words(named)} (on the command line)"
+    if isinstance(named, ConfigField):
+        return plain_words(named)
     task = named.task if isinstance(named, Do) else named
     if task in ACTIONS:
         return ACTIONS[task]

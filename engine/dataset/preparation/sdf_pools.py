@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.core.errors import Cancelled, InputError
+from engine.core.errors import Cancelled, Choice, InputError, Setting, remedy
 from engine.core.files import read_json, replacing_folder, write_json
 from engine.core.progress import Progress
 from engine.dataset.arrays import SdfPools
@@ -52,13 +52,19 @@ class Sampling:
 
     def __post_init__(self) -> None:
         if not 0 <= self.check_share <= 1:
-            raise InputError(f"--check-share {self.check_share:g}", "must lie between 0 and 1")
+            raise InputError(Choice(Setting.CHECKED, f"{self.check_share:g}"), "must lie between 0 and 1")
         if not self.sigmas or not all(0 < sigma <= 1 for sigma in self.sigmas):
-            raise InputError(f"--sigma {self.sigmas}", "must lie between 0 and 1 (canonical units)")
+            raise InputError(
+                Choice(Setting.SPREAD, " ".join(f"{sigma:g}" for sigma in self.sigmas)),
+                "must lie between 0 and 1 (canonical units)",
+            )
         if not 0 < self.tolerance < 1:
-            raise InputError(f"--tolerance {self.tolerance:g}", "must lie between 0 and 1 (canonical units)")
+            raise InputError(
+                Choice(Setting.TOLERANCE, f"{self.tolerance:g}"), "must lie between 0 and 1 (canonical units)"
+            )
 
 
+_COUNTS = (Setting.NEAR_SAMPLES, Setting.UNIFORM_SAMPLES, Setting.SURFACE_SAMPLES)
 SAMPLING = Sampling()
 
 
@@ -72,8 +78,7 @@ class PoolSummary:
     given: tuple[str, ...]
     """Samples came with the dataset."""
     repaired: dict[str, dict[str, Any]]
-    refused: dict[str, str]
-    """Name to reason."""
+    refused: dict[str, InputError]
     checked: int
     sign_disagreements: int
     largest_difference: float
@@ -164,9 +169,9 @@ def prepare_pools(
         InputError: a count is not positive, or a worker was stopped from outside.
         Cancelled: asked to stop; finished identities are kept.
     """
-    for name, count in zip(("near", "uniform", "surface"), counts, strict=True):
+    for setting, count in zip(_COUNTS, counts, strict=True):
         if count < 1:
-            raise InputError(f"--{name} {count}", "must be at least 1")
+            raise InputError(Choice(setting, str(count)), "must be at least 1")
     progress = progress or Progress()
     names = dataset.identities
     state = [_state(dataset, i) for i in range(len(names))]
@@ -176,13 +181,13 @@ def prepare_pools(
     _tell_other_settings(dataset, kept, settings, progress)
     progress.stage("prepare", len(missing))
     reports: dict[int, dict[str, Any]] = {}
-    refused: dict[str, str] = {}
+    refused: dict[str, InputError] = {}
     tasks = (_Task(i, folder, counts, seed, sampling, settings) for folder, i in missing.items())
     outcomes = _outcomes(dataset, tasks, min(workers, len(missing)), progress)
     for done, (identity, outcome) in enumerate(outcomes, 1):
-        if isinstance(outcome, str):
+        if isinstance(outcome, InputError):
             refused[names[identity]] = outcome
-            progress.message(f"refused: {outcome}")
+            progress.notice(outcome.as_notice("refused"))
         else:
             reports[identity] = outcome
             _tell(names[identity], outcome, progress)
@@ -255,17 +260,17 @@ class _Task:
     """Whether the mesh to sample is a closed one that came with the dataset, and not the canonical mesh."""
 
 
-def _work(task: _Task, vertices: NDArray[np.float32], faces: NDArray[np.int32]) -> dict[str, Any] | str:
-    """Write the pools of one identity; returns its report, or why its mesh (V, 3), (T, 3) is refused, in a line."""
+def _work(task: _Task, vertices: NDArray[np.float32], faces: NDArray[np.int32]) -> dict[str, Any] | InputError:
+    """Write the pools of one identity; returns its report, or why its mesh (V, 3), (T, 3) is refused."""
     canonical = task.folder.parent / "canonical.npy"
     subject = canonical if canonical.is_file() else task.folder.parent
     try:
         check_canonical(vertices, subject)
         repair = repair_watertight(vertices, faces, task.sampling.tolerance, winding_surface)
     except InputError as error:
-        return str(error)
+        return error
     except NotRepairableError as error:
-        return str(InputError(subject, str(error), "mend the mesh, or allow more with --tolerance"))
+        return InputError(subject, str(error), remedy("repair the mesh, or allow more with {}", Setting.TOLERANCE))
     mesh = repair.mesh
     pools = sample_pools(
         mesh.vertices, mesh.faces, task.counts, np.random.default_rng([task.seed, task.identity]), task.sampling
@@ -302,38 +307,38 @@ def _repair_as_dict(repair: Repair) -> dict[str, Any] | None:
 
 def _outcomes(
     dataset: RegisteredDataset, tasks: Iterator[_Task], workers: int, progress: Progress
-) -> Iterator[tuple[int, dict[str, Any] | str]]:
+) -> Iterator[tuple[int, dict[str, Any] | InputError]]:
     """Identities and what came of them, in order, until ``progress`` asks to stop."""
 
-    def load(task: _Task) -> tuple[_Task, NDArray[np.float32], NDArray[np.int32]] | str:
+    def load(task: _Task) -> tuple[_Task, NDArray[np.float32], NDArray[np.int32]] | InputError:
         stored = dataset.stored[task.identity]
         try:
             if (closed := stored.store.watertight(stored.name)) is not None:
                 return replace(task, came_watertight=True), closed.vertices, closed.faces
             return task, dataset.canonical(task.identity), dataset.faces(task.identity)
         except InputError as error:
-            return str(error)
+            return error
 
     if workers <= 1:
         for task in tasks:
             if progress.cancelled():
                 return
             loaded = load(task)
-            yield task.identity, loaded if isinstance(loaded, str) else _work(*loaded)
+            yield task.identity, loaded if isinstance(loaded, InputError) else _work(*loaded)
         return
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(workers, context, initializer=_start_worker)
     try:
-        waiting: deque[tuple[int, Future[dict[str, Any] | str] | str]] = deque()
+        waiting: deque[tuple[int, Future[dict[str, Any] | InputError] | InputError]] = deque()
         while not progress.cancelled():
             for task in islice(tasks, 2 * workers - len(waiting)):  # no more meshes in memory than there is work for
                 loaded = load(task)
-                future = loaded if isinstance(loaded, str) else pool.submit(_work, *loaded)
+                future = loaded if isinstance(loaded, InputError) else pool.submit(_work, *loaded)
                 waiting.append((task.identity, future))
             if not waiting:
                 return
             identity, outcome = waiting.popleft()
-            yield identity, outcome if isinstance(outcome, str) else outcome.result()
+            yield identity, outcome if isinstance(outcome, InputError) else outcome.result()
     except BrokenProcessPool:
         problem = "a process that prepared it was stopped, most likely for want of memory"
         raise InputError(

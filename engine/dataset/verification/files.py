@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.core.errors import InputError
+from engine.core.errors import InputError, Notice
 from engine.dataset.verification.content import EXPORT_AGAIN, FolderContent, open_array
 from engine.dataset.verification.labels import Labels
 
@@ -23,7 +23,7 @@ _ROOT_FILES = {
 _DERIVED = {"pools", "scans"}  # made from the canonical mesh; real scans beside the registered frames
 
 
-def check_files(root: Path, labels: Labels) -> tuple[FolderContent, list[InputError], list[str]]:
+def check_files(root: Path, labels: Labels) -> tuple[FolderContent, list[InputError], list[Notice]]:
     """Check the files below ``root`` by name, header and labels.
 
     Returns:
@@ -31,7 +31,7 @@ def check_files(root: Path, labels: Labels) -> tuple[FolderContent, list[InputEr
     """
     content = FolderContent(root, labels)
     problems: list[InputError] = []
-    notes: list[str] = []
+    notes: list[Notice] = []
     present = [identity for identity, name in enumerate(content.names) if (root / name).is_dir()]
     missing = [name for identity, name in enumerate(content.names) if identity not in present]
     for identity in set(range(len(content.names))) - set(present):
@@ -70,7 +70,7 @@ def check_files(root: Path, labels: Labels) -> tuple[FolderContent, list[InputEr
             elif labels_are_sound:
                 problems.append(InputError(path, "has frames that no label names", "label them or remove the file"))
             else:
-                notes.append(f"{path}: no label names it")
+                notes.append(Notice(f"{path}: no label names it"))
     _look_for_strangers(root, set(content.names), missing, labels.unknown, problems, notes)
     return content, problems, notes
 
@@ -186,7 +186,7 @@ def _sequence_problem(content: FolderContent, identity: int, sequence: str, want
 
 
 def _check_samples(
-    content: FolderContent, identity: int, sequence: str, problems: list[InputError], notes: list[str]
+    content: FolderContent, identity: int, sequence: str, problems: list[InputError], notes: list[Notice]
 ) -> None:
     if sequence not in content.sequences(identity):
         return
@@ -213,7 +213,7 @@ def _check_samples(
     else:
         content.drop(identity, sequence)
     if len(kept) < total and not beyond:
-        notes.append(f"{path}: {total - len(kept)} of {total} frames have no label")
+        notes.append(Notice(f"{path}: {total - len(kept)} of {total} frames have no label"))
 
 
 def _look_for_strangers(
@@ -222,7 +222,7 @@ def _look_for_strangers(
     missing: list[str],
     unknown: frozenset[str],
     problems: list[InputError],
-    notes: list[str],
+    notes: list[Notice],
 ) -> None:
     """Note folders that are ``missing`` and what nothing refers to; ``unknown`` identities are noted already."""
     folders = sorted(path for path in root.iterdir() if path.is_dir())
@@ -239,12 +239,12 @@ def _look_for_strangers(
     for path in sorted(root.iterdir()):
         if path.is_dir() and path.name not in names:
             if path not in strangers:
-                notes.append(f"{path}: nothing refers to it")
+                notes.append(Notice(f"{path}: nothing refers to it"))
         elif path.is_file() and path.name not in _ROOT_FILES:
-            notes.append(f"{path}: nothing refers to it")
+            notes.append(Notice(f"{path}: nothing refers to it"))
         elif path.is_dir():
             strange = [p for p in path.iterdir() if p.suffix != ".npy" and p.name not in _DERIVED]
-            notes += [f"{p}: nothing refers to it" for p in sorted(strange)]
+            notes += [Notice(f"{p}: nothing refers to it") for p in sorted(strange)]
 
 
 def _check_type(path: Path, array: NDArray[Any], problems: list[InputError]) -> None:

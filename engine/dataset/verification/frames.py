@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.core.errors import InputError
+from engine.core.errors import InputError, Notice, Remedy
 from engine.dataset.verification.content import EXPORT_AGAIN, Content
 from engine.dataset.verification.meshes import NORMALISE, Body, unit_cure
 from engine.dataset.verification.shapes import Ruler, compare, edge_lengths
@@ -147,7 +147,7 @@ def _volume(vertices: NDArray[np.float32], faces: NDArray[np.int64]) -> float:
 
 def frame_problems(
     content: Content, facts: Sequence[Facts], flagged: set[int], signs: dict[int, float], scales: Sequence[float]
-) -> tuple[list[InputError], list[str]]:
+) -> tuple[list[InputError], list[Notice]]:
     """What is wrong with the sequences of one identity, and notes.
 
     Args:
@@ -156,14 +156,16 @@ def frame_problems(
         scales: of each identity's similarity
     """
     problems: list[InputError] = []
-    notes: list[str] = []
+    notes: list[Notice] = []
     taken = {each.sequence for each in facts if each.resembles is not None}
     culprit = _canonical_to_blame(content, facts, flagged, scales)
     problems += [culprit] if culprit is not None else []
     for each in facts:
         place = content.place(each.identity, each.sequence)
 
-        def note(rows: Sequence[int], problem: str, cure: str, place: object = place, each: Facts = each) -> None:
+        def note(
+            rows: Sequence[int], problem: str, cure: str | Remedy, place: object = place, each: Facts = each
+        ) -> None:
             of = f"{len(rows)} of {len(each.samples)} frames (first {each.samples[rows[0]]})"
             problems.append(InputError(str(place), f"{of} {problem}", cure))
 
@@ -198,7 +200,7 @@ def frame_problems(
         if len(mirrored):
             note(mirrored.tolist(), "are mirrored or inside out", "mirror them back, or register them again")
         if each.stored > 2 and len(each.repeated) == each.stored - 1:
-            notes.append(f"{place}: holds still, all frames are the same")
+            notes.append(Notice(f"{place}: holds still, all frames are the same"))
         elif each.repeated:
             sample, earlier = each.repeated[0]
             problem = f"{len(each.repeated)} of {each.stored} frames (first {sample}) are duplicate frames"

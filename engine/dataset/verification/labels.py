@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.core.errors import InputError
+from engine.core.errors import InputError, Remedy, Task, remedy
 from engine.core.files import check_name, read_json
+from engine.dataset.arrays import MAKE_AGAIN
 from engine.dataset.registered import CANONICAL_SEQUENCE
 from engine.geometry.similarity import Similarity
 from engine.models.labels import FrameLabel
 
 _KEYS = ("dataset", "identity_id", "identity_name", "animation_name", "sample_id")
-_RELABEL = "make the labels again with `npm-studio dataset` or `npm-studio split`"
+_RELABEL = remedy("make the labels again: {} or {}", Task.MAKE_DATASET, Task.SPLIT)
 
 
 @dataclass(frozen=True)
@@ -44,9 +45,7 @@ def read_labels(root: Path) -> Labels:
     """
     files = [root / name for name in ("dataset.json", "labels_tpose.json", "labels.json")]
     if not any(path.is_file() for path in files):
-        raise InputError(
-            root, "is not a registered dataset: it has no dataset.json", "make it with `npm-studio dataset`"
-        )
+        raise InputError(root, "is not a registered dataset: it has no dataset.json", MAKE_AGAIN)
     problems: list[InputError] = []
     description = _read_description(files[0], problems)
     tposes = _read_entries(files[1], problems)
@@ -73,12 +72,12 @@ def read_labels(root: Path) -> Labels:
 
 def _read_description(path: Path, problems: list[InputError]) -> Mapping[str, Any]:
     try:
-        description = read_json(path, "make it with `npm-studio dataset`")
+        description = read_json(path, MAKE_AGAIN)
     except InputError as error:
         problems.append(error)
         return {}
     if not isinstance(description, dict):
-        problems.append(InputError(path, "must be a JSON object", "make it with `npm-studio dataset`"))
+        problems.append(InputError(path, "must be a JSON object", MAKE_AGAIN))
         return {}
     missing = [key for key in ("name", "class", "licence", "frame_rate", "similarity") if key not in description]
     if missing:
@@ -243,9 +242,9 @@ class _Grouped:
 
     def __init__(self, path: Path, problems: list[InputError]) -> None:
         self._path, self._problems = path, problems
-        self._rows: dict[tuple[str, str], list[int]] = {}
+        self._rows: dict[tuple[str, str | Remedy], list[int]] = {}
 
-    def __call__(self, row: int, problem: str, cure: str) -> None:
+    def __call__(self, row: int, problem: str, cure: str | Remedy) -> None:
         self._rows.setdefault((problem, cure), []).append(row)
 
     def flush(self) -> None:

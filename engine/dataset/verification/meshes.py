@@ -9,15 +9,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.core.errors import InputError
+from engine.core.errors import InputError, Remedy, Task, remedy
 from engine.dataset.arrays import SdfPools, load_array
 from engine.dataset.verification.content import EXPORT_AGAIN, Content
 from engine.geometry.mesh import Mesh, load_mesh
 from engine.geometry.signed_distance import sample_surface, signed_distance
 from engine.geometry.topology import edge_uses, faces_by_part, part_of_faces, signed_volume
 
-NORMALISE = "bring it into the cube with `npm-studio dataset normalise`"
-_PREPARE = "`npm-studio prepare` repairs it for the shape stage; the poses are trained on the mesh as it is"
+NORMALISE = remedy("bring it into the cube: {}", Task.NORMALISE)
+_REPAIR = "{}, which repairs it for the shape stage; the pose stage trains on the mesh as it is"
+_PREPARE = remedy(_REPAIR, Task.PREPARE)
+_TURN = remedy(f"turn them to agree with their neighbours, or {_REPAIR}", Task.PREPARE)
 _LARGER, _SMALLER = 1.5, 0.2  # size against the others of one topology, from where on the unit must be wrong
 _FEWEST, _UNLIKE = 3, 2.5  # of so many identities, none is so many times larger or smaller; children and adults: 1.9
 _UNLIKE_ALONE = 8.0  # for one of a topology of its own, which may be another kind of thing
@@ -118,7 +120,7 @@ def topology_problems(content: Content, bodies: Sequence[Body], groups: Sequence
         against = int((balance[counts % 2 == 0] != 0).sum()) // 2
         if against:
             problem = f"has flipped faces: at {against} edges two triangles run in the same direction"
-            problems.append(InputError(place, problem, f"turn them to agree with their neighbours ({_PREPARE})"))
+            problems.append(InputError(place, problem, _TURN))
         if not against and part_of_faces(faces).max() > 0:
             problems += _shell_problems(content, bodies, group, faces)
     return problems
@@ -292,7 +294,7 @@ def pool_problems(content: Content, identity: int, body: Body) -> tuple[bool, li
     folder = content.pools_folder(identity)
     problems: list[InputError] = []
     arrays: dict[str, NDArray[Any]] = {}
-    again = f"remove {folder} and run `npm-studio prepare` again"
+    again = remedy("remove {} and {} again", str(folder), Task.PREPARE)
     if folder.is_dir():
         for name, columns in (("near", 4), ("uniform", 4), ("surface", 6)):
             path = folder / f"{name}.npy"
@@ -335,7 +337,7 @@ def _recheck(
     vertices: NDArray[np.floating],
     faces: NDArray[np.integer],
     tolerance: float,
-    again: str,
+    again: Remedy,
     most_wrong: float = _FEW_WRONG,
 ) -> list[InputError]:
     """Pools of which more than a share of random samples have another signed distance to the mesh than is stored."""
@@ -357,7 +359,7 @@ def _recheck(
 
 
 def _sticking_out(
-    path: Path, repaired: Mesh, vertices: NDArray[np.floating], faces: NDArray[np.integer], again: str
+    path: Path, repaired: Mesh, vertices: NDArray[np.floating], faces: NDArray[np.integer], again: Remedy
 ) -> list[InputError]:
     """A problem with the ``repaired`` mesh of ``path`` where more than a few places of the mesh are outside of it."""
     picks, barycentric = sample_surface(vertices, faces, _RECHECKED, np.random.default_rng(0))

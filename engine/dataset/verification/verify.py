@@ -15,8 +15,9 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.core.errors import Cancelled, InputError
+from engine.core.errors import Cancelled, InputError, Notice, Task, remedy
 from engine.core.progress import Progress
+from engine.dataset.arrays import MAKE_AGAIN
 from engine.dataset.registered import RegisteredDataset
 from engine.dataset.verification.content import Content, StoreContent
 from engine.dataset.verification.files import check_files
@@ -45,7 +46,7 @@ class Verification:
 
     problems: tuple[InputError, ...]
     """One line each: file or identity, what is wrong, cure."""
-    notes: tuple[str, ...]
+    notes: tuple[Notice, ...]
     """What is worth knowing and does no harm."""
     checked: dict[str, int]
     """How many identities, sequences, frames and pools were looked at."""
@@ -69,7 +70,7 @@ def verify_dataset(
     """
     progress = progress or Progress()
     if not root.is_dir():
-        raise InputError(root, "no such dataset folder", "make it with `npm-studio dataset`")
+        raise InputError(root, "no such dataset folder", MAKE_AGAIN)
     labels = read_labels(root)
     problems, notes = list(labels.problems), []
     content: Content
@@ -79,7 +80,7 @@ def verify_dataset(
         except InputError as error:
             if error.subject not in {str(root), *(known.subject for known in labels.problems)} or not problems:
                 problems.append(error)
-            notes.append(f"{root}: the meshes were not checked, as the dataset cannot be opened")
+            notes.append(Notice(f"{root}: the meshes were not checked, as the dataset cannot be opened"))
             return Verification(
                 tuple(problems), tuple(notes), {"identities": 0, "sequences": 0, "frames": 0, "pools": 0}
             )
@@ -90,7 +91,7 @@ def verify_dataset(
         problems += file_problems
         scales = _scales(labels)
     if not any(label for label in labels.frames):
-        notes.append(f"{root}: there are no posed frames, only the shape stage can be trained")
+        notes.append(Notice(f"{root}: there are no posed frames, only the shape stage can be trained"))
     known_bad = {error.subject for error in problems}
     found, more, checked = _check_meshes(content, root / "dataset.json", scales, known_bad, progress, workers)
     return Verification((*problems, *found), (*notes, *more), checked)
@@ -103,7 +104,7 @@ def _check_meshes(
     known_bad: set[str],
     progress: Progress,
     workers: int,
-) -> tuple[list[InputError], list[str], dict[str, int]]:
+) -> tuple[list[InputError], list[Notice], dict[str, int]]:
     """Problems and notes of all meshes; files in ``known_bad`` are not listed again for the same reason."""
     identities = range(len(content.names))
     everyone = [identity for identity in identities if _has_meshes(content, identity)]
@@ -173,7 +174,7 @@ def _check_meshes(
     notes = []
     if bare:
         rest = "those were checked" if sigmas else "only the shape stage can be trained"
-        notes.append(f"{len(bare)} identities have samples and no meshes; {rest}")
+        notes.append(Notice(f"{len(bare)} identities have samples and no meshes; {rest}"))
     for identity in everyone:
         mine = [each for each in facts if each.identity == identity]
         found, more = frame_problems(content, mine, set(sizes), signs, scales)
@@ -187,7 +188,8 @@ def _check_meshes(
         problems += found
     prepared = sum(there for there, _ in pools)
     if 0 < prepared < len(bodies):
-        notes.append(f"{prepared} of {len(bodies)} identities have sample pools; run `npm-studio prepare`")
+        text = f"{prepared} of {len(bodies)} identities have sample pools"
+        notes.append(Notice(text, remedy("{}", Task.PREPARE)))
     checked = {
         "identities": sum(body.vertices is not None for body in bodies) + len(bare),
         "sequences": len(facts) + sum(identity in bare for identity, _ in point_tasks),

@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from engine.core.errors import Cancelled
+from engine.core.errors import Cancelled, Setting
 from engine.core.progress import Progress
 from engine.geometry.similarity import Similarity
 from external.anny.character import Character, RandomSequence, random_numbers
@@ -68,7 +68,8 @@ def generate_hands(
         Cancelled: ``progress`` asked to stop; ``out`` is left as it was.
     """
     progress = progress or Progress()
-    check_request(out, {"identities": identities, "sequences": sequences, "frames": frames}, seed)
+    counts = {Setting.IDENTITIES: identities, Setting.SEQUENCES: sequences, Setting.FRAMES: frames}
+    check_request(out, counts, seed)
     check_families(families, FAMILIES)
     sides = _SIDES[side][:identities]
     progress.stage("hand model", len(sides))

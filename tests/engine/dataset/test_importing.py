@@ -112,7 +112,7 @@ def test_presets_are_the_published_constants() -> None:
 
 @pytest.mark.parametrize("text", ["cap", "1,2", "0,0,0,0", "nan,0,0,0", "-1,0,0,0", ""])
 def test_a_normalisation_that_is_none_is_refused(text: str) -> None:
-    with pytest.raises(InputError, match="--normalise"):
+    with pytest.raises(InputError, match="the normalisation"):
         parse_normalisation(text)
 
 

@@ -125,7 +125,7 @@ def test_a_sequence_that_holds_still_is_a_note(eggs: Path) -> None:
     change(eggs / B / "slow.npy", lambda frames: frames.__setitem__(slice(None), frames[:1].copy()))
     found = verify(eggs)
     assert found.problems == ()
-    assert any("slow.npy" in note and "still" in note for note in found.notes)
+    assert any("slow.npy" in note.text and "still" in note.text for note in found.notes)
 
 
 def test_nearly_still_and_very_fast_frames_are_no_problem(eggs: Path) -> None:
@@ -144,7 +144,7 @@ def test_files_that_nothing_refers_to_are_notes(eggs: Path) -> None:
     (eggs / A / "strange").mkdir()
     found = verify(eggs)
     assert found.problems == ()
-    assert sorted(note.split(":")[0].rsplit("/", 1)[1] for note in found.notes) == ["readme.txt", "strange"]
+    assert sorted(note.text.split(":")[0].rsplit("/", 1)[1] for note in found.notes) == ["readme.txt", "strange"]
 
 
 def test_a_sequence_that_no_label_names_is_found(eggs: Path) -> None:
@@ -157,7 +157,7 @@ def test_single_frames_without_a_label_are_a_note(eggs: Path) -> None:
     (eggs / "labels.json").write_text(json.dumps(entries[1:]))
     found = verify(eggs)
     assert found.problems == ()
-    assert found.notes == (f"{eggs / A / 'slow.npy'}: 1 of 5 frames have no label",)
+    assert tuple(map(str, found.notes)) == (f"{eggs / A / 'slow.npy'}: 1 of 5 frames have no label",)
 
 
 def test_fresh_pools_are_clean_and_stale_or_damaged_ones_are_found(eggs: Path) -> None:
@@ -235,7 +235,7 @@ def points(tmp_path: Path) -> tuple[Path, Path]:
 def test_identities_that_have_samples_alone_are_checked_for_these(points: tuple[Path, Path]) -> None:
     found = verify(points[1])
     assert found.problems == () and found.checked == {"identities": 3, "sequences": 6, "frames": 18, "pools": 3}
-    assert found.notes == ("3 identities have samples and no meshes; those were checked",)
+    assert tuple(map(str, found.notes)) == ("3 identities have samples and no meshes; those were checked",)
     assert {each.vertices for each in summarise_dataset(open_dataset(points[1])).identities} == {0}
 
 
@@ -243,7 +243,7 @@ def test_identities_that_have_signed_distances_alone_are_a_note(tmp_path: Path) 
     tree = write_tree(tmp_path / "tree", meshes=False, flow=False)
     assert main(["dataset", "npms", str(tree), str(tmp_path / "view")]) == 0
     found = verify(tmp_path / "view")
-    assert found.problems == () and "only the shape stage" in found.notes[0]
+    assert found.problems == () and "only the shape stage" in found.notes[0].text
 
 
 def test_flow_samples_that_are_missing_damaged_or_too_few_are_found(points: tuple[Path, Path]) -> None:

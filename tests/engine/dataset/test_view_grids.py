@@ -181,7 +181,7 @@ def test_only_the_kind_that_was_asked_for_is_written(depth_capture: Path, tmp_pa
 
 def test_a_sequence_outside_the_cube_is_refused_with_its_frame(depth_capture: Path, tmp_path: Path) -> None:
     sequence = load_depth_sequence(depth_capture)
-    with pytest.raises(InputError, match=r"frame 000000: shows no surface inside .*--normalise"):
+    with pytest.raises(InputError, match=r"frame 000000: shows no surface inside .*the normalisation"):
         write_view_grids(sequence, tmp_path, Similarity(0.4, (50.0, 0.0, 0.0)), 16)
     assert list(tmp_path.rglob("*.npz")) == []
 

@@ -163,7 +163,7 @@ def test_a_state_on_the_codes_of_another_model_is_refused(dataset: RegisteredDat
     for stage in ("shape-encoder", "pose-encoder"):
         train_stage(stage, dataset, config, tmp_path / "a.npm", CPU, progress=StopAfter(2))
         shutil.copy(state_file(tmp_path / "a.npm", stage, "last"), state_file(tmp_path / "b.npm", stage, "last"))
-        with pytest.raises(InputError, match=f"train {stage} without --resume"):
+        with pytest.raises(InputError, match=f"train {stage} without resuming"):
             train_stage(stage, dataset, config, tmp_path / "b.npm", CPU, resume="last")
 
 

@@ -216,7 +216,7 @@ def test_bad_requests_are_refused_and_a_cancelled_one_leaves_nothing(tmp_path: P
         def cancelled(self) -> bool:
             return True
 
-    with pytest.raises(InputError, match="--frames 0"):
+    with pytest.raises(InputError, match="the number of frames 0"):
         generate_hands(tmp_path / "x", 1, 1, 0, 0)
     with pytest.raises(InputError, match=r"clap.*fist"):
         generate_hands(tmp_path / "x", 1, 1, 1, 0, families=("clap",))

@@ -108,7 +108,7 @@ def test_a_chosen_dataset_is_renumbered_from_zero(tree: Path) -> None:
 
 def test_a_split_of_a_dataset_that_is_not_there_names_it(tree: Path) -> None:
     shutil.rmtree(tree / "beads")
-    with pytest.raises(InputError, match=r"names dataset beads, which is not there.*--dataset: balls"):
+    with pytest.raises(InputError, match=r"names dataset beads, which is not there.*the dataset: balls"):
         view(tree)
     assert len(view(tree, datasets=("balls",)).identities) == 2
 
@@ -240,7 +240,7 @@ def test_folders_that_are_no_tree_and_unknown_splits_are_refused(tree: Path, tmp
     for folder, message in ((tmp_path / "empty", "holds no processed dataset"), (tmp_path / "none", "no such folder")):
         with pytest.raises(InputError, match=message):
             write_view(folder, tmp_path / "view")
-    with pytest.raises(InputError, match=f"--split NONE: no such split; there is {SPLIT}"):
+    with pytest.raises(InputError, match=f"the split NONE: no such split; there is {SPLIT}"):
         write_view(tree, tmp_path / "view", "NONE")
     with pytest.raises(InputError, match="dataset cubes: does not exist; there is balls, beads"):
         write_view(tree, tmp_path / "view", None, ["cubes"])
