@@ -144,7 +144,7 @@ def test_exporting_twice_gives_the_same_files_and_another_seed_is_refused(root: 
 
 
 def test_pools_that_were_not_prepared_are_asked_for(root: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="npm-studio prepare"):
+    with pytest.raises(InputError, match="prepare the dataset"):
         export_tree(load_registered_dataset(root), tmp_path / "tree", (0.01,), points=5, with_pools=True)
 
 

@@ -303,7 +303,7 @@ def test_a_mesh_outside_the_cube_is_refused_with_its_extent() -> None:
 
 def test_a_missing_pool_names_the_command_that_makes_it(tmp_path: Path) -> None:
     dataset = load_registered_dataset(write_ellipsoids(tmp_path / "d", identities=1))
-    with pytest.raises(InputError, match="npm-studio prepare"):
+    with pytest.raises(InputError, match="prepare the dataset"):
         load_pools(dataset, 0)
 
 

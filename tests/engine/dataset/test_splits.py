@@ -260,7 +260,7 @@ def test_identities_to_hold_out_can_be_named_and_parts_without_frames_are_not_wr
 def test_holding_out_nothing_or_everything_is_refused(data: RegisteredDataset) -> None:
     with pytest.raises(InputError, match="nothing is held out"):
         hold_out(data, 0, [], seed=0)
-    with pytest.raises(InputError, match="cannot give 4 of its 4"):
+    with pytest.raises(InputError, match="cannot hold out 4 of 4"):
         hold_out(data, 4, [], seed=0)
     with pytest.raises(InputError, match="nothing left to train on"):
         hold_out(data, 0, ["*"], seed=0)
@@ -277,7 +277,7 @@ def test_an_encoder_split_shares_no_identity(data: RegisteredDataset) -> None:
 
 
 def test_an_encoder_split_of_one_identity_is_refused(data: RegisteredDataset, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="cannot give 1 of its 1"):
+    with pytest.raises(InputError, match="cannot hold out 1 of 1"):
         encoder_split(write(tmp_path / "one", select(data, [NAMES[0]])), 0.5, seed=0)
 
 

@@ -215,7 +215,7 @@ def test_faces_out_of_range_of_one_identity_are_found_in_its_own_file(eggs: Path
 
 def test_a_mesh_that_is_not_watertight_is_found_and_its_repair_named(eggs: Path) -> None:
     change(eggs / "faces.npy", lambda faces: faces[1:])
-    only_problem(eggs, eggs / "faces.npy", "not watertight", "3 open edges", "npm-studio prepare")
+    only_problem(eggs, eggs / "faces.npy", "not watertight", "3 open edges", "prepare the dataset")
 
 
 def test_a_frame_outside_the_cube_is_found(eggs: Path) -> None:

@@ -111,7 +111,7 @@ def test_a_mirrored_canonical_mesh_is_found_and_not_blamed_on_its_frames(eggs: P
 
 def test_interior_shells_cavities_and_parts_inside_out_are_told_apart(tmp_path: Path) -> None:
     root = write_eggs(tmp_path / "shells", shells=True)
-    only_problem(root, root / "faces.npy", "1 interior shells", "npm-studio prepare")
+    only_problem(root, root / "faces.npy", "1 interior shells", "prepare the dataset")
     half = len(np.load(root / "faces.npy")) // 2
     change(root / "faces.npy", lambda faces: faces.__setitem__(slice(half, None), faces[half:, ::-1].copy()))
     only_problem(root, root / "faces.npy", "1 cavities")
@@ -170,7 +170,7 @@ def test_fresh_pools_are_clean_and_stale_or_damaged_ones_are_found(eggs: Path) -
     change(near, lambda pool: pool[:, :3])
     only_problem(eggs, near, "(N, 4)")
     near.unlink()
-    only_problem(eggs, near, "missing", "npm-studio prepare")
+    only_problem(eggs, near, "missing", "prepare the dataset")
     shutil.rmtree(eggs / B / "pools")
     shutil.copytree(eggs / C / "pools", eggs / B / "pools")
     found = verify(eggs)
