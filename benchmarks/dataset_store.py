@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.core.files import write_json
+from engine.core.process import prepare_process
 from external.anny.generate import generate_dataset
 from npm_studio.cli.console import ConsoleProgress
 
@@ -52,6 +53,7 @@ def measure(folder: Path, identities: int, sequences: int, frames: int, seed: in
 
 
 def main() -> int:
+    prepare_process()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--identities", type=int, default=40, metavar="N")
     parser.add_argument("--sequences", type=int, default=10, metavar="N")

@@ -27,6 +27,7 @@ import warp as wp
 
 from engine.core.devices import resolve_device
 from engine.core.files import write_json
+from engine.core.process import prepare_process
 from engine.geometry.camera import REFERENCE_CAMERA, front_camera_to_world, orbit
 from engine.geometry.mesh import load_mesh
 from engine.geometry.ray_casting import DepthRenderer
@@ -139,6 +140,7 @@ def differing_share(depth: np.ndarray, expected: np.ndarray) -> float:
 
 
 def main() -> int:
+    prepare_process()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--frames", type=int, default=20, metavar="N")
     parser.add_argument("--device", default="auto", help="where else to render (default: auto)")

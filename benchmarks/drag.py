@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING, Any
 from application import Finest, open_window, own_screen, run_for, screen_process, wait_until
 
 from engine.core.files import write_json
+from engine.core.process import prepare_process
 from npm_studio.resources import demo_model, demo_sequence
 
 if TYPE_CHECKING:
@@ -232,6 +233,7 @@ def measure(window: "MainWindow", count: int) -> dict[str, Any]:
 
 
 def main() -> int:
+    prepare_process()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, default=demo_model())
     parser.add_argument("--values", type=int, default=120)

@@ -28,6 +28,7 @@ from torch import Tensor
 from engine.core.devices import describe_device, resolve_device
 from engine.core.errors import InputError
 from engine.core.files import write_json
+from engine.core.process import prepare_process
 from engine.dataset.registered import RegisteredDataset, load_registered_dataset
 from engine.dataset.rendering import render_sequence
 from engine.evaluate.representation import corresponding_points
@@ -172,6 +173,7 @@ def measure(
 
 
 def main() -> int:
+    prepare_process()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--identities", type=int, default=16)

@@ -34,6 +34,7 @@ import torch
 
 from engine.core.devices import resolve_device
 from engine.core.files import write_json
+from engine.core.process import prepare_process
 from engine.models.code_space import CodeSpace
 from engine.surface.folded import SignedDistance, never
 from npm_studio.document.document import open_model
@@ -180,6 +181,7 @@ def collections() -> dict[str, Any]:
 
 
 def main() -> int:
+    prepare_process()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, default=demo_model())
     parser.add_argument("--device", default="auto")

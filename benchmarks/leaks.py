@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 from application import Finest, open_window, own_screen, run_for, wait_until
 
 from engine.core.files import write_json
+from engine.core.process import prepare_process
 from npm_studio.resources import demo_model
 
 if TYPE_CHECKING:
@@ -150,6 +151,7 @@ def one_window(model: Path, moves: int, switches: int) -> dict[str, dict[str, An
 
 
 def main() -> int:
+    prepare_process()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, default=demo_model())
     parser.add_argument("--moves", type=int, default=500)

@@ -51,6 +51,7 @@ from torch import Tensor
 
 from engine.core.devices import describe_device, resolve_device, to_host
 from engine.core.files import write_json
+from engine.core.process import prepare_process
 from engine.geometry.mesh import Mesh
 from engine.models.checkpoint import load_model
 from engine.models.code_space import CodeSpace
@@ -337,6 +338,7 @@ def has_failed(row: dict[str, Any]) -> bool:
 
 
 def main() -> int:
+    prepare_process()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, default=demo_model())
     parser.add_argument("--resolutions", type=int, nargs="+", metavar="N", help="default: as the device allows")

@@ -32,6 +32,7 @@ from torch import Tensor
 from engine.core.devices import describe_device, resolve_device
 from engine.core.errors import InputError
 from engine.core.files import write_json
+from engine.core.process import prepare_process
 from engine.dataset.preparation.sdf_pools import sample_pools
 from engine.dataset.registered import RegisteredDataset, load_registered_dataset
 from engine.dataset.rendering import render_sequence
@@ -298,6 +299,7 @@ def measure(options: argparse.Namespace, split: QualitySplit, work: Path) -> Fig
 
 
 def main() -> int:
+    prepare_process()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--split", type=Path, default=Path("configs/anny/quality.yaml"))

@@ -25,6 +25,7 @@ from scipy.spatial import cKDTree
 from csrc.depth import thread_count
 from csrc.distance_grid import nearest_distance_grid
 from engine.core.files import write_json
+from engine.core.process import prepare_process
 from engine.dataset.preparation.view_grids import PosedDepthImage, occupancy_grid, partial_sdf_grid
 from engine.geometry.camera import REFERENCE_CAMERA, PinholeCamera, front_camera_to_world
 from engine.geometry.mesh import load_mesh
@@ -62,6 +63,7 @@ def seconds(function: Callable[[], Any], repeats: int) -> tuple[Any, float]:
 
 
 def main() -> int:
+    prepare_process()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--resolution", type=int, default=256)
     parser.add_argument("--focal-scale", type=float, default=2.0, metavar="S", help="1 is 640 x 480 pixels")

@@ -22,6 +22,7 @@ import numpy as np
 from bodies import canonical_bodies
 
 from engine.core.files import write_json
+from engine.core.process import prepare_process
 from engine.geometry.repair.hole_caps import boundary_loops
 from engine.geometry.repair.repair import repair_watertight
 from engine.geometry.signed_distance import sample_surface, unsigned_distance
@@ -101,6 +102,7 @@ def measure(vertices: np.ndarray, faces: np.ndarray, holes: int, diameter: float
 
 
 def main() -> int:
+    prepare_process()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bodies", type=int, default=10, metavar="N")
     parser.add_argument("--holes", type=int, default=20, metavar="N")

@@ -37,6 +37,7 @@ from bodies import canonical_bodies
 from scipy.spatial import cKDTree
 
 from engine.core.files import write_json
+from engine.core.process import prepare_process
 from engine.core.warp_runtime import start_warp
 from engine.dataset.preparation.sdf_pools import sample_pools
 from engine.dataset.preparation.second_engine import check_samples, second_signed_distance
@@ -158,6 +159,7 @@ def compare_engines(bodies: np.ndarray, faces: np.ndarray, points: int, seed: in
 
 
 def main() -> int:
+    prepare_process()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bodies", type=int, default=10, metavar="N")
     parser.add_argument("--points", type=int, default=400_000, metavar="N", help="of the pool of one mesh")

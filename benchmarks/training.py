@@ -39,6 +39,7 @@ from torch import Tensor
 
 from engine.core.devices import describe_device, resolve_device
 from engine.core.files import write_json
+from engine.core.process import prepare_process
 from engine.core.progress import Progress
 from engine.dataset.registered import RegisteredDataset
 from engine.evaluate.representation import multiply_adds
@@ -329,6 +330,7 @@ def print_speed(name: str, speed: dict[str, Any], peak: float) -> None:
 
 
 def main() -> None:
+    prepare_process()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="a prepared dataset")
     parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="a preset")

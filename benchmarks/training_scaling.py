@@ -25,6 +25,7 @@ from training import MANY_STEPS, WARM_UP, Messages, fitted, shape_codes_of
 
 from engine.core.devices import describe_device, resolve_device
 from engine.core.files import write_json
+from engine.core.process import prepare_process
 from engine.core.progress import Progress
 from engine.training.config import load_training_config
 from engine.training.pose_stage import PoseTraining
@@ -89,6 +90,7 @@ def under_torchrun(processes: int, times: int, words: list[str]) -> dict[str, An
 
 
 def main() -> None:
+    prepare_process()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="a dataset")
     parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="a preset")

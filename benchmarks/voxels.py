@@ -24,6 +24,7 @@ import trimesh
 from csrc.depth import thread_count
 from csrc.inside import inside_parity
 from engine.core.files import write_json
+from engine.core.process import prepare_process
 from engine.geometry.mesh import Mesh, load_mesh
 from engine.geometry.signed_distance import is_inside
 from engine.geometry.voxels import inside_by_parity, solid_voxels, surface_voxels
@@ -104,6 +105,7 @@ def compare_inside(mesh: Mesh, solid: trimesh.Trimesh, count: int, repeats: int)
 
 
 def main() -> int:
+    prepare_process()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--mesh", type=Path, default=ROOT / "assets/sequences/anny-demo/truth/000000.ply")
     parser.add_argument("--resolution", type=int, nargs="+", default=[128, 256])

@@ -1,9 +1,12 @@
 """Opening datasets of every layout that is known: this project's own, views of them, and foreign trees in place."""
 
+import logging
 from pathlib import Path
 
 from engine.dataset.registered import RegisteredDataset, load_registered_dataset
 from engine.dataset.store import MeshStore
+
+_log = logging.getLogger(__name__)
 
 
 def _npms_store(path: Path, derived: Path) -> MeshStore:
@@ -22,4 +25,5 @@ def open_dataset(root: Path) -> RegisteredDataset:
     Raises:
         InputError: it is not a dataset, or one of its sources cannot be opened.
     """
+    _log.info("dataset %s", root)
     return load_registered_dataset(root, STORES)

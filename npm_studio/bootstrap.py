@@ -6,6 +6,7 @@ Nothing of Qt is imported before `check_display` has found a display, because Qt
 import ctypes
 import gc
 import importlib
+import logging
 import os
 import signal
 import socket
@@ -17,6 +18,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from engine.core.errors import InputError
+
+_log = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from PyQt6.QtGui import QSurfaceFormat
@@ -135,6 +138,7 @@ def _show_unexpected_errors(window: "MainWindow") -> None:
 
     def show(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         text = "".join(traceback.format_exception(kind, error, trace))
+        _log.critical("an unexpected error", exc_info=error)
         print(text, file=sys.stderr)
         try:
             window.show_error(error, text)

@@ -35,8 +35,10 @@ def main() -> int:
 
 
 def take_all(out: Path, run: Path | None, scratch: Path) -> None:
+    from engine.core.process import prepare_process
     from npm_studio import bootstrap, resources
 
+    prepare_process()
     bootstrap.check_display()
     app = bootstrap.create_application()
     from npm_studio.live.field import FINE_NODES

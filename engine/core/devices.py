@@ -1,5 +1,6 @@
 """Choice of the computing device, and results from it to host memory."""
 
+import logging
 import platform
 from typing import Any
 
@@ -8,6 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.core.errors import Choice, InputError, Setting, remedy
+
+_log = logging.getLogger(__name__)
 
 _NAMES = "use auto, cpu, cuda or cuda:N"
 
@@ -19,7 +22,7 @@ def resolve_device(name: str = "auto") -> torch.device:
         InputError: the name is unknown or the device is not there.
     """
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         device = torch.device(name)
     except RuntimeError:
@@ -30,6 +33,7 @@ def resolve_device(name: str = "auto") -> torch.device:
         count = torch.cuda.device_count()
         cure = remedy("use {}", Choice(Setting.DEVICE, "cpu"))
         raise InputError(Choice(Setting.DEVICE, name), f"PyTorch sees {count} CUDA devices here", cure)
+    _log.info("device %s: %s", device, describe_device(device))
     return device
 
 

@@ -9,6 +9,7 @@ log.jsonl           one line per report of progress
 Other methods may leave other files; ``run.json`` names them all.
 """
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +29,8 @@ from engine.methods.run_schema import FrameFile, RunFile, Verdict
 from engine.methods.run_version_1 import as_version_2
 from engine.sequences.capture_options import AS_RECORDED, CaptureOptions
 from engine.sequences.mesh_sequence import MeshSequence
+
+_log = logging.getLogger(__name__)
 
 VERSION = 2
 _CURE = remedy("give the folder of a run; to make one, {}", Task.FIT)
@@ -169,6 +172,7 @@ def load_run(folder: Path) -> Run:
     Raises:
         InputError: it is not a run, is of a newer version, or a part of it is missing or damaged.
     """
+    _log.info("run %s", folder)
     source = folder / "run.json"
     if not source.is_file():
         raise InputError(folder, "is not a run: it has no run.json", _CURE)
@@ -191,6 +195,7 @@ def load_run(folder: Path) -> Run:
 
 
 def _run(folder: Path, file: RunFile) -> Run:
+    _log.info("run %s", folder)
     source = folder / "run.json"
     similarity = None if file.inputs.similarity is None else Similarity.from_dict(file.inputs.similarity, source)
     for name in [*(frame.name for frame in file.frames), *file.artefacts]:

@@ -1,6 +1,7 @@
 """Native checkpoints: a folder ``NAME.npm`` of safetensors files and a ``model.json``. No pickle anywhere."""
 
 import dataclasses
+import logging
 import shutil
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from engine.models.labels import FrameLabel, ModelInfo
 from engine.models.model import NeuralParametricModel
 from engine.models.networks.decoder import DecoderConfig, PoseDecoder, ShapeDecoder
 from engine.models.networks.encoder import EncoderConfig, VoxelEncoder
+
+_log = logging.getLogger(__name__)
 
 FORMAT_VERSION = 1
 _CURE = "give the folder of a model, NAME.npm"
@@ -95,6 +98,7 @@ def load_model(folder: Path, device: torch.device | str = "cpu") -> NeuralParame
     Raises:
         InputError: the folder is not a model, or a file of it is missing, truncated or does not match.
     """
+    _log.info("model %s, on %s", folder, device)
     if not folder.is_dir():
         problem = "is a file, not a model folder" if folder.exists() else "no such model"
         raise InputError(folder, problem, _CURE)

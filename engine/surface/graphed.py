@@ -1,5 +1,6 @@
 """Evaluations captured as CUDA graphs: one launch in place of dozens, each of which takes a host longer than a GPU."""
 
+import logging
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -7,6 +8,8 @@ import torch
 from torch import Tensor
 
 from engine.core.cuda_graphs import GRAPH_LOCK, capture_stream, capturing
+
+_log = logging.getLogger(__name__)
 
 _MOST_FAILURES = 3
 
@@ -79,8 +82,11 @@ class GraphedFunction:
             for needed in (self._most, length):
                 if needed not in self._graphs:
                     self._graphs[needed] = self._capture(function, like.new_zeros(needed, like.shape[1]))
-        except RuntimeError:  # no memory left for it, or another thread waited for the whole device
+        except RuntimeError as error:  # no memory left for it, or another thread waited for the whole device
             self._failures += 1
+            _log.info(
+                "no CUDA graph for %d points (%d of %d failures): %s", length, self._failures, _MOST_FAILURES, error
+            )
             self._stream.synchronize()  # graphs may be running
             self._drop_graphs()
             return None

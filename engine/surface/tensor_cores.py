@@ -9,10 +9,13 @@ Written in Triton, which comes with PyTorch for CUDA on Linux and compiles when 
 """
 
 import functools
+import logging
 import warnings
 
 import torch
 from torch import Tensor
+
+_log = logging.getLogger(__name__)
 
 # The bits of a float32 that TF32 has: sign, exponent and 10 of the mantissa. Half of what the last one stands for is
 # added before the others are cut off: rounding.
@@ -32,7 +35,8 @@ def are_there(device: torch.device) -> bool:
         return bool(torch.allclose(found, inputs, atol=1e-6, rtol=0))
     except torch.OutOfMemoryError:
         raise
-    except Exception:  # no Triton, no compiler, a driver too old: the library's own products remain
+    except Exception as error:  # no Triton, no compiler, a driver too old: the library's own products remain
+        _log.info("no products of TF32 on %s: %s", device, error)
         return False
 
 

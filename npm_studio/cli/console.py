@@ -1,6 +1,7 @@
 """What commands share: common options, and progress on a terminal or in a log."""
 
 import argparse
+import logging
 import os
 import signal
 import sys
@@ -13,6 +14,7 @@ from engine.core.progress import Progress
 from npm_studio.cli.words import words
 from npm_studio.resources import built_in_models, demo_model, model_path
 
+_log = logging.getLogger(__name__)
 _interrupted = False
 _ONE_REQUEST = 1.0
 """Seconds within which signals are one request: `timeout` and batch systems signal a process and then its group."""
@@ -89,6 +91,7 @@ class ConsoleProgress(Progress):
 
     def stage(self, name: str, total: int) -> None:
         self._end_line()
+        _log.info("%s: %d steps", name, total)
         self._name, self._total, self._started, self._last = name, total, time.monotonic(), 0.0
         if not self._is_terminal and not self._silent:
             print(f"{name}: {total} steps", file=sys.stderr, flush=True)
@@ -112,6 +115,7 @@ class ConsoleProgress(Progress):
 
     def message(self, text: str) -> None:
         self._end_line()
+        _log.info("%s", text)
         if not self._silent:
             print(text, file=sys.stderr, flush=True)
 

@@ -13,6 +13,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
+    from npm_studio.log_file import log_path
     from npm_studio.reports import machine
 
     versions, devices = machine.versions(), machine.devices()
@@ -23,8 +24,16 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         _print("Devices", devices)
         no_display = "none: `npm-studio gui` cannot open here, all other commands work"
         _print("Graphics", {"pictures": opengl or "OpenGL does not work", "window": display or no_display})
+        _print("Log", {"file": str(log_path())})
         _print("Missing", problems or {"nothing": "all is well"})
-    return {"versions": versions, "devices": devices, "opengl": opengl, "display": display, "missing": problems}
+    return {
+        "versions": versions,
+        "devices": devices,
+        "opengl": opengl,
+        "display": display,
+        "log": str(log_path()),
+        "missing": problems,
+    }
 
 
 def _print(title: str, lines: Mapping[str, str]) -> None:

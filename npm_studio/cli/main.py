@@ -7,11 +7,13 @@ Only the module of the command that was asked for is imported, and such a module
 import argparse
 import importlib
 import json
+import logging
 import os
 import sys
 from collections.abc import Sequence
 from typing import Any
 
+from engine.core.process import prepare_process
 from npm_studio.cli.parser import Parser
 
 COMMANDS: dict[str, str] = {
@@ -34,6 +36,7 @@ COMMANDS: dict[str, str] = {
     "doctor": "versions, devices, graphics, and what is missing",
 }
 """Name of each command and its one-line help; module ``npm_studio.cli.<name>`` (``-`` as ``_``) implements it."""
+_log = logging.getLogger(__name__)
 
 
 def build_parser(command: str | None) -> argparse.ArgumentParser:
@@ -56,6 +59,7 @@ def build_parser(command: str | None) -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 0 success, 2 bad input, 130 interrupted."""
+    prepare_process()
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments:
         arguments = ["gui"]
@@ -81,10 +85,14 @@ def execute(options: argparse.Namespace) -> int:
     from engine.core.errors import Cancelled, InputError
     from npm_studio.cli import console
     from npm_studio.cli.words import words
+    from npm_studio.log_file import log_path, start_log
+
+    start_log()
 
     try:
         results: dict[str, Any] | None = options.run(options)
     except InputError as error:
+        _log.warning("%s", error.line(words))
         print(f"npm-studio: {error.line(words)}", file=sys.stderr)
         return 2
     except (Cancelled, KeyboardInterrupt):
@@ -94,8 +102,13 @@ def execute(options: argparse.Namespace) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the exit would complain once more
         return 1
     except OSError as error:  # a full disk, a folder that may not be written
+        _log.warning("a file could not be used", exc_info=error)
         print(f"npm-studio: {error.filename or 'file'}: {error.strerror or error}", file=sys.stderr)
         return 2
+    except Exception as error:
+        _log.critical("an unexpected error", exc_info=error)
+        error.add_note(f"npm-studio: this should not happen; please report it, with the log {log_path()}")
+        raise
     if getattr(options, "json", False) and console.speaks_for_all():
         print(json.dumps(results or {}))
     return 130 if console.interrupted() else 0

@@ -2,11 +2,11 @@
 
 import os
 import re
-import sys
 from datetime import datetime
 from pathlib import Path
 
 import torch
+from platformdirs import user_data_path
 
 from engine.core.progress import Progress
 from engine.core.streams import lane_stream
@@ -53,15 +53,4 @@ def runs_folder(sequence: Path) -> Path:
     built_in = resources.demo_sequence().resolve().parent
     if beside != built_in and os.access(beside, os.W_OK):
         return beside / "runs"
-    return user_data_folder() / "runs"
-
-
-def user_data_folder() -> Path:
-    """Where the platform wants applications to keep a user's data."""
-    if sys.platform == "win32":
-        base = Path(os.environ.get("APPDATA") or Path.home() / "AppData" / "Roaming")
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Application Support"
-    else:
-        base = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
-    return base / "npm-studio"
+    return user_data_path("npm-studio", appauthor=False) / "runs"

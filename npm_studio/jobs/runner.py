@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import logging
 import os
 import sys
 import threading
@@ -11,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from engine.core.errors import Cancelled, Notice, Words, plain_words
+from engine.core.errors import Cancelled, InputError, Notice, Words, plain_words
 from engine.core.progress import Progress
 from engine.core.streams import begin_with_all_cores
 from npm_studio.jobs.events import (
@@ -30,6 +31,7 @@ Work = Callable[[Progress], object]
 PREVIEW_SECONDS = 0.5
 _NICENESS = 10
 """Of long work: on busy cores it gets a tenth of the time of the window and the live meshes."""
+_log = logging.getLogger(__name__)
 _numbers = itertools.count(1)
 
 
@@ -48,12 +50,14 @@ class QueueProgress(Progress):
         self._last_preview = -PREVIEW_SECONDS
 
     def stage(self, name: str, total: int) -> None:
+        _log.info("job %d: %s: %d steps", self._job, name, total)
         self._events.post(StageStarted(self._job, name, total))
 
     def advance(self, done: int, metrics: Mapping[str, float] | None = None) -> None:
         self._events.post(Advanced(self._job, done, dict(metrics or {})))
 
     def message(self, text: str) -> None:
+        _log.info("job %d: %s", self._job, text)
         self._events.post(Message(self._job, text))
 
     def notice(self, notice: Notice) -> None:
@@ -150,8 +154,11 @@ class JobRunner:
             try:
                 result = job.work(job.progress)
             except Cancelled:
+                _log.info("job %d was stopped", job.number)
                 self._events.post(Stopped(job.number))
             except Exception as error:
+                level = logging.WARNING if isinstance(error, InputError) else logging.ERROR
+                _log.log(level, "job %d failed", job.number, exc_info=error)
                 self._events.post(Failed(job.number, error, traceback.format_exc()))
             else:
                 self._events.post(Finished(job.number, result))

@@ -1,5 +1,6 @@
 """Codes to meshes with normals, at the quality that is wanted."""
 
+import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -23,6 +24,8 @@ from npm_studio.live.level_of_detail import LevelOfDetail
 from npm_studio.live.level_set_projection import project_onto_level_set
 from npm_studio.live.prefetch import IncrementalPosing, PrefetchedPoses
 from npm_studio.live.request import MeshReply, MeshRequest, PosedMesh, Quality, make_posed_mesh
+
+_log = logging.getLogger(__name__)
 
 FINE_RESOLUTION = 256
 """Grid nodes per axis, as in the final mesh of a fit."""
@@ -139,6 +142,7 @@ class Mesher:
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
+            _log.warning("out of memory while posing ahead: %s", error)
             self._prefetched.clear()
 
     def _try(
@@ -152,6 +156,7 @@ class Mesher:
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error) or self.fine_resolution <= _LOWEST_FINE_RESOLUTION:
                 raise
+            _log.warning("out of memory at a grid of %d, what was kept is dropped: %s", self.fine_resolution, error)
         self._surfaces.clear()
         self._prefetched.clear()
         self._previews.clear()

@@ -1,5 +1,6 @@
 """The live lane: one thread that owns the model for the sliders."""
 
+import logging
 import re
 import threading
 from collections.abc import Callable
@@ -10,6 +11,8 @@ from engine.core.streams import begin_with_all_cores
 from npm_studio.document.explorer import Codes
 from npm_studio.live.mailbox import Mailbox
 from npm_studio.live.request import MeshReply, MeshRequest, Quality
+
+_log = logging.getLogger(__name__)
 
 
 class MakesMeshes(Protocol):
@@ -77,6 +80,7 @@ def once(on_error: Callable[[Exception], None]) -> Callable[[Exception], None]:
         kind = type(error).__name__ + re.sub(r"\d+", "", str(error))  # amounts of memory differ every time
         if kind not in reported:
             reported.add(kind)
+            _log.error("the thread %s could not do its work", threading.current_thread().name, exc_info=error)
             on_error(error)
 
     return report

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from PyQt6.QtCore import QT_VERSION_STR, Qt
-from PyQt6.QtGui import QGuiApplication, QKeySequence
+from PyQt6.QtCore import QT_VERSION_STR, Qt, QUrl
+from PyQt6.QtGui import QDesktopServices, QGuiApplication, QKeySequence
 from PyQt6.QtWidgets import (
     QDialog,
     QGridLayout,
@@ -21,11 +21,12 @@ from PyQt6.QtWidgets import (
 
 from engine.core.errors import InputError
 from npm_studio.commands.table import all_commands
+from npm_studio.log_file import log_path
 from npm_studio.views.theme import Theme, pixmap
 from npm_studio.views.widgets.basics import heading, note
 from npm_studio.views.words import words
 
-_UNEXPECTED = "Try again; if it comes back, save your work and report the details below."
+_UNEXPECTED = "Try again; if it comes back, save your work and report the details below, with the log."
 
 
 class ErrorDialog(QDialog):
@@ -45,6 +46,8 @@ class ErrorDialog(QDialog):
             self.sentence = f"Something went wrong: {error or error.__class__.__name__}"
             self.cure = _UNEXPECTED
             self.details = traceback or repr(error)
+        self.log = log_path()
+        self.details += f"\n\nLog: {self.log}"
         picture = QLabel()
         picture.setPixmap(pixmap("warning", theme.warn, 36))
         title = heading(self.sentence)
@@ -65,14 +68,18 @@ class ErrorDialog(QDialog):
         self.text.hide()
         self.toggle = QPushButton("Show details")
         copy = QPushButton("Copy")
+        log = QPushButton("Open log")
+        log.setToolTip(str(self.log))
+        log.setEnabled(self.log.is_file())
         close = QPushButton("Close")
-        for button in (self.toggle, copy):
+        for button in (self.toggle, copy, log):
             button.setAutoDefault(False)
         close.setDefault(True)
         close.setFocus()
         buttons = QHBoxLayout()
         buttons.addWidget(self.toggle)
         buttons.addWidget(copy)
+        buttons.addWidget(log)
         buttons.addStretch(1)
         buttons.addWidget(close)
         column = QVBoxLayout(self)
@@ -84,6 +91,7 @@ class ErrorDialog(QDialog):
         self.setMinimumWidth(480)
         self.toggle.clicked.connect(self._toggle_details)
         copy.clicked.connect(self._copy)
+        log.clicked.connect(lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(self.log))))
         close.clicked.connect(self.accept)
 
     def _toggle_details(self) -> None:

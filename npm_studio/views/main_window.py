@@ -2,6 +2,7 @@
 
 import atexit
 import functools
+import logging
 from collections.abc import Callable
 from operator import attrgetter
 from pathlib import Path
@@ -48,6 +49,8 @@ from npm_studio.views.workspaces.explore import ExploreWorkspace
 from npm_studio.views.workspaces.fit import FitWorkspace
 from npm_studio.views.workspaces.interpolate import InterpolateWorkspace
 from npm_studio.views.workspaces.transfer import TransferWorkspace
+
+_log = logging.getLogger(__name__)
 
 SIZE = (1440, 900)
 _SIDE_WIDTHS = (236, 330)
@@ -304,6 +307,8 @@ class MainWindow(QMainWindow):
     # ---- messages
 
     def say(self, text: str) -> None:
+        if text:
+            _log.info("%s", text)
         bar = self.statusBar()
         if bar is not None:
             bar.showMessage(text)
@@ -311,6 +316,7 @@ class MainWindow(QMainWindow):
     def show_error(self, error: BaseException, traceback: str = "") -> None:
         """Tell the user what went wrong; the window stays usable."""
         self.say("")
+        _log.warning("shown: %s", error)
         if self._error is not None:
             self._error.close()
         self._error = ErrorDialog(error, traceback, self.theme, self)

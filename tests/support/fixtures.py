@@ -1,12 +1,21 @@
 """A clean dataset of eggs, a copy of it that a test may damage, and a small checkpoint of the published code."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.eggs import write_eggs
 from tests.support.official_checkpoints import checkpoint, saved
+
+
+@pytest.fixture(scope="session", autouse=True)
+def log_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The log of a test, and of what it starts, is not that of the user."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,13 @@
 """Caps over the holes of a surface: flat ones without new vertices, and ones that go on as the surface does."""
 
+import logging
+
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.geometry.topology import edge_uses
+
+_log = logging.getLogger(__name__)
 
 Triangles = NDArray[np.int64]
 Points = NDArray[np.float64]
@@ -143,7 +147,8 @@ def _go_on_from_surroundings(
     for _ in range(3):  # the weights are those of the shape, so they are renewed with it
         try:
             bent = igl.harmonic(positions, local.reshape(-1, 3), fixed, positions[fixed], 2)
-        except Exception:  # the solver refuses a matrix that is not definite, as degenerate triangles make it
+        except Exception as error:  # the solver refuses a matrix that is not definite, as degenerate triangles make it
+            _log.info("the cap of a hole of %d edges stays as it is: %s", len(loop), error)
             return film
         new = bent[used >= len(vertices)]
         rise = np.linalg.norm(new - film, axis=1)

@@ -291,7 +291,7 @@ def test_an_encoder_of_other_codes_or_of_the_other_kind_is_refused(small: Path, 
     path = saved({"epoch": 1, "model_state_dict_shape_encoder": state}, tmp_path / "encoder.tar")
     assert "makes codes of 7, the model has 6" in refusal(Sources(small, shape_encoder=path))
     assert "pose encoder" in refusal(Sources(small, pose_encoder=path))
-    assert "give it as --shape-encoder" in refusal(Sources(path))
+    assert "give it as the shape encoder" in refusal(Sources(path))
     del state["conv_1_1.block0.1.running_var"]
     path = saved({"epoch": 1, "model_state_dict_shape_encoder": state}, tmp_path / "encoder.tar")
     assert "without conv_1_1.block0.1.running_var" in refusal(Sources(small, shape_encoder=path))

@@ -16,11 +16,13 @@ def test_doctor_tells_versions_devices_and_graphics(capsys: pytest.CaptureFixtur
     assert found["versions"]["torch"]
     assert "cores" in found["devices"]["cpu"]
     assert "RenderWindow" in found["opengl"]
+    assert found["log"].endswith("npm-studio.log")
     assert main(["doctor"]) == 0
     assert [line for line in capsys.readouterr().out.splitlines() if not line.startswith(" ")] == [
         "Versions",
         "Devices",
         "Graphics",
+        "Log",
         "Missing",
     ]
 

@@ -142,8 +142,8 @@ def test_a_run_goes_beside_its_sequence(tmp_path: Path) -> None:
 
 
 def test_a_run_of_the_built_in_sequence_goes_to_the_users_data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(fitting, "user_data_folder", lambda: tmp_path)
-    assert fitting.runs_folder(resources.demo_sequence()) == tmp_path / "runs"
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    assert fitting.runs_folder(resources.demo_sequence()) == tmp_path / "npm-studio" / "runs"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="threads have priorities of their own on Linux only")
