@@ -13,7 +13,6 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from engine.core.process import prepare_process
 from npm_studio.cli.parser import Parser
 
 COMMANDS: dict[str, str] = {
@@ -59,6 +58,8 @@ def build_parser(command: str | None) -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 0 success, 2 bad input, 130 interrupted."""
+    from engine.core.process import prepare_process
+
     prepare_process()
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments:
