@@ -1,4 +1,4 @@
-"""A clean dataset of eggs, a copy of it that a test may damage, and a small checkpoint of the published code."""
+"""A clean dataset of eggs, a copy of it that a test may damage, a small checkpoint of the published code, a preset."""
 
 import shutil
 from collections.abc import Iterator
@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.eggs import write_eggs
 from tests.support.official_checkpoints import checkpoint, saved
+from tests.support.training import PRESET
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -27,6 +28,14 @@ def clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def eggs(clean: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(clean, tmp_path / "eggs"))
+
+
+@pytest.fixture(scope="session")
+def preset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Configuration file of networks that train in no time."""
+    path = tmp_path_factory.mktemp("preset") / "tiny.yaml"
+    path.write_text(PRESET)
+    return path
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from engine.models.checkpoint import load_model
-from tests.support.training import PRESET, prepared_ellipsoids
+from tests.support.training import prepared_ellipsoids
 from tests.support.training_process import figures_and_codes
 
 ROOT = Path(__file__).parents[3]
@@ -67,11 +67,12 @@ def test_all_processes_stop_when_one_is_asked_to(seen: Path) -> None:
     assert load_model(seen / "together.npm").info.training["shape"]["steps"] == first[0]
 
 
-def test_the_command_under_torchrun_writes_one_model_and_tells_it_once(data: Path, tmp_path: Path) -> None:
-    (tmp_path / "preset.yaml").write_text(PRESET)
+def test_the_command_under_torchrun_writes_one_model_and_tells_it_once(
+    data: Path, preset: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "e.npm"
     command = ["-m", "npm_studio", "train", "shape", "--device", "cpu", "--json", "--config"]
-    done = torchrun(2, *command, str(tmp_path / "preset.yaml"), "--data", str(data), "--out", str(out))
+    done = torchrun(2, *command, str(preset), "--data", str(data), "--out", str(out))
     assert done.returncode == 0, done.stderr
     assert [json.loads(line)["steps"] for line in done.stdout.splitlines() if line.startswith("{")] == [12]
     assert done.stderr.count("train shape: 12 steps") == 1

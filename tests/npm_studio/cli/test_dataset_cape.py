@@ -11,7 +11,8 @@ from engine.models.checkpoint import load_model
 from npm_studio.cli.main import main
 from tests.support.smpl_files import anny_arrays, body_arrays, write_body_pickle, write_cape_release
 
-TINY = Path(__file__).parents[3] / "configs" / "anny" / "tiny.yaml"
+FEW = ["--near", "4000", "--uniform", "2000", "--surface", "1000"]
+"""Samples that suffice to learn something."""
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +28,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_raw_release_goes_all_the_way_to_a_trained_model(
-    source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    source: Path, preset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out, model = tmp_path / "cape", tmp_path / "cape.npm"
     command = ["dataset", "cape", str(source / "cape_release"), str(out), "--model", str(source / "SMPL_MALE.pkl")]
@@ -45,15 +46,17 @@ def test_the_raw_release_goes_all_the_way_to_a_trained_model(
     assert np.allclose(dataset.similarity.centre, (0.00753164, -0.18464905, 0.05970865))
     assert trimesh.Trimesh(dataset.canonical(0), dataset.faces(0), process=False).is_watertight
 
-    assert main(["prepare", str(out)]) == 0
-    words = ["--config", str(TINY), "--data", str(out), "--out", str(model), "--device", "cpu"]
+    assert main(["prepare", str(out), *FEW]) == 0
+    words = ["--config", str(preset), "--data", str(out), "--out", str(model), "--device", "cpu"]
     assert main(["train", "shape", *words, "--shape.schedule.steps", "5"]) == 0
     assert main(["train", "pose", *words, "--pose.schedule.steps", "5"]) == 0
     assert load_model(model).has_pose
     assert load_model(model).info.identities == dataset.identities
 
 
-def test_clothed_bodies_made_from_anny_go_the_same_way(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_clothed_bodies_made_from_anny_go_the_same_way(
+    preset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     common = {"age": 0.6, "muscle": 0.5, "weight": 0.4, "height": 0.5, "proportions": 0.5}
     bodies = {"female": anny_arrays({**common, "gender": 0.0}), "male": anny_arrays({**common, "gender": 1.0})}
     for gender, arrays in bodies.items():
@@ -68,8 +71,8 @@ def test_clothed_bodies_made_from_anny_go_the_same_way(tmp_path: Path, capsys: p
     assert (results["frames"], results["scans"], results["skipped_scans"]) == (4, 2, 0)
     assert results["largest_coordinate"] < 0.5
     assert main(["dataset", "verify", out]) == 0
-    assert main(["prepare", out]) == 0
-    words = ["--config", str(TINY), "--data", out, "--out", model, "--device", "cpu"]
+    assert main(["prepare", out, *FEW]) == 0
+    words = ["--config", str(preset), "--data", out, "--out", model, "--device", "cpu"]
     assert main(["train", "shape", *words, "--shape.schedule.steps", "3"]) == 0
     assert main(["train", "pose", *words, "--pose.schedule.steps", "3"]) == 0
     assert load_model(Path(model)).info.identities == ("00032_shortlong", "00096_jerseyshort")

@@ -11,17 +11,18 @@ from npm_studio.cli.main import main
 from tests.support.npms_tree import SPLIT, ball, write_binary_ply, write_tree
 from tests.support.registered import write_ellipsoids
 
-TINY = Path(__file__).parents[3] / "configs" / "anny" / "tiny.yaml"
+FEW = ["--near", "4000", "--uniform", "2000", "--surface", "1000"]
+"""Samples that suffice to learn something."""
 
 
-def train(stage: str, data: Path, out: Path) -> int:
-    words = ["train", stage, "--config", str(TINY), "--data", str(data), "--out", str(out), "--device", "cpu"]
+def train(preset: Path, stage: str, data: Path, out: Path) -> int:
+    words = ["train", stage, "--config", str(preset), "--data", str(data), "--out", str(out), "--device", "cpu"]
     return main([*words, f"--{stage}.schedule.steps", "4"])
 
 
 @pytest.mark.parametrize("pools", [True, False], ids=["with samples", "meshes alone"])
 def test_a_processed_tree_is_prepared_and_trained_on(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], pools: bool
+    preset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], pools: bool
 ) -> None:
     tree = write_tree(tmp_path / "datasets", pools=pools, flow=False)
     before = sorted(tree.rglob("*"))
@@ -29,15 +30,17 @@ def test_a_processed_tree_is_prepared_and_trained_on(
     assert main(["dataset", "npms", str(tree), str(out), "--split", SPLIT, "--json"]) == 0
     results = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert results["identities"] == 3 and results["frames"] == 18 and results["sources"] == ["balls", "beads"]
-    assert main(["prepare", str(out)]) == 0
-    assert train("shape", out, model) == 0
-    assert train("pose", out, model) == 0
+    assert main(["prepare", str(out), *FEW]) == 0
+    assert train(preset, "shape", out, model) == 0
+    assert train(preset, "pose", out, model) == 0
     trained = load_model(model)
     assert trained.has_pose and trained.info.identities == ("one", "two", "two") and len(trained.info.frames) == 18
     assert sorted(tree.rglob("*")) == before
 
 
-def test_a_tree_without_meshes_is_prepared_and_trained_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_tree_without_meshes_is_prepared_and_trained_on(
+    preset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     tree = write_tree(tmp_path / "datasets", meshes=False)
     before = sorted(tree.rglob("*"))
     out, model = tmp_path / "view", tmp_path / "balls.npm"
@@ -46,8 +49,8 @@ def test_a_tree_without_meshes_is_prepared_and_trained_on(tmp_path: Path, capsys
     capsys.readouterr()
     assert main(["prepare", str(out), "--json"]) == 0
     assert len(json.loads(capsys.readouterr().out.splitlines()[-1])["given"]) == 3
-    assert train("shape", out, model) == 0
-    assert train("pose", out, model) == 0
+    assert train(preset, "shape", out, model) == 0
+    assert train(preset, "pose", out, model) == 0
     trained = load_model(model)
     assert trained.has_pose and len(trained.info.frames) == 18
     assert sorted(tree.rglob("*")) == before
@@ -60,7 +63,7 @@ def test_samples_are_taken_from_the_watertight_mesh_where_there_is_one(
     larger = ball(0.21, 20, 30)
     write_binary_ply(tree / "balls" / "one" / "a_t_pose" / "000000" / "mesh_watertight_poisson.ply", *larger)
     assert main(["dataset", "npms", str(tree), str(tmp_path / "view")]) == 0
-    assert main(["prepare", str(tmp_path / "view"), "--surface", "2000"]) == 0
+    assert main(["prepare", str(tmp_path / "view"), *FEW]) == 0
     assert "one: sampled from the watertight mesh that came with it" in "".join(capsys.readouterr())
     dataset = open_dataset(tmp_path / "view")
     radii = [np.linalg.norm(load_pools(dataset, i).surface[:, :3], axis=1).max() for i in range(3)]
@@ -68,10 +71,10 @@ def test_samples_are_taken_from_the_watertight_mesh_where_there_is_one(
     assert main(["dataset", "verify", str(tmp_path / "view")]) == 0
 
 
-def test_the_shape_stage_needs_no_meshes(tmp_path: Path) -> None:
+def test_the_shape_stage_needs_no_meshes(preset: Path, tmp_path: Path) -> None:
     tree = write_tree(tmp_path / "datasets", meshes=False, flow=False)
     assert main(["dataset", "npms", str(tree), str(tmp_path / "view"), "--split", SPLIT]) == 0
-    assert train("shape", tmp_path / "view", tmp_path / "balls.npm") == 0
+    assert train(preset, "shape", tmp_path / "view", tmp_path / "balls.npm") == 0
     assert load_model(tmp_path / "balls.npm").info.identities == ("one", "two", "two")
 
 

@@ -15,7 +15,7 @@ from engine.models.checkpoint import load_model
 from engine.training.state import state_file
 from npm_studio.cli.main import main
 from tests.support.registered import write_ellipsoids
-from tests.support.training import LONGER, PRESET, prepared_ellipsoids, spoil_pool
+from tests.support.training import LONGER, prepared_ellipsoids, spoil_pool
 
 LONGER_SHAPE = [word for field, value in LONGER.items() for word in (f"--{field}", value)]
 
@@ -23,13 +23,6 @@ LONGER_SHAPE = [word for field, value in LONGER.items() for word in (f"--{field}
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return prepared_ellipsoids(tmp_path_factory.mktemp("data") / "ellipsoids", 2).root
-
-
-@pytest.fixture(scope="module")
-def preset(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("preset") / "tiny.yaml"
-    path.write_text(PRESET)
-    return path
 
 
 @pytest.fixture
