@@ -293,17 +293,23 @@ class Ground:
                 actor.scale = (size, 1.0, size)
 
     def set_theme(self, theme: Theme) -> None:
-        x = ((np.arange(self._PIXELS) + 0.5) / self._PIXELS * 2 - 1) * self._HALF_M
-        width = 2.4 * self._HALF_M / self._PIXELS
-        line = np.clip(1.5 - np.abs(x / self._CELL_M - np.round(x / self._CELL_M)) * self._CELL_M / width, 0, 1)
-        distance = np.hypot(*np.meshgrid(x, x)) / self._HALF_M
-        fade = np.clip(1 - distance, 0, 1) ** 1.3
-        strength = 0.05 + 0.26 * np.maximum(line[:, None], line[None])
         pixels = np.empty((self._PIXELS, self._PIXELS, 4), np.uint8)
         pixels[..., :3] = pv.Color(theme.floor).int_rgb
-        pixels[..., 3] = 255 * strength * fade
+        pixels[..., 3] = self._opacity()
         write_texture(self._grid_texture, pixels)
         self._darkness = 0.6 if theme.name == "dark" else 0.38
+
+    @classmethod
+    @cache  # the same for every view
+    def _opacity(cls) -> NDArray[np.uint8]:
+        """Of the grid (P, P): lines, fading towards the border."""
+        x = ((np.arange(cls._PIXELS) + 0.5) / cls._PIXELS * 2 - 1) * cls._HALF_M
+        width = 2.4 * cls._HALF_M / cls._PIXELS
+        line = np.clip(1.5 - np.abs(x / cls._CELL_M - np.round(x / cls._CELL_M)) * cls._CELL_M / width, 0, 1)
+        distance = np.hypot(*np.meshgrid(x, x)) / cls._HALF_M
+        fade = np.clip(1 - distance, 0, 1) ** 1.3
+        strength = 0.05 + 0.26 * np.maximum(line[:, None], line[None])
+        return (255 * strength * fade).astype(np.uint8)
 
     def place(self, height: float, centre: tuple[float, float] = (0.0, 0.0)) -> None:
         """Put the ground at ``height`` with its middle at ``centre`` (x, z), to the nearest grid line."""

@@ -80,9 +80,12 @@ LIGHT = Theme(
 def apply_theme(app: QApplication, theme: Theme) -> None:
     """Give every window of ``app`` the colours of ``theme``."""
     QDir.setSearchPaths("icons", [str(RESOURCES)])
+    style_sheet = _style_sheet(theme)
+    if app.styleSheet() == style_sheet:
+        return  # another window has been here before: all widgets would be polished again
     app.setStyle("Fusion")
     app.setPalette(_palette(theme))
-    app.setStyleSheet(_style_sheet(theme))
+    app.setStyleSheet(style_sheet)
 
 
 def _palette(theme: Theme) -> QPalette:
