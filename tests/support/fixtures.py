@@ -1,9 +1,10 @@
-"""A clean dataset of eggs, a copy of it that a test may damage, a small checkpoint of the published code, a preset."""
+"""Fixtures of several rooms: a dataset that a test may damage, a published checkpoint, what trains in no time."""
 
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.support.eggs import write_eggs
@@ -28,6 +29,12 @@ def clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def eggs(clean: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(clean, tmp_path / "eggs"))
+
+
+@pytest.fixture
+def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Training draws no previews, which take longer than a training of a few steps."""
+    monkeypatch.setattr("engine.training.loop.preview_picture", lambda model: np.full((4, 4, 3), 200, np.uint8))
 
 
 @pytest.fixture(scope="session")

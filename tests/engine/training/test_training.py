@@ -34,11 +34,6 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> RegisteredDataset:
     return prepared_ellipsoids(tmp_path_factory.mktemp("data") / "ellipsoids")
 
 
-@pytest.fixture
-def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "preview_picture", lambda model: np.full((4, 4, 3), 200, np.uint8))
-
-
 def log_lines(folder: Path) -> list[dict[str, object]]:
     return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
 

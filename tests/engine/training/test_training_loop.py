@@ -12,7 +12,6 @@ from engine.core.errors import InputError
 from engine.core.progress import Progress
 from engine.dataset.registered import RegisteredDataset, load_registered_dataset
 from engine.models.checkpoint import load_model
-from engine.training import loop
 from engine.training.log import TrainingLog
 from engine.training.run import STAGES, train_all, train_stage
 from engine.training.state import read_state, state_file, training_folder, write_state
@@ -29,15 +28,12 @@ from tests.support.training import (
     tiny_config,
 )
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> RegisteredDataset:
     return prepared_ellipsoids(tmp_path_factory.mktemp("data") / "ellipsoids")
-
-
-@pytest.fixture(autouse=True)
-def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "preview_picture", lambda model: np.full((4, 4, 3), 200, np.uint8))
 
 
 def all_finite(value: object) -> bool:

@@ -18,6 +18,8 @@ from npm_studio.reports.training_curves import read_log
 from tests.support.present import present
 from tests.support.toy import toy_model
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 RECIPE = {"generator": "anny", "identities": 4, "sequences": 2, "frames": 3, "seed": 7, "families": ["walk", "sit"]}
 QUALITY: dict[str, Any] = {
     "machine": "a laptop",

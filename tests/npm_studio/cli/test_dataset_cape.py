@@ -11,6 +11,8 @@ from engine.models.checkpoint import load_model
 from npm_studio.cli.main import main
 from tests.support.smpl_files import anny_arrays, body_arrays, write_body_pickle, write_cape_release
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 FEW = ["--near", "4000", "--uniform", "2000", "--surface", "1000"]
 """Samples that suffice to learn something."""
 

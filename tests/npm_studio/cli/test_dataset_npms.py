@@ -11,6 +11,8 @@ from npm_studio.cli.main import main
 from tests.support.npms_tree import SPLIT, ball, write_binary_ply, write_tree
 from tests.support.registered import write_ellipsoids
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 FEW = ["--near", "4000", "--uniform", "2000", "--surface", "1000"]
 """Samples that suffice to learn something."""
 

@@ -11,6 +11,8 @@ from npm_studio.cli.main import main
 from tests.support.registered import write_ellipsoids
 from tests.support.toy import toy_model
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
