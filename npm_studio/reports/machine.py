@@ -12,18 +12,7 @@ from pathlib import Path
 from npm_studio.resources import demo_model, demo_sequence, is_checkout
 
 PACKAGES = (
-    *(
-        "torch",
-        "numpy",
-        "scipy",
-        "safetensors",
-        "pydantic",
-        "PyYAML",
-        "platformdirs",
-        "pillow",
-        "imageio-ffmpeg",
-        "matplotlib",
-    ),
+    *("torch", "numpy", "scipy", "safetensors", "pydantic", "PyYAML", "pillow", "imageio-ffmpeg", "matplotlib"),
     *("lightning-fabric", "tensorboardx", "platformdirs", "warp-lang", "libigl", "manifold3d", "trimesh", "anny"),
     *("av", "rosbags", "lz4", "vtk", "pyvista", "pyvistaqt", "PyQt6"),
 )
