@@ -9,7 +9,7 @@ Layout of a dataset folder::
     <identity>/canonical.npy     (V, 3) float16 or float32, canonical space
     <identity>/faces.npy         optional: (T, 3), where identities differ in topology
     <identity>/<sequence>.npy    (F, V, 3) float16 or float32, canonical space
-    <identity>/pools/*.npy       written by `npm-studio prepare` (engine.dataset.preparation.sdf_pools)
+    <identity>/pools/*.npy       written by `engine.dataset.preparation.sdf_pools`
 
 ``dataset.json`` may give identities a similarity of their own (``similarities``). A *view* has labels but no arrays:
 its ``sources`` say where those of each dataset are, by relative path and layout. Splits and merged datasets are views,

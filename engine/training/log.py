@@ -1,6 +1,7 @@
 """Figures and pictures of a training: ``log.jsonl`` and TensorBoard event files beside the model."""
 
 import json
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -11,6 +12,8 @@ from lightning_fabric.loggers.tensorboard import TensorBoardLogger
 from numpy.typing import NDArray
 
 from engine.core.errors import InputError, Setting, remedy
+
+_log = logging.getLogger(__name__)
 
 try:
     import fcntl as _fcntl
@@ -76,5 +79,6 @@ def _claim(file: TextIO, folder: Path) -> None:
         file.close()
         cure = remedy("wait for it, or choose another folder for {}", Setting.OUT)
         raise InputError(folder, "another training writes there", cure) from None
-    except OSError:  # network disks without locks
+    except OSError as error:  # network disks without locks
+        _log.warning("%s is not locked against a second training: %s", folder, error)
         return

@@ -1,7 +1,7 @@
 """What the window calls the settings and tasks of the engine: labels of its fields, and what to do there."""
 
 from engine.core.errors import Choice, ConfigField, Do, Named, Setting, Task, plain_words
-from npm_studio.cli import words as command_line
+from npm_studio.cli.words import command
 
 FIELDS: dict[Setting, tuple[str, ...]] = {
     Setting.DEPTH_UNITS: ("Depth units per metre",),
@@ -21,14 +21,12 @@ def words(named: Named) -> str:
     if isinstance(named, Setting):
         if named in FIELDS:
             return " and ".join(f"“{label}”" for label in FIELDS[named])
-        return f"{command_line.words(named)} (on the command line)"
+        return f"{plain_words(named)} (on the command line)"
     if isinstance(named, Choice):
         if named.setting in FIELDS:
             return f"{words(named.setting)} {named.value}"
-        return f"{command_line.words(named)} (on the command line)"
+        return f"{plain_words(named)} (on the command line)"
     if isinstance(named, ConfigField):
         return plain_words(named)
     task = named.task if isinstance(named, Do) else named
-    if task in ACTIONS:
-        return ACTIONS[task]
-    return f"run `{command_line.command(named)}` in a terminal"
+    return ACTIONS[task] if task in ACTIONS else f"run `{command(named)}` in a terminal"

@@ -91,7 +91,7 @@ def test_a_remedy_keeps_braces_in_names() -> None:
 
 
 def test_what_only_the_command_line_states_is_said_so_in_the_window() -> None:
-    assert window.words(Setting.MASKS) == "--masks (on the command line)"
+    assert window.words(Setting.MASKS) == "the masks (on the command line)"
     assert window.words(Do(Task.PREPARE, "data")) == "run `npm-studio prepare data` in a terminal"
     assert window.words(Setting.DEPTH_UNITS) == "“Depth units per metre”"
 

@@ -1,5 +1,6 @@
 """Closed meshes from canonical meshes with open cuffs, holes, interior shells and the other defects of scans."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -26,6 +27,8 @@ from engine.geometry.topology import (
     signed_volume,
     triangle_areas,
 )
+
+_log = logging.getLogger(__name__)
 
 TOLERANCE = 0.002
 """Default bound on the distance of 95 % of the input's surface from the repaired one; 5 mm on a body at 0.4 per m."""
@@ -115,6 +118,7 @@ def repair_watertight(
         try:
             whole, closed = method(cleaned)
         except NotRepairableError as error:
+            _log.info("a way of repair failed: %s", error)
             reasons.append(str(error))
             continue
         distance_95, distance_max = _distances(cleaned, whole, closed)

@@ -1,5 +1,6 @@
 """Pictures and videos of a fitted sequence: the observation, the fit over it, and how far it is from the truth."""
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from npm_studio.reports.pictures.renderer import THREE_QUARTER, OffscreenRendere
 from npm_studio.reports.pictures.sheet import caption, grid, strip
 from npm_studio.reports.pictures.video import write_video
 
+_log = logging.getLogger(__name__)
+
 _TILE = (420, 600)
 _POINTS_OF_EXTENT = 5_000_000
 """Of a whole video; more would fill the memory."""
@@ -32,7 +35,8 @@ def find_sequence(run: Run) -> DepthSequence | None:
         poses = run.cameras_to_world
         where = None if poses is None else poses[0]
         _, sequence = scene_and_subject(run.inputs.sequence, registered_readers(), run.inputs.capture, where)
-    except InputError:
+    except InputError as error:
+        _log.warning("pictures without the recording: %s", error)
         return None
     return sequence if set(run.frame_names) <= set(sequence.frame_names) else None
 
