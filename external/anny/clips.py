@@ -11,14 +11,14 @@ from external.anny.rig import Array
 CLIP_SECONDS = 2.0
 """The time that the frames of a sequence span, however many they are."""
 
-_SHARES = {"reach": 2.5, "dance": 4.0, "free": 4.0, "overhead": 2.0, "raise_arms": 2.0}
+_FAMILY_WEIGHTS = {"reach": 2.5, "dance": 4.0, "free": 4.0, "overhead": 2.0, "raise_arms": 2.0}
 """How often a family is drawn, where it is not once: those that vary most, and those with arms overhead."""
 
 
 def choose_family(random: np.random.Generator, families: Sequence[str]) -> str:
     """One of the ``families`` by name, those that vary most more often."""
-    shares = np.array([_SHARES.get(name, 1.0) for name in families])
-    return families[random.choice(len(families), p=shares / shares.sum())]
+    weights = np.array([_FAMILY_WEIGHTS.get(name, 1.0) for name in families])
+    return families[random.choice(len(families), p=weights / weights.sum())]
 
 
 def sample_motion(random: np.random.Generator, family: str, frames: int, amplitude: float = 1.0) -> dict[str, Array]:

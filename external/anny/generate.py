@@ -3,17 +3,18 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from engine.core.errors import Cancelled, Setting
+from engine.core.errors import Cancelled
 from engine.core.progress import Progress
 from engine.geometry.similarity import Similarity
-from external.anny.character import Character, RandomSequence, random_numbers
-from external.anny.clips import CLIP_SECONDS, canonical_motion, choose_family, sample_motion
+from external.anny.character import Character, random_numbers
+from external.anny.clips import canonical_motion, choose_family, sample_motion
 from external.anny.identities import sample_identity
 from external.anny.joints import joint_rotations
 from external.anny.motions import FAMILIES, TRAINING_FAMILIES
+from external.anny.random_motions import RandomMotions
 from external.anny.rig import AnnyModel, RestBody, Rig
 from external.anny.self_contact import make_probe
-from external.anny.writing import Identity, check_families, check_request, write_dataset
+from external.anny.writing import Identity, write_dataset
 
 SIMILARITY = Similarity(scale=0.4, centre=(0.0, 0.125, 0.0))
 """World (metres, the root between the hips at the origin) to canonical space, where the root is at (0, -0.05, 0)."""
@@ -81,34 +82,14 @@ def generate_dataset(
         Cancelled: ``progress`` asked to stop; ``out`` is left as it was.
     """
     progress = progress or Progress()
-    counts = {Setting.IDENTITIES: identities, Setting.SEQUENCES: sequences, Setting.FRAMES: frames}
-    check_request(out, counts, seed)
-    check_families(families, FAMILIES)
+    wanted = RandomMotions(identities, sequences, frames, seed, tuple(families))
+    wanted.check(out, FAMILIES)
     character, bodies, phenotypes = sample_bodies(identities, seed, progress)
     write_dataset(
         out,
         [character],
-        [
-            Identity(
-                body_name(index),
-                0,
-                body,
-                [RandomSequence(n, frames, (seed, index, n + 1), tuple(families)) for n in range(sequences)],
-            )
-            for index, body in enumerate(bodies)
-        ],
-        name=f"anny-{seed}",
-        category=CATEGORY,
-        frame_rate=frames / CLIP_SECONDS,
-        recipe={
-            "generator": "anny",
-            "identities": identities,
-            "sequences": sequences,
-            "frames": frames,
-            "seed": seed,
-            "families": list(families),
-            "phenotypes": phenotypes,
-        },
-        progress=progress,
-        workers=workers,
+        [Identity(body_name(index), 0, body, wanted.sequences_of(index)) for index, body in enumerate(bodies)],
+        wanted.described("anny", CATEGORY, phenotypes),
+        progress,
+        workers,
     )

@@ -7,7 +7,7 @@ import numpy as np
 
 from external.anny.rig import AnnyModel, RestBody
 
-CHILD_SHARE = 0.3
+CHILD_FRACTION = 0.3
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def sample_identity(
     def draw(low: float, high: float) -> float:
         return float(random.uniform(low, high))
 
-    is_child = draw(0.0, 1.0) < CHILD_SHARE
+    is_child = draw(0.0, 1.0) < CHILD_FRACTION
     phenotype = {
         "gender": draw(0.0, 1.0),
         "age": draw(0.33, 0.52) if is_child else draw(0.6, 1.0),

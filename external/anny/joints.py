@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.spatial.transform import Rotation
 
 from external.anny.rig import Array, RestBody, Rig, bone_transforms
 
@@ -75,15 +76,20 @@ def largest_arm_angle(arm_front: ArrayLike, arm_side: ArrayLike) -> Array:
     return np.interp(direction, _ARM_DIRECTIONS, _ARM_REACH)
 
 
+def within_ranges(motion: Motion, joints: Mapping[str, JointRange]) -> Angles:
+    """The angle (F,) of each of ``joints`` within its range, neutral where ``motion`` says nothing."""
+    frames = len(next(iter(motion.values())))
+    unknown = set(motion) - set(joints)
+    assert not unknown, f"unknown joints {sorted(unknown)}"
+    return {
+        name: np.clip(motion.get(name, np.full(frames, joint.neutral)), joint.low, joint.high)
+        for name, joint in joints.items()
+    }
+
+
 def limited(motion: Motion) -> dict[str, Array]:
     """All joints of ``motion`` (neutral where it says nothing) brought within their limits."""
-    frames = len(next(iter(motion.values())))
-    unknown = set(motion) - set(JOINTS)
-    assert not unknown, f"unknown joints {sorted(unknown)}"
-    angles = {
-        name: np.clip(motion.get(name, np.full(frames, joint.neutral)), joint.low, joint.high)
-        for name, joint in JOINTS.items()
-    }
+    angles = within_ranges(motion, JOINTS)
     for side in "LR":
         front, aside = angles[f"arm_front.{side}"], angles[f"arm_side.{side}"]
         lifted = np.hypot(front, aside)
@@ -103,11 +109,11 @@ def mirrored(motion: Motion) -> dict[str, Array]:
 
 
 def turn(axis: ArrayLike, angle: ArrayLike) -> Array:
-    """Rotation matrices (..., 3, 3) by ``angle`` (...) about ``axis`` (3,), by the formula of Rodrigues."""
-    x, y, z = np.asarray(axis, np.float64) / np.linalg.norm(axis)
-    cross = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
-    angle = np.asarray(angle, np.float64)[..., None, None]
-    return np.eye(3) + np.sin(angle) * cross + (1.0 - np.cos(angle)) * (cross @ cross)
+    """Rotation matrices (..., 3, 3) by ``angle`` (...) about ``axis`` (3,)."""
+    direction = np.asarray(axis, np.float64) / np.linalg.norm(axis)
+    angles = np.asarray(angle, np.float64)
+    matrices = Rotation.from_rotvec(angles.reshape(-1, 1) * direction).as_matrix()
+    return np.asarray(matrices).reshape(*angles.shape, 3, 3)
 
 
 def joint_rotations(rig: Rig, body: RestBody, motion: Motion) -> Array:
@@ -118,11 +124,11 @@ def joint_rotations(rig: Rig, body: RestBody, motion: Motion) -> Array:
     x, y, z = np.eye(3)
     rotations[:, 0] = turn(y, angles["yaw"]) @ turn(x, angles["pelvis_tilt"]) @ turn(z, -angles["pelvis_roll"])
     for bones, part, twist in ((_SPINE, "spine", "spine_twist"), (_NECK, "neck", "neck_turn")):
-        for name, share in bones.items():
+        for name, fraction in bones.items():
             rotations[:, rig.bone(name)] = (
-                turn(y, share * angles[twist])
-                @ turn(z, -share * angles[f"{part}_side"])
-                @ turn(x, share * angles[f"{part}_bend"])
+                turn(y, fraction * angles[twist])
+                @ turn(z, -fraction * angles[f"{part}_side"])
+                @ turn(x, fraction * angles[f"{part}_bend"])
             )
     heads = bone_transforms(rig, body, rotations[:1] * 0 + np.eye(3))[0, :, :3, 3]
     for side, sign in (("L", 1.0), ("R", -1.0)):
@@ -172,7 +178,7 @@ def _arm(rig: Rig, rotations: Array, angles: Motion, heads: Array, side: str, si
     shoulder = turn(z, sign * shoulder_lift * 0.45)
     rotations[:, bone("clavicle")] = clavicle
     rotations[:, bone("shoulder01")] = shoulder
-    swing = _rotation_vector_matrices(np.stack([-front, np.zeros_like(front), sign * aside], axis=1))
+    swing = Rotation.from_rotvec(np.stack([-front, np.zeros_like(front), sign * aside], axis=1)).as_matrix()
     girdle = clavicle @ shoulder
     rotations[:, bone("upperarm01")] = girdle.swapaxes(-1, -2) @ swing @ half_twist @ hanging
     rotations[:, bone("upperarm02")] = hanging.T @ half_twist @ hanging
@@ -188,16 +194,6 @@ def _arm(rig: Rig, rotations: Array, angles: Motion, heads: Array, side: str, si
         @ turn(across, angles["wrist_flex"])
         @ turn(np.cross(across, hand), sign * angles["wrist_side"])
     )
-
-
-def _rotation_vector_matrices(vectors: Array) -> Array:
-    """Rotation matrices (F, 3, 3) of rotation vectors (F, 3)."""
-    angle = np.linalg.norm(vectors, axis=1)
-    x, y, z = (vectors / np.maximum(angle, 1e-12)[:, None]).T
-    zero = np.zeros_like(x)
-    cross = np.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=1).reshape(-1, 3, 3)
-    angle = angle[:, None, None]
-    return np.eye(3) + np.sin(angle) * cross + (1.0 - np.cos(angle)) * (cross @ cross)
 
 
 def _smooth_step(value: Array) -> Array:

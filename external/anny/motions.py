@@ -323,10 +323,10 @@ def free(t: Array, draw: Draw) -> dict[str, Array]:
         middle = draw(0.25, 0.75)
         reach_of = 0.5 * min(middle, 1.0 - middle) * 2
         first = draw(0.5, 1.0)
-        share = middle + reach_of * 0.5 * (
+        fraction = middle + reach_of * 0.5 * (
             first * wave_of(t, draw(0.0, 1.0)) + (1.0 - first) * wave_of(2 * t, draw(0.0, 1.0))
         )
-        motion[name] = joint.low + (joint.high - joint.low) * share
+        motion[name] = joint.low + (joint.high - joint.low) * fraction
     for side in "LR":  # directions of the arm are drawn evenly, not its two angles
         lift = 1.6 + 1.4 * np.clip(draw(-0.6, 0.7) + 0.5 * wave_of(t, draw(0.0, 1.0)), -1.0, 1.0)
         heading = draw(-0.1, 1.6) + 0.4 * wave_of(t, draw(0.0, 1.0))

@@ -19,8 +19,8 @@ from external.anny.hands.generate import generate_hands
 from external.anny.hands.motions import FAMILIES as HAND_FAMILIES
 from external.anny.identities import HAND_LENGTHS, STATURES, sample_identity
 from external.anny.motions import FAMILIES as BODY_FAMILIES
+from external.anny.random_motions import check_families
 from external.anny.rig import AnnyModel
-from external.anny.writing import check_families
 
 Count = Annotated[int, Field(gt=0)]
 Amount = Annotated[float, Field(gt=0)]

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from engine.geometry.mesh import vertex_normals
 from external.anny.rig import Array, RestBody, Rig, skin
 
-# Bones whose points are tested, and the share of these points that may lie inside: more beside elbows and knees,
+# Bones whose points are tested, and the fraction of these points that may lie inside: more beside elbows and knees,
 # where a bent limb always presses into itself.
 _PARTS = {
     "hand": (("wrist", "metacarpal", "finger", "lowerarm02"), 0.02),
@@ -27,7 +27,7 @@ class Probe:
     vertices: NDArray[np.int64]
     """(W,) indices of the coarse mesh's vertices in the full one."""
     parts: tuple[tuple[NDArray[np.int64], float], ...]
-    """Coarse vertices (K,) of each part, and the share of them that may lie inside."""
+    """Coarse vertices (K,) of each part, and the fraction of them that may lie inside."""
     clearance_m: float
     """How far points are lifted off their own surface before asking whether they lie inside the body."""
 

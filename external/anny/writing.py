@@ -1,4 +1,4 @@
-"""Writing the clips of many identities as a registered dataset, on all cores."""
+"""Writing the sequences of many identities as a registered dataset, on all cores."""
 
 import multiprocessing
 import os
@@ -29,23 +29,31 @@ class Identity:
     name: str
     character: int
     body: RestBody
-    clips: Sequence[MakeSequence]
+    sequences: Sequence[MakeSequence]
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a generated dataset says of itself."""
+
+    name: str
+    category: str
+    frame_rate: float
+    recipe: Mapping[str, Any]
+    """How to make it again."""
 
 
 def write_dataset(
     out: Path,
     characters: Sequence[Character],
     identities: Sequence[Identity],
-    name: str,
-    category: str,
-    frame_rate: float,
-    recipe: Mapping[str, Any],
+    description: Description,
     progress: Progress,
     workers: int | None = None,
 ) -> dict[str, dict[str, int]]:
     """Write a registered dataset (see `engine.dataset.registered`); one that is already at ``out`` is replaced.
 
-    The similarity of all characters must be the same. A clip without frames is left out; notes go to ``progress``.
+    The similarity of all characters must be the same. A sequence without frames is left out; notes go to ``progress``.
 
     Returns:
         Frames by identity and sequence.
@@ -66,7 +74,7 @@ def write_dataset(
             np.save(own / "canonical.npy", character.canonical(identity.body))
             if not np.array_equal(character.rig.faces, shared_faces):
                 np.save(own / "faces.npy", character.rig.faces)
-            tasks += [_Task(identity.character, identity.body, own, make) for make in identity.clips]
+            tasks += [_Task(identity.character, identity.body, own, make) for make in identity.sequences]
         progress.stage("sequences", len(tasks))
         frames: dict[str, dict[str, int]] = {identity.name: {} for identity in identities}
         cores = workers or os.cpu_count() or 1
@@ -83,13 +91,13 @@ def write_dataset(
             raise InputError(out, "no clip gave usable frames", "use other motions")
         write_description(
             folder,
-            name=name,
-            category=category,
+            name=description.name,
+            category=description.category,
             licence=LICENCE,
             similarity=characters[0].similarity,
-            frame_rate=frame_rate,
+            frame_rate=description.frame_rate,
             frames_per_sequence=frames,
-            recipe=recipe,
+            recipe=description.recipe,
         )
     return frames
 
@@ -107,17 +115,6 @@ def check_request(out: Path, counts: Mapping[Setting, int], seed: int) -> None:
         raise InputError(Choice(Setting.SEED, str(seed)), "must not be negative")
     if out.exists() and not (out / "dataset.json").is_file() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(out, "exists and is not a dataset", "name another folder or remove it")
-
-
-def check_families(families: Sequence[str], known: Mapping[str, Any]) -> None:
-    """Refuse motion families that do not exist.
-
-    Raises:
-        InputError: so it is; names those that do.
-    """
-    unknown = [name for name in families if name not in known]
-    if unknown or not families:
-        raise InputError(f"motion families {unknown}", "do not exist", f"choose from {', '.join(known)}")
 
 
 @dataclass(frozen=True, eq=False)

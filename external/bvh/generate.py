@@ -15,7 +15,7 @@ from engine.core.progress import Progress
 from external.anny.character import LARGEST_COORDINATE, Character, VertexSequence
 from external.anny.generate import CATEGORY, body_name, sample_bodies
 from external.anny.rig import RestBody, bone_transforms
-from external.anny.writing import Identity, check_request, write_dataset
+from external.anny.writing import Description, Identity, check_request, write_dataset
 from external.bvh.parse import BvhClip, read_bvh
 from external.bvh.retarget import BodyMotion, body_motion, bone_rotations
 
@@ -104,61 +104,69 @@ def generate_from_bvh(
     check_request(out, {Setting.IDENTITIES: identities} | ({} if frames is None else {Setting.FRAMES: frames}), seed)
     if not 0 < fps < np.inf:
         raise InputError(Choice(Setting.FRAME_RATE, f"{fps:g}"), "must be above 0")
+    motions = _read_motions(motion, fps, frames, progress)
+    character, bodies, phenotypes = sample_bodies(identities, seed, progress)
+    clips, taken = motions.clips, motions.taken.values()
+    rate = fps if frames is None else sum(clip["frames"] for clip in taken) / sum(clip["seconds"] for clip in taken)
+    recipe = {
+        "generator": "anny bvh",
+        "identities": identities,
+        "fps": None if frames else fps,
+        "frames": frames,
+        "seed": seed,
+        "clips": motions.taken,
+        "phenotypes": phenotypes,
+    }
+    written = write_dataset(
+        out,
+        [character],
+        [Identity(body_name(index), 0, body, clips) for index, body in enumerate(bodies)],
+        Description("anny-bvh", CATEGORY, rate, recipe),
+        progress,
+        workers,
+    )
+    return {
+        "clips": len(clips),
+        "sequences": sum(len(own) for own in written.values()),
+        "frames": sum(sum(own.values()) for own in written.values()),
+        "left_out": motions.left_out,
+    }
+
+
+@dataclass(frozen=True)
+class _Motions:
+    clips: list[RetargetedClip]
+    taken: dict[str, dict[str, Any]]
+    """What the dataset's description says of each clip."""
+    left_out: list[str]
+    """Files that cannot be used."""
+
+
+def _read_motions(motion: Path, fps: float, frames: int | None, progress: Progress) -> _Motions:
+    """
+    Raises:
+        InputError: as `generate_from_bvh` says.
+    """
     files = _find_files(motion)
-    clips: dict[str, BodyMotion] = {}
-    taken: dict[str, dict[str, Any]] = {}
-    left_out = []
+    motions = _Motions([], {}, [])
     progress.stage("motions", len(files))
     for number, path in enumerate(files):
         try:
             clip = read_bvh(path)
             rows = _sample(clip, fps, frames)
             name = f"{number:02d}_" + re.sub(r"[^A-Za-z0-9-]+", "_", path.stem)[:60]
-            clips[name] = body_motion(clip, rows)
-            taken[name] = {
-                "file": path.name,
-                "frames": len(rows),
-                "seconds": round(len(clip.values) * clip.seconds_per_frame, 4),
-            }
+            motions.clips.append(RetargetedClip(name, body_motion(clip, rows)))
+            seconds = round(len(clip.values) * clip.seconds_per_frame, 4)
+            motions.taken[name] = {"file": path.name, "frames": len(rows), "seconds": seconds}
         except InputError as error:
             if motion.is_file():
                 raise
-            left_out.append(path.name)
+            motions.left_out.append(path.name)
             progress.notice(error.as_notice("left out"))
         progress.advance(number + 1)
-    if not clips:
+    if not motions.clips:
         raise InputError(motion, "holds no motion that can be used", "each file was left out for a reason of its own")
-
-    character, bodies, phenotypes = sample_bodies(identities, seed, progress)
-    makers = [RetargetedClip(name, clip) for name, clip in clips.items()]
-    rate = (
-        fps if frames is None else sum(c["frames"] for c in taken.values()) / sum(c["seconds"] for c in taken.values())
-    )
-    written = write_dataset(
-        out,
-        [character],
-        [Identity(body_name(index), 0, body, makers) for index, body in enumerate(bodies)],
-        name="anny-bvh",
-        category=CATEGORY,
-        frame_rate=rate,
-        recipe={
-            "generator": "anny bvh",
-            "identities": identities,
-            "fps": None if frames else fps,
-            "frames": frames,
-            "seed": seed,
-            "clips": taken,
-            "phenotypes": phenotypes,
-        },
-        progress=progress,
-        workers=workers,
-    )
-    return {
-        "clips": len(clips),
-        "sequences": sum(len(own) for own in written.values()),
-        "frames": sum(sum(own.values()) for own in written.values()),
-        "left_out": left_out,
-    }
+    return motions
 
 
 def _find_files(motion: Path) -> Sequence[Path]:

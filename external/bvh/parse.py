@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
 from engine.core.errors import InputError
 
@@ -259,10 +260,4 @@ def _read_frames(path: Path, lines: list[str], first: int, frames: int, channels
 
 def _turns(axis: int, angle: Array) -> Array:
     """Rotation matrices (F, 3, 3) by ``angle`` (F,) in radians about the x, y or z axis."""
-    i, j = (axis + 1) % 3, (axis + 2) % 3
-    turns = np.zeros((len(angle), 3, 3))
-    turns[:, axis, axis] = 1.0
-    turns[:, i, i] = turns[:, j, j] = np.cos(angle)
-    turns[:, j, i] = np.sin(angle)
-    turns[:, i, j] = -turns[:, j, i]
-    return turns
+    return np.asarray(Rotation.from_euler("xyz"[axis], angle[:, None]).as_matrix())

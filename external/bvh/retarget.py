@@ -99,7 +99,26 @@ def bone_rotations(rig: Rig, body: RestBody, motion: BodyMotion, arms_out: float
     Arms that hang are swung out to the side by ``arms_out`` radians, others by less, raised ones not at all: that is
     how a body carries its arms that is stouter than the actor's.
     """
-    frames, bones = len(motion.hips), len(rig.bone_names)
+    in_t_pose, heads = _t_pose(rig, body)
+    world: dict[int, Array] = {0: motion.hips}  # rotation of bones since Anny's reference pose
+    chest = _spread(rig, world, _SPINE, motion.hips, motion.spine)
+    top = _spread(rig, world, _NECK, chest, motion.neck or (() if motion.head is None else (motion.head,)))
+    world[rig.bone("head")] = top if motion.head is None else motion.head
+    for side in "LR":
+        turned = _turned_parts(rig, heads, motion, chest, side)
+        swing = _swing_out(turned["upperarm"], chest, {"L": arms_out, "R": -arms_out}[side])
+        turned |= {part: swing @ turned[part] for part in ("upperarm", "forearm", "hand")}
+        for part, names in _BONES.items():
+            for name in names:
+                bone = rig.bone(f"{name}.{side}")
+                world[bone] = turned[part] @ in_t_pose[bone]
+        for bone, rotation in _half_twisted(rig, heads, turned, motion.hips, side).items():
+            world[bone] = rotation @ in_t_pose[bone]
+    return _since_parents(rig, world, len(motion.hips))
+
+
+def _t_pose(rig: Rig, body: RestBody) -> tuple[Array, Array]:
+    """Rotations (B, 3, 3) of Anny's bones in a T-pose since its reference pose, and their heads (B, 3) there."""
     t_pose = anny_joint_rotations(rig, body, {name: np.array([angle]) for name, angle in _T_POSE.items()})
     poses = bone_transforms(rig, body, t_pose)[0]
     in_t_pose, heads = poses[:, :3, :3] @ rig.reference_rotations.swapaxes(-1, -2), poses[:, :3, 3]
@@ -107,46 +126,49 @@ def bone_rotations(rig: Rig, body: RestBody, motion: BodyMotion, arms_out: float
     for side in "LR":  # collar bones as at rest: they are lifted in Anny's T-pose, and as the source says otherwise
         for name in _BONES["clavicle"]:
             in_t_pose[rig.bone(f"{name}.{side}")] = np.eye(3)
+    return in_t_pose, heads
 
-    world: dict[int, Array] = {0: motion.hips}  # rotation of bones since Anny's reference pose
-    chest = _share(rig, world, _SPINE, motion.hips, motion.spine)
-    top = _share(rig, world, _NECK, chest, motion.neck or (() if motion.head is None else (motion.head,)))
-    world[rig.bone("head")] = top if motion.head is None else motion.head
-    for side in "LR":
-        turned: dict[str, Array] = {}  # since Anny's T-pose
-        aligned: dict[str, Array] = {}
-        for part, names in _BONES.items():
-            own = f"{part}.{side}"
-            trunk = motion.hips if part == "thigh" else chest
-            if part in _TOWARDS and own in motion.directions:
-                here = heads[rig.bone(f"{names[0]}.{side}")]
-                there = heads[rig.bone(f"{_BONES[_TOWARDS[part]][0]}.{side}")]
-                aligned[part] = _shortest_turn(there - here, motion.directions[own])
-            else:  # flat feet and hands that go on from the forearm are the same in all rest poses
-                aligned[part] = aligned["forearm"] if part == "hand" else np.eye(3)
-            if own in motion.limbs:
-                turned[part] = motion.limbs[own] @ aligned[part]
-            else:
-                turned[part] = turned.get(_ABOVE.get(part, ""), trunk)
-        swing = _swing_out(turned["upperarm"], chest, {"L": arms_out, "R": -arms_out}[side])
-        turned |= {part: swing @ turned[part] for part in ("upperarm", "forearm", "hand")}
-        for part, names in _BONES.items():
-            for name in names:
-                bone = rig.bone(f"{name}.{side}")
-                world[bone] = turned[part] @ in_t_pose[bone]
-        for bone_name, before, part in (
-            ("upperleg01", "", "thigh"),
-            ("upperarm01", "clavicle", "upperarm"),
-            ("lowerarm02", "forearm", "hand"),
-        ):
-            bone = rig.bone(f"{bone_name}.{side}")
-            start = turned[before] if before else motion.hips
-            along = heads[rig.bone(f"{_BONES['hand' if part == 'hand' else _TOWARDS[part]][0]}.{side}")] - heads[bone]
-            # For the hand its twist is added to the bone before it, for the others half of their own taken off.
-            twist = _half_twist(start, turned[part], along)
-            kept = turned[before] @ twist if part == "hand" else turned[part] @ twist.swapaxes(-1, -2)
-            world[bone] = kept @ in_t_pose[bone]
 
+def _turned_parts(rig: Rig, heads: Array, motion: BodyMotion, chest: Array, side: str) -> dict[str, Array]:
+    """Rotations (F, 3, 3) of the parts of one side since Anny's T-pose; ``heads`` (B, 3) of its bones are there."""
+    turned: dict[str, Array] = {}
+    aligned: dict[str, Array] = {}
+    for part, names in _BONES.items():
+        own = f"{part}.{side}"
+        trunk = motion.hips if part == "thigh" else chest
+        if part in _TOWARDS and own in motion.directions:
+            here = heads[rig.bone(f"{names[0]}.{side}")]
+            there = heads[rig.bone(f"{_BONES[_TOWARDS[part]][0]}.{side}")]
+            aligned[part] = _shortest_turn(there - here, motion.directions[own])
+        else:  # flat feet and hands that go on from the forearm are the same in all rest poses
+            aligned[part] = aligned["forearm"] if part == "hand" else np.eye(3)
+        if own in motion.limbs:
+            turned[part] = motion.limbs[own] @ aligned[part]
+        else:
+            turned[part] = turned.get(_ABOVE.get(part, ""), trunk)
+    return turned
+
+
+def _half_twisted(rig: Rig, heads: Array, turned: dict[str, Array], hips: Array, side: str) -> dict[int, Array]:
+    """Rotations (F, 3, 3) since Anny's T-pose of the bones that take half of a limb's twist about itself."""
+    rotations = {}
+    for bone_name, before, part in (
+        ("upperleg01", "", "thigh"),
+        ("upperarm01", "clavicle", "upperarm"),
+        ("lowerarm02", "forearm", "hand"),
+    ):
+        bone = rig.bone(f"{bone_name}.{side}")
+        start = turned[before] if before else hips
+        along = heads[rig.bone(f"{_BONES['hand' if part == 'hand' else _TOWARDS[part]][0]}.{side}")] - heads[bone]
+        # For the hand its twist is added to the bone before it, for the others half of their own taken off.
+        twist = _half_twist(start, turned[part], along)
+        rotations[bone] = turned[before] @ twist if part == "hand" else turned[part] @ twist.swapaxes(-1, -2)
+    return rotations
+
+
+def _since_parents(rig: Rig, world: dict[int, Array], frames: int) -> Array:
+    """Joint rotations (F, B, 3, 3) from those of bones since Anny's reference pose; others follow their parent."""
+    bones = len(rig.bone_names)
     rotations = np.tile(np.eye(3), (frames, bones, 1, 1))
     for bone in range(bones):
         parent = rig.bone_parents[bone]
@@ -209,7 +231,7 @@ def _direction(clip: BvhClip, limbs: dict[str, int], part: str, towards: str) ->
     return along / length if length > 0 else None
 
 
-def _share(rig: Rig, world: dict[int, Array], names: tuple[str, ...], below: Array, above: tuple[Array, ...]) -> Array:
+def _spread(rig: Rig, world: dict[int, Array], names: tuple[str, ...], below: Array, above: tuple[Array, ...]) -> Array:
     """Spread rotations (F, 3, 3) of source joints over bones, evenly from ``below``; returns that of the last bone."""
     keys = [below, *above]
     for number, name in enumerate(names, start=1):
@@ -219,9 +241,9 @@ def _share(rig: Rig, world: dict[int, Array], names: tuple[str, ...], below: Arr
     return world[rig.bone(names[-1])]
 
 
-def _between(a: Array, b: Array, share: float) -> Array:
-    """Rotations (F, 3, 3) a ``share`` of the way from ``a`` to ``b``."""
-    step = Rotation.from_matrix(a.swapaxes(-1, -2) @ b).as_rotvec() * share
+def _between(a: Array, b: Array, fraction: float) -> Array:
+    """Rotations (F, 3, 3) a ``fraction`` of the way from ``a`` to ``b``."""
+    step = Rotation.from_matrix(a.swapaxes(-1, -2) @ b).as_rotvec() * fraction
     return np.asarray(a @ Rotation.from_rotvec(step).as_matrix())
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.spatial.transform import Rotation
 
 from external.smpl.model_file import BodyModel
 
@@ -20,14 +21,9 @@ def shaped(model: BodyModel, betas: ArrayLike) -> Array:
 
 
 def rotation_matrices(vectors: ArrayLike) -> Array:
-    """Rotation matrices (..., 3, 3) of rotation vectors (..., 3) in radians, by the formula of Rodrigues."""
+    """Rotation matrices (..., 3, 3) of rotation vectors (..., 3) in radians."""
     vectors = np.asarray(vectors, np.float64)
-    angle = np.linalg.norm(vectors, axis=-1)[..., None, None]
-    axis = vectors / np.maximum(angle[..., 0], 1e-12)
-    cross = np.zeros((*vectors.shape[:-1], 3, 3))
-    for i, j, k in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
-        cross[..., j, i], cross[..., i, j] = axis[..., k], -axis[..., k]
-    return np.eye(3) + np.sin(angle) * cross + (1.0 - np.cos(angle)) * (cross @ cross)
+    return np.asarray(Rotation.from_rotvec(vectors.reshape(-1, 3)).as_matrix()).reshape(*vectors.shape, 3)
 
 
 def posed(model: BodyModel, betas: ArrayLike, pose: ArrayLike, t_pose: ArrayLike | None = None) -> tuple[Array, Array]:

@@ -78,9 +78,9 @@ def through_keyframes(keys: Array, frames: int) -> Array:
     """(F, D) from the first to the last of ``keys`` (K, D), at rest in each of them."""
     time = np.linspace(0, len(keys) - 1, frames)
     before = np.minimum(time.astype(int), len(keys) - 2)
-    share = (time - before)[:, None]
-    share = share * share * (3.0 - 2.0 * share)
-    return keys[before] * (1.0 - share) + keys[before + 1] * share
+    fraction = (time - before)[:, None]
+    fraction = fraction * fraction * (3.0 - 2.0 * fraction)
+    return keys[before] * (1.0 - fraction) + keys[before + 1] * fraction
 
 
 def legs_apart(joints: int) -> Array:

@@ -6,17 +6,17 @@ from typing import Literal
 
 import numpy as np
 
-from engine.core.errors import Cancelled, Setting
+from engine.core.errors import Cancelled
 from engine.core.progress import Progress
 from engine.geometry.similarity import Similarity
-from external.anny.character import Character, RandomSequence, random_numbers
-from external.anny.clips import CLIP_SECONDS
+from external.anny.character import Character, random_numbers
 from external.anny.hands.joints import canonical_motion, joint_rotations
 from external.anny.hands.motions import FAMILIES, TRAINING_FAMILIES, choose_family, sample_motion
 from external.anny.identities import HAND_LENGTHS, sample_identity
+from external.anny.random_motions import RandomMotions
 from external.anny.rig import AnnyModel, Rig
 from external.anny.self_contact import Probe
-from external.anny.writing import Identity, check_families, check_request, write_dataset
+from external.anny.writing import Identity, write_dataset
 
 SIMILARITY = Similarity(scale=3.0, centre=(0.0, 0.09, 0.0))
 """World (metres, the wrist at the origin, fingers up) to canonical space: a hand of 20 cm is 0.6 long."""
@@ -24,8 +24,8 @@ SIMILARITY = Similarity(scale=3.0, centre=(0.0, 0.09, 0.0))
 CATEGORY = "human hands"
 _SIDES: dict[str, tuple[Literal["L", "R"], ...]] = {"right": ("R",), "left": ("L",), "both": ("R", "L")}
 
-# Bones whose points are tested, and the share of them that may lie inside: more beside the joints of a finger, where it
-# presses into itself when bent.
+# Bones whose points are tested, and the fraction of them that may lie inside: more beside the joints of a finger, where
+# it presses into itself when bent.
 _TIPS, _MIDDLES = 0.2, 0.4
 
 
@@ -68,9 +68,8 @@ def generate_hands(
         Cancelled: ``progress`` asked to stop; ``out`` is left as it was.
     """
     progress = progress or Progress()
-    counts = {Setting.IDENTITIES: identities, Setting.SEQUENCES: sequences, Setting.FRAMES: frames}
-    check_request(out, counts, seed)
-    check_families(families, FAMILIES)
+    wanted = RandomMotions(identities, sequences, frames, seed, tuple(families))
+    wanted.check(out, FAMILIES)
     sides = _SIDES[side][:identities]
     progress.stage("hand model", len(sides))
     models = []
@@ -83,8 +82,7 @@ def generate_hands(
         number = index % len(sides)
         phenotype, hand = sample_identity(models[number], random_numbers(seed, index), HAND_LENGTHS)
         name = f"hand_{sides[number]}_{index:03d}"
-        clips = [RandomSequence(n, frames, (seed, index, n + 1), tuple(families)) for n in range(sequences)]
-        hands.append(Identity(name, number, hand, clips))
+        hands.append(Identity(name, number, hand, wanted.sequences_of(index)))
         phenotypes[name] = {key: round(value, 4) for key, value in phenotype.items()}
         progress.advance(index + 1)
         if progress.cancelled():
@@ -93,19 +91,7 @@ def generate_hands(
         out,
         [hand_character(model.rig) for model in models],
         hands,
-        name=f"anny-hands-{seed}",
-        category=CATEGORY,
-        frame_rate=frames / CLIP_SECONDS,
-        recipe={
-            "generator": "anny hands",
-            "identities": identities,
-            "sequences": sequences,
-            "frames": frames,
-            "seed": seed,
-            "side": side,
-            "families": list(families),
-            "phenotypes": phenotypes,
-        },
-        progress=progress,
-        workers=workers,
+        wanted.described("anny hands", CATEGORY, phenotypes, side=side),
+        progress,
+        workers,
     )

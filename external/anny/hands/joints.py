@@ -7,7 +7,7 @@ in Anny's reference pose.
 
 import numpy as np
 
-from external.anny.joints import Angles, JointRange, Motion, turn
+from external.anny.joints import Angles, JointRange, Motion, turn, within_ranges
 from external.anny.rig import Array, RestBody, Rig
 
 FINGERS = ("index", "middle", "ring", "little")
@@ -45,7 +45,7 @@ and, in its plane, moving out."""
 _BONES = {finger: f"finger{number}" for number, finger in enumerate(FINGERS, start=2)}
 _LEAN = {"index": 1.0, "middle": 1.0, "ring": -1.0, "little": -1.0}
 _CUPPING = {"ring": 0.06, "little": 0.15}
-"""How far the palm's bones of these fingers bend with them, as a share of the angle at the knuckle."""
+"""How far the palm's bones of these fingers bend with them, as a fraction of the angle at the knuckle."""
 
 
 def limited(motion: Motion) -> Angles:
@@ -53,13 +53,7 @@ def limited(motion: Motion) -> Angles:
 
     Bent fingers lie beside each other: a finger spreads the less, the more it is bent at the knuckle.
     """
-    frames = len(next(iter(motion.values())))
-    unknown = set(motion) - set(JOINTS)
-    assert not unknown, f"unknown joints {sorted(unknown)}"
-    angles = {
-        name: np.clip(motion.get(name, np.full(frames, joint.neutral)), joint.low, joint.high)
-        for name, joint in JOINTS.items()
-    }
+    angles = within_ranges(motion, JOINTS)
     for finger in FINGERS:
         angles[f"{finger}_spread"] = angles[f"{finger}_spread"] * np.clip(np.cos(angles[f"{finger}_base"]), 0.0, 1.0)
     return angles

@@ -9,7 +9,7 @@ from external.anny.joints import Angles
 from external.anny.motions import Draw, Family, pulse, wave_of
 from external.anny.rig import Array
 
-_SHARES = {"free": 3.0, "count": 2.0, "grasp": 1.5}
+_FAMILY_WEIGHTS = {"free": 3.0, "count": 2.0, "grasp": 1.5}
 """How often a family is drawn, where it is not once: those that vary most."""
 
 _FULL_CURL = {
@@ -23,8 +23,8 @@ _FULL_CURL = {
 
 def choose_family(random: np.random.Generator, families: Sequence[str]) -> str:
     """One of the ``families`` by name, those that vary most more often."""
-    shares = np.array([_SHARES.get(name, 1.0) for name in families])
-    return families[random.choice(len(families), p=shares / shares.sum())]
+    weights = np.array([_FAMILY_WEIGHTS.get(name, 1.0) for name in families])
+    return families[random.choice(len(families), p=weights / weights.sum())]
 
 
 def sample_motion(random: np.random.Generator, family: str, frames: int, amplitude: float = 1.0) -> Angles:
@@ -48,22 +48,22 @@ def sample_motion(random: np.random.Generator, family: str, frames: int, amplitu
     return limited(angles)
 
 
-def curl(fingers: Sequence[str], share: Array | float) -> Angles:
+def curl(fingers: Sequence[str], fraction: Array | float) -> Angles:
     """Fingers rolled in: straight at 0, the tip in the palm at 1. The little one makes way for the ring finger."""
-    share = np.asarray(share, np.float64)
-    motion = {f"{finger}_{joint}": full * share for finger in fingers for joint, full in _FULL_CURL[finger].items()}
+    fraction = np.asarray(fraction, np.float64)
+    motion = {f"{finger}_{joint}": full * fraction for finger in fingers for joint, full in _FULL_CURL[finger].items()}
     if "little" in fingers:
-        motion["little_spread"] = 0.3 * np.clip(2 * share, 0.0, 1.0)
+        motion["little_spread"] = 0.3 * np.clip(2 * fraction, 0.0, 1.0)
     return motion
 
 
-def fold_thumb(share: Array) -> Angles:
+def fold_thumb(fraction: Array) -> Angles:
     """The thumb from beside the hand at 0 to over the fingers of a fist at 1."""
     return {
-        "thumb_across": 0.05 + 0.7 * share,
-        "thumb_out": 0.1 - 0.2 * share,
-        "thumb_base": 0.05 + 0.55 * share,
-        "thumb_tip": 0.1 + 0.7 * share,
+        "thumb_across": 0.05 + 0.7 * fraction,
+        "thumb_out": 0.1 - 0.2 * fraction,
+        "thumb_base": 0.05 + 0.55 * fraction,
+        "thumb_tip": 0.1 + 0.7 * fraction,
     }
 
 
@@ -171,16 +171,18 @@ def free(t: Array, draw: Draw) -> Angles:
     motion: Angles = {}
     for finger in FINGERS:
         middle, reach = draw(0.15, 0.75), draw(0.1, 0.45)
-        share = np.clip(middle + reach * wave_of(t, draw(0.0, 1.0)) + 0.15 * wave_of(2 * t, draw(0.0, 1.0)), 0.0, 1.0)
-        motion |= curl([finger], share)
+        fraction = np.clip(
+            middle + reach * wave_of(t, draw(0.0, 1.0)) + 0.15 * wave_of(2 * t, draw(0.0, 1.0)), 0.0, 1.0
+        )
+        motion |= curl([finger], fraction)
         motion[f"{finger}_base"] = motion[f"{finger}_base"] * draw(0.3, 1.05) - draw(0.0, 0.25)
         spread_joint = JOINTS[f"{finger}_spread"]
         least = 0.2 if finger == "little" else 0.0
         motion[f"{finger}_spread"] = draw(least, spread_joint.high) + 0.05 * wave_of(t, draw(0.0, 1.0))
     for name in ("thumb_across", "thumb_out", "thumb_base", "thumb_tip", "wrist_flex", "wrist_side"):
         joint = JOINTS[name]
-        share = draw(0.3, 0.7) + draw(0.1, 0.3) * wave_of(t, draw(0.0, 1.0))
-        motion[name] = joint.low + (joint.high - joint.low) * share
+        fraction = draw(0.3, 0.7) + draw(0.1, 0.3) * wave_of(t, draw(0.0, 1.0))
+        motion[name] = joint.low + (joint.high - joint.low) * fraction
     return motion
 
 
