@@ -1,5 +1,6 @@
 # demo    open the built-in model on the built-in depth sequence; without a display: fit it and write out/demo
-# test    lint, types and tests
+# test    lint, types, and all tests with the lines that they cover
+# quick   the tests but for the slow ones
 # studio  open the application
 # imports print which room imports which, and check that no arrow points the wrong way
 # bench   measure and compare with the alternatives; writes out/benchmarks
@@ -12,7 +13,7 @@ BIN := .venv/bin
 READY := .venv/ready
 XVFB := xvfb-run -a -s "-screen 0 1600x1000x24"
 
-.PHONY: help demo test studio imports bench system
+.PHONY: help demo test quick studio imports bench system
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
@@ -28,7 +29,11 @@ test: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	QT_QPA_PLATFORM=xcb $(XVFB) $(BIN)/python -m pytest
+	QT_QPA_PLATFORM=xcb $(XVFB) $(BIN)/python -m pytest --cov --cov-report= --cov-fail-under=0
+	@$(BIN)/python scripts/coverage_by_package.py
+
+quick: $(READY)
+	QT_QPA_PLATFORM=xcb $(XVFB) $(BIN)/python -m pytest -m "not slow"
 
 studio: $(READY)
 	@exec $(BIN)/npm-studio gui

@@ -1,10 +1,12 @@
 """A depth sequence of a toy doll with its truth and a run fitted to it, made once per session; copy before changing."""
 
+import os
 import tomllib
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from engine.core.registry import registered
 from engine.geometry.camera import PinholeCamera, front_camera_to_world
@@ -18,8 +20,27 @@ from tests.support.toy import toy_model
 
 pytest_plugins = ["tests.support.fixtures"]
 
+VIEWS = Path(__file__).parent / "npm_studio" / "views"
+
 CAMERA = PinholeCamera(160, 120, 143.0, 144.0, 80.0, 60.0)
 FRAMES = ("000000", "000001", "000002")
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Processes that share the tests: one per core for whole folders; a few files are sooner done in this one."""
+    if all(Path(argument.split("::")[0]).is_file() for argument in config.args):
+        return 0
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # in each of them
+    return min(4, os.cpu_count() or 1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests of the window, and skip those that need a GPU where there is none."""
+    for item in items:
+        if VIEWS in item.path.parents:
+            item.add_marker("gui")
+        if item.get_closest_marker("gpu") and not torch.cuda.is_available():
+            item.add_marker(pytest.mark.skip(reason="needs a GPU"))
 
 
 def doll_frames() -> tuple[np.ndarray, np.ndarray]:

@@ -4,6 +4,7 @@ A doll is a vertical capsule with two horizontal ones for arms, so its signed di
 (`toy_distance`), and its poses are two smooth fields (`toy_displacement`).
 """
 
+import fcntl
 import hashlib
 import tempfile
 from collections.abc import Iterator
@@ -75,12 +76,14 @@ def toy_model(seed: int = 0) -> NeuralParametricModel:
     sources = (__file__, decoder.__file__, positional_encoding.__file__)
     key = hashlib.sha256(b"".join(Path(str(source)).read_bytes() for source in sources) + torch.__version__.encode())
     folder = Path(tempfile.gettempdir()) / f"npm-studio-toy-{key.hexdigest()[:16]}-{seed}.npm"
-    try:
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # of several processes one trains, and the others wait for it
+        try:
+            return load_model(folder)
+        except InputError:
+            pass  # first use on this machine, or a file of an interrupted session
+        save_model(_train(seed), folder)
         return load_model(folder)
-    except InputError:
-        pass  # first use on this machine, or a file of an interrupted session
-    save_model(_train(seed), folder)
-    return load_model(folder)
 
 
 def _capsule(points: Tensor, start: tuple[float, ...], end: tuple[float, ...], radius: float) -> Tensor:

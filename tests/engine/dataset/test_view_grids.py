@@ -136,7 +136,7 @@ def test_a_batch_shares_one_pose_and_may_hold_an_empty_image(views: list[PosedDe
     np.testing.assert_allclose(np.abs(sdf[1].numpy()), np.abs(partial_sdf_grid(view, N).sdf), atol=1e-7)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.gpu
 def test_a_gpu_gives_the_grids_of_the_cpu(views: list[PosedDepthImage]) -> None:
     depths_m = torch.from_numpy(np.stack([view.depth_m for view in views]))
     pose, camera, similarity = torch.from_numpy(views[0].camera_to_world), views[0].camera, views[0].similarity

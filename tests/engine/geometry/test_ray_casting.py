@@ -14,7 +14,7 @@ from engine.geometry.similarity import Similarity
 
 CAMERA = PinholeCamera(48, 36, 43.0, 44.5, 24.3, 17.6)
 POSE = front_camera_to_world(Similarity(0.4, (0.1, 0.9, -0.2)))
-on_every_device = pytest.mark.parametrize("device", ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"])
+on_every_device = pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
 
 
 def moeller_trumbore(

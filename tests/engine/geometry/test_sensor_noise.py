@@ -13,7 +13,7 @@ from engine.geometry.sensor_noise import KinectNoise, NoiseDraws, add_noise, dra
 
 CAMERA = PinholeCamera(64, 48, 57.3, 57.6, 32.0, 24.0)
 NOISE = KinectNoise()
-on_every_device = pytest.mark.parametrize("device", ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"])
+on_every_device = pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
 
 
 def wall(depth: float, batch: int = 1) -> torch.Tensor:

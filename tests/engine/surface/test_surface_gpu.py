@@ -19,7 +19,7 @@ from engine.surface.folded import FoldedDecoder
 from tests.engine.surface.test_surface_folded import CONFIGS
 from tests.support.toy import toy_model
 
-pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+pytestmark = pytest.mark.gpu
 
 
 @pytest.fixture(params=["default stream", "stream of its own"])

@@ -32,8 +32,11 @@ SIZE = (1000, 640)
 
 @pytest.fixture(scope="session", autouse=True)
 def screen() -> Iterator[None]:
-    """An X server of our own where there is none; it outlives the application and ends with this process."""
-    if os.environ.get("DISPLAY"):
+    """An X server of our own; it outlives the application and ends with this process.
+
+    A display that is there already is used, except by one of several processes: keyboard focus cannot be shared.
+    """
+    if os.environ.get("DISPLAY") and "PYTEST_XDIST_WORKER" not in os.environ:
         yield
         return
     assert shutil.which("Xvfb"), "these tests need a display or Xvfb (Debian, Ubuntu: apt-get install xvfb)"
