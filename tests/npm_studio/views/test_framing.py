@@ -83,25 +83,27 @@ def test_the_inset_covers_no_figure_and_no_caption_in_narrow_views(
     studio_window.viewports.frame_all()
     before = studio_window.viewports.left.camera_state()
     toggle(studio_window, "display.inset")
-    qtbot.wait(50)
-    for view in studio_window.viewports.views:
+    views = studio_window.viewports.views
+    qtbot.waitUntil(lambda: all(view.inset.room and not covers(view) for view in views), timeout=20_000)
+    for view in views:
         room = view.inset.room
         assert room is not None
         assert not covers(view)
         assert view.caption.geometry().right() < room.left
     toggle(studio_window, "display.inset")
-    qtbot.wait(50)
-    assert studio_window.viewports.left.camera_state().is_near(before)
+    qtbot.waitUntil(lambda: studio_window.viewports.left.camera_state().is_near(before), timeout=20_000)
 
 
 def test_what_is_framed_stays_framed_until_somebody_moves_the_camera(qtbot: QtBot, studio_window: MainWindow) -> None:
     view = studio_window.viewports.left
     studio_window.viewports.frame_all()
     studio_window.resize(760, 800)
-    qtbot.wait(50)
-    low, high = seen_box(view)
-    assert low[0] >= -2
-    assert high[0] <= view.width() + 2
+
+    def is_in_view() -> bool:
+        low, high = seen_box(view)
+        return bool(low[0] >= -2 and high[0] <= view.width() + 2)
+
+    qtbot.waitUntil(is_in_view, timeout=20_000)
     view.view.camera.Azimuth(40)
     moved = view.camera_state()
     studio_window.resize(1000, 700)
