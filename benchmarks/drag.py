@@ -212,10 +212,14 @@ def quantile(values: list[float], share: float) -> float:
 
 def start_fit(window: "MainWindow", folder: Path) -> None:
     """Fit the built-in sequence, in the background, until it is cancelled."""
+    from PyQt6.QtWidgets import QSpinBox
+
     sequence = Path(shutil.copytree(demo_sequence(), folder / "sequence"))
     window.files.open_sequence(sequence)
     wait_until(lambda: window.fit.observation is not None and window.fit.can_fit, "the sequence")
-    window.fit.iterations.setValue(5000)
+    iterations = window.fit.form.fields["iterations"]
+    assert isinstance(iterations, QSpinBox)
+    iterations.setValue(5000)
     window.fit.start()
     wait_until(lambda: window.fit.status.stage == "fit" and window.fit.status.done > 1, "the fit")
     window.show_explore()

@@ -40,10 +40,15 @@ from engine.dataset.splits import shape_rows
 from engine.evaluate.code_fitting import fit_pose_codes, fit_shape_codes
 from engine.evaluate.metrics import evaluate_sequence, load_truth
 from engine.evaluate.representation import corresponding_points, deformation_errors, multiply_adds, surface_figures
-from engine.methods.job import FitRequest, run_fit
+from engine.methods.job import run_fit
+from engine.methods.method import LoadedModel
+from engine.methods.npm.config import FitConfig
+from engine.methods.npm.method import METHOD
+from engine.methods.request import FitRequest
 from engine.models.checkpoint import load_model
 from engine.models.model import NeuralParametricModel
 from engine.models.networks.decoder import DecoderConfig, PoseDecoder, ShapeDecoder
+from engine.sequences.depth_sequence import load_depth_sequence
 from engine.training.encoder_stage import pose_rows
 from external.anny.quality import Bars, QualitySplit, choose_identities, generate_unseen, load_quality_split
 
@@ -172,7 +177,8 @@ def monocular_fits(
         name, sequence = dataset.identities[identity], dataset.sequences_of(identity)[0]
         capture = work / f"{name}-{sequence}"
         render_sequence(dataset, identity, sequence, capture)
-        run = run_fit(FitRequest(capture, model_folder, work / f"run-{name}", device=str(model.device)), model=model)
+        loaded = LoadedModel(model_folder, model)
+        run = run_fit(FitRequest(METHOD, FitConfig(), load_depth_sequence(capture), work / f"run-{name}", loaded))
         faces, vertices, _ = load_truth(capture / "truth")
         fitted = model.info.similarity.to_canonical(run.meshes.vertices())
         metrics = evaluate_sequence(fitted, run.meshes.read(0).faces, vertices, faces)

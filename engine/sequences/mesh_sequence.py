@@ -42,6 +42,10 @@ class MeshSequence:
         """Frames per second: the inverse of the median interval; 30 for a single frame."""
         return frame_rate_of(self.times_s)
 
+    def index_of(self, frame_name: str) -> int | None:
+        """Position of the frame called ``frame_name``; None where the sequence has no such frame."""
+        return self.frame_names.index(frame_name) if frame_name in self.frame_names else None
+
     def vertices(self) -> NDArray[np.float32]:
         """All vertices (F, V, 3) of a sequence with one topology."""
         assert self.one_topology, self.title

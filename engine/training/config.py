@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
-from engine.core.errors import ConfigField, InputError
+from engine.core.config import set_fields
+from engine.core.errors import InputError
 from engine.models.networks.decoder import DecoderConfig
 from engine.models.networks.encoder import SHAPE_CHANNELS, EncoderConfig
 
@@ -170,17 +171,7 @@ def load_training_config(path: Path, overrides: Mapping[str, str] | None = None)
         raise InputError(path, f"is not readable YAML ({error.__class__.__name__})", cure) from None
     if not isinstance(tree, dict):
         raise InputError(path, "is not a preset", cure)
-    for dotted, text in (overrides or {}).items():
-        node = tree
-        *parents, leaf = dotted.split(".")
-        for parent in parents:
-            node = node.setdefault(parent, {})
-            if not isinstance(node, dict):
-                raise InputError(ConfigField(dotted), "no such field", cure)
-        try:
-            node[leaf] = yaml.safe_load(text)
-        except yaml.YAMLError:
-            raise InputError(ConfigField(dotted, text), "is not a value", cure) from None
+    set_fields(tree, overrides or {}, cure)
     try:
         config = TypeAdapter(TrainingConfig).validate_python(tree)
         _check_sizes(config)

@@ -1,58 +1,81 @@
-"""`npm-studio fit`: a model to a depth sequence."""
+"""`npm-studio fit`: a method to a depth sequence."""
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from npm_studio.cli.capture_options import add_capture_options, open_from_options, stated
 from npm_studio.cli.console import ConsoleProgress, add_device, add_json, add_model, add_seed
+from npm_studio.cli.method_fields import add_method_fields, stated_fields
+
+if TYPE_CHECKING:
+    from engine.methods.run import Run
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
+    from engine.methods.method import DEFAULT, method_names
+
     parser.add_argument(
         "sequence", type=Path, metavar="SEQUENCE", help="depth sequence folder or depth recording; see `capture info`"
     )
-    add_model(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="run folder to write")
-    parser.add_argument("--method", choices=("npm",), default="npm", help="how to fit (default: npm)")
-    parser.add_argument("--iterations", type=int, metavar="N", help="optimiser steps (default: 240)")
-    parser.add_argument("--resolution", type=int, metavar="N", help="grid of the final mesh (default: 256)")
+    parser.add_argument(
+        "--method", default=DEFAULT, metavar="NAME", help=f"{', '.join(method_names())} (default: {DEFAULT}); see below"
+    )
+    add_model(parser)
+    parser.add_argument("--template", type=Path, metavar="FILE", help="mesh for methods that need one, metres")
     add_capture_options(parser)
     add_device(parser)
     add_seed(parser)
     add_json(parser)
+    add_method_fields(parser)
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
-    import dataclasses
+    from engine.core.config import read_config, set_fields
+    from engine.methods.method import LoadedModel, load_method
+
+    method = load_method(options.method)
+    values: dict[str, Any] = {}
+    set_fields(values, stated_fields(options))
+    config = read_config(method.config_type, values)
 
     from engine.core.devices import resolve_device
-    from engine.core.errors import InputError
-    from engine.methods.job import FitRequest, check_request, run_fit
-    from engine.methods.npm.config import FitConfig
+    from engine.geometry.mesh import load_mesh
+    from engine.methods.job import run_fit
+    from engine.methods.request import FitRequest, check_out
     from engine.models.checkpoint import load_model
 
-    for name, lowest, highest in (("iterations", 1, 100_000), ("resolution", 16, 1024)):
-        value = getattr(options, name)
-        if value is not None and not lowest <= value <= highest:
-            raise InputError(f"--{name} {value}", "is out of range", f"use {lowest} to {highest}")
-    chosen = {name: getattr(options, name) for name in ("iterations", "resolution") if getattr(options, name)}
-    config = dataclasses.replace(FitConfig(), **chosen)
-    folder = options.model
-    capture = stated(options)
-    request = FitRequest(options.sequence, folder, options.out, config, options.seed, options.device, capture)
-    check_request(request)
+    check_out(options.out)
     with ConsoleProgress() as progress:
-        model = load_model(folder, resolve_device(options.device))
-        sequence = open_from_options(options.sequence, options, model, progress)
+        needs, loaded = method.requires, None
+        if needs.any_model:
+            loaded = LoadedModel(options.model, load_model(options.model, resolve_device(options.device)))
+        template = None if options.template is None else load_mesh(options.template)
+        sequence = open_from_options(options.sequence, options, None if loaded is None else loaded.model, progress)
         for text in sequence.warnings:
             progress.message(f"warning: {text}")
-        result = run_fit(request, progress, model, sequence)
+        request = FitRequest(
+            method, config, sequence, options.out, loaded, template, options.seed, options.device, stated(options)
+        )
+        result = run_fit(request, progress)
         kept = " (interrupted: the best so far)" if result.interrupted else ""
-        progress.message(f"{result.folder}: {len(result.frame_names)} frames in {result.seconds:.1f} s{kept}")
+        progress.message(f"{result.folder}: {len(result.frames)} frames in {result.seconds:.1f} s{kept}")
+    return summary(result)
+
+
+def summary(run: "Run") -> dict[str, Any]:
+    """What is known of a run, null where nothing is."""
     return {
-        "run": str(result.folder),
-        "frames": len(result.frame_names),
-        "seconds": round(result.seconds, 2),
-        "interrupted": result.interrupted,
+        "run": str(run.folder),
+        "method": run.method,
+        "frames": len(run.frames),
+        "seconds": round(run.seconds, 2),
+        "interrupted": run.interrupted,
+        "verdict": run.verdict,
+        "reason": run.reason,
+        "per_frame": [
+            {"name": frame.name, "mean_distance_mm": None, "confidence": frame.confidence, "lost": frame.lost}
+            for frame in run.frames
+        ],
     }

@@ -15,8 +15,11 @@ from engine.core.progress import Progress
 from engine.evaluate.metrics import SequenceMetrics, evaluate_sequence, load_truth, match_frames, surface_distance
 from engine.geometry.mesh import Mesh
 from engine.geometry.similarity import Similarity
-from engine.methods.job import FitRequest, run_fit
+from engine.methods.job import run_fit
+from engine.methods.method import LoadedModel
 from engine.methods.npm.config import FitConfig
+from engine.methods.npm.method import METHOD
+from engine.methods.request import FitRequest
 from engine.methods.run import Run
 from engine.models.checkpoint import load_model
 from engine.models.model import NeuralParametricModel
@@ -53,8 +56,8 @@ def make_demo(out: Path, device: str, seed: int, progress: Progress) -> dict[str
         model = load_model(demo_model(), resolve_device(device))
         sequence = load_depth_sequence(demo_sequence())
     with _clock("fit the depth images", seconds):
-        config = FitConfig(resolution=FIT_RESOLUTION)
-        run = run_fit(FitRequest(sequence.root, demo_model(), out / "run", config, seed, device), progress, model)
+        config, loaded = FitConfig(resolution=FIT_RESOLUTION), LoadedModel(demo_model(), model)
+        run = run_fit(FitRequest(METHOD, config, sequence, out / "run", loaded, seed=seed), progress)
     if run.interrupted:
         return {"run": str(run.folder)}
     with _clock("compare with the true bodies", seconds):

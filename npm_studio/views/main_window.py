@@ -213,6 +213,7 @@ class MainWindow(QMainWindow):
         document.model_changed.connect(self._on_model)
         document.contents_changed.connect(self.refresh_actions)
         self.viewports.changed.connect(self.refresh_actions)
+        self.fit.can_fit_changed.connect(self.refresh_actions)
         self.segments.chosen.connect(lambda index: self.set_workspace(self.workspaces[index]))
         for workspace in self.workspaces:
             workspace.clip_changed.connect(self._load_clip)

@@ -27,6 +27,11 @@ def words(named: Named) -> str:
             return f"{words(named.setting)} {named.value}"
         return f"{plain_words(named)} (on the command line)"
     if isinstance(named, ConfigField):
-        return plain_words(named)
+        return f"“{label_of(named.name)}” {named.value}".rstrip()
     task = named.task if isinstance(named, Do) else named
     return ACTIONS[task] if task in ACTIONS else f"run `{command(named)}` in a terminal"
+
+
+def label_of(field: str) -> str:
+    """Label of a field of a configuration: ``frames_per_step`` is “Frames per step”."""
+    return field.replace("_", " ").capitalize()

@@ -12,10 +12,19 @@ from engine.methods.npm.observations import Observations
 PLANE_SOFTNESS = 0.004
 """Below this distance point-to-plane terms are quadratic, above it linear; canonical units."""
 POINT_SOFTNESS = 0.02
+"""The same for point-to-point terms, which are longer: half of the gate, within which partners may be wrong."""
 NORMAL_WEIGHT = 0.03
 """Canonical units that a unit difference of normals counts as when partners are chosen."""
 VISIBLE_BAND = 0.02
 """Model points farther behind the observed surface than this are hidden and say nothing."""
+SILHOUETTE_SLACK = 1.0
+"""Pixels beside the silhouette that cost nothing: half of one for its rounding, half for that of the projection."""
+_NOT_ALLOWED = 1e3
+"""Squared canonical units that a model point which faces away counts as farther: more than any in the cube."""
+_UNKNOWN_NORMAL = 0.5
+"""Squared length between that of a unit normal and the zero that stands for an unknown one."""
+_SMALLEST_SQUARE = 1e-12
+"""Under a root, where its gradient would be infinite."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +99,7 @@ def nearest_partner(
         allowed = allowed | ~allowed.any(1, keepdim=True)
         # |q - b|^2 without |q|^2, which does not change the winner, as one product: [q, 1] . [-2 b, |b|^2]
         base = torch.cat((model, NORMAL_WEIGHT * model_normals), dim=-1)
-        offset = base.square().sum(-1, keepdim=True) + (~allowed).float()[..., None] * 1e3
+        offset = base.square().sum(-1, keepdim=True) + (~allowed).float()[..., None] * _NOT_ALLOWED
         query = torch.cat((observed, NORMAL_WEIGHT * observed_normals, torch.ones_like(observed[..., :1])), dim=-1)
         return torch.bmm(query, torch.cat((-2 * base, offset), dim=-1).transpose(1, 2)).argmin(-1)
 
@@ -109,15 +118,14 @@ def projective_terms(
     at_pixel = observations.maps.view(-1, 6)[flat]
     gap = posed - at_pixel[..., :3]
     plane = (gap * at_pixel[..., 3:]).sum(-1)
-    known = at_pixel[..., 3:].square().sum(-1) > 0.5
+    known = at_pixel[..., 3:].square().sum(-1) > _UNKNOWN_NORMAL
     visible = seen & known & front & (ahead > -VISIBLE_BAND) & (gap.detach().norm(dim=-1) < gate)
     projective = (visible.float() * _soft(plane, PLANE_SOFTNESS)).mean(1)
 
     in_front = (seen & (ahead > VISIBLE_BAND)).float() * _soft(depth - VISIBLE_BAND - z, POINT_SOFTNESS)
     nearest = observations.silhouette.view(-1)[flat].long()
     target = torch.stack((nearest % width + 0.5, nearest // width + 0.5), dim=-1)
-    # half a pixel of slack for the rounding of the silhouette itself
-    beside = (_length(pixels - target) - 1.0).clamp_min(0) * z.detach() / observations.intrinsics[0]
+    beside = (_length(pixels - target) - SILHOUETTE_SLACK).clamp_min(0) * z.detach() / observations.intrinsics[0]
     outside = (inside & (depth <= 0)).float() * _soft(beside, PLANE_SOFTNESS)
     return projective, (in_front + outside).mean(1)
 
@@ -129,4 +137,4 @@ def _soft(residual: Tensor, softness: float) -> Tensor:
 
 def _length(vectors: Tensor) -> Tensor:
     """Norms (...) of ``vectors`` (..., D), with a gradient at zero too."""
-    return (vectors.square().sum(-1) + 1e-12).sqrt()
+    return (vectors.square().sum(-1) + _SMALLEST_SQUARE).sqrt()

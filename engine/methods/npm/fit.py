@@ -18,10 +18,26 @@ from engine.models.code_space import CodeSpace
 from engine.models.model import NeuralParametricModel
 from engine.surface.precision import bfloat16_is_fast
 
-STUCK_RATIO = 1.3
-"""A frame whose energy is this many times the median is tried from other starts."""
+RESTARTS = 0.15, 0.75
+"""Fractions of the steps between which stuck frames are tried from other starts: after all have settled once, and
+while there is time to settle again."""
+CLEARLY_BETTER = 0.95
+"""Fraction of its energy below which another start is taken: less is within what the points that are drawn change."""
 OTHER_FRAMES = 40
 """Frames of the sequence, evenly spaced, whose codes such a frame may take over."""
+LAST_RATE = 0.05
+"""Fraction of the learning rates that is left at the end of their cosine."""
+MOMENTS = 0.9, 0.98
+"""Decay of Adam's averages: the second is short, as a fit has hundreds of steps and not thousands."""
+PULL_ENDS = 0.5
+"""Fraction of the steps by which points attract each other no more."""
+MEASURED_POINTS = 512, 384
+"""Model and observed points with which all frames are compared, the same ones every time."""
+_MEASURED_SEED = 1
+_FRAMES_MEASURED, _FRAMES_POSED = 32, 16
+"""At once; they bound the memory."""
+_LOG_INTERVAL = 10
+"""Steps between two readings of the energy, which wait for the device."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,12 +93,12 @@ def fit_codes(
             energy = state.refresh(iteration)
             if float(energy.mean()) < float(best[2].mean()):
                 best = state.shape_code(), state.pose_codes(), energy
-            if 0.15 < iteration / config.iterations < 0.75:
+            if RESTARTS[0] < iteration / config.iterations < RESTARTS[1]:
                 state.restart_stuck_frames(energy)
             if progress.wants_preview():
                 progress.preview(state.preview(iteration))
         state.step(iteration)
-        progress.advance(iteration + 1, {"energy": state.last_energy} if iteration % 10 == 9 else None)
+        progress.advance(iteration + 1, {"energy": state.last_energy} if _is_logged(iteration) else None)
         if progress.cancelled():
             interrupted = True
             break
@@ -115,7 +131,7 @@ class _FitState:
         self.candidates = self.pose_space.coefficients(initial.candidates)
         self.optimiser = torch.optim.Adam(
             [{"params": [self.poses], "lr": config.pose_rate}, {"params": [self.shape], "lr": config.shape_rate}],
-            betas=(0.9, 0.98),
+            betas=MOMENTS,
         )
         self.generator = torch.Generator().manual_seed(seed)
         self.samples: SurfaceSamples | None = None
@@ -145,7 +161,7 @@ class _FitState:
         """One optimiser step on a run of consecutive frames."""
         config, samples, device = self.config, self.samples, self.model.device
         assert samples is not None
-        fade = 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * iteration / config.iterations))
+        fade = LAST_RATE + (1 - LAST_RATE) * 0.5 * (1 + math.cos(math.pi * iteration / config.iterations))
         shape_moves = iteration >= config.shape_start * config.iterations
         self.optimiser.param_groups[0]["lr"] = config.pose_rate * fade
         self.optimiser.param_groups[1]["lr"] = config.shape_rate * fade if shape_moves else 0.0
@@ -164,7 +180,7 @@ class _FitState:
             shape_code = shape_code.detach()
         codes = self.pose_space.code(self.poses[frames])
         posed = self.model.pose(shape_code.expand(run, -1), codes, points.expand(run, -1, -1), self.half)
-        pull = config.point_pull * max(0.0, 1 - 2 * iteration / config.iterations)
+        pull = config.point_pull * max(0.0, 1 - iteration / (PULL_ENDS * config.iterations))
         normals = self.normals[frames][:, picks]
         terms = data_terms(self.observations, frames, observed, posed, normals, config, pull)
         data = terms.per_frame(config).mean()
@@ -176,7 +192,7 @@ class _FitState:
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimiser.step()
-        if iteration % 10 == 9:  # reading it waits for the device
+        if _is_logged(iteration):
             self.last_energy = float(data.detach())
 
     def restart_stuck_frames(self, energy: Tensor) -> None:
@@ -187,7 +203,7 @@ class _FitState:
         Args:
             energy: (F,) as `refresh` returned it
         """
-        stuck = (energy > STUCK_RATIO * energy.median()).nonzero()[:, 0].cpu()
+        stuck = (energy > self.config.stuck_ratio * energy.median()).nonzero()[:, 0].cpu()
         if len(stuck) == 0:
             return
         poses = self.poses.detach()
@@ -197,7 +213,7 @@ class _FitState:
         tries = [*elsewhere, *beside, *self.candidates[stuck].unbind(1)]
         energies = torch.stack([self._energies(stuck, attempt) for attempt in tries])  # (A, S)
         lowest, which = energies.min(0)
-        better = lowest < 0.95 * energy[stuck]
+        better = lowest < CLEARLY_BETTER * energy[stuck]
         for place in better.nonzero()[:, 0].tolist():
             frame = int(stuck[place])
             with torch.no_grad():
@@ -211,12 +227,12 @@ class _FitState:
         """Data energy (f,) of ``frames`` (f,) with whitened ``poses`` (f, K), on a fixed set of points."""
         assert self.samples is not None
         device = self.model.device
-        fixed = torch.Generator().manual_seed(1)
-        picks = torch.randperm(len(self.samples.points), generator=fixed)[:512].to(device)
-        count = min(384, self.observations.points.shape[1])
+        fixed = torch.Generator().manual_seed(_MEASURED_SEED)
+        picks = torch.randperm(len(self.samples.points), generator=fixed)[: MEASURED_POINTS[0]].to(device)
+        count = min(MEASURED_POINTS[1], self.observations.points.shape[1])
         result = []
         with torch.no_grad():
-            for part in torch.arange(len(frames)).split(32):
+            for part in torch.arange(len(frames)).split(_FRAMES_MEASURED):
                 rows = frames[part].to(device)
                 codes = self.pose_space.code(poses[part.to(poses.device)])
                 vertices = self._pose(self.shape_code(), codes, self.samples.vertices)
@@ -236,6 +252,10 @@ class _FitState:
         """(F, V, 3) without gradients, a few frames at a time."""
         parts = [
             self.model.pose(shape_code.expand(len(part), -1), part, points.expand(len(part), -1, -1), self.half)
-            for part in pose_codes.split(16)
+            for part in pose_codes.split(_FRAMES_POSED)
         ]
         return torch.cat(parts)
+
+
+def _is_logged(iteration: int) -> bool:
+    return iteration % _LOG_INTERVAL == _LOG_INTERVAL - 1

@@ -13,17 +13,23 @@ from engine.methods.npm.observations import Observations
 from engine.methods.npm.surface_samples import sample_model_surface
 from engine.models.model import NeuralParametricModel
 
-LIBRARY_IDENTITIES, LIBRARY_FRAMES = 32, 3000
-"""Training identities and frames that are tried; evenly spaced ones of larger models."""
 COARSE_POINTS = 96, 48
 """Model and observed points of the look at the whole library."""
 FINE_POINTS = 256, 192
 """Model and observed points of the look at the shortlist."""
 FREE_SPACE_WEIGHT = 1.0
+"""Of the mean intrusion into empty space beside the mean distance of observed points."""
+INTRUSION_FREE, INTRUSION_LIMIT = 0.02, 0.3
+"""Canonical units in front of what was seen that cost nothing (noise, another body), and beyond which all is as bad."""
 SHAPE_FRAMES, SHAPE_CANDIDATES = 8, 8
 """Frames, and training poses of each, with which the guess of a shape encoder is compared with the training shapes."""
-PATH_WEIGHT = 0.5
-"""How much a jump between consecutive frames counts against a better match."""
+OTHER_STARTS = 4
+"""Best codes of each frame that are kept for when it gets stuck."""
+_EVERY_POINT = 8
+"""Of the fine points, for distances between poses, of which only the order matters."""
+_POSES_AT_ONCE = 256
+_CPU_CACHE, _GPU_BLOCK = 1 << 20, 1 << 27
+"""Distances that are held at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +60,7 @@ def initialise(
     assert model.pose_codes is not None
     device = model.device
     generator = torch.Generator().manual_seed(seed)
-    rows, identity_of_row = _library(model)
+    rows, identity_of_row = _library(model, config)
     identities = identity_of_row.unique()
     progress.stage("search", len(identities))
     observed = _random_observed(observations, COARSE_POINTS[1], generator)
@@ -94,8 +100,8 @@ def initialise(
     posed = _pose_all(model, shape_code, codes, _subset(samples.points, FINE_POINTS[0], generator), half)
     scores = match_scores(observations, _random_observed(observations, FINE_POINTS[1], generator), posed)  # (F, U)
     jumps = _mean_distances(posed)  # (U, U)
-    path = shortest_path(scores, PATH_WEIGHT * jumps)
-    ranked = scores.topk(min(4, len(codes)), dim=1, largest=False).indices
+    path = shortest_path(scores, config.path_weight * jumps)
+    ranked = scores.topk(min(OTHER_STARTS, len(codes)), dim=1, largest=False).indices
     return InitialCodes(shape_code, codes[path].clone(), codes[ranked])
 
 
@@ -134,7 +140,7 @@ def match_scores(observations: Observations, observed: Tensor, posed: Tensor) ->
     query = observed.reshape(-1, 3).T  # (3, F K)
     query_squared = query.square().sum(0)
     # blocks that stay in the cache of a CPU: the work is reading and writing distances, not computing them
-    block = max(1, (1 << 20 if posed.device.type == "cpu" else 1 << 27) // (query.shape[1] * posed.shape[1]))
+    block = max(1, (_CPU_CACHE if posed.device.type == "cpu" else _GPU_BLOCK) // (query.shape[1] * posed.shape[1]))
     for start in range(0, len(posed), block):
         part = posed[start : start + block]
         half_squared = 0.5 * part.square().sum(-1, keepdim=True)
@@ -147,8 +153,8 @@ def match_scores(observations: Observations, observed: Tensor, posed: Tensor) ->
         target = observations.silhouette.flatten(1)[:, index].long()
         offset = torch.stack((target % width + 0.5, target // width + 0.5), dim=-1) - pixels
         beside = offset.norm(dim=-1) * z / observations.intrinsics[0]
-        ahead = (depth - z - 0.02).clamp_min(0)
-        empty = torch.where(depth > 0, ahead.clamp(max=0.3), beside) * inside
+        ahead = (depth - z - INTRUSION_FREE).clamp_min(0)
+        empty = torch.where(depth > 0, ahead.clamp(max=INTRUSION_LIMIT), beside) * inside
         result[:, start : start + block] = nearest.T + FREE_SPACE_WEIGHT * empty.mean(-1)
     return result
 
@@ -166,13 +172,13 @@ def shortest_path(costs: Tensor, jumps: Tensor) -> Tensor:
     return torch.tensor(path[::-1], device=costs.device)
 
 
-def _library(model: NeuralParametricModel) -> tuple[Tensor, Tensor]:
+def _library(model: NeuralParametricModel, config: FitConfig) -> tuple[Tensor, Tensor]:
     """Rows (R,) of the pose codes to try, and the identity (R,) of each."""
     identity_of_row = torch.tensor([frame.identity for frame in model.info.frames])
     rows = torch.arange(len(identity_of_row))[
-        torch.isin(identity_of_row, _evenly(identity_of_row.unique(), LIBRARY_IDENTITIES))
+        torch.isin(identity_of_row, _evenly(identity_of_row.unique(), config.library_identities))
     ]
-    rows = _evenly(rows, LIBRARY_FRAMES)
+    rows = _evenly(rows, config.library_frames)
     return rows, identity_of_row[rows]
 
 
@@ -185,7 +191,7 @@ def _evenly(values: Tensor, count: int) -> Tensor:
 
 def _mean_distances(posed: Tensor) -> Tensor:
     """Mean distance of corresponding points between all pairs of ``posed`` (U, N, 3): (U, U)."""
-    few = posed[:, ::8]
+    few = posed[:, ::_EVERY_POINT]
     return torch.stack([(few - one).norm(dim=-1).mean(-1) for one in few])
 
 
@@ -196,7 +202,7 @@ def _pose_all(
     with torch.no_grad():
         parts = [
             model.pose(shape_code.expand(len(part), -1), part, points.expand(len(part), -1, -1), half)
-            for part in pose_codes.split(256)
+            for part in pose_codes.split(_POSES_AT_ONCE)
         ]
     return torch.cat(parts)
 

@@ -13,6 +13,15 @@ from engine.geometry.depth import point_and_normal_images
 from engine.geometry.similarity import Similarity
 from engine.sequences.depth_sequence import DepthSequence
 
+POINTS_PER_FRAME = 8192
+"""Random points of each frame that the steps draw from, ten times what one step takes."""
+MAP_WIDTH = 240
+"""Pixels of the reduced depth maps in a row, at least: a limb is still several wide."""
+FEWEST_PIXELS = 50
+"""A frame with fewer pixels that have a normal shows nothing to fit."""
+_NEAREST_DEPTH = 1e-3
+"""Canonical units in front of the camera that points behind it are projected from."""
+
 
 @dataclass(frozen=True, eq=False)
 class Observations:
@@ -53,7 +62,7 @@ class Observations:
         """Pixel positions (..., 2) in the reduced maps and depths (...) of canonical ``points`` (..., 3)."""
         fx, fy, cx, cy = self.intrinsics
         camera = points @ self.rotation.T + self.translation
-        z = camera[..., 2].clamp_min(1e-3)
+        z = camera[..., 2].clamp_min(_NEAREST_DEPTH)
         return torch.stack((fx * camera[..., 0] / z + cx, fy * camera[..., 1] / z + cy), dim=-1), camera[..., 2]
 
     def pixel_index(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
@@ -68,7 +77,7 @@ def observe(
     sequence: DepthSequence,
     similarity: Similarity,
     device: torch.device,
-    points_per_frame: int = 8192,
+    points_per_frame: int = POINTS_PER_FRAME,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Observations:
@@ -81,7 +90,7 @@ def observe(
     progress = progress or Progress()
     progress.stage("read depth", len(sequence))
     camera = sequence.camera
-    stride = max(1, camera.width // 240)
+    stride = max(1, camera.width // MAP_WIDTH)
     camera_to_world = np.asarray(sequence.camera_to_world, np.float64)
     rotation = camera_to_world[:3, :3]  # camera to canonical axes
     centre = similarity.to_canonical(camera_to_world[:3, 3]).astype(np.float64)
@@ -93,7 +102,7 @@ def observe(
         depth_m = sequence.depth_m(frame)
         grid, grid_normals = point_and_normal_images(depth_m, camera)
         seen = np.isfinite(grid_normals[..., 0])
-        if seen.sum() < 50:
+        if seen.sum() < FEWEST_PIXELS:
             raise InputError(
                 f"{sequence.root}: frame {sequence.frame_names[frame]}", "shows nothing to fit", "remove the frame"
             )

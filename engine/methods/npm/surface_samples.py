@@ -13,7 +13,11 @@ from engine.models.model import NeuralParametricModel
 from engine.surface.extract import extract_surface
 
 RESOLUTION = 64
+"""Grid of the coarse mesh: fine enough for normals, and contoured again every few steps."""
 POOL_SIZE = 6000
+"""Samples that the points of all steps are drawn from, several times what one step takes."""
+FARTHEST_STEP = 0.03
+"""Canonical units that a sample follows the surface at most: a distance far from the surface is not one to it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +63,7 @@ def follow_shape(model: NeuralParametricModel, shape_code: Tensor, points: Tenso
     gradient of the surface with respect to the code is that of the implicit function.
     """
     distance = model.sdf(shape_code[None], points[None])[0]
-    return points - distance.clamp(-0.03, 0.03)[:, None] * normals
+    return points - distance.clamp(-FARTHEST_STEP, FARTHEST_STEP)[:, None] * normals
 
 
 def posed_normals(samples: SurfaceSamples, posed_vertices: Tensor) -> Tensor:

@@ -1,21 +1,13 @@
 """A depth sequence, the fit of the model to it, and the fitted mesh over the observed points."""
 
-import dataclasses
-
 import numpy as np
 from PyQt6.QtCore import QUrl, pyqtSignal
 from PyQt6.QtGui import QDesktopServices
-from PyQt6.QtWidgets import (
-    QComboBox,
-    QHBoxLayout,
-    QLabel,
-    QSpinBox,
-)
+from PyQt6.QtWidgets import QComboBox
 
 from engine.core.errors import InputError
 from engine.geometry.mesh import vertex_normals
 from engine.geometry.similarity import Similarity
-from engine.methods.npm.config import FitConfig
 from engine.methods.npm.fit import FitPreview
 from engine.methods.run import Run
 from engine.sequences.capture_options import AS_RECORDED, CaptureOptions
@@ -25,13 +17,14 @@ from npm_studio.document.observation import Observation
 from npm_studio.document.results import lowest_height, mesh_sequence_of_run
 from npm_studio.document.timeline import Playable
 from npm_studio.jobs.events import JobEvent, Previewed
-from npm_studio.jobs.fitting import fit_request, fit_work
+from npm_studio.jobs.fitting import fit_request, fit_work, what_lacks_here, what_to_do_first
 from npm_studio.jobs.status import JobStatus
 from npm_studio.views.scene import DEPTH_COLOURS, colours_of
 from npm_studio.views.session import Session
 from npm_studio.views.viewport_area import ViewportArea
 from npm_studio.views.widgets.basics import Section, note
 from npm_studio.views.widgets.display_options import DisplayOptions
+from npm_studio.views.widgets.method_form import MethodForm
 from npm_studio.views.widgets.progress import FitProgress
 from npm_studio.views.widgets.run_list import RunList
 from npm_studio.views.widgets.subject import SubjectPanel
@@ -44,6 +37,7 @@ class FitWorkspace(Workspace):
 
     capture_wanted = pyqtSignal(object, object)
     """An observation, and how the user wants it opened: a `engine.sequences.capture_options.CaptureOptions`."""
+    can_fit_changed = pyqtSignal()
 
     def __init__(self, session: Session, viewports: ViewportArea, actions: Actions) -> None:
         super().__init__(session, viewports, actions)
@@ -66,17 +60,10 @@ class FitWorkspace(Workspace):
         self.subject.changed.connect(self._on_capture)
 
         fit = Section("Fit")
-        self.iterations = QSpinBox()
-        self.iterations.setRange(10, 5000)
-        self.iterations.setSingleStep(20)
-        self.iterations.setValue(FitConfig().iterations)
-        self.iterations.setToolTip("Optimiser steps: more are slower and fit closer")
-        row = QHBoxLayout()
-        row.addWidget(QLabel("Iterations"))
-        row.addStretch(1)
-        row.addWidget(self.iterations)
+        self.form = MethodForm()
+        self.form.changed.connect(self._on_form)
         self.progress = FitProgress(actions["fit.start"], actions["fit.cancel"])
-        fit.body.addLayout(row)
+        fit.body.addWidget(self.form)
         fit.body.addWidget(self.progress)
 
         self.runs = RunList(actions["fit.show_folder"])
@@ -99,10 +86,7 @@ class FitWorkspace(Workspace):
 
     @property
     def can_fit(self) -> bool:
-        model = self.session.document.model
-        if self.observation is None or model is None or not model.has_pose or self.session.is_fitting:
-            return False
-        return self.observation.is_placed_for(model)
+        return not self.session.is_fitting and not self._lacking()
 
     def enter(self) -> None:
         super().enter()
@@ -159,18 +143,21 @@ class FitWorkspace(Workspace):
     def start(self) -> None:
         """Begin to fit the sequence on show."""
         document = self.session.document
-        if not self.can_fit or self.observation is None or document.model is None or document.model_folder is None:
+        if not self.can_fit or self.observation is None:
             return
-        config = dataclasses.replace(FitConfig(), iterations=self.iterations.value())
-        sequence = self.observation.sequence
-        request = fit_request(sequence.root, document.model_folder, config, self.observation.capture)
+        try:
+            request = fit_request(self.form.method, self.form.values(), self.observation, document)
+        except InputError as error:
+            self.session.failed.emit(error, "")
+            return
+        if request.model is not None:
+            self._similarity = request.model.model.info.similarity
         self.status, self._preview, self._fitted = JobStatus(), None, self.observation
-        self._similarity = document.model.info.similarity
         self._take_run(None)
         self.runs.mark(self.run)
         self.session.jobs.submit(
             "fit",
-            fit_work(request, document.model, sequence),
+            fit_work(request),
             finished=self._on_finished,
             failed=self._on_failed,
             stopped=self._on_stopped,
@@ -203,7 +190,7 @@ class FitWorkspace(Workspace):
 
     def _on_event(self, event: JobEvent) -> None:
         self.status.update(event)
-        if isinstance(event, Previewed) and isinstance(event.payload, FitPreview):
+        if isinstance(event, Previewed):
             self._preview = self._as_meshes(event.payload)
             self._draw()
             self._report()
@@ -241,8 +228,10 @@ class FitWorkspace(Workspace):
         self._draw()
         self._report()
 
-    def _as_meshes(self, preview: FitPreview) -> MeshSequence | None:
-        if self._fitted is None:
+    def _as_meshes(self, preview: object) -> MeshSequence | None:
+        if isinstance(preview, MeshSequence):
+            return preview
+        if self._fitted is None or not isinstance(preview, FitPreview):
             return None
         sequence = self._fitted.sequence
         vertices = self._similarity.to_world(preview.vertices.numpy())
@@ -271,7 +260,7 @@ class FitWorkspace(Workspace):
         sequence = observation.sequence
         frame = min(self._frame, len(observation) - 1)
         meshes = self._meshes_on_show()
-        index = _frame_of(meshes, sequence.frame_names[frame])
+        index = None if meshes is None else meshes.index_of(sequence.frame_names[frame])
         mesh = None
         try:
             observed = observation.frame(frame)
@@ -375,24 +364,23 @@ class FitWorkspace(Workspace):
         self._report()
 
     def _tell_state(self) -> None:
-        """What the Fit button needs, in words."""
+        """What the Fit button needs, in words, and which methods can be chosen."""
         model = self.session.document.model
-        if self.session.is_fitting:
-            return
-        if self.observation is None:
-            self.progress.explain("Open a depth sequence first.")
-        elif model is None or not model.has_pose:
-            self.progress.explain("Open a model with a pose part first.")
-        elif not self.observation.is_placed_for(model):
-            self.progress.explain("The subject is being placed for this model.")
-        else:
-            self.progress.explain(f"Fits {model.info.name} to this sequence.")
+        self.form.set_lacking(lambda method: what_lacks_here(method.requires, model))
+        if not self.session.is_fitting:
+            ready = f"{self.form.method.title}: ready."
+            if self.form.method.requires.any_model and model is not None:
+                ready = f"Fits {model.info.name} to this sequence."
+            self.progress.explain(self._lacking() or ready)
 
+    def _on_form(self) -> None:
+        self._tell_state()
+        self.can_fit_changed.emit()
 
-def _frame_of(meshes: MeshSequence | None, name: str) -> int | None:
-    if meshes is None or name not in meshes.frame_names:
-        return None
-    return meshes.frame_names.index(name)
+    def _lacking(self) -> str:
+        return (
+            what_to_do_first(self.form.method, self.observation, self.session.document.model) or self.form.to_fill_in()
+        )
 
 
 def _what_can_be_opened() -> str:

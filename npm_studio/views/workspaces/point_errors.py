@@ -53,11 +53,12 @@ class PointErrors:
         assert self._observation is not None and self._meshes is not None
         observation, meshes = self._observation, self._meshes
         name = observation.sequence.frame_names[frame]
-        if frame in self._known or name not in meshes.frame_names:
+        index = meshes.index_of(name)
+        if frame in self._known or index is None:
             return False
         try:
             points = observation.frame(frame).points_world
-            mesh = meshes.read(meshes.frame_names.index(name))
+            mesh = meshes.read(index)
         except InputError:  # named when it comes on show
             return False
         self._jobs.submit(

@@ -1,4 +1,5 @@
 import dataclasses
+import json
 from pathlib import Path
 
 import numpy as np
@@ -10,14 +11,17 @@ from engine.core.errors import Cancelled, InputError
 from engine.core.progress import Progress
 from engine.geometry.camera import PinholeCamera, front_camera_to_world
 from engine.geometry.ray_casting import render_depth
-from engine.methods.job import FitRequest, run_fit
+from engine.methods.job import run_fit
+from engine.methods.method import LoadedModel
 from engine.methods.npm.config import FitConfig
 from engine.methods.npm.energy import nearest_partner
 from engine.methods.npm.fit import FitPreview, fit_codes
 from engine.methods.npm.initialise import shortest_path
+from engine.methods.npm.method import METHOD
 from engine.methods.npm.observations import observe
+from engine.methods.request import FitRequest
 from engine.methods.run import load_run
-from engine.models.checkpoint import save_model
+from engine.models.checkpoint import load_model, save_model
 from engine.sequences.depth_sequence import load_depth_sequence, save_depth_sequence
 from engine.surface.extract import extract_surface, pose_vertices
 from tests.support.toy import toy_model
@@ -80,11 +84,16 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def request(sequence: Path, model_folder: Path, out: Path, config: FitConfig = QUICK) -> FitRequest:
+    loaded = LoadedModel(model_folder, load_model(model_folder, torch.device("cpu")))
+    return FitRequest(METHOD, config, load_depth_sequence(sequence), out, loaded)
+
+
 def test_a_fit_finds_the_posed_surface(truth: tuple[Path, np.ndarray], model_folder: Path, tmp_path: Path) -> None:
     sequence, vertices = truth
     listener = Listener()
-    config = dataclasses.replace(QUICK, iterations=120)
-    run = run_fit(FitRequest(sequence, model_folder, tmp_path / "run", config, device="cpu"), listener)
+    config = QUICK.model_copy(update={"iterations": 120})
+    run = run_fit(request(sequence, model_folder, tmp_path / "run", config), listener)
     assert listener.stages == ["read depth", "search", "fit", "mesh"]
     assert len(listener.previews) == 120 // config.preview_interval
     assert listener.previews[0].vertices.shape[0] == FRAMES
@@ -95,6 +104,11 @@ def test_a_fit_finds_the_posed_surface(truth: tuple[Path, np.ndarray], model_fol
     stored = load_run(tmp_path / "run")
     assert np.array_equal(stored.meshes.vertices(), run.meshes.vertices())
     assert stored.artefacts == ("codes.npz",)
+    assert stored.inputs.config == config.model_dump()
+    assert set(stored.timings) == {"read", "fit", "mesh", "total"}
+    assert stored.cameras_to_world is not None
+    steps = [json.loads(line)["step"] for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    assert steps == list(range(10, 121, 10))
     assert stored.frame_names == load_depth_sequence(sequence).frame_names
     with np.load(tmp_path / "run" / "codes.npz") as codes:
         assert codes["shape"].shape == (1, 1, 8)
@@ -105,7 +119,7 @@ def test_a_cancelled_fit_keeps_the_best_so_far(
     truth: tuple[Path, np.ndarray], model_folder: Path, tmp_path: Path
 ) -> None:
     listener = Listener(stop_in="fit", after=5)
-    run = run_fit(FitRequest(truth[0], model_folder, tmp_path / "run", QUICK, device="cpu"), listener)
+    run = run_fit(request(truth[0], model_folder, tmp_path / "run"), listener)
     assert run.interrupted
     assert run.details["iterations"] == 5
     assert load_run(tmp_path / "run").interrupted
@@ -115,9 +129,7 @@ def test_a_fit_cancelled_before_it_began_leaves_nothing(
     truth: tuple[Path, np.ndarray], model_folder: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(Cancelled):
-        run_fit(
-            FitRequest(truth[0], model_folder, tmp_path / "run", QUICK, device="cpu"), Listener(stop_in="read depth")
-        )
+        run_fit(request(truth[0], model_folder, tmp_path / "run"), Listener(stop_in="read depth"))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -126,8 +138,16 @@ def test_a_folder_that_is_no_run_is_never_replaced(
 ) -> None:
     (tmp_path / "thesis.txt").write_text("precious")
     with pytest.raises(InputError, match="not a run"):
-        run_fit(FitRequest(truth[0], model_folder, tmp_path, QUICK, device="cpu"))
+        run_fit(request(truth[0], model_folder, tmp_path))
     assert (tmp_path / "thesis.txt").read_text() == "precious"
+
+
+def test_a_model_without_a_pose_part_is_refused_before_any_work(truth: tuple[Path, np.ndarray], tmp_path: Path) -> None:
+    shape_only = dataclasses.replace(toy_model(), pose_decoder=None, pose_codes=None)
+    loaded = LoadedModel(tmp_path / "shape.npm", shape_only)
+    with pytest.raises(InputError, match=r"shape\.npm: has no pose part yet"):
+        run_fit(FitRequest(METHOD, QUICK, load_depth_sequence(truth[0]), tmp_path / "run", loaded))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_one_frame_is_a_sequence_too(truth: tuple[Path, np.ndarray], tmp_path: Path) -> None:
@@ -135,7 +155,7 @@ def test_one_frame_is_a_sequence_too(truth: tuple[Path, np.ndarray], tmp_path: P
     save_depth_sequence(tmp_path / "one", [sequence.depth_m(0)], sequence.camera, sequence.camera_to_world, 10.0)
     model = toy_model()
     observations = observe(load_depth_sequence(tmp_path / "one"), model.info.similarity, torch.device("cpu"))
-    fitted = fit_codes(model, observations, dataclasses.replace(QUICK, iterations=5))
+    fitted = fit_codes(model, observations, QUICK.model_copy(update={"iterations": 5}))
     assert fitted.pose_codes.shape == (1, 8)
     assert torch.isfinite(fitted.energy).all()
 
@@ -195,8 +215,8 @@ def test_the_shortest_path_is_that_of_trying_all() -> None:
 def test_a_damaged_run_is_refused_in_one_line(
     truth: tuple[Path, np.ndarray], model_folder: Path, tmp_path: Path, damage: str
 ) -> None:
-    config = dataclasses.replace(QUICK, iterations=1, resolution=24)
-    run_fit(FitRequest(truth[0], model_folder, tmp_path / "run", config, device="cpu"))
+    config = QUICK.model_copy(update={"iterations": 1, "resolution": 24})
+    run_fit(request(truth[0], model_folder, tmp_path / "run", config))
     path = tmp_path / "run" / damage
     path.write_bytes(path.read_bytes()[:40])
     with pytest.raises(InputError) as caught:

@@ -9,7 +9,6 @@ import pytest
 
 from engine.core.errors import Cancelled
 from engine.core.progress import Progress
-from engine.methods.npm.config import FitConfig
 from npm_studio import resources
 from npm_studio.jobs import fitting
 from npm_studio.jobs.events import (
@@ -137,8 +136,8 @@ def test_the_expected_end_follows_from_the_speed_so_far() -> None:
 def test_a_run_goes_beside_its_sequence(tmp_path: Path) -> None:
     sequence = tmp_path / "my walk"
     sequence.mkdir()
-    request = fitting.fit_request(sequence, tmp_path / "m.npm", FitConfig(), now=datetime(2026, 1, 2, 3, 4, 5))
-    assert request.out == tmp_path / "runs" / "my-walk-20260102-030405"
+    out = fitting.new_run_folder(sequence, now=datetime(2026, 1, 2, 3, 4, 5))
+    assert out == tmp_path / "runs" / "my-walk-20260102-030405"
 
 
 def test_a_run_of_the_built_in_sequence_goes_to_the_users_data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 import torch
 from PyQt6.QtCore import Qt
+from PyQt6.QtWidgets import QSpinBox
 from pytestqt.qtbot import QtBot
 
 from engine.core.errors import Cancelled
 from engine.core.progress import Progress
 from engine.evaluate.metrics import surface_distance
 from engine.methods import job
-from engine.methods.job import FitRequest
 from engine.methods.npm.fit import FitPreview
+from engine.methods.request import FitRequest
 from engine.methods.run import Run, load_run
 from npm_studio.views.main_window import MainWindow
 from tests.conftest import doll_frames
@@ -35,7 +36,7 @@ class StandInFit:
         self.steps = 4
         self.has_something = True
 
-    def __call__(self, request: FitRequest, progress: Progress, _: object, sequence: object = None) -> Run:
+    def __call__(self, request: FitRequest, progress: Progress) -> Run:
         vertices, faces = doll_frames()
         progress.stage("search", 1)
         progress.advance(1)
@@ -53,7 +54,7 @@ class StandInFit:
         model = toy_model()
         assert model.pose_codes is not None
         codes = (model.shape_codes[0].numpy(), model.pose_codes[:3].numpy())
-        names, inputs = ("000000", "000001", "000002"), (request.sequence, request.model)
+        names, inputs = ("000000", "000001", "000002"), (request.sequence.root, present(request.model).folder)
         stopped = done < self.steps
         return save_npm_run(request.out, vertices, faces, model.info.similarity, inputs, codes, names, stopped)
 
@@ -85,7 +86,9 @@ def distances_to_points(window: MainWindow) -> np.ndarray:
 def test_dropping_a_sequence_folder_starts_a_fit_that_ends_with_a_mesh_over_the_points(
     qtbot: QtBot, studio_window: MainWindow, capture: Path
 ) -> None:
-    studio_window.fit.iterations.setValue(40)
+    iterations = studio_window.fit.form.fields["iterations"]
+    assert isinstance(iterations, QSpinBox)
+    iterations.setValue(40)
     drop(studio_window, capture)
     qtbot.waitUntil(lambda: studio_window.session.is_fitting, timeout=SECONDS)
     assert studio_window.workspace is studio_window.fit
@@ -233,7 +236,7 @@ def test_points_take_the_colours_of_their_distance_to_the_mesh(
 def test_a_failing_fit_is_explained_and_can_be_started_again(
     qtbot: QtBot, studio_window: MainWindow, capture: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(request: FitRequest, progress: Progress, model: object, sequence: object = None) -> Run:
+    def fail(request: FitRequest, progress: Progress) -> Run:
         raise RuntimeError("the device ran out of memory")
 
     monkeypatch.setattr(job, "run_fit", fail)

@@ -1,0 +1,96 @@
+"""Configurations: strict, with the reason of every field, and set by name from text."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from engine.core.errors import ConfigField, InputError, Remedy
+
+
+class Config(BaseModel):
+    """Base of configurations: fields cannot be misspelt, changed or infinite; docstrings under them explain them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+
+
+_EXPONENT = re.compile(r"[-+]?[0-9]+\.?[0-9]*[eE][-+]?[0-9]+")
+"""Numbers such as 1e-4, which are text in YAML."""
+C = TypeVar("C", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class FieldInfo:
+    """What a form or a help text says of a field."""
+
+    name: str
+    kind: str
+    """``integer``, ``number``, ``boolean``, ``path``, ``choice``, or ``value`` for all else."""
+    description: str
+    default: Any
+    """None where the field must be given."""
+    required: bool
+    lowest: float | None = None
+    highest: float | None = None
+    choices: tuple[str, ...] = ()
+
+
+def fields_of(config_type: type[BaseModel]) -> tuple[FieldInfo, ...]:
+    """The fields of a configuration in their order."""
+    schema = config_type.model_json_schema()
+    required = set(schema.get("required", ()))
+    found = []
+    for name, field in schema.get("properties", {}).items():
+        choices = tuple(str(choice) for choice in field.get("enum", ()))
+        kind = "choice" if choices else field.get("type", "value")
+        if field.get("format") in ("path", "file-path", "directory-path"):
+            kind = "path"
+        if kind not in ("integer", "number", "boolean", "path", "choice"):
+            kind = "value"
+        lowest = field.get("minimum", field.get("exclusiveMinimum"))
+        highest = field.get("maximum", field.get("exclusiveMaximum"))
+        text = " ".join(field.get("description", "").split())
+        found.append(FieldInfo(name, kind, text, field.get("default"), name in required, lowest, highest, choices))
+    return tuple(found)
+
+
+def set_fields(tree: dict[str, Any], overrides: Mapping[str, str], cure: str | Remedy = "") -> None:
+    """Set fields of ``tree`` by dotted name, in place, to values written as in YAML: ``{"a.b": "3"}``.
+
+    Raises:
+        InputError: a name leads through something that has no fields, or a text is not a value.
+    """
+    for dotted, text in overrides.items():
+        node = tree
+        *parents, leaf = dotted.split(".")
+        for parent in parents:
+            node = node.setdefault(parent, {})
+            if not isinstance(node, dict):
+                raise InputError(ConfigField(dotted), "no such field", cure)
+        try:
+            node[leaf] = float(text) if _EXPONENT.fullmatch(text) else yaml.safe_load(text)
+        except yaml.YAMLError:
+            raise InputError(ConfigField(dotted, text), "is not a value", cure) from None
+
+
+def read_config(config_type: type[C], values: Mapping[str, Any], cure: str | Remedy = "") -> C:
+    """A configuration from plain values, as JSON or YAML give them.
+
+    Raises:
+        InputError: a field is unknown, missing, of another type or out of its range.
+    """
+    try:
+        return config_type.model_validate_json(json.dumps(dict(values), default=str), strict=True)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ConfigField(".".join(str(part) for part in first["loc"]))
+        if first["type"] == "extra_forbidden":
+            known = ", ".join(config_type.model_fields)
+            raise InputError(field, "is not among the fields", cure or f"which are {known}") from None
+        if first["type"] == "missing":
+            raise InputError(field, "must be given", cure) from None
+        raise InputError(field, f"{first['msg'][0].lower()}{first['msg'][1:]}, is {first['input']!r}", cure) from None

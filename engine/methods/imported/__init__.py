@@ -1,0 +1,1 @@
+"""Meshes that another program made, as a method among others."""

@@ -1,0 +1,159 @@
+"""What a fitting method is, and which are installed.
+
+A package adds one by naming an object of this form in its metadata::
+
+    [project.entry-points."npm_studio.methods"]
+    mine = "my_package.method:METHOD"
+
+The module of the object and that of its configuration are imported for a help text and for the list in the window, so
+they should be light: what is heavy, such as PyTorch, is imported inside `FitMethod.fit`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from pydantic import BaseModel
+
+from engine.core.errors import InputError
+from engine.core.registry import METHODS, load, registered
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+    from numpy.typing import NDArray
+
+    from engine.core.progress import Progress
+    from engine.geometry.mesh import Mesh
+    from engine.models.model import NeuralParametricModel
+    from engine.sequences.depth_sequence import DepthSequence
+    from engine.sequences.mesh_sequence import MeshSequence
+
+DEFAULT = "npm"
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Requirements:
+    """What a method cannot do without, beside a depth sequence."""
+
+    model: bool = False
+    """A neural parametric model."""
+    pose: bool = False
+    """A model with its pose part."""
+    template: bool = False
+    """A mesh of the subject or of one like it, metres."""
+    gpu: bool = False
+    """A GPU with CUDA."""
+
+    @property
+    def any_model(self) -> bool:
+        return self.model or self.pose
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedModel:
+    """A model in memory and the folder that it was read from."""
+
+    folder: Path
+    model: NeuralParametricModel
+
+
+@dataclass(frozen=True, eq=False)
+class MethodInputs:
+    """What a method is given beside the depth sequence; what it did not require may be None."""
+
+    folder: Path
+    """Of the run, which exists: files that the method writes here are kept as its artefacts."""
+    device: torch.device
+    """Where to compute: where the model is, if there is one."""
+    seed: int = 0
+    """Of every random choice."""
+    model: LoadedModel | None = None
+    template: Mesh | None = None
+    """Metres, world."""
+
+
+@dataclass(frozen=True, eq=False)
+class FitResult:
+    """What a method found."""
+
+    meshes: MeshSequence
+    """Of the frames of the depth sequence or some of them, by their names; metres, world."""
+    confidence: NDArray[np.float64] | None = None
+    """(F,) from 0 to 1; None where the method cannot say."""
+    artefacts: Mapping[str, Mapping[str, NDArray]] = field(default_factory=dict)
+    """Arrays by name for each npz file of the run, by its name without the ending."""
+    timings: Mapping[str, float] = field(default_factory=dict)
+    """Seconds by name of a part of the work."""
+    details: Mapping[str, Any] = field(default_factory=dict)
+    """What else there is to tell; JSON."""
+    interrupted: bool = False
+    """Whether this is the best so far, after the user asked to stop."""
+
+
+class FitMethod(Protocol):
+    """A way from a depth sequence to meshes. Methods do not change while they are used."""
+
+    @property
+    def id(self) -> str:
+        """The name that it is registered by."""
+
+    @property
+    def title(self) -> str:
+        """What a list calls it."""
+
+    @property
+    def config_type(self) -> type[BaseModel]:
+        """Its configuration, a strict model such as `engine.core.config.Config`, explained by docstrings."""
+
+    @property
+    def requires(self) -> Requirements: ...
+
+    def fit(self, source: DepthSequence, inputs: MethodInputs, config: Any, progress: Progress) -> FitResult:
+        """Fit the subject of ``source``.
+
+        Args:
+            config: of `config_type`
+            progress: told of stages and steps, and asked after every step whether to stop
+
+        Raises:
+            InputError: the sequence or something in the inputs cannot be used.
+            Cancelled: asked to stop before there was anything to keep.
+        """
+
+
+def method_names() -> tuple[str, ...]:
+    """Names of the installed methods, the default one first, then others of this project."""
+    return tuple(sorted(registered(METHODS), key=lambda name: name != DEFAULT))
+
+
+def load_method(name: str) -> FitMethod:
+    """The method called ``name``.
+
+    Raises:
+        InputError: it is not installed, or is not of the form of `FitMethod`; the line names those that are.
+    """
+    if name not in registered(METHODS):
+        raise InputError(f"method {name!r}", "is not installed", f"use one of {', '.join(method_names())}")
+    method = load(METHODS, name)
+    missing = [part for part in ("id", "title", "config_type", "requires", "fit") if not hasattr(method, part)]
+    if missing:
+        raise InputError(f"method {name!r}", f"has no {' and no '.join(missing)}", "update or remove its package")
+    found: FitMethod = method
+    return found
+
+
+def installed_methods() -> tuple[FitMethod, ...]:
+    """All methods that can be loaded; the log says why others cannot."""
+    found = []
+    for name in method_names():
+        try:
+            found.append(load_method(name))
+        except InputError as error:
+            _log.warning("%s", error)
+    return tuple(found)

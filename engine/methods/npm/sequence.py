@@ -1,0 +1,53 @@
+"""From a depth sequence to posed meshes by way of codes."""
+
+import time
+
+import numpy as np
+
+from engine.core.errors import InputError
+from engine.core.progress import Progress
+from engine.methods.method import FitResult, MethodInputs
+from engine.methods.npm.config import FitConfig
+from engine.methods.npm.fit import fit_codes
+from engine.methods.npm.observations import observe
+from engine.sequences.depth_sequence import DepthSequence
+from engine.sequences.mesh_sequence import mesh_sequence, regular_times
+from engine.surface.extract import extract_surface, pose_vertices
+
+
+def fit_sequence(source: DepthSequence, inputs: MethodInputs, config: FitConfig, progress: Progress) -> FitResult:
+    """Fit the model of ``inputs`` to all frames of ``source`` at once.
+
+    Progress stages: "read depth", "search", "fit", "mesh". Previews are `engine.methods.npm.fit.FitPreview`. The
+    artefact ``codes`` has ``shape`` (1, 1, Cs) and ``pose`` (F, 1, Cp).
+
+    Raises:
+        InputError: a frame cannot be used, or the fitted shape has no surface.
+        Cancelled: asked to stop before the first step.
+    """
+    assert inputs.model is not None
+    model, similarity = inputs.model.model, inputs.model.model.info.similarity
+    clock = [time.perf_counter()]
+    observations = observe(source, similarity, model.device, seed=inputs.seed, progress=progress)
+    clock.append(time.perf_counter())
+    fitted = fit_codes(model, observations, config, inputs.seed, progress)
+    clock.append(time.perf_counter())
+    progress.stage("mesh", len(source))
+    shape_code = fitted.shape_code.to(model.device)
+    mesh = extract_surface(model, shape_code, config.resolution)
+    if mesh.is_empty:
+        raise InputError(inputs.model.folder, "the fitted shape has no surface", "train the model longer")
+    vertices = []
+    for frame, code in enumerate(fitted.pose_codes.to(model.device)):
+        vertices.append(similarity.to_world(pose_vertices(model, shape_code, code, mesh.vertices)))
+        progress.advance(frame + 1)
+    clock.append(time.perf_counter())
+    times_s = regular_times(len(source), source.frame_rate)
+    codes = {"shape": fitted.shape_code.numpy()[None, None], "pose": fitted.pose_codes.numpy()[:, None]}
+    return FitResult(
+        meshes=mesh_sequence(source.name, np.stack(vertices), mesh.faces, source.frame_names, times_s),
+        artefacts={"codes": codes},
+        timings=dict(zip(("read", "fit", "mesh"), np.diff(clock).tolist(), strict=True)),
+        details={"iterations": fitted.iterations, "energy": [round(float(value), 6) for value in fitted.energy]},
+        interrupted=fitted.interrupted,
+    )
