@@ -69,10 +69,10 @@ def _frames(request: FitRequest, result: FitResult) -> tuple[RunFrame, ...]:
     unknown = set(meshes.frame_names) - set(request.sequence.frame_names)
     if unknown or len(set(meshes.frame_names)) < len(meshes) or meshes.frame != "world":
         raise InputError(method, "gave meshes that are not those of the frames in the world", "tell its author")
-    confidence = result.confidence
-    if confidence is not None and not (confidence.shape == (len(meshes),) and np.isin(confidence >= 0, True).all()):
-        raise InputError(method, "gave confidences that are not a number per frame", "tell its author")
     frames = frame_records(meshes, np.stack([request.sequence.camera_to_world] * len(meshes)))
+    confidence = result.confidence
     if confidence is None:
         return frames
+    if confidence.shape != (len(meshes),) or not ((confidence >= 0) & (confidence <= 1)).all():
+        raise InputError(method, "gave confidences that are not a number from 0 to 1 per frame", "tell its author")
     return tuple(replace(frame, confidence=float(value)) for frame, value in zip(frames, confidence, strict=True))

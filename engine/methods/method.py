@@ -119,7 +119,8 @@ class FitMethod(Protocol):
 
         Args:
             config: of `config_type`
-            progress: told of stages and steps, and asked after every step whether to stop
+            progress: told of stages and steps, and asked after every step whether to stop. A preview may be a
+                `MeshSequence` in metres, which is drawn over the points.
 
         Raises:
             InputError: the sequence or something in the inputs cannot be used.

@@ -75,11 +75,7 @@ def initialise(
         scores[:, chosen.to(device)] = match_scores(observations, observed, posed)
         progress.advance(done + 1)
 
-    best_of_identity = torch.stack(
-        [scores[:, (identity_of_row == identity).to(device)].amin(1).mean() for identity in identities.tolist()]
-    )
-    order = best_of_identity.argsort()[: config.identity_candidates]
-    shape_code = model.shape_codes[identities.to(device)[order]].mean(0)
+    shape_code = _blended_shape(model, scores, identity_of_row, config.identity_candidates)
     guessed_poses = None if model.pose_encoder is None else encode_frames(model.pose_encoder, observations)
     if model.shape_encoder is not None:
         some = _evenly(torch.arange(len(observations)), SHAPE_FRAMES).to(device)
@@ -103,6 +99,15 @@ def initialise(
     path = shortest_path(scores, config.path_weight * jumps)
     ranked = scores.topk(min(OTHER_STARTS, len(codes)), dim=1, largest=False).indices
     return InitialCodes(shape_code, codes[path].clone(), codes[ranked])
+
+
+def _blended_shape(model: NeuralParametricModel, scores: Tensor, identity_of_row: Tensor, count: int) -> Tensor:
+    """Mean shape code (Cs,) of the ``count`` identities that match best, by ``scores`` (F, R) of poses of theirs."""
+    identities, device = identity_of_row.unique(), scores.device
+    best_of_identity = torch.stack(
+        [scores[:, (identity_of_row == identity).to(device)].amin(1).mean() for identity in identities.tolist()]
+    )
+    return model.shape_codes[identities.to(device)[best_of_identity.argsort()[:count]]].mean(0)
 
 
 def _better_shape(
