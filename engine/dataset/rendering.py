@@ -28,8 +28,8 @@ from engine.geometry.mesh import Mesh
 from engine.geometry.ply import save_compact_ply
 from engine.geometry.ray_casting import DepthRenderer, SurfaceHits
 from engine.geometry.sensor_noise import KinectNoise, add_noise, frame_generator
-from engine.sequences.depth_sequence import camera_of, camera_to_world_of
 from engine.sequences.export_sequence import SequenceFormat, frame_name, writing_sequence
+from engine.sequences.intrinsics_file import camera_of, camera_to_world_of
 
 LARGEST_SIDE = 4096
 """Pixels of a camera that is rendered; a file that asks for more is refused before an image is made."""

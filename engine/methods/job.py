@@ -4,7 +4,6 @@ import time
 from dataclasses import replace
 from importlib.metadata import version
 
-import numpy as np
 import torch
 
 from engine.core.devices import resolve_device
@@ -69,7 +68,9 @@ def _frames(request: FitRequest, result: FitResult) -> tuple[RunFrame, ...]:
     unknown = set(meshes.frame_names) - set(request.sequence.frame_names)
     if unknown or len(set(meshes.frame_names)) < len(meshes) or meshes.frame != "world":
         raise InputError(method, "gave meshes that are not those of the frames in the world", "tell its author")
-    frames = frame_records(meshes, np.stack([request.sequence.camera_to_world] * len(meshes)))
+    poses, names = request.sequence.cameras_to_world, request.sequence.frame_names
+    chosen = [names.index(name) for name in meshes.frame_names]
+    frames = frame_records(meshes, None if poses is None else poses[chosen])
     confidence = result.confidence
     if confidence is None:
         return frames

@@ -113,6 +113,12 @@ class Run:
         poses = [frame.camera_to_world for frame in self.frames if frame.camera_to_world is not None]
         return np.stack(poses) if len(poses) == len(self.frames) else None
 
+    @property
+    def seen_from(self) -> tuple[str, NDArray[np.float64]] | None:
+        """A frame and the pose (4, 4) of its camera, which tell where the fit had its recording."""
+        poses = ((frame.name, frame.camera_to_world) for frame in self.frames)
+        return next(((name, pose) for name, pose in poses if pose is not None), None)
+
 
 def frame_records(meshes: MeshSequence, cameras_to_world: NDArray[np.float64] | None = None) -> tuple[RunFrame, ...]:
     """A record of each frame of ``meshes``; with the poses (F, 4, 4) of the camera, where they are known."""

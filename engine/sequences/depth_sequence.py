@@ -3,7 +3,9 @@
 Layout of a sequence folder::
 
     intrinsics.json     width, height, fx, fy, cx, cy in pixels; optional depth_scale (stored units per metre, 1000
-                        when absent), frame_rate (30 when absent) and camera_to_world (4x4 rows; identity when absent)
+                        when absent), frame_rate (30 when absent), times_s (seconds, one number per frame, where they
+                        are not those of frame_rate from zero) and camera_to_world (4x4 rows, or one such matrix per
+                        frame where the camera moves; absent or the identity where nobody knows)
     depth/*.png         16-bit greyscale, one per frame, in natural order; or directly in the folder
     depth/*.npz         instead of PNG: float32 metres under the key depth_m (depth_scale does not apply)
     truth/<frame>.ply   optional: the true surface of each frame, canonical units
@@ -11,51 +13,98 @@ Layout of a sequence folder::
 The values 0 and 65535 of a PNG, and what is not finite or not positive in an npz, are invalid and become 0.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from engine.core.errors import InputError
-from engine.core.files import natural_key, read_json, replacing_folder, write_json
+from engine.core.errors import InputError, Notice
+from engine.core.files import natural_key, read_json, replacing_folder
 from engine.core.npz import NpzFile
 from engine.geometry.camera import PinholeCamera, transform_points
 from engine.geometry.depth import depth_mesh, point_image, points_and_normals
 from engine.geometry.mesh import Mesh
+from engine.sequences.camera_path import World, stated_poses
 from engine.sequences.depth_png import DAMAGED_CURE, SENSOR_MAXIMUM, check_depth_png, read_depth_png
+from engine.sequences.depth_source import DepthFrame
+from engine.sequences.intrinsics_file import (
+    DEFAULT_DEPTH_SCALE,
+    INTRINSICS_CURE,
+    camera_of,
+    poses_of,
+    positive_of,
+    times_of,
+    write_intrinsics,
+)
+from engine.sequences.mesh_sequence import frame_rate_of
+from engine.sequences.timing import DEFAULT_FRAME_RATE
 
-DEFAULT_FRAME_RATE = 30.0
-DEFAULT_DEPTH_SCALE = 1000.0
 PLAUSIBLE_DEPTH_M = (0.3, 6.0)
 _SIZE_CURE = "correct the intrinsics or take the file out of the folder"
-_INTRINSICS_CURE = (
-    "it must give width, height, fx, fy, cx and cy in pixels, and depth_scale, the stored units per metre, if not 1000"
-)
 
 
 @dataclass(frozen=True, eq=False)
 class DepthSequence:
-    """Depth images of one camera that stands still; frames are decoded when asked for."""
+    """Depth images of one camera, the finite case of `engine.sequences.depth_source.DepthSource`.
+
+    Frames are decoded when asked for.
+    """
 
     name: str
     root: Path
     camera: PinholeCamera
-    camera_to_world: NDArray[np.float64]
-    """(4, 4) rigid: OpenCV camera axes to world metres."""
-    frame_rate: float
     frame_names: tuple[str, ...]
+    times_s: NDArray[np.float64]
+    """(F,) seconds from any origin, increasing."""
     read_frame: Callable[[int], NDArray[np.float32]]
     """Decodes the depth image (H, W) of one frame, metres, 0 invalid; see `depth_m`."""
+    cameras_to_world: NDArray[np.float64] | None = None
+    """(F, 4, 4) rigid: OpenCV camera axes to world metres; None where nobody said where the camera was."""
+    world: World = World.PLACED
+    """What is known of the world of ``cameras_to_world``."""
+    times_assumed: bool = False
+    """Whether ``times_s`` are made up, because nobody said when the frames were taken."""
     origin: str = "NPM Studio depth sequence"
     """What the files were recognised as, and why."""
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Notice, ...] = ()
     """What a user should know, such as frames that were left out."""
+
+    def __post_init__(self) -> None:
+        count, poses = len(self.frame_names), self.cameras_to_world
+        assert self.times_s.shape == (count,), (self.times_s.shape, count)
+        assert poses is None or poses.shape == (count, 4, 4), (poses.shape, count)
 
     def __len__(self) -> int:
         return len(self.frame_names)
+
+    def __iter__(self) -> Iterator[DepthFrame]:
+        for index, name in enumerate(self.frame_names):
+            time_s = None if self.times_assumed else float(self.times_s[index])
+            pose = None if self.cameras_to_world is None else self.cameras_to_world[index]
+            yield DepthFrame(name, time_s, self.depth_m(index), pose)
+
+    @property
+    def frame_rate(self) -> float:
+        """Frames per second."""
+        return frame_rate_of(self.times_s, DEFAULT_FRAME_RATE)
+
+    def camera_at(self, index: int) -> NDArray[np.float64]:
+        """Pose (4, 4) of the camera in one frame; the identity where nobody said where it was."""
+        return np.eye(4) if self.cameras_to_world is None else self.cameras_to_world[index]
+
+    def subset(self, frames: Sequence[int]) -> "DepthSequence":
+        """Some of the frames, by their indices."""
+        chosen = list(frames)
+        return replace(
+            self,
+            frame_names=tuple(self.frame_names[index] for index in chosen),
+            times_s=self.times_s[chosen],
+            read_frame=lambda index: self.read_frame(chosen[index]),
+            cameras_to_world=None if self.cameras_to_world is None else self.cameras_to_world[chosen],
+        )
 
     @property
     def truth_folder(self) -> Path | None:
@@ -76,12 +125,12 @@ class DepthSequence:
     def points_world(self, index: int) -> NDArray[np.float32]:
         """World points (P, 3), metres, of the valid pixels of one frame in row-major order."""
         image = point_image(self.depth_m(index), self.camera)
-        return transform_points(self.camera_to_world, image[image[..., 2] > 0])
+        return transform_points(self.camera_at(index), image[image[..., 2] > 0])
 
     def mesh_world(self, index: int, max_edge: float = 0.05) -> Mesh:
         """The visible surface of one frame as a mesh, world metres, without edges longer than ``max_edge`` metres."""
         mesh = depth_mesh(self.depth_m(index), self.camera, max_edge)
-        return Mesh(transform_points(self.camera_to_world, mesh.vertices), mesh.faces)
+        return Mesh(transform_points(self.camera_at(index), mesh.vertices), mesh.faces)
 
 
 def observed_points_and_normals(sequence: DepthSequence, index: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -90,8 +139,8 @@ def observed_points_and_normals(sequence: DepthSequence, index: int) -> tuple[ND
     Only pixels with a trustworthy normal; see `engine.geometry.depth.points_and_normals`.
     """
     points, normals = points_and_normals(sequence.depth_m(index), sequence.camera)
-    rotation = sequence.camera_to_world[:3, :3]
-    return transform_points(sequence.camera_to_world, points), (normals @ rotation.T).astype(np.float32)
+    pose = sequence.camera_at(index)
+    return transform_points(pose, points), (normals @ pose[:3, :3].T).astype(np.float32)
 
 
 def load_depth_sequence(folder: Path) -> DepthSequence:
@@ -106,9 +155,9 @@ def load_depth_sequence(folder: Path) -> DepthSequence:
     if not any(folder.iterdir()):
         raise InputError(folder, "is empty", "give a folder that holds intrinsics.json and depth/*.png")
     source = folder / "intrinsics.json"
-    description = read_json(source, _INTRINSICS_CURE)
+    description = read_json(source, INTRINSICS_CURE)
     camera = camera_of(description, source)
-    depth_scale = _positive(description, "depth_scale", DEFAULT_DEPTH_SCALE, source)
+    depth_scale = positive_of(description, "depth_scale", DEFAULT_DEPTH_SCALE, source)
     paths = _find_frames(folder)
     for path in paths:
         _check_header(path, camera)
@@ -123,10 +172,11 @@ def load_depth_sequence(folder: Path) -> DepthSequence:
         name=folder.resolve().name,
         root=folder,
         camera=camera,
-        camera_to_world=camera_to_world_of(description, source),
-        frame_rate=_positive(description, "frame_rate", DEFAULT_FRAME_RATE, source),
         frame_names=tuple(path.stem for path in paths),
+        times_s=times_of(description, len(paths), source),
         read_frame=read_frame,
+        cameras_to_world=stated_poses(poses_of(description, len(paths), source)),
+        times_assumed="frame_rate" not in description and "times_s" not in description,
     )
     _check_plausible(sequence, paths[0], depth_scale, source)
     return sequence
@@ -140,7 +190,7 @@ def is_native(folder: Path) -> bool:
     """
     if not (folder / "intrinsics.json").is_file():
         return False
-    description = read_json(folder / "intrinsics.json", _INTRINSICS_CURE)
+    description = read_json(folder / "intrinsics.json", INTRINSICS_CURE)
     if isinstance(description, dict) and "camera_to_world" in description:
         return True
     has_png = any(_images(place, ".png") for place in (folder, folder / "depth"))
@@ -165,7 +215,7 @@ def save_depth_sequence(
     depths_m: Iterable[NDArray[np.floating[Any]]],
     camera: PinholeCamera,
     camera_to_world: ArrayLike,
-    frame_rate: float = DEFAULT_FRAME_RATE,
+    timing: float | ArrayLike | None = DEFAULT_FRAME_RATE,
     names: Sequence[str] | None = None,
     file_format: Literal["png", "npz"] = "png",
 ) -> None:
@@ -174,13 +224,15 @@ def save_depth_sequence(
     Args:
         depths_m: F depth images (H, W) in metres; an iterator may make them one by one. Values that are not finite or
             not positive, and beyond 65.534 m in PNG, are stored as invalid.
-        camera_to_world: (4, 4) rigid, OpenCV camera axes to world metres.
+        camera_to_world: (4, 4) rigid, OpenCV camera axes to world metres; (F, 4, 4) where the camera moves.
+        timing: frames per second, or increasing time stamps (F,) in seconds, or None where nobody knows.
         names: F file names without ending; 000000, 000001, ... when absent.
         file_format: ``png`` rounds to millimetres, ``npz`` keeps float32.
 
     Raises:
-        ValueError: an image has not the camera's size, or there are more images than names.
+        ValueError: an image has not the camera's size, or names, time stamps or poses are not as many as images.
     """
+    count = 0
     with replacing_folder(folder / "depth") as temporary:
         for index, depth_m in enumerate(depths_m):
             if depth_m.shape != (camera.height, camera.width):
@@ -189,24 +241,11 @@ def save_depth_sequence(
                 raise ValueError(f"there are more depth images than the {len(names)} names")
             name = f"{index:06d}" if names is None else names[index]
             write_frame(temporary / f"{name}.{file_format}", depth_m)
-    write_intrinsics(folder, camera, camera_to_world, frame_rate)
-
-
-def write_intrinsics(
-    folder: Path,
-    camera: PinholeCamera,
-    camera_to_world: ArrayLike,
-    frame_rate: float,
-    depth_scale: float = DEFAULT_DEPTH_SCALE,
-) -> None:
-    """Write ``folder/intrinsics.json``; see `save_depth_sequence`, ``depth_scale`` in stored units per metre."""
-    description = {
-        **asdict(camera),
-        "depth_scale": depth_scale,
-        "frame_rate": float(frame_rate),
-        "camera_to_world": np.asarray(camera_to_world, np.float64).tolist(),
-    }
-    write_json(folder / "intrinsics.json", description)
+            count += 1
+        for what, values, dimensions in (("time stamps", timing, 1), ("camera poses", camera_to_world, 3)):
+            if values is not None and np.ndim(values) == dimensions and len(np.asarray(values)) != count:
+                raise ValueError(f"there are {len(np.asarray(values))} {what} for {count} depth images")
+    write_intrinsics(folder, camera, camera_to_world, timing)
 
 
 def write_frame(path: Path, depth_m: NDArray[np.floating[Any]], depth_scale: float = DEFAULT_DEPTH_SCALE) -> None:
@@ -238,56 +277,6 @@ def _images(folder: Path, ending: str) -> tuple[Path, ...]:
         return ()
     found = [path for path in folder.iterdir() if path.suffix.lower() == ending and not path.name.startswith(".")]
     return tuple(sorted(found, key=natural_key))
-
-
-def camera_of(description: Any, source: Path) -> PinholeCamera:
-    """The camera that the JSON ``description`` of file ``source`` gives: width, height, fx, fy, cx and cy in pixels.
-
-    Raises:
-        InputError: something is missing or no camera.
-    """
-    if not isinstance(description, dict):
-        raise InputError(source, "does not describe a camera", _INTRINSICS_CURE)
-    missing = [key for key in ("width", "height", "fx", "fy", "cx", "cy") if key not in description]
-    if missing:
-        raise InputError(source, f"lacks {', '.join(missing)}", _INTRINSICS_CURE)
-    try:
-        width, height = (int(description[key]) for key in ("width", "height"))
-        return PinholeCamera(width, height, *(float(description[key]) for key in ("fx", "fy", "cx", "cy")))
-    except (TypeError, ValueError, OverflowError) as error:
-        raise InputError(source, f"does not describe a camera ({error})", _INTRINSICS_CURE) from None
-
-
-def _positive(description: dict[str, Any], key: str, default: float, source: Path) -> float:
-    try:
-        value = float(description.get(key, default))
-    except (TypeError, ValueError):
-        value = float("nan")
-    if not (np.isfinite(value) and value > 0):
-        raise InputError(source, f"{key} must be a positive number, is {description[key]!r}", "correct or remove it")
-    return value
-
-
-def camera_to_world_of(description: dict[str, Any], source: Path) -> NDArray[np.float64]:
-    """The pose (4, 4) that the JSON ``description`` of file ``source`` gives; the identity when it gives none.
-
-    Raises:
-        InputError: it is not a rigid transform.
-    """
-    cure = "give a 4x4 rigid transform as rows, rotation and metres, or remove it"
-    try:
-        pose = np.array(description.get("camera_to_world", np.eye(4).tolist()), np.float64)
-    except (TypeError, ValueError):
-        raise InputError(source, "camera_to_world is not a 4x4 matrix of numbers", cure) from None
-    if pose.shape != (4, 4):
-        raise InputError(source, f"camera_to_world must be 4x4, is {pose.shape}", cure)
-    if not np.isfinite(pose).all():
-        raise InputError(source, "camera_to_world holds numbers that are not finite", cure)
-    rotation = pose[:3, :3]
-    is_rotation = np.allclose(rotation @ rotation.T, np.eye(3), atol=1e-3) and np.linalg.det(rotation) > 0
-    if not (is_rotation and np.allclose(pose[3], [0, 0, 0, 1], atol=1e-6)):
-        raise InputError(source, "camera_to_world is not a rigid transform", cure)
-    return pose
 
 
 def _check_plausible(sequence: DepthSequence, first: Path, depth_scale: float, source: Path) -> None:

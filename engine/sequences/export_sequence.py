@@ -21,7 +21,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from engine.core.files import replacing_file, replacing_folder
 from engine.geometry.camera import PinholeCamera
-from engine.sequences.depth_sequence import DEFAULT_DEPTH_SCALE, write_frame, write_intrinsics
+from engine.sequences.depth_sequence import write_frame
+from engine.sequences.intrinsics_file import DEFAULT_DEPTH_SCALE, write_intrinsics
 
 SequenceFormat = Literal["png", "npz", "tum"]
 TUM_DEPTH_SCALE = 5000.0

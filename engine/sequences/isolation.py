@@ -9,13 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.core.errors import Cancelled, InputError
+from engine.core.errors import Cancelled, InputError, Notice, Setting, remedy
 from engine.core.files import natural_key
 from engine.core.progress import Progress
+from engine.geometry.camera import transform_points
 from engine.geometry.depth import point_image
+from engine.sequences.camera_path import stands_still
 from engine.sequences.depth_sequence import DepthSequence
-from engine.sequences.planes import Plane, background_planes, thickness
+from engine.sequences.planes import Plane, background_planes, thickness, to_first_camera
 
+_RANGE_CURE = remedy("correct {}", Setting.DEPTH_RANGE)
 MAX_GAP_M = 0.1
 """Neighbouring pixels whose depths differ by more belong to different things."""
 
@@ -48,10 +51,11 @@ class Isolator:
     def __init__(self, sequence: DepthSequence, isolation: Isolation) -> None:
         near, far = isolation.near_m, isolation.far_m
         if any(value is not None and not (np.isfinite(value) and value >= 0) for value in (near, far)):
-            raise InputError("depth range", "must be metres, 0 or more", "correct --near and --far")
+            raise InputError("depth range", "must be metres, 0 or more", _RANGE_CURE)
         if near is not None and far is not None and near >= far:
-            raise InputError("depth range", f"is empty: {near:g} to {far:g} m", "correct --near and --far")
+            raise InputError("depth range", f"is empty: {near:g} to {far:g} m", _RANGE_CURE)
         self.sequence, self.isolation = sequence, isolation
+        self._still = stands_still(sequence.cameras_to_world)
         self.planes: tuple[Plane, ...] = background_planes(sequence) if isolation.remove_planes else ()
         self._masks = _mask_paths(isolation.masks, sequence) if isolation.masks is not None else ()
 
@@ -71,6 +75,8 @@ class Isolator:
             kept &= _read_mask(self._masks[index], depth.shape)
         if self.planes:
             points = point_image(depth, self.sequence.camera)
+            if not self._still:
+                points = transform_points(to_first_camera(self.sequence, index), points)
             with np.errstate(invalid="ignore"):
                 for plane in self.planes:
                     kept &= plane.height(points) > thickness(depth)
@@ -107,20 +113,21 @@ def isolate(sequence: DepthSequence, isolation: Isolation, progress: Progress | 
             shares.append(float(kept.sum() / (depth > 0).sum()))
         progress.advance(index + 1)
     if not frames:
-        cure = "widen --near and --far, check the masks, or leave out --remove-planes"
+        parts = (Setting.DEPTH_RANGE, Setting.MASKS, Setting.REMOVE_PLANES)
+        cure = remedy("widen {}, check {}, or leave out {}", *parts)
         raise InputError(sequence.root, "nothing is left of any frame after isolating the subject", cure)
     warnings = list(sequence.warnings)
     if len(frames) < len(sequence):
         missing = min(set(range(len(sequence))) - set(frames))
         name = sequence.frame_names[missing]
         lost = len(sequence) - len(frames)
-        warnings.append(f"{lost} of {len(sequence)} frames left out: the first, {name}, shows nothing of the subject")
+        text = f"{lost} of {len(sequence)} frames left out: the first, {name}, shows nothing of the subject"
+        warnings.append(Notice(text))
     if isolation.remove_planes and not isolator.planes:
-        warnings.append("no floor or wall was found to remove")
+        warnings.append(Notice("no floor or wall was found to remove"))
     found = f", {len(isolator.planes)} planes removed" if isolation.remove_planes else ""
     return replace(
-        sequence,
-        frame_names=tuple(sequence.frame_names[index] for index in frames),
+        sequence.subset(frames),
         read_frame=_masked(sequence.read_frame, frames, masks),
         origin=f"{sequence.origin}; subject isolated ({np.mean(shares):.0%} of the pixels kept{found})",
         warnings=tuple(warnings),

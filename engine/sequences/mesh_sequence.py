@@ -39,7 +39,7 @@ class MeshSequence:
 
     @property
     def frame_rate(self) -> float:
-        """Frames per second: the inverse of the median interval; 30 for a single frame."""
+        """Frames per second; 30 for a single frame."""
         return frame_rate_of(self.times_s)
 
     def index_of(self, frame_name: str) -> int | None:
@@ -78,10 +78,17 @@ def mesh_sequence(
 
 
 def frame_rate_of(times_s: NDArray[np.float64], default: float = 30.0) -> float:
-    """Frames per second of time stamps (F,): the inverse of the median interval; ``default`` where there is none."""
+    """Frames per second of time stamps (F,), to a thousandth; ``default`` where there is no interval.
+
+    The inverse of the mean of all intervals that are within half of the median one, which leaves out gaps: the median
+    alone is off where time stamps are rounded to milliseconds.
+    """
     intervals = np.diff(times_s)
-    intervals = intervals[intervals > 0]
-    return float(1 / np.median(intervals)) if len(intervals) else default
+    intervals = intervals[intervals > 1e-4]
+    if len(intervals) == 0:
+        return default
+    usual = np.abs(intervals / np.median(intervals) - 1) < 0.5
+    return round(float(1 / intervals[usual].mean()), 3)
 
 
 def regular_times(count: int, frame_rate: float) -> NDArray[np.float64]:

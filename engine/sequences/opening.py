@@ -5,7 +5,6 @@ else is read by one of the readers that are handed in; of its frames, those that
 their number and the first one's name in the warnings of the sequence.
 """
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,7 @@ from engine.models.model import NeuralParametricModel
 from engine.sequences.capture_options import AS_RECORDED, CaptureOptions
 from engine.sequences.depth_sequence import DepthSequence, is_native, load_depth_sequence
 from engine.sequences.isolation import Isolation, isolate
-from engine.sequences.placement import Standpoint, place, states_pose
+from engine.sequences.placement import Standpoint, place, place_at, states_pose
 from engine.sequences.reader import Readers, choose_reader
 from engine.sequences.recording import finish
 
@@ -77,10 +76,13 @@ def scene_and_subject(
     path: Path,
     readers: Readers,
     options: CaptureOptions,
-    camera_to_world: NDArray[np.float64] | None,
+    seen_from: tuple[str, NDArray[np.float64]] | None,
     progress: Progress | None = None,
 ) -> tuple[DepthSequence, DepthSequence]:
-    """The recording at ``path``, whole, and its subject with the camera at a known pose (4, 4), such as that of a fit.
+    """The recording at ``path``, whole, and its subject with the cameras where they were when it was fitted.
+
+    Args:
+        seen_from: a frame and the pose (4, 4) of its camera then; None where nobody knows.
 
     Raises:
         InputError: it is gone, or cannot be opened any more.
@@ -88,4 +90,4 @@ def scene_and_subject(
     """
     scene = open_recording(path, readers, options, progress)
     subject = isolate(scene, options.isolation, progress)
-    return scene, subject if camera_to_world is None else replace(subject, camera_to_world=camera_to_world)
+    return scene, subject if seen_from is None else place_at(subject, *seen_from)

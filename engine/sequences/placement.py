@@ -1,4 +1,4 @@
-"""Where the camera of a recording stands in the model's world, when the recording does not say."""
+"""Where the cameras of a recording are in the model's world, when the recording does not say where its subject is."""
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -6,16 +6,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.core.errors import Notice, Setting, remedy
 from engine.geometry.depth import point_image
 from engine.geometry.similarity import Similarity
+from engine.sequences.camera_path import World, stands_still
 from engine.sequences.depth_sequence import DepthSequence
 from engine.sequences.planes import background_planes
 
 if TYPE_CHECKING:
     from engine.models.model import NeuralParametricModel
 
+_ISOLATE = remedy("isolate the subject with {} or {}", Setting.DEPTH_RANGE, Setting.REMOVE_PLANES)
 _FRONT = 0.04
 """Canonical units from the axis of a body to the surface that is seen: 0.1 m at 0.4 per metre."""
+_STRAIGHT = 0.99
+"""Cosine of the angle to the vertical beyond which a camera looks at the floor or the ceiling."""
 _FRAMES = 3
 _POSES = 16
 
@@ -57,57 +62,100 @@ class Standpoint:
 
 
 def states_pose(sequence: DepthSequence) -> bool:
-    """Whether the camera's pose is known: the identity, OpenCV axes in a world of Y up, stands for "not stated"."""
-    return not np.array_equal(sequence.camera_to_world, np.eye(4))
+    """Whether the recording says where its camera is in a world in which the subject is where models expect it."""
+    return sequence.cameras_to_world is not None and sequence.world is World.PLACED
 
 
 def floor_normal(scene: DepthSequence) -> NDArray[np.float64] | None:
-    """Upward unit normal (3,) of the floor in camera axes, sought before isolation; None where no floor is seen."""
-    floors = [plane for plane in background_planes(scene) if plane.is_floor]
+    """Upward unit normal (3,) of the floor in the camera axes of the first frame, sought before isolation.
+
+    None where no floor is seen.
+    """
+    still = stands_still(scene.cameras_to_world)
+    planes = background_planes(scene) if still else background_planes(scene, frames=1)
+    floors = [plane for plane in planes if plane.is_floor]
     return np.array(floors[0].normal) if floors else None
 
 
 def place(sequence: DepthSequence, standpoint: Standpoint, scene: DepthSequence | None = None) -> DepthSequence:
-    """``sequence`` with an estimated ``camera_to_world``; as it is, when it states one.
+    """``sequence`` with its subject where a model expects it, by estimate; as it is, when it states that already.
 
-    The world has Y up, its vertical from the floor where one is seen, or else the camera is taken to be level; the
-    subject faces the camera and +z. The median of its visible points in the first frames comes to where ``standpoint``
-    has it: a median hardly moves when an arm is raised, the middle of the bounding box does.
+    The world of the recording, or that of a camera at rest where it has none, is moved as a whole, so that the camera
+    keeps its path. Up becomes +y: as the recording says, or else by the floor where one is seen, or else the first
+    frame is taken to be level; the subject faces the camera of the first frame and +z. The median of its visible
+    points in the first frames comes to where ``standpoint`` has it: a median hardly moves when an arm is raised, the
+    middle of the bounding box does.
 
     Args:
         scene: the recording before isolation, in which the floor is sought; ``sequence`` when absent.
     """
     if states_pose(sequence):
         return sequence
-    up = floor_normal(scene or sequence)
-    pose = np.eye(4)
-    pose[:3, :3] = upright(np.array([0.0, -1.0, 0.0]) if up is None else up)
-    points = [_points(sequence, index) @ pose[:3, :3].T for index in range(min(_FRAMES, len(sequence)))]
-    pose[:3, 3] = np.asarray(standpoint.visible_world) - np.median([np.median(p, axis=0) for p in points], axis=0)
-    tilt = np.degrees(np.arccos(np.clip(-up[1], -1, 1))) if up is not None else 0.0
-    how = f"tilt of {tilt:.0f} degrees from the floor" if up is not None else "no floor seen, camera taken to be level"
-    warnings = [f"the position of the camera was estimated ({how}, subject facing it)"]
+    recorded = np.stack([sequence.camera_at(index) for index in range(len(sequence))])
+    up, how = _up_world(sequence, scene or sequence)
+    moved = np.eye(4)
+    moved[:3, :3] = upright(up, _ahead(recorded[0], up))
+    first = [_points(sequence, index) for index in range(min(_FRAMES, len(sequence)))]
+    poses = [moved @ recorded[index] for index in range(len(first))]
+    points = [p @ pose[:3, :3].T + pose[:3, 3] for p, pose in zip(first, poses, strict=True)]
+    moved[:3, 3] = np.asarray(standpoint.visible_world) - np.median([np.median(p, axis=0) for p in points], axis=0)
+    warnings = [Notice(f"the position of the camera was estimated ({how}, subject facing it)")]
     low, high = (np.median([np.quantile(p, q, axis=0) for p in points], axis=0) for q in (0.005, 0.995))
     extent, size_m = high - low, standpoint.size_m
     if extent.max() > size_m:
         size = " x ".join(f"{length:.1f}" for length in extent)
-        cure = "isolate the subject with --near, --far, --masks or --remove-planes"
-        warnings.append(f"what is seen measures {size} m and does not fit into the model's {size_m:.1f} m; {cure}")
+        text = f"what is seen measures {size} m and does not fit into the model's {size_m:.1f} m"
+        warnings.append(Notice(text, _ISOLATE))
     return replace(
-        sequence,
-        camera_to_world=pose,
+        move_world(sequence, moved),
         origin=f"{sequence.origin}; placed by estimate",
         warnings=(*sequence.warnings, *warnings),
     )
 
 
-def upright(up: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Rotation (3, 3) from camera axes to a world with ``up`` (3,) as +y that the camera looks into along -z."""
+def place_at(sequence: DepthSequence, frame: str, camera_to_world: NDArray[np.float64]) -> DepthSequence:
+    """``sequence`` moved as a whole so that ``frame`` is seen from ``camera_to_world`` (4, 4).
+
+    As it is where it has no such frame.
+    """
+    if frame not in sequence.frame_names:
+        return sequence
+    now = sequence.camera_at(sequence.frame_names.index(frame))
+    return move_world(sequence, camera_to_world @ np.linalg.inv(now))
+
+
+def move_world(sequence: DepthSequence, transform: NDArray[np.float64]) -> DepthSequence:
+    """``sequence`` with all its cameras moved by a rigid ``transform`` (4, 4), to where the subject is placed."""
+    poses = [transform @ sequence.camera_at(index) for index in range(len(sequence))]
+    return replace(sequence, cameras_to_world=np.stack(poses), world=World.PLACED)
+
+
+def upright(up: NDArray[np.float64], forward: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
+    """Rotation (3, 3) to axes with ``up`` (3,) as +y, in which ``forward`` (3,), or else +z, leads along -z."""
     y = up / np.linalg.norm(up)
-    forward = np.array([0.0, 0.0, 1.0])
+    forward = np.array([0.0, 0.0, 1.0]) if forward is None else forward
     z = -(forward - (forward @ y) * y)
     z /= np.linalg.norm(z)
     return np.stack([np.cross(y, z), y, z])
+
+
+def _ahead(camera_to_world: NDArray[np.float64], up: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Where the camera looks (3,); where that is straight up or down, where the top or bottom of its image is."""
+    forward = camera_to_world[:3, 2]
+    share = float(forward @ up) / float(np.linalg.norm(up))
+    return forward if abs(share) < _STRAIGHT else np.sign(share) * camera_to_world[:3, 1]
+
+
+def _up_world(sequence: DepthSequence, scene: DepthSequence) -> tuple[NDArray[np.float64], str]:
+    """Up (3,) in the world of the recording, and in words how it is known."""
+    if sequence.cameras_to_world is not None and sequence.world is World.UPRIGHT:
+        return np.array([0.0, 1.0, 0.0]), "vertical and path of the camera as recorded"
+    rotation = scene.camera_at(0)[:3, :3]
+    floor = floor_normal(scene)
+    if floor is None:
+        return rotation @ [0.0, -1.0, 0.0], "no floor seen, camera taken to be level"
+    tilt = np.degrees(np.arccos(np.clip(-floor[1], -1, 1)))
+    return rotation @ floor, f"tilt of {tilt:.0f} degrees from the floor"
 
 
 def _facing_median(vertices: NDArray[np.float64], faces: NDArray[np.int32]) -> NDArray[np.float64]:

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.geometry.camera import transform_points
 from engine.geometry.depth import point_image
+from engine.sequences.camera_path import stands_still
 from engine.sequences.depth_sequence import DepthSequence
 
 _GRID = 96
@@ -57,13 +59,20 @@ def frame_indices(count: int, frames: int) -> list[int]:
 
 
 def background_planes(sequence: DepthSequence, frames: int = 5) -> tuple[Plane, ...]:
-    """The planes that bound the room of a camera at rest, largest first, from a few frames together."""
+    """The planes that bound the room, largest first, in the camera axes of the first frame; from a few together."""
+    still = stands_still(sequence.cameras_to_world)
     grids = []
     for index in frame_indices(len(sequence), frames):
         image = point_image(sequence.depth_m(index), sequence.camera)
         step = max(1, -(-max(image.shape[:2]) // _GRID))
-        grids.append(image[step // 2 :: step, step // 2 :: step])
+        grid = image[step // 2 :: step, step // 2 :: step]
+        grids.append(grid if still else transform_points(to_first_camera(sequence, index), grid))
     return find_planes(grids)
+
+
+def to_first_camera(sequence: DepthSequence, index: int) -> NDArray[np.float64]:
+    """Transform (4, 4) from the camera axes of one frame to those of the first."""
+    return np.linalg.inv(sequence.camera_at(0)) @ sequence.camera_at(index)
 
 
 def find_planes(grids: Sequence[NDArray[np.float32]], seed: int = 0) -> tuple[Plane, ...]:

@@ -1,7 +1,7 @@
 """What every reader of recordings returns, and how it becomes a depth sequence: frames checked, units settled."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,11 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.core.errors import Cancelled, InputError
+from engine.core.errors import Cancelled, Choice, InputError, Notice, Setting, remedy
 from engine.core.progress import Progress
 from engine.geometry.camera import PinholeCamera
+from engine.sequences.camera_path import CameraPath, World, settle_poses
 from engine.sequences.capture_options import CaptureOptions
-from engine.sequences.depth_sequence import DEFAULT_FRAME_RATE, PLAUSIBLE_DEPTH_M, DepthSequence
+from engine.sequences.depth_sequence import PLAUSIBLE_DEPTH_M, DepthSequence
+from engine.sequences.mesh_sequence import regular_times
+from engine.sequences.timing import DEFAULT_FRAME_RATE, Timing, settle_times
 
 MAX_PIXELS = 2**25
 """Larger images are refused before they are decoded; depth cameras give a tenth of that at most."""
@@ -39,14 +42,19 @@ class Recording:
     """As the format or the recording states it; None leaves it to be guessed."""
     expected_units: float | None = None
     """What such a recording has as a rule: taken without a warning where it is plausible."""
-    frame_rate: float = DEFAULT_FRAME_RATE
-    camera_to_world: NDArray[np.float64] = field(default_factory=lambda: np.eye(4))
-    """(4, 4); the identity says nothing about where the camera is."""
-    warnings: tuple[str, ...] = ()
+    times_s: NDArray[np.float64] | None = None
+    """(F,) seconds as the camera wrote them down, not finite where one is missing; None where there are none."""
+    frame_rate: float | None = None
+    """As stated, where there are no time stamps."""
+    cameras_to_world: NDArray[np.float64] | None = None
+    """(F, 4, 4) OpenCV camera axes to metres of ``world``, not finite where a frame has none; None where there are
+    none. The identity in all frames says nothing."""
+    world: World = World.PLACED
+    warnings: tuple[Notice, ...] = ()
 
 
 def finish(recording: Recording, options: CaptureOptions, progress: Progress) -> DepthSequence:
-    """Check every frame of ``recording``, leave out those that fail, settle the unit.
+    """Check every frame of ``recording``, leave out those that fail, settle the unit, time stamps and camera poses.
 
     Frames are decoded one after the other and not kept.
 
@@ -56,10 +64,47 @@ def finish(recording: Recording, options: CaptureOptions, progress: Progress) ->
     count = len(recording.frame_names)
     if count == 0:
         raise InputError(recording.path, "holds no depth frames", "record it again with the depth stream switched on")
+    timing = Timing(np.arange(count)) if recording.times_s is None else settle_times(recording.times_s)
+    usable, typical, skipped = _check_frames(recording, timing.kept, progress)
+    names = recording.frame_names
+    if len(set(names)) < count:  # of several folders, or differing in their ending alone
+        names = tuple(f"{index:06d}" for index in range(count))
+    scale, unit_warnings = choose_scale(recording, options.depth_scale, typical)
+    path = CameraPath(np.arange(len(usable)))
+    if recording.cameras_to_world is not None:
+        path = settle_poses(recording.cameras_to_world[usable], [names[index] for index in usable])
+    kept = usable[path.kept]
+    if timing.times_s is None:
+        times_s = regular_times(len(kept), recording.frame_rate or DEFAULT_FRAME_RATE)
+    else:
+        times_s = timing.times_s[np.searchsorted(timing.kept, kept)]
+    return DepthSequence(
+        name=recording.path.resolve().stem if recording.path.is_file() else recording.path.resolve().name,
+        root=recording.path,
+        camera=recording.camera,
+        frame_names=tuple(names[index] for index in kept),
+        times_s=times_s,
+        read_frame=partial(_read_metres, recording, tuple(kept.tolist()), scale),
+        cameras_to_world=path.poses,
+        world=recording.world,
+        times_assumed=recording.times_s is None and recording.frame_rate is None,
+        origin=recording.origin,
+        warnings=(*recording.warnings, *skipped, *unit_warnings, *timing.warnings, *path.warnings),
+    )
+
+
+def _check_frames(
+    recording: Recording, asked: NDArray[np.intp], progress: Progress
+) -> tuple[NDArray[np.intp], float, tuple[Notice, ...]]:
+    """Of the frames ``asked`` (A,) those (K,) that can be used, the median of their stored depths, what was skipped.
+
+    Raises:
+        InputError: none can be used.
+    """
     usable, typical = [], []
     first: InputError | None = None  # of the failures; each of them would keep its image in memory
-    progress.stage("checking frames", count)
-    for index in range(count):
+    progress.stage("checking frames", len(asked))
+    for done, index in enumerate(asked.tolist(), start=1):
         if progress.cancelled():
             raise Cancelled
         try:
@@ -68,30 +113,16 @@ def finish(recording: Recording, options: CaptureOptions, progress: Progress) ->
             typical.append(float(np.median(stored[stored > 0])))
         except InputError as failure:
             first = first or InputError(failure.subject, failure.problem, failure.remedy)
-        progress.advance(index + 1)
-    failed = count - len(usable)
-    if first is not None and not usable:
+        progress.advance(done)
+    if first is None:
+        return asked, float(np.median(typical)), ()
+    count = len(asked)
+    if not usable:
         problem = f"none of its {count} frames can be used, the first ({Path(first.subject).name}) {first.problem}"
         raise InputError(recording.path, problem, first.remedy)
-    warnings = list(recording.warnings)
-    if first is not None:
-        problem = f"the first is {Path(first.subject).name}, which {first.problem}"
-        warnings.append(f"{failed} of {count} frames skipped: {problem}")
-    names = recording.frame_names
-    if len(set(names)) < count:  # of several folders, or differing in their ending alone
-        names = tuple(f"{index:06d}" for index in range(count))
-    scale, unit_warnings = choose_scale(recording, options.depth_scale, float(np.median(typical)))
-    return DepthSequence(
-        name=recording.path.resolve().stem if recording.path.is_file() else recording.path.resolve().name,
-        root=recording.path,
-        camera=recording.camera,
-        camera_to_world=recording.camera_to_world,
-        frame_rate=recording.frame_rate,
-        frame_names=tuple(names[index] for index in usable),
-        read_frame=partial(_read_metres, recording, tuple(usable), scale),
-        origin=recording.origin,
-        warnings=(*warnings, *unit_warnings),
-    )
+    problem = f"the first is {Path(first.subject).name}, which {first.problem}"
+    text = f"{count - len(usable)} of {count} frames skipped: {problem}"
+    return np.array(usable), float(np.median(typical)), (Notice(text),)
 
 
 def read_checked(recording: Recording, index: int) -> NDArray[Any]:
@@ -105,7 +136,7 @@ def read_checked(recording: Recording, index: int) -> NDArray[Any]:
     if stored.ndim != 2 or stored.shape != (camera.height, camera.width):
         size = "x".join(str(length) for length in stored.shape[::-1])
         problem = f"is {size} pixels, the intrinsics say {camera.width}x{camera.height}"
-        raise InputError(name, problem, "give the intrinsics of the depth images with --intrinsics")
+        raise InputError(name, problem, remedy("give the depth images' own with {}", Setting.INTRINSICS))
     if stored.dtype.kind == "f":
         stored = np.where(np.isfinite(stored) & (stored > 0), stored, stored.dtype.type(0))
     else:
@@ -119,52 +150,30 @@ def _read_metres(recording: Recording, usable: tuple[int, ...], scale: float, in
     return (read_checked(recording, usable[index]) / scale).astype(np.float32)
 
 
-def choose_scale(recording: Recording, stated: float | None, typical: float) -> tuple[float, tuple[str, ...]]:
+def choose_scale(recording: Recording, stated: float | None, typical: float) -> tuple[float, tuple[Notice, ...]]:
     """Stored units per metre and what to warn of; ``typical`` is the median of the valid stored values.
 
     Raises:
         InputError: ``stated`` is not positive, or nothing is stated and no usual unit gives plausible depths.
     """
     if stated is not None and not (np.isfinite(stated) and stated > 0):
-        raise InputError(f"--depth-scale {stated:g}", "is not a positive number", "give stored units per metre")
+        raise InputError(
+            Choice(Setting.DEPTH_UNITS, f"{stated:g}"), "is not a positive number", "give stored units per metre"
+        )
     near, far = PLAUSIBLE_DEPTH_M
     scale = recording.units_per_metre if stated is None else stated
     if scale is not None:
         if near <= typical / scale <= far:
             return scale, ()
-        cure = "correct it with --depth-scale UNITS_PER_METRE if that is wrong"
+        cure = remedy("correct {} if that is wrong", Setting.DEPTH_UNITS)
         reason = f"median depth is {typical / scale:.4g} m at {scale:g} units per metre, outside {near:g} to {far:g} m"
-        return scale, (f"{reason}; {cure}",)
+        return scale, (Notice(reason, cure),)
     if recording.expected_units and near <= typical / recording.expected_units <= far:
         return recording.expected_units, ()
     guess = next((s for s in _UNITS_PER_METRE if near <= typical / s <= far), None)
     if guess is None:
         problem = f"does not state its unit of depth, and a median of {typical:.4g} fits none of the usual ones"
-        raise InputError(recording.path, problem, "give --depth-scale UNITS_PER_METRE, 1000 for millimetres")
+        cure = remedy("give {}, 1000 for millimetres", Setting.DEPTH_UNITS)
+        raise InputError(recording.path, problem, cure)
     found = f"depth scale guessed: {guess:g} units per metre gives a median depth of {typical / guess:.2f} m"
-    return guess, (f"{found}; state it with --depth-scale if that is wrong",)
-
-
-def frame_rate_of(times_s: Sequence[float] | NDArray[np.floating[Any]]) -> float:
-    """Frames per second from time stamps (F,) in seconds; the default where they say nothing."""
-    steps = np.diff(np.asarray(times_s, np.float64))
-    steps = steps[np.isfinite(steps) & (steps > 1e-4)]
-    if len(steps) == 0:
-        return DEFAULT_FRAME_RATE
-    usual = np.abs(steps / np.median(steps) - 1) < 0.5  # their mean: time stamps may be rounded to milliseconds
-    return round(float(1 / steps[usual].mean()), 3)
-
-
-def motion_warnings(camera_to_world: NDArray[np.floating[Any]]) -> tuple[str, ...]:
-    """A warning where camera poses (F, 4, 4), metres, move by more than 3 cm or turn by more than 2 degrees."""
-    poses = np.asarray(camera_to_world, np.float64)
-    poses = poses[np.isfinite(poses).all(axis=(1, 2))]
-    if len(poses) < 2:
-        return ()
-    moved = float(np.linalg.norm(poses[:, :3, 3] - poses[0, :3, 3], axis=1).max())
-    cosine = (np.einsum("fij,ij->f", poses[:, :3, :3], poses[0, :3, :3]) - 1) / 2
-    turned = float(np.degrees(np.arccos(np.clip(cosine.min(), -1, 1))))
-    if moved < 0.03 and turned < 2:
-        return ()
-    text = f"the camera moves by {moved:.2f} m and turns by {turned:.0f} degrees; a fit takes it to stand still"
-    return (text,)
+    return guess, (Notice(found, remedy("state {} if that is wrong", Setting.DEPTH_UNITS)),)

@@ -4,7 +4,7 @@
 ``intrinsics.json``           width, height, fx, fy, cx, cy in pixels; optional depth_scale, frame_rate
 Open3D JSON                   width, height, intrinsic_matrix (9 numbers, column by column)
 text, 3x3 or 4x4 numbers      DeepDeform's ``intrinsics.txt``, ScanNet's ``intrinsic_depth.txt``
-``fx,fy,cx,cy``               on the command line
+``fx,fy,cx,cy``               stated by the user
 ============================  ====================================================================================
 
 Pixel centres are at +0.5 in the first and the last form (see `docs/conventions.md`); matrices follow OpenCV, whose
@@ -19,12 +19,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.core.errors import InputError
+from engine.core.errors import Choice, InputError, Setting, remedy
 from engine.core.files import read_json
 from engine.geometry.camera import PinholeCamera
 
 MINIMAL = '{"width": 640, "height": 480, "fx": 525, "fy": 525, "cx": 320, "cy": 240}'
-CURE = f"put intrinsics.json beside the frames, such as {MINIMAL}, or give --intrinsics fx,fy,cx,cy or FILE"
+GIVE = remedy("give {} fx,fy,cx,cy or FILE", Setting.INTRINSICS)
+CURE = remedy(
+    "put intrinsics.json beside the frames, such as {}, or give {} fx,fy,cx,cy or FILE", MINIMAL, Setting.INTRINSICS
+)
 _NAMES = (
     *("intrinsics.json", "intrinsic.json", "camera_intrinsic.json", "camera_intrinsics.json", "camera.json"),
     *("intrinsics.txt", "intrinsic.txt", "intrinsic_depth.txt", "camera-intrinsics.txt"),
@@ -100,9 +103,9 @@ def parse_intrinsics(stated: str | Path) -> Intrinsics:
     numbers = _numbers(str(stated))
     if numbers is not None and len(numbers) == 4:
         fx, fy, cx, cy = numbers
-        return Intrinsics(f"--intrinsics {stated}", fx, fy, cx, cy)
+        return Intrinsics(f"the intrinsics {stated}", fx, fy, cx, cy)
     if not Path(stated).is_file():
-        raise InputError(f"--intrinsics {stated}", "is neither four numbers nor a file", CURE)
+        raise InputError(Choice(Setting.INTRINSICS, str(stated)), "is neither four numbers nor a file", CURE)
     return read_intrinsics(Path(stated))
 
 

@@ -16,7 +16,7 @@ from engine.core.errors import InputError
 from engine.geometry.camera import PinholeCamera
 from engine.sequences.capture_options import CaptureOptions
 from engine.sequences.reader import RecordingReader
-from engine.sequences.recording import MAX_PIXELS, Recording, frame_rate_of
+from engine.sequences.recording import MAX_PIXELS, Recording
 from external.captures import intrinsics
 from external.captures.lens import RationalDistortion, Undistort
 
@@ -55,11 +55,11 @@ def read_kinect_mkv(path: Path, options: CaptureOptions) -> Recording:
         if isinstance(error, InputError):
             raise
         raise InputError(path, f"cannot be read as Matroska ({error})", _CURE) from None
-    times = sorted(set(times))
+    times.sort()
     undistort = None
     if options.intrinsics is not None:
         camera = intrinsics.parse_intrinsics(options.intrinsics).camera(width, height)
-        source = "--intrinsics"
+        source = "the user"
     else:
         name, text = _calibration_file(attachments, path)
         camera, distortion = depth_calibration(text, width, height, f"{path} attachment {name}")
@@ -77,7 +77,7 @@ def read_kinect_mkv(path: Path, options: CaptureOptions) -> Recording:
         frame_names=tuple(f"{index:06d}" for index in range(len(times))),
         read_stored=read_stored,
         units_per_metre=UNITS_PER_METRE,
-        frame_rate=frame_rate_of(np.array(times, np.float64) * unit),
+        times_s=np.array(times, np.float64) * unit,
     )
 
 
@@ -100,7 +100,7 @@ def _calibration_file(attachments: dict[str, bytes], path: Path) -> tuple[str, s
     for name, data in attachments.items():
         if name.lower().endswith(".json") and b"CalibrationInformation" in data:
             return name, data.decode("utf-8", "replace").rstrip("\0")
-    raise InputError(path, "has no calibration attached", "give --intrinsics fx,fy,cx,cy or FILE")
+    raise InputError(path, "has no calibration attached", intrinsics.GIVE)
 
 
 def depth_calibration(text: str, width: int, height: int, source: str) -> tuple[PinholeCamera, RationalDistortion]:
@@ -113,8 +113,7 @@ def depth_calibration(text: str, width: int, height: int, source: str) -> tuple[
         InputError: it does not describe the depth camera, or has no mode of that size.
     """
     if (width, height) not in _MODES:
-        cure = "give --intrinsics fx,fy,cx,cy or FILE"
-        raise InputError(source, f"has no depth mode of {width}x{height} pixels", cure)
+        raise InputError(source, f"has no depth mode of {width}x{height} pixels", intrinsics.GIVE)
     (across, down), (left, top) = _MODES[width, height]
     try:
         cameras = json.loads(text)["CalibrationInformation"]["Cameras"]
@@ -123,8 +122,7 @@ def depth_calibration(text: str, width: int, height: int, source: str) -> tuple[
         assert np.isfinite([cx, cy, fx, fy, k1, k2, k3, k4, k5, k6, p1, p2]).all()
         camera = PinholeCamera(width, height, fx * across, fy * down, cx * across - left, cy * down - top)
     except (ValueError, TypeError, KeyError, AttributeError, StopIteration, AssertionError, RecursionError):
-        problem = "does not describe the depth camera"
-        raise InputError(source, problem, "give --intrinsics fx,fy,cx,cy or FILE") from None
+        raise InputError(source, "does not describe the depth camera", intrinsics.GIVE) from None
     return camera, RationalDistortion(k1, k2, p1, p2, k3, k4, k5, k6)
 
 

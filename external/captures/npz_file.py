@@ -2,7 +2,8 @@
 
 ``depth`` (T, H, W): floating point in metres, or unsigned integers with ``depth_scale`` units per metre. ``K`` (3, 3)
 intrinsics as OpenCV has them (pixel centres at whole numbers). Optional ``mask`` (T, H, W), nonzero where the subject
-is; ``cam_to_world`` (4, 4) or (T, 4, 4), metres, a camera of OpenCV axes in a world with Y up; ``frame_rate``.
+is; ``cam_to_world`` (4, 4) or (T, 4, 4), metres, a camera of OpenCV axes in a world with Y up, or in the axes of the
+first camera where that is the identity; ``frame_rate``.
 """
 
 from pathlib import Path
@@ -11,12 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.core.errors import InputError
+from engine.core.errors import InputError, Setting, remedy
 from engine.core.npz import NpzFile, NpzRows
+from engine.sequences.camera_path import World, are_rigid
 from engine.sequences.capture_options import CaptureOptions
-from engine.sequences.depth_sequence import DEFAULT_FRAME_RATE
 from engine.sequences.reader import RecordingReader
-from engine.sequences.recording import MAX_PIXELS, Recording, motion_warnings
+from engine.sequences.recording import MAX_PIXELS, Recording
 from external.captures import intrinsics
 
 _CURE = "save it with numpy.savez(depth=(T,H,W) metres, K=(3,3))"
@@ -38,11 +39,11 @@ def read_npz_file(path: Path, options: CaptureOptions) -> Recording:
         elif "K" in file.names:
             camera = intrinsics.from_matrix(file.read("K", "fiu", (3, 3)).astype(np.float64), str(path))
         else:
-            cure = "add it, or give --intrinsics fx,fy,cx,cy or FILE"
+            cure = remedy("add it, or give {} fx,fy,cx,cy or FILE", Setting.INTRINSICS)
             raise InputError(path, "has no array K (3, 3) of intrinsics", cure)
-        poses = _poses(file, len(depth)) if "cam_to_world" in file.names else np.eye(4)[None]
+        poses = _poses(file, len(depth)) if "cam_to_world" in file.names else None
         units = _positive(file, "depth_scale")
-        rate = _positive(file, "frame_rate") or DEFAULT_FRAME_RATE
+        rate = _positive(file, "frame_rate")
 
     def read_stored(index: int) -> NDArray[Any]:
         image = depth[index]
@@ -60,8 +61,8 @@ def read_npz_file(path: Path, options: CaptureOptions) -> Recording:
         units_per_metre=units,
         expected_units=1.0 if depth.dtype.kind == "f" else None,
         frame_rate=rate,
-        camera_to_world=poses[0],
-        warnings=motion_warnings(poses),
+        cameras_to_world=poses,
+        world=World.ARBITRARY if poses is not None and np.array_equal(poses[0], np.eye(4)) else World.PLACED,
     )
 
 
@@ -83,16 +84,14 @@ def _positive(file: NpzFile, name: str) -> float | None:
 
 
 def _poses(file: NpzFile, count: int) -> NDArray[np.float64]:
-    """Camera poses (1 or T, 4, 4), rigid."""
+    """Camera poses (T, 4, 4), rigid."""
     shape = file.shape("cam_to_world")
     if shape not in ((4, 4), (count, 4, 4)):
         raise InputError(file.path, f"cam_to_world must be (4, 4) or ({count}, 4, 4), is {shape}", _CURE)
     poses = file.read("cam_to_world", "fiu", shape).astype(np.float64).reshape(-1, 4, 4)
-    rotation = poses[:, :3, :3]
-    is_rigid = np.allclose(rotation @ rotation.transpose(0, 2, 1), np.eye(3), atol=1e-3)
-    if not is_rigid or (np.linalg.det(rotation) < 0).any():
+    if not are_rigid(poses).all():
         raise InputError(file.path, "cam_to_world is not a rigid transform", _CURE)
-    return poses
+    return np.broadcast_to(poses, (count, 4, 4)).copy()
 
 
 READER = RecordingReader(id="npz", title="npz", form="an .npz file", read=read_npz_file, endings=(".npz",), magic=b"PK")

@@ -9,7 +9,6 @@ from engine.core.errors import InputError
 from engine.core.files import natural_key
 from engine.sequences.capture_options import CaptureOptions
 from engine.sequences.depth_png import DAMAGED_CURE, check_depth_png, read_depth_png
-from engine.sequences.depth_sequence import DEFAULT_FRAME_RATE
 from engine.sequences.reader import RecordingReader
 from engine.sequences.recording import MAX_PIXELS, Recording
 from external.captures import intrinsics
@@ -54,7 +53,7 @@ def read_png_folder(folder: Path, options: CaptureOptions) -> Recording:
         frame_names=tuple(path.stem for path in paths),
         read_stored=read_stored,
         units_per_metre=camera.depth_scale,
-        frame_rate=camera.frame_rate or DEFAULT_FRAME_RATE,
+        frame_rate=camera.frame_rate,
     )
 
 

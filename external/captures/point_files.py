@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.core.errors import InputError
+from engine.core.errors import InputError, Notice, Setting, remedy
 from engine.core.files import natural_key
 from engine.geometry.camera import REFERENCE_CAMERA, PinholeCamera
 from engine.sequences.capture_options import CaptureOptions
@@ -47,9 +47,10 @@ def read_point_files(root: Path, options: CaptureOptions) -> Recording:
     paths = point_files(root) if root.is_dir() else (root,)
     first = _first_points(paths, root)
     scale = options.depth_scale or _units_per_metre(first)
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Notice, ...] = ()
     if scale != 1 and options.depth_scale is None:
-        warnings = (f"units guessed: {scale:g} per metre; state them with --depth-scale if that is wrong",)
+        cure = remedy("state {} if that is wrong", Setting.DEPTH_UNITS)
+        warnings = (Notice(f"units guessed: {scale:g} per metre", cure),)
     chosen = intrinsics.chosen_intrinsics(options.intrinsics, paths[0].parent)
     axes, kind = _to_camera(first / scale, chosen is not None)
     if chosen is None:
@@ -57,8 +58,8 @@ def read_point_files(root: Path, options: CaptureOptions) -> Recording:
     elif chosen.width and chosen.height:
         camera = chosen.camera(chosen.width, chosen.height)
     else:
-        cure = f"give a file with width and height, such as {intrinsics.MINIMAL}"
-        raise InputError(chosen.source, "does not state the size of the image that points are projected into", cure)
+        needed = f"give a file with width and height, such as {intrinsics.MINIMAL}"
+        raise InputError(chosen.source, "does not state the size of the image that points are projected into", needed)
 
     def read_stored(index: int) -> NDArray[Any]:
         points = read_points(paths[index]) / scale

@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.core.errors import InputError
+from engine.core.errors import InputError, Notice, Setting, remedy
 from engine.geometry.camera import PinholeCamera
 from engine.sequences.capture_options import CaptureOptions
 from engine.sequences.reader import RecordingReader
-from engine.sequences.recording import MAX_PIXELS, Recording, frame_rate_of
+from engine.sequences.recording import MAX_PIXELS, Recording
 from external.captures import intrinsics
 from external.captures.lens import RationalDistortion, Undistort
 
@@ -44,9 +44,9 @@ def read_realsense_bag(path: Path, options: CaptureOptions) -> Recording:
     bag = _Bag(path)
     topic, shape, encoding = _depth_topic(bag)
     height, width = shape
-    undistort, warnings = None, list[str]()
+    undistort, warnings = None, list[Notice]()
     if options.intrinsics is not None:
-        camera, source = intrinsics.parse_intrinsics(options.intrinsics).camera(width, height), "--intrinsics"
+        camera, source = intrinsics.parse_intrinsics(options.intrinsics).camera(width, height), "the user"
     else:
         source = _info_topic(bag, topic)
         info = bag.message(source, 0)
@@ -70,7 +70,7 @@ def read_realsense_bag(path: Path, options: CaptureOptions) -> Recording:
         frame_names=tuple(f"{index:06d}" for index in range(len(times))),
         read_stored=read_stored,
         units_per_metre=units,
-        frame_rate=frame_rate_of([time / 1e9 for time in times]),
+        times_s=np.array([time / 1e9 for time in times], np.float64),
         warnings=tuple(warnings),
     )
 
@@ -176,26 +176,27 @@ def _info_topic(bag: _Bag, topic: str) -> str:
     found = sorted(name for name in infos if name.startswith(f"{beside}/"))
     if not found:
         problem = f"has no camera_info beside the topic {topic}"
-        raise InputError(bag.path, problem, "give --intrinsics fx,fy,cx,cy or FILE")
+        raise InputError(bag.path, problem, intrinsics.GIVE)
     return found[0]
 
 
-def _distortion(info: Any, camera: PinholeCamera) -> tuple[Undistort | None, list[str]]:
+def _distortion(info: Any, camera: PinholeCamera) -> tuple[Undistort | None, list[Notice]]:
     coefficients = [float(value) for value in info.D][:8]
     if not np.any(np.abs(coefficients) > 1e-6):
         return None, []
     if str(info.distortion_model) in ("plumb_bob", "rational_polynomial") and np.isfinite(coefficients).all():
         return Undistort(camera, RationalDistortion(*coefficients)), []
-    return None, [f"lens distortion of the model {info.distortion_model!r} is not corrected"]
+    return None, [Notice(f"lens distortion of the model {info.distortion_model!r} is not corrected")]
 
 
-def _units_per_metre(bag: _Bag) -> tuple[float, list[str]]:
+def _units_per_metre(bag: _Bag) -> tuple[float, list[Notice]]:
     for topic, kind in sorted(bag.topics.items()):
         if kind == _FLOAT and re.search(r"/option/depth[ _]units/value$", topic, re.IGNORECASE) and bag.times(topic):
             unit = float(bag.message(topic, 0).data)
             if np.isfinite(unit) and unit > 0:
                 return round(1 / unit, 6), []
-    return 1 / _DEFAULT_UNIT_M, ["the bag does not state the depth unit; millimetres taken (--depth-scale changes it)"]
+    text = "the bag does not state the depth unit, millimetres are taken"
+    return 1 / _DEFAULT_UNIT_M, [Notice(text, remedy("state {} if that is wrong", Setting.DEPTH_UNITS))]
 
 
 def _image(message: Any, name: str) -> NDArray[Any]:

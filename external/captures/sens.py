@@ -3,7 +3,8 @@
 Layout (ScanNet, SensReader), little-endian: uint32 version, uint64 length and name, four float32 4x4 matrices (colour
 intrinsic and extrinsic, depth intrinsic and extrinsic), int32 colour and depth compression, uint32 colour width and
 height, depth width and height, float32 depth units per metre, uint64 number of frames; each frame: float32 4x4 camera
-to world, uint64 colour and depth time stamp (microseconds), uint64 colour and depth bytes, colour, depth.
+to world (minus infinity where tracking was lost), uint64 colour and depth time stamp (microseconds), uint64 colour and
+depth bytes, colour, depth.
 """
 
 import struct
@@ -14,10 +15,11 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.core.errors import InputError
+from engine.core.errors import InputError, Notice
+from engine.sequences.camera_path import Z_UP_TO_Y_UP, World
 from engine.sequences.capture_options import CaptureOptions
 from engine.sequences.reader import RecordingReader
-from engine.sequences.recording import MAX_PIXELS, Recording, frame_rate_of, motion_warnings
+from engine.sequences.recording import MAX_PIXELS, Recording
 from external.captures import intrinsics
 
 _FRAME = struct.Struct("<16f4Q")
@@ -41,9 +43,11 @@ def read_sens(path: Path, options: CaptureOptions) -> Recording:
         camera = intrinsics.parse_intrinsics(options.intrinsics)
     else:
         camera = intrinsics.from_matrix(matrix, str(path))
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Notice, ...] = ()
     if len(frames) < declared:
-        warnings = (f"the file is cut off: {len(frames)} of the {declared} frames that it declares are there",)
+        text = f"the file is cut off: {len(frames)} of the {declared} frames that it declares are there"
+        warnings = (Notice(text),)
+    poses, world = _path([pose for pose, *_ in frames])
 
     def read_stored(index: int) -> NDArray[Any]:
         _, _, offset, size = frames[index]
@@ -68,9 +72,24 @@ def read_sens(path: Path, options: CaptureOptions) -> Recording:
         frame_names=tuple(f"{index:06d}" for index in range(len(frames))),
         read_stored=read_stored,
         units_per_metre=units,
-        frame_rate=frame_rate_of([time / 1e6 for _, time, _, _ in frames]),
-        warnings=warnings + motion_warnings(np.array([pose for pose, *_ in frames]).reshape(-1, 4, 4)),
+        times_s=np.array([time / 1e6 for _, time, _, _ in frames], np.float64),
+        cameras_to_world=poses,
+        world=world,
+        warnings=warnings,
     )
+
+
+def _path(recorded: list[NDArray[np.float32]]) -> tuple[NDArray[np.float64], World]:
+    """Poses (F, 4, 4), and of what world.
+
+    ScanNet's has Z up, as its meshes do. Where the first pose is the identity, the recording has not been brought
+    there: its world are the axes of the first camera.
+    """
+    poses = np.array(recorded, np.float64).reshape(-1, 4, 4)
+    if len(poses) and np.array_equal(poses[0], np.eye(4)):
+        return poses, World.ARBITRARY
+    with np.errstate(invalid="ignore"):  # lost poses are minus infinity
+        return Z_UP_TO_Y_UP @ poses, World.UPRIGHT
 
 
 def _header(file: BinaryIO, path: Path) -> tuple[NDArray[np.float64], int, int, int, float, int]:

@@ -1,7 +1,8 @@
 """TUM RGB-D: ``depth.txt`` with a time stamp and a file name per line, 16-bit PNG, 5000 units per metre.
 
 Sturm et al. 2012, "A Benchmark for the Evaluation of RGB-D SLAM Systems". ``groundtruth.txt`` (time stamp, position,
-quaternion x y z w) only serves to warn of a camera that moves: its world is that of a motion-capture room.
+quaternion x y z w) says where the camera was in the world of the motion-capture room, which has Z up; at its own times,
+of which there are about a hundred per second.
 """
 
 from pathlib import Path, PurePosixPath
@@ -9,10 +10,11 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.core.errors import InputError
+from engine.core.errors import InputError, Notice
+from engine.sequences.camera_path import Z_UP_TO_Y_UP, World
 from engine.sequences.capture_options import CaptureOptions
 from engine.sequences.reader import RecordingReader
-from engine.sequences.recording import Recording, frame_rate_of, motion_warnings
+from engine.sequences.recording import Recording
 from external.captures import intrinsics
 from external.captures.png_folder import first_size, read_stored_png
 
@@ -23,6 +25,8 @@ _FREIBURG = {
     "freiburg3": (535.4, 539.2, 320.1, 247.6),
 }
 _MAX_BYTES = 64_000_000
+_NEAR_S, _GAP_S = 0.02, 0.1
+"""Seconds to the nearest measurement of the camera (as the benchmark's own tools have it), and between two of them."""
 
 
 def read_tum(folder: Path, options: CaptureOptions) -> Recording:
@@ -39,6 +43,8 @@ def read_tum(folder: Path, options: CaptureOptions) -> Recording:
         problem = f"has no intrinsics for its {size[0]}x{size[1]} depth images, and its name says no Freiburg camera"
         raise InputError(folder, problem, intrinsics.CURE)
 
+    poses, warnings = _poses(folder / "groundtruth.txt", times)
+
     def read_stored(index: int) -> NDArray[np.float32]:
         return read_stored_png(paths[index])
 
@@ -49,8 +55,10 @@ def read_tum(folder: Path, options: CaptureOptions) -> Recording:
         frame_names=tuple(path.stem for path in paths),
         read_stored=read_stored,
         units_per_metre=camera.depth_scale or UNITS_PER_METRE,
-        frame_rate=frame_rate_of(times),
-        warnings=_motion(folder / "groundtruth.txt", times),
+        times_s=times,
+        cameras_to_world=poses,
+        world=World.UPRIGHT,
+        warnings=warnings,
     )
 
 
@@ -62,8 +70,8 @@ def _freiburg(folder: Path) -> intrinsics.Intrinsics | None:
     return None
 
 
-def _associations(path: Path) -> tuple[list[float], list[str]]:
-    """Time stamps in seconds and relative file names, in order of time."""
+def _associations(path: Path) -> tuple[NDArray[np.float64], list[str]]:
+    """Time stamps (F,) in seconds and relative file names, in order of time."""
     found: list[tuple[float, str]] = []
     for number, line in enumerate(_lines(path), start=1):
         words = line.split()
@@ -85,7 +93,7 @@ def _associations(path: Path) -> tuple[list[float], list[str]]:
     if not found:
         raise InputError(path, "lists no depth image", "write one line per frame: time stamp and file name")
     found.sort(key=lambda entry: entry[0])
-    return [time for time, _ in found], [name for _, name in found]
+    return np.array([time for time, _ in found]), [name for _, name in found]
 
 
 def _lines(path: Path) -> list[str]:
@@ -98,30 +106,56 @@ def _lines(path: Path) -> list[str]:
         raise InputError(path, f"cannot be read ({error.__class__.__name__})", cure) from None
 
 
-def _motion(path: Path, times: list[float]) -> tuple[str, ...]:
-    """Warns of a camera that moves during the recording; a ground truth that cannot be read is worth a warning too."""
+def _poses(path: Path, times_s: NDArray[np.float64]) -> tuple[NDArray[np.float64] | None, tuple[Notice, ...]]:
+    """Poses (F, 4, 4) in a world with Y up; one that cannot be read is worth a warning, and none being there is not."""
     if not path.is_file():
-        return ()
+        return None, ()
     try:
         rows = [line.split() for line in _lines(path) if line.strip() and not line.lstrip().startswith("#")]
         table = np.array(rows, np.float64)
         assert table.ndim == 2 and table.shape[1] == 8
     except (InputError, ValueError, AssertionError):
-        return ("groundtruth.txt cannot be read and is not used",)
-    table = table[(table[:, 0] >= times[0] - 0.05) & (table[:, 0] <= times[-1] + 0.05)]
-    return motion_warnings(np.array([_pose(row[1:4], row[4:8]) for row in table]).reshape(-1, 4, 4))
+        return None, (Notice(f"{path.name} cannot be read and is not used"),)
+    return Z_UP_TO_Y_UP @ poses_at(times_s, table), ()
 
 
-def _pose(position: NDArray[np.float64], quaternion_xyzw: NDArray[np.float64]) -> NDArray[np.float64]:
-    pose = np.eye(4)
-    x, y, z, w = quaternion_xyzw / max(float(np.linalg.norm(quaternion_xyzw)), 1e-12)
-    pose[:3, :3] = [
-        [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
-        [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
-        [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
-    ]
-    pose[:3, 3] = position
-    return pose
+def poses_at(times_s: NDArray[np.float64], table: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Camera poses (F, 4, 4) at ``times_s`` (F,), NaN where the ground truth does not say.
+
+    Between two measurements that are close enough in time, rotations are interpolated along the shortest arc and
+    positions on the line; elsewhere the nearest one counts, if it is near.
+
+    Args:
+        table: (N, 8) time stamp in seconds, position in metres, quaternion x y z w.
+    """
+    from scipy.spatial.transform import Rotation, Slerp
+
+    assert table.ndim == 2 and table.shape[1] == 8, table.shape
+    table = table[np.isfinite(table).all(axis=1) & (np.linalg.norm(table[:, 4:], axis=1) > 0.5)]
+    _, first = np.unique(table[:, 0], return_index=True)
+    table = table[first]
+    poses = np.full((len(times_s), 4, 4), np.nan)
+    if len(table) == 0:
+        return poses
+    stamps, rotations = table[:, 0], Rotation.from_quat(table[:, 4:])
+    after = np.clip(np.searchsorted(stamps, times_s), 1, max(len(stamps) - 1, 1))
+    before = after - 1
+    after = np.minimum(after, len(stamps) - 1)
+    nearest = np.where(np.abs(stamps[before] - times_s) <= np.abs(stamps[after] - times_s), before, after)
+    near = np.abs(stamps[nearest] - times_s) <= _NEAR_S
+    poses[near] = _rigid(rotations[nearest[near]].as_matrix(), table[nearest[near], 1:4])
+    between = (stamps[before] <= times_s) & (times_s <= stamps[after]) & (stamps[after] - stamps[before] <= _GAP_S)
+    if len(stamps) > 1 and between.any():
+        moment = times_s[between]
+        positions = np.stack([np.interp(moment, stamps, table[:, axis]) for axis in (1, 2, 3)], axis=1)
+        poses[between] = _rigid(Slerp(stamps, rotations)(moment).as_matrix(), positions)
+    return poses
+
+
+def _rigid(rotations: NDArray[np.float64], positions: NDArray[np.float64]) -> NDArray[np.float64]:
+    poses = np.tile(np.eye(4), (len(positions), 1, 1))
+    poses[:, :3, :3], poses[:, :3, 3] = rotations, positions
+    return poses
 
 
 READER = RecordingReader(

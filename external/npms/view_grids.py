@@ -48,7 +48,7 @@ def write_view_grids(
     def write(index: int) -> int:
         if progress.cancelled():
             return 0
-        view = PosedDepthImage(sequence.depth_m(index), sequence.camera, sequence.camera_to_world, similarity)
+        view = PosedDepthImage(sequence.depth_m(index), sequence.camera, sequence.camera_at(index), similarity)
         occupancy = occupancy_grid(view, resolution)
         if not occupancy.occupied.any():
             problem = "shows no surface inside the canonical cube"

@@ -2,10 +2,14 @@
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from npm_studio.cli.capture_options import add_capture_options, open_from_options, stated
 from npm_studio.cli.console import ConsoleProgress, add_json, add_model
+from npm_studio.cli.words import words
+
+if TYPE_CHECKING:
+    from engine.sequences.depth_sequence import DepthSequence
 
 _HISTOGRAM_FRAMES = 20
 
@@ -42,7 +46,6 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
 def _info(options: argparse.Namespace, progress: ConsoleProgress) -> dict[str, Any]:
     import numpy as np
 
-    from engine.sequences.placement import states_pose
     from engine.sequences.planes import frame_indices
 
     sequence = open_from_options(options.source, options, None, progress)
@@ -53,12 +56,13 @@ def _info(options: argparse.Namespace, progress: ConsoleProgress) -> dict[str, A
     camera = sequence.camera
     lines = [
         f"{options.source}: {sequence.origin}",
-        f"frames     {len(sequence)} at {sequence.frame_rate:g} per second, {valid:.0%} of the pixels valid",
+        f"frames     {len(sequence)} at {sequence.frame_rate:g} per second"
+        f"{' (assumed, it has no time stamps)' if sequence.times_assumed else ''}, {valid:.0%} of the pixels valid",
         f"camera     {camera.width}x{camera.height}, fx {camera.fx:.2f}, fy {camera.fy:.2f}, "
-        f"cx {camera.cx:.2f}, cy {camera.cy:.2f}, pose {'stated' if states_pose(sequence) else 'not stated'}",
+        f"cx {camera.cx:.2f}, cy {camera.cy:.2f}, pose {_pose(sequence)}",
         "depth [m]  " + ", ".join(f"{q} % {value:.3f}" for q, value in quantiles.items()),
         *_text_histogram(depths),
-        *(f"warning: {text}" for text in sequence.warnings),
+        *(f"warning: {text}" for text in _lines(sequence)),
     ]
     print("\n".join(lines))
     return {
@@ -66,14 +70,27 @@ def _info(options: argparse.Namespace, progress: ConsoleProgress) -> dict[str, A
         "origin": sequence.origin,
         "frames": len(sequence),
         "frame_rate": sequence.frame_rate,
+        "frame_rate_assumed": sequence.times_assumed,
         "width": camera.width,
         "height": camera.height,
         "intrinsics": [camera.fx, camera.fy, camera.cx, camera.cy],
         "valid": round(valid, 4),
         "depth_quantiles_m": quantiles,
-        "pose_stated": states_pose(sequence),
-        "warnings": list(sequence.warnings),
+        "pose_stated": sequence.cameras_to_world is not None,
+        "warnings": _lines(sequence),
     }
+
+
+def _pose(sequence: "DepthSequence") -> str:
+    from engine.sequences.camera_path import stands_still
+
+    if sequence.cameras_to_world is None:
+        return "not stated"
+    return "stated" if stands_still(sequence.cameras_to_world) else "stated for each frame"
+
+
+def _lines(sequence: "DepthSequence") -> list[str]:
+    return [warning.line(words) for warning in sequence.warnings]
 
 
 def _text_histogram(depths: Any, bins: int = 12, width: int = 40) -> list[str]:
@@ -100,16 +117,19 @@ def _show(options: argparse.Namespace, progress: ConsoleProgress) -> dict[str, A
     capture = stated(options)
     sequence = open_recording(options.source, registered_readers(), capture, progress)
     save_picture(capture_sheet(sequence, capture.isolation), options.out)
-    for text in sequence.warnings:
+    for text in _lines(sequence):
         progress.message(f"warning: {text}")
     progress.message(f"{options.out}: {sequence.origin}")
-    return {"picture": str(options.out), "origin": sequence.origin, "warnings": list(sequence.warnings)}
+    return {"picture": str(options.out), "origin": sequence.origin, "warnings": _lines(sequence)}
 
 
 def _convert(options: argparse.Namespace, progress: ConsoleProgress) -> dict[str, Any]:
+    import numpy as np
+
     from engine.core.errors import Cancelled, InputError
     from engine.core.files import natural_key
     from engine.models.checkpoint import load_model
+    from engine.sequences.camera_path import stands_still
     from engine.sequences.depth_sequence import is_native, save_depth_sequence
 
     source, out = options.source.resolve(), options.out.resolve()
@@ -133,14 +153,16 @@ def _convert(options: argparse.Namespace, progress: ConsoleProgress) -> dict[str
     in_order = sorted(set(sequence.frame_names), key=lambda name: natural_key(Path(f"{name}.png")))
     if tuple(in_order) != names:  # a folder is read in natural order
         names = None
-    save_depth_sequence(options.out, frames(), sequence.camera, sequence.camera_to_world, sequence.frame_rate, names)
-    for text in sequence.warnings:
+    poses = np.stack([sequence.camera_at(index) for index in range(len(sequence))])
+    timing = None if sequence.times_assumed else sequence.times_s
+    save_depth_sequence(options.out, frames(), sequence.camera, poses, timing, names)
+    for text in _lines(sequence):
         progress.message(f"warning: {text}")
     progress.message(f"{options.out}: {len(sequence)} frames; {sequence.origin}")
     return {
         "sequence": str(options.out),
         "frames": len(sequence),
         "origin": sequence.origin,
-        "camera_to_world": sequence.camera_to_world.tolist(),
-        "warnings": list(sequence.warnings),
+        "camera_to_world": (poses[0] if stands_still(poses) else poses).tolist(),
+        "warnings": _lines(sequence),
     }

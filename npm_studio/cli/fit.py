@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from npm_studio.cli.capture_options import add_capture_options, open_from_options, stated
 from npm_studio.cli.console import ConsoleProgress, add_device, add_json, add_model, add_seed
 from npm_studio.cli.method_fields import add_method_fields, stated_fields
+from npm_studio.cli.words import words
 
 if TYPE_CHECKING:
     from engine.methods.run import Run
@@ -53,8 +54,8 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
             loaded = LoadedModel(options.model, load_model(options.model, resolve_device(options.device)))
         template = None if options.template is None else load_mesh(options.template)
         sequence = open_from_options(options.sequence, options, None if loaded is None else loaded.model, progress)
-        for text in sequence.warnings:
-            progress.message(f"warning: {text}")
+        for warning in sequence.warnings:
+            progress.message(f"warning: {warning.line(words)}")
         request = FitRequest(
             method, config, sequence, options.out, loaded, template, options.seed, options.device, stated(options)
         )

@@ -78,7 +78,7 @@ class Observation:
         """
         if index not in self._frames:
             points = self.sequence.points_world(index)
-            pose = self.sequence.camera_to_world
+            pose = self.sequence.camera_at(index)
             depth = (points - pose[:3, 3].astype(np.float32)) @ pose[:3, 2].astype(np.float32)
             self._frames[index] = ObservedFrame(points, depth, self._removed(index))
             self._held += self._frames[index].nbytes
@@ -99,7 +99,7 @@ class Observation:
         depth = self.scene.depth_m(self.scene.frame_names.index(self.sequence.frame_names[index]))
         depth = np.where(self.sequence.depth_m(index) > 0, np.float32(0), depth)
         points = point_image(depth, self.sequence.camera)
-        return transform_points(self.sequence.camera_to_world, points[points[..., 2] > 0])
+        return transform_points(self.sequence.camera_at(index), points[points[..., 2] > 0])
 
 
 def open_observation(
@@ -134,9 +134,8 @@ def observation_of_run(
         InputError: it is gone, or cannot be opened any more.
         Cancelled: ``progress`` asked to stop.
     """
-    inputs, poses = run.inputs, run.cameras_to_world
-    camera_to_world = None if poses is None else poses[0]
-    scene, subject = scene_and_subject(inputs.sequence, registered_readers(), inputs.capture, camera_to_world, progress)
+    inputs = run.inputs
+    scene, subject = scene_and_subject(inputs.sequence, registered_readers(), inputs.capture, run.seen_from, progress)
     return Observation(subject, scene, inputs.capture, model)
 
 

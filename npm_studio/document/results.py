@@ -1,5 +1,7 @@
 """Where moving meshes come from that are played and compared."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,17 +18,19 @@ FRAMES_FOR_GROUND = 64
 """Reading all meshes of a long sequence would hold up the window."""
 
 
-def mesh_sequence_of_run(run: Run, camera_to_world: NDArray[np.float64] | None = None) -> MeshSequence:
+def mesh_sequence_of_run(run: Run, shown: DepthSequence | None = None) -> MeshSequence:
     """The fitted meshes of a run.
 
     Args:
-        camera_to_world: (4, 4) where its camera is shown, if not where the fit had it; the meshes go with it.
+        shown: its recording as it is shown, whose cameras may be elsewhere than the fit had them: meshes go with them.
     """
-    poses = run.cameras_to_world
-    if camera_to_world is None or poses is None or np.allclose(poses, camera_to_world, atol=1e-6):
+    if shown is None or run.seen_from is None or run.seen_from[0] not in shown.frame_names:
         return run.meshes
-    moved = camera_to_world @ np.linalg.inv(poses)  # (F, 4, 4)
-    return run.meshes.map(lambda frame, vertices: transform_points(moved[frame], vertices))
+    name, pose = run.seen_from
+    moved = shown.camera_at(shown.frame_names.index(name)) @ np.linalg.inv(pose)
+    if np.allclose(moved, np.eye(4), atol=1e-6):
+        return run.meshes
+    return run.meshes.map(lambda _, vertices: transform_points(moved, vertices))
 
 
 def lowest_height(meshes: MeshSequence) -> float:
@@ -48,8 +52,16 @@ def mesh_sequence_of_truth(sequence: DepthSequence, similarity: Similarity) -> M
 
     faces, vertices, names = load_truth(sequence.truth_folder or sequence.root / "truth")
     title = f"Ground truth of {sequence.name}"
-    times_s = regular_times(len(names), sequence.frame_rate)
+    times_s = _times_of_truth(sequence, names)
     return mesh_sequence(title, similarity.to_world(vertices), faces, names, times_s)
+
+
+def _times_of_truth(sequence: DepthSequence, names: Sequence[str]) -> NDArray[np.float64]:
+    """Time stamps (F,) of the frames of that name; regular ones where the sequence has not all of them."""
+    index = {name: position for position, name in enumerate(sequence.frame_names)}
+    if not set(names) <= set(index):
+        return regular_times(len(names), sequence.frame_rate)
+    return sequence.times_s[[index[name] for name in names]]
 
 
 def mesh_sequence_of_identity(model: NeuralParametricModel, identity: int) -> MeshSequence:

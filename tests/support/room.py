@@ -6,6 +6,7 @@ import numpy as np
 
 from engine.geometry.camera import PinholeCamera
 from engine.sequences.depth_sequence import DepthSequence
+from engine.sequences.mesh_sequence import regular_times
 
 CAMERA = PinholeCamera(160, 120, 143.0, 144.0, 80.0, 60.0)
 HEAD, BODY = (np.array([0.1, 1.42, 0.0]), 0.18), (np.array([0.1, 0.95, 0.0]), 0.42)
@@ -59,8 +60,7 @@ def room_sequence(
         name="room",
         root=Path("room"),
         camera=CAMERA,
-        camera_to_world=np.eye(4),
-        frame_rate=30.0,
+        times_s=regular_times(frames, 30.0),
         frame_names=tuple(f"{index:06d}" for index in range(frames)),
         read_frame=lambda index: depths[index],
         origin="synthetic",

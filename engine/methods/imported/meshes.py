@@ -15,7 +15,7 @@ from engine.methods.imported.config import ImportConfig
 from engine.methods.imported.glb import glb_frames
 from engine.methods.method import FitResult
 from engine.sequences.depth_sequence import DepthSequence
-from engine.sequences.mesh_sequence import MeshSequence, regular_times
+from engine.sequences.mesh_sequence import MeshSequence
 
 ENDINGS = (".ply", ".obj", ".stl", ".off")
 _METRES = {"m": 1.0, "cm": 0.01, "mm": 0.001}
@@ -60,7 +60,7 @@ def import_meshes(source: DepthSequence, config: ImportConfig, progress: Progres
         one_topology = one_topology and same
         progress.advance(index + 1)
     names = tuple(source.frame_names[frame] for frame in frames)
-    times_s = regular_times(len(source), source.frame_rate)[list(frames)]
+    times_s = source.times_s[list(frames)]
     meshes = MeshSequence(config.meshes.name, names, times_s, read, one_topology)
     return FitResult(
         meshes, details={"source": str(config.meshes.resolve()), "names": [found.names[i] for i in chosen]}

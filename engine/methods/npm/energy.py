@@ -69,7 +69,7 @@ def data_terms(
     assert posed.ndim == 3 and posed.shape == normals.shape, (posed.shape, normals.shape)
     observed = torch.gather(observations.points[frames], 1, picks[..., None].expand(-1, -1, 3))
     observed_normals = torch.gather(observations.normals[frames], 1, picks[..., None].expand(-1, -1, 3))
-    view = posed.detach() - observations.camera_centre
+    view = posed.detach() - observations.camera_centres(frames)[:, None]
     front = (view * normals).sum(-1) < 0  # (f, N)
 
     partner = nearest_partner(observed, observed_normals, posed.detach(), normals, front)
@@ -108,7 +108,7 @@ def projective_terms(
     observations: Observations, frames: Tensor, posed: Tensor, front: Tensor, gate: float
 ) -> tuple[Tensor, Tensor]:
     """Projective and free-space term (f,) each, of ``posed`` (f, N, 3) with front-facing mask ``front`` (f, N)."""
-    pixels, z = observations.project(posed)
+    pixels, z = observations.project(frames, posed)
     index, inside = observations.pixel_index(pixels.detach())
     height, width = observations.depth.shape[1:]
     flat = frames[:, None] * (height * width) + index  # (f, N)

@@ -152,16 +152,23 @@ def match_scores(observations: Observations, observed: Tensor, posed: Tensor) ->
         products = (part.reshape(-1, 3) @ query).view(*part.shape[:2], -1)  # (u, N, F K)
         nearest = query_squared - 2 * (products - half_squared).amax(1)
         nearest = nearest.clamp_min(0).sqrt().view(len(part), frames, kept).mean(-1)  # (u, F)
-        pixels, z = observations.project(part)
+        pixels, z = observations.project_all(part)  # (C, u, N): of one camera for all frames, or of each frame
         index, inside = observations.pixel_index(pixels)
-        depth = observations.depth.flatten(1)[:, index]  # (F, u, N)
-        target = observations.silhouette.flatten(1)[:, index].long()
+        depth = _at_pixels(observations.depth, index)  # (F, u, N)
+        target = _at_pixels(observations.silhouette, index).long()
         offset = torch.stack((target % width + 0.5, target // width + 0.5), dim=-1) - pixels
         beside = offset.norm(dim=-1) * z / observations.intrinsics[0]
         ahead = (depth - z - INTRUSION_FREE).clamp_min(0)
         empty = torch.where(depth > 0, ahead.clamp(max=INTRUSION_LIMIT), beside) * inside
         result[:, start : start + block] = nearest.T + FREE_SPACE_WEIGHT * empty.mean(-1)
     return result
+
+
+def _at_pixels(maps: Tensor, index: Tensor) -> Tensor:
+    """Values (F, u, N) of ``maps`` (F, h, w) at flat pixels ``index`` (F, u, N), or (1, u, N) for all frames."""
+    if len(index) == 1:
+        return maps.flatten(1)[:, index[0]]
+    return torch.gather(maps.flatten(1), 1, index.flatten(1)).view(index.shape)
 
 
 def shortest_path(costs: Tensor, jumps: Tensor) -> Tensor:

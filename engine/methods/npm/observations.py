@@ -1,6 +1,6 @@
 """What a depth camera saw, as tensors in canonical space on the fitting device."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from engine.core.errors import Cancelled, InputError
 from engine.core.progress import Progress
 from engine.geometry.depth import point_and_normal_images
 from engine.geometry.similarity import Similarity
+from engine.sequences.camera_path import stands_still
 from engine.sequences.depth_sequence import DepthSequence
 
 POINTS_PER_FRAME = 8192
@@ -37,10 +38,10 @@ class Observations:
     """(F, h, w) depth along the optical axis, 0 where nothing was seen"""
     silhouette: Tensor
     """(F, h, w) int32: flat index of the nearest pixel that saw something"""
-    rotation: Tensor
-    """(3, 3) canonical to camera axes"""
-    translation: Tensor
-    """(3,) canonical origin in camera axes"""
+    rotations: Tensor
+    """(C, 3, 3) canonical to camera axes: of each frame, or one of all frames where the camera stands still"""
+    translations: Tensor
+    """(C, 3) canonical origin in camera axes"""
     intrinsics: tuple[float, float, float, float]
     """fx, fy, cx, cy in pixels of the reduced maps"""
 
@@ -51,17 +52,35 @@ class Observations:
         """Those of ``frames`` (f,) alone."""
         maps = self.points, self.normals, self.maps, self.depth, self.silhouette
         points, normals, pixels, depth, silhouette = (each[frames.to(each.device)] for each in maps)
-        return replace(self, points=points, normals=normals, maps=pixels, depth=depth, silhouette=silhouette)
+        rotations, translations = self._cameras_of(frames)
+        return Observations(points, normals, pixels, depth, silhouette, rotations, translations, self.intrinsics)
 
-    @property
-    def camera_centre(self) -> Tensor:
-        """(3,) canonical"""
-        return -self.rotation.T @ self.translation
+    def camera_centres(self, frames: Tensor) -> Tensor:
+        """Of ``frames`` (f,), or of all where the camera stands still: (f or 1, 3), canonical."""
+        rotations, translations = self._cameras_of(frames)
+        return -(rotations.transpose(1, 2) @ translations[..., None])[..., 0]
 
-    def project(self, points: Tensor) -> tuple[Tensor, Tensor]:
-        """Pixel positions (..., 2) in the reduced maps and depths (...) of canonical ``points`` (..., 3)."""
+    def project(self, frames: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
+        """Pixel positions (f, N, 2) in the reduced maps and depths (f, N) of canonical ``points`` (f, N, 3).
+
+        Each of ``frames`` (f,) sees its own points.
+        """
+        rotations, translations = self._cameras_of(frames)
+        return self._project(points, rotations, translations[:, None])
+
+    def project_all(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        """Pixel positions (C, U, N, 2) and depths (C, U, N) of canonical ``points`` (U, N, 3), seen by every camera."""
+        return self._project(points, self.rotations[:, None], self.translations[:, None, None])
+
+    def _cameras_of(self, frames: Tensor) -> tuple[Tensor, Tensor]:
+        if len(self.rotations) == 1:
+            return self.rotations, self.translations
+        frames = frames.to(self.rotations.device)
+        return self.rotations[frames], self.translations[frames]
+
+    def _project(self, points: Tensor, rotations: Tensor, translations: Tensor) -> tuple[Tensor, Tensor]:
         fx, fy, cx, cy = self.intrinsics
-        camera = points @ self.rotation.T + self.translation
+        camera = points @ rotations.transpose(-2, -1) + translations
         z = camera[..., 2].clamp_min(_NEAREST_DEPTH)
         return torch.stack((fx * camera[..., 0] / z + cx, fy * camera[..., 1] / z + cy), dim=-1), camera[..., 2]
 
@@ -91,9 +110,9 @@ def observe(
     progress.stage("read depth", len(sequence))
     camera = sequence.camera
     stride = max(1, camera.width // MAP_WIDTH)
-    camera_to_world = np.asarray(sequence.camera_to_world, np.float64)
-    rotation = camera_to_world[:3, :3]  # camera to canonical axes
-    centre = similarity.to_canonical(camera_to_world[:3, 3]).astype(np.float64)
+    poses = np.stack([sequence.camera_at(frame) for frame in range(len(sequence))])
+    rotations = poses[:, :3, :3]  # camera to canonical axes
+    centres = similarity.to_canonical(poses[:, :3, 3]).astype(np.float64)
     generator = np.random.default_rng(seed)
     points, normals, maps, depths, silhouettes = [], [], [], [], []
     for frame in range(len(sequence)):
@@ -106,6 +125,7 @@ def observe(
             raise InputError(
                 f"{sequence.root}: frame {sequence.frame_names[frame]}", "shows nothing to fit", "remove the frame"
             )
+        rotation, centre = rotations[frame], centres[frame]
         # numbers everywhere: masked-out pixels must not turn gradients into NaN
         grid = np.nan_to_num(similarity.scale * grid @ rotation.T + centre).astype(np.float32)
         grid_normals = np.nan_to_num(grid_normals @ rotation.T).astype(np.float32)
@@ -125,9 +145,12 @@ def observe(
     # reduced pixel j is the full pixel s j, whose centre is s j + 0.5: u_reduced = (u - 0.5) / s + 0.5
     fx, fy = camera.fx / stride, camera.fy / stride
     cx, cy = (camera.cx - 0.5) / stride + 0.5, (camera.cy - 0.5) / stride + 0.5
-    to_camera = torch.tensor(rotation.T, dtype=torch.float32, device=device)
-    translation = torch.tensor(-rotation.T @ centre, dtype=torch.float32, device=device)
+    cameras = 1 if stands_still(sequence.cameras_to_world) else len(sequence)
+    to_camera = rotations[:cameras].transpose(0, 2, 1)
+    translation = -(to_camera @ centres[:cameras, :, None])[..., 0]
     return Observations(
-        stack(points), stack(normals), stack(maps), stack(depths), stack(silhouettes), to_camera, translation,
+        stack(points), stack(normals), stack(maps), stack(depths), stack(silhouettes),
+        torch.tensor(to_camera, dtype=torch.float32, device=device),
+        torch.tensor(translation, dtype=torch.float32, device=device),
         (fx, fy, cx, cy),
     )  # fmt: skip

@@ -11,7 +11,7 @@ from engine.methods.npm.config import FitConfig
 from engine.methods.npm.fit import fit_codes
 from engine.methods.npm.observations import observe
 from engine.sequences.depth_sequence import DepthSequence
-from engine.sequences.mesh_sequence import mesh_sequence, regular_times
+from engine.sequences.mesh_sequence import mesh_sequence
 from engine.surface.extract import extract_surface, pose_vertices
 
 
@@ -42,10 +42,9 @@ def fit_sequence(source: DepthSequence, inputs: MethodInputs, config: FitConfig,
         vertices.append(similarity.to_world(pose_vertices(model, shape_code, code, mesh.vertices)))
         progress.advance(frame + 1)
     clock.append(time.perf_counter())
-    times_s = regular_times(len(source), source.frame_rate)
     codes = {"shape": fitted.shape_code.numpy()[None, None], "pose": fitted.pose_codes.numpy()[:, None]}
     return FitResult(
-        meshes=mesh_sequence(source.name, np.stack(vertices), mesh.faces, source.frame_names, times_s),
+        meshes=mesh_sequence(source.name, np.stack(vertices), mesh.faces, source.frame_names, source.times_s),
         artefacts={"codes": codes},
         timings=dict(zip(("read", "fit", "mesh"), np.diff(clock).tolist(), strict=True)),
         details={"iterations": fitted.iterations, "energy": [round(float(value), 6) for value in fitted.energy]},

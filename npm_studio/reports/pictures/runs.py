@@ -32,9 +32,7 @@ _OVERLAY = ViewDirection(40.0, 10.0)
 def find_sequence(run: Run) -> DepthSequence | None:
     """The depth sequence that ``run`` was fitted to, or None when it is gone or has other frames now."""
     try:
-        poses = run.cameras_to_world
-        where = None if poses is None else poses[0]
-        _, sequence = scene_and_subject(run.inputs.sequence, registered_readers(), run.inputs.capture, where)
+        _, sequence = scene_and_subject(run.inputs.sequence, registered_readers(), run.inputs.capture, run.seen_from)
     except InputError as error:
         _log.warning("pictures without the recording: %s", error)
         return None
@@ -79,8 +77,10 @@ class Observer:
 
     def __init__(self, run: Run, sequence: DepthSequence) -> None:
         self._names, self._sequence, self._similarity = run.frame_names, sequence, studio_similarity(run)
-        world_to_camera = np.linalg.inv(sequence.camera_to_world)
-        depth = [transform_points(world_to_camera, mesh.vertices[::7])[:, 2] for mesh in run.meshes]
+        to_camera = [np.linalg.inv(sequence.camera_at(sequence.frame_names.index(name))) for name in self._names]
+        depth = [
+            transform_points(pose, mesh.vertices[::7])[:, 2] for pose, mesh in zip(to_camera, run.meshes, strict=True)
+        ]
         self._near, self._far = (float(value) for value in np.quantile(np.concatenate(depth), (0.01, 0.85)))
 
     def points(self, frame: int) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:

@@ -5,17 +5,13 @@ import dataclasses
 from PyQt6.QtCore import QTimer, pyqtSignal
 from PyQt6.QtWidgets import QCheckBox, QDoubleSpinBox, QHBoxLayout, QLabel, QWidget
 
+from engine.core.errors import Notice
 from engine.sequences.capture_options import CaptureOptions
 from npm_studio.views.widgets.basics import Section, note
+from npm_studio.views.words import words
 
 _PAUSE_MS = 500
 _FARTHEST_M = 20.0
-_WORDS = {
-    "with --near, --far, --masks or --remove-planes": "by its distance or by removing floor and walls",
-    "with --depth-scale UNITS_PER_METRE": "in Depth units per metre",
-    "with --depth-scale": "in Depth units per metre",
-    "--depth-scale": "Depth units per metre",
-}
 
 
 class SubjectPanel(Section):
@@ -76,7 +72,7 @@ class SubjectPanel(Section):
         )
         return dataclasses.replace(self._options, depth_scale=self.scale.value() or None, isolation=isolation)
 
-    def show_choice(self, options: CaptureOptions, warnings: tuple[str, ...]) -> None:
+    def show_choice(self, options: CaptureOptions, warnings: tuple[Notice, ...]) -> None:
         """Put the choice for a recording on show, and what there is to know about it, without telling anybody."""
         self._pause.stop()
         self._options, isolation = options, options.isolation
@@ -98,11 +94,8 @@ class SubjectPanel(Section):
             self.changed.emit(self.options)
 
 
-def _sentence(warning: str) -> str:
-    """A warning of a reader, which names options of the command line, in the words of this panel."""
-    text = warning
-    for option, words in _WORDS.items():
-        text = text.replace(option, words)
+def _sentence(notice: Notice) -> str:
+    text = notice.line(words)
     return text[:1].upper() + text[1:] + "."
 
 

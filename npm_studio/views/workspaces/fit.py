@@ -11,7 +11,7 @@ from engine.geometry.similarity import Similarity
 from engine.methods.npm.fit import FitPreview
 from engine.methods.run import Run
 from engine.sequences.capture_options import AS_RECORDED, CaptureOptions
-from engine.sequences.mesh_sequence import MeshSequence, mesh_sequence, regular_times
+from engine.sequences.mesh_sequence import MeshSequence, mesh_sequence
 from engine.sequences.reader import registered_readers
 from npm_studio.document.observation import Observation
 from npm_studio.document.results import lowest_height, mesh_sequence_of_run
@@ -236,13 +236,12 @@ class FitWorkspace(Workspace):
         sequence = self._fitted.sequence
         vertices = self._similarity.to_world(preview.vertices.numpy())
         faces = preview.faces.numpy().astype(np.int32)
-        times_s = regular_times(len(sequence), sequence.frame_rate)
-        return mesh_sequence("Preview", vertices, faces, sequence.frame_names, times_s)
+        return mesh_sequence("Preview", vertices, faces, sequence.frame_names, sequence.times_s)
 
     def _take_run(self, run: Run | None) -> None:
         self.run = run
-        camera = None if self.observation is None else self.observation.sequence.camera_to_world
-        self._meshes = None if run is None else mesh_sequence_of_run(run, camera)
+        shown = None if self.observation is None else self.observation.sequence
+        self._meshes = None if run is None else mesh_sequence_of_run(run, shown)
 
     def _place_ground(self) -> None:
         assert self.observation is not None

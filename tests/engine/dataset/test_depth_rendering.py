@@ -22,6 +22,7 @@ from engine.geometry.sensor_noise import KinectNoise
 from engine.sequences.capture_options import CaptureOptions
 from engine.sequences.depth_sequence import load_depth_sequence
 from engine.sequences.export_sequence import writing_sequence
+from engine.sequences.mesh_sequence import frame_rate_of
 from external.captures.tum import read_tum
 from tests.support.present import present
 from tests.support.registered import write_ellipsoids
@@ -116,7 +117,7 @@ def test_every_view_is_a_complete_sequence_with_its_own_pose(dataset: Registered
     truth = Mesh(dataset.sequence(1, "bend_0")[3].astype(np.float32), dataset.faces(1))
     for view, pose in enumerate(poses):
         sequence = load_depth_sequence(tmp_path / f"view_{view}")
-        np.testing.assert_allclose(sequence.camera_to_world, pose)
+        np.testing.assert_allclose(sequence.camera_at(0), pose)
         stored = load_mesh(present(sequence.truth_folder) / "000003.ply")
         np.testing.assert_array_equal(stored.vertices, truth.vertices)
         assert distances_to(truth, dataset.similarity.to_canonical(sequence.points_world(3))).max() < 0.0005
@@ -251,8 +252,8 @@ def test_a_tum_sequence_can_be_read_as_its_layout_says(dataset: RegisteredDatase
         [2 * (qx * qy + qz * qw), 1 - 2 * (qx**2 + qz**2), 2 * (qy * qz - qx * qw)],
         [2 * (qx * qz - qy * qw), 2 * (qy * qz + qx * qw), 1 - 2 * (qx**2 + qy**2)],
     ]
-    np.testing.assert_allclose(rotation, exact.camera_to_world[:3, :3], atol=1e-8)
-    np.testing.assert_allclose([x, y, z], exact.camera_to_world[:3, 3], atol=1e-8)
+    np.testing.assert_allclose(rotation, exact.camera_at(0)[:3, :3], atol=1e-8)
+    np.testing.assert_allclose([x, y, z], exact.camera_at(0)[:3, 3], atol=1e-8)
 
 
 def test_a_tum_sequence_is_a_sequence_of_our_own_too(dataset: RegisteredDataset, tmp_path: Path) -> None:
@@ -271,7 +272,7 @@ def test_the_reader_of_tum_recordings_finds_the_same_camera_and_depths(
     native = load_depth_sequence(tmp_path)
     assert recording.camera == CAMERA
     assert recording.frame_names == native.frame_names
-    assert recording.frame_rate == pytest.approx(dataset.frame_rate)
+    assert frame_rate_of(present(recording.times_s)) == pytest.approx(dataset.frame_rate)
     stored = recording.read_stored(2) / recording.units_per_metre
     np.testing.assert_allclose(stored, native.depth_m(2), rtol=1e-6)
 

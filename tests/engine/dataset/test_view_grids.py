@@ -31,7 +31,7 @@ def views(depth_capture: Path) -> list[PosedDepthImage]:
     similarity = toy_model().info.similarity
     tilt = np.eye(4)
     tilt[:3, :3] = np.array([[0.8, -0.6, 0], [0.6, 0.8, 0], [0, 0, 1]])
-    poses = [sequence.camera_to_world, tilt @ sequence.camera_to_world, sequence.camera_to_world]
+    poses = [sequence.camera_at(0), tilt @ sequence.camera_at(0), sequence.camera_at(0)]
     return [PosedDepthImage(sequence.depth_m(i), sequence.camera, pose, similarity) for i, pose in enumerate(poses)]
 
 
@@ -153,7 +153,7 @@ def test_a_gpu_gives_the_grids_of_the_cpu(views: list[PosedDepthImage]) -> None:
 def test_files_have_the_published_layout_and_read_back(depth_capture: Path, tmp_path: Path) -> None:
     sequence, similarity = load_depth_sequence(depth_capture), toy_model().info.similarity
     assert write_view_grids(sequence, tmp_path, similarity, 32) == 3
-    view = PosedDepthImage(sequence.depth_m(1), sequence.camera, sequence.camera_to_world, similarity)
+    view = PosedDepthImage(sequence.depth_m(1), sequence.camera, sequence.camera_at(0), similarity)
     occupancy, partial = occupancy_grid(view, 32), partial_sdf_grid(view, 32)
     path = tmp_path / "000001" / "partial_views" / "voxelized_view0_32res.npz"
     with np.load(path) as arrays:

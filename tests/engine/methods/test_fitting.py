@@ -152,7 +152,7 @@ def test_a_model_without_a_pose_part_is_refused_before_any_work(truth: tuple[Pat
 
 def test_one_frame_is_a_sequence_too(truth: tuple[Path, np.ndarray], tmp_path: Path) -> None:
     sequence = load_depth_sequence(truth[0])
-    save_depth_sequence(tmp_path / "one", [sequence.depth_m(0)], sequence.camera, sequence.camera_to_world, 10.0)
+    save_depth_sequence(tmp_path / "one", [sequence.depth_m(0)], sequence.camera, sequence.camera_at(0), 10.0)
     model = toy_model()
     observations = observe(load_depth_sequence(tmp_path / "one"), model.info.similarity, torch.device("cpu"))
     fitted = fit_codes(model, observations, QUICK.model_copy(update={"iterations": 5}))
@@ -171,10 +171,10 @@ def test_observed_points_lie_on_the_true_surface_and_project_onto_their_pixels(t
         observations.points[0].numpy().astype(float), vertices[0].astype(float), mesh.faces.astype(np.int64)
     )[0]
     assert np.sqrt(squared).max() < 0.004  # millimetres of the stored depth
-    pixels, depth = observations.project(observations.points[1])
+    pixels, depth = observations.project(torch.tensor([1]), observations.points[1:2])
     index, inside = observations.pixel_index(pixels)
     assert inside.all()
-    assert (observations.depth[1].flatten()[index] - depth).abs().max() < 1e-4
+    assert (observations.depth[1].flatten()[index[0]] - depth[0]).abs().max() < 1e-4
 
 
 def test_partners_are_those_of_a_slow_search() -> None:

@@ -71,7 +71,7 @@ def start(
 
 def test_encoders_see_the_same_grid_in_a_fit_as_in_training(sequence_folder: Path, observations: Observations) -> None:
     sequence = load_depth_sequence(sequence_folder)
-    view = PosedDepthImage(sequence.depth_m(0), sequence.camera, sequence.camera_to_world, toy_model().info.similarity)
+    view = PosedDepthImage(sequence.depth_m(0), sequence.camera, sequence.camera_at(0), toy_model().info.similarity)
     for resolution in (16, 32):
         expected = occupancy_grid(view, resolution).occupied
         assert expected.sum() > 30

@@ -58,7 +58,7 @@ def test_a_saved_sequence_is_read_back(tmp_path: Path, file_format: Literal["png
     sequence = load_depth_sequence(folder)
     assert (sequence.name, sequence.camera, sequence.frame_rate) == ("walk", CAMERA, 25.0)
     assert (len(sequence), sequence.frame_names, sequence.truth_folder) == (3, ("a", "b", "c"), None)
-    np.testing.assert_array_equal(sequence.camera_to_world, POSE)
+    np.testing.assert_array_equal(sequence.camera_at(0), POSE)
     for index, depth in enumerate(depths):
         np.testing.assert_allclose(sequence.depth_m(index), depth, atol=1e-6)
         assert sequence.depth_m(index).dtype == np.float32
@@ -108,7 +108,7 @@ def test_optional_entries_have_documented_defaults(folder: Path) -> None:
     assert sequence.frame_rate == 30.0
     stored = np.asarray(Image.open(folder / "depth" / "000000.png"))
     np.testing.assert_allclose(sequence.depth_m(0), stored / 1000.0, rtol=1e-6)
-    np.testing.assert_array_equal(sequence.camera_to_world, np.eye(4))
+    np.testing.assert_array_equal(sequence.camera_at(0), np.eye(4))
 
 
 def test_depth_scale_is_stored_units_per_metre(folder: Path) -> None:

@@ -14,6 +14,7 @@ from engine.sequences.depth_sequence import load_depth_sequence
 from engine.sequences.isolation import Isolation, isolate
 from engine.sequences.placement import Standpoint, floor_normal, place, states_pose, upright
 from engine.surface.extract import extract_surface, pose_vertices
+from npm_studio.cli.words import words
 from npm_studio.resources import demo_model, demo_sequence
 from tests.support.present import present
 from tests.support.room import CAMERA, room_sequence
@@ -29,7 +30,7 @@ def angle_between(a: np.ndarray, b: np.ndarray) -> float:
 
 def test_a_pose_that_is_stated_is_kept() -> None:
     sequence, _, pose = room_sequence()
-    stated = replace(sequence, camera_to_world=pose)
+    stated = replace(sequence, cameras_to_world=np.tile(pose, (len(sequence), 1, 1)))
     assert states_pose(stated) and not states_pose(sequence)
     assert place(stated, STANDPOINT) is stated
 
@@ -47,28 +48,28 @@ def test_a_subject_on_a_floor_stands_upright_at_the_centre_of_the_model(tilt: fl
     scene, _, pose = room_sequence(tilt)
     subject = isolate(scene, Isolation(remove_planes=True, largest_component=True))
     placed = place(subject, STANDPOINT, scene)
-    rotation = placed.camera_to_world[:3, :3]
+    rotation = placed.camera_at(0)[:3, :3]
     np.testing.assert_allclose(rotation @ rotation.T, np.eye(3), atol=1e-12)
     assert np.linalg.det(rotation) == pytest.approx(1)
     assert angle_between(rotation.T @ [0, 1, 0], pose[:3, :3].T @ [0, 1, 0]) < 0.5
     points = np.concatenate([placed.points_world(index) for index in range(3)])
     np.testing.assert_allclose(np.median(points, axis=0), VISIBLE, atol=0.02)
-    assert placed.camera_to_world[2, 3] > VISIBLE[2] + 1  # the camera is where the subject faces, on the +z side
-    assert "tilt of" in placed.warnings[-1] and placed.origin.endswith("placed by estimate")
+    assert placed.camera_at(0)[2, 3] > VISIBLE[2] + 1  # the camera is where the subject faces, on the +z side
+    assert "tilt of" in str(placed.warnings[-1]) and placed.origin.endswith("placed by estimate")
 
 
 def test_without_a_floor_the_camera_is_taken_to_be_level() -> None:
     subject, _, _ = room_sequence(0.0, background=False)
     placed = place(subject, STANDPOINT)
-    np.testing.assert_allclose(placed.camera_to_world[:3, :3], np.diag([1, -1, -1]), atol=1e-12)
-    assert "taken to be level" in placed.warnings[-1]
+    np.testing.assert_allclose(placed.camera_at(0)[:3, :3], np.diag([1, -1, -1]), atol=1e-12)
+    assert "taken to be level" in str(placed.warnings[-1])
 
 
 def test_what_does_not_fit_into_the_model_is_warned_of_with_the_cure() -> None:
     scene, _, _ = room_sequence()
-    assert any("--remove-planes" in text for text in place(scene, STANDPOINT).warnings)
+    assert any("--remove-planes" in warning.line(words) for warning in place(scene, STANDPOINT).warnings)
     subject = isolate(scene, Isolation(remove_planes=True, largest_component=True))
-    assert not any("does not fit" in text for text in place(subject, STANDPOINT, scene).warnings)
+    assert not any("does not fit" in str(warning) for warning in place(subject, STANDPOINT, scene).warnings)
 
 
 def test_the_upright_rotation_takes_up_to_y_and_keeps_the_view_ahead() -> None:

@@ -14,6 +14,7 @@ from engine.geometry.camera import PinholeCamera
 from engine.sequences.capture_options import CaptureOptions
 from external.captures.kinect_mkv import depth_calibration
 from external.captures.lens import RationalDistortion, Undistort
+from npm_studio.cli.words import words
 from tests.support import capture_files as files
 from tests.support.capture_files import (
     DEPTH_TOPIC,
@@ -42,7 +43,7 @@ CALIBRATION = kinect_calibration(0.49, 0.48, 0.51, 0.5)
 def refusal(path: Path, **options: Any) -> str:
     with pytest.raises(InputError) as caught:
         open_capture(path, CaptureOptions(**options))
-    line = str(caught.value)
+    line = caught.value.line(words)
     assert "\n" not in line and ";" in line, f"no cure in: {line}"
     return line
 
@@ -149,7 +150,7 @@ def test_a_recording_without_depth_track_names_the_tracks_it_has(tmp_path: Path)
 def test_short_frames_of_a_recording_are_skipped(tmp_path: Path) -> None:
     (tmp_path / "a.mkv").write_bytes(kinect_mkv(BINNED, CALIBRATION, blocks=[bytes(100)]))
     sequence = open_capture(tmp_path / "a.mkv")
-    assert "1 of 3 frames skipped" in sequence.warnings[0] and "000000" in sequence.warnings[0]
+    assert "1 of 3 frames skipped" in sequence.warnings[0].line(words) and "000000" in sequence.warnings[0].line(words)
     np.testing.assert_allclose(sequence.depth_m(0), BINNED[1], atol=6e-4)
 
 
@@ -187,7 +188,7 @@ def test_the_depth_unit_of_a_bag_counts(tmp_path: Path) -> None:
 def test_a_bag_without_depth_unit_is_in_millimetres_with_a_warning(tmp_path: Path) -> None:
     (tmp_path / "a.bag").write_bytes(bag_bytes(realsense_messages(FRAMES, None, "16UC1"), "bz2"))
     sequence = open_capture(tmp_path / "a.bag")
-    assert "does not state the depth unit" in sequence.warnings[0]
+    assert "does not state the depth unit" in sequence.warnings[0].line(words)
     np.testing.assert_allclose(sequence.depth_m(2), FRAMES[2], atol=6e-4)
 
 
@@ -225,7 +226,7 @@ def test_messages_that_fail_are_skipped(tmp_path: Path) -> None:
     (tmp_path / "a.bag").write_bytes(bag_bytes(messages))
     sequence = open_capture(tmp_path / "a.bag")
     assert len(sequence) == 2
-    assert "2 of 4 frames skipped" in sequence.warnings[0]
+    assert "2 of 4 frames skipped" in sequence.warnings[0].line(words)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import pytest
 from engine.core.errors import InputError
 from engine.geometry.camera import PinholeCamera
 from engine.sequences.capture_options import CaptureOptions
+from npm_studio.cli.words import words
 from tests.support.capture_files import HEIGHT, WIDTH, K, depth_frames, sens_bytes
 from tests.support.captures import open_capture
 
@@ -44,7 +45,7 @@ def matrix(values: np.ndarray = K) -> bytes:
 def refusal(path: Path, **options: Any) -> str:
     with pytest.raises(InputError) as caught:
         open_capture(path, CaptureOptions(**options))
-    line = str(caught.value)
+    line = caught.value.line(words)
     assert "\n" not in line and ";" in line, f"no cure in: {line}"
     return line
 
@@ -75,14 +76,16 @@ def test_an_npz_of_integers_has_its_scale_mask_pose_and_frame_rate(tmp_path: Pat
     )
     sequence = open_capture(tmp_path / "a.npz")
     np.testing.assert_allclose(sequence.depth_m(1), np.where(mask[1], FRAMES[1], 0), atol=2e-4)
-    np.testing.assert_array_equal(sequence.camera_to_world, pose)
+    np.testing.assert_array_equal(sequence.camera_at(0), pose)
     assert (sequence.frame_rate, sequence.warnings) == (15.0, ())
 
 
 def test_floats_that_cannot_be_metres_are_guessed_with_a_warning(tmp_path: Path) -> None:
     write_npz(tmp_path / "a.npz", depth=metres(FRAMES * 1000), K=matrix())
     sequence = open_capture(tmp_path / "a.npz")
-    assert "1000 units per metre" in sequence.warnings[0] and "--depth-scale" in sequence.warnings[0]
+    assert "1000 units per metre" in sequence.warnings[0].line(words) and "--depth-scale" in sequence.warnings[0].line(
+        words
+    )
     np.testing.assert_allclose(sequence.depth_m(0), FRAMES[0], atol=1e-5)
 
 
@@ -142,7 +145,7 @@ def test_damaged_images_of_an_npz_are_skipped(tmp_path: Path) -> None:
     path.write_bytes(whole)
     sequence = open_capture(path)
     assert len(sequence) == 2
-    assert "1 of 3 frames skipped" in sequence.warnings[0]
+    assert "1 of 3 frames skipped" in sequence.warnings[0].line(words)
 
 
 @pytest.mark.parametrize("compression", [0, 1])
@@ -166,7 +169,7 @@ def test_a_sens_file_that_was_cut_off_gives_its_whole_frames_and_says_so(tmp_pat
     (tmp_path / "a.sens").write_bytes(whole[:-100])
     sequence = open_capture(tmp_path / "a.sens")
     assert len(sequence) == 2
-    assert "cut off: 2 of the 3 frames" in sequence.warnings[0]
+    assert "cut off: 2 of the 3 frames" in sequence.warnings[0].line(words)
 
 
 @pytest.mark.parametrize("keep", [4, 11, 40, 200, 300, 340])
@@ -181,7 +184,7 @@ def test_frames_of_a_sens_file_that_are_bombs_or_damaged_are_skipped(tmp_path: P
     (tmp_path / "a.sens").write_bytes(sens_bytes(FRAMES, pictures=[bomb, b"no zlib"]))
     sequence = open_capture(tmp_path / "a.sens")
     np.testing.assert_allclose(sequence.depth_m(0), FRAMES[2], atol=6e-4)
-    assert "2 of 3 frames skipped" in sequence.warnings[0] and "000000" in sequence.warnings[0]
+    assert "2 of 3 frames skipped" in sequence.warnings[0].line(words) and "000000" in sequence.warnings[0].line(words)
 
 
 @pytest.mark.parametrize(
@@ -206,4 +209,4 @@ def test_frames_of_a_sens_file_without_images_end_it(tmp_path: Path) -> None:
     path.write_bytes(sens_bytes(FRAMES, declared=2**40) + bytes(96 * 1000))
     sequence = open_capture(path)
     assert len(sequence) == len(FRAMES)
-    assert f"{len(FRAMES)} of the {2**40} frames" in sequence.warnings[0]
+    assert f"{len(FRAMES)} of the {2**40} frames" in sequence.warnings[0].line(words)

@@ -12,6 +12,7 @@ from engine.core.errors import InputError
 from engine.geometry.camera import PinholeCamera
 from engine.sequences.capture_options import CaptureOptions
 from engine.sequences.depth_sequence import DepthSequence
+from npm_studio.cli.words import words
 from tests.support.capture_files import (
     HEIGHT,
     WIDTH,
@@ -34,7 +35,7 @@ MINIMAL = {"width": WIDTH, "height": HEIGHT, "fx": 50, "fy": 51, "cx": 20, "cy":
 def refusal(path: Path, **options: Any) -> str:
     with pytest.raises(InputError) as caught:
         open_capture(path, CaptureOptions(**options))
-    line = str(caught.value)
+    line = caught.value.line(words)
     assert "\n" not in line and ";" in line, f"no cure in: {line}"
     return line
 
@@ -118,16 +119,16 @@ def test_listed_frames_that_are_missing_are_skipped_with_a_count(tum: Path) -> N
         file.write("1305031103.0 depth/none.png\n")
     sequence = open_capture(tum)
     assert_depths(sequence, depth_frames(), 1e-4)
-    assert any("1 of 4 frames skipped" in text and "none.png" in text for text in sequence.warnings)
+    assert any("1 of 4 frames skipped" in text and "none.png" in text for text in map(str, sequence.warnings))
 
 
 def test_a_camera_that_moves_is_warned_of(tum: Path) -> None:
     lines = (tum / "groundtruth.txt").read_text().splitlines()
     lines[-1] = lines[-1].replace(" 1.2 ", " 1.7 ")
     (tum / "groundtruth.txt").write_text("\n".join(lines))
-    assert any("moves by 0.50 m" in text for text in open_capture(tum).warnings)
+    assert any("moves by 0.50 m" in text for text in map(str, open_capture(tum).warnings))
     (tum / "groundtruth.txt").write_text("1 2 3\nx")
-    assert any("groundtruth.txt cannot be read" in text for text in open_capture(tum).warnings)
+    assert any("groundtruth.txt cannot be read" in text for text in map(str, open_capture(tum).warnings))
 
 
 @pytest.mark.parametrize(
@@ -230,7 +231,8 @@ def test_frames_that_fail_are_skipped_with_their_number_and_the_first_name(pngs:
     sequence = open_capture(pngs)
     assert sequence.frame_names == ("0", "1", "8", "9", "10", "11")
     assert_depths(sequence, depth_frames(12)[[0, 1, 8, 9, 10, 11]])
-    (text,) = sequence.warnings
+    (warning,) = sequence.warnings
+    text = warning.line(words)
     assert "6 of 12 frames skipped" in text and "2.png" in text and "truncated" in text
 
 

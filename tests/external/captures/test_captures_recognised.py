@@ -15,8 +15,10 @@ from engine.core.progress import Progress
 from engine.geometry.camera import PinholeCamera
 from engine.sequences.capture_options import CaptureOptions
 from engine.sequences.depth_sequence import save_depth_sequence
-from engine.sequences.recording import Recording, finish, frame_rate_of
+from engine.sequences.mesh_sequence import frame_rate_of
+from engine.sequences.recording import Recording, finish
 from external.captures.point_files import project_points
+from npm_studio.cli.words import words
 from tests.support.capture_files import (
     HEIGHT,
     WIDTH,
@@ -38,7 +40,7 @@ FRAMES = depth_frames()
 def refusal(path: Path, **options: Any) -> str:
     with pytest.raises(InputError) as caught:
         open_capture(path, CaptureOptions(**options))
-    line = str(caught.value)
+    line = caught.value.line(words)
     assert "\n" not in line and ";" in line, f"no cure in: {line}"
     return line
 
@@ -58,7 +60,8 @@ def test_the_unit_of_depth_can_be_stated(tmp_path: Path, units: int) -> None:
 
 @pytest.mark.parametrize(("units", "guess"), [(1000, 1000), (5000, 5000), (10000, 5000)])
 def test_the_unit_of_depth_is_guessed_with_a_warning_that_says_the_cure(tmp_path: Path, units: int, guess: int) -> None:
-    (text,) = open_capture(pngs(tmp_path, units)).warnings
+    (warning,) = open_capture(pngs(tmp_path, units)).warnings
+    text = warning.line(words)
     assert f"depth scale guessed: {guess} units per metre gives a median depth of" in text
     assert "--depth-scale" in text
 
@@ -69,7 +72,7 @@ def test_depths_that_no_unit_explains_are_refused(tmp_path: Path) -> None:
 
 def test_a_stated_unit_is_taken_even_where_it_is_implausible(tmp_path: Path) -> None:
     sequence = open_capture(pngs(tmp_path, 1000), CaptureOptions(depth_scale=10))
-    assert "outside 0.3 to 6 m" in sequence.warnings[0]
+    assert "outside 0.3 to 6 m" in sequence.warnings[0].line(words)
     assert sequence.depth_m(0).max() > 100
 
 
@@ -153,7 +156,7 @@ def test_points_in_millimetres_and_opengl_axes_are_turned_round(tmp_path: Path) 
     (tmp_path / "k.json").write_text(open3d_json())
     sequence = open_capture(tmp_path / "a.ply", CaptureOptions(intrinsics=tmp_path / "k.json"))
     assert "OpenGL" in sequence.origin
-    assert "1000 per metre" in sequence.warnings[0]
+    assert "1000 per metre" in sequence.warnings[0].line(words)
     np.testing.assert_allclose(sequence.depth_m(0), FRAMES[0], atol=1e-5)
     stated = open_capture(tmp_path / "a.ply", CaptureOptions(1000, tmp_path / "k.json"))
     np.testing.assert_allclose(stated.depth_m(0), FRAMES[0], atol=1e-5)
@@ -216,7 +219,7 @@ def test_damaged_point_files_of_a_sequence_are_skipped(tmp_path: Path) -> None:
     )
     sequence = open_capture(tmp_path)
     assert sequence.frame_names == ("1", "2")
-    assert "1 of 3 frames skipped" in sequence.warnings[0] and "0.ply" in sequence.warnings[0]
+    assert "1 of 3 frames skipped" in sequence.warnings[0].line(words) and "0.ply" in sequence.warnings[0].line(words)
 
 
 def test_frames_that_fail_do_not_stay_in_memory(tmp_path: Path) -> None:
@@ -231,7 +234,7 @@ def test_frames_that_fail_do_not_stay_in_memory(tmp_path: Path) -> None:
     names = tuple(str(index) for index in range(100))
     sequence = finish(Recording(tmp_path, "", CAMERA, names, read_stored, 1.0), CaptureOptions(), Progress())
     assert sequence.frame_names == ("99",)
-    assert "99 of 100 frames skipped: the first is" in sequence.warnings[0]
+    assert "99 of 100 frames skipped: the first is" in sequence.warnings[0].line(words)
 
 
 def test_frames_of_the_same_name_are_numbered(tmp_path: Path) -> None:

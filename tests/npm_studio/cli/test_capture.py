@@ -79,10 +79,10 @@ def test_convert_writes_the_subject_placed_for_a_model(
     found = results(capsys)
     sequence = load_depth_sequence(out)
     assert (len(sequence), sequence.frame_names) == (3, ("0", "1", "2"))
-    np.testing.assert_allclose(sequence.camera_to_world, found["camera_to_world"])
+    np.testing.assert_allclose(sequence.camera_at(0), found["camera_to_world"])
     kept = sequence.depth_m(1) > 0
     assert (kept & masks[1]).sum() / (kept | masks[1]).sum() > 0.95
-    up = sequence.camera_to_world[:3, :3].T @ [0, 1, 0]
+    up = sequence.camera_at(0)[:3, :3].T @ [0, 1, 0]
     assert np.degrees(np.arccos(up @ pose[:3, :3].T @ [0, 1, 0])) < 0.5
     points = sequence.points_world(0)
     assert abs(points[:, 0].min() + points[:, 0].max()) < 0.15  # the built-in model stands at x = 0

@@ -10,6 +10,7 @@ from engine.core.progress import Progress
 from engine.methods.run import frame_records, load_run
 from engine.sequences.depth_sequence import load_depth_sequence
 from engine.sequences.mesh_sequence import MeshSequence, mesh_sequence, regular_times
+from engine.sequences.placement import move_world
 from npm_studio.document.comparison import Comparison, round_scale
 from npm_studio.document.observation import Observation
 from npm_studio.document.results import (
@@ -99,7 +100,7 @@ def test_an_observation_gives_points_with_depths_between_its_ends(depth_capture:
     near, far = observation.depth_range
     assert len(frame.points_world) == len(frame.depth_m) > 100
     assert 0 < near < float(np.median(frame.depth_m)) < far
-    camera = observation.sequence.camera_to_world
+    camera = observation.sequence.camera_at(0)
     distance = (frame.points_world - camera[:3, 3]) @ camera[:3, 2]
     np.testing.assert_allclose(frame.depth_m, distance, atol=1e-5)
 
@@ -115,14 +116,15 @@ def test_an_observation_holds_as_many_frames_as_fit_into_memory(
     assert observation.frame(0) is not first
 
 
-def test_fitted_meshes_go_with_a_camera_that_was_placed_elsewhere(fitted_run: Path) -> None:
+def test_fitted_meshes_go_with_a_camera_that_was_placed_elsewhere(fitted_run: Path, depth_capture: Path) -> None:
     run = load_run(fitted_run)
     assert run.cameras_to_world is None
     run = replace(run, frames=frame_records(run.meshes, np.tile(np.eye(4), (3, 1, 1))))
+    shown = replace(load_depth_sequence(depth_capture), cameras_to_world=None)
     moved = np.array([[0, 0, 1, 1], [0, 1, 0, 2], [-1, 0, 0, 3], [0, 0, 0, 1]], float)
-    there, here = mesh_sequence_of_run(run, moved).vertices(), mesh_sequence_of_run(run).vertices()
+    there, here = mesh_sequence_of_run(run, move_world(shown, moved)).vertices(), mesh_sequence_of_run(run).vertices()
     np.testing.assert_allclose(there, here @ moved[:3, :3].T + moved[:3, 3], atol=1e-5)
-    np.testing.assert_array_equal(mesh_sequence_of_run(run, np.eye(4)).vertices(), here)
+    np.testing.assert_array_equal(mesh_sequence_of_run(run, move_world(shown, np.eye(4))).vertices(), here)
 
 
 @pytest.mark.parametrize(("value", "end"), [(0.0, 1.0), (0.9, 1.0), (1.0, 1.0), (1.1, 2.0), (3.0, 5.0), (8.8, 10.0)])

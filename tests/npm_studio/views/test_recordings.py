@@ -113,13 +113,13 @@ def test_a_recording_opened_without_a_model_is_placed_once_there_is_one(
     qtbot.waitUntil(lambda: fit.observation is not None, timeout=SECONDS)
     alone = fit.observation
     assert alone is not None
-    assert alone.sequence.camera_to_world[1, 1] < -0.9  # upright: y of the camera is down
+    assert alone.sequence.camera_at(0)[1, 1] < -0.9  # upright: y of the camera is down
     window.session.document.timeline.seek(1)
     window.files.open_model(toy_folder)
     qtbot.waitUntil(lambda: fit.observation is not alone, timeout=SECONDS)
     assert fit.observation is not None
     placed = open_subject(recording, registered_readers(), CaptureOptions(), load_model(toy_folder))
-    np.testing.assert_allclose(fit.observation.sequence.camera_to_world, placed.camera_to_world, atol=1e-5)
+    np.testing.assert_allclose(fit.observation.sequence.camera_at(0), placed.camera_at(0), atol=1e-5)
     assert fit.can_fit
     assert window.session.document.timeline.frame == 1
     assert len(window.session.document.observations) == 1
