@@ -15,7 +15,7 @@ from engine.dataset.verification.labels import Labels
 EXPORT_AGAIN = "copy or export it again"
 
 
-class Content(Protocol):
+class DatasetContent(Protocol):
     """The meshes of a dataset to check; arrays come as they are stored."""
 
     @property

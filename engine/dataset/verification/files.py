@@ -71,7 +71,7 @@ def check_files(root: Path, labels: Labels) -> tuple[FolderContent, list[InputEr
                 problems.append(InputError(path, "has frames that no label names", "label them or remove the file"))
             else:
                 notes.append(Notice(f"{path}: no label names it"))
-    _look_for_strangers(root, set(content.names), missing, labels.unknown, problems, notes)
+    _find_unlabelled_folders(root, set(content.names), missing, labels.unknown, problems, notes)
     return content, problems, notes
 
 
@@ -111,53 +111,66 @@ def _vertex_counts(content: FolderContent, present: list[int], problems: list[In
 
     Where identities share ``faces.npy``, most of the files decide.
     """
-    shared = content.root / "faces.npy"
-    votes: Counter[int] = Counter()
-    sharing: list[int] = []
+    votes = _check_faces(content, present, problems)
     counts: dict[int, int] = {}
-    broken: set[Path] = set()
+    sharing = [identity for identity in present if content.faces_place(identity) == content.root / "faces.npy"]
     for identity in present:
-        place = content.faces_place(identity)
-        if place == shared:
-            sharing.append(identity)
-        if place in broken:
-            continue
-        try:
-            faces = open_array(place)
-            if faces.ndim != 2 or faces.shape[1] != 3 or len(faces) == 0 or faces.dtype.kind not in "iu":
-                raise InputError(place, f"must be (T, 3) integers, is {faces.shape} {faces.dtype}", EXPORT_AGAIN)
-            if place == shared and not votes:
-                votes[int(faces.max()) + 1] += 1
-        except InputError as error:
-            broken.add(place)
-            problems.append(error)
-    for identity in present:
-        path = content.place(identity, None)
-        try:
-            vertices = open_array(path)
-            if vertices.ndim != 2 or vertices.shape[1] != 3 or len(vertices) == 0:
-                raise InputError(path, f"must be (V, 3), is {vertices.shape}", EXPORT_AGAIN)
-            counts[identity] = len(vertices)
-            _check_type(path, vertices, problems)
-        except InputError as error:
-            problems.append(error)
+        count = _canonical_vertices(content, identity, problems)
+        if count is not None:
+            counts[identity] = count
         if identity in sharing:
-            votes.update([counts[identity]] if identity in counts else [])
-            for sequence in content.sequences(identity):
-                try:
-                    frames = open_array(content.place(identity, sequence))
-                    votes.update([frames.shape[1]] if frames.ndim == 3 else [])
-                except InputError:
-                    continue
+            votes.update([] if count is None else [count])
+            votes.update(_vertices_of_sequences(content, identity))
     if votes:
         usual = votes.most_common(1)[0][0]
         for identity in sharing:
             if counts.get(identity, usual) != usual:
                 problem = f"has {counts[identity]} vertices, the topology that it shares has {usual}"
-                cure = "register it to the same topology, or give its identity a faces.npy of its own"
-                problems.append(InputError(content.place(identity, None), problem, cure))
+                fix = "register it to the same topology, or give its identity a faces.npy of its own"
+                problems.append(InputError(content.place(identity, None), problem, fix))
                 content.drop_canonical(identity)
             counts[identity] = usual
+    return counts
+
+
+def _check_faces(content: FolderContent, present: list[int], problems: list[InputError]) -> Counter[int]:
+    """The number of vertices that the shared faces name, if there are some; notes wrong faces."""
+    vertices: Counter[int] = Counter()
+    for place in dict.fromkeys(content.faces_place(identity) for identity in present):
+        try:
+            faces = open_array(place)
+            if faces.ndim != 2 or faces.shape[1] != 3 or len(faces) == 0 or faces.dtype.kind not in "iu":
+                raise InputError(place, f"must be (T, 3) integers, is {faces.shape} {faces.dtype}", EXPORT_AGAIN)
+            if place == content.root / "faces.npy":
+                vertices[int(faces.max()) + 1] += 1
+        except InputError as error:
+            problems.append(error)
+    return vertices
+
+
+def _canonical_vertices(content: FolderContent, identity: int, problems: list[InputError]) -> int | None:
+    """Number of vertices of a canonical mesh; notes a wrong one."""
+    path = content.place(identity, None)
+    try:
+        vertices = open_array(path)
+        if vertices.ndim != 2 or vertices.shape[1] != 3 or len(vertices) == 0:
+            raise InputError(path, f"must be (V, 3), is {vertices.shape}", EXPORT_AGAIN)
+    except InputError as error:
+        problems.append(error)
+        return None
+    _check_type(path, vertices, problems)
+    return len(vertices)
+
+
+def _vertices_of_sequences(content: FolderContent, identity: int) -> list[int]:
+    """Number of vertices of each sequence that can be read."""
+    counts = []
+    for sequence in content.sequences(identity):
+        try:
+            frames = open_array(content.place(identity, sequence))
+        except InputError:
+            continue
+        counts += [frames.shape[1]] if frames.ndim == 3 else []
     return counts
 
 
@@ -216,7 +229,7 @@ def _check_samples(
         notes.append(Notice(f"{path}: {total - len(kept)} of {total} frames have no label"))
 
 
-def _look_for_strangers(
+def _find_unlabelled_folders(
     root: Path,
     names: set[str],
     missing: list[str],
@@ -226,25 +239,25 @@ def _look_for_strangers(
 ) -> None:
     """Note folders that are ``missing`` and what nothing refers to; ``unknown`` identities are noted already."""
     folders = sorted(path for path in root.iterdir() if path.is_dir())
-    strangers = [path for path in folders if path.name not in names | unknown and any(path.glob("*.npy"))]
-    if len(missing) == len(strangers) == 1:
-        problem = f"is missing, but there is the folder of an unknown identity {strangers[0].name}"
+    unlabelled = [path for path in folders if path.name not in names | unknown and any(path.glob("*.npy"))]
+    if len(missing) == len(unlabelled) == 1:
+        problem = f"is missing, but there is the folder of an unknown identity {unlabelled[0].name}"
         problems.append(InputError(root / missing[0], problem, "give that folder this name, if it is the one"))
     else:
         for name in missing:
             problems.append(InputError(root / name, "is missing, an identity of labels_tpose.json", EXPORT_AGAIN))
-        for path in strangers:
+        for path in unlabelled:
             problem = "is the folder of an unknown identity, labels_tpose.json does not name it"
             problems.append(InputError(path, problem, "add it to the labels or remove it"))
     for path in sorted(root.iterdir()):
         if path.is_dir() and path.name not in names:
-            if path not in strangers:
+            if path not in unlabelled:
                 notes.append(Notice(f"{path}: nothing refers to it"))
         elif path.is_file() and path.name not in _ROOT_FILES:
             notes.append(Notice(f"{path}: nothing refers to it"))
         elif path.is_dir():
-            strange = [p for p in path.iterdir() if p.suffix != ".npy" and p.name not in _DERIVED]
-            notes += [Notice(f"{p}: nothing refers to it") for p in sorted(strange)]
+            unused = [p for p in path.iterdir() if p.suffix != ".npy" and p.name not in _DERIVED]
+            notes += [Notice(f"{p}: nothing refers to it") for p in sorted(unused)]
 
 
 def _check_type(path: Path, array: NDArray[Any], problems: list[InputError]) -> None:

@@ -221,20 +221,25 @@ def _read_frames(
             note(row, f"labels frame {name}/{frame} a second time", "remove it")
         frames[frame] = None
     note.flush()
-    swapped = frozenset(frozenset(pair) for pair in mixed)
-    for pair in sorted(swapped, key=sorted):
+    problems += _swapped_labels(path, mixed)
+    if entries:
+        for index, (_, name) in enumerate(places):
+            if index not in meant and name not in absent:
+                problem = f"labels no frames of identity {name}"
+                problems.append(InputError(path, problem, "label its frames or remove it"))
+    return tuple(frames), frozenset(frozenset(pair) for pair in mixed), frozenset(unknown)
+
+
+def _swapped_labels(path: Path, mixed: dict[tuple[str, str], list[int]]) -> list[InputError]:
+    """One problem for each pair of identities; ``mixed`` are rows by the names that number and name stand for."""
+    problems = []
+    for pair in sorted({frozenset(pair) for pair in mixed}, key=sorted):
         one, other = sorted(pair)
         rows = sorted(mixed.get((one, other), []) + mixed.get((other, one), []))
         problem = f"entry {rows[0]}" + (f" (and {len(rows) - 1} more)" if len(rows) > 1 else "")
         problem += f" has the identity_id of one and the identity_name of the other of {one} and {other}"
         problems.append(InputError(path, f"{problem}: swapped labels", "make both agree with labels_tpose.json"))
-    if entries:
-        for index, (_, name) in enumerate(places):
-            if index not in meant and name not in absent:
-                problems.append(
-                    InputError(path, f"labels no frames of identity {name}", "label its frames or remove it")
-                )
-    return tuple(frames), swapped, frozenset(unknown)
+    return problems
 
 
 class _Grouped:
@@ -244,10 +249,10 @@ class _Grouped:
         self._path, self._problems = path, problems
         self._rows: dict[tuple[str, str | Remedy], list[int]] = {}
 
-    def __call__(self, row: int, problem: str, cure: str | Remedy) -> None:
-        self._rows.setdefault((problem, cure), []).append(row)
+    def __call__(self, row: int, problem: str, remedy: str | Remedy) -> None:
+        self._rows.setdefault((problem, remedy), []).append(row)
 
     def flush(self) -> None:
-        for (problem, cure), rows in self._rows.items():
+        for (problem, fix), rows in self._rows.items():
             others = f" (and {len(rows) - 1} more)" if len(rows) > 1 else ""
-            self._problems.append(InputError(self._path, f"entry {rows[0]}{others} {problem}", cure))
+            self._problems.append(InputError(self._path, f"entry {rows[0]}{others} {problem}", fix))

@@ -7,13 +7,13 @@ from numpy.typing import NDArray
 
 from engine.core.errors import InputError
 from engine.dataset.registered import CANONICAL_SEQUENCE
-from engine.dataset.verification.content import EXPORT_AGAIN, Content
+from engine.dataset.verification.content import EXPORT_AGAIN, DatasetContent
 
 _CANONICAL_SAMPLE = "000000"
 _REACH = 1.0  # canonical units; samples lie around the surface, which lies in the cube
 
 
-def flow_problems(content: Content, identity: int, sequence: str, sigmas: Sequence[float]) -> list[InputError]:
+def flow_problems(content: DatasetContent, identity: int, sequence: str, sigmas: Sequence[float]) -> list[InputError]:
     """What keeps the flow samples of the labelled frames of one sequence from being trained on.
 
     Every frame must have as many as the canonical sample, for each of ``sigmas``.
@@ -37,7 +37,7 @@ def flow_problems(content: Content, identity: int, sequence: str, sigmas: Sequen
     return list(problems.values())
 
 
-def _points(content: Content, identity: int, sequence: str, sample: str, sigma: float) -> NDArray[np.floating]:
+def _points(content: DatasetContent, identity: int, sequence: str, sample: str, sigma: float) -> NDArray[np.floating]:
     points = content.flow_points(identity, sequence, sample, sigma)
     reach = float(np.abs(points).max())
     if reach > _REACH:

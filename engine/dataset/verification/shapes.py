@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.core.errors import InputError
-from engine.dataset.verification.content import Content
-from engine.dataset.verification.meshes import Body, unit_cure
+from engine.dataset.verification.content import DatasetContent
+from engine.dataset.verification.meshes import CanonicalMesh
+from engine.dataset.verification.sizes import unit_remedy
 
 _EDGES = 4000  # enough for a median
 _MISFIT = 0.015  # of Anny bodies: edges change by 0.006 in the median with the pose, between bodies by 0.03
@@ -19,7 +20,7 @@ _PER_MISFIT = 8.0  # smaller people have other shapes: the logarithm of size dif
 
 
 @dataclass(frozen=True, eq=False)
-class Ruler:
+class EdgeLengths:
     """Long edges of the canonical meshes of one topology, to compare frames with."""
 
     edges: NDArray[np.int64]
@@ -28,19 +29,19 @@ class Ruler:
     """(E,) of each identity"""
 
     @staticmethod
-    def of(bodies: Sequence[Body], group: Sequence[int]) -> "Ruler":
+    def of(meshes: Sequence[CanonicalMesh], group: Sequence[int]) -> "EdgeLengths":
         """Edges that are longer than half of all, on average over the identities of ``group``."""
-        faces = bodies[group[0]].faces
+        faces = meshes[group[0]].faces
         assert faces is not None
         edges = np.unique(np.sort(np.concatenate((faces[:, :2], faces[:, 1:], faces[:, [0, 2]])), axis=1), axis=0)
         edges = edges[edges[:, 0] != edges[:, 1]]
-        lengths = {i: edge_lengths(v, edges) for i in group if (v := bodies[i].vertices) is not None}
+        lengths = {i: edge_lengths(v, edges) for i in group if (v := meshes[i].vertices) is not None}
         if not lengths:
-            return Ruler(edges[:0], {})
+            return EdgeLengths(edges[:0], {})
         typical = np.median([each / max(float(np.median(each)), 1e-12) for each in lengths.values()], axis=0)
         long = np.flatnonzero((typical >= np.median(typical)) & (min_over(lengths) > 0))
         chosen = long[np.linspace(0, len(long) - 1, min(len(long), _EDGES)).astype(np.int64)] if len(long) else long
-        return Ruler(edges[chosen], {i: each[chosen] for i, each in lengths.items()})
+        return EdgeLengths(edges[chosen], {i: each[chosen] for i, each in lengths.items()})
 
 
 def min_over(lengths: dict[int, NDArray[np.float64]]) -> NDArray[np.float64]:
@@ -56,20 +57,20 @@ def edge_lengths(vertices: NDArray[np.float32], edges: NDArray[np.int64]) -> NDA
     return lengths
 
 
-def compare(logs: NDArray[Any], identity: int, ruler: Ruler) -> tuple[float, float, int | None]:
+def compare(logs: NDArray[Any], identity: int, reference: EdgeLengths) -> tuple[float, float, int | None]:
     """Scale against the own canonical mesh, by how much edges differ from it, and who fits far better.
 
     Args:
         logs: logarithms of edge lengths (E,)
     """
 
-    log_scale, misfit = _fit(logs, ruler.lengths[identity])
+    log_scale, misfit = _fit(logs, reference.lengths[identity])
     resembles = None
     if misfit > _MISFIT:  # below, it is the same shape, in whatever scale
         others = {
             other: abs(middle) + spread
-            for other in ruler.lengths
-            for middle, spread in [_fit(logs, ruler.lengths[other])]
+            for other in reference.lengths
+            for middle, spread in [_fit(logs, reference.lengths[other])]
         }
         best = min(others, key=lambda other: others[other])
         resembles = best if others[best] < 0.5 * others[identity] else None
@@ -77,10 +78,10 @@ def compare(logs: NDArray[Any], identity: int, ruler: Ruler) -> tuple[float, flo
 
 
 def scaled_copies(
-    content: Content,
-    bodies: Sequence[Body],
+    content: DatasetContent,
+    meshes: Sequence[CanonicalMesh],
     groups: Sequence[Sequence[int]],
-    rulers: Mapping[int, Ruler],
+    references: Mapping[int, EdgeLengths],
     scales: Sequence[float],
     flagged: Collection[int],
 ) -> dict[int, InputError]:
@@ -97,7 +98,7 @@ def scaled_copies(
     problems: dict[int, InputError] = {}
     for group in groups:
         for identity in set(group) - set(flagged):
-            lengths = rulers[identity].lengths
+            lengths = references[identity].lengths
             peers = [
                 other
                 for other in group
@@ -107,11 +108,11 @@ def scaled_copies(
                 and content.datasets[other] == content.datasets[identity]
                 and scales[other] == scales[identity]
             ]
-            sizes = [bodies[other].size for other in peers]
+            sizes = [meshes[other].size for other in peers]
             if (
-                not len(rulers[identity].edges)
+                not len(references[identity].edges)
                 or len(peers) < _FEWEST
-                or not bodies[identity].size < 0.7 * np.median(sizes)
+                or not meshes[identity].size < 0.7 * np.median(sizes)
             ):
                 continue
             logs = np.log(np.maximum(lengths[identity], 1e-12))
@@ -121,7 +122,7 @@ def scaled_copies(
                 ratio = float(np.exp(scale))
                 problem = f"has a wrong scale: it has {ratio:.3g} times the size of others of its shape"
                 place = content.place(identity, None)
-                problems[identity] = InputError(place, problem, unit_cure(ratio, scales[identity]))
+                problems[identity] = InputError(place, problem, unit_remedy(ratio, scales[identity]))
     return problems
 
 

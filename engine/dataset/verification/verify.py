@@ -1,43 +1,29 @@
 """Checking a whole dataset: `verify_dataset` lists every problem instead of stopping at the first.
 
-The labels are read leniently (`verify_labels`), the files of this project's own layout are checked by their headers
-(`verify_files`), and all meshes are read once (`verify_meshes`, `verify_frames`), or the samples of identities that
-have nothing else (`verify_samples`). Views and foreign layouts are opened first and then read through their stores.
+The labels are read leniently (`labels`), the files of this project's own layout are checked by their headers (`files`),
+and all meshes and samples are read once (`readings`), before what was read is judged (`meshes`, `sizes`, `shapes`,
+`frames`, `pools`, `samples`). Views and foreign layouts are opened first and then read through their stores.
 """
 
-import hashlib
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from engine.core.errors import Cancelled, InputError, Notice, Task, remedy
+from engine.core.errors import InputError, Notice, Task, remedy
 from engine.core.progress import Progress
 from engine.dataset.arrays import MAKE_AGAIN
 from engine.dataset.registered import RegisteredDataset
-from engine.dataset.verification.content import Content, StoreContent
+from engine.dataset.verification.content import DatasetContent, StoreContent
 from engine.dataset.verification.files import check_files
-from engine.dataset.verification.frames import Facts, frame_problems, measure
+from engine.dataset.verification.frames import frame_problems
 from engine.dataset.verification.labels import Labels, read_labels
-from engine.dataset.verification.meshes import (
-    Body,
-    is_known,
-    orientation_problems,
-    pool_problems,
-    read_body,
-    size_problems,
-    topology_problems,
-    world_problems,
-)
-from engine.dataset.verification.samples import flow_problems
-from engine.dataset.verification.shapes import Ruler, scaled_copies
-
-In = TypeVar("In")
-Out = TypeVar("Out")
+from engine.dataset.verification.meshes import CanonicalMesh, is_known, orientation_problems, topology_problems
+from engine.dataset.verification.pools import pool_problems
+from engine.dataset.verification.readings import Readings, read_all
+from engine.dataset.verification.shapes import scaled_copies
+from engine.dataset.verification.sizes import size_problems, world_problems
 
 
 @dataclass(frozen=True)
@@ -73,7 +59,7 @@ def verify_dataset(
         raise InputError(root, "no such dataset folder", MAKE_AGAIN)
     labels = read_labels(root)
     problems, notes = list(labels.problems), []
-    content: Content
+    content: DatasetContent
     if labels.is_view:
         try:
             dataset = open_dataset(root)
@@ -93,118 +79,69 @@ def verify_dataset(
     if not any(label for label in labels.frames):
         notes.append(Notice(f"{root}: there are no posed frames, only the shape stage can be trained"))
     known_bad = {error.subject for error in problems}
-    found, more, checked = _check_meshes(content, root / "dataset.json", scales, known_bad, progress, workers)
-    return Verification((*problems, *found), (*notes, *more), checked)
+    readings = read_all(content, known_bad, progress, workers)
+    found, more = _check_meshes(readings, root / "dataset.json", scales, known_bad)
+    return Verification((*problems, *found), (*notes, *more), readings.counts())
 
 
 def _check_meshes(
-    content: Content,
-    description: Path,
-    scales: Sequence[float],
-    known_bad: set[str],
-    progress: Progress,
-    workers: int,
-) -> tuple[list[InputError], list[Notice], dict[str, int]]:
+    readings: Readings, description: Path, scales: Sequence[float], known_bad: set[str]
+) -> tuple[list[InputError], list[Notice]]:
     """Problems and notes of all meshes; files in ``known_bad`` are not listed again for the same reason."""
-    identities = range(len(content.names))
-    everyone = [identity for identity in identities if _has_meshes(content, identity)]
-    bare = sorted(set(identities) - set(everyone))
-    tasks = [(identity, sequence) for identity in everyone for sequence in content.sequences(identity)]
-    # where one identity lacks meshes, all are trained on their flow samples
-    sigmas = sorted({sigma for identity in identities for sigma in content.sigmas(identity)}) if bare else []
-    point_tasks = [(identity, sequence) for identity in identities for sequence in content.sequences(identity)]
-    point_tasks = point_tasks if sigmas else []
-    with ThreadPoolExecutor(workers) as executor:
-
-        def run(name: str, work: Callable[[In], Out], items: Sequence[In]) -> Iterable[Out]:
-            progress.stage(name, len(items))
-            for done, result in enumerate(executor.map(lambda x: None if progress.cancelled() else work(x), items), 1):
-                if result is None:
-                    raise Cancelled
-                yield result
-                progress.advance(done)
-
-        bodies = [Body(None, None)] * len(content.names)
-        read = run("check canonical meshes", lambda i: read_body(content, i, known_bad), everyone)
-        topologies: dict[bytes, NDArray[np.int64]] = {}  # one copy of each
-        groups_of: dict[bytes, list[int]] = {}
-        for identity, body in zip(everyone, read, strict=True):
-            if body.faces is not None:
-                key = hashlib.blake2b(body.faces.tobytes()).digest()
-                groups_of.setdefault(key, []).append(identity)
-                body = replace(body, faces=topologies.setdefault(key, body.faces))
-            bodies[identity] = body
-        groups = list(groups_of.values())  # identities of equal faces
-        ruler_of = {i: ruler for group in groups for ruler in [Ruler.of(bodies, group)] for i in group}
-
-        def examine(task: tuple[int, str]) -> Facts | list[InputError]:
-            identity, sequence = task
-            try:
-                return measure(content, identity, sequence, bodies[identity], ruler_of.get(identity))
-            except InputError as error:
-                return content.broken_frames(identity, sequence) or [error]
-
-        outcomes = list(run("check frames", examine, tasks))
-        points: list[list[InputError]] = []
-        if point_tasks:
-            points += run("check flow samples", lambda task: flow_problems(content, *task, sigmas), point_tasks)
-        pools = list(run("check pools", lambda i: pool_problems(content, i, bodies[i]), range(len(bodies))))
-
+    content, meshes, groups = readings.content, readings.meshes, readings.groups
     # identities that share faces have the same problem with them
-    problems = list({str(error): error for body in bodies for error in body.problems}.values())
-    problems += topology_problems(content, bodies, groups)
-    root = description.parent
-    sizes = size_problems(root, content, bodies, groups, scales)
-    sizes |= scaled_copies(content, bodies, groups, ruler_of, scales, set(sizes))
+    problems = list({str(error): error for canonical in meshes for error in canonical.problems}.values())
+    problems += topology_problems(content, meshes, groups)
+    sizes = size_problems(description.parent, content, meshes, groups, scales)
+    sizes |= scaled_copies(content, meshes, groups, readings.references, scales, set(sizes))
     problems += {str(error): error for error in sizes.values()}.values()
-    problems += [] if sizes else world_problems(description, bodies, scales)
-    facts = [outcome for outcome in outcomes if isinstance(outcome, Facts)]
-    posed: dict[int, list[float]] = {}
-    for each in facts:
-        posed.setdefault(each.identity, []).extend(each.volumes.tolist())
-    turned, signs = orientation_problems(content, groups, [body.volume for body in bodies], posed)
-    problems += turned
-    unread = [error for outcome in outcomes if not isinstance(outcome, Facts) for error in outcome]
-    problems += [error for error in unread if not is_known(error, known_bad)]
-    problems += {str(error): error for found in points for error in found}.values()
-    for identity in bare:
-        if not pools[identity][0]:
-            problem = "has neither a canonical mesh nor signed-distance samples"
-            problems.append(InputError(content.place(identity, None), problem, "copy what is missing or leave it out"))
-    notes = []
-    if bare:
-        rest = "those were checked" if sigmas else "only the shape stage can be trained"
-        notes.append(Notice(f"{len(bare)} identities have samples and no meshes; {rest}"))
-    for identity in everyone:
-        mine = [each for each in facts if each.identity == identity]
-        found, more = frame_problems(content, mine, set(sizes), signs, scales)
+    problems += [] if sizes else world_problems(description, meshes, scales)
+    volumes = [canonical.volume for canonical in meshes]
+    flipped, signs = orientation_problems(content, groups, volumes, readings.posed_volumes())
+    problems += flipped
+    problems += [error for error in readings.unreadable if not is_known(error, known_bad)]
+    problems += {str(error): error for error in readings.flow_problems}.values()
+    problems += _missing_samples(readings)
+    notes = _notes_on_samples(readings)
+    for identity in readings.with_meshes:
+        own = [each for each in readings.measured if each.identity == identity]
+        found, more = frame_problems(content, own, set(sizes), signs, scales)
         problems += found
         notes += more
-    blamed = {error.subject for error in (*sizes.values(), *turned)}
-    blamed |= {error.subject for error in problems} & {str(content.place(i, None)) for i in everyone}
-    for identity, (_, found) in enumerate(pools):
-        if found and blamed & {str(content.place(identity, None)), str(content.faces_place(identity)), str(root)}:
-            found = pool_problems(content, identity, Body(None, None))[1]  # that they differ is the mesh's fault
-        problems += found
-    prepared = sum(there for there, _ in pools)
-    if 0 < prepared < len(bodies):
-        text = f"{prepared} of {len(bodies)} identities have sample pools"
+    reported = {error.subject for error in (*sizes.values(), *flipped)}
+    reported |= {error.subject for error in problems} & {str(content.place(i, None)) for i in readings.with_meshes}
+    problems += _pool_problems(readings, reported, str(description.parent))
+    if 0 < readings.prepared < len(meshes):
+        text = f"{readings.prepared} of {len(meshes)} identities have sample pools"
         notes.append(Notice(text, remedy("{}", Task.PREPARE)))
-    checked = {
-        "identities": sum(body.vertices is not None for body in bodies) + len(bare),
-        "sequences": len(facts) + sum(identity in bare for identity, _ in point_tasks),
-        "frames": sum(len(each.samples) for each in facts)
-        + sum(len(content.samples(*task)) for task in point_tasks if task[0] in bare),
-        "pools": prepared,
-    }
-    return problems, notes, checked
+    return problems, notes
 
 
-def _has_meshes(content: Content, identity: int) -> bool:
-    try:
-        return content.has_meshes(identity)
-    except InputError:  # it is listed when the meshes or the samples are read
-        return True
+def _missing_samples(readings: Readings) -> list[InputError]:
+    """Identities that have neither meshes nor samples."""
+    problem, fix = "has neither a canonical mesh nor signed-distance samples", "copy what is missing or leave it out"
+    return [
+        InputError(readings.content.place(identity, None), problem, fix)
+        for identity in readings.without_meshes
+        if not readings.pools[identity][0]
+    ]
+
+
+def _notes_on_samples(readings: Readings) -> list[Notice]:
+    if not readings.without_meshes:
+        return []
+    rest = "those were checked" if readings.sigmas else "only the shape stage can be trained"
+    return [Notice(f"{len(readings.without_meshes)} identities have samples and no meshes; {rest}")]
+
+
+def _pool_problems(readings: Readings, reported: set[str], root: str) -> list[InputError]:
+    """What is wrong with pools; that they differ from a mesh that is ``reported`` is the mesh's fault."""
+    content, problems = readings.content, []
+    for identity, (_, found) in enumerate(readings.pools):
+        if found and reported & {str(content.place(identity, None)), str(content.faces_place(identity)), root}:
+            found = pool_problems(content, identity, CanonicalMesh(None, None))[1]
+        problems += found
+    return problems
 
 
 def _scales(labels: Labels) -> list[float]:
