@@ -159,7 +159,7 @@ def load_registered_dataset(
     if not (root / "dataset.json").is_file():
         raise InputError(root, "is not a registered dataset: it has no dataset.json", MAKE_AGAIN)
     if _depth > _DEEPEST_VIEW:
-        raise InputError(root / "dataset.json", "is a view of a view of a view without end", MAKE_AGAIN)
+        raise InputError(root / "dataset.json", "is a view that refers back to itself", MAKE_AGAIN)
     description = read_json(root / "dataset.json", MAKE_AGAIN)
     tposes = read_json(root / "labels_tpose.json", MAKE_AGAIN)
     entries = read_json(root / "labels.json", MAKE_AGAIN)

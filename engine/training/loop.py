@@ -173,7 +173,7 @@ class _Loop:
             step, rows = bad
             names = self.stage.describe(rows[:4]) + (f" and {len(rows) - 4} more" if len(rows) > 4 else "")
             cure = remedy(
-                "look at these data, or lower the learning rates; the last good state is kept for {}", Setting.RESUME
+                "check these data, or lower the learning rates; the last good state is kept for {}", Setting.RESUME
             )
             raise InputError(f"train {self.stage.name}", f"the loss is not finite at step {step}, batch {names}", cure)
 
@@ -241,19 +241,19 @@ class _Loop:
         """Take over a state; False where there is none at all."""
         path = state_file(self.model, self.stage.name, which)
         if which == "last" and not path.exists():
-            self.progress.message(f"{path}: there is nothing to resume; beginning")
+            self.progress.message(f"{path}: there is nothing to resume; starting from the beginning")
             return False
         state = read_state(path)
         if state.get("rows") != self.rows:
             cure = remedy("train without {}, or with its dataset", Setting.RESUME)
-            raise InputError(path, "is of other identities or frames", cure)
+            raise InputError(path, "belongs to other identities or frames", cure)
         if state.get("basis") != self.basis:
             cure = remedy("train {} without {}, or on the model that it began with", self.stage.name, Setting.RESUME)
-            raise InputError(path, "goes with other codes of the stage before", cure)
+            raise InputError(path, "belongs to other codes of the previous stage", cure)
         try:
             if state["batch"] < self.batch:
                 cure = remedy("train without {}, or with the batch that it began with", Setting.RESUME)
-                raise InputError(path, f"is of batches of {state['batch']}, not {self.batch}", cure)
+                raise InputError(path, f"was written with batches of {state['batch']}, not {self.batch}", cure)
             if state["rows_per_batch"] < self.stage.rows_per_batch:  # memory did not suffice for more
                 self.stage.rows_per_batch = int(state["rows_per_batch"])
                 self.stepper = self._make_stepper()

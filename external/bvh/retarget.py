@@ -199,7 +199,7 @@ def _rest_axes(clip: BvhClip, joints: BodyJoints) -> Array:
     up = arms - (rest[limbs["shin.L"]] + rest[limbs["shin.R"]]) / 2
     cross = np.cross(left, up)
     if np.linalg.norm(cross) < 1e-3 * np.linalg.norm(left) * np.linalg.norm(up) or not np.any(left):
-        raise InputError(clip.path, "has a skeleton without extent", "export the motion with its skeleton's offsets")
+        raise InputError(clip.path, "has a skeleton of zero size", "export the motion with its skeleton's offsets")
     columns = np.stack([left / np.linalg.norm(left), up / np.linalg.norm(up), cross / np.linalg.norm(cross)], axis=1)
     axes = np.zeros((3, 3))
     for column in (1, 0):

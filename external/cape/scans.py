@@ -89,6 +89,6 @@ def cleaned_scan(scan_mm: Mesh, frame: CapeFrame, path: Path) -> Mesh:
     near: NDArray[np.bool_] = np.isfinite(distance)
     faces = scan_mm.faces[near[scan_mm.faces].all(axis=1)]
     if len(faces) == 0:
-        raise InputError(path, f"nothing of it is within {LARGEST_DISTANCE_M} m of its registration", "check the frame")
+        raise InputError(path, f"no part of it is within {LARGEST_DISTANCE_M} m of its registration", "check the frame")
     used, compact = np.unique(faces, return_inverse=True)
     return Mesh(vertices[used].astype(np.float32), compact.reshape(-1, 3).astype(np.int32))

@@ -45,7 +45,7 @@ def read_header(path: Path) -> AnimeHeader:
     expected = _HEADER + 12 * (vertices + triangles + (frames - 1) * vertices)
     if size != expected:
         problem = f"has {size} bytes where {frames} frames of {vertices} vertices need {expected}"
-        raise InputError(path, f"is truncated or no .anime file: it {problem}", _CURE)
+        raise InputError(path, f"is truncated or not an .anime file: it {problem}", _CURE)
     return AnimeHeader(frames, vertices, triangles)
 
 

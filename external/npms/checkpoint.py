@@ -181,7 +181,9 @@ def _entry(content: Mapping[str, Any], key: str, path: Path) -> Any:
         return content[key]
     encoders = [kind for kind in ("shape", "pose") if f"model_state_dict_{kind}_encoder" in content]
     if encoders:
-        raise InputError(path, f"is of a {encoders[0]} encoder", remedy("give it as {}", _ENCODERS[encoders[0]]))
+        raise InputError(
+            path, f"is the checkpoint of a {encoders[0]} encoder", remedy("give it as {}", _ENCODERS[encoders[0]])
+        )
     raise InputError(path, f"has no entry '{key}'", "use a checkpoint of the published NPM code")
 
 
@@ -258,7 +260,9 @@ def _encoder(path: Path | None, kind: str, codes: Tensor | None) -> VoxelEncoder
     if path is None:
         return None
     if codes is None:
-        raise InputError(path, f"is of no use: the model has no {kind} codes", remedy("leave out {}", _ENCODERS[kind]))
+        raise InputError(
+            path, f"cannot be used: the model has no {kind} codes", remedy("leave out {}", _ENCODERS[kind])
+        )
     key = f"model_state_dict_{kind}_encoder"
     content = read_archive(path)
     if key not in content:

@@ -55,7 +55,7 @@ def read_grd(path: Path) -> GapsGrid:
         if min(resolution) < 1 or _HEADER.size + 4 * math.prod(resolution) != size:
             declared = " x ".join(str(count) for count in resolution)
             problem = f"declares a grid of {declared}, which its {size} bytes do not hold"
-            raise InputError(path, problem, "it is truncated or no GAPS grid, make it again")
+            raise InputError(path, problem, "it is truncated or not a GAPS grid; make it again")
         values = np.fromfile(file, "<f4")
     world_to_grid = np.array(fields[3:], np.float32).reshape(4, 4)
     if not (np.isfinite(values).all() and np.isfinite(world_to_grid).all()):
@@ -149,7 +149,7 @@ def _declared_resolution(archive: NpzFile, key: str) -> int:
     count = math.prod(shape)
     resolution = round(count ** (1 / 3)) if 0 < count <= MAX_RESOLUTION**3 else 0
     if len(shape) != 1 or resolution**3 != count or not resolution:
-        raise InputError(archive.path, f"has array {key!r} of shape {shape}, which is no cube", "make it again")
+        raise InputError(archive.path, f"has array {key!r} of shape {shape}, which is not a cube", "make it again")
     return resolution
 
 

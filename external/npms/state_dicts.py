@@ -16,7 +16,7 @@ from engine.models.networks.rigid_motion import PARAMETERS
 
 Module = TypeVar("Module", bound=nn.Module)
 
-_CURE = "it is no network of the published NPM code"
+_CURE = "it is not a network of the published NPM code"
 _MOST_LAYERS = 64
 _LAYER = re.compile(r"lin(\d{1,4})\.(?:weight|weight_g|weight_v|bias)|bn(\d{1,4})\.(?:weight|bias)")
 

@@ -32,11 +32,11 @@ def read_archive(path: Path) -> dict[str, Any]:
             entries = archive.infolist()
     except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError):
         raise InputError(
-            path, "is truncated, or no checkpoint of PyTorch 1.6 or newer", "download it again, or save it anew"
+            path, "is truncated, or not a checkpoint of PyTorch 1.6 or newer", "download it again, or save it again"
         ) from None
     # torch.save stores; a compressed entry may be as large as it likes once it is read
     if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
-        raise InputError(path, "is a compressed archive, no checkpoint", _CURE)
+        raise InputError(path, "is a compressed archive, not a checkpoint", _CURE)
     try:
         content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except (Exception, RecursionError) as error:  # a damaged or hostile pickle may raise anything
@@ -59,7 +59,7 @@ def float_tensors(values: Any, path: Path, what: str) -> dict[str, Tensor]:
     checked: dict[str, Tensor] = {}
     for name, value in values.items():
         if not isinstance(name, str) or not isinstance(value, Tensor) or value.layout is not torch.strided:
-            raise InputError(path, f"'{what}' holds something else than tensors", _CURE)
+            raise InputError(path, f"'{what}' holds something other than tensors", _CURE)
         size = value.numel() * value.element_size()
         if value.device.type != "cpu" or value.is_quantized or size > value.untyped_storage().nbytes():
             raise InputError(path, f"'{what}' has in {_short(name)} a tensor that is not stored in full", _CURE)

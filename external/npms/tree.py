@@ -193,7 +193,7 @@ def find_split(root: Path, split: str) -> Path:
     if found:
         raise InputError(Choice(Setting.SPLIT, split), f"names {found[0]} and {found[1]}", "give the folder")
     names = ", ".join(path.name for path in known[:5]) or f"none in ZSPLITS_* of {root}"
-    raise InputError(Choice(Setting.SPLIT, split), "no such split", f"there is {names}; or give the folder")
+    raise InputError(Choice(Setting.SPLIT, split), "no such split", f"known: {names}; or give the folder")
 
 
 def _is_dataset(path: Path) -> bool:

@@ -73,7 +73,7 @@ def write_view(
     frames.sort(key=lambda label: label.identity_id)  # those of an identity keep their order
     unique = list(dict.fromkeys(frames))
     if len(unique) < len(frames):
-        progress.message(f"{len(frames) - len(unique)} frames are labelled twice and taken once")
+        progress.message(f"{len(frames) - len(unique)} frames are labelled twice; each is used once")
     used = tuple(dict.fromkeys(label.dataset for label in tposes if label.dataset is not None))
     description = {
         "format": FORMAT,
@@ -203,7 +203,7 @@ def _similarity(store: NpmsStore, progress: Progress) -> Similarity:
         return Similarity.from_dict({"scale": 1 / side if side > 0 else 0.0, "centre": centre}, path)
     preset = "mano" if "mano" in store.path.name.lower() else "cape"
     if preset not in store.path.name.lower():
-        progress.message(f"{store.path} does not say its scale; that of CAPE is taken (see dataset.json)")
+        progress.message(f"{store.path} does not say its scale; the scale of CAPE is used (see dataset.json)")
     return PRESETS[preset]
 
 

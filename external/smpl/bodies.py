@@ -165,7 +165,7 @@ def _load_models(files: Mapping[str, Path]) -> dict[str, BodyModel]:
     for path, model in loaded.items():
         if model.joints < BODY_JOINTS:
             cure = remedy("for hands, {}", Task.IMPORT_HANDS)
-            raise InputError(path, f"has {model.joints} joints, no body", cure)
+            raise InputError(path, f"has {model.joints} joints, which is not a body model", cure)
     first_path, first = next(iter(loaded.items()))
     for path, model in loaded.items():
         if model.joints != first.joints or not np.array_equal(model.faces, first.faces):

@@ -35,7 +35,7 @@ def load_hand(path: Path, side: str | None) -> tuple[BodyModel, str]:
     hand = load_body_model(files[side])
     if hand.joints != _JOINTS or hand.hands_components is None or hand.hands_mean is None:
         cure = remedy("give MANO_RIGHT.pkl or MANO_LEFT.pkl; for bodies, {}", Task.IMPORT_BODIES)
-        raise InputError(files[side], f"is no hand model: {hand.joints} joints", cure)
+        raise InputError(files[side], f"is not a hand model: it has {hand.joints} joints", cure)
     try:
         faces = np.concatenate([hand.faces, flat_caps(hand.faces).astype(np.int32)])
     except ValueError as error:

@@ -141,7 +141,7 @@ def as_array(value: Any, depth: int = 0) -> NDArray[Any]:
         return selected.reshape(_shape(state["preferred_shape"])) if "preferred_shape" in state else selected
     if kind == "Reshape" and "a" in state and "newshape" in state:
         return as_array(state["a"], depth + 1).reshape(_shape(state["newshape"]))
-    raise ValueError("is no array, sparse matrix or plain chumpy object")
+    raise ValueError("is not an array, sparse matrix or plain chumpy object")
 
 
 def _dense(raw: Any, dtype: Any, shape: Any, order: str) -> NDArray[Any]:

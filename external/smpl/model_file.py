@@ -97,7 +97,7 @@ def load_body_model(path: Path) -> BodyModel:
     tree = take("kintree_table", 2, None)
     joints = tree.shape[1]
     if not (3 < count <= _MOST_VERTICES and 1 <= joints <= _MOST_JOINTS):
-        raise InputError(path, f"has {count} vertices and {joints} joints, which is no such model", _CURE)
+        raise InputError(path, f"has {count} vertices and {joints} joints, which no such model has", _CURE)
     faces = take("f", None, 3)
     if len(faces) == 0 or faces.min() < 0 or faces.max() >= count:
         raise InputError(path, f"its f names vertices outside of 0 to {count - 1}", _CURE)

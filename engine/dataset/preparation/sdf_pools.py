@@ -226,7 +226,7 @@ def _tell_other_settings(
     if other:
         progress.message(
             f"{len(other)} identities keep pools that were made with other settings; remove "
-            f"{pools_folder(dataset, other[0])}{' and the others' if len(other) > 1 else ''} to make them anew"
+            f"{pools_folder(dataset, other[0])}{' and the others' if len(other) > 1 else ''} to sample them again"
         )
 
 
@@ -242,7 +242,7 @@ def _tell(name: str, report: dict[str, Any], progress: Progress) -> None:
     if check["sign_disagreement_rate"] > LIMIT:
         progress.message(
             f"warning: {name}: two engines disagree about the sign of {check['sign_disagreements']} of "
-            f"{check['points']} samples; look at its canonical mesh"
+            f"{check['points']} samples; check its canonical mesh"
         )
 
 

@@ -201,7 +201,7 @@ class FolderContent:
     def canonical(self, identity: int) -> NDArray[Any]:
         path = self.place(identity, None)
         if identity in self._unlike:
-            raise InputError(path, "is of another topology", EXPORT_AGAIN)
+            raise InputError(path, "has another topology", EXPORT_AGAIN)
         return open_array(path)
 
     def sequences(self, identity: int) -> list[str]:

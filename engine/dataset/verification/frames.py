@@ -137,7 +137,7 @@ def _canonical_problem(
         return InputError(place, f"is {_SHUFFLED} than those of all its sequences", _REGISTER)
     alike = {each.resembles for each in measured}
     if len(alike) == 1 and (other := alike.pop()) is not None:
-        problem = f"is of another shape than all its sequences, which are of that of {content.names[other]}"
+        problem = f"has another shape than all its sequences, which have that of {content.names[other]}"
         return InputError(place, f"{problem}: swapped canonical meshes or folders", "exchange them back")
     ratios = np.array([each.scale for each in measured])
     usual = float(np.median(ratios))

@@ -124,7 +124,7 @@ def _read_entries(path: Path, problems: list[InputError]) -> list[tuple[int, dic
                 if key != "identity_id":
                     check_name(entry[key] if isinstance(entry[key], str) else "", path)
         except InputError:
-            note(row, f"has a {key} that is no plain name: {entry[key]!r}", _RELABEL)
+            note(row, f"has a {key} that is not a plain name: {entry[key]!r}", _RELABEL)
             continue
         entries.append((row, entry))
     note.flush()

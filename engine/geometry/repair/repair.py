@@ -106,7 +106,7 @@ def repair_watertight(
     if not np.isfinite(vertices[np.unique(faces)]).all():
         raise NotRepairableError("has vertices that are not finite")
     if not triangle_areas(vertices, faces).any():
-        raise NotRepairableError("has only triangles without area")
+        raise NotRepairableError("has only triangles of zero area")
     if not defects(faces) and part_of_faces(faces).max() == 0 and signed_volume(vertices, faces) > 0:
         return Repair(Mesh(vertices.astype(np.float32), faces.astype(np.int32)), (), 0.0, 0.0)
     cleaned = _cleaned(_PartialRepair(np.asarray(vertices, np.float64), np.asarray(faces, np.int64), ()))
@@ -149,7 +149,7 @@ def _cleaned(surface: _PartialRepair) -> _PartialRepair:
 
     surface = _drop_hidden_patches(_drop_repeated(_merge_open_vertices(_drop_repeated(surface))))
     if len(surface.faces) == 0:
-        raise NotRepairableError("has only triangles without area")
+        raise NotRepairableError("has only triangles of zero area")
     counts, balance = edge_uses(surface.faces)
     if ((counts == 2) & (balance != 0)).any():
         turned = np.asarray(igl.bfs_orient(surface.faces)[0])
@@ -338,7 +338,7 @@ def _united(surface: _PartialRepair, parts: list[Triangles]) -> _PartialRepair:
         mesh = manifold3d.Mesh64(surface.vertices[used], local.reshape(-1, 3).astype(np.uint64))
         solids.append(manifold3d.Manifold(mesh))
         if solids[-1].status() != manifold3d.Error.NoError:
-            raise NotRepairableError(f"a part of it is no solid ({solids[-1].status().name})")
+            raise NotRepairableError(f"a part of it is not a solid ({solids[-1].status().name})")
     union = manifold3d.Manifold.batch_boolean(solids, manifold3d.OpType.Add).to_mesh64()
     vertices = np.array(union.vert_properties, np.float64)[:, :3]
     return surface.after(f"united {len(parts)} overlapping parts", np.array(union.tri_verts, np.int64), vertices)

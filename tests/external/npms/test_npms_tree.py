@@ -240,7 +240,7 @@ def test_folders_that_are_no_tree_and_unknown_splits_are_refused(tree: Path, tmp
     for folder, message in ((tmp_path / "empty", "holds no processed dataset"), (tmp_path / "none", "no such folder")):
         with pytest.raises(InputError, match=message):
             write_view(folder, tmp_path / "view")
-    with pytest.raises(InputError, match=f"the split NONE: no such split; there is {SPLIT}"):
+    with pytest.raises(InputError, match=f"the split NONE: no such split; known: {SPLIT}"):
         write_view(tree, tmp_path / "view", "NONE")
     with pytest.raises(InputError, match="dataset cubes: does not exist; there is balls, beads"):
         write_view(tree, tmp_path / "view", None, ["cubes"])
