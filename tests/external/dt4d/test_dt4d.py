@@ -73,8 +73,8 @@ def test_the_command_makes_a_dataset_of_chosen_animals(tmp_path: Path) -> None:
     [
         (b"", "is truncated"),
         (anime([0.5])[:-4], "is truncated"),
-        (anime([0.5]) + b"more", "is truncated or no .anime file"),
-        (struct.pack("<3i", 2_000_000_000, 2_000_000_000, 1), "is truncated or no .anime file"),
+        (anime([0.5]) + b"more", "is truncated or not an .anime file"),
+        (struct.pack("<3i", 2_000_000_000, 2_000_000_000, 1), "is truncated or not an .anime file"),
         (struct.pack("<3i", -1, 4, 4) + bytes(96), "states -1 frames"),
         (b"ply\nformat ascii 1.0\n" + bytes(40), "anime"),
         (anime([0.5], faces=[(0, 1, 9)]), "do not exist"),

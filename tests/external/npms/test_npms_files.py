@@ -154,7 +154,7 @@ def test_a_zip_bomb_is_refused_by_its_declared_size(tmp_path: Path) -> None:
     member = npy("<f4", (3 * 10**7,), bytes(12 * 10**7))
     path = write_npz(tmp_path / "ifnet_sdf_grd_256.npz", zipfile.ZIP_DEFLATED, sdf_grd_flat=member)
     assert path.stat().st_size < 10**6
-    with pytest.raises(InputError, match="which is no cube"):
+    with pytest.raises(InputError, match="which is not a cube"):
         read_ifnet_sdf(path)
 
 

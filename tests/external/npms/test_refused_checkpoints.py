@@ -25,9 +25,9 @@ def test_code_in_a_checkpoint_is_not_run(tmp_path: Path) -> None:
     path = saved(content, tmp_path / "evil.tar")
     assert "other things than tensors" in refusal(Sources(path))
     (tmp_path / "plain.tar").write_bytes(pickle.dumps(content))
-    assert "no checkpoint of PyTorch 1.6" in refusal(Sources(tmp_path / "plain.tar"))
+    assert "not a checkpoint of PyTorch 1.6" in refusal(Sources(tmp_path / "plain.tar"))
     torch.save(content, tmp_path / "legacy.tar", _use_new_zipfile_serialization=False)
-    assert "no checkpoint of PyTorch 1.6" in refusal(Sources(tmp_path / "legacy.tar"))
+    assert "not a checkpoint of PyTorch 1.6" in refusal(Sources(tmp_path / "legacy.tar"))
     assert not (tmp_path / "ran").exists()
 
 
@@ -92,9 +92,9 @@ def test_a_missing_entry_is_named(key: str, tmp_path: Path) -> None:
         (SHAPE, "lin1.bias", torch.zeros(9, dtype=torch.int32), "'lin1.bias' no floating-point numbers"),
         (SHAPE, "lin1.bias", torch.zeros(1).expand(10**6, 10**6), "not stored in full"),
         (SHAPE, "lin1.bias", torch.zeros(10**6, 10**6, device="meta"), "not stored in full"),
-        (SHAPE, "lin1.bias", torch.zeros(9).to_sparse(), "something else than tensors"),
-        (SHAPE, "lin1.bias", "text", "something else than tensors"),
-        (SHAPE, 7, torch.zeros(1), "something else than tensors"),
+        (SHAPE, "lin1.bias", torch.zeros(9).to_sparse(), "something other than tensors"),
+        (SHAPE, "lin1.bias", "text", "something other than tensors"),
+        (SHAPE, 7, torch.zeros(1), "something other than tensors"),
     ],
 )
 def test_tensors_that_are_not_those_of_a_network_are_refused(
@@ -123,7 +123,7 @@ def test_a_network_without_one_of_its_tensors_is_refused(key: str, name: str, tm
         ("pose_codes", torch.zeros(5, 1, 9), "do not go with codes of 15"),
         ("pose_codes", torch.full((5, 1, 4), float("inf")), "not finite"),
         ("shape_codes", torch.zeros(1).expand(10**9, 1, 6), "not stored in full"),
-        ("shape_codes", None, "something else than tensors"),
+        ("shape_codes", None, "something other than tensors"),
         (SHAPE, [1, 2], "not a dictionary of tensors"),
         (SHAPE, {}, "not a dictionary of tensors"),
     ],

@@ -104,5 +104,5 @@ def test_the_side_is_told_by_the_file(models: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="right hand"):
         load_hand(models / "MANO_LEFT.pkl", "right")
     body = write_body_pickle(tmp_path / "body.pkl", hand_arrays(1))
-    with pytest.raises(InputError, match="is no hand model"):
+    with pytest.raises(InputError, match="is not a hand model"):
         load_hand(body, None)
