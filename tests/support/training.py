@@ -106,22 +106,3 @@ def same_networks(first: NeuralParametricModel, second: NeuralParametricModel) -
         for model in (first, second)
     )
     return one.keys() == two.keys() and all(torch.equal(one[key], two[key]) for key in one)
-
-
-class StopAfter(Progress):
-    """Asks to stop after a number of steps; keeps what it is told."""
-
-    def __init__(self, steps: int = 1 << 30) -> None:
-        self.left = steps
-        self.messages: list[str] = []
-        self.stages: list[str] = []
-
-    def stage(self, name: str, total: int) -> None:
-        self.stages.append(name)
-
-    def message(self, text: str) -> None:
-        self.messages.append(text)
-
-    def cancelled(self) -> bool:
-        self.left -= 1
-        return self.left <= 0

@@ -12,7 +12,8 @@ import torch
 
 from engine.dataset.registered import load_registered_dataset
 from engine.training.run import make_fabric, train_stage
-from tests.support.training import CPU, StopAfter, decoder_stage, make_stepper, tiny_config
+from tests.support.progress import Impatient, Listener
+from tests.support.training import CPU, decoder_stage, make_stepper, tiny_config
 
 STEPS = 20
 
@@ -46,7 +47,7 @@ def stop_together(root: Path, folder: Path) -> None:
     fabric, dataset = make_fabric(CPU), load_registered_dataset(root)
     asked = fabric.global_rank == fabric.world_size - 1
     config = tiny_config(folder, shape__schedule__steps="100000")
-    progress = StopAfter(2) if asked else StopAfter()
+    progress = Impatient(2) if asked else Listener()
     out = folder / "together.npm"
     _, result = train_stage("shape", dataset, config, out, CPU, progress=progress, fabric=fabric)
     (folder / f"stopped-{fabric.global_rank}.json").write_text(json.dumps([result.steps, result.interrupted]))

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,6 @@ import pytest
 from PIL import Image
 
 from engine.core.errors import Cancelled, InputError
-from engine.core.progress import Progress
 from engine.dataset.registered import RegisteredDataset, load_registered_dataset
 from engine.dataset.rendering import load_camera, render_sequence
 from engine.geometry.camera import PinholeCamera, front_camera_to_world, orbit
@@ -25,6 +23,7 @@ from engine.sequences.export_sequence import writing_sequence
 from engine.sequences.mesh_sequence import frame_rate_of
 from external.captures.tum import read_tum
 from tests.support.present import present
+from tests.support.progress import Listener
 from tests.support.registered import write_ellipsoids
 
 CAMERA = PinholeCamera(96, 72, 86.0, 87.0, 48.2, 35.9)
@@ -33,17 +32,6 @@ CAMERA = PinholeCamera(96, 72, 86.0, 87.0, 48.2, 35.9)
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> RegisteredDataset:
     return load_registered_dataset(write_ellipsoids(tmp_path_factory.mktemp("data") / "ellipsoids"))
-
-
-class StopAfter(Progress):
-    def __init__(self, steps: int) -> None:
-        self.left = steps
-
-    def advance(self, done: int, metrics: Mapping[str, float] | None = None) -> None:
-        self.left -= 1
-
-    def cancelled(self) -> bool:
-        return self.left <= 0
 
 
 def distances_to(mesh: Mesh, points: np.ndarray) -> np.ndarray:
@@ -75,7 +63,7 @@ def test_npz_frames_hold_the_same_scene(dataset: RegisteredDataset, tmp_path: Pa
 
 def test_rendering_again_replaces_frames_and_truth(dataset: RegisteredDataset, tmp_path: Path) -> None:
     render_sequence(dataset, 0, "bend_0", tmp_path, CAMERA)
-    assert render_sequence(dataset, 0, "bend_1", tmp_path, CAMERA, progress=StopAfter(2)) == 2
+    assert render_sequence(dataset, 0, "bend_1", tmp_path, CAMERA, progress=Listener(stop_after=2)) == 2
     assert len(load_depth_sequence(tmp_path)) == 2
     assert len(list((tmp_path / "truth").iterdir())) == 2
 
@@ -83,7 +71,7 @@ def test_rendering_again_replaces_frames_and_truth(dataset: RegisteredDataset, t
 def test_stopping_before_the_first_frame_keeps_what_was_there(dataset: RegisteredDataset, tmp_path: Path) -> None:
     render_sequence(dataset, 0, "bend_0", tmp_path, CAMERA)
     with pytest.raises(Cancelled):
-        render_sequence(dataset, 0, "bend_1", tmp_path, CAMERA, progress=StopAfter(0))
+        render_sequence(dataset, 0, "bend_1", tmp_path, CAMERA, progress=Listener(stop_after=0))
     assert len(load_depth_sequence(tmp_path)) == 4
 
 
@@ -160,7 +148,7 @@ def test_views_that_were_stopped_before_the_first_frame_can_be_rendered_again(
     dataset: RegisteredDataset, tmp_path: Path
 ) -> None:
     with pytest.raises(Cancelled):
-        render_sequence(dataset, 0, "bend_0", tmp_path, CAMERA, views=2, progress=StopAfter(0))
+        render_sequence(dataset, 0, "bend_0", tmp_path, CAMERA, views=2, progress=Listener(stop_after=0))
     assert render_sequence(dataset, 0, "bend_0", tmp_path, CAMERA, views=2) == 4
 
 

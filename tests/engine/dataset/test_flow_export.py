@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from engine.core.errors import Cancelled, InputError
-from engine.core.progress import Progress
 from engine.dataset.pools import load_pools
 from engine.dataset.preparation.flow_export import flow_points, sample_flow
 from engine.dataset.registered import load_registered_dataset
@@ -17,6 +16,7 @@ from external.datasets import open_dataset
 from external.npms.export import export_tree
 from external.npms.view import write_view
 from tests.support.npms_tree import ball, bent, slow_flow_points
+from tests.support.progress import Impatient
 from tests.support.registered import write_ellipsoids
 
 
@@ -149,9 +149,5 @@ def test_pools_that_were_not_prepared_are_asked_for(root: Path, tmp_path: Path) 
 
 
 def test_an_export_stops_when_asked_to(root: Path, tmp_path: Path) -> None:
-    class Stop(Progress):
-        def cancelled(self) -> bool:
-            return True
-
     with pytest.raises(Cancelled):
-        export_tree(load_registered_dataset(root), tmp_path / "tree", (0.01,), points=5, progress=Stop())
+        export_tree(load_registered_dataset(root), tmp_path / "tree", (0.01,), points=5, progress=Impatient())

@@ -1,18 +1,17 @@
 """From meshes in metres to a registered dataset, and its normalisation."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from engine.core.errors import Cancelled, InputError
-from engine.core.progress import Progress
 from engine.dataset.importing import import_dataset
 from engine.dataset.normalisation import PRESETS, Normalisation, bounds, fit_cube, parse_normalisation
 from engine.dataset.registered import load_registered_dataset
 from engine.dataset.renormalised import DatasetInMetres
 from npm_studio.cli.main import main
+from tests.support.progress import Listener
 from tests.support.registered import write_ellipsoids
 
 TETRAHEDRON = np.array([[0, 2, 1], [0, 1, 3], [1, 2, 3], [2, 0, 3]])
@@ -45,21 +44,6 @@ class Tetrahedra:
             return self.damage[f"{identity}/{sequence}"]
         steps = np.arange(3)[:, None, None] * (0.1 if sequence == "walk" else 0.2)
         return self.canonical(identity) + steps
-
-
-class Messages(Progress):
-    def __init__(self, stop_after: int = 10**9) -> None:
-        self.lines: list[str] = []
-        self.left = stop_after
-
-    def message(self, text: str) -> None:
-        self.lines.append(text)
-
-    def advance(self, done: int, metrics: Mapping[str, float] | None = None) -> None:
-        self.left -= 1
-
-    def cancelled(self) -> bool:
-        return self.left <= 0
 
 
 def metres(root: Path, identity: int, sequence: str) -> np.ndarray:
@@ -99,9 +83,9 @@ def test_the_cube_of_a_box_has_the_published_margin() -> None:
 
 
 def test_what_leaves_the_cube_is_said_with_the_factor(tmp_path: Path) -> None:
-    progress = Messages()
+    progress = Listener()
     import_dataset(Tetrahedra(), tmp_path / "d", parse_normalisation("0.5,0,0,0"), progress)
-    assert any("leaves the cube" in line and "factor of 3.4" in line for line in progress.lines)
+    assert any("leaves the cube" in line and "factor of 3.4" in line for line in progress.messages)
 
 
 def test_presets_are_the_published_constants() -> None:
@@ -118,7 +102,7 @@ def test_a_normalisation_that_is_none_is_refused(text: str) -> None:
 
 def test_an_interrupted_import_goes_on_where_it_stopped(tmp_path: Path) -> None:
     with pytest.raises(Cancelled):
-        import_dataset(Tetrahedra(), tmp_path / "d", parse_normalisation("0.1,0,0,0"), Messages(stop_after=2))
+        import_dataset(Tetrahedra(), tmp_path / "d", parse_normalisation("0.1,0,0,0"), Listener(stop_after=2))
     assert not (tmp_path / "d" / "dataset.json").exists()
     raw = Tetrahedra()
     summary = import_dataset(raw, tmp_path / "d", parse_normalisation("0.1,0,0,0"))

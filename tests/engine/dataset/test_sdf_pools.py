@@ -19,17 +19,10 @@ from engine.geometry.mesh import load_mesh
 from engine.geometry.signed_distance import is_inside, sample_surface, signed_distance, winding_number
 from npm_studio.cli.main import main
 from npm_studio.cli.prepare import LAWS as OFFERED_LAWS
+from tests.support.progress import Listener
 from tests.support.registered import write_ellipsoids
 
 COUNTS = (400, 200, 100)
-
-
-class Messages(Progress):
-    def __init__(self) -> None:
-        self.texts: list[str] = []
-
-    def message(self, text: str) -> None:
-        self.texts.append(text)
 
 
 def box() -> tuple[np.ndarray, np.ndarray]:
@@ -168,11 +161,11 @@ def test_prepare_writes_missing_pools_once_and_equal_for_equal_seeds(tmp_path: P
 def test_pools_of_other_settings_are_kept_and_told(tmp_path: Path) -> None:
     dataset = load_registered_dataset(write_ellipsoids(tmp_path / "d", identities=1))
     prepare_pools(dataset, COUNTS)
-    same, other = Messages(), Messages()
+    same, other = Listener(), Listener()
     prepare_pools(dataset, COUNTS, progress=same)
     prepare_pools(dataset, COUNTS, progress=other, sampling=Sampling("gaps"))
-    assert same.texts == []
-    assert "1 identities keep pools that were made with other settings" in other.texts[0]
+    assert same.messages == []
+    assert "1 identities keep pools that were made with other settings" in other.messages[0]
 
 
 def test_the_report_stores_settings_and_agreement(tmp_path: Path) -> None:
@@ -199,11 +192,11 @@ def test_an_open_canonical_mesh_is_repaired_for_the_pools_alone(tmp_path: Path) 
     faces = np.load(root / "faces.npy")
     hole = canonical[faces].mean(axis=1)[:, 1] > 0.33
     dataset = load_registered_dataset(with_faces(root, "ellipsoid_001", faces[~hole]))
-    messages = Messages()
-    summary = prepare_pools(dataset, (4000, 2000, 100), progress=messages)
+    listener = Listener()
+    summary = prepare_pools(dataset, (4000, 2000, 100), progress=listener)
     assert list(summary.repaired) == ["ellipsoid_001"]
     assert summary.repaired["ellipsoid_001"]["steps"] == ["capped 1 holes"]
-    assert any(text.startswith("ellipsoid_001: repaired: capped 1 holes; 95 % of") for text in messages.texts)
+    assert any(text.startswith("ellipsoid_001: repaired: capped 1 holes; 95 % of") for text in listener.messages)
     assert np.array_equal(np.load(root / "ellipsoid_001" / "canonical.npy"), canonical)
     mesh = load_mesh(root / "ellipsoid_001" / "pools" / "watertight.ply")
     assert len(mesh.vertices) > 0
@@ -280,18 +273,9 @@ def test_samples_that_came_with_a_dataset_are_left_alone(tmp_path: Path, monkeyp
 
 
 def test_stopping_keeps_the_identities_that_are_done(tmp_path: Path) -> None:
-    class Stop(Progress):
-        done = 0
-
-        def advance(self, done: int, metrics: object = None) -> None:
-            self.done = done
-
-        def cancelled(self) -> bool:
-            return self.done >= 1
-
     dataset = load_registered_dataset(write_ellipsoids(tmp_path / "d", identities=3))
     with pytest.raises(Cancelled):
-        prepare_pools(dataset, COUNTS, progress=Stop())
+        prepare_pools(dataset, COUNTS, progress=Listener(stop_after=1))
     assert [pools_folder(dataset, i).is_dir() for i in range(3)] == [True, False, False]
     assert prepare_pools(dataset, COUNTS).kept == ("ellipsoid_000",)
 

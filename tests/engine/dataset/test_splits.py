@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from engine.core.errors import InputError
-from engine.core.progress import Progress
 from engine.dataset.registered import RegisteredDataset, load_registered_dataset
 from engine.dataset.splits import (
     Selection,
@@ -23,6 +22,7 @@ from engine.dataset.splits import (
 )
 from engine.dataset.summary import summarise_dataset
 from engine.models.labels import ModelInfo
+from tests.support.progress import Listener
 from tests.support.registered import write_ellipsoids
 
 KEYS = ["dataset", "identity_id", "identity_name", "animation_name", "sample_id"]
@@ -187,23 +187,19 @@ def test_two_splits_of_one_dataset_merge_frame_by_frame(data: RegisteredDataset,
 
 def test_merging_datasets_of_different_normalisation_is_said(data: RegisteredDataset, tmp_path: Path) -> None:
     other = write_ellipsoids(tmp_path / "data" / "other", identities=2, sequences=1, frames=2)
-    said: list[str] = []
-
-    class Listener(Progress):
-        def message(self, text: str) -> None:
-            said.append(text)
+    listener = Listener()
 
     def merge() -> None:
         selections = [select(data), select(load_registered_dataset(other))]
-        write_splits(tmp_path / "all", {"": selections}, {"command": "split merge"}, Listener())
+        write_splits(tmp_path / "all", {"": selections}, {"command": "split merge"}, listener)
 
     merge()
-    assert not any("normalisations differ" in text for text in said)
+    assert not any("normalisations differ" in text for text in listener.messages)
     description = json.loads((other / "dataset.json").read_text())
     description["similarity"]["scale"] *= 2
     (other / "dataset.json").write_text(json.dumps(description))
     merge()
-    assert any("normalisations differ" in text and str(data.root) in text for text in said)
+    assert any("normalisations differ" in text and str(data.root) in text for text in listener.messages)
 
 
 def test_licences_and_classes_of_merged_datasets_are_all_named(data: RegisteredDataset, tmp_path: Path) -> None:

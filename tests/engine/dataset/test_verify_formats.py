@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from engine.core.errors import Cancelled, InputError
-from engine.core.progress import Progress
 from engine.dataset.preparation.sdf_pools import prepare_pools
 from engine.dataset.splits import select, write_splits
 from engine.dataset.summary import summarise_dataset
@@ -19,6 +18,7 @@ from external.datasets import open_dataset
 from npm_studio.cli.main import main
 from tests.support.eggs import FRAMES, A, B, C, change, lines, only_problem, relabel, verify, write_eggs
 from tests.support.npms_tree import write_tree
+from tests.support.progress import Impatient
 
 
 def test_several_problems_are_all_listed(eggs: Path) -> None:
@@ -298,10 +298,6 @@ def test_threads_give_the_same_list(eggs: Path) -> None:
 
 
 def test_a_check_can_be_stopped(clean: Path) -> None:
-    class Impatient(Progress):
-        def cancelled(self) -> bool:
-            return True
-
     with pytest.raises(Cancelled):
         verify_dataset(clean, open_dataset, Impatient())
 

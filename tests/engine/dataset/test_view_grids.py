@@ -1,6 +1,5 @@
 """Grids of one view against the way that the published code makes them, and the same on a torch device."""
 
-import itertools
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +8,6 @@ import torch
 from scipy.spatial import cKDTree
 
 from engine.core.errors import Cancelled, InputError
-from engine.core.progress import Progress
 from engine.dataset.preparation.view_grids import PosedDepthImage, occupancy_grid, partial_sdf_grid
 from engine.dataset.preparation.view_grids_torch import occupancy_grids, partial_sdf_grids
 from engine.geometry.camera import PinholeCamera, front_camera_to_world
@@ -17,6 +15,7 @@ from engine.geometry.similarity import Similarity
 from engine.sequences.depth_sequence import load_depth_sequence
 from external.npms.grid_files import read_partial_sdf, read_voxelized_view
 from external.npms.view_grids import write_view_grids
+from tests.support.progress import Impatient
 from tests.support.toy import toy_model
 
 N = 40
@@ -187,21 +186,11 @@ def test_a_sequence_outside_the_cube_is_refused_with_its_frame(depth_capture: Pa
 
 
 def test_stopped_work_keeps_what_is_done(depth_capture: Path, tmp_path: Path) -> None:
-    class StopAfterOne(Progress):
-        asked = itertools.count()  # frames are done by several threads
-
-        def cancelled(self) -> bool:
-            return next(self.asked) > 0
-
     sequence, similarity = load_depth_sequence(depth_capture), toy_model().info.similarity
-    assert write_view_grids(sequence, tmp_path, similarity, 16, ["occupancy"], StopAfterOne()) == 1
+    assert write_view_grids(sequence, tmp_path, similarity, 16, ["occupancy"], Impatient(2)) == 1
     assert len(list(tmp_path.rglob("*.npz"))) == 1
 
 
 def test_work_stopped_before_the_first_frame_is_cancelled(depth_capture: Path, tmp_path: Path) -> None:
-    class Stop(Progress):
-        def cancelled(self) -> bool:
-            return True
-
     with pytest.raises(Cancelled):
-        write_view_grids(load_depth_sequence(depth_capture), tmp_path, Similarity(), 16, progress=Stop())
+        write_view_grids(load_depth_sequence(depth_capture), tmp_path, Similarity(), 16, progress=Impatient())

@@ -7,7 +7,6 @@ import pytest
 import trimesh
 
 from engine.core.errors import Cancelled, InputError
-from engine.core.progress import Progress
 from engine.evaluate.measures import compare_samples, draw_samples, end_point_errors, keyframes_of, volume_iou
 from engine.evaluate.metrics import (
     METRICS,
@@ -18,6 +17,7 @@ from engine.evaluate.metrics import (
     surface_distance,
 )
 from engine.geometry.mesh import Mesh, save_mesh
+from tests.support.progress import Impatient
 
 Surface = tuple[np.ndarray, np.ndarray]
 
@@ -277,10 +277,6 @@ def test_median_frame_and_share_of_failed_frames_tell_one_lost_frame_from_a_bad_
 
 
 def test_evaluation_stops_when_asked() -> None:
-    class Impatient(Progress):
-        def cancelled(self) -> bool:
-            return True
-
     vertices, faces = sphere()
     with pytest.raises(Cancelled):
         evaluate_sequence(vertices[None], faces, vertices[None], faces, 100, 100, progress=Impatient())

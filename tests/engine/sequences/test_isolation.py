@@ -9,11 +9,11 @@ import pytest
 from PIL import Image
 
 from engine.core.errors import Cancelled, InputError
-from engine.core.progress import Progress
 from engine.geometry.depth import point_image
 from engine.sequences.isolation import Isolation, Isolator, isolate, largest_component
 from engine.sequences.planes import Plane, background_planes, find_planes
 from npm_studio.cli.words import words
+from tests.support.progress import Impatient
 from tests.support.room import CAMERA, room_sequence
 
 
@@ -186,9 +186,5 @@ def test_nothing_left_of_any_frame_is_refused_with_the_cure() -> None:
 
 
 def test_isolating_can_be_stopped() -> None:
-    class Stop(Progress):
-        def cancelled(self) -> bool:
-            return True
-
     with pytest.raises(Cancelled):
-        isolate(room_sequence()[0], Isolation(far_m=3.0), Stop())
+        isolate(room_sequence()[0], Isolation(far_m=3.0), Impatient())

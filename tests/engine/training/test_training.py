@@ -17,9 +17,9 @@ from engine.dataset.registered import RegisteredDataset
 from engine.models.checkpoint import load_model, save_model
 from engine.training import loop
 from engine.training.run import STAGES, stages_of, train_all, train_stage
+from tests.support.progress import Impatient, Listener
 from tests.support.training import (
     CPU,
-    StopAfter,
     decoder_stage,
     longer_config,
     make_stepper,
@@ -125,7 +125,7 @@ def test_the_same_seed_trains_the_same_model(dataset: RegisteredDataset, no_pict
 @pytest.fixture(scope="module")
 def whole(dataset: RegisteredDataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model of four stages and what training left beside it; copy before changing."""
-    folder, told = tmp_path_factory.mktemp("whole"), StopAfter()
+    folder, told = tmp_path_factory.mktemp("whole"), Listener()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(loop, "preview_picture", lambda model: np.full((4, 4, 3), 200, np.uint8))
         results = train_all(dataset, tiny_config(folder), folder / "e.npm", CPU, progress=told)
@@ -161,7 +161,7 @@ def test_an_interruption_anywhere_changes_nothing_in_the_end(
     config, out = tiny_config(tmp_path), tmp_path / "parts.npm"
     reached = []
     for steps in (5, 12, 9, 3):
-        results = train_all(dataset, config, out, CPU, resume=True, progress=StopAfter(steps))
+        results = train_all(dataset, config, out, CPU, resume=True, progress=Impatient(steps))
         name, result = list(results.items())[-1]
         assert result.interrupted
         reached.append((name, result.steps))
@@ -174,7 +174,7 @@ def test_a_new_training_over_a_finished_model_is_gone_on_from_stage_by_stage(
     dataset: RegisteredDataset, copied: Path, no_pictures: None, tmp_path: Path
 ) -> None:
     config, first = tiny_config(tmp_path), load_model(copied)
-    train_all(dataset, config, copied, CPU, seed=1, progress=StopAfter(3))
+    train_all(dataset, config, copied, CPU, seed=1, progress=Impatient(3))
     assert same_networks(load_model(copied), first)  # a finished model is worth more than half of a new one
     results = train_all(dataset, config, copied, CPU, seed=1, resume=True)
     assert list(results) == list(STAGES)
@@ -203,7 +203,7 @@ def test_an_unfinished_model_is_replaced_by_one_that_has_seen_more(
 ) -> None:
     config, out = tiny_config(tmp_path), tmp_path / "e.npm"
     for resume, steps in ((None, 3), ("last", 7)):
-        train_stage("shape", dataset, config, out, CPU, resume=resume, progress=StopAfter(steps - (3 if resume else 0)))
+        train_stage("shape", dataset, config, out, CPU, resume=resume, progress=Impatient(steps - (3 if resume else 0)))
         assert load_model(out).info.training["shape"]["steps"] == steps
 
 

@@ -16,10 +16,10 @@ from engine.training.log import TrainingLog
 from engine.training.run import STAGES, train_all, train_stage
 from engine.training.state import read_state, state_file, training_folder, write_state
 from engine.training.stepper import Stepper
+from tests.support.progress import Impatient, Listener
 from tests.support.registered import write_ellipsoids
 from tests.support.training import (
     CPU,
-    StopAfter,
     decoder_stage,
     make_stepper,
     prepared_ellipsoids,
@@ -58,7 +58,7 @@ def test_a_resumed_run_ends_where_an_uninterrupted_one_does(
     stops = np.random.default_rng(0).integers(1, 5, 2).tolist()
     for resume, steps in ((None, stops[0]), ("last", stops[1])):
         _, result = train_stage(
-            name, dataset, config, tmp_path / "parts.npm", CPU, resume=resume, progress=StopAfter(steps)
+            name, dataset, config, tmp_path / "parts.npm", CPU, resume=resume, progress=Impatient(steps)
         )
         assert result.interrupted
         torch.rand(3)  # random numbers that others draw in between do not matter
@@ -77,7 +77,7 @@ def test_a_resumed_encoder_ends_where_an_uninterrupted_one_does(
         train_stage("shape", dataset, config, out, CPU)
         train_stage("pose", dataset, config, out, CPU)
         if out.stem == "parts":
-            train_stage(name, dataset, config, out, CPU, progress=StopAfter(2))
+            train_stage(name, dataset, config, out, CPU, progress=Impatient(2))
         models.append(train_stage(name, dataset, config, out, CPU, resume="last")[0])
     assert same_networks(*models)
 
@@ -108,12 +108,12 @@ def test_a_new_training_forgets_the_states_of_the_one_before(dataset: Registered
     config, out = tiny_config(tmp_path, keep_every="4"), tmp_path / "e.npm"
     train_stage("shape", dataset, config, out, CPU)
     train_stage("pose", dataset, config, out, CPU)
-    train_stage("shape", dataset, config, out, CPU, seed=1, progress=StopAfter(2))
+    train_stage("shape", dataset, config, out, CPU, seed=1, progress=Impatient(2))
     assert {path.name for path in (tmp_path / "e.training").glob("*.state")} == {"shape.last.state"}
 
 
 def test_going_on_without_any_state_begins(dataset: RegisteredDataset, tmp_path: Path) -> None:
-    told = StopAfter()
+    told = Listener()
     _, result = train_stage(
         "shape", dataset, tiny_config(tmp_path), tmp_path / "e.npm", CPU, resume="last", progress=told
     )
@@ -136,7 +136,7 @@ def test_a_state_of_another_configuration_is_refused(
     fields: dict[str, str], dataset: RegisteredDataset, tmp_path: Path
 ) -> None:
     out = tmp_path / "e.npm"
-    train_stage("shape", dataset, tiny_config(tmp_path), out, CPU, progress=StopAfter(2))
+    train_stage("shape", dataset, tiny_config(tmp_path), out, CPU, progress=Impatient(2))
     with pytest.raises(InputError, match="does not fit this configuration") as caught:
         train_stage("shape", dataset, tiny_config(tmp_path, **fields), out, CPU, resume="last")
     assert "\n" not in str(caught.value)
@@ -144,7 +144,7 @@ def test_a_state_of_another_configuration_is_refused(
 
 def test_a_state_of_other_data_is_refused(dataset: RegisteredDataset, tmp_path: Path) -> None:
     out = tmp_path / "e.npm"
-    train_stage("shape", prepared_ellipsoids(tmp_path / "d", 1), tiny_config(tmp_path), out, CPU, progress=StopAfter(2))
+    train_stage("shape", prepared_ellipsoids(tmp_path / "d", 1), tiny_config(tmp_path), out, CPU, progress=Impatient(2))
     with pytest.raises(InputError, match="other identities"):
         train_stage("shape", dataset, tiny_config(tmp_path), out, CPU, resume="last")
 
@@ -153,11 +153,11 @@ def test_a_state_on_the_codes_of_another_model_is_refused(dataset: RegisteredDat
     config, shape = tiny_config(tmp_path), tmp_path / "shape.npm"
     for seed, out in enumerate((tmp_path / "a.npm", tmp_path / "b.npm", shape)):
         train_stage("shape", dataset, config, out, CPU, seed)
-        train_stage("pose", dataset, config, out, CPU, seed, progress=StopAfter(2 if out == shape else 12))
+        train_stage("pose", dataset, config, out, CPU, seed, progress=Impatient(2 if out == shape else 12))
     with pytest.raises(InputError, match="goes with other codes"):
         train_stage("pose", dataset, config, shape, CPU, resume="last", shape_model=tmp_path / "b.npm")
     for stage in ("shape-encoder", "pose-encoder"):
-        train_stage(stage, dataset, config, tmp_path / "a.npm", CPU, progress=StopAfter(2))
+        train_stage(stage, dataset, config, tmp_path / "a.npm", CPU, progress=Impatient(2))
         shutil.copy(state_file(tmp_path / "a.npm", stage, "last"), state_file(tmp_path / "b.npm", stage, "last"))
         with pytest.raises(InputError, match=f"train {stage} without resuming"):
             train_stage(stage, dataset, config, tmp_path / "b.npm", CPU, resume="last")
@@ -166,7 +166,7 @@ def test_a_state_on_the_codes_of_another_model_is_refused(dataset: RegisteredDat
 def test_a_state_goes_with_the_codes_of_its_model_in_half_the_size(dataset: RegisteredDataset, tmp_path: Path) -> None:
     config, out = tiny_config(tmp_path, storage="float16"), tmp_path / "out.npm"
     train_stage("shape", dataset, tiny_config(tmp_path), tmp_path / "shape.npm", CPU)
-    train_stage("pose", dataset, config, out, CPU, shape_model=tmp_path / "shape.npm", progress=StopAfter(2))
+    train_stage("pose", dataset, config, out, CPU, shape_model=tmp_path / "shape.npm", progress=Impatient(2))
     assert train_stage("pose", dataset, config, out, CPU, resume="last")[1].steps == 12
 
 
@@ -184,7 +184,7 @@ def test_a_state_of_smaller_batches_is_refused_unless_there_are_no_more_rows(
     rows: int, dataset: RegisteredDataset, tmp_path: Path
 ) -> None:
     config, out = tiny_config(tmp_path, shape__identities_per_batch=str(rows)), tmp_path / "e.npm"
-    train_stage("shape", dataset, config, out, CPU, progress=StopAfter(2))
+    train_stage("shape", dataset, config, out, CPU, progress=Impatient(2))
     larger = tiny_config(tmp_path, shape__identities_per_batch="9")
     if rows == 3:
         assert train_stage("shape", dataset, larger, out, CPU, resume="last")[1].steps == 12
@@ -287,7 +287,7 @@ def test_without_enough_memory_the_batch_is_halved_until_it_fits(
             raise torch.OutOfMemoryError("out of memory")
         differentiate(self)
 
-    config, out, told = tiny_config(tmp_path, pose__frames_per_batch="24"), tmp_path / "e.npm", StopAfter()
+    config, out, told = tiny_config(tmp_path, pose__frames_per_batch="24"), tmp_path / "e.npm", Listener()
     train_stage("shape", dataset, config, out, CPU)
     monkeypatch.setattr(Stepper, "_differentiate", small_device)
     _, result = train_stage("pose", dataset, config, out, CPU, progress=told)

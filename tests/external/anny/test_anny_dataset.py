@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from engine.core.errors import Cancelled, InputError
-from engine.core.progress import Progress
 from engine.dataset.registered import load_registered_dataset
 from external.anny.generate import SIMILARITY, generate_dataset
 from external.anny.motions import TEST_FAMILIES, TRAINING_FAMILIES
 from npm_studio.cli.main import main
+from tests.support.progress import Impatient
 
 
 def digest(folder: Path) -> dict[str, str]:
@@ -120,10 +120,6 @@ def test_a_folder_that_is_not_a_dataset_is_not_overwritten(tmp_path: Path, capsy
 
 
 def test_a_cancelled_dataset_leaves_nothing_behind(tmp_path: Path) -> None:
-    class Impatient(Progress):
-        def cancelled(self) -> bool:
-            return True
-
     with pytest.raises(Cancelled):
         generate_dataset(tmp_path / "x", 1, 1, 2, 0, progress=Impatient(), workers=1)
     assert list(tmp_path.iterdir()) == []

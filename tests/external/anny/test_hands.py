@@ -10,7 +10,6 @@ import trimesh
 from scipy.spatial import cKDTree
 
 from engine.core.errors import Cancelled, InputError
-from engine.core.progress import Progress
 from engine.dataset.registered import load_registered_dataset
 from external.anny.character import Character, random_numbers
 from external.anny.hands.generate import SIMILARITY, generate_hands, hand_character
@@ -19,6 +18,7 @@ from external.anny.hands.motions import FAMILIES, TEST_FAMILIES, TRAINING_FAMILI
 from external.anny.identities import HAND_LENGTHS, hand_length_m, sample_identity
 from external.anny.rig import AnnyModel, RestBody
 from npm_studio.cli.main import main
+from tests.support.progress import Impatient
 
 ACROSS, UP, FRONT = 0, 1, 2  # of a right hand: to the thumb, along the fingers, out of the palm
 AVERAGE = AnnyModel("R").rest_bodies([{"height": 0.5, "age": 0.7}])[0]
@@ -212,10 +212,6 @@ def test_the_same_seed_gives_the_same_bytes_however_many_processes_work(dataset:
 
 
 def test_bad_requests_are_refused_and_a_cancelled_one_leaves_nothing(tmp_path: Path) -> None:
-    class Impatient(Progress):
-        def cancelled(self) -> bool:
-            return True
-
     with pytest.raises(InputError, match="the number of frames 0"):
         generate_hands(tmp_path / "x", 1, 1, 0, 0)
     with pytest.raises(InputError, match=r"clap.*fist"):

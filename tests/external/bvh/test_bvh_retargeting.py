@@ -8,7 +8,6 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from engine.core.errors import InputError
-from engine.core.progress import Progress
 from engine.dataset.registered import load_registered_dataset
 from external.anny.identities import sample_identity
 from external.anny.rig import AnnyModel, RestBody, bone_transforms
@@ -18,6 +17,7 @@ from external.bvh.parse import read_bvh
 from external.bvh.retarget import body_motion, bone_rotations
 from npm_studio.cli.main import main
 from tests.support.bvh_files import TINY, Tree, biovision, motion_builder, random_frame, swinging, write, z_up
+from tests.support.progress import Listener
 
 
 @pytest.fixture(scope="module")
@@ -190,13 +190,6 @@ def motions(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_clip_becomes_a_sequence_of_every_identity(motions: Path, tmp_path: Path) -> None:
-    class Listener(Progress):
-        def __init__(self) -> None:
-            self.lines: list[str] = []
-
-        def message(self, text: str) -> None:
-            self.lines.append(text)
-
     listener = Listener()
     counts = generate_from_bvh(motions, tmp_path / "d", identities=2, seed=3, fps=10.0, progress=listener, workers=1)
     loaded = load_registered_dataset(tmp_path / "d")
@@ -208,7 +201,7 @@ def test_every_clip_becomes_a_sequence_of_every_identity(motions: Path, tmp_path
         assert np.abs(loaded.sequence(identity, swing)).max() < 0.5
         assert len(loaded.sequence(identity, belly)) == 7  # those with the arms out again
     assert counts == {"clips": 2, "sequences": 4, "frames": len(loaded.labels), "left_out": []}
-    assert sum("00_belly" in line and "with limbs in the body" in line for line in listener.lines) == 2
+    assert sum("00_belly" in line and "with limbs in the body" in line for line in listener.messages) == 2
     again = generate_from_bvh(motions, tmp_path / "again", identities=2, seed=3, fps=10.0, workers=2)
     assert again["frames"] == counts["frames"]
     for name in ("dataset.json", "anny_001/canonical.npy", "anny_001/01_swing_2.npy"):

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 from engine.core.errors import InputError
-from engine.core.progress import Progress
 from engine.dataset.importing import import_dataset
 from engine.dataset.normalisation import parse_normalisation
 from engine.dataset.registered import RegisteredDataset, load_registered_dataset
@@ -13,6 +12,7 @@ from engine.geometry.mesh import load_mesh
 from external.cape.release import CapeRelease, load_frame
 from external.cape.scans import ScanSummary, import_scans
 from external.smpl.clips import legs_apart
+from tests.support.progress import Listener
 from tests.support.smpl_files import (
     Arrays,
     OldPickle,
@@ -25,14 +25,6 @@ from tests.support.smpl_files import (
 
 GENDERS = {"00032": "male", "00096": "female"}
 MOTIONS = {"00032": ("shortlong_hips", "shortlong_shoulders_mill"), "00096": ("jerseyshort_hips",)}
-
-
-class Heard(Progress):
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def message(self, text: str) -> None:
-        self.lines.append(text)
 
 
 @pytest.fixture(scope="module")
@@ -106,13 +98,13 @@ def test_a_model_of_the_wrong_gender_is_noticed_by_its_distance_from_the_registr
     published: Path, models: Path, arrays: dict[str, Arrays], tmp_path: Path
 ) -> None:
     wrong = Arrays(**{**vars(arrays["male"]), "posedirs": arrays["male"].posedirs * 100})
-    heard = Heard()
-    raw = CapeRelease(published, write_body_pickle(tmp_path / "other.pkl", wrong), heard)
+    listener = Listener()
+    raw = CapeRelease(published, write_body_pickle(tmp_path / "other.pkl", wrong), listener)
     raw.frames("00096_jerseyshort", "hips")
-    assert len(heard.lines) == 1 and "mm from the registrations" in heard.lines[0]
-    heard = Heard()
-    CapeRelease(published, models, heard).frames("00096_jerseyshort", "hips")
-    assert heard.lines == []
+    assert len(listener.messages) == 1 and "mm from the registrations" in listener.messages[0]
+    listener = Listener()
+    CapeRelease(published, models, listener).frames("00096_jerseyshort", "hips")
+    assert listener.messages == []
 
 
 def test_frames_that_cannot_be_read_are_left_out_with_their_names_and_a_count(release: Path, models: Path) -> None:
@@ -121,22 +113,22 @@ def test_frames_that_cannot_be_read_are_left_out_with_their_names_and_a_count(re
     first.write_bytes(first.read_bytes()[:200])
     whole = frame_arrays(release, "00032", "shortlong_hips", 3)
     write_npz(folder / "shortlong_hips.000003.npz", {**whole, "v_cano": whole["v_cano"][:-1]})
-    heard = Heard()
-    raw = CapeRelease(release, models, heard)
+    listener = Listener()
+    raw = CapeRelease(release, models, listener)
     assert raw.frames("00032_shortlong", "hips").shape == (1, 42, 3)
     raw.frames("00032_shortlong", "hips")
     assert raw.skipped == 2
-    assert sum("000001.npz" in line for line in heard.lines) == 1
-    assert sum("000003.npz" in line for line in heard.lines) == 1
+    assert sum("000001.npz" in line for line in listener.messages) == 1
+    assert sum("000003.npz" in line for line in listener.messages) == 1
 
 
 def test_a_motion_without_any_readable_frame_is_left_out(release: Path) -> None:
     for path in (release / "sequences" / "00032" / "shortlong_hips").iterdir():
         path.write_bytes(b"PK")
-    heard = Heard()
-    raw = CapeRelease(release, None, heard)
+    listener = Listener()
+    raw = CapeRelease(release, None, listener)
     assert raw.sequences("00032_shortlong") == ["shoulders_mill"]
-    assert any("no readable frame" in line for line in heard.lines)
+    assert any("no readable frame" in line for line in listener.messages)
     for path in (release / "sequences").rglob("*.npz"):
         path.write_bytes(b"")
     with pytest.raises(InputError, match="no readable frame"):
@@ -180,11 +172,11 @@ def test_a_bad_scan_is_skipped_with_its_name_and_counted(release: Path, models: 
     count = int(next(line for line in far if line.startswith("element vertex")).split()[-1])
     moved = [" ".join(str(float(x) + 1e5) for x in line.split()) for line in far[ends : ends + count]]
     (lone / "jerseyshort_hips.000003.ply").write_text("\n".join([*far[:ends], *moved, *far[ends + count :]]) + "\n")
-    heard = Heard()
-    raw = CapeRelease(release, models, heard)
-    assert import_scans(raw, imported(raw, tmp_path / "out"), heard) == ScanSummary(written=1, kept=0, skipped=3)
+    listener = Listener()
+    raw = CapeRelease(release, models, listener)
+    assert import_scans(raw, imported(raw, tmp_path / "out"), listener) == ScanSummary(written=1, kept=0, skipped=3)
     for name in ("shortlong_hips.000002", "jerseyshort_hips.000077", "jerseyshort_hips.000003"):
-        assert sum(name in line for line in heard.lines) == 1
+        assert sum(name in line for line in listener.messages) == 1
 
 
 def test_scans_of_other_frames_than_the_imported_ones_are_refused(release: Path, tmp_path: Path) -> None:

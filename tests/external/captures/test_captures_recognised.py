@@ -32,6 +32,7 @@ from tests.support.capture_files import (
     write_pngs,
 )
 from tests.support.captures import open_capture
+from tests.support.progress import Impatient
 
 CAMERA = PinholeCamera(WIDTH, HEIGHT, 50.0, 51.0, 20.0, 15.0)
 FRAMES = depth_frames()
@@ -91,12 +92,8 @@ def test_a_sequence_that_npm_studio_wrote_stays_strict(tmp_path: Path) -> None:
 
 
 def test_checking_the_frames_can_be_stopped(tmp_path: Path) -> None:
-    class Stop(Progress):
-        def cancelled(self) -> bool:
-            return True
-
     with pytest.raises(Cancelled):
-        open_capture(pngs(tmp_path, 1000), progress=Stop())
+        open_capture(pngs(tmp_path, 1000), progress=Impatient())
 
 
 def test_the_only_recording_of_a_folder_is_opened(tmp_path: Path) -> None:

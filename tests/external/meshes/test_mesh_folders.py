@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from engine.core.errors import InputError
-from engine.core.progress import Progress
 from engine.dataset.importing import import_dataset
 from engine.dataset.normalisation import parse_normalisation
 from engine.dataset.registered import load_registered_dataset
 from external.meshes.folder import MeshFolder
 from npm_studio.cli.main import main
+from tests.support.progress import Listener
 
 FACES = np.array([[0, 2, 1], [0, 1, 3], [1, 2, 3], [2, 0, 3]])
 CORNERS = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]], np.float32)
@@ -133,16 +133,11 @@ def test_a_folder_called_a_t_pose_holds_the_canonical_mesh(tmp_path: Path) -> No
 def test_without_a_canonical_mesh_the_most_spread_frame_is_taken_and_said(tmp_path: Path) -> None:
     write_walk(tmp_path / "in" / "anna" / "calm", "ply", 2)
     write_walk(tmp_path / "in" / "anna" / "star", "ply", 1, stretch=2.0)
-    lines: list[str] = []
-
-    class Messages(Progress):
-        def message(self, text: str) -> None:
-            lines.append(text)
-
-    raw = MeshFolder(tmp_path / "in", progress=Messages())
+    listener = Listener()
+    raw = MeshFolder(tmp_path / "in", progress=listener)
     np.testing.assert_allclose(raw.canonical("anna"), CORNERS * 2)
-    assert "walk1.ply" in lines[0]
-    assert "star" in lines[0]
+    assert "walk1.ply" in listener.messages[0]
+    assert "star" in listener.messages[0]
 
 
 def test_units_and_axes_become_metres_with_y_up(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from npm_studio.document.results import (
     mesh_sequence_of_run,
     mesh_sequence_of_truth,
 )
+from tests.support.progress import Listener
 from tests.support.toy import toy_model
 
 
@@ -62,18 +63,9 @@ def test_results_of_different_sequences_are_refused() -> None:
 
 
 def test_a_cancelled_measurement_keeps_the_frame_that_was_asked_for_first() -> None:
-    class StopAfterOne(Progress):
-        done = 0
-
-        def advance(self, done: int, metrics: object = None) -> None:
-            self.done = done
-
-        def cancelled(self) -> bool:
-            return self.done >= 1
-
     comparison = Comparison(spheres("a", [1, 1, 1], list("012")), spheres("b", [2, 2, 2], list("012")))
     with pytest.raises(Cancelled):
-        comparison.measure(StopAfterOne(), first=2)
+        comparison.measure(Listener(stop_after=1), first=2)
     assert comparison.summary(2) is not None
     assert comparison.summary(0) is None
 

@@ -8,13 +8,13 @@ import pytest
 from PIL import Image
 
 from engine.core.errors import Cancelled, InputError
-from engine.core.progress import Progress
 from engine.dataset.preparation.sdf_pools import prepare_pools
 from engine.dataset.registered import RegisteredDataset, load_registered_dataset
 from npm_studio.cli.main import main
 from npm_studio.reports.pictures import dataset_sheet as sheets
 from npm_studio.reports.pictures.dataset_sheet import dataset_sheet, position_colours, stack
 from npm_studio.reports.pictures.renderer import OffscreenRenderer
+from tests.support.progress import Impatient
 from tests.support.registered import write_ellipsoids
 
 TILE = (90, 120)
@@ -106,12 +106,8 @@ def test_a_mesh_with_numbers_that_are_not_finite_is_named(tmp_path: Path) -> Non
 
 
 def test_a_sheet_can_be_cancelled(dataset: RegisteredDataset) -> None:
-    class Stopped(Progress):
-        def cancelled(self) -> bool:
-            return True
-
     with pytest.raises(Cancelled):
-        dataset_sheet(dataset, "canonical", progress=Stopped())
+        dataset_sheet(dataset, "canonical", progress=Impatient())
 
 
 # the command

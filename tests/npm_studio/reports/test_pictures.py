@@ -13,7 +13,6 @@ import trimesh
 from PIL import Image
 
 from engine.core.errors import Cancelled, InputError
-from engine.core.progress import Progress
 from engine.geometry.mesh import Mesh
 from engine.methods.run import frame_records, load_run
 from npm_studio.reports.pictures import (
@@ -41,6 +40,7 @@ from npm_studio.reports.pictures.runs import (
     spread,
     studio_similarity,
 )
+from tests.support.progress import Listener
 
 FRONT = ViewDirection(0, 0)
 
@@ -262,17 +262,7 @@ def test_the_error_sheet_colours_the_body_by_its_distance(fitted_run: Path) -> N
 
 
 def test_a_cancelled_run_video_leaves_nothing_behind(fitted_run: Path, tmp_path: Path) -> None:
-    class Impatient(Progress):
-        def __init__(self) -> None:
-            self.frames = 0
-
-        def advance(self, done: int, metrics: object = None) -> None:
-            self.frames = done
-
-        def cancelled(self) -> bool:
-            return self.frames >= 1
-
     run = load_run(fitted_run)
     with pytest.raises(Cancelled):
-        run_video(run, find_sequence(run), tmp_path / "run.mp4", Impatient())
+        run_video(run, find_sequence(run), tmp_path / "run.mp4", Listener(stop_after=1))
     assert list(tmp_path.iterdir()) == []
