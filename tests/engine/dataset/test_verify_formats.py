@@ -74,7 +74,7 @@ def test_labels_that_lead_out_of_the_folder_are_found(eggs: Path, name: str) -> 
     entries = json.loads((eggs / "labels.json").read_text())
     entries[0]["animation_name"] = name
     (eggs / "labels.json").write_text(json.dumps(entries))
-    only_problem(eggs, eggs / "labels.json", "entry 0", "no plain name")
+    only_problem(eggs, eggs / "labels.json", "entry 0", "not a plain name")
 
 
 @pytest.mark.parametrize("text", ["[1, 2]", "[{}]", '{"a": 1}', "nonsense", "[[]]", "null"])

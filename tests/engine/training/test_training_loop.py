@@ -154,7 +154,7 @@ def test_a_state_on_the_codes_of_another_model_is_refused(dataset: RegisteredDat
     for seed, out in enumerate((tmp_path / "a.npm", tmp_path / "b.npm", shape)):
         train_stage("shape", dataset, config, out, CPU, seed)
         train_stage("pose", dataset, config, out, CPU, seed, progress=Impatient(2 if out == shape else 12))
-    with pytest.raises(InputError, match="goes with other codes"):
+    with pytest.raises(InputError, match="belongs to other codes"):
         train_stage("pose", dataset, config, shape, CPU, resume="last", shape_model=tmp_path / "b.npm")
     for stage in ("shape-encoder", "pose-encoder"):
         train_stage(stage, dataset, config, tmp_path / "a.npm", CPU, progress=Impatient(2))
