@@ -132,7 +132,7 @@ def look_at(run: TrainingRun) -> dict[str, Any]:
 def write_data(folder: Path) -> tuple[Path, Path]:
     """A prepared dataset and a preset in ``folder``."""
     sys.path.insert(0, str(ROOT))  # for tests/, which is not installed
-    from tests.support.registered import write_ellipsoids
+    from tests.support.ellipsoids import write_ellipsoids
 
     data, config = write_ellipsoids(folder / "ellipsoids"), folder / "preset.yaml"
     prepare_pools(load_registered_dataset(data), (4000, 2000, 1000))

@@ -16,7 +16,7 @@ from engine.sequences.depth_sequence import save_depth_sequence
 from engine.surface.extract import extract_surface, pose_vertices
 from tests.support.present import present
 from tests.support.runs import save_npm_run
-from tests.support.toy import toy_model
+from tests.support.toy_model import toy_model
 
 pytest_plugins = ["tests.support.fixtures"]
 

@@ -14,8 +14,8 @@ from engine.methods.npm.observations import Observations, observe
 from engine.models.model import NeuralParametricModel
 from engine.models.networks.encoder import EncoderConfig, VoxelEncoder
 from engine.sequences.depth_sequence import load_depth_sequence
-from tests.support.toy import DOLLS, toy_model
 from tests.support.toy_dataset import write_dolls
+from tests.support.toy_model import DOLLS, toy_model
 
 IDENTITY, FRAME = 2, 1
 CPU = torch.device("cpu")

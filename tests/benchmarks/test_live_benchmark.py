@@ -15,7 +15,7 @@ from engine.geometry.mesh import Mesh
 from engine.models.checkpoint import save_model
 from engine.models.code_space import CodeSpace
 from engine.surface.extract import dense_field, extract_surface
-from tests.support.toy import toy_model
+from tests.support.toy_model import toy_model
 
 CPU = torch.device("cpu")
 

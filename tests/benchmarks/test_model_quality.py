@@ -21,7 +21,7 @@ from engine.evaluate import representation
 from engine.models.model import NeuralParametricModel
 from engine.surface.extract import extract_surface, pose_vertices
 from external.anny.quality import Bars, QualitySplit
-from tests.support.toy import DOLLS, SEQUENCES, toy_model
+from tests.support.toy_model import DOLLS, SEQUENCES, toy_model
 
 SPLIT = QualitySplit("anny", 0, 2, 1, ("throw",), sequences=2, frames=2, shape_steps=20, pose_steps=20)
 

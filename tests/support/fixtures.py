@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.support.eggs import write_eggs
 from tests.support.official_checkpoints import checkpoint, saved
 from tests.support.training import PRESET
+from tests.support.verification import write_eggs
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -7,7 +7,7 @@ import numpy as np
 
 from engine.dataset.registered import write_description
 from engine.surface.extract import extract_surface, pose_vertices
-from tests.support.toy import DOLLS, SEQUENCES, toy_model
+from tests.support.toy_model import DOLLS, SEQUENCES, toy_model
 
 
 def write_dolls(root: Path, identities: Sequence[str] = tuple(DOLLS)) -> Path:
@@ -31,6 +31,6 @@ def write_dolls(root: Path, identities: Sequence[str] = tuple(DOLLS)) -> Path:
             ]
             np.save(root / name / f"{sequence}.npy", np.stack(posed))
             counts[name][sequence] = len(posed)
-    recipe = {"command": "tests/toy_dataset.py"}
+    recipe = {"command": "test"}
     write_description(root, "dolls", "dolls", "CC0-1.0", model.info.similarity, 10.0, counts, recipe)
     return root

@@ -18,7 +18,7 @@ from engine.training.pose_stage import PoseTraining
 from engine.training.run import make_fabric
 from engine.training.shape_stage import ShapeTraining
 from engine.training.stepper import Stepper
-from tests.support.registered import write_ellipsoids
+from tests.support.ellipsoids import write_ellipsoids
 
 CPU = torch.device("cpu")
 PRESET = """
@@ -65,7 +65,7 @@ def longer_config(folder: Path, **overrides: str) -> TrainingConfig:
 
 
 def prepared_ellipsoids(root: Path, identities: int = 3) -> RegisteredDataset:
-    """Ellipsoids of `tests.support.registered` with pools."""
+    """Ellipsoids of `tests.support.ellipsoids` with pools."""
     dataset = load_registered_dataset(write_ellipsoids(root, identities))
     prepare_pools(dataset, (4000, 2000, 1000))
     return dataset

@@ -22,9 +22,9 @@ from engine.sequences.depth_sequence import load_depth_sequence
 from engine.sequences.export_sequence import writing_sequence
 from engine.sequences.mesh_sequence import frame_rate_of
 from external.captures.tum import read_tum
+from tests.support.ellipsoids import write_ellipsoids
 from tests.support.present import present
 from tests.support.progress import Listener
-from tests.support.registered import write_ellipsoids
 
 CAMERA = PinholeCamera(96, 72, 86.0, 87.0, 48.2, 35.9)
 

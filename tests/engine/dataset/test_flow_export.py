@@ -15,9 +15,9 @@ from engine.geometry.similarity import Similarity
 from external.datasets import open_dataset
 from external.npms.export import export_tree
 from external.npms.view import write_view
+from tests.support.ellipsoids import write_ellipsoids
 from tests.support.npms_tree import ball, bent, slow_flow_points
 from tests.support.progress import Impatient
-from tests.support.registered import write_ellipsoids
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from engine.dataset.normalisation import PRESETS, Normalisation, bounds, fit_cub
 from engine.dataset.registered import load_registered_dataset
 from engine.dataset.renormalised import DatasetInMetres
 from npm_studio.cli.main import main
+from tests.support.ellipsoids import write_ellipsoids
 from tests.support.progress import Listener
-from tests.support.registered import write_ellipsoids
 
 TETRAHEDRON = np.array([[0, 2, 1], [0, 1, 3], [1, 2, 3], [2, 0, 3]])
 CORNERS = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1.0]])

@@ -19,8 +19,8 @@ from engine.geometry.mesh import load_mesh
 from engine.geometry.signed_distance import is_inside, sample_surface, signed_distance, winding_number
 from npm_studio.cli.main import main
 from npm_studio.cli.prepare import LAWS as OFFERED_LAWS
+from tests.support.ellipsoids import write_ellipsoids
 from tests.support.progress import Listener
-from tests.support.registered import write_ellipsoids
 
 COUNTS = (400, 200, 100)
 

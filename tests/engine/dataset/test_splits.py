@@ -22,8 +22,8 @@ from engine.dataset.splits import (
 )
 from engine.dataset.summary import summarise_dataset
 from engine.models.labels import ModelInfo
+from tests.support.ellipsoids import write_ellipsoids
 from tests.support.progress import Listener
-from tests.support.registered import write_ellipsoids
 
 KEYS = ["dataset", "identity_id", "identity_name", "animation_name", "sample_id"]
 NAMES = tuple(f"ellipsoid_{i:03d}" for i in range(4))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from external.anny.generate import generate_dataset
-from tests.support.eggs import FRAMES, A, B, C, change, lines, only_problem, relabel, verify
+from tests.support.verification import FRAMES, A, B, C, change, lines, only_problem, relabel, verify
 
 
 def test_a_clean_dataset_is_clean_and_counted(clean: Path) -> None:

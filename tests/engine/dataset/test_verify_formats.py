@@ -16,9 +16,9 @@ from engine.geometry.mesh import Mesh, load_mesh
 from engine.geometry.ply import save_compact_ply
 from external.datasets import open_dataset
 from npm_studio.cli.main import main
-from tests.support.eggs import FRAMES, A, B, C, change, lines, only_problem, relabel, verify, write_eggs
 from tests.support.npms_tree import write_tree
 from tests.support.progress import Impatient
+from tests.support.verification import FRAMES, A, B, C, change, lines, only_problem, relabel, verify, write_eggs
 
 
 def test_several_problems_are_all_listed(eggs: Path) -> None:

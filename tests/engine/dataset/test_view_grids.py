@@ -16,7 +16,7 @@ from engine.sequences.depth_sequence import load_depth_sequence
 from external.npms.grid_files import read_partial_sdf, read_voxelized_view
 from external.npms.view_grids import write_view_grids
 from tests.support.progress import Impatient
-from tests.support.toy import toy_model
+from tests.support.toy_model import toy_model
 
 N = 40
 AXIS = np.linspace(-0.5, 0.5, N)

@@ -4,7 +4,7 @@ from torch import Tensor
 
 from engine.evaluate import code_fitting
 from engine.evaluate.code_fitting import fit_pose_codes, fit_shape_codes, nearest_pose_codes
-from tests.support.toy import DOLLS, LABELS, toy_displacement, toy_distance, toy_model
+from tests.support.toy_model import DOLLS, LABELS, toy_displacement, toy_distance, toy_model
 
 
 @pytest.fixture(scope="module")

@@ -12,9 +12,9 @@ from engine.evaluate import representation
 from engine.evaluate.representation import corresponding_points, deformation_errors, multiply_adds, surface_figures
 from engine.models.networks.decoder import DecoderConfig, PoseDecoder, ShapeDecoder
 from engine.surface.extract import extract_surface
+from tests.support.ellipsoids import write_ellipsoids
 from tests.support.npms_tree import ball
-from tests.support.registered import write_ellipsoids
-from tests.support.toy import toy_model
+from tests.support.toy_model import toy_model
 
 
 def test_a_surface_agrees_with_its_own_mesh_up_to_sampling(monkeypatch: pytest.MonkeyPatch) -> None:

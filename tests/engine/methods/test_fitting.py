@@ -24,7 +24,7 @@ from engine.methods.run import load_run
 from engine.models.checkpoint import load_model, save_model
 from engine.sequences.depth_sequence import load_depth_sequence, save_depth_sequence
 from engine.surface.extract import extract_surface, pose_vertices
-from tests.support.toy import toy_model
+from tests.support.toy_model import toy_model
 
 QUICK = FitConfig(iterations=60, surface_points=256, observed_points=256, resolution=48)
 FRAMES = 4

@@ -19,7 +19,7 @@ from engine.models.networks.encoder import EncoderConfig, VoxelEncoder
 from engine.sequences.depth_sequence import load_depth_sequence, save_depth_sequence
 from engine.surface.extract import extract_surface, pose_vertices
 from tests.support.present import present
-from tests.support.toy import toy_model
+from tests.support.toy_model import toy_model
 
 IDENTITY = 2
 CPU = torch.device("cpu")

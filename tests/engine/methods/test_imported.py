@@ -20,7 +20,7 @@ from engine.methods.request import FitRequest
 from engine.methods.run import Run, load_run
 from engine.sequences.depth_sequence import load_depth_sequence
 from tests.conftest import FRAMES, doll_frames
-from tests.support.toy import toy_model
+from tests.support.toy_model import toy_model
 
 
 class Listener(Progress):

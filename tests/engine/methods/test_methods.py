@@ -21,7 +21,7 @@ from engine.methods.request import FitRequest, what_lacks
 from engine.methods.run import load_run
 from engine.sequences.depth_sequence import DepthSequence, load_depth_sequence
 from tests.support.methods import METHOD, VisibleConfig, VisibleSurface
-from tests.support.toy import toy_model
+from tests.support.toy_model import toy_model
 
 SHAPE_ONLY = dataclasses.replace(toy_model(), pose_decoder=None, pose_codes=None)
 

@@ -12,7 +12,7 @@ from engine.core.errors import InputError
 from engine.models.checkpoint import load_model, save_model
 from engine.models.model import NeuralParametricModel
 from tests.support.present import present
-from tests.support.toy import toy_model
+from tests.support.toy_model import toy_model
 
 
 @pytest.fixture

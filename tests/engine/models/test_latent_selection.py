@@ -18,7 +18,7 @@ from engine.models.named_codes import (
     find_identity_frame,
     load_codes,
 )
-from tests.support.toy import CODE_SIZE, toy_model
+from tests.support.toy_model import CODE_SIZE, toy_model
 
 
 def shape_only() -> NeuralParametricModel:

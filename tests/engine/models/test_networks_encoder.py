@@ -13,7 +13,7 @@ from engine.core.errors import InputError
 from engine.models.checkpoint import load_model, save_model
 from engine.models.networks.encoder import POSE_CHANNELS, SHAPE_CHANNELS, EncoderConfig, VoxelEncoder
 from tests.support.present import present
-from tests.support.toy import toy_model
+from tests.support.toy_model import toy_model
 
 
 def by_hand(state: dict[str, Tensor], occupancy: Tensor) -> Tensor:

@@ -13,8 +13,8 @@ from engine.geometry.depth import point_image
 from engine.sequences.isolation import Isolation, Isolator, isolate, largest_component
 from engine.sequences.planes import Plane, background_planes, find_planes
 from npm_studio.cli.words import words
+from tests.support.depth_room import CAMERA, room_sequence
 from tests.support.progress import Impatient
-from tests.support.room import CAMERA, room_sequence
 
 
 def overlap(a: np.ndarray, b: np.ndarray) -> float:

@@ -16,9 +16,9 @@ from engine.sequences.placement import Standpoint, floor_normal, place, states_p
 from engine.surface.extract import extract_surface, pose_vertices
 from npm_studio.cli.words import words
 from npm_studio.resources import demo_model, demo_sequence
+from tests.support.depth_room import CAMERA, room_sequence
 from tests.support.present import present
-from tests.support.room import CAMERA, room_sequence
-from tests.support.toy import toy_model
+from tests.support.toy_model import toy_model
 
 VISIBLE = (0.3, 1.2, -0.5)
 STANDPOINT = Standpoint(VISIBLE, 2.5)

@@ -20,7 +20,7 @@ from engine.surface.folded import SignedDistance
 from engine.surface.lipschitz import lipschitz_bounds, measure_half_error
 from engine.surface.octree import CORNERS, surface_cells
 from npm_studio.resources import demo_model
-from tests.support.toy import DOLLS, toy_displacement, toy_distance, toy_model
+from tests.support.toy_model import DOLLS, toy_displacement, toy_distance, toy_model
 
 
 def random_codes(count: int, std: float) -> list[Tensor]:

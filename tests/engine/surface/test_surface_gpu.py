@@ -17,7 +17,7 @@ from engine.surface import tensor_cores
 from engine.surface.extract import dense_field, extract_surface, extract_surfaces, pose_vertices
 from engine.surface.folded import FoldedDecoder
 from tests.engine.surface.test_surface_folded import CONFIGS
-from tests.support.toy import toy_model
+from tests.support.toy_model import toy_model
 
 pytestmark = pytest.mark.gpu
 

@@ -19,7 +19,7 @@ from engine.surface.lipschitz import (
     measure_half_pose_error,
     measure_lipschitz,
 )
-from tests.support.toy import toy_model
+from tests.support.toy_model import toy_model
 
 
 @pytest.mark.parametrize(("reach", "name"), [(FINE_REACH, "fine"), (COARSE_REACH, "coarse"), (FAR_REACH, "far")])

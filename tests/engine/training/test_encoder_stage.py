@@ -11,9 +11,9 @@ from engine.dataset.registered import RegisteredDataset, load_registered_dataset
 from engine.models.model import NeuralParametricModel
 from engine.training.config import EncoderStage, Schedule, Validation
 from engine.training.encoder_stage import EncoderTraining
-from tests.support.registered import write_ellipsoids
-from tests.support.toy import DOLLS, LABELS, toy_model
+from tests.support.ellipsoids import write_ellipsoids
 from tests.support.toy_dataset import write_dolls
+from tests.support.toy_model import DOLLS, LABELS, toy_model
 
 CONFIG = EncoderStage(Schedule(1), resolution=16, channels=(8, 16), frames_per_batch=4, noise=0.0)
 CPU = torch.device("cpu")

@@ -10,7 +10,7 @@ import torch
 from engine.core.errors import InputError
 from engine.dataset.registered import RegisteredDataset, load_registered_dataset
 from engine.training.flow_samples import FlowSampler, spread
-from tests.support.registered import write_ellipsoids
+from tests.support.ellipsoids import write_ellipsoids
 from tests.support.training import CPU
 
 

@@ -12,7 +12,7 @@ from engine.models.named_codes import IdentityFrame
 from engine.models.networks.decoder import PoseDecoder, ShapeDecoder
 from engine.training.preview import preview_identities, preview_picture, write_png
 from tests.support.present import present
-from tests.support.toy import CODE_SIZE, NETWORK, toy_model
+from tests.support.toy_model import CODE_SIZE, NETWORK, toy_model
 
 
 def covered_pixels(picture: np.ndarray) -> np.ndarray:

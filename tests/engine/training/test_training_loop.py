@@ -16,8 +16,8 @@ from engine.training.log import TrainingLog
 from engine.training.run import STAGES, train_all, train_stage
 from engine.training.state import read_state, state_file, training_folder, write_state
 from engine.training.stepper import Stepper
+from tests.support.ellipsoids import write_ellipsoids
 from tests.support.progress import Impatient, Listener
-from tests.support.registered import write_ellipsoids
 from tests.support.training import (
     CPU,
     decoder_stage,

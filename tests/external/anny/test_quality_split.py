@@ -11,7 +11,7 @@ from engine.dataset.registered import load_registered_dataset
 from external.anny.hands.motions import TEST_FAMILIES as HAND_TEST_FAMILIES
 from external.anny.motions import TEST_FAMILIES
 from external.anny.quality import choose_identities, generate_unseen, load_quality_split
-from tests.support.registered import write_ellipsoids
+from tests.support.ellipsoids import write_ellipsoids
 
 CONFIGS = Path(__file__).parents[3] / "configs"
 SPLIT = """

@@ -40,7 +40,7 @@ from tests.support.official_checkpoints import (
     write_labels,
 )
 from tests.support.present import present
-from tests.support.toy import toy_model
+from tests.support.toy_model import toy_model
 
 
 def same(left: Mapping[str, Tensor], right: Mapping[str, Tensor]) -> bool:

@@ -13,7 +13,7 @@ from PIL import Image
 
 from engine.models.checkpoint import save_model
 from npm_studio.cli.main import main
-from tests.support.toy import toy_model
+from tests.support.toy_model import toy_model
 
 
 @pytest.fixture(scope="module")

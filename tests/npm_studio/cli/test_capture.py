@@ -16,7 +16,7 @@ from engine.sequences.isolation import Isolation
 from npm_studio.cli.capture_options import stated
 from npm_studio.cli.main import build_parser, main
 from tests.support.capture_files import bag_bytes, depth_frames, realsense_messages, write_pngs
-from tests.support.room import CAMERA, room_sequence
+from tests.support.depth_room import CAMERA, room_sequence
 
 
 @pytest.fixture

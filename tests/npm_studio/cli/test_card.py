@@ -16,7 +16,7 @@ from npm_studio.cli.main import main
 from npm_studio.reports.metric_tables import figure_tables
 from npm_studio.reports.training_curves import read_log
 from tests.support.present import present
-from tests.support.toy import toy_model
+from tests.support.toy_model import toy_model
 
 pytestmark = pytest.mark.usefixtures("no_pictures")
 

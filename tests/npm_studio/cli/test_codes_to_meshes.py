@@ -17,7 +17,7 @@ from engine.surface.extract import extract_surface, extract_surfaces, pose_verti
 from npm_studio.cli.main import main
 from tests.support.present import present
 from tests.support.runs import save_npm_run
-from tests.support.toy import CODE_SIZE, DOLLS, toy_model
+from tests.support.toy_model import CODE_SIZE, DOLLS, toy_model
 
 
 @pytest.fixture(scope="module")

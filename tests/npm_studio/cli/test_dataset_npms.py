@@ -8,8 +8,8 @@ from engine.dataset.pools import load_pools
 from engine.models.checkpoint import load_model
 from external.datasets import open_dataset
 from npm_studio.cli.main import main
+from tests.support.ellipsoids import write_ellipsoids
 from tests.support.npms_tree import SPLIT, ball, write_binary_ply, write_tree
-from tests.support.registered import write_ellipsoids
 
 pytestmark = pytest.mark.usefixtures("no_pictures")
 

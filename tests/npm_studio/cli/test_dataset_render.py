@@ -10,7 +10,7 @@ import pytest
 from engine.geometry.camera import PinholeCamera
 from engine.sequences.depth_sequence import load_depth_sequence
 from npm_studio.cli.main import main
-from tests.support.registered import write_ellipsoids
+from tests.support.ellipsoids import write_ellipsoids
 
 CAMERA = PinholeCamera(96, 72, 86.0, 87.0, 48.2, 35.9)
 

@@ -11,7 +11,7 @@ from engine.methods.npm.config import FitConfig
 from engine.models.checkpoint import save_model
 from npm_studio.cli.main import main
 from npm_studio.reports import demo
-from tests.support.toy import toy_model
+from tests.support.toy_model import toy_model
 
 
 @pytest.fixture

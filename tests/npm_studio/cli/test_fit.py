@@ -9,7 +9,7 @@ from engine.methods.method import method_names
 from engine.methods.run import load_run
 from engine.models.checkpoint import save_model
 from npm_studio.cli.main import main
-from tests.support.toy import toy_model
+from tests.support.toy_model import toy_model
 
 
 @pytest.fixture(scope="module")

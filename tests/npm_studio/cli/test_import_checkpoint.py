@@ -19,7 +19,7 @@ from tests.support.official_checkpoints import (
     saved,
     write_labels,
 )
-from tests.support.toy import toy_model
+from tests.support.toy_model import toy_model
 
 
 @pytest.fixture

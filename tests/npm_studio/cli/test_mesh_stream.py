@@ -19,7 +19,7 @@ from npm_studio.cli.console import ConsoleProgress
 from npm_studio.cli.main import main
 from npm_studio.cli.meshes import stream_meshes, write_meshes
 from tests.support.present import present
-from tests.support.toy import toy_model
+from tests.support.toy_model import toy_model
 
 FACES = np.array([[0, 2, 1], [0, 1, 3], [1, 2, 3], [0, 3, 2]], np.int32)
 

@@ -8,8 +8,8 @@ import pytest
 from engine.dataset.registered import load_registered_dataset
 from engine.models.checkpoint import save_model
 from npm_studio.cli.main import main
-from tests.support.registered import write_ellipsoids
-from tests.support.toy import toy_model
+from tests.support.ellipsoids import write_ellipsoids
+from tests.support.toy_model import toy_model
 
 pytestmark = pytest.mark.usefixtures("no_pictures")
 

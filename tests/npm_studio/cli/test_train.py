@@ -14,7 +14,7 @@ import trimesh
 from engine.models.checkpoint import load_model
 from engine.training.state import state_file
 from npm_studio.cli.main import main
-from tests.support.registered import write_ellipsoids
+from tests.support.ellipsoids import write_ellipsoids
 from tests.support.training import LONGER, prepared_ellipsoids, spoil_pool
 
 LONGER_SHAPE = [word for field, value in LONGER.items() for word in (f"--{field}", value)]

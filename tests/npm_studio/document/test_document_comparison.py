@@ -19,7 +19,7 @@ from npm_studio.document.results import (
     mesh_sequence_of_truth,
 )
 from tests.support.progress import Listener
-from tests.support.toy import toy_model
+from tests.support.toy_model import toy_model
 
 
 def spheres(title: str, radii: list[float], names: list[str]) -> MeshSequence:

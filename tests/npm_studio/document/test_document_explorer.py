@@ -4,7 +4,7 @@ import torch
 
 from engine.models.model import NeuralParametricModel
 from npm_studio.document.explorer import Codes, Explorer, blend
-from tests.support.toy import toy_model
+from tests.support.toy_model import toy_model
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import torch
 from npm_studio.live import field
 from npm_studio.live.field import SlicePlane, SliceReply, SliceRequest, SliceWorker
 from npm_studio.live.field_picture import field_colours, paint_field
-from tests.support.toy import toy_model
+from tests.support.toy_model import toy_model
 
 LOW, HIGH = (-0.4, -0.45, -0.2), (0.45, 0.4, 0.25)
 

@@ -15,7 +15,7 @@ from npm_studio.jobs.runner import JobRunner
 from npm_studio.live.field import SlicePlane, SliceRequest, SliceWorker
 from npm_studio.live.request import MeshReply, MeshRequest, Quality
 from npm_studio.live.worker import LiveWorker
-from tests.support.toy import toy_model
+from tests.support.toy_model import toy_model
 
 CPU = torch.device("cpu")
 

@@ -9,7 +9,7 @@ from npm_studio.live import mesher as mesher_module
 from npm_studio.live.level_set_projection import project_onto_level_set
 from npm_studio.live.mesher import Mesher
 from npm_studio.live.request import MeshReply, MeshRequest, Quality
-from tests.support.toy import toy_model
+from tests.support.toy_model import toy_model
 
 CPU = torch.device("cpu")
 

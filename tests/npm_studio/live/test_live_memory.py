@@ -12,8 +12,8 @@ from npm_studio.document.explorer import Codes
 from npm_studio.live import mesher as mesher_module
 from npm_studio.live.mesher import Mesher
 from npm_studio.live.request import MeshRequest, Quality
-from tests.support.live import codes
-from tests.support.toy import toy_model
+from tests.support.toy_codes import codes
+from tests.support.toy_model import toy_model
 
 NO_ROOM = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 

@@ -17,8 +17,8 @@ from npm_studio.live.level_of_detail import LevelOfDetail
 from npm_studio.live.mesher import Mesher
 from npm_studio.live.request import MeshReply, MeshRequest, PosedMesh, Quality
 from npm_studio.live.worker import LiveWorker, Newest
-from tests.support.live import codes
-from tests.support.toy import toy_model
+from tests.support.toy_codes import codes
+from tests.support.toy_model import toy_model
 
 
 def request(*wanted: Codes) -> MeshRequest:

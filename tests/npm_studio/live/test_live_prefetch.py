@@ -14,8 +14,8 @@ from npm_studio.live.mesher import Mesher
 from npm_studio.live.prefetch import IncrementalPosing, PrefetchedPoses
 from npm_studio.live.request import MeshReply, MeshRequest, Quality
 from npm_studio.live.worker import LiveWorker
-from tests.support.live import codes
-from tests.support.toy import toy_model
+from tests.support.toy_codes import codes
+from tests.support.toy_model import toy_model
 
 
 def surface(vertices: int = 10) -> Mesh:

@@ -14,8 +14,8 @@ from npm_studio.cli.main import main
 from npm_studio.reports.pictures import dataset_sheet as sheets
 from npm_studio.reports.pictures.dataset_sheet import dataset_sheet, position_colours, stack
 from npm_studio.reports.pictures.renderer import OffscreenRenderer
+from tests.support.ellipsoids import write_ellipsoids
 from tests.support.progress import Impatient
-from tests.support.registered import write_ellipsoids
 
 TILE = (90, 120)
 

@@ -18,7 +18,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from engine.models.checkpoint import save_model
-from tests.support.toy import toy_model
+from tests.support.toy_model import toy_model
 
 if TYPE_CHECKING:
     from npm_studio.live.request import MeshReply

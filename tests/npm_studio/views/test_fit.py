@@ -23,7 +23,7 @@ from tests.conftest import doll_frames
 from tests.npm_studio.views.drops import drop
 from tests.support.present import present
 from tests.support.runs import save_npm_run
-from tests.support.toy import toy_model
+from tests.support.toy_model import toy_model
 
 SECONDS = 30_000
 

@@ -20,7 +20,7 @@ from npm_studio.live.mesher import Mesher
 from npm_studio.live.request import MeshReply, MeshRequest, Quality
 from npm_studio.views.main_window import MainWindow
 from npm_studio.views.workspaces.identity_pair import codes_of
-from tests.support.toy import toy_model
+from tests.support.toy_model import toy_model
 
 Fine = Callable[..., None]
 SECONDS = 20_000

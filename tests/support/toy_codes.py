@@ -1,7 +1,7 @@
 """What tests of the live lane share: codes of the toy model."""
 
 from npm_studio.document.explorer import Codes
-from tests.support.toy import toy_model
+from tests.support.toy_model import toy_model
 
 
 def codes(identity: int, row: int | None) -> Codes:

@@ -29,7 +29,5 @@ def write_ellipsoids(root: Path, identities: int = 3, sequences: int = 2, frames
             posed[..., 0] += 0.4 * np.sin(phase) * posed[..., 1] ** 2
             np.save(root / name / f"bend_{sequence}.npy", posed.astype(np.float16))
             counts[name][f"bend_{sequence}"] = frames
-    write_description(
-        root, "ellipsoids", "ellipsoids", "CC0-1.0", Similarity(0.5), 10.0, counts, {"command": "tests/registered.py"}
-    )
+    write_description(root, "ellipsoids", "ellipsoids", "CC0-1.0", Similarity(0.5), 10.0, counts, {"command": "test"})
     return root
