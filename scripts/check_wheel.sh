@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Builds the wheel, installs it in a fresh environment, and uses it from a folder that is not the checkout.
+# Builds the wheel, installs it in a fresh environment with the plug-in of docs/examples beside it, and uses both from
+# a folder that is not the checkout.
 #
 #   scripts/check_wheel.sh [FOLDER]
 #
@@ -55,6 +56,31 @@ studio train all --config anny/tiny --data bodies --out bodies.npm \
 studio demo --out demo
 [ -s demo/report.html ] || refuse "no report"
 
+step "the plug-in of docs/examples"
+cp -r "$checkout/docs/examples/plugin" .
+"$bin/python" -m pip install --quiet --no-deps ./plugin
+rm -r plugin
+"$bin/python" - <<'END'
+import json
+from pathlib import Path
+
+from npm_studio import api
+
+sequence = api.load_depth_sequence(api.demo_sequence())
+camera, out = sequence.camera, Path("walk")
+out.mkdir(exist_ok=True)
+names = ("width", "height", "fx", "fy", "cx", "cy")
+(out / "dep.json").write_text(json.dumps({name: getattr(camera, name) for name in names}))
+for index in range(3):
+    (out / f"{index:06d}.dep").write_bytes(sequence.depth_m(index).astype("<f4").tobytes())
+END
+studio fit --help > fit-help.txt
+grep -A 3 "visible-surface" fit-help.txt || refuse "help does not list the method"
+studio capture info walk | tee capture.txt
+grep -q "dep: has dep.json" capture.txt || refuse "the recording is not read by the plug-in"
+studio fit walk --method visible-surface --max_edge_m 0.03 --out run
+ls run run/meshes
+
 step "the window, under Xvfb"
 cp "$checkout/scripts/grab_screen.py" .
 xvfb-run -a -s "-screen 0 1600x1000x24" bash -c '
@@ -62,5 +88,18 @@ xvfb-run -a -s "-screen 0 1600x1000x24" bash -c '
   "$1/python" grab_screen.py window.png
   kill -INT $window; wait $window || [ $? -eq 130 ]
 ' window "$bin"
+
+step "the window lists the method, under Xvfb"
+xvfb-run -a -s "-screen 0 1600x1000x24" "$bin/python" - <<'END'
+from npm_studio import bootstrap
+
+app = bootstrap.create_application()
+from npm_studio.views.main_window import MainWindow
+
+window = MainWindow()
+choice = window.fit.form.choice
+print(titles := [choice.itemText(row) for row in range(choice.count())])
+assert "Visible surface" in titles
+END
 
 step "all is well; the window is in $work/window.png"

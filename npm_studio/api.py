@@ -1,0 +1,181 @@
+"""The names that scripts and plug-ins may rely on; everything else may move.
+
+A script opens a model, makes a mesh, fits a recording and measures and writes the result::
+
+    from pathlib import Path
+    from npm_studio import api
+
+    folder = api.model_path("anny-compact")
+    model = api.load_model(folder)
+    api.save_mesh(api.extract_surface(model, model.shape_codes[0], 128), Path("body.ply"))  # canonical units
+    sequence = api.open_subject(Path("walk.mkv"), api.registered_readers(), api.CaptureOptions(), model)
+    method = api.load_method("npm")
+    request = api.FitRequest(method, method.config_type(), sequence, Path("run"), api.LoadedModel(folder, model))
+    run = api.run_fit(request)
+    for name, mesh in zip(run.frame_names, run.meshes):  # metres, world
+        api.save_mesh(mesh, Path("meshes", f"{name}.ply"))
+
+A plug-in is an installed package that names a `FitMethod` or a `RecordingReader` in its metadata; there is one with
+both in ``docs/examples/plugin`` of the sources. A name's own module is imported when the name is asked for: a plug-in
+that takes what it declares from here, and the rest inside its functions, leaves lists and help texts quick.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from engine.core.config import Config as Config
+    from engine.core.errors import Cancelled as Cancelled
+    from engine.core.errors import Choice as Choice
+    from engine.core.errors import Do as Do
+    from engine.core.errors import InputError as InputError
+    from engine.core.errors import Notice as Notice
+    from engine.core.errors import Remedy as Remedy
+    from engine.core.errors import Setting as Setting
+    from engine.core.errors import Task as Task
+    from engine.core.errors import remedy as remedy
+    from engine.core.progress import Progress as Progress
+    from engine.dataset.registered import RegisteredDataset as RegisteredDataset
+    from engine.geometry.camera import PinholeCamera as PinholeCamera
+    from engine.geometry.mesh import Mesh as Mesh
+    from engine.geometry.mesh import load_mesh as load_mesh
+    from engine.geometry.mesh import save_mesh as save_mesh
+    from engine.geometry.similarity import Similarity as Similarity
+    from engine.methods.job import run_fit as run_fit
+    from engine.methods.method import FitMethod as FitMethod
+    from engine.methods.method import FitResult as FitResult
+    from engine.methods.method import LoadedModel as LoadedModel
+    from engine.methods.method import MethodInputs as MethodInputs
+    from engine.methods.method import Requirements as Requirements
+    from engine.methods.method import load_method as load_method
+    from engine.methods.method import method_names as method_names
+    from engine.methods.request import FitRequest as FitRequest
+    from engine.methods.run import Run as Run
+    from engine.methods.run import load_run as load_run
+    from engine.models.checkpoint import load_model as load_model
+    from engine.models.checkpoint import save_model as save_model
+    from engine.models.model import NeuralParametricModel as NeuralParametricModel
+    from engine.sequences.camera_path import World as World
+    from engine.sequences.capture_options import CaptureOptions as CaptureOptions
+    from engine.sequences.depth_sequence import DepthSequence as DepthSequence
+    from engine.sequences.depth_sequence import load_depth_sequence as load_depth_sequence
+    from engine.sequences.depth_sequence import save_depth_sequence as save_depth_sequence
+    from engine.sequences.depth_source import DepthFrame as DepthFrame
+    from engine.sequences.depth_source import DepthSource as DepthSource
+    from engine.sequences.isolation import Isolation as Isolation
+    from engine.sequences.mesh_sequence import MeshSequence as MeshSequence
+    from engine.sequences.mesh_sequence import mesh_sequence as mesh_sequence
+    from engine.sequences.opening import open_recording as open_recording
+    from engine.sequences.opening import open_subject as open_subject
+    from engine.sequences.reader import RecordingReader as RecordingReader
+    from engine.sequences.reader import registered_readers as registered_readers
+    from engine.sequences.recording import Recording as Recording
+    from engine.surface.extract import extract_surface as extract_surface
+    from engine.surface.extract import extract_surfaces as extract_surfaces
+    from engine.surface.extract import pose_vertices as pose_vertices
+    from engine.training.config import TrainingConfig as TrainingConfig
+    from engine.training.config import load_training_config as load_training_config
+    from engine.training.run import train_all as train_all
+    from external.datasets import open_dataset as open_dataset
+    from npm_studio.resources import built_in_models as built_in_models
+    from npm_studio.resources import demo_sequence as demo_sequence
+    from npm_studio.resources import model_path as model_path
+    from npm_studio.resources import preset_path as preset_path
+
+_MODULES = {
+    "engine.core.config": ("Config",),
+    "engine.core.errors": (
+        "Cancelled",
+        "Choice",
+        "Do",
+        "InputError",
+        "Notice",
+        "Remedy",
+        "Setting",
+        "Task",
+        "remedy",
+    ),
+    "engine.core.progress": ("Progress",),
+    "engine.dataset.registered": ("RegisteredDataset",),
+    "engine.geometry.camera": ("PinholeCamera",),
+    "engine.geometry.mesh": (
+        "Mesh",
+        "load_mesh",
+        "save_mesh",
+    ),
+    "engine.geometry.similarity": ("Similarity",),
+    "engine.methods.job": ("run_fit",),
+    "engine.methods.method": (
+        "FitMethod",
+        "FitResult",
+        "LoadedModel",
+        "MethodInputs",
+        "Requirements",
+        "load_method",
+        "method_names",
+    ),
+    "engine.methods.request": ("FitRequest",),
+    "engine.methods.run": (
+        "Run",
+        "load_run",
+    ),
+    "engine.models.checkpoint": (
+        "load_model",
+        "save_model",
+    ),
+    "engine.models.model": ("NeuralParametricModel",),
+    "engine.sequences.camera_path": ("World",),
+    "engine.sequences.capture_options": ("CaptureOptions",),
+    "engine.sequences.depth_sequence": (
+        "DepthSequence",
+        "load_depth_sequence",
+        "save_depth_sequence",
+    ),
+    "engine.sequences.depth_source": (
+        "DepthFrame",
+        "DepthSource",
+    ),
+    "engine.sequences.isolation": ("Isolation",),
+    "engine.sequences.mesh_sequence": (
+        "MeshSequence",
+        "mesh_sequence",
+    ),
+    "engine.sequences.opening": (
+        "open_recording",
+        "open_subject",
+    ),
+    "engine.sequences.reader": (
+        "RecordingReader",
+        "registered_readers",
+    ),
+    "engine.sequences.recording": ("Recording",),
+    "engine.surface.extract": (
+        "extract_surface",
+        "extract_surfaces",
+        "pose_vertices",
+    ),
+    "engine.training.config": (
+        "TrainingConfig",
+        "load_training_config",
+    ),
+    "engine.training.run": ("train_all",),
+    "external.datasets": ("open_dataset",),
+    "npm_studio.resources": (
+        "built_in_models",
+        "demo_sequence",
+        "model_path",
+        "preset_path",
+    ),
+}
+_PLACES = {name: module for module, names in _MODULES.items() for name in names}
+__all__ = sorted(_PLACES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_PLACES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__
