@@ -1,6 +1,5 @@
-"""Fixtures of several rooms: a dataset that a test may damage, a published checkpoint, what trains in no time."""
+"""Fixtures of several rooms: a small published checkpoint, what trains in no time, a log of its own."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +8,6 @@ import pytest
 
 from tests.support.official_checkpoints import checkpoint, saved
 from tests.support.training import PRESET
-from tests.support.verification import write_eggs
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -18,17 +16,6 @@ def log_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
         yield
-
-
-@pytest.fixture(scope="session")
-def clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Do not change it; `eggs` is a copy."""
-    return write_eggs(tmp_path_factory.mktemp("verify") / "eggs")
-
-
-@pytest.fixture
-def eggs(clean: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(clean, tmp_path / "eggs"))
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A small clean dataset of eggs, and what `dataset verify` says of it; fixtures are in tests/support/fixtures.py."""
+"""A small clean dataset of ellipsoids, and what `dataset verify` says of it."""
 
 import json
 from collections.abc import Callable
@@ -13,11 +13,11 @@ from engine.dataset.verification.verify import Verification, verify_dataset
 from engine.geometry.similarity import Similarity
 from external.datasets import open_dataset
 
-A, B, C = "egg_000", "egg_001", "egg_002"
+A, B, C = "ellipsoid_000", "ellipsoid_001", "ellipsoid_002"
 FRAMES = 5
 
 
-def write_eggs(root: Path, shells: bool = False) -> Path:
+def write_clean_dataset(root: Path, shells: bool = False) -> Path:
     """Three ellipsoids of different shape that bend sideways, no two frames alike; the scale is 0.4 per metre.
 
     ``shells``: a small sphere inside each of them.
@@ -41,7 +41,7 @@ def write_eggs(root: Path, shells: bool = False) -> Path:
             posed[..., 0] += bend * posed[..., 1] ** 2
             np.save(root / name / f"{sequence}.npy", posed.astype(np.float16))
             counts[name][sequence] = FRAMES
-    write_description(root, "eggs", "eggs", "CC0-1.0", Similarity(0.4), 10.0, counts, {"command": "test"})
+    write_description(root, "ellipsoids", "ellipsoids", "CC0-1.0", Similarity(0.4), 10.0, counts, {"command": "test"})
     return root
 
 

@@ -18,171 +18,184 @@ from external.datasets import open_dataset
 from npm_studio.cli.main import main
 from tests.support.npms_tree import write_tree
 from tests.support.progress import Impatient
-from tests.support.verification import FRAMES, A, B, C, change, lines, only_problem, relabel, verify, write_eggs
+from tests.support.verification import (
+    FRAMES,
+    A,
+    B,
+    C,
+    change,
+    lines,
+    only_problem,
+    relabel,
+    verify,
+    write_clean_dataset,
+)
 
 
-def test_several_problems_are_all_listed(eggs: Path) -> None:
-    (eggs / A / "slow.npy").unlink()
-    change(eggs / B / "slow.npy", lambda frames: frames.__setitem__((0, 0, 0), np.nan))
-    change(eggs / C / "fast.npy", lambda frames: frames.__setitem__(1, frames[0]))
-    assert len(lines(eggs)) == 3
+def test_several_problems_are_all_listed(dataset: Path) -> None:
+    (dataset / A / "slow.npy").unlink()
+    change(dataset / B / "slow.npy", lambda frames: frames.__setitem__((0, 0, 0), np.nan))
+    change(dataset / C / "fast.npy", lambda frames: frames.__setitem__(1, frames[0]))
+    assert len(lines(dataset)) == 3
 
 
-def test_a_wrong_type_is_found(eggs: Path) -> None:
-    change(eggs / A / "slow.npy", lambda frames: frames.astype(np.float64))
-    only_problem(eggs, eggs / A / "slow.npy", "float64", "float16")
+def test_a_wrong_type_is_found(dataset: Path) -> None:
+    change(dataset / A / "slow.npy", lambda frames: frames.astype(np.float64))
+    only_problem(dataset, dataset / A / "slow.npy", "float64", "float16")
 
 
-def test_an_array_of_objects_is_refused_unread(eggs: Path) -> None:
-    np.save(eggs / A / "slow.npy", np.array([{"a": 1}], object), allow_pickle=True)
-    only_problem(eggs, eggs / A / "slow.npy", "not a readable npy file")
+def test_an_array_of_objects_is_refused_unread(dataset: Path) -> None:
+    np.save(dataset / A / "slow.npy", np.array([{"a": 1}], object), allow_pickle=True)
+    only_problem(dataset, dataset / A / "slow.npy", "not a readable npy file")
 
 
-def test_a_huge_declared_size_is_refused_unread(eggs: Path) -> None:
-    with (eggs / A / "slow.npy").open("wb") as file:
+def test_a_huge_declared_size_is_refused_unread(dataset: Path) -> None:
+    with (dataset / A / "slow.npy").open("wb") as file:
         np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": (2**50, 642, 3)})
         file.write(b"\0" * 64)
-    only_problem(eggs, eggs / A / "slow.npy", "truncated")
+    only_problem(dataset, dataset / A / "slow.npy", "truncated")
 
 
-def test_sample_ids_that_are_no_numbers_are_found(eggs: Path) -> None:
-    entries = json.loads((eggs / "labels.json").read_text())
+def test_sample_ids_that_are_no_numbers_are_found(dataset: Path) -> None:
+    entries = json.loads((dataset / "labels.json").read_text())
     entries[3]["sample_id"] = "frame3"
-    (eggs / "labels.json").write_text(json.dumps(entries))
-    only_problem(eggs, eggs / "labels.json", "entry 3", "'frame3'", "not a number")
+    (dataset / "labels.json").write_text(json.dumps(entries))
+    only_problem(dataset, dataset / "labels.json", "entry 3", "'frame3'", "not a number")
 
 
-def test_labels_of_frames_that_are_not_there_are_found(eggs: Path) -> None:
-    change(eggs / B / "slow.npy", lambda frames: frames[:3])
-    only_problem(eggs, eggs / "labels.json", f"2 entries name frames of {B}/slow beyond its 3", "000003")
+def test_labels_of_frames_that_are_not_there_are_found(dataset: Path) -> None:
+    change(dataset / B / "slow.npy", lambda frames: frames[:3])
+    only_problem(dataset, dataset / "labels.json", f"2 entries name frames of {B}/slow beyond its 3", "000003")
 
 
-def test_a_label_given_twice_is_found(eggs: Path) -> None:
-    entries = json.loads((eggs / "labels.json").read_text())
-    (eggs / "labels.json").write_text(json.dumps([*entries, entries[4]]))
-    only_problem(eggs, eggs / "labels.json", "second time", f"{A}/slow/000004")
+def test_a_label_given_twice_is_found(dataset: Path) -> None:
+    entries = json.loads((dataset / "labels.json").read_text())
+    (dataset / "labels.json").write_text(json.dumps([*entries, entries[4]]))
+    only_problem(dataset, dataset / "labels.json", "second time", f"{A}/slow/000004")
 
 
-def test_an_identity_without_labels_is_found(eggs: Path) -> None:
-    entries = [e for e in json.loads((eggs / "labels.json").read_text()) if e["identity_id"] != 1]
-    (eggs / "labels.json").write_text(json.dumps(entries))
-    only_problem(eggs, eggs / "labels.json", f"labels no frames of identity {B}")
+def test_an_identity_without_labels_is_found(dataset: Path) -> None:
+    entries = [e for e in json.loads((dataset / "labels.json").read_text()) if e["identity_id"] != 1]
+    (dataset / "labels.json").write_text(json.dumps(entries))
+    only_problem(dataset, dataset / "labels.json", f"labels no frames of identity {B}")
 
 
-@pytest.mark.parametrize("name", ["../egg_000", "", "a/b"])
-def test_labels_that_lead_out_of_the_folder_are_found(eggs: Path, name: str) -> None:
-    entries = json.loads((eggs / "labels.json").read_text())
+@pytest.mark.parametrize("name", ["../ellipsoid_000", "", "a/b"])
+def test_labels_that_lead_out_of_the_folder_are_found(dataset: Path, name: str) -> None:
+    entries = json.loads((dataset / "labels.json").read_text())
     entries[0]["animation_name"] = name
-    (eggs / "labels.json").write_text(json.dumps(entries))
-    only_problem(eggs, eggs / "labels.json", "entry 0", "not a plain name")
+    (dataset / "labels.json").write_text(json.dumps(entries))
+    only_problem(dataset, dataset / "labels.json", "entry 0", "not a plain name")
 
 
 @pytest.mark.parametrize("text", ["[1, 2]", "[{}]", '{"a": 1}', "nonsense", "[[]]", "null"])
-def test_labels_that_follow_no_format_are_problems_and_no_crash(eggs: Path, text: str) -> None:
+def test_labels_that_follow_no_format_are_problems_and_no_crash(dataset: Path, text: str) -> None:
     for name in ("labels.json", "labels_tpose.json", "dataset.json"):
-        (eggs / name).write_text(text)
-    assert {Path(line.split(":")[0]).name for line in lines(eggs)} >= {
+        (dataset / name).write_text(text)
+    assert {Path(line.split(":")[0]).name for line in lines(dataset)} >= {
         "labels.json",
         "labels_tpose.json",
         "dataset.json",
     }
 
 
-def test_a_description_with_wrong_figures_is_found(eggs: Path) -> None:
-    description = json.loads((eggs / "dataset.json").read_text())
-    (eggs / "dataset.json").write_text(json.dumps({**description, "frame_rate": 0}))
-    only_problem(eggs, eggs / "dataset.json", "frame rate")
-    (eggs / "dataset.json").write_text(json.dumps({**description, "similarity": {"scale": -1, "centre": [0, 0, 0]}}))
-    only_problem(eggs, eggs / "dataset.json", "positive scale")
+def test_a_description_with_wrong_figures_is_found(dataset: Path) -> None:
+    description = json.loads((dataset / "dataset.json").read_text())
+    (dataset / "dataset.json").write_text(json.dumps({**description, "frame_rate": 0}))
+    only_problem(dataset, dataset / "dataset.json", "frame rate")
+    (dataset / "dataset.json").write_text(json.dumps({**description, "similarity": {"scale": -1, "centre": [0, 0, 0]}}))
+    only_problem(dataset, dataset / "dataset.json", "positive scale")
     del description["licence"]
-    (eggs / "dataset.json").write_text(json.dumps(description))
-    only_problem(eggs, eggs / "dataset.json", "lacks licence")
+    (dataset / "dataset.json").write_text(json.dumps(description))
+    only_problem(dataset, dataset / "dataset.json", "lacks licence")
 
 
-def test_a_mirrored_frame_is_found(eggs: Path) -> None:
-    change(eggs / B / "fast.npy", lambda frames: frames.__setitem__(3, frames[3] * np.array([1, 1, -1], np.float16)))
-    only_problem(eggs, eggs / B / "fast.npy", "1 of 5 frames", "000003", "mirrored")
+def test_a_mirrored_frame_is_found(dataset: Path) -> None:
+    change(dataset / B / "fast.npy", lambda frames: frames.__setitem__(3, frames[3] * np.array([1, 1, -1], np.float16)))
+    only_problem(dataset, dataset / B / "fast.npy", "1 of 5 frames", "000003", "mirrored")
 
 
-def test_a_mirrored_canonical_mesh_is_found_and_not_blamed_on_its_frames(eggs: Path) -> None:
-    change(eggs / B / "canonical.npy", lambda v: v * np.array([1, 1, -1], np.float32))
-    only_problem(eggs, eggs / B / "canonical.npy", "mirrored")
+def test_a_mirrored_canonical_mesh_is_found_and_not_blamed_on_its_frames(dataset: Path) -> None:
+    change(dataset / B / "canonical.npy", lambda v: v * np.array([1, 1, -1], np.float32))
+    only_problem(dataset, dataset / B / "canonical.npy", "mirrored")
 
 
 def test_interior_shells_cavities_and_parts_inside_out_are_told_apart(tmp_path: Path) -> None:
-    root = write_eggs(tmp_path / "shells", shells=True)
+    root = write_clean_dataset(tmp_path / "shells", shells=True)
     only_problem(root, root / "faces.npy", "1 interior shells", "prepare the dataset")
     half = len(np.load(root / "faces.npy")) // 2
     change(root / "faces.npy", lambda faces: faces.__setitem__(slice(half, None), faces[half:, ::-1].copy()))
     only_problem(root, root / "faces.npy", "1 cavities")
-    for name in (A, B, C):  # beside the egg instead of in it
+    for name in (A, B, C):  # beside the ellipsoid instead of in it
         for path in sorted((root / name).glob("*.npy")):
             change(path, lambda v: v.__setitem__((..., slice(642, None), 2), v[..., 642:, 2] + v.dtype.type(0.3)))
     only_problem(root, root / "faces.npy", "1 parts turned inside out")
 
 
-def test_a_sequence_that_holds_still_is_a_note(eggs: Path) -> None:
-    change(eggs / B / "slow.npy", lambda frames: frames.__setitem__(slice(None), frames[:1].copy()))
-    found = verify(eggs)
+def test_a_sequence_that_holds_still_is_a_note(dataset: Path) -> None:
+    change(dataset / B / "slow.npy", lambda frames: frames.__setitem__(slice(None), frames[:1].copy()))
+    found = verify(dataset)
     assert found.problems == ()
     assert any("slow.npy" in note.text and "still" in note.text for note in found.notes)
 
 
-def test_nearly_still_and_very_fast_frames_are_no_problem(eggs: Path) -> None:
+def test_nearly_still_and_very_fast_frames_are_no_problem(dataset: Path) -> None:
     def nearly(frames: np.ndarray) -> None:
         frames[:] = frames[:1]
         frames[:, 0, 0] += (0.001 * np.arange(FRAMES)).astype(np.float16)
 
-    change(eggs / B / "slow.npy", nearly)
-    change(eggs / B / "fast.npy", lambda frames: frames.__iadd__(np.float16(0.05) * (np.arange(5) % 2)[:, None, None]))
-    assert lines(eggs) == []
+    change(dataset / B / "slow.npy", nearly)
+    change(
+        dataset / B / "fast.npy", lambda frames: frames.__iadd__(np.float16(0.05) * (np.arange(5) % 2)[:, None, None])
+    )
+    assert lines(dataset) == []
 
 
-def test_files_that_nothing_refers_to_are_notes(eggs: Path) -> None:
-    (eggs / "readme.txt").write_text("hello")
-    (eggs / A / "scans" / "slow").mkdir(parents=True)  # of `dataset cape`
-    (eggs / A / "strange").mkdir()
-    found = verify(eggs)
+def test_files_that_nothing_refers_to_are_notes(dataset: Path) -> None:
+    (dataset / "readme.txt").write_text("hello")
+    (dataset / A / "scans" / "slow").mkdir(parents=True)  # of `dataset cape`
+    (dataset / A / "strange").mkdir()
+    found = verify(dataset)
     assert found.problems == ()
     assert sorted(note.text.split(":")[0].rsplit("/", 1)[1] for note in found.notes) == ["readme.txt", "strange"]
 
 
-def test_a_sequence_that_no_label_names_is_found(eggs: Path) -> None:
-    shutil.copy(eggs / A / "slow.npy", eggs / A / "unlabelled.npy")
-    only_problem(eggs, eggs / A / "unlabelled.npy", "no label names")
+def test_a_sequence_that_no_label_names_is_found(dataset: Path) -> None:
+    shutil.copy(dataset / A / "slow.npy", dataset / A / "unlabelled.npy")
+    only_problem(dataset, dataset / A / "unlabelled.npy", "no label names")
 
 
-def test_single_frames_without_a_label_are_a_note(eggs: Path) -> None:
-    entries = json.loads((eggs / "labels.json").read_text())
-    (eggs / "labels.json").write_text(json.dumps(entries[1:]))
-    found = verify(eggs)
+def test_single_frames_without_a_label_are_a_note(dataset: Path) -> None:
+    entries = json.loads((dataset / "labels.json").read_text())
+    (dataset / "labels.json").write_text(json.dumps(entries[1:]))
+    found = verify(dataset)
     assert found.problems == ()
-    assert tuple(map(str, found.notes)) == (f"{eggs / A / 'slow.npy'}: 1 of 5 frames have no label",)
+    assert tuple(map(str, found.notes)) == (f"{dataset / A / 'slow.npy'}: 1 of 5 frames have no label",)
 
 
-def test_fresh_pools_are_clean_and_stale_or_damaged_ones_are_found(eggs: Path) -> None:
-    prepare_pools(open_dataset(eggs), (2000, 1000, 1000))
-    found = verify(eggs)
+def test_fresh_pools_are_clean_and_stale_or_damaged_ones_are_found(dataset: Path) -> None:
+    prepare_pools(open_dataset(dataset), (2000, 1000, 1000))
+    found = verify(dataset)
     assert found.problems == () and found.checked["pools"] == 3
-    near = eggs / B / "pools" / "near.npy"
+    near = dataset / B / "pools" / "near.npy"
     change(near, lambda pool: pool.__setitem__((5, 3), np.nan))
-    only_problem(eggs, near, "not finite")
+    only_problem(dataset, near, "not finite")
     change(near, lambda pool: pool[:, :3])
-    only_problem(eggs, near, "(N, 4)")
+    only_problem(dataset, near, "(N, 4)")
     near.unlink()
-    only_problem(eggs, near, "missing", "prepare the dataset")
-    shutil.rmtree(eggs / B / "pools")
-    shutil.copytree(eggs / C / "pools", eggs / B / "pools")
-    found = verify(eggs)
+    only_problem(dataset, near, "missing", "prepare the dataset")
+    shutil.rmtree(dataset / B / "pools")
+    shutil.copytree(dataset / C / "pools", dataset / B / "pools")
+    found = verify(dataset)
     assert {Path(p.subject) for p in found.problems} == {
         near.with_name(f"{n}.npy") for n in ("near", "uniform", "surface")
     }
     assert all("does not belong" in p.problem for p in found.problems)
 
 
-def test_pools_are_not_blamed_for_a_canonical_mesh_that_is_wrong(eggs: Path) -> None:
-    prepare_pools(open_dataset(eggs), (2000, 1000, 1000))
-    canonical = eggs / B / "canonical.npy"
+def test_pools_are_not_blamed_for_a_canonical_mesh_that_is_wrong(dataset: Path) -> None:
+    prepare_pools(open_dataset(dataset), (2000, 1000, 1000))
+    canonical = dataset / B / "canonical.npy"
     kept = np.load(canonical)
     for edit in (
         lambda v: v * np.float32(2.5),
@@ -190,24 +203,24 @@ def test_pools_are_not_blamed_for_a_canonical_mesh_that_is_wrong(eggs: Path) -> 
         lambda v: np.roll(v, 100, axis=0),
     ):
         change(canonical, edit)
-        only_problem(eggs, canonical)
+        only_problem(dataset, canonical)
         np.save(canonical, kept)
     for rows in (slice(None, 400), slice(None)):
-        kept = np.load(eggs / "faces.npy")
+        kept = np.load(dataset / "faces.npy")
         faces = kept.copy()
         faces[rows] = kept[rows, ::-1]
-        np.save(eggs / "faces.npy", faces)
-        only_problem(eggs, eggs / "faces.npy", "flipped")
-        np.save(eggs / "faces.npy", kept)
+        np.save(dataset / "faces.npy", faces)
+        only_problem(dataset, dataset / "faces.npy", "flipped")
+        np.save(dataset / "faces.npy", kept)
 
 
-def test_pools_of_a_repaired_mesh_are_compared_with_what_was_sampled(eggs: Path) -> None:
-    change(eggs / "faces.npy", lambda faces: faces[20:])
-    prepare_pools(open_dataset(eggs), (2000, 1000, 1000))
-    only_problem(eggs, eggs / "faces.npy", "not watertight")
-    change(eggs / B / "pools" / "near.npy", lambda pool: pool * np.array([1, 1, 1, -1], np.float32))
-    found = lines(eggs)
-    assert len(found) == 2 and found[1].startswith(f"{eggs / B / 'pools' / 'near.npy'}: does not belong")
+def test_pools_of_a_repaired_mesh_are_compared_with_what_was_sampled(dataset: Path) -> None:
+    change(dataset / "faces.npy", lambda faces: faces[20:])
+    prepare_pools(open_dataset(dataset), (2000, 1000, 1000))
+    only_problem(dataset, dataset / "faces.npy", "not watertight")
+    change(dataset / B / "pools" / "near.npy", lambda pool: pool * np.array([1, 1, 1, -1], np.float32))
+    found = lines(dataset)
+    assert len(found) == 2 and found[1].startswith(f"{dataset / B / 'pools' / 'near.npy'}: does not belong")
 
 
 def test_a_foreign_tree_is_checked_in_place(tmp_path: Path) -> None:
@@ -268,18 +281,18 @@ def test_an_identity_with_neither_a_mesh_nor_signed_distances_is_found(points: t
     assert len(found) == 1 and "neither a canonical mesh nor signed-distance samples" in found[0]
 
 
-def test_a_split_is_checked_through_its_sources(eggs: Path, tmp_path: Path) -> None:
+def test_a_split_is_checked_through_its_sources(dataset: Path, tmp_path: Path) -> None:
     split = tmp_path / "split"
-    write_splits(split, {"": [select(open_dataset(eggs), [B, C], sequences=["slow"])]}, {"command": "split make"})
+    write_splits(split, {"": [select(open_dataset(dataset), [B, C], sequences=["slow"])]}, {"command": "split make"})
     assert verify(split).checked == {"identities": 2, "sequences": 2, "frames": 2 * FRAMES, "pools": 0}
     assert lines(split) == []
-    change(eggs / B / "slow.npy", lambda frames: frames.__setitem__((1, 3, 0), np.nan))
-    only_problem(split, eggs / B / "slow.npy", "not finite")
+    change(dataset / B / "slow.npy", lambda frames: frames.__setitem__((1, 3, 0), np.nan))
+    only_problem(split, dataset / B / "slow.npy", "not finite")
     relabel(split / "labels.json", lambda entry: entry.update(identity_id=0))
     found = lines(split)
     assert len(found) == 2 and "swapped labels" in found[0] and f"{B}/slow" in found[1]
-    shutil.rmtree(eggs)
-    assert any(str(eggs) in line or "no such" in line for line in lines(split))
+    shutil.rmtree(dataset)
+    assert any(str(dataset) in line or "no such" in line for line in lines(split))
 
 
 def test_a_folder_that_is_no_dataset_is_refused(tmp_path: Path) -> None:
@@ -289,12 +302,12 @@ def test_a_folder_that_is_no_dataset_is_refused(tmp_path: Path) -> None:
         verify(tmp_path / "nowhere")
 
 
-def test_threads_give_the_same_list(eggs: Path) -> None:
-    (eggs / A / "slow.npy").unlink()
-    change(eggs / B / "slow.npy", lambda frames: frames.__setitem__((0, 0, 0), np.nan))
-    change(eggs / C / "fast.npy", lambda frames: frames.__setitem__(1, frames[0]))
-    threaded = verify_dataset(eggs, open_dataset, workers=3)
-    assert [str(p) for p in threaded.problems] == lines(eggs)
+def test_threads_give_the_same_list(dataset: Path) -> None:
+    (dataset / A / "slow.npy").unlink()
+    change(dataset / B / "slow.npy", lambda frames: frames.__setitem__((0, 0, 0), np.nan))
+    change(dataset / C / "fast.npy", lambda frames: frames.__setitem__(1, frames[0]))
+    threaded = verify_dataset(dataset, open_dataset, workers=3)
+    assert [str(p) for p in threaded.problems] == lines(dataset)
 
 
 def test_a_check_can_be_stopped(clean: Path) -> None:
@@ -302,20 +315,20 @@ def test_a_check_can_be_stopped(clean: Path) -> None:
         verify_dataset(clean, open_dataset, Impatient())
 
 
-def test_pools_of_a_mesh_with_a_wide_opening_belong_to_it(eggs: Path) -> None:
-    vertices, faces = np.load(eggs / B / "canonical.npy"), np.load(eggs / "faces.npy")
+def test_pools_of_a_mesh_with_a_wide_opening_belong_to_it(dataset: Path) -> None:
+    vertices, faces = np.load(dataset / B / "canonical.npy"), np.load(dataset / "faces.npy")
     middle = vertices[faces][:, :, 1].mean(axis=1)
-    np.save(eggs / "faces.npy", faces[middle < np.median(middle)])  # a bowl, closed by a lid
-    prepare_pools(open_dataset(eggs), (2000, 1000, 1000))
-    only_problem(eggs, eggs / "faces.npy", "not watertight")
+    np.save(dataset / "faces.npy", faces[middle < np.median(middle)])  # a bowl, closed by a lid
+    prepare_pools(open_dataset(dataset), (2000, 1000, 1000))
+    only_problem(dataset, dataset / "faces.npy", "not watertight")
 
 
-def test_a_canonical_mesh_that_sticks_out_of_its_repaired_one_is_found(eggs: Path) -> None:
-    change(eggs / "faces.npy", lambda faces: faces[20:])
-    prepare_pools(open_dataset(eggs), (2000, 1000, 1000))
-    mesh = load_mesh(eggs / B / "pools" / "watertight.ply")
+def test_a_canonical_mesh_that_sticks_out_of_its_repaired_one_is_found(dataset: Path) -> None:
+    change(dataset / "faces.npy", lambda faces: faces[20:])
+    prepare_pools(open_dataset(dataset), (2000, 1000, 1000))
+    mesh = load_mesh(dataset / B / "pools" / "watertight.ply")
     shift = np.array([0.04, 0, 0], np.float32)
-    save_compact_ply(Mesh(mesh.vertices + shift, mesh.faces), eggs / B / "pools" / "watertight.ply")
+    save_compact_ply(Mesh(mesh.vertices + shift, mesh.faces), dataset / B / "pools" / "watertight.ply")
     for name in ("near", "uniform", "surface"):
-        change(eggs / B / "pools" / f"{name}.npy", lambda pool: np.column_stack((pool[:, :3] + shift, pool[:, 3:])))
-    assert any("does not belong to the canonical mesh" in line for line in lines(eggs))
+        change(dataset / B / "pools" / f"{name}.npy", lambda pool: np.column_stack((pool[:, :3] + shift, pool[:, 3:])))
+    assert any("does not belong to the canonical mesh" in line for line in lines(dataset))
