@@ -43,6 +43,8 @@ NOT_IMPORTED = {
     "ruff": "is started by make",
     "mypy": "is started by make",
     "types-PyYAML": "is read by mypy",
+    "pytest-cov": "is used by pytest",
+    "pytest-xdist": "is used by pytest",
     "rtree": "is used by trimesh",
     "smplx": "is run by tests in a process of its own",
 }
