@@ -253,6 +253,15 @@ def test_the_sheet_of_a_run_shows_observation_and_fit(fitted_run: Path) -> None:
     assert with_points.shape[0] > 1.8 * alone.shape[0]
 
 
+def test_a_run_without_a_model_is_drawn_as_large_as_one_with_a_model(fitted_run: Path) -> None:
+    run = load_run(fitted_run)
+    bare = dataclasses.replace(run, inputs=dataclasses.replace(run.inputs, similarity=None))
+    vertices = studio_similarity(bare).to_canonical(bare.meshes.read(0).vertices)
+    assert np.ptp(vertices, axis=0).max() == pytest.approx(0.8, abs=1e-5)
+    assert np.abs(vertices).max() == pytest.approx(0.4, abs=1e-5)
+    assert fit_sheet(bare, find_sequence(bare), columns=1).shape == fit_sheet(run, find_sequence(run), columns=1).shape
+
+
 def test_the_error_sheet_colours_the_body_by_its_distance(fitted_run: Path) -> None:
     run = load_run(fitted_run)
     count = len(run.meshes.read(0).vertices)
