@@ -70,7 +70,8 @@ def _frames(request: FitRequest, result: FitResult) -> tuple[RunFrame, ...]:
         raise InputError(method, "gave meshes that are not those of the frames in the world", "tell its author")
     poses, names = request.sequence.cameras_to_world, request.sequence.frame_names
     chosen = [names.index(name) for name in meshes.frame_names]
-    frames = frame_records(meshes, None if poses is None else poses[chosen])
+    known = not request.sequence.times_assumed
+    frames = frame_records(meshes, None if poses is None else poses[chosen], known)
     confidence = result.confidence
     if confidence is None:
         return frames

@@ -28,7 +28,8 @@ from engine.geometry.similarity import Similarity
 from engine.methods.run_schema import FrameFile, RunFile, Verdict
 from engine.methods.run_version_1 import as_version_2
 from engine.sequences.capture_options import AS_RECORDED, CaptureOptions
-from engine.sequences.mesh_sequence import MeshSequence
+from engine.sequences.mesh_sequence import MeshSequence, regular_times
+from engine.sequences.timing import DEFAULT_FRAME_RATE
 
 _log = logging.getLogger(__name__)
 
@@ -42,8 +43,8 @@ class RunFrame:
     """What is known of one frame; None where this method cannot say."""
 
     name: str
-    timestamp_s: float
-    """Seconds from any origin."""
+    timestamp_s: float | None
+    """Seconds from any origin; None where nobody said when the frame was taken."""
     camera_to_world: NDArray[np.float64] | None = None
     """Pose (4, 4) of the camera that the fit took, which may have been estimated."""
     subject_to_world: NDArray[np.float64] | None = None
@@ -120,11 +121,17 @@ class Run:
         return next(((name, pose) for name, pose in poses if pose is not None), None)
 
 
-def frame_records(meshes: MeshSequence, cameras_to_world: NDArray[np.float64] | None = None) -> tuple[RunFrame, ...]:
-    """A record of each frame of ``meshes``; with the poses (F, 4, 4) of the camera, where they are known."""
+def frame_records(
+    meshes: MeshSequence, cameras_to_world: NDArray[np.float64] | None = None, times_known: bool = True
+) -> tuple[RunFrame, ...]:
+    """A record of each frame of ``meshes``; with the poses (F, 4, 4) of the camera, where they are known.
+
+    Args:
+        times_known: whether somebody said when the frames were taken; otherwise those of ``meshes`` are made up.
+    """
     assert cameras_to_world is None or cameras_to_world.shape == (len(meshes), 4, 4), cameras_to_world.shape
     poses = [None] * len(meshes) if cameras_to_world is None else list(cameras_to_world)
-    stamps = meshes.times_s.tolist()
+    stamps = meshes.times_s.tolist() if times_known else [None] * len(meshes)
     return tuple(RunFrame(*values) for values in zip(meshes.frame_names, stamps, poses, strict=True))
 
 
@@ -257,7 +264,9 @@ def _meshes(folder: Path, file: RunFile) -> MeshSequence:
             sizes.add((len(mesh.vertices), len(mesh.faces)))
     if file.one_topology and len(sizes) > 1:
         raise InputError(folder, f"is a damaged run: meshes of {len(sizes)} sizes instead of one", "fit it again")
-    times_s = np.array([frame.timestamp_s for frame in file.frames], np.float64)
+    stamps = [frame.timestamp_s for frame in file.frames if frame.timestamp_s is not None]
+    assumed = regular_times(len(paths), DEFAULT_FRAME_RATE)
+    times_s = np.array(stamps, np.float64) if len(stamps) == len(paths) else assumed
     names = tuple(frame.name for frame in file.frames)
     read = _with_shared_faces(paths) if file.one_topology else lambda index: load_compact_ply(paths[index])
     return MeshSequence(folder.name, names, times_s, read, file.one_topology)

@@ -12,7 +12,7 @@ _Pose = tuple[_Row, _Row, _Row, _Row]
 
 class FrameFile(BaseModel):
     name: str
-    timestamp_s: _Number
+    timestamp_s: _Number | None
     camera_to_world: _Pose | None
     subject_to_world: _Pose | None
     confidence: Annotated[float, Field(ge=0, le=1)] | None

@@ -33,6 +33,22 @@ def mesh_sequence_of_run(run: Run, shown: DepthSequence | None = None) -> MeshSe
     return run.meshes.map(lambda _, vertices: transform_points(moved, vertices))
 
 
+def mesh_sequence_of_preview(preview: object, sequence: DepthSequence, similarity: Similarity) -> MeshSequence | None:
+    """What a running fit of ``sequence`` shows, in metres; None where this is nothing to be drawn.
+
+    Args:
+        similarity: between metres and the canonical units of the model, for previews of the method `npm`.
+    """
+    from engine.methods.npm.fit import FitPreview
+
+    if isinstance(preview, MeshSequence):
+        return preview
+    if not isinstance(preview, FitPreview):
+        return None
+    vertices, faces = similarity.to_world(preview.vertices.numpy()), preview.faces.numpy().astype(np.int32)
+    return mesh_sequence("Preview", vertices, faces, sequence.frame_names, sequence.times_s)
+
+
 def lowest_height(meshes: MeshSequence) -> float:
     """Where the ground is: the lowest vertex (m, Y up) of the sequence, or of evenly spread frames of a long one."""
     frames = np.unique(np.linspace(0, len(meshes) - 1, FRAMES_FOR_GROUND).round().astype(int))

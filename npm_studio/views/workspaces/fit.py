@@ -1,6 +1,5 @@
 """A depth sequence, the fit of the model to it, and the fitted mesh over the observed points."""
 
-import numpy as np
 from PyQt6.QtCore import QUrl, pyqtSignal
 from PyQt6.QtGui import QDesktopServices
 from PyQt6.QtWidgets import QComboBox
@@ -8,13 +7,12 @@ from PyQt6.QtWidgets import QComboBox
 from engine.core.errors import InputError
 from engine.geometry.mesh import vertex_normals
 from engine.geometry.similarity import Similarity
-from engine.methods.npm.fit import FitPreview
 from engine.methods.run import Run
 from engine.sequences.capture_options import AS_RECORDED, CaptureOptions
-from engine.sequences.mesh_sequence import MeshSequence, mesh_sequence
+from engine.sequences.mesh_sequence import MeshSequence
 from engine.sequences.reader import registered_readers
 from npm_studio.document.observation import Observation
-from npm_studio.document.results import lowest_height, mesh_sequence_of_run
+from npm_studio.document.results import lowest_height, mesh_sequence_of_preview, mesh_sequence_of_run
 from npm_studio.document.timeline import Playable
 from npm_studio.jobs.events import JobEvent, Previewed
 from npm_studio.jobs.fitting import fit_request, fit_work, what_lacks_here, what_to_do_first
@@ -44,6 +42,8 @@ class FitWorkspace(Workspace):
         self.observation: Observation | None = None
         self.run: Run | None = None
         self._meshes: MeshSequence | None = None
+        self._ground = 0.0
+        """Height (m) of the lowest vertex of the run on show."""
         self._preview: MeshSequence | None = None
         self._fitted: Observation | None = None
         self._similarity = Similarity()
@@ -190,8 +190,8 @@ class FitWorkspace(Workspace):
 
     def _on_event(self, event: JobEvent) -> None:
         self.status.update(event)
-        if isinstance(event, Previewed):
-            self._preview = self._as_meshes(event.payload)
+        if isinstance(event, Previewed) and self._fitted is not None:
+            self._preview = mesh_sequence_of_preview(event.payload, self._fitted.sequence, self._similarity)
             self._draw()
             self._report()
         self.progress.show_status(self.status)
@@ -228,27 +228,22 @@ class FitWorkspace(Workspace):
         self._draw()
         self._report()
 
-    def _as_meshes(self, preview: object) -> MeshSequence | None:
-        if isinstance(preview, MeshSequence):
-            return preview
-        if self._fitted is None or not isinstance(preview, FitPreview):
-            return None
-        sequence = self._fitted.sequence
-        vertices = self._similarity.to_world(preview.vertices.numpy())
-        faces = preview.faces.numpy().astype(np.int32)
-        return mesh_sequence("Preview", vertices, faces, sequence.frame_names, sequence.times_s)
-
     def _take_run(self, run: Run | None) -> None:
-        self.run = run
-        shown = None if self.observation is None else self.observation.sequence
-        self._meshes = None if run is None else mesh_sequence_of_run(run, shown)
+        self.run, self._meshes = None, None
+        if run is None:
+            return
+        meshes = mesh_sequence_of_run(run, None if self.observation is None else self.observation.sequence)
+        try:
+            self._ground = lowest_height(meshes)
+        except InputError as error:  # one of its meshes is damaged
+            self.session.failed.emit(error, "")
+            return
+        self.run, self._meshes = run, meshes
 
     def _place_ground(self) -> None:
         assert self.observation is not None
         low, high = self.observation.bounds
-        height = float(low[1])
-        if self._meshes is not None:
-            height = lowest_height(self._meshes)
+        height = float(low[1]) if self._meshes is None else self._ground
         self.viewports.left.ground.place(height, (float(low[0] + high[0]) / 2, float(low[2] + high[2]) / 2))
 
     def _draw(self) -> None:

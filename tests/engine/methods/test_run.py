@@ -93,6 +93,13 @@ def test_a_run_comes_back_as_it_was_written(tmp_path: Path) -> None:
     np.testing.assert_array_equal(run.meshes.vertices(), spheres().vertices())
 
 
+def test_times_that_nobody_stated_are_null_and_play_at_a_usual_rate(tmp_path: Path) -> None:
+    save_run(dataclasses.replace(a_run(tmp_path, spheres()), frames=frame_records(spheres(), times_known=False)))
+    description = json.loads((tmp_path / "run.json").read_text())
+    assert [frame["timestamp_s"] for frame in description["frames"]] == [None] * 3
+    assert load_run(tmp_path).meshes.frame_rate == pytest.approx(30.0)
+
+
 def test_meshes_of_one_topology_share_their_faces(tmp_path: Path) -> None:
     save_run(a_run(tmp_path, spheres()))
     run = load_run(tmp_path)

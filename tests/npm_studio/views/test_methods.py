@@ -91,3 +91,18 @@ def test_meshes_that_do_not_go_with_the_recording_are_refused_with_the_name_of_t
     assert "the recording shows" in studio_window.error.sentence
     assert studio_window.error.cure == "State “Unit”."
     studio_window.error.close()
+
+
+def test_a_run_with_a_damaged_mesh_is_not_shown_and_the_file_is_named(
+    qtbot: QtBot, studio_window: MainWindow, fitted_run: Path, tmp_path: Path
+) -> None:
+    run = Path(shutil.copytree(fitted_run, tmp_path / "run"))
+    path = run / "meshes" / "000001.ply"
+    data = path.read_bytes()
+    path.write_bytes(data[:-60] + b"\xff" * 60)  # of the right size
+    studio_window.files.open_run(run)
+    qtbot.waitUntil(lambda: studio_window.error is not None, timeout=SECONDS)
+    assert studio_window.error is not None
+    assert "000001.ply" in studio_window.error.sentence
+    assert studio_window.fit.run is None
+    studio_window.error.close()
