@@ -36,18 +36,9 @@ class ErrorDialog(QDialog):
         super().__init__(parent)
         self.setWindowTitle("NPM Studio")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        if isinstance(error, InputError):
-            subject = error.name(words)
-            self.sentence = f"{Path(subject).name or subject}: {error.problem}."
-            cure = error.remedy.line(words)
-            self.cure = f"{cure[:1].upper()}{cure[1:]}." if cure else ""
-            self.details = "\n\n".join(part for part in (error.line(words), traceback) if part)
-        else:
-            self.sentence = f"Something went wrong: {error or error.__class__.__name__}"
-            self.cure = _UNEXPECTED
-            self.details = traceback or repr(error)
+        self.sentence, self.cure, details = _in_words(error, traceback)
         self.log = log_path()
-        self.details += f"\n\nLog: {self.log}"
+        self.details = f"{details}\n\nLog: {self.log}"
         picture = QLabel()
         picture.setPixmap(pixmap("warning", theme.warn, 36))
         title = heading(self.sentence)
@@ -103,6 +94,19 @@ class ErrorDialog(QDialog):
         clipboard = QGuiApplication.clipboard()
         if clipboard is not None:
             clipboard.setText(f"{self.sentence}\n{self.cure}\n\n{self.details}")
+
+
+def _in_words(error: BaseException, traceback: str) -> tuple[str, str, str]:
+    """A sentence, what to try, and details."""
+    if not isinstance(error, InputError):
+        return f"Something went wrong: {error or error.__class__.__name__}", _UNEXPECTED, traceback or repr(error)
+    subject, cure = error.name(words), error.remedy.line(words)
+    details = "\n\n".join(part for part in (error.line(words), traceback) if part)
+    return (
+        f"{Path(subject).name or subject}: {error.problem}.",
+        f"{cure[:1].upper()}{cure[1:]}." if cure else "",
+        details,
+    )
 
 
 class ShortcutsDialog(QDialog):
