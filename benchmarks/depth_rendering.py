@@ -38,7 +38,7 @@ from npm_studio.resources import demo_sequence
 
 SIMILARITY = Similarity(0.4)
 TOLERANCE_M = 0.001
-ALLOWED_SHARE = 0.001
+ALLOWED_FRACTION = 0.001
 CAMERA = REFERENCE_CAMERA
 POSE = front_camera_to_world(SIMILARITY)
 Render = Callable[[np.ndarray], np.ndarray]
@@ -198,7 +198,7 @@ def main() -> int:
     write_json(options.out, report)
     print(f"written: {options.out}")
     exact = [rows[name]["differing_share"] for name in ("trimesh with Embree", "Embree alone") if name in rows]
-    return 1 if max(exact, default=0.0) > ALLOWED_SHARE else 0
+    return 1 if max(exact, default=0.0) > ALLOWED_FRACTION else 0
 
 
 if __name__ == "__main__":

@@ -206,8 +206,8 @@ def undrawn(window: "MainWindow", work: Callable[[], object]) -> dict[str, float
     return {"event_loop_ms": max(gaps), "interpreter_ms": max(late), "interpreter_99_ms": quantile(late, 0.99)}
 
 
-def quantile(values: list[float], share: float) -> float:
-    return sorted(values)[int(share * (len(values) - 1))]
+def quantile(values: list[float], fraction: float) -> float:
+    return sorted(values)[int(fraction * (len(values) - 1))]
 
 
 def start_fit(window: "MainWindow", folder: Path) -> None:

@@ -36,7 +36,7 @@ from engine.core.devices import resolve_device
 from engine.core.files import write_json
 from engine.core.process import prepare_process
 from engine.models.code_space import CodeSpace
-from engine.surface.folded import SignedDistance, never
+from engine.surface.folded import SignedDistance, not_cancelled
 from npm_studio.document.document import open_model
 from npm_studio.document.explorer import Codes
 from npm_studio.live.anchors import choose_anchors
@@ -117,7 +117,7 @@ def steps_of(mesher: Mesher, codes: list[Codes]) -> dict[str, Step]:
         return one if posed else replace(one, pose=None)
 
     def make(one: Codes, quality: Quality, on: Mesher = mesher) -> object:
-        return on.make(MeshRequest(1, (one,), True), quality, never)
+        return on.make(MeshRequest(1, (one,), True), quality, not_cancelled)
 
     known = fresh()
     make(known, Quality.FINE)
@@ -137,7 +137,7 @@ def steps_of(mesher: Mesher, codes: list[Codes]) -> dict[str, Step]:
             torch.mm(*matrices)
 
     def ahead() -> None:
-        mesher.prefetch(MeshRequest(1, (known,), False, (replace(known, pose=fresh().pose),)), never)
+        mesher.prefetch(MeshRequest(1, (known,), False, (replace(known, pose=fresh().pose),)), not_cancelled)
 
     keeping = ctypes.PyDLL(None)  # whose functions are called with the lock
     return {
@@ -193,7 +193,7 @@ def main() -> int:
     model = open_model(options.model).model.to(resolve_device(options.device))
     codes = random_codes(model, 4 * options.rounds)
     mesher = Mesher(model)
-    first = watched(lambda: mesher.make(MeshRequest(1, (codes[0],), False), Quality.PREVIEW, never))
+    first = watched(lambda: mesher.make(MeshRequest(1, (codes[0],), False), Quality.PREVIEW, not_cancelled))
     rows = {"first mesh": first | {"worst_ms": first["held_ms"]}}
     steps = steps_of(mesher, codes)
     seen: dict[str, list[dict[str, Any]]] = {name: [] for name in steps}

@@ -197,8 +197,8 @@ def are_nodes(points: Tensor, resolution: int) -> bool:
 
 def compared_codes(count: int, resolution: int, device: torch.device) -> int:
     """How many codes meet the dense grid of ``resolution``, where ``count`` do at the device's usual one."""
-    share = (COMPARED_AT[device.type] / resolution) ** 4
-    return int(count * min(1.0, share))
+    fraction = (COMPARED_AT[device.type] / resolution) ** 4
+    return int(count * min(1.0, fraction))
 
 
 def median_of(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:

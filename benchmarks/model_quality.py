@@ -39,7 +39,7 @@ from engine.dataset.rendering import render_sequence
 from engine.dataset.splits import shape_rows
 from engine.evaluate.code_fitting import fit_pose_codes, fit_shape_codes
 from engine.evaluate.metrics import evaluate_sequence, load_truth
-from engine.evaluate.representation import corresponding_points, deformation_errors, multiply_adds, surface_figures
+from engine.evaluate.representation import corresponding_points, deformation_errors, multiply_adds, surface_metrics
 from engine.methods.job import run_fit
 from engine.methods.method import LoadedModel
 from engine.methods.npm.config import FitConfig
@@ -72,7 +72,7 @@ def training_figures(model: NeuralParametricModel, dataset: RegisteredDataset, s
     found = []
     for identity, code in enumerate(shape_codes):
         mesh = dataset.canonical(identity), dataset.faces(identity)
-        found.append(surface_figures(model, code, *mesh, generator, chamfer=identity in with_mesh))
+        found.append(surface_metrics(model, code, *mesh, generator, chamfer=identity in with_mesh))
     errors = []
     chosen: dict[int, list[int]] = {}
     for label in evenly(len(dataset.labels), frames):
@@ -105,7 +105,7 @@ def unseen_figures(
     seconds = elapsed(clock, model)
     with_mesh = set(evenly(len(identities), surfaces))
     found = [
-        surface_figures(model, code, *mesh, generator, chamfer=row in with_mesh)
+        surface_metrics(model, code, *mesh, generator, chamfer=row in with_mesh)
         for row, (code, mesh) in enumerate(zip(codes, meshes, strict=True))
     ]
     shapes = summary(found) | {f"adults_{k}": v for k, v in summary(found[: len(adults)]).items()}

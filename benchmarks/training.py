@@ -150,15 +150,15 @@ class Bench:
 
 def fitted(stage: Any, steps: int) -> Any:
     """The configuration of a stage with a cosine over ``steps`` and warm-ups that are the same share of them."""
-    share = steps / stage.schedule.steps
+    fraction = steps / stage.schedule.steps
     schedule = dataclasses.replace(
-        stage.schedule, steps=steps, decay="cosine", warmup=round(share * stage.schedule.warmup)
+        stage.schedule, steps=steps, decay="cosine", warmup=round(fraction * stage.schedule.warmup)
     )
     return dataclasses.replace(
         stage,
         schedule=schedule,
-        code_weight_warmup=round(share * stage.code_weight_warmup),
-        frequency_warmup=round(share * stage.frequency_warmup),
+        code_weight_warmup=round(fraction * stage.code_weight_warmup),
+        frequency_warmup=round(fraction * stage.frequency_warmup),
     )
 
 

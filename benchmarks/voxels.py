@@ -73,8 +73,8 @@ def compare_inside(mesh: Mesh, solid: trimesh.Trimesh, count: int, repeats: int)
     (inside, holes), kernel = seconds(lambda: inside_parity(points, triangles), repeats)
     (resolved, doubtful), three = seconds(lambda: inside_by_parity(points, mesh), repeats)
     winding, library = seconds(lambda: is_inside(points, mesh.vertices, mesh.faces), 1)
-    share = max(count // 10, 1)
-    rays, casting = seconds(lambda: solid.contains(points[:share]), 1)
+    some = max(count // 10, 1)
+    rays, casting = seconds(lambda: solid.contains(points[:some]), 1)
     engine = type(solid.ray).__module__.rsplit(".", 1)[-1]
     task = f"inside {count} points"
     return [
@@ -97,9 +97,9 @@ def compare_inside(mesh: Mesh, solid: trimesh.Trimesh, count: int, repeats: int)
         {
             "task": task,
             "way": f"trimesh {engine} (1/10, scaled)",
-            "seconds": casting * count / share,
+            "seconds": casting * count / some,
             "cells": int(rays.sum()),
-            "differing": int((rays != inside[:share]).sum()),
+            "differing": int((rays != inside[:some]).sum()),
         },
     ]
 

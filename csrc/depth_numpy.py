@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 Image = NDArray[np.float32]
 
 FLATNESS = 1e-6
-"""Least sum of the principal minors of a covariance that spans a plane, as a share of its squared trace."""
+"""Least sum of the principal minors of a covariance that spans a plane, as a fraction of its squared trace."""
 
 
 def backproject_depth(depth: Image, fx: float, fy: float, cx: float, cy: float) -> Image:

@@ -23,7 +23,7 @@ make_data() {
     studio dataset hands "$work/hands-held-out" --identities 8 --sequences 2 --frames 8 --seed 22
   local jobs=()
   for name in bodies hands bodies-held-out hands-held-out; do
-    studio prepare "$work/$name" --surface 20000 --check-share 0.002 &
+    studio prepare "$work/$name" --surface 20000 --check-fraction 0.002 &
     jobs+=($!)
   done
   for job in "${jobs[@]}"; do wait "$job"; done

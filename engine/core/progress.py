@@ -15,7 +15,7 @@ class Progress:
         """A new stage of ``total`` steps begins."""
 
     def advance(self, done: int, metrics: Mapping[str, float] | None = None) -> None:
-        """``done`` steps of the current stage are finished; ``metrics`` are current figures by name."""
+        """``done`` steps of the current stage are finished; ``metrics`` are current values by name."""
 
     def message(self, text: str) -> None:
         """One line worth telling the user."""

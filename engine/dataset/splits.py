@@ -73,12 +73,12 @@ def subsample(selection: Selection, frames: int, seed: int) -> Selection:
     if frames < 1:
         raise InputError(Choice(Setting.FRAMES, str(frames)), "must be at least 1")
     labels = selection.dataset.labels
-    share = -(-frames // len(selection.identities))
+    per_identity = -(-frames // len(selection.identities))
     kept: list[int] = []
     for identity in selection.identities:
         rows = np.array([row for row in selection.frames if labels[row].identity == identity], np.int64)
         random = np.random.default_rng([seed, identity])
-        kept += random.choice(rows, min(share, len(rows)), replace=False).tolist() if len(rows) else []
+        kept += random.choice(rows, min(per_identity, len(rows)), replace=False).tolist() if len(rows) else []
     return Selection(selection.dataset, selection.identities, tuple(sorted(kept)))
 
 
@@ -111,15 +111,15 @@ def hold_out(
     return {name: part for name, part in parts.items() if part.identities}
 
 
-def encoder_split(dataset: RegisteredDataset, share: float, seed: int) -> dict[str, Selection]:
-    """``train`` and ``validation`` without common identities; ``share`` of the identities, one at least, validates.
+def encoder_split(dataset: RegisteredDataset, fraction: float, seed: int) -> dict[str, Selection]:
+    """``train`` and ``validation`` without common identities; ``fraction`` of the identities, one at least, validates.
 
     Raises:
-        InputError: the share is not between 0 and 1, or there is only one identity.
+        InputError: the fraction is not between 0 and 1, or there is only one identity.
     """
-    if not 0 < share < 1:
-        raise InputError(Choice(Setting.VALIDATION, f"{share:g}"), "must be between 0 and 1")
-    held = _draw(dataset, max(1, round(share * len(dataset.identities))), seed)
+    if not 0 < fraction < 1:
+        raise InputError(Choice(Setting.VALIDATION, f"{fraction:g}"), "must be between 0 and 1")
+    held = _draw(dataset, max(1, round(fraction * len(dataset.identities))), seed)
     rest = set(range(len(dataset.identities))) - held
     return {
         "train": _part(dataset, rest, lambda name: True),

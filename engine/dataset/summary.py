@@ -1,4 +1,4 @@
-"""What a dataset holds, in figures: `summarise_dataset`."""
+"""What a dataset holds, in numbers: `summarise_dataset`."""
 
 import os
 from dataclasses import asdict, dataclass
@@ -55,7 +55,7 @@ class DatasetSummary:
 
 
 def summarise_dataset(dataset: RegisteredDataset) -> DatasetSummary:
-    """Figures of ``dataset``.
+    """Numbers of ``dataset``.
 
     Raises:
         InputError: a canonical mesh cannot be read and there are no samples instead.

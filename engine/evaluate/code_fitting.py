@@ -18,7 +18,7 @@ CLAMP = 0.1
 """Signed distances beyond this magnitude are not told apart, canonical units."""
 _SHAPE_RATE, _POSE_RATE = 0.1, 0.3  # of Adam, in standard deviations of the training codes
 _SHAPE_PRIOR, _POSE_PRIOR = 1e-6, 1e-5  # weight of the mean squared standard score, against canonical units
-_LAST_RATE = 0.01  # share of the learning rate that the cosine ends with
+_LAST_RATE = 0.01  # fraction of the learning rate that the cosine ends with
 _SMOOTH = 1e-4  # canonical units below which a distance is as good as zero
 _SEARCH_POINTS = {"shape": 1024, "pose": 32}
 _CANDIDATES = 2048

@@ -34,7 +34,7 @@ class SurfaceFigures:
     """Chamfer-l2 of two independent samplings of the true surface; None like ``chamfer_l2`` where not asked for."""
 
 
-def surface_figures(
+def surface_metrics(
     model: NeuralParametricModel,
     shape_code: Tensor,
     vertices: NDArray[np.floating],

@@ -38,7 +38,7 @@ class ModelInfo:
     frames: tuple[FrameLabel, ...] = ()
     """Training frame of each pose code."""
     training: dict[str, Any] = field(default_factory=dict)
-    """Data, configuration and final figures of each training stage."""
+    """Data, configuration and final metrics of each training stage."""
 
 
 def find_name(names: tuple[str, ...] | list[str], wanted: str | int, what: str) -> int:

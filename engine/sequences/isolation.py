@@ -101,7 +101,7 @@ def isolate(sequence: DepthSequence, isolation: Isolation, progress: Progress | 
     isolator = Isolator(sequence, isolation)
     masks: list[bytes] = []
     frames: list[int] = []
-    shares: list[float] = []
+    fractions: list[float] = []
     progress.stage("isolating the subject", len(sequence))
     for index in range(len(sequence)):
         if progress.cancelled():
@@ -110,7 +110,7 @@ def isolate(sequence: DepthSequence, isolation: Isolation, progress: Progress | 
         if kept.any():
             frames.append(index)
             masks.append(zlib.compress(np.packbits(kept).tobytes(), 1))
-            shares.append(float(kept.sum() / (depth > 0).sum()))
+            fractions.append(float(kept.sum() / (depth > 0).sum()))
         progress.advance(index + 1)
     if not frames:
         parts = (Setting.DEPTH_RANGE, Setting.MASKS, Setting.REMOVE_PLANES)
@@ -129,7 +129,7 @@ def isolate(sequence: DepthSequence, isolation: Isolation, progress: Progress | 
     return replace(
         sequence.subset(frames),
         read_frame=_masked(sequence.read_frame, frames, masks),
-        origin=f"{sequence.origin}; subject isolated ({np.mean(shares):.0%} of the pixels kept{found})",
+        origin=f"{sequence.origin}; subject isolated ({np.mean(fractions):.0%} of the pixels kept{found})",
         warnings=tuple(warnings),
     )
 

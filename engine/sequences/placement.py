@@ -142,8 +142,8 @@ def upright(up: NDArray[np.float64], forward: NDArray[np.float64] | None = None)
 def _ahead(camera_to_world: NDArray[np.float64], up: NDArray[np.float64]) -> NDArray[np.float64]:
     """Where the camera looks (3,); where that is straight up or down, where the top or bottom of its image is."""
     forward = camera_to_world[:3, 2]
-    share = float(forward @ up) / float(np.linalg.norm(up))
-    return forward if abs(share) < _STRAIGHT else np.sign(share) * camera_to_world[:3, 1]
+    cosine = float(forward @ up) / float(np.linalg.norm(up))
+    return forward if abs(cosine) < _STRAIGHT else np.sign(cosine) * camera_to_world[:3, 1]
 
 
 def _up_world(sequence: DepthSequence, scene: DepthSequence) -> tuple[NDArray[np.float64], str]:
@@ -164,8 +164,8 @@ def _facing_median(vertices: NDArray[np.float64], faces: NDArray[np.int32]) -> N
     area = np.maximum(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])[:, 2], 0)
     centres = corners.mean(axis=1)
     order = np.argsort(centres, axis=0)
-    share = np.cumsum(area[order], axis=0) / max(float(area.sum()), 1e-12)
-    middle = np.minimum((share < 0.5).sum(axis=0), len(faces) - 1)
+    fraction = np.cumsum(area[order], axis=0) / max(float(area.sum()), 1e-12)
+    middle = np.minimum((fraction < 0.5).sum(axis=0), len(faces) - 1)
     return np.array([centres[order[middle[axis], axis], axis] for axis in range(3)])
 
 

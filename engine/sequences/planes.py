@@ -16,7 +16,7 @@ _GRID = 96
 """Points looked at per frame are at most this many squared."""
 _HYPOTHESES = 400
 _MOST_PLANES = 5
-_LEAST_SHARE = 0.03
+_MIN_FRACTION = 0.03
 """Of all points, in a plane that counts; smaller ones are furniture and clothes."""
 _MOST_BEHIND = 0.08
 """Of all points, behind a plane that bounds the room; behind a chest or a cupboard there is a wall."""
@@ -89,7 +89,7 @@ def find_planes(grids: Sequence[NDArray[np.float32]], seed: int = 0) -> tuple[Pl
     total, border = len(everything), _border(alive)
     planes: list[Plane] = []
     for _ in range(2 * _MOST_PLANES):
-        if alive.sum() < max(_LEAST_SHARE * total, 50) or len(planes) == _MOST_PLANES:
+        if alive.sum() < max(_MIN_FRACTION * total, 50) or len(planes) == _MOST_PLANES:
             break
         points = stack[alive]
         plane = _best_hypothesis(stack, alive, points, rng)
@@ -100,7 +100,7 @@ def find_planes(grids: Sequence[NDArray[np.float32]], seed: int = 0) -> tuple[Pl
             if near.sum() < 3:
                 break
             plane, spread = _fit(points[near])
-        if near.sum() < _LEAST_SHARE * total:
+        if near.sum() < _MIN_FRACTION * total:
             break
         depth = float(np.median(points[near, 2]))
         is_large = spread[0] > _LEAST_EXTENT[0] * depth and spread[1] > _LEAST_EXTENT[1] * depth

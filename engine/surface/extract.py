@@ -14,7 +14,7 @@ from engine.core.errors import Cancelled
 from engine.geometry.mesh import Mesh
 from engine.models.model import NeuralParametricModel
 from engine.surface.contour import contour_cells, empty_mesh
-from engine.surface.folded import FoldedDecoder, SignedDistance, never
+from engine.surface.folded import FoldedDecoder, SignedDistance, not_cancelled
 from engine.surface.lipschitz import lipschitz_bounds, measure_half_error, measure_half_pose_error
 from engine.surface.octree import close_at_cube, lattice_line, surface_cells, surface_cells_of_several
 from engine.surface.precision import half_is_fast
@@ -32,7 +32,7 @@ def extract_surface(
     shape_code: Tensor,
     resolution: int,
     half: bool = False,
-    cancelled: Callable[[], bool] = never,
+    cancelled: Callable[[], bool] = not_cancelled,
 ) -> Mesh:
     """The canonical surface of ``shape_code`` as a closed mesh with outward normals.
 
@@ -57,7 +57,7 @@ def extract_surfaces(
     shape_codes: Tensor,
     resolution: int,
     half: bool = False,
-    cancelled: Callable[[], bool] = never,
+    cancelled: Callable[[], bool] = not_cancelled,
 ) -> list[Mesh]:
     """`extract_surface` of each of ``shape_codes`` (B, Cs), found together: for many small meshes on a GPU."""
     assert resolution >= 8, resolution
@@ -108,7 +108,7 @@ def dense_field(model: NeuralParametricModel, shape_code: Tensor, resolution: in
     Nodes on the faces of the cube count as outside, as in `extract_surface`.
     """
     line = torch.arange(resolution, device=model.device)
-    field = SignedDistance(model, shape_code, False, never)
+    field = SignedDistance(model, shape_code, False, not_cancelled)
     slabs = []
     for x in line:  # one slab after the other: half a gigabyte of points at 256^3 otherwise
         nodes = torch.cartesian_prod(x[None], line, line)

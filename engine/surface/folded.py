@@ -92,7 +92,7 @@ class FoldedDecoder:
         return count + -count % multiple
 
 
-def never() -> bool:
+def not_cancelled() -> bool:
     """Nobody cancels."""
     return False
 
@@ -105,7 +105,7 @@ class SignedDistance:
         model: NeuralParametricModel,
         shape_code: Tensor,
         half: bool = False,
-        cancelled: Callable[[], bool] = never,
+        cancelled: Callable[[], bool] = not_cancelled,
     ) -> None:
         """Fold ``shape_code`` (Cs,) or (B, Cs) of ``model``; ``cancelled`` is polled every few milliseconds."""
         self._decoder = FoldedDecoder(model.shape_decoder, shape_code.to(model.device), half)

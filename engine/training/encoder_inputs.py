@@ -64,7 +64,7 @@ class OccupancyStore(Protocol):
 
 
 class RenderedInputs:
-    """Depth of registered frames seen by random cameras, a share of it with the noise of a sensor."""
+    """Depth of registered frames seen by random cameras, a fraction of it with the noise of a sensor."""
 
     def __init__(self, sampler: FlowSampler, similarity: Similarity, config: EncoderStage) -> None:
         """

@@ -19,7 +19,7 @@ from engine.training.config import EncoderStage, Validation
 from engine.training.encoder_inputs import EncoderInputs, FileInputs, RenderedInputs
 from engine.training.flow_points import lacks_meshes
 from engine.training.flow_samples import FlowSampler
-from engine.training.stage import Figures
+from engine.training.stage import Metrics
 
 Kind = Literal["shape", "pose"]
 _VALIDATION_POINTS = 1024
@@ -96,7 +96,7 @@ class EncoderTraining:
     def settings(self, step: int) -> tuple[float, ...]:
         return ()
 
-    def loss(self, codes: Tensor | None, settings: Tensor, *samples: Tensor) -> tuple[Tensor, Figures]:
+    def loss(self, codes: Tensor | None, settings: Tensor, *samples: Tensor) -> tuple[Tensor, Metrics]:
         """Mean squared standard score, and the mean distance of decoded surface points where that has a weight.
 
         Args:
@@ -108,9 +108,9 @@ class EncoderTraining:
             scores = self.network(occupancy)
         scores = scores.float()
         loss = (scores - (targets - self._mean) / self._scale).square().mean()
-        figures = {"code": loss.detach().sqrt()}
+        metrics = {"code": loss.detach().sqrt()}
         if not surfaces:
-            return loss, figures
+            return loss, metrics
         shape_codes, points = surfaces
         predicted = self._mean + self._scale * scores
         if self.kind == "shape":
@@ -120,7 +120,7 @@ class EncoderTraining:
             learned = self.base.pose(shape_codes, targets, points, self.half)
             offsets = self.base.pose(shape_codes, predicted, points, self.half) - learned
             distance = (offsets.square().sum(-1) + 1e-8).sqrt().mean()  # smooth at zero
-        return loss + self.config.surface_weight * distance, {**figures, "surface": distance.detach()}
+        return loss + self.config.surface_weight * distance, {**metrics, "surface": distance.detach()}
 
     def describe(self, rows: list[int]) -> str:
         return ", ".join(self._names[row] for row in rows)
@@ -146,7 +146,7 @@ class EncoderTraining:
 class _HeldOut:
     """Frames that training does not see, evenly spaced ones of them.
 
-    Their pose codes are decoded with a shape code that is fitted to the true canonical surface, so that the figure of
+    Their pose codes are decoded with a shape code that is fitted to the true canonical surface, so that the metric of
     the pose encoder says nothing about the shape.
     """
 

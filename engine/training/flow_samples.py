@@ -96,7 +96,7 @@ class FlowSampler:
         generator: torch.Generator,
         mine: slice = slice(None),
     ) -> tuple[Tensor, Tensor]:
-        """Corresponding canonical and posed points (B', P, 3) for ``frames[mine]``; equal shares of P for each sigma.
+        """Corresponding canonical and posed points (B', P, 3) for ``frames[mine]``; equal parts of P for each sigma.
 
         Random numbers are drawn for all ``frames`` (B,): those of a frame do not depend on ``mine``.
         """
@@ -119,12 +119,12 @@ class FlowSampler:
 
 @lru_cache(maxsize=16)  # a copy to the device waits for it, and cannot be part of a CUDA graph
 def spread(values: tuple[float, ...], count: int, device: torch.device) -> Tensor:
-    """(count,) each of ``values`` for an equal share, in order."""
+    """(count,) each of ``values`` for an equal part, in order."""
     return torch.tensor(values, device=device).repeat_interleave(-(-count // len(values)))[:count]
 
 
 def _cumulative_areas(vertices: Tensor, faces: Tensor) -> Tensor:
-    """Running share (T,) float64 of the surface in the triangles, ending in 1."""
+    """Running fraction (T,) float64 of the surface in the triangles, ending in 1."""
     corners = vertices[faces].double()  # (T, 3, 3)
     areas = torch.linalg.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]).norm(dim=-1)
     running = areas.cumsum(0)

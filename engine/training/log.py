@@ -1,4 +1,4 @@
-"""Figures and pictures of a training: ``log.jsonl`` and TensorBoard event files beside the model."""
+"""Metrics and pictures of a training: ``log.jsonl`` and TensorBoard event files beside the model."""
 
 import json
 import logging
@@ -54,14 +54,14 @@ class TrainingLog:
             self._lines.close()
             self._board.finalize("success")
 
-    def figures(self, step: int, seconds: float, figures: Mapping[str, float], kind: str = "train") -> None:
-        """Figures at ``step``; ``kind``: train or validation."""
+    def metrics(self, step: int, seconds: float, metrics: Mapping[str, float], kind: str = "train") -> None:
+        """Metrics at ``step``; ``kind``: train or validation."""
         if self._lines is None:
             return
-        line = {"stage": self._stage, "kind": kind, "step": step, "seconds": round(seconds, 2), **figures}
+        line = {"stage": self._stage, "kind": kind, "step": step, "seconds": round(seconds, 2), **metrics}
         self._lines.write(json.dumps(line) + "\n")
         self._lines.flush()
-        self._board.log_metrics({f"{self._stage}/{kind}/{name}": value for name, value in figures.items()}, step)
+        self._board.log_metrics({f"{self._stage}/{kind}/{name}": value for name, value in metrics.items()}, step)
 
     def picture(self, step: int, picture: NDArray[np.uint8]) -> None:
         """An (H, W, 3) picture of what has been learned by ``step``."""

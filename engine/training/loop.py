@@ -1,4 +1,4 @@
-"""The loop of every training stage: steps, figures, states on disk, validation, pictures, interruption."""
+"""The loop of every training stage: steps, metrics, states on disk, validation, pictures, interruption."""
 
 import hashlib
 import math
@@ -22,8 +22,8 @@ from engine.training.stage import TrainingStage
 from engine.training.state import BUILT_ON, forget_states, read_state, state_file, training_folder, write_state
 from engine.training.stepper import Stepper
 
-FIGURES_EVERY = 100
-"""Steps between two looks at the figures, which wait for the device."""
+METRICS_EVERY = 100
+"""Steps between two looks at the metrics, which wait for the device."""
 KEEP_SECONDS = 120.0
 """Time between two states on disk, for machines that stop without asking."""
 _POLL_TOGETHER = 20
@@ -38,10 +38,10 @@ class LoopResult:
     """Steps done in all, earlier parts of a resumed run included."""
     seconds: float
     """Time spent in the loop, likewise; validation and pictures excluded."""
-    figures: dict[str, float]
-    """The last figures, by name."""
+    metrics: dict[str, float]
+    """The last metrics, by name."""
     validation: dict[str, float]
-    """The last figures on what is held out."""
+    """The last metrics on what is held out."""
     interrupted: bool
 
 
@@ -58,7 +58,7 @@ def optimise(
     """Run ``stage`` to the end of its schedule, in place.
 
     States are kept beside ``model``: the last one every few minutes and on interruption, the best one by validation
-    (by the training figures where nothing is held out), and one every `TrainingConfig.keep_every` steps for good. A
+    (by the training metrics where nothing is held out), and one every `TrainingConfig.keep_every` steps for good. A
     run that goes on from a state ends as one that was never interrupted.
 
     Args:
@@ -94,7 +94,7 @@ class _Loop:
         self.stepper = self._make_stepper()
         self.clock = _Clock()
         self.best = math.inf
-        self.figures: dict[str, float] = {}
+        self.metrics: dict[str, float] = {}
         self.validation: dict[str, float] = {}
 
     def run(self, resume: str | None) -> LoopResult:
@@ -112,8 +112,8 @@ class _Loop:
             while self.stepper.steps_done < total and not interrupted:
                 self._step()
                 step, last = self.stepper.steps_done, self.stepper.steps_done == total
-                if last or step % FIGURES_EVERY == 0:
-                    self._read_figures(log)
+                if last or step % METRICS_EVERY == 0:
+                    self._read_metrics(log)
                 with self.clock.stopped():
                     if last or time.perf_counter() - kept > KEEP_SECONDS:  # before looks that take their time
                         self._keep("last")
@@ -131,7 +131,7 @@ class _Loop:
             # also of a finished stage: the model is not on disk yet
             self._keep("last")
         return LoopResult(
-            self.stepper.steps_done, self.clock.seconds, dict(self.figures), dict(self.validation), interrupted
+            self.stepper.steps_done, self.clock.seconds, dict(self.metrics), dict(self.validation), interrupted
         )
 
     def _make_stepper(self) -> Stepper:
@@ -157,15 +157,15 @@ class _Loop:
         self.progress.message(f"out of memory: going on with batches of {smaller} instead of twice as many")
         self._step()
 
-    def _read_figures(self, log: TrainingLog) -> None:
+    def _read_metrics(self, log: TrainingLog) -> None:
         """
         Raises:
             InputError: the loss is not finite any more.
         """
-        self.figures = self.stepper.figures()
+        self.metrics = self.stepper.metrics()
         self._check_finite()
-        log.figures(self.stepper.steps_done, self.clock.seconds, self.figures)
-        self.progress.advance(self.stepper.steps_done, self.figures)
+        log.metrics(self.stepper.steps_done, self.clock.seconds, self.metrics)
+        self.progress.advance(self.stepper.steps_done, self.metrics)
 
     def _check_finite(self) -> None:
         bad = self.stepper.bad_batch()
@@ -178,15 +178,15 @@ class _Loop:
             raise InputError(f"train {self.stage.name}", f"the loss is not finite at step {step}, batch {names}", cure)
 
     def _validate(self, log: TrainingLog) -> None:
-        """Figures on held-out data; a state that is better than all before is kept."""
+        """Metrics on held-out data; a state that is better than all before is kept."""
         self.stage.network.eval()
         self.validation = self.stage.validate(self.seed) if self.fabric.is_global_zero else {}
         self.stage.network.train()
         if not self.fabric.is_global_zero:
             return
         if self.validation:
-            log.figures(self.stepper.steps_done, self.clock.seconds, self.validation, "validation")
-        monitored = next(iter((self.validation or self.figures).values()), math.inf)
+            log.metrics(self.stepper.steps_done, self.clock.seconds, self.validation, "validation")
+        monitored = next(iter((self.validation or self.metrics).values()), math.inf)
         if monitored < self.best:
             self.best = monitored
             self._keep("best")
@@ -232,7 +232,7 @@ class _Loop:
                 "rows_per_batch": self.stage.rows_per_batch,
                 "seconds": self.clock.seconds,
                 "best": self.best,
-                "figures": self.figures,
+                "figures": self.metrics,
                 "validation": self.validation,
             }
             write_state(state_file(self.model, self.stage.name, which), state)
@@ -259,7 +259,7 @@ class _Loop:
                 self.stepper = self._make_stepper()
             self.stepper.load_state_dict(state)
             self.clock.seconds, self.best = float(state["seconds"]), float(state["best"])
-            self.figures, self.validation = dict(state["figures"]), dict(state["validation"])
+            self.metrics, self.validation = dict(state["figures"]), dict(state["validation"])
         except (KeyError, ValueError, RuntimeError, TypeError) as error:
             if isinstance(error, InputError):
                 raise

@@ -17,7 +17,7 @@ from engine.training.flow_points import load_sampler
 from engine.training.losses import displacement_loss
 from engine.training.pool_samples import PoolSampler
 from engine.training.schedule import grown, open_bands
-from engine.training.stage import Figures
+from engine.training.stage import Metrics
 
 _VALIDATION_POINTS = 1024
 
@@ -73,7 +73,7 @@ class PoseTraining:
 
     def loss(
         self, codes: Tensor | None, settings: Tensor, shape_codes: Tensor, canonical: Tensor, posed: Tensor
-    ) -> tuple[Tensor, Figures]:
+    ) -> tuple[Tensor, Metrics]:
         assert codes is not None
         code_weight, alpha = settings.unbind()
         both = torch.cat((shape_codes, codes), dim=1)

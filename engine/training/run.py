@@ -230,6 +230,6 @@ def _summary(config: TrainingConfig, name: str, result: LoopResult, fabric: Fabr
         "devices": fabric.world_size,
         "torch": torch.__version__,
         "seed": seed,
-        "final": {key: round(value, 7) for key, value in result.figures.items()},
+        "final": {key: round(value, 7) for key, value in result.metrics.items()},
         "validation": {key: round(value, 7) for key, value in result.validation.items()},
     }

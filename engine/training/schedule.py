@@ -11,8 +11,8 @@ def rate_factor(schedule: Schedule, step: int) -> float:
         return (step + 1) / schedule.warmup
     if schedule.decay == "halving":
         return 0.5 ** (step // schedule.halving_interval) if schedule.halving_interval else 1.0
-    share = (step - schedule.warmup) / max(1, schedule.steps - schedule.warmup)
-    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, share)))
+    fraction = (step - schedule.warmup) / max(1, schedule.steps - schedule.warmup)
+    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, fraction)))
 
 
 def grown(weight: float, warmup: int, step: int) -> float:

@@ -16,7 +16,7 @@ from engine.training.config import TrainingConfig
 from engine.training.losses import clamped_distance_loss, gradient_losses
 from engine.training.pool_samples import PoolSampler
 from engine.training.schedule import grown, open_bands
-from engine.training.stage import Figures
+from engine.training.stage import Metrics
 
 _VALIDATION_POINTS = 8192
 
@@ -84,7 +84,7 @@ class ShapeTraining:
 
     def loss(
         self, codes: Tensor | None, settings: Tensor, samples: Tensor, surface: Tensor | None = None
-    ) -> tuple[Tensor, Figures]:
+    ) -> tuple[Tensor, Metrics]:
         assert codes is not None
         stage = self.stage
         code_weight, tolerance, hardness, depth, alpha = settings.unbind()
@@ -93,17 +93,17 @@ class ShapeTraining:
         predicted = self.network(codes, samples[..., :3], self.half, alpha_or_all, depth_or_all)
         true = samples[..., 3]
         loss = clamped_distance_loss(predicted, true, stage.clamp, tolerance, hardness)
-        figures = {"sdf": clamped_distance_loss(predicted.detach(), true, stage.clamp) if stage.curriculum else loss}
+        metrics = {"sdf": clamped_distance_loss(predicted.detach(), true, stage.clamp) if stage.curriculum else loss}
         prior = codes.square().mean()
-        figures["code"] = prior.sqrt()
+        metrics["code"] = prior.sqrt()
         loss = loss + code_weight * prior
         if surface is not None:
             eikonal, normal = gradient_losses(
                 self.network, codes, surface[..., :3], surface[..., 3:], alpha_or_all, depth_or_all
             )
             loss = loss + stage.eikonal_weight * eikonal + stage.normal_weight * normal
-            figures |= {"eikonal": eikonal, "normal": normal}
-        return loss, {name: value.detach() for name, value in figures.items()}
+            metrics |= {"eikonal": eikonal, "normal": normal}
+        return loss, {name: value.detach() for name, value in metrics.items()}
 
     def describe(self, rows: list[int]) -> str:
         return ", ".join(self.info.identities[row] for row in rows)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from engine.models.model import NeuralParametricModel
 from engine.training.config import Schedule
 
-Figures = Mapping[str, Tensor]
+Metrics = Mapping[str, Tensor]
 """Detached 0-d tensors by name, for logs."""
 
 
@@ -52,8 +52,8 @@ class TrainingStage(Protocol):
         ...
 
     @property
-    def loss(self) -> Callable[..., tuple[Tensor, Figures]]:
-        """A method: mean loss over the rows that `draw` was asked for, and figures.
+    def loss(self) -> Callable[..., tuple[Tensor, Metrics]]:
+        """A method: mean loss over the rows that `draw` was asked for, and metrics.
 
         Its arguments: (B, C) codes of those rows, to be differentiated, or None without a code book; (S,) what
         `settings` said of this step; then the samples.
@@ -69,7 +69,7 @@ class TrainingStage(Protocol):
         ...
 
     def validate(self, seed: int) -> dict[str, float]:
-        """Figures on what is held out, the first of which says which state is best (lower is better).
+        """Metrics on what is held out, the first of which says which state is best (lower is better).
 
         Empty when nothing is held out.
         """

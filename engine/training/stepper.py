@@ -26,7 +26,7 @@ class Stepper:
     Everything that changes from step to step lies on the device: the shuffled rows, the step number, and a table of
     learning rates and weights. A step therefore is the same kernels each time, and on a GPU two recorded CUDA graphs:
     one up to the gradients and one for the update. Between them, gradients are averaged over the processes, each of
-    which takes its share of the rows of the same batch; the code book is the same everywhere.
+    which takes its part of the rows of the same batch; the code book is the same everywhere.
     """
 
     def __init__(
@@ -46,8 +46,8 @@ class Stepper:
         self.stage, self.fabric, self.device = stage, fabric, fabric.device
         self.rows_per_batch = _rows_per_batch(stage, fabric.world_size)
         self.batches_per_epoch = stage.rows // self.rows_per_batch
-        share = self.rows_per_batch // fabric.world_size
-        self._mine = slice(fabric.global_rank * share, (fabric.global_rank + 1) * share)
+        rows = self.rows_per_batch // fabric.world_size
+        self._mine = slice(fabric.global_rank * rows, (fabric.global_rank + 1) * rows)
         self._loss = _compiled_or_plain(stage.loss, compile_loss and stage.compilable, progress)
         self._progress = progress
         self._graphs: tuple[torch.cuda.CUDAGraph, ...] = ()
@@ -101,8 +101,8 @@ class Stepper:
         self.steps_done += 1
         self._summed += 1
 
-    def figures(self) -> dict[str, float]:
-        """Means of the figures since they were last asked for; waits for the device."""
+    def metrics(self) -> dict[str, float]:
+        """Means of the metrics since they were last asked for; waits for the device."""
         sums = self._sums / max(1, self._summed)
         if self.fabric.world_size > 1:
             torch.distributed.all_reduce(sums)
@@ -153,13 +153,13 @@ class Stepper:
         self._eager_until = self.steps_done + _EAGER_STEPS
 
     def _differentiate(self) -> None:
-        """Draw a batch; leave the gradients and figures of this process's share in their buffers."""
+        """Draw a batch; leave the gradients and metrics of the rows of this process in their buffers."""
         batch = torch.arange(self.rows_per_batch, device=self.device)
         rows = self._order[self._step % self.batches_per_epoch * self.rows_per_batch + batch]
         samples = self.stage.draw(rows, self._mine, self.generator)
         codes = None if self.stage.codes is None else self.stage.codes[rows[self._mine]].requires_grad_()
         self._gradients.zero_()
-        loss, figures = self._loss(codes, self._settings.index_select(0, self._step)[0, 2:], *samples)
+        loss, metrics = self._loss(codes, self._settings.index_select(0, self._step)[0, 2:], *samples)
         loss.backward()  # type: ignore[no-untyped-call]
         if codes is not None:
             assert codes.grad is not None
@@ -167,14 +167,14 @@ class Stepper:
         self._loss_part += loss.detach()
         self._rows.copy_(rows)
         if not self._names:
-            self._names = tuple(figures)
-            self._sums = torch.zeros(len(figures), device=self.device)
-        self._sums += torch.stack([value.detach().float() for value in figures.values()])
+            self._names = tuple(metrics)
+            self._sums = torch.zeros(len(metrics), device=self.device)
+        self._sums += torch.stack([value.detach().float() for value in metrics.values()])
 
     def _average(self) -> None:
         """Average the gradients and the loss over the processes.
 
-        Each code is in the share of one process only, the others add zero: the mean is its part in the mean loss.
+        Each code is in the rows of one process only, the others add zero: the mean is its part in the mean loss.
         """
         if self.fabric.world_size > 1:
             torch.distributed.all_reduce(self._gradients)  # Fabric's own waits for all processes each time

@@ -42,8 +42,8 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     log = options.log or (usual if usual.is_file() else None)
     curves = read_log(log) if log else None
     card = ModelCard(
-        quality=_read_figures(options.quality),
-        encoders=_read_figures(options.encoders),
+        quality=_read_metrics(options.quality),
+        encoders=_read_metrics(options.encoders),
         notes=_read_notes(options.notes),
         surfaces=("card/surfaces.png", _caption(model)),
         curves="card/curves.png" if curves else None,
@@ -74,7 +74,7 @@ def _caption(model: "NeuralParametricModel") -> str:
     return f"Training identities {names}{below}."
 
 
-def _read_figures(path: Path | None) -> dict[str, Any] | None:
+def _read_metrics(path: Path | None) -> dict[str, Any] | None:
     """
     Raises:
         InputError: the file is not a JSON object.
@@ -85,10 +85,10 @@ def _read_figures(path: Path | None) -> dict[str, Any] | None:
     if path is None:
         return None
     cure = "give the JSON that the benchmark wrote"
-    figures = read_json(path, cure)
-    if not isinstance(figures, dict):
-        raise InputError(path, "holds no figures by name", cure)
-    return figures
+    metrics = read_json(path, cure)
+    if not isinstance(metrics, dict):
+        raise InputError(path, "holds no metrics by name", cure)
+    return metrics
 
 
 def _read_notes(path: Path | None) -> str:

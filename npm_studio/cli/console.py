@@ -20,7 +20,7 @@ _ONE_REQUEST = 1.0
 """Seconds within which signals are one request: `timeout` and batch systems signal a process and then its group."""
 
 
-def speaks_for_all() -> bool:
+def is_rank_zero() -> bool:
     """Whether this process is the only one, or the first of those that torchrun started."""
     return os.environ.get("RANK", "0") == "0"
 
@@ -69,7 +69,7 @@ class ConsoleProgress(Progress):
     """
 
     def __init__(self, seconds_between_lines: float = 5.0) -> None:
-        self._silent = not speaks_for_all()
+        self._silent = not is_rank_zero()
         self._is_terminal = sys.stderr.isatty()
         self._pause = 0.1 if self._is_terminal else seconds_between_lines
         self._name, self._total, self._started, self._last = "", 0, 0.0, 0.0

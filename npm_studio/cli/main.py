@@ -110,7 +110,7 @@ def execute(options: argparse.Namespace) -> int:
         _log.critical("an unexpected error", exc_info=error)
         error.add_note(f"npm-studio: this should not happen; please report it, with the log {log_path()}")
         raise
-    if getattr(options, "json", False) and console.speaks_for_all():
+    if getattr(options, "json", False) and console.is_rank_zero():
         print(json.dumps(results or {}))
     return 130 if console.interrupted() else 0
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from npm_studio.cli.console import ConsoleProgress, add_json, add_seed
 
-LAWS = ("normal", "gaps", "gaussian")
+DISTRIBUTIONS = ("normal", "gaps", "gaussian")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -25,15 +25,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help_text = f"samples per identity {where} (default: {count})"
         parser.add_argument(f"--{name}", type=int, default=count, metavar="N", help=help_text)
     parser.add_argument(
-        "--law",
-        choices=LAWS,
+        "--distribution",
+        choices=DISTRIBUTIONS,
         default="normal",
         help="how near samples leave the surface: along the normal by up to 0.05, the closer the likelier (default); "
         "gaps: the same in pairs that stay on this side of the next surface, as the published NPM data; "
         "gaussian: in any direction by --sigma",
     )
     parser.add_argument(
-        "--sigma", type=float, nargs="+", metavar="S", help="of --law gaussian, canonical units (default: 0.01 0.0025)"
+        "--sigma",
+        type=float,
+        nargs="+",
+        metavar="S",
+        help="of --distribution gaussian, canonical units (default: 0.01 0.0025)",
     )
     parser.add_argument(
         "--tolerance",
@@ -44,11 +48,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "(canonical units, default: 0.002)",
     )
     parser.add_argument(
-        "--check-share",
+        "--check-fraction",
         type=float,
         default=0.02,
         metavar="P",
-        help="share of the samples that a second engine evaluates too (default: 0.02, at least 2000 per identity; "
+        help="fraction of the samples that a second engine evaluates too (default: 0.02, at least 2000 per identity; "
         "0 for none)",
     )
     add_seed(parser)
@@ -60,10 +64,10 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     from engine.dataset.preparation.sdf_pools import SAMPLING, Sampling, prepare_pools
     from external.datasets import open_dataset
 
-    if options.sigma and options.law != "gaussian":
-        raise InputError(f"--law {options.law}", "has no --sigma", "add --law gaussian")
+    if options.sigma and options.distribution != "gaussian":
+        raise InputError(f"--distribution {options.distribution}", "has no --sigma", "add --distribution gaussian")
     sigmas = tuple(options.sigma) if options.sigma else SAMPLING.sigmas
-    sampling = Sampling(options.law, sigmas, options.check_share, options.tolerance)
+    sampling = Sampling(options.distribution, sigmas, options.check_fraction, options.tolerance)
     counts = (options.near, options.uniform, options.surface)
     dataset = open_dataset(options.dataset)
     with ConsoleProgress() as progress:

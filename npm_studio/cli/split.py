@@ -49,7 +49,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     encoder = _add(actions, "encoder", "OUT/train and OUT/validation without common identities")
     _add_places(encoder)
     encoder.add_argument(
-        "--validation", type=float, default=0.05, metavar="SHARE", help="share of the identities (default: 0.05)"
+        "--validation", type=float, default=0.05, metavar="FRACTION", help="fraction of the identities (default: 0.05)"
     )
     add_seed(encoder)
     add_json(encoder)

@@ -86,7 +86,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
             "steps": result.steps,
             "seconds": round(result.seconds, 2),
             "interrupted": result.interrupted,
-            **result.figures,
+            **result.metrics,
             **{f"validation_{key}": value for key, value in result.validation.items()},
         }
         for name, result in results.items()

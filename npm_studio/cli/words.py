@@ -33,7 +33,7 @@ FLAGS: dict[Setting, tuple[str, ...]] = {
     Setting.VALIDATION: ("--validation",),
     Setting.SPREAD: ("--sigma",),
     Setting.TOLERANCE: ("--tolerance",),
-    Setting.CHECKED: ("--check-share",),
+    Setting.CHECKED: ("--check-fraction",),
 }
 
 COMMANDS: dict[Task, str] = {

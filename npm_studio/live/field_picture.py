@@ -16,8 +16,8 @@ def field_colours(count: int = 256) -> NDArray[np.uint8]:
     """The (count, 3) colours from far inside to far outside; the two middle ones are those beside the surface."""
     places = np.linspace(0, 1, 3)
     stops = np.array((*_INSIDE, *_OUTSIDE), np.float64)
-    share = np.linspace(0, 1, count // 2)
-    halves = [[np.interp(share, places, half[:, c]) for c in range(3)] for half in (stops[:3], stops[3:])]
+    fraction = np.linspace(0, 1, count // 2)
+    halves = [[np.interp(fraction, places, half[:, c]) for c in range(3)] for half in (stops[:3], stops[3:])]
     return np.rint(np.concatenate([np.stack(half, axis=1) for half in halves])).astype(np.uint8)
 
 
@@ -56,5 +56,5 @@ def _enlarged(values: NDArray[np.floating], count: int) -> NDArray[np.float32]:
     """Rows (count, M) between the first and the last of ``values`` (N, M), pixel centres, linearly interpolated."""
     place = (np.arange(count) + 0.5) / count * (len(values) - 1)
     below = np.minimum(place.astype(np.int64), len(values) - 2)
-    share = (place - below)[:, None].astype(np.float32)
-    return values[below] * (1 - share) + values[below + 1] * share
+    fraction = (place - below)[:, None].astype(np.float32)
+    return values[below] * (1 - fraction) + values[below + 1] * fraction

@@ -1,22 +1,22 @@
-"""Figures of a benchmark, as it wrote them to JSON, as Markdown tables."""
+"""Metrics of a benchmark, as it wrote them to JSON, as Markdown tables."""
 
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-_LONGEST = 24  # rows of a table; longer lists are told by their length
+_LONGEST = 24  # rows of a table; longer lists are shown by their length
 _WIDEST = 8  # columns
 _VERDICTS = ("passed", "pass", "met", "ok")
 
 
-def figure_tables(figures: Mapping[str, Any], level: int = 3) -> list[str]:
+def metric_tables(metrics: Mapping[str, Any], level: int = 3) -> list[str]:
     """Lines of Markdown: a table of the plain values, and a section of ``level`` for each group of them.
 
     Groups of plain values under one heading, such as a value with its bar and whether that is met, become the rows of
     one table.
     """
-    plain = {name: value for name, value in figures.items() if _is_plain(value) and value != []}
-    rows = {name: value for name, value in figures.items() if _is_row(value)}
+    plain = {name: value for name, value in metrics.items() if _is_plain(value) and value != []}
+    rows = {name: value for name, value in metrics.items() if _is_row(value)}
     narrow = len({key for row in rows.values() for key in row}) <= _WIDEST
     alike = narrow and (len(rows) > 1 or any(key in row for row in rows.values() for key in ("value", *_VERDICTS)))
     lines: list[str] = []
@@ -29,13 +29,13 @@ def figure_tables(figures: Mapping[str, Any], level: int = 3) -> list[str]:
                 for name, row in rows.items()
             ]
         )
-    for name, value in figures.items():
+    for name, value in metrics.items():
         if name in plain or (alike and name in rows) or not value:
             continue
         text = words(name)
         title = ["#" * min(level, 5) + " " + text[:1].upper() + text[1:], ""]
         if isinstance(value, Mapping) and len(value) <= _LONGEST:
-            lines += title + figure_tables(value, level + 1)
+            lines += title + metric_tables(value, level + 1)
         elif isinstance(value, Sequence) and all(_is_row(row) for row in value) and len(value) <= _LONGEST:
             lines += title + table([_row(row) for row in value])
         else:

@@ -12,7 +12,7 @@ from engine.evaluate.representation import multiply_adds
 from engine.models.model import NeuralParametricModel
 from engine.models.networks.decoder import Decoder
 from engine.models.networks.encoder import VoxelEncoder
-from npm_studio.reports.metric_tables import cell, figure_tables, show, table, words
+from npm_studio.reports.metric_tables import cell, metric_tables, show, table, words
 
 _STAGES = ("shape", "pose", "shape_encoder", "pose_encoder")
 _DATASET_COMMANDS = {
@@ -27,9 +27,9 @@ class ModelCard:
     """What a card says beside what its model knows."""
 
     quality: Mapping[str, Any] | None = None
-    """Figures of ``benchmarks/model_quality.py``."""
+    """Metrics of ``benchmarks/model_quality.py``."""
     encoders: Mapping[str, Any] | None = None
-    """Figures of ``benchmarks/encoders.py``."""
+    """Metrics of ``benchmarks/encoders.py``."""
     notes: str = ""
     """Markdown: where the model fails."""
     surfaces: tuple[str, str] | None = None
@@ -50,9 +50,9 @@ def card_text(model: NeuralParametricModel, folder: Path, card: ModelCard) -> st
         bars_first = sorted(card.quality.items(), key=lambda item: item[0] != "bars")
         units = "Distances in canonical units unless the table says otherwise"
         scale = f"{units} (0.001 = {1 / info.similarity.scale:.3g} mm); definitions in `docs/conventions.md`."
-        parts.append(["## Quality", "", scale, "", *figure_tables(dict(bars_first))])
+        parts.append(["## Quality", "", scale, "", *metric_tables(dict(bars_first))])
     if card.encoders:
-        parts.append(["## Encoders", "", *figure_tables(card.encoders)])
+        parts.append(["## Encoders", "", *metric_tables(card.encoders)])
     if card.notes:
         parts.append(["## Where it fails", "", *card.notes.strip().splitlines(), ""])
     parts.append(_retrain(info.name, info.training))

@@ -23,7 +23,7 @@ _SMOOTHED = 60  # curves of more points are drawn pale, with a running mean on t
 
 @dataclass
 class Curve:
-    """One figure of one stage over time."""
+    """One metric of one stage over time."""
 
     steps: list[int] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
@@ -40,7 +40,7 @@ class Curve:
 
 
 Curves = Mapping[str, Mapping[tuple[str, str], Curve]]
-"""For each stage, curves by kind (train or validation) and name of the figure."""
+"""For each stage, curves by kind (train or validation) and name of the metric."""
 
 
 def read_log(path: Path) -> Curves:
@@ -61,13 +61,13 @@ def read_log(path: Path) -> Curves:
             entry: dict[str, Any] = json.loads(line)
             stage, kind = str(entry["stage"]), str(entry.get("kind", "train"))
             step, seconds = int(entry["step"]), float(entry["seconds"])
-            figures = {name: float(value) for name, value in entry.items() if name not in _ABOUT}
+            metrics = {name: float(value) for name, value in entry.items() if name not in _ABOUT}
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise InputError(path, f"line {number} is not one of a training", _CURE) from None
-        for name, value in figures.items():
+        for name, value in metrics.items():
             stages.setdefault(stage, {}).setdefault((kind, name), Curve()).add(step, seconds, value)
     if not stages:
-        raise InputError(path, "holds no figures", "train for at least a hundred steps")
+        raise InputError(path, "holds no metrics", "train for at least a hundred steps")
     return stages
 
 
@@ -80,8 +80,8 @@ def draw_curves(curves: Curves, path: Path) -> None:
     rows = math.ceil(len(curves) / columns)
     figure = Figure(figsize=(4.8 * columns, 3.1 * rows), layout="constrained", facecolor="white")
     axes = figure.subplots(rows, columns, squeeze=False).flatten()
-    for panel, (stage, figures) in zip(axes, curves.items(), strict=False):
-        _draw_stage(panel, stage, figures)
+    for panel, (stage, metrics) in zip(axes, curves.items(), strict=False):
+        _draw_stage(panel, stage, metrics)
     for panel in axes[len(curves) :]:
         panel.set_axis_off()
     figure.set_dpi(110)
@@ -89,12 +89,12 @@ def draw_curves(curves: Curves, path: Path) -> None:
         FigureCanvasAgg(figure).print_png(file)
 
 
-def _draw_stage(panel: "Axes", stage: str, figures: Mapping[tuple[str, str], Curve]) -> None:
-    names = _errors(stage, list(dict.fromkeys(name for _, name in figures)))
-    longest = max(curve.seconds[-1] for curve in figures.values())
+def _draw_stage(panel: "Axes", stage: str, metrics: Mapping[tuple[str, str], Curve]) -> None:
+    names = _errors(stage, list(dict.fromkeys(name for _, name in metrics)))
+    longest = max(curve.seconds[-1] for curve in metrics.values())
     unit, per_unit = ("minutes", 60.0) if longest >= 180 else ("seconds", 1.0)
     for name, colour in zip(names, _COLOURS, strict=False):
-        trained, held_out = figures.get(("train", name)), figures.get(("validation", name))
+        trained, held_out = metrics.get(("train", name)), metrics.get(("validation", name))
         if trained is not None:
             times, values = np.array(trained.seconds) / per_unit, np.array(trained.values)
             smooth = len(values) > _SMOOTHED

@@ -19,7 +19,7 @@ _WIDTH, _HEIGHT, _MARGIN, _LABEL = 0.22, 0.34, 14, 26
 _TALLEST = 1.35
 """Height over width at most: in a narrow view the mesh would be small."""
 _SMALLEST = 96
-_LABEL_SHARE = 0.08
+_LABEL_FRACTION = 0.08
 """How far the mesh is moved up to make room for its label, in half heights."""
 
 
@@ -37,7 +37,7 @@ class Inset:
         self._renderer.GradientBackgroundOn()
         camera = self._renderer.GetActiveCamera()
         camera.SetViewAngle(20)
-        camera.SetWindowCenter(0, -_LABEL_SHARE)
+        camera.SetWindowCenter(0, -_LABEL_FRACTION)
         self._window.SetNumberOfLayers(max(2, self._window.GetNumberOfLayers()))
         self._window.AddRenderer(self._renderer)
         self.mesh = MeshItem(self._renderer, theme.mesh)

@@ -204,7 +204,7 @@ class MainWindow(QMainWindow):
         session, document = self.session, self.session.document
         session.meshes_ready.connect(self._on_meshes)
         session.failed.connect(self.show_error)
-        session.message.connect(self.say)
+        session.message.connect(self.show_message)
         session.jobs.changed.connect(self.refresh_actions)
         document.timeline.frame_changed.connect(lambda frame: self.workspace.show_frame(frame))
         document.timeline.state_changed.connect(self.refresh_actions)
@@ -307,7 +307,7 @@ class MainWindow(QMainWindow):
 
     # ---- messages
 
-    def say(self, text: str) -> None:
+    def show_message(self, text: str) -> None:
         if text:
             _log.info("%s", text)
         bar = self.statusBar()
@@ -316,7 +316,7 @@ class MainWindow(QMainWindow):
 
     def show_error(self, error: BaseException, traceback: str = "") -> None:
         """Tell the user what went wrong; the window stays usable."""
-        self.say("")
+        self.show_message("")
         _log.warning("shown: %s", error)
         if self._error is not None:
             self._error.close()

@@ -68,8 +68,8 @@ class Session(QObject):
             worker: SliceWorker
             worker = SliceWorker(
                 model,
-                on_reply=lambda reply: self._tell("_sliced", worker, reply),
-                on_error=lambda error: self._tell("_live_failed", worker, error),
+                on_reply=lambda reply: self._deliver("_sliced", worker, reply),
+                on_error=lambda error: self._deliver("_live_failed", worker, error),
             )
             self._slices = worker
         if self._slices is not None:
@@ -90,7 +90,7 @@ class Session(QObject):
         ended = [worker.close() for worker in self._retired]
         return self.jobs.shut_down(SECONDS_TO_END) and all(ended)
 
-    def _tell(self, name: str, worker: LiveWorker | SliceWorker, what: object) -> None:
+    def _deliver(self, name: str, worker: LiveWorker | SliceWorker, what: object) -> None:
         """Emit the signal ``name`` from a thread of ``worker``.
 
         Whoever deletes the window without closing it leaves nobody to tell.
@@ -106,8 +106,8 @@ class Session(QObject):
         worker: LiveWorker
         worker = LiveWorker(
             Mesher(model),
-            on_reply=lambda reply: self._tell("_replied", worker, reply),
-            on_error=lambda error: self._tell("_live_failed", worker, error),
+            on_reply=lambda reply: self._deliver("_replied", worker, reply),
+            on_error=lambda error: self._deliver("_live_failed", worker, error),
         )
         self._live, self._newest, self._posted = worker, Newest(), 0
 

@@ -13,7 +13,7 @@ from PyQt6.QtWidgets import QWidget
 REST_MS = 150
 """Without a change for this long a view is at rest, and drawn at its best."""
 _INTERVAL_S, _INTERVAL_ALONE_S = 1 / 60, 1 / 20
-_PAUSE_SHARE = 0.15
+_PAUSE_FRACTION = 0.15
 """Of the time that drawing a window took, until it is drawn again."""
 _SOFTWARE = ("llvmpipe", "softpipe", "swrast", "swr ", "swiftshader", "gdi generic", "software", "basic render")
 
@@ -100,7 +100,7 @@ class Pace(QObject):
         QCoreApplication.sendEvent(self._window, QEvent(QEvent.Type.UpdateRequest))
         self._is_drawing = False
         now = perf_counter()
-        self._soon = max(started + _INTERVAL_S, now + _PAUSE_SHARE * (now - started))
+        self._soon = max(started + _INTERVAL_S, now + _PAUSE_FRACTION * (now - started))
         self._later = max(started + _INTERVAL_ALONE_S, self._soon)
 
 

@@ -23,7 +23,7 @@ _USUAL = (0.34, 0.1, 1.0)
 _ACROSS: tuple[Direction, ...] = ((1.0, 0.1, 0.34), (0.34, 1.0, 1.0), _USUAL)
 """From where a plane across x, y or z is seen well."""
 _SLACK = 0.06
-"""Share of a framed mesh by which another one may be larger before it leaves the view."""
+"""Fraction of a framed mesh by which another one may be larger before it leaves the view."""
 
 
 class ViewportArea(QWidget):

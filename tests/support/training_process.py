@@ -36,7 +36,7 @@ def figures_and_codes(root: Path, folder: Path) -> None:
         figures = []
         for _ in range(STEPS):
             stepper.step()
-            figures.append(stepper.figures())
+            figures.append(stepper.metrics())
         seen[name] = {"figures": figures, "codes": stage.codes, "network": stage.network.state_dict()}
     if fabric.is_global_zero:
         torch.save(seen, folder / f"{fabric.world_size}.pt")

@@ -1,4 +1,4 @@
-"""Laws by which points close to a surface are drawn."""
+"""Sampling distributions of points close to a surface."""
 
 from typing import Any, Literal, no_type_check
 
@@ -10,12 +10,12 @@ from engine.core.warp_runtime import start_warp
 from engine.geometry.mesh import vertex_normals
 from engine.geometry.signed_distance import face_normals, sample_surface
 
-Law = Literal["normal", "gaps", "gaussian"]
-LAWS: tuple[Law, ...] = ("normal", "gaps", "gaussian")
+Distribution = Literal["normal", "gaps", "gaussian"]
+DISTRIBUTIONS: tuple[Distribution, ...] = ("normal", "gaps", "gaussian")
 NEAR_DISTANCE = 0.05
-"""Largest offset of a near sample from the surface by the laws `normal` and `gaps`, canonical units."""
+"""Largest offset of a near sample from the surface of the distributions `normal` and `gaps`, canonical units."""
 SIGMAS = (0.01, 0.0025)
-"""Default standard deviations of the law `gaussian`, canonical units: 2.5 cm and 6 mm of a body at 0.4 per m."""
+"""Default standard deviations of `gaussian`, canonical units: 2.5 cm and 6 mm of a body at 0.4 per m."""
 _START = 1e-6  # rays start this far from the surface that they leave
 
 Array = NDArray[np.float64]
@@ -25,7 +25,7 @@ def near_points(
     vertices: NDArray[np.floating],
     faces: NDArray[np.integer],
     count: int,
-    law: Law,
+    distribution: Distribution,
     sigmas: tuple[float, ...],
     generator: np.random.Generator,
 ) -> Array:
@@ -35,22 +35,22 @@ def near_points(
     - ``gaps``: as the published NPM data (``msh2pts`` of GAPS): along the interpolated vertex normal the nearest other
       surface is looked for on both sides, up to 0.05; with the nearer one at t, the *pair* of points ``+-t u^2`` is
       taken. Pairs thus stay on this side of the next surface, and folds get samples in their middle. The published
-      tool takes the sign of the value from the side of the pair; here, as for every law, the value is the distance
-      to the whole mesh with the sign of the winding number.
-    - ``gaussian``: any direction, normally distributed with each of ``sigmas`` for an equal share of the points.
+      tool takes the sign of the value from the side of the pair; here, as for every distribution, the value is the
+      distance to the whole mesh with the sign of the winding number.
+    - ``gaussian``: any direction, normally distributed with each of ``sigmas`` for an equal part of the points.
 
     Args:
         vertices: (V, 3), canonical units
         faces: (T, 3), closed and outward
     """
-    if law == "gaps":
+    if distribution == "gaps":
         points, normals = _surface_points(vertices, faces, (count + 1) // 2, generator)
         reach = _free_way(points, normals, vertices, faces) * generator.random(len(points)) ** 2
         offsets = reach[:, None] * normals
         return np.stack((points + offsets, points - offsets), axis=1).reshape(-1, 3)[:count]
     picks, barycentric = sample_surface(vertices, faces, count, generator)
     points = (np.asarray(vertices, np.float64)[faces[picks]] * barycentric[:, :, None]).sum(axis=1)
-    if law == "gaussian":
+    if distribution == "gaussian":
         sigma = np.asarray(sigmas)[np.arange(count) % len(sigmas)]
         moved: Array = points + sigma[:, None] * generator.standard_normal((count, 3))
         return moved

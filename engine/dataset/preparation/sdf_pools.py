@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from engine.core.files import read_json, replacing_folder, write_json
 from engine.core.progress import Progress
 from engine.dataset.arrays import SdfPools
 from engine.dataset.pools import pools_folder
-from engine.dataset.preparation.near_samples import SIGMAS, Law, near_points
+from engine.dataset.preparation.near_samples import SIGMAS, Distribution, near_points
 from engine.dataset.preparation.second_engine import LIMIT, EngineCheck, check_samples
 from engine.dataset.registered import RegisteredDataset
 from engine.geometry.ply import save_compact_ply
@@ -41,18 +41,27 @@ FEWEST_CHECKED = 2000
 class Sampling:
     """How pools are sampled, apart from how many samples."""
 
-    law: Law = "normal"
+    distribution: Distribution = "normal"
     """Of near samples; see `engine.dataset.preparation.near_samples.near_points`."""
     sigmas: tuple[float, ...] = SIGMAS
-    """Of the law ``gaussian``, canonical units."""
-    check_share: float = 0.02
-    """Share of near and uniform samples that the second engine evaluates too."""
+    """Of the distribution ``gaussian``, canonical units."""
+    check_fraction: float = 0.02
+    """Fraction of near and uniform samples that the second engine evaluates too."""
     tolerance: float = TOLERANCE
     """How far repair may move the surface, canonical units; see `engine.geometry.repair.repair`."""
 
+    def stored_settings(self) -> dict[str, Any]:
+        """For the report beside the pools, by the names that reports have had from the start."""
+        return {
+            "law": self.distribution,
+            "sigmas": list(self.sigmas),
+            "check_share": self.check_fraction,
+            "tolerance": self.tolerance,
+        }
+
     def __post_init__(self) -> None:
-        if not 0 <= self.check_share <= 1:
-            raise InputError(Choice(Setting.CHECKED, f"{self.check_share:g}"), "must lie between 0 and 1")
+        if not 0 <= self.check_fraction <= 1:
+            raise InputError(Choice(Setting.CHECKED, f"{self.check_fraction:g}"), "must lie between 0 and 1")
         if not self.sigmas or not all(0 < sigma <= 1 for sigma in self.sigmas):
             raise InputError(
                 Choice(Setting.SPREAD, " ".join(f"{sigma:g}" for sigma in self.sigmas)),
@@ -108,7 +117,7 @@ def sample_pools(
         counts: number of near, uniform and surface samples
     """
     near_count, uniform_count, surface_count = counts
-    near = near_points(vertices, faces, near_count, sampling.law, sampling.sigmas, generator)
+    near = near_points(vertices, faces, near_count, sampling.distribution, sampling.sigmas, generator)
     uniform = generator.uniform(-0.5, 0.5, (uniform_count, 3))
     points = np.concatenate((near, uniform)).astype(np.float32)
     samples = np.column_stack((points, signed_distance(points, vertices, faces)))
@@ -122,17 +131,17 @@ def check_pools(
     pools: SdfPools,
     vertices: NDArray[np.floating],
     faces: NDArray[np.integer],
-    share: float,
+    fraction: float,
     generator: np.random.Generator,
 ) -> EngineCheck:
-    """A random ``share`` of near and uniform samples (at least `FEWEST_CHECKED`) evaluated by a second engine.
+    """A random ``fraction`` of near and uniform samples (at least `FEWEST_CHECKED`) evaluated by a second engine.
 
     Args:
         vertices: (V, 3) of the mesh that was sampled
         faces: (T, 3)
     """
     samples = np.concatenate((pools.near, pools.uniform))
-    count = min(max(round(share * len(samples)), FEWEST_CHECKED), len(samples)) if share > 0 else 0
+    count = min(max(round(fraction * len(samples)), FEWEST_CHECKED), len(samples)) if fraction > 0 else 0
     return check_samples(samples[generator.choice(len(samples), count, replace=False)], vertices, faces)
 
 
@@ -177,8 +186,8 @@ def prepare_pools(
     state = [_state(dataset, i) for i in range(len(names))]
     kept = [i for i, value in enumerate(state) if value == "kept"]
     missing = {pools_folder(dataset, i): i for i, value in enumerate(state) if value == "missing"}  # once per folder
-    settings = {"counts": list(counts), "seed": seed, **asdict(sampling), "sigmas": list(sampling.sigmas)}
-    _tell_other_settings(dataset, kept, settings, progress)
+    settings = {"counts": list(counts), "seed": seed, **sampling.stored_settings()}
+    _report_other_settings(dataset, kept, settings, progress)
     progress.stage("prepare", len(missing))
     reports: dict[int, dict[str, Any]] = {}
     refused: dict[str, InputError] = {}
@@ -190,7 +199,7 @@ def prepare_pools(
             progress.notice(outcome.as_notice("refused"))
         else:
             reports[identity] = outcome
-            _tell(names[identity], outcome, progress)
+            _report(names[identity], outcome, progress)
         progress.advance(done)
     if progress.cancelled():
         raise Cancelled
@@ -214,7 +223,7 @@ def _state(dataset: RegisteredDataset, identity: int) -> str:
     return "missing" if stored.store.pools(stored.name) is None else "given"
 
 
-def _tell_other_settings(
+def _report_other_settings(
     dataset: RegisteredDataset, kept: list[int], settings: dict[str, Any], progress: Progress
 ) -> None:
     other = []
@@ -230,7 +239,7 @@ def _tell_other_settings(
         )
 
 
-def _tell(name: str, report: dict[str, Any], progress: Progress) -> None:
+def _report(name: str, report: dict[str, Any], progress: Progress) -> None:
     if report["came_watertight"]:
         progress.message(f"{name}: sampled from the watertight mesh that came with it")
     if repair := report["repair"]:
@@ -276,7 +285,7 @@ def _work(task: _Task, vertices: NDArray[np.float32], faces: NDArray[np.int32]) 
         mesh.vertices, mesh.faces, task.counts, np.random.default_rng([task.seed, task.identity]), task.sampling
     )
     chooser = np.random.default_rng([task.seed, task.identity, 1])
-    check = check_pools(pools, mesh.vertices, mesh.faces, task.sampling.check_share, chooser)
+    check = check_pools(pools, mesh.vertices, mesh.faces, task.sampling.check_fraction, chooser)
     report = {
         "settings": task.settings,
         "came_watertight": task.came_watertight,

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from engine.core.warp_runtime import warp_on
 
 LIMIT = 1e-3
-"""Where the engines disagree about the sign of more than this share of samples, the mesh deserves a look."""
+"""Where the engines disagree about the sign of more than this fraction of samples, the mesh deserves a look."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class EngineCheck:
 
     @property
     def rate(self) -> float:
-        """Share of samples whose signs differ."""
+        """Fraction of samples whose signs differ."""
         return self.sign_disagreements / max(self.points, 1)
 
     def as_dict(self) -> dict[str, float]:

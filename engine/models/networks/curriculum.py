@@ -19,11 +19,11 @@ def curriculum_depth(epoch: float, epochs: int, config: DecoderConfig) -> float:
     after it than stages, the last stages have nothing to add.
     """
     fade = max(1, int(FADE * epochs))
-    grown = sum(min(1.0, max(0.0, (epoch - int(share * epochs)) / fade)) for share in STARTS)
+    grown = sum(min(1.0, max(0.0, (epoch - int(fraction * epochs)) / fade)) for fraction in STARTS)
     return min(float(config.layers), max(config.skip_layer + 1, config.layers - len(STARTS)) + grown)
 
 
 def curriculum_loss(epoch: float, epochs: int) -> tuple[float, float]:
     """Tolerance below which errors cost nothing, and extra weight of points on the wrong side, at ``epoch``."""
-    stage = sum(epoch >= int(share * epochs) for share in STARTS)
+    stage = sum(epoch >= int(fraction * epochs) for fraction in STARTS)
     return _TOLERANCE_AND_HARDNESS[stage]

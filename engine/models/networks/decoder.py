@@ -175,8 +175,8 @@ class Decoder(nn.Module):
             hidden = embedding
             for index in range(config.layers):
                 # how much of this layer is in use; the layers up to the skip always are
-                share = None if depth is None or index <= config.skip_layer else depth - index
-                if isinstance(share, float | int) and share <= 0:
+                fraction = None if depth is None or index <= config.skip_layer else depth - index
+                if isinstance(fraction, float | int) and fraction <= 0:
                     break
                 layer = self.layer(index)
                 weight = layer.weight
@@ -205,8 +205,8 @@ class Decoder(nn.Module):
                         value = value + _of_plain(points, weight[:, past:])
                 if config.layer_norm:
                     value = self.get_submodule(f"bn{index}")(value)
-                if share is not None:
-                    value = _mixed(hidden, value, share)
+                if fraction is not None:
+                    value = _mixed(hidden, value, fraction)
                 hidden = functional.dropout(functional.relu(value), config.dropout, self.training)
         last = self.layer(config.layers)
         assert isinstance(last, nn.Linear)
@@ -271,8 +271,8 @@ def _of_plain(points: Tensor, weight: Tensor) -> Tensor:
         return functional.linear(points, weight.float())
 
 
-def _mixed(before: Tensor, after: Tensor, share: float | Tensor) -> Tensor:
-    """``after`` where ``share`` is one or more, ``before`` where it is zero or less."""
-    if isinstance(share, Tensor):
-        return before + share.clamp(0, 1) * (after - before)
-    return after if share >= 1 else before + share * (after - before)
+def _mixed(before: Tensor, after: Tensor, fraction: float | Tensor) -> Tensor:
+    """``after`` where ``fraction`` is one or more, ``before`` where it is zero or less."""
+    if isinstance(fraction, Tensor):
+        return before + fraction.clamp(0, 1) * (after - before)
+    return after if fraction >= 1 else before + fraction * (after - before)

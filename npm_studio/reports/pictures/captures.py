@@ -28,10 +28,10 @@ def capture_sheet(sequence: DepthSequence, isolation: Isolation, frames: int = 4
         removed = (depth > 0) & ~kept
         split = colours.astype(np.float64)
         split[removed] = 0.3 * split[removed] + 0.7 * _REMOVED
-        share = kept.sum() / max(int((depth > 0).sum()), 1)
+        fraction = kept.sum() / max(int((depth > 0).sum()), 1)
         picture = _fit(colours)
         rows[0].append(caption(picture, f"{sequence.frame_names[index]}: {near:.2f} m bright, {far:.2f} m dark"))
-        rows[1].append(caption(_fit(split.astype(np.uint8)), f"kept {share:.0%} of the valid pixels, rest red"))
+        rows[1].append(caption(_fit(split.astype(np.uint8)), f"kept {fraction:.0%} of the valid pixels, rest red"))
         rows[2].append(caption(_histogram(depth, kept, 1.1 * far, picture.shape[1]), "depth [m], kept blue"))
     return grid([picture for row in rows for picture in row], len(chosen))
 
@@ -61,8 +61,8 @@ def _histogram(
         draw.rectangle((x0, floor - count * unit, x1, floor), _REMOVED_BAR)
         draw.rectangle((x0, floor - kept_count * unit, x1, floor), _KEPT_BAR)
     draw.line((left, floor, right, floor), INK)
-    for share in np.linspace(0, 1, 5):
-        x = left + share * (right - left)
+    for fraction in np.linspace(0, 1, 5):
+        x = left + fraction * (right - left)
         draw.line((x, floor, x, floor + 5), INK)
-        draw.text((x, floor + 18), f"{share * limit:.1f}", INK, font(14), anchor="mm")
+        draw.text((x, floor + 18), f"{fraction * limit:.1f}", INK, font(14), anchor="mm")
     return np.asarray(image)

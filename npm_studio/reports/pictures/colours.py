@@ -37,9 +37,9 @@ def error_legend(limit_mm: float, width: int, label: str = "distance to the true
     ramp = _ramp(_ERROR_STOPS, np.linspace(0, 1, right - left))
     image.paste(Image.fromarray(np.repeat(ramp[None], 16, axis=0)), (left, 34))
     draw.text((width // 2, 14), f"{label} [mm]", INK, font(18), anchor="mm")
-    for share in (0, 0.25, 0.5, 0.75, 1):
-        x = left + share * (right - left)
-        text = f"{share * limit_mm:g}" + ("+" if share == 1 else "")
+    for fraction in (0, 0.25, 0.5, 0.75, 1):
+        x = left + fraction * (right - left)
+        text = f"{fraction * limit_mm:g}" + ("+" if fraction == 1 else "")
         draw.line((x, 50, x, 55), INK)
         draw.text((x, 66), text, INK, font(16), anchor="mm")
     return np.asarray(image)

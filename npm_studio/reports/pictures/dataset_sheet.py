@@ -98,8 +98,8 @@ def stack(pictures: Sequence[NDArray[np.uint8]], gap: int = 8) -> NDArray[np.uin
 def position_colours(vertices: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Colours (V, 3) of canonical ``vertices`` (V, 3): red, green and blue grow along x, y and z."""
     low, high = vertices.min(axis=0), vertices.max(axis=0)
-    share = (vertices - low) / np.maximum(high - low, 1e-9)
-    return np.rint(255 * (0.12 + 0.83 * share)).astype(np.uint8)
+    fraction = (vertices - low) / np.maximum(high - low, 1e-9)
+    return np.rint(255 * (0.12 + 0.83 * fraction)).astype(np.uint8)
 
 
 def _canonical_tiles(

@@ -24,7 +24,7 @@ class FrameRate(QWidget):
         self._colour = QColor()
         self._timer = QTimer(self)
         self._timer.setInterval(500)
-        self._timer.timeout.connect(self._tell)
+        self._timer.timeout.connect(self._show)
         self.text = ""
         self.hide()
 
@@ -47,7 +47,7 @@ class FrameRate(QWidget):
                 self._window.AddObserver("EndEvent", self._on_end),
             ]
             self._timer.start()
-            self._tell()
+            self._show()
             return
         self._timer.stop()
         self._ends.clear()
@@ -63,7 +63,7 @@ class FrameRate(QWidget):
         self._ends.append(now)
         self._milliseconds = 1e3 * (now - self._started)
 
-    def _tell(self) -> None:
+    def _show(self) -> None:
         now = perf_counter()
         recent = sum(now - end < 1.0 for end in self._ends)
         drawn = f"{self._milliseconds:.1f} ms to draw" if self._ends else "nothing drawn yet"

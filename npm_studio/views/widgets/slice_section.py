@@ -46,6 +46,6 @@ class SliceSection(Section):
         """Of the way along the mesh, 0 to 1."""
         return self.slider.value() / _STEPS
 
-    def tell(self, metres: float) -> None:
+    def show_position(self, metres: float) -> None:
         """Show where the plane is in the world."""
         self._readout.setText(f"{'xyz'[self.axis]} = {1e3 * metres:+.0f} mm".replace("-", "−"))

@@ -52,7 +52,7 @@ class SubjectPanel(Section):
         self._pause = QTimer(self)
         self._pause.setSingleShot(True)
         self._pause.setInterval(_PAUSE_MS)
-        self._pause.timeout.connect(self._tell)
+        self._pause.timeout.connect(self._emit_change)
         self.near.valueChanged.connect(lambda _: self._pause.start())
         self.far.valueChanged.connect(lambda _: self._pause.start())
         self.scale.valueChanged.connect(lambda _: self._pause.start())
@@ -89,7 +89,7 @@ class SubjectPanel(Section):
         self.notes.setToolTip(text)  # where the panel is too low for all of it
         self.notes.setVisible(bool(warnings))
 
-    def _tell(self) -> None:
+    def _emit_change(self) -> None:
         if self.options != self._options:
             self.changed.emit(self.options)
 

@@ -81,7 +81,7 @@ class FitWorkspace(Workspace):
         self.sequences.activated.connect(self._on_sequence)
         self.runs.chosen.connect(self._on_run)
         session.document.contents_changed.connect(self._refill)
-        session.document.model_changed.connect(self._tell_state)
+        session.document.model_changed.connect(self._show_state)
         self._refill()
 
     @property
@@ -164,7 +164,7 @@ class FitWorkspace(Workspace):
             event=self._on_event,
         )
         self.progress.begin()
-        self._tell_state()
+        self._show_state()
         self._draw()
 
     def cancel(self) -> None:
@@ -333,7 +333,7 @@ class FitWorkspace(Workspace):
         self.subject.setEnabled(self.observation is not None and not self.session.is_fitting)
         sequence = None if self.observation is None else self.observation.sequence
         self.runs.fill([] if sequence is None else self.session.document.runs_of(sequence), self.run)
-        self._tell_state()
+        self._show_state()
         if is_gone and self.is_active:
             self.enter()
             self.clip_changed.emit()
@@ -357,7 +357,7 @@ class FitWorkspace(Workspace):
         self._draw()
         self._report()
 
-    def _tell_state(self) -> None:
+    def _show_state(self) -> None:
         """What the Fit button needs, in words, and which methods can be chosen."""
         model = self.session.document.model
         self.form.set_lacking(lambda method: what_lacks_here(method.requires, model))
@@ -368,7 +368,7 @@ class FitWorkspace(Workspace):
             self.progress.explain(self._lacking() or ready)
 
     def _on_form(self) -> None:
-        self._tell_state()
+        self._show_state()
         self.can_fit_changed.emit()
 
     def _lacking(self) -> str:

@@ -63,7 +63,7 @@ class Slicing(QObject):
         position = float(inside_low + self.section.share * (inside_high - inside_low))
         place = np.zeros(3)
         place[axis] = position
-        self.section.tell(float(similarity.to_world(place)[axis]))
+        self.section.show_position(float(similarity.to_world(place)[axis]))
         plane = SlicePlane(axis, position, tuple(low.tolist()), tuple(high.tolist()))
         spacing = round_below(_LIMIT / similarity.scale * 1e3 / 12) * 1e-3 * similarity.scale
         request = SliceRequest(self._explorer.codes.shape, plane, _LIMIT, spacing)

@@ -11,14 +11,14 @@ from engine.core.errors import Cancelled, InputError
 from engine.core.progress import Progress
 from engine.dataset.arrays import SdfPools
 from engine.dataset.pools import load_pools, pools_folder
-from engine.dataset.preparation.near_samples import LAWS, NEAR_DISTANCE, Law, near_points
+from engine.dataset.preparation.near_samples import DISTRIBUTIONS, NEAR_DISTANCE, Distribution, near_points
 from engine.dataset.preparation.sdf_pools import Sampling, check_canonical, prepare_pools, sample_pools
 from engine.dataset.preparation.second_engine import check_samples, second_signed_distance
 from engine.dataset.registered import load_registered_dataset
 from engine.geometry.mesh import load_mesh
 from engine.geometry.signed_distance import is_inside, sample_surface, signed_distance, winding_number
 from npm_studio.cli.main import main
-from npm_studio.cli.prepare import LAWS as OFFERED_LAWS
+from npm_studio.cli.prepare import DISTRIBUTIONS as OFFERED_DISTRIBUTIONS
 from tests.support.ellipsoids import write_ellipsoids
 from tests.support.progress import Listener
 
@@ -54,14 +54,14 @@ def test_surface_samples_are_spread_by_area() -> None:
     assert np.abs(box_distance(points)).max() < 1e-9
 
 
-@pytest.mark.parametrize("law", LAWS)
-def test_pools_hold_true_distances_and_unit_normals(law: Law) -> None:
-    pools = sample_pools(*box(), (3001, 1000, 500), np.random.default_rng(3), Sampling(law))
+@pytest.mark.parametrize("law", DISTRIBUTIONS)
+def test_pools_hold_true_distances_and_unit_normals(distribution: Distribution) -> None:
+    pools = sample_pools(*box(), (3001, 1000, 500), np.random.default_rng(3), Sampling(distribution))
     assert [pools.near.shape, pools.uniform.shape, pools.surface.shape] == [(3001, 4), (1000, 4), (500, 6)]
     assert all(pool.dtype == np.float32 for pool in (pools.near, pools.uniform, pools.surface))
     for pool in (pools.near, pools.uniform):
         assert np.abs(pool[:, 3] - box_distance(pool[:, :3].astype(np.float64))).max() < 1e-7
-    if law != "gaussian":
+    if distribution != "gaussian":
         assert np.abs(pools.near[:, 3]).max() <= NEAR_DISTANCE + 1e-6
     assert np.allclose(np.linalg.norm(pools.surface[:, 3:], axis=1), 1, atol=1e-5)
 
@@ -99,7 +99,7 @@ def test_gaussian_samples_spread_by_their_sigmas_in_every_direction() -> None:
 
 
 def test_the_command_offers_every_law() -> None:
-    assert OFFERED_LAWS == LAWS
+    assert OFFERED_DISTRIBUTIONS == DISTRIBUTIONS
 
 
 def test_both_engines_agree_with_the_closed_form_of_a_box() -> None:
@@ -170,7 +170,7 @@ def test_pools_of_other_settings_are_kept_and_told(tmp_path: Path) -> None:
 
 def test_the_report_stores_settings_and_agreement(tmp_path: Path) -> None:
     dataset = load_registered_dataset(write_ellipsoids(tmp_path / "d", identities=1))
-    prepare_pools(dataset, (4000, 2000, 100), sampling=Sampling("gaps", check_share=0.5))
+    prepare_pools(dataset, (4000, 2000, 100), sampling=Sampling("gaps", check_fraction=0.5))
     report = json.loads((pools_folder(dataset, 0) / "report.json").read_text())
     assert report["settings"]["counts"] == [4000, 2000, 100]
     assert report["settings"]["law"] == "gaps"
@@ -233,7 +233,7 @@ def test_the_command_prints_the_agreement_of_the_engines_and_returns_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root = write_ellipsoids(tmp_path / "d", identities=1)
-    counts = ["--near", "4000", "--uniform", "200", "--surface", "100", "--law", "gaussian", "--sigma", "0.02"]
+    counts = ["--near", "4000", "--uniform", "200", "--surface", "100", "--distribution", "gaussian", "--sigma", "0.02"]
     assert main(["prepare", str(root), *counts, "--json"]) == 0
     out, err = capsys.readouterr()
     assert "pools of 1 identities written" in err
@@ -248,11 +248,11 @@ def test_the_command_prints_the_agreement_of_the_engines_and_returns_it(
     ("arguments", "named"),
     [
         (["--near", "0"], "--near 0"),
-        (["--check-share", "2"], "--check-share 2"),
-        (["--law", "gaussian", "--sigma", "-1"], "--sigma"),
-        (["--sigma", "0.1"], "--law normal"),
+        (["--check-fraction", "2"], "--check-fraction 2"),
+        (["--distribution", "gaussian", "--sigma", "-1"], "--sigma"),
+        (["--sigma", "0.1"], "--distribution normal"),
         (["--tolerance", "nan"], "--tolerance nan"),
-        (["--law", "cauchy"], "--law"),
+        (["--distribution", "cauchy"], "--distribution"),
     ],
 )
 def test_settings_out_of_range_are_refused_by_name(

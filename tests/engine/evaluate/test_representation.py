@@ -9,7 +9,7 @@ from torch import nn
 
 from engine.dataset.registered import load_registered_dataset
 from engine.evaluate import representation
-from engine.evaluate.representation import corresponding_points, deformation_errors, multiply_adds, surface_figures
+from engine.evaluate.representation import corresponding_points, deformation_errors, multiply_adds, surface_metrics
 from engine.models.networks.decoder import DecoderConfig, PoseDecoder, ShapeDecoder
 from engine.surface.extract import extract_surface
 from tests.support.ellipsoids import write_ellipsoids
@@ -23,10 +23,10 @@ def test_a_surface_agrees_with_its_own_mesh_up_to_sampling(monkeypatch: pytest.M
     model = toy_model()
     mesh = extract_surface(model, model.shape_codes[0], 96)
     generator = np.random.default_rng(0)
-    own = surface_figures(model, model.shape_codes[0], mesh.vertices, mesh.faces, generator)
+    own = surface_metrics(model, model.shape_codes[0], mesh.vertices, mesh.faces, generator)
     assert own.iou > 0.985
     assert own.chamfer_l2 == pytest.approx(own.floor, rel=0.2)
-    other = surface_figures(model, model.shape_codes[1], mesh.vertices, mesh.faces, generator, chamfer=False)
+    other = surface_metrics(model, model.shape_codes[1], mesh.vertices, mesh.faces, generator, chamfer=False)
     assert other.iou < 0.8 and other.chamfer_l2 is None
 
 
@@ -41,7 +41,7 @@ def test_what_a_network_makes_up_far_from_the_truth_counts(monkeypatch: pytest.M
     vertices, faces = (np.asarray(part) for part in ball(0.15, 32, 64))
     model = toy_model()
     truth = (vertices + balls[0].numpy()).astype(np.float32), faces
-    figures = surface_figures(model, model.shape_codes[0], *truth, np.random.default_rng(0), chamfer=False)
+    figures = surface_metrics(model, model.shape_codes[0], *truth, np.random.default_rng(0), chamfer=False)
     assert figures.iou == pytest.approx(0.5, abs=0.01)
 
 

@@ -50,10 +50,10 @@ def learn(stage: EncoderTraining, samples: tuple[torch.Tensor, ...], steps: int)
     history = []
     for _ in range(steps):
         optimiser.zero_grad()
-        loss, figures = stage.loss(None, torch.zeros(0), *samples)
+        loss, metrics = stage.loss(None, torch.zeros(0), *samples)
         loss.backward()
         optimiser.step()
-        history.append({name: float(value) for name, value in figures.items()})
+        history.append({name: float(value) for name, value in metrics.items()})
     return history
 
 
@@ -130,9 +130,9 @@ def test_what_is_held_out_is_measured_as_distance_from_the_true_surface(
     held_out = load_registered_dataset(write_dolls(tmp_path / "held", ("lean",)))
     assert training(kind, dolls).validate(0) == {}
     stage = training(kind, dolls, validation=held_out)
-    figures = stage.validate(0)
-    assert list(figures) == ["surface"] and 0 < figures["surface"] < 0.5
-    assert stage.validate(0) == figures
+    metrics = stage.validate(0)
+    assert list(metrics) == ["surface"] and 0 < metrics["surface"] < 0.5
+    assert stage.validate(0) == metrics
     assert stage.network.training  # looking leaves training as it was
 
 

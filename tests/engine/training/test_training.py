@@ -42,7 +42,7 @@ def test_both_decoders_learn_the_ellipsoids(dataset: RegisteredDataset, tmp_path
     config, out = longer_config(tmp_path), tmp_path / "e.npm"
     train_stage("shape", dataset, config, out, CPU, validation=dataset)
     model, result = train_stage("pose", dataset, config, out, CPU, validation=dataset)
-    assert result.figures["flow"] < 0.01
+    assert result.metrics["flow"] < 0.01
     axes = torch.tensor([[[0.0, 0.0, 0.0], [0.3, 0.0, 0.0], [0.0, 0.42, 0.0]]])
     centre, beside, above = model.sdf(model.shape_codes[:1], axes)[0].tolist()
     assert centre < -0.05
@@ -107,7 +107,7 @@ def test_every_term_of_the_loss_gets_smaller(
     for _ in range(3):
         for _ in range(20):
             stepper.step()
-        means.append(stepper.figures()[figure])
+        means.append(stepper.metrics()[figure])
     assert stepper.bad_batch() is None
     assert means[2] < 0.9 * means[0]
 

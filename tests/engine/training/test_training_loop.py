@@ -126,7 +126,7 @@ def test_a_finished_state_makes_the_model_again(dataset: RegisteredDataset, tmp_
     model, first = train_stage("shape", dataset, config, out, CPU, validation=dataset)
     again, second = train_stage("shape", dataset, config, out, CPU, resume="last", validation=dataset)
     assert same_networks(model, again)
-    assert (first.figures, first.validation, first.steps) == (second.figures, second.validation, second.steps)
+    assert (first.metrics, first.validation, first.steps) == (second.metrics, second.validation, second.steps)
 
 
 @pytest.mark.parametrize(
@@ -263,8 +263,8 @@ def test_gradients_that_are_not_finite_count_as_well(dataset: RegisteredDataset,
     loss = stage.loss
 
     def steep(codes: torch.Tensor, *arguments: torch.Tensor) -> object:
-        value, figures = loss(codes, *arguments)
-        return value + (codes.detach() - codes).sum().abs().sqrt(), figures  # zero, of infinite slope
+        value, metrics = loss(codes, *arguments)
+        return value + (codes.detach() - codes).sum().abs().sqrt(), metrics  # zero, of infinite slope
 
     stepper.step()
     assert stepper.bad_batch() is None
@@ -292,7 +292,7 @@ def test_without_enough_memory_the_batch_is_halved_until_it_fits(
     monkeypatch.setattr(Stepper, "_differentiate", small_device)
     _, result = train_stage("pose", dataset, config, out, CPU, progress=told)
     assert result.steps == 12
-    assert np.isfinite(result.figures["flow"])
+    assert np.isfinite(result.metrics["flow"])
     assert sizes == [24] * 3 + [12] + [6] * 10
     assert [message for message in told.messages if "memory" in message] == [
         "out of memory: going on with batches of 12 instead of twice as many",

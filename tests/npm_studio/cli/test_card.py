@@ -13,7 +13,7 @@ from PIL import Image
 from engine.models.checkpoint import load_model, save_model
 from engine.training.config import load_training_config
 from npm_studio.cli.main import main
-from npm_studio.reports.metric_tables import figure_tables
+from npm_studio.reports.metric_tables import metric_tables
 from npm_studio.reports.training_curves import read_log
 from tests.support.present import present
 from tests.support.toy_model import toy_model
@@ -32,9 +32,9 @@ QUALITY: dict[str, Any] = {
 }
 
 
-def stage(code_size: int, decoder: Any, **figures: float) -> dict[str, Any]:
+def stage(code_size: int, decoder: Any, **metrics: float) -> dict[str, Any]:
     config = {"schedule": {"steps": 300}, "code_size": code_size, "decoder": vars(decoder.config)}
-    done = {"steps": 300, "seconds": 61.5, "device": "CPU", "torch": "2.12", "seed": 3, "final": figures}
+    done = {"steps": 300, "seconds": 61.5, "device": "CPU", "torch": "2.12", "seed": 3, "final": metrics}
     return {"config": config, **done}
 
 
@@ -179,7 +179,7 @@ def test_what_an_interrupted_run_did_twice_is_drawn_once(tmp_path: Path) -> None
 
 
 def test_long_lists_of_a_benchmark_are_counted_not_shown() -> None:
-    lines = figure_tables(
+    lines = metric_tables(
         {"errors": list(range(1000)), "many": {str(i): i for i in range(40)}, "empty": {}, "nested": {"deep": {"a": 1}}}
     )
     assert "1000 entries, see the benchmark's JSON." in lines

@@ -49,11 +49,11 @@ def test_a_checkpoint_becomes_a_model_folder_and_a_checkpoint_again(
     pose_encoder = saved(encoder, tmp_path / "pose_encoder_best.tar")
     out = tmp_path / "hands.npm"
     command = ["import-checkpoint", official, "--out", out, "--labels", labels, "--labels-tpose", labels_tpose]
-    figures = results([*command, "--pose-encoder", pose_encoder, "--class", "human hands"], capsys)
-    assert (figures["identities"], figures["frames"]) == (3, 5)
-    assert figures["shape"]["code_size"] == 6
-    assert figures["encoders"]["pose"]["resolution"] == 128
-    assert figures["similarity"] == {"scale": 0.75, "centre": [0.0, 0.0, 0.0]}  # as the published hands
+    metrics = results([*command, "--pose-encoder", pose_encoder, "--class", "human hands"], capsys)
+    assert (metrics["identities"], metrics["frames"]) == (3, 5)
+    assert metrics["shape"]["code_size"] == 6
+    assert metrics["encoders"]["pose"]["resolution"] == 128
+    assert metrics["similarity"] == {"scale": 0.75, "centre": [0.0, 0.0, 0.0]}  # as the published hands
 
     model = load_model(out)
     assert (model.info.name, model.info.category) == ("hands", "human hands")
@@ -61,9 +61,9 @@ def test_a_checkpoint_becomes_a_model_folder_and_a_checkpoint_again(
     assert "lipschitz" in model.info.training
 
     again, encoder_again = tmp_path / "again.tar", tmp_path / "encoder.tar"
-    figures = results(["export-checkpoint", out, "--out", again, "--pose-encoder", encoder_again], capsys)
-    assert figures["written"] == [str(again), str(encoder_again)]
-    assert figures["settings"]["shape_decoder"]["dims"] == [32, 32, 32]
+    metrics = results(["export-checkpoint", out, "--out", again, "--pose-encoder", encoder_again], capsys)
+    assert metrics["written"] == [str(again), str(encoder_again)]
+    assert metrics["settings"]["shape_decoder"]["dims"] == [32, 32, 32]
     before, after = (torch.load(path, weights_only=True) for path in (official, again))
     assert all(torch.equal(after[SHAPE][name], value) for name, value in before[SHAPE].items())
 
@@ -87,8 +87,8 @@ def test_the_scale_is_asked_for_where_nothing_says_it(
     said = capsys.readouterr().err
     assert "--normalise" in said
     assert "first identity" in said
-    figures = results(["import-checkpoint", official, "--out", tmp_path / "x.npm", "--normalise", "cape"], capsys)
-    assert figures["similarity"]["scale"] == 0.4
+    metrics = results(["import-checkpoint", official, "--out", tmp_path / "x.npm", "--normalise", "cape"], capsys)
+    assert metrics["similarity"]["scale"] == 0.4
     command = ["import-checkpoint", official, "--out", tmp_path / "x.npm", "--normalise", "bounds"]
     assert "needs meshes" in refusal(command, capsys)
 

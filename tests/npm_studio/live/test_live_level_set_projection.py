@@ -14,14 +14,14 @@ from tests.support.toy_model import toy_model
 CPU = torch.device("cpu")
 
 
-def between(share: float) -> torch.Tensor:
-    """A shape code ``share`` of the way from the first doll to the second."""
+def between(fraction: float) -> torch.Tensor:
+    """A shape code ``fraction`` of the way from the first doll to the second."""
     first, second = toy_model().shape_codes[:2]
-    return torch.lerp(first, second, share)
+    return torch.lerp(first, second, fraction)
 
 
-def preview(mesher: Mesher, share: float) -> MeshReply:
-    return mesher.make(MeshRequest(1, (Codes(between(share)),), settled=False), Quality.PREVIEW, lambda: False)
+def preview(mesher: Mesher, fraction: float) -> MeshReply:
+    return mesher.make(MeshRequest(1, (Codes(between(fraction)),), settled=False), Quality.PREVIEW, lambda: False)
 
 
 def test_a_followed_surface_lies_on_the_new_shape_and_keeps_its_triangles() -> None:

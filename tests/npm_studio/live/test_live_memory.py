@@ -7,7 +7,7 @@ from engine.core.errors import Cancelled
 from engine.core.streams import is_out_of_memory
 from engine.geometry.mesh import Mesh
 from engine.surface.extract import extract_surface, pose_vertices
-from engine.surface.folded import never
+from engine.surface.folded import not_cancelled
 from npm_studio.document.explorer import Codes
 from npm_studio.live import mesher as mesher_module
 from npm_studio.live.mesher import Mesher
@@ -32,8 +32,8 @@ def small_memory(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_where_memory_is_short_fine_meshes_have_less_detail_and_that_is_said_once(small_memory: None) -> None:
     mesher = Mesher(toy_model(), 256)
-    first = mesher.make(MeshRequest(1, (codes(0, 0),), True), Quality.FINE, never)
-    second = mesher.make(MeshRequest(2, (codes(0, 1),), True), Quality.FINE, never)
+    first = mesher.make(MeshRequest(1, (codes(0, 0),), True), Quality.FINE, not_cancelled)
+    second = mesher.make(MeshRequest(2, (codes(0, 1),), True), Quality.FINE, not_cancelled)
     assert (first.resolution, second.resolution) == (64, 64)
     assert first.quality is Quality.FINE
     assert "64³" in first.notice
@@ -42,7 +42,7 @@ def test_where_memory_is_short_fine_meshes_have_less_detail_and_that_is_said_onc
 
 def test_where_there_is_room_but_for_what_was_kept_nothing_has_less_detail(monkeypatch: pytest.MonkeyPatch) -> None:
     mesher = Mesher(toy_model(), 96)
-    mesher.make(MeshRequest(1, (codes(0, 0),), True), Quality.FINE, never)
+    mesher.make(MeshRequest(1, (codes(0, 0),), True), Quality.FINE, not_cancelled)
 
     def extract(model: object, code: torch.Tensor, resolution: int, **rest: object) -> Mesh:
         if mesher._surfaces:
@@ -50,13 +50,13 @@ def test_where_there_is_room_but_for_what_was_kept_nothing_has_less_detail(monke
         return extract_surface(toy_model(), code, resolution)
 
     monkeypatch.setattr(mesher_module, "extract_surface", extract)
-    reply = mesher.make(MeshRequest(2, (Codes(toy_model().shape_codes[1]),), True), Quality.FINE, never)
+    reply = mesher.make(MeshRequest(2, (Codes(toy_model().shape_codes[1]),), True), Quality.FINE, not_cancelled)
     assert (reply.resolution, reply.notice) == (96, "")
 
 
 def test_another_model_begins_with_full_detail_and_may_say_it_again(small_memory: None) -> None:
     for _ in range(2):
-        reply = Mesher(toy_model(), 128).make(MeshRequest(1, (codes(0, 0),), True), Quality.FINE, never)
+        reply = Mesher(toy_model(), 128).make(MeshRequest(1, (codes(0, 0),), True), Quality.FINE, not_cancelled)
         assert "64³" in reply.notice
 
 
@@ -74,13 +74,13 @@ def test_it_is_said_with_the_next_mesh_when_the_one_that_ran_out_of_memory_is_gi
 
     monkeypatch.setattr(mesher_module, "extract_surface", extract)
     mesher = Mesher(toy_model(), 128)
-    mesher.make(MeshRequest(1, (codes(0, 0),), False), Quality.PREVIEW, never)
+    mesher.make(MeshRequest(1, (codes(0, 0),), False), Quality.PREVIEW, not_cancelled)
     moved.append("the slider")
     with pytest.raises(Cancelled):
-        mesher.make(MeshRequest(1, (codes(0, 0),), True), Quality.FINE, never)
+        mesher.make(MeshRequest(1, (codes(0, 0),), True), Quality.FINE, not_cancelled)
     moved.clear()
-    assert "64³" in mesher.make(MeshRequest(2, (codes(0, 1),), False), Quality.PREVIEW, never).notice
-    assert mesher.make(MeshRequest(3, (codes(0, 2),), False), Quality.PREVIEW, never).notice == ""
+    assert "64³" in mesher.make(MeshRequest(2, (codes(0, 1),), False), Quality.PREVIEW, not_cancelled).notice
+    assert mesher.make(MeshRequest(3, (codes(0, 2),), False), Quality.PREVIEW, not_cancelled).notice == ""
 
 
 def test_looking_ahead_without_memory_is_given_up_silently(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,11 +88,11 @@ def test_looking_ahead_without_memory_is_given_up_silently(monkeypatch: pytest.M
         raise NO_ROOM
 
     mesher = Mesher(toy_model(), 48)
-    mesher.make(MeshRequest(1, (codes(0, 0),), True), Quality.FINE, never)
+    mesher.make(MeshRequest(1, (codes(0, 0),), True), Quality.FINE, not_cancelled)
     monkeypatch.setattr(mesher_module, "pose_vertices", pose)
-    mesher.prefetch(MeshRequest(1, (codes(0, 0),), False, ahead=(codes(0, 1),)), never)
+    mesher.prefetch(MeshRequest(1, (codes(0, 0),), False, ahead=(codes(0, 1),)), not_cancelled)
     monkeypatch.setattr(mesher_module, "pose_vertices", pose_vertices)
-    assert mesher.make(MeshRequest(2, (codes(0, 1),), False), Quality.FINE, never).notice == ""
+    assert mesher.make(MeshRequest(2, (codes(0, 1),), False), Quality.FINE, not_cancelled).notice == ""
 
 
 def test_libraries_say_in_their_own_words_that_memory_is_short() -> None:
@@ -116,7 +116,7 @@ def test_other_errors_and_the_last_out_of_memory_are_reported(monkeypatch: pytes
 
         monkeypatch.setattr(mesher_module, "extract_surface", extract)
         with pytest.raises(type(error), match=str(error)):
-            Mesher(toy_model(), 128).make(MeshRequest(1, (codes(0, 0),), True), Quality.FINE, never)
+            Mesher(toy_model(), 128).make(MeshRequest(1, (codes(0, 0),), True), Quality.FINE, not_cancelled)
 
 
 def test_what_is_loaded_once_does_not_count_as_slowness(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,5 +131,5 @@ def test_what_is_loaded_once_does_not_count_as_slowness(monkeypatch: pytest.Monk
     monkeypatch.setattr(mesher_module, "extract_surface", extract)
     monkeypatch.setattr("npm_studio.live.mesher.time.perf_counter", lambda: now[0])
     mesher = Mesher(toy_model(), 256)
-    mesher.make(MeshRequest(1, (codes(0, 0),), False), Quality.PREVIEW, never)
+    mesher.make(MeshRequest(1, (codes(0, 0),), False), Quality.PREVIEW, not_cancelled)
     assert mesher._grid_detail.expected_ms(made[-1]) == pytest.approx(20)

@@ -9,7 +9,7 @@ import torch
 
 from engine.core.errors import Cancelled
 from engine.surface.extract import extract_surface, pose_vertices
-from engine.surface.folded import never
+from engine.surface.folded import not_cancelled
 from npm_studio.document.explorer import Codes
 from npm_studio.live import mesher as mesher_module
 from npm_studio.live.anchors import choose_anchors
@@ -27,7 +27,7 @@ def request(*wanted: Codes) -> MeshRequest:
 
 def test_the_fine_mesh_is_the_posed_surface_of_the_engine() -> None:
     model = toy_model()
-    reply = Mesher(model, 48).make(request(codes(1, 7)), Quality.FINE, never)
+    reply = Mesher(model, 48).make(request(codes(1, 7)), Quality.FINE, not_cancelled)
     surface = extract_surface(model, model.shape_codes[1], 48)
     assert model.pose_codes is not None
     truth = pose_vertices(model, model.shape_codes[1], model.pose_codes[7], surface.vertices)
@@ -38,9 +38,9 @@ def test_the_fine_mesh_is_the_posed_surface_of_the_engine() -> None:
 
 def test_a_change_of_pose_keeps_the_very_same_faces() -> None:
     mesher = Mesher(toy_model(), 48)
-    first = mesher.make(request(codes(1, 7)), Quality.FINE, never).meshes[0]
-    preview = mesher.make(request(codes(1, 8)), Quality.PREVIEW, never).meshes[0]
-    fine = mesher.make(request(codes(1, 8)), Quality.FINE, never).meshes[0]
+    first = mesher.make(request(codes(1, 7)), Quality.FINE, not_cancelled).meshes[0]
+    preview = mesher.make(request(codes(1, 8)), Quality.PREVIEW, not_cancelled).meshes[0]
+    fine = mesher.make(request(codes(1, 8)), Quality.FINE, not_cancelled).meshes[0]
     assert preview.faces is first.faces
     assert fine.faces is first.faces
     assert np.abs(fine.vertices - first.vertices).max() > 0.01
@@ -48,15 +48,15 @@ def test_a_change_of_pose_keeps_the_very_same_faces() -> None:
 
 def test_a_new_shape_is_previewed_on_a_coarser_grid() -> None:
     mesher = Mesher(toy_model(), 96)
-    preview = mesher.make(request(codes(2, 7)), Quality.PREVIEW, never)
-    fine = mesher.make(request(codes(2, 7)), Quality.FINE, never)
+    preview = mesher.make(request(codes(2, 7)), Quality.PREVIEW, not_cancelled)
+    fine = mesher.make(request(codes(2, 7)), Quality.FINE, not_cancelled)
     assert preview.quality is Quality.PREVIEW
     assert preview.resolution < fine.resolution == 96
     assert len(preview.meshes[0].vertices) < len(fine.meshes[0].vertices)
 
 
 def test_several_figures_come_in_one_reply() -> None:
-    reply = Mesher(toy_model(), 32).make(request(codes(0, 3), codes(1, 3)), Quality.FINE, never)
+    reply = Mesher(toy_model(), 32).make(request(codes(0, 3), codes(1, 3)), Quality.FINE, not_cancelled)
     assert len(reply.meshes) == 2
     assert len(reply.meshes[0].vertices) != len(reply.meshes[1].vertices)
 
@@ -69,9 +69,9 @@ def test_a_fine_mesh_that_nobody_waits_for_is_given_up() -> None:
 def test_a_pose_preview_by_anchors_is_close_to_the_exact_pose(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mesher_module, "_ANCHOR_COUNTS", (400,))
     mesher = Mesher(toy_model(), 64)
-    mesher.make(request(codes(1, 6)), Quality.FINE, never)
-    preview = mesher.make(request(codes(1, 8)), Quality.PREVIEW, never)
-    exact = mesher.make(request(codes(1, 8)), Quality.FINE, never)
+    mesher.make(request(codes(1, 6)), Quality.FINE, not_cancelled)
+    preview = mesher.make(request(codes(1, 8)), Quality.PREVIEW, not_cancelled)
+    exact = mesher.make(request(codes(1, 8)), Quality.FINE, not_cancelled)
     error = np.linalg.norm(preview.meshes[0].vertices - exact.meshes[0].vertices, axis=1)
     moved = np.abs(exact.meshes[0].vertices - extract_surface(toy_model(), codes(1, None).shape, 64).vertices).max()
     assert preview.quality is Quality.PREVIEW
@@ -154,18 +154,18 @@ def test_durations_of_ever_new_levels_are_forgotten_in_the_end() -> None:
 def test_a_shape_without_a_surface_is_nothing_and_says_nothing_of_how_long_others_take() -> None:
     mesher, nothing = Mesher(toy_model(), 96), Codes(torch.full_like(codes(0, 0).shape, torch.nan))
     for quality in (Quality.PREVIEW, Quality.FINE, Quality.PREVIEW):
-        (mesh,) = mesher.make(request(nothing), quality, never).meshes
+        (mesh,) = mesher.make(request(nothing), quality, not_cancelled).meshes
         assert len(mesh.vertices) == len(mesh.faces) == 0
-    assert mesher.make(request(codes(0, 0)), Quality.PREVIEW, never).resolution == 48
+    assert mesher.make(request(codes(0, 0)), Quality.PREVIEW, not_cancelled).resolution == 48
 
 
 def test_a_pose_preview_before_the_fine_mesh_moves_the_coarse_one_of_the_shape() -> None:
     mesher = Mesher(toy_model(), 96)
     for _ in range(3):  # until the resolution has settled
         mesher._grid_detail.learn(48, 80.0)
-        first = mesher.make(request(codes(2, 6)), Quality.PREVIEW, never)
+        first = mesher.make(request(codes(2, 6)), Quality.PREVIEW, not_cancelled)
     mesher._grid_detail.learn(48, 80.0)
-    second = mesher.make(request(codes(2, 7)), Quality.PREVIEW, never)
+    second = mesher.make(request(codes(2, 7)), Quality.PREVIEW, not_cancelled)
     assert second.meshes[0].faces is first.meshes[0].faces
     truth = pose_vertices(toy_model(), codes(2, 7).shape, codes(2, 7).pose, first.meshes[0].canonical)  # type: ignore[arg-type]
     np.testing.assert_allclose(second.meshes[0].vertices, truth, atol=1e-6)
@@ -177,10 +177,10 @@ def test_two_figures_that_move_at_once_follow_their_own_shapes(monkeypatch: pyte
     monkeypatch.setattr(mesher_module, "_MAX_CONTOURING_FRACTION", 1e-9)
     mesher, shapes = Mesher(toy_model(), 96), toy_model().shape_codes
 
-    def both(share: float) -> MeshReply:
+    def both(fraction: float) -> MeshReply:
         ends = ((0, 2), (1, 3))
-        wanted = [Codes(torch.lerp(shapes[start], shapes[end], share)) for start, end in ends]
-        return mesher.make(request(*wanted), Quality.PREVIEW, never)
+        wanted = [Codes(torch.lerp(shapes[start], shapes[end], fraction)) for start, end in ends]
+        return mesher.make(request(*wanted), Quality.PREVIEW, not_cancelled)
 
     first, second = both(0.0), both(0.02)
     for before, after in zip(first.meshes, second.meshes, strict=True):

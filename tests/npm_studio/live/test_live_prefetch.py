@@ -7,7 +7,7 @@ import torch
 
 from engine.core.errors import Cancelled
 from engine.geometry.mesh import Mesh
-from engine.surface.folded import never
+from engine.surface.folded import not_cancelled
 from npm_studio.live import mesher as mesher_module
 from npm_studio.live.mailbox import Mailbox
 from npm_studio.live.mesher import Mesher
@@ -24,10 +24,10 @@ def surface(vertices: int = 10) -> Mesh:
 
 def test_frames_posed_ahead_are_shown_as_fine_meshes_at_once() -> None:
     mesher = Mesher(toy_model(), 48)
-    mesher.make(MeshRequest(1, (codes(0, 0),), settled=True), Quality.FINE, never)
-    mesher.prefetch(MeshRequest(1, (codes(0, 0),), False, ahead=(codes(0, 1), codes(0, 2))), never)
-    expected = Mesher(toy_model(), 48).make(MeshRequest(1, (codes(0, 2),), True), Quality.FINE, never)
-    reply = mesher.make(MeshRequest(2, (codes(0, 2),), settled=False), Quality.PREVIEW, never)
+    mesher.make(MeshRequest(1, (codes(0, 0),), settled=True), Quality.FINE, not_cancelled)
+    mesher.prefetch(MeshRequest(1, (codes(0, 0),), False, ahead=(codes(0, 1), codes(0, 2))), not_cancelled)
+    expected = Mesher(toy_model(), 48).make(MeshRequest(1, (codes(0, 2),), True), Quality.FINE, not_cancelled)
+    reply = mesher.make(MeshRequest(2, (codes(0, 2),), settled=False), Quality.PREVIEW, not_cancelled)
     assert reply.quality is Quality.FINE
     np.testing.assert_allclose(reply.meshes[0].vertices, expected.meshes[0].vertices, atol=1e-6)
     np.testing.assert_allclose(reply.meshes[0].normals, expected.meshes[0].normals, atol=1e-4)
@@ -35,8 +35,8 @@ def test_frames_posed_ahead_are_shown_as_fine_meshes_at_once() -> None:
 
 def test_nothing_is_posed_ahead_of_a_surface_that_is_not_known_yet() -> None:
     mesher = Mesher(toy_model(), 96)
-    mesher.prefetch(MeshRequest(1, (codes(0, 0),), False, ahead=(codes(0, 1),)), never)
-    assert mesher.make(MeshRequest(2, (codes(0, 1),), False), Quality.PREVIEW, never).quality is Quality.PREVIEW
+    mesher.prefetch(MeshRequest(1, (codes(0, 0),), False, ahead=(codes(0, 1),)), not_cancelled)
+    assert mesher.make(MeshRequest(2, (codes(0, 1),), False), Quality.PREVIEW, not_cancelled).quality is Quality.PREVIEW
 
 
 def test_posing_that_was_given_up_goes_on_where_it_stopped() -> None:
@@ -49,7 +49,7 @@ def test_posing_that_was_given_up_goes_on_where_it_stopped() -> None:
     chances = iter([False, False, True])
     assert not ahead.posing(b"a", mesh).resume(pose, 3, lambda: next(chances))
     assert ahead.get(b"a") is None
-    assert ahead.posing(b"a", mesh).resume(pose, 3, never)
+    assert ahead.posing(b"a", mesh).resume(pose, 3, not_cancelled)
     assert asked == [3, 3, 3, 1]
     posed = ahead.get(b"a")
     assert posed is not None
@@ -60,20 +60,20 @@ def test_posing_that_was_given_up_goes_on_where_it_stopped() -> None:
 def test_the_oldest_posed_surfaces_are_forgotten_when_they_take_too_much_memory() -> None:
     ahead = PrefetchedPoses(max_bytes=3 * IncrementalPosing(surface()).bytes)
     for name in (b"a", b"b", b"c", b"a", b"d"):
-        ahead.posing(name, surface()).resume(lambda vertices: vertices, 100, never)
+        ahead.posing(name, surface()).resume(lambda vertices: vertices, 100, not_cancelled)
     assert [ahead.get(name) is not None for name in (b"a", b"b", b"c", b"d")] == [True, False, True, True]
 
 
 def test_one_posed_surface_is_kept_however_large() -> None:
     ahead = PrefetchedPoses(max_bytes=0)
-    ahead.posing(b"a", surface()).resume(lambda vertices: vertices, 100, never)
+    ahead.posing(b"a", surface()).resume(lambda vertices: vertices, 100, not_cancelled)
     assert ahead.get(b"a") is not None
 
 
 def test_a_fine_mesh_is_given_up_between_the_chunks_of_its_pose(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(mesher_module._CHUNK, "cpu", 50)
     mesher = Mesher(toy_model(), 48)
-    mesher.make(MeshRequest(1, (codes(0, 0),), True), Quality.FINE, never)
+    mesher.make(MeshRequest(1, (codes(0, 0),), True), Quality.FINE, not_cancelled)
     polled: list[bool] = []
 
     def at_the_third_look() -> bool:

@@ -214,7 +214,7 @@ def test_the_frame_rate_counts_drawn_frames(qtbot: QtBot, studio_window: MainWin
     for _ in range(5):
         view.redraw()
         qtbot.wait(20)
-    view.frame_rate._tell()
+    view.frame_rate._show()
     assert int(view.frame_rate.text.split()[0]) >= 3
     assert "ms to draw" in view.frame_rate.text
 

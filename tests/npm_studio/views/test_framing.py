@@ -157,7 +157,7 @@ def test_opening_a_model_sets_the_ground_for_it(studio_window: MainWindow) -> No
 def test_a_thread_that_outlives_its_window_tells_nobody(qapp: object) -> None:
     session = Session()
     sip.delete(session)
-    session._tell("_live_failed", None, ValueError("late"))  # type: ignore[arg-type]
+    session._deliver("_live_failed", None, ValueError("late"))  # type: ignore[arg-type]
 
 
 def test_a_program_that_ends_by_an_exception_ends_the_threads_of_its_window(
