@@ -54,7 +54,7 @@ def test_surface_samples_are_spread_by_area() -> None:
     assert np.abs(box_distance(points)).max() < 1e-9
 
 
-@pytest.mark.parametrize("law", DISTRIBUTIONS)
+@pytest.mark.parametrize("distribution", DISTRIBUTIONS)
 def test_pools_hold_true_distances_and_unit_normals(distribution: Distribution) -> None:
     pools = sample_pools(*box(), (3001, 1000, 500), np.random.default_rng(3), Sampling(distribution))
     assert [pools.near.shape, pools.uniform.shape, pools.surface.shape] == [(3001, 4), (1000, 4), (500, 6)]
