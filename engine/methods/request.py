@@ -60,7 +60,7 @@ def check_out(out: Path) -> None:
         InputError: ``out`` holds something else.
     """
     if out.exists() and not (out.is_dir() and ((out / "run.json").is_file() or not any(out.iterdir()))):
-        raise InputError(out, "exists and is not a run", remedy("choose another {}", Setting.OUT))
+        raise InputError(out, "exists and is not a run", remedy("choose another folder for {}", Setting.OUT))
 
 
 def what_lacks(needs: Requirements, model: NeuralParametricModel | None, template: Mesh | None = None) -> str:
