@@ -12,7 +12,6 @@ import pytest
 import torch
 
 from engine.geometry.mesh import Mesh
-from engine.models.checkpoint import save_model
 from engine.models.code_space import CodeSpace
 from engine.surface.extract import dense_field, extract_surface
 from tests.support.toy_model import toy_model
@@ -95,11 +94,10 @@ def test_a_float32_surface_that_misses_cells_fails_and_a_half_one_may() -> None:
 
 
 def test_the_benchmark_finds_the_surfaces_of_dolls_exact(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    toy_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    save_model(toy_model(), tmp_path / "toy.npm")
     arguments = ["--resolutions", "32", "--precisions", "float32", "--codes", "3", "--compared", "2", "--device", "cpu"]
-    files = ["--model", str(tmp_path / "toy.npm"), "--json", str(tmp_path / "live.json")]
+    files = ["--model", str(toy_folder), "--json", str(tmp_path / "live.json")]
     monkeypatch.setattr(sys, "argv", ["live.py", *arguments, *files])
     assert live.main() == 0
     (row,) = json.loads((tmp_path / "live.json").read_text())["rows"]
@@ -111,14 +109,13 @@ def test_the_benchmark_finds_the_surfaces_of_dolls_exact(
 
 
 def test_a_benchmark_that_is_stopped_has_written_the_times_that_it_knows(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    toy_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def stopped(*_: object) -> None:
         raise KeyboardInterrupt
 
-    save_model(toy_model(), tmp_path / "toy.npm")
     arguments = ["--resolutions", "24", "32", "--precisions", "float32", "--codes", "2", "--device", "cpu"]
-    files = ["--model", str(tmp_path / "toy.npm"), "--json", str(tmp_path / "live.json")]
+    files = ["--model", str(toy_folder), "--json", str(tmp_path / "live.json")]
     monkeypatch.setattr(sys, "argv", ["live.py", *arguments, *files])
     monkeypatch.setattr(live, "published_way", stopped)
     with pytest.raises(KeyboardInterrupt):

@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engine.models.checkpoint import save_model
 from tests.support.official_checkpoints import checkpoint, saved
+from tests.support.toy_model import toy_model
 from tests.support.training import PRESET
 
 
@@ -16,6 +18,14 @@ def log_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
         yield
+
+
+@pytest.fixture(scope="session")
+def toy_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The toy model as a folder; do not change it."""
+    folder = tmp_path_factory.mktemp("models") / "toy.npm"
+    save_model(toy_model(), folder)
+    return folder
 
 
 @pytest.fixture

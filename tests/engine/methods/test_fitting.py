@@ -21,7 +21,7 @@ from engine.methods.npm.method import METHOD
 from engine.methods.npm.observations import observe
 from engine.methods.request import FitRequest
 from engine.methods.run import load_run
-from engine.models.checkpoint import load_model, save_model
+from engine.models.checkpoint import load_model
 from engine.sequences.depth_sequence import load_depth_sequence, save_depth_sequence
 from engine.surface.extract import extract_surface, pose_vertices
 from tests.support.toy_model import toy_model
@@ -77,23 +77,16 @@ def truth(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, np.ndarray]:
     return folder, np.stack(vertices)
 
 
-@pytest.fixture(scope="module")
-def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("model") / "toy.npm"
-    save_model(toy_model(), folder)
-    return folder
-
-
-def request(sequence: Path, model_folder: Path, out: Path, config: FitConfig = QUICK) -> FitRequest:
-    loaded = LoadedModel(model_folder, load_model(model_folder, torch.device("cpu")))
+def request(sequence: Path, toy_folder: Path, out: Path, config: FitConfig = QUICK) -> FitRequest:
+    loaded = LoadedModel(toy_folder, load_model(toy_folder, torch.device("cpu")))
     return FitRequest(METHOD, config, load_depth_sequence(sequence), out, loaded)
 
 
-def test_a_fit_finds_the_posed_surface(truth: tuple[Path, np.ndarray], model_folder: Path, tmp_path: Path) -> None:
+def test_a_fit_finds_the_posed_surface(truth: tuple[Path, np.ndarray], toy_folder: Path, tmp_path: Path) -> None:
     sequence, vertices = truth
     listener = Listener()
     config = QUICK.model_copy(update={"iterations": 120})
-    run = run_fit(request(sequence, model_folder, tmp_path / "run", config), listener)
+    run = run_fit(request(sequence, toy_folder, tmp_path / "run", config), listener)
     assert listener.stages == ["read depth", "search", "fit", "mesh"]
     assert len(listener.previews) == 120 // config.preview_interval
     assert listener.previews[0].vertices.shape[0] == FRAMES
@@ -116,29 +109,29 @@ def test_a_fit_finds_the_posed_surface(truth: tuple[Path, np.ndarray], model_fol
 
 
 def test_a_cancelled_fit_keeps_the_best_so_far(
-    truth: tuple[Path, np.ndarray], model_folder: Path, tmp_path: Path
+    truth: tuple[Path, np.ndarray], toy_folder: Path, tmp_path: Path
 ) -> None:
     listener = Listener(stop_in="fit", after=5)
-    run = run_fit(request(truth[0], model_folder, tmp_path / "run"), listener)
+    run = run_fit(request(truth[0], toy_folder, tmp_path / "run"), listener)
     assert run.interrupted
     assert run.details["iterations"] == 5
     assert load_run(tmp_path / "run").interrupted
 
 
 def test_a_fit_cancelled_before_it_began_leaves_nothing(
-    truth: tuple[Path, np.ndarray], model_folder: Path, tmp_path: Path
+    truth: tuple[Path, np.ndarray], toy_folder: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(Cancelled):
-        run_fit(request(truth[0], model_folder, tmp_path / "run"), Listener(stop_in="read depth"))
+        run_fit(request(truth[0], toy_folder, tmp_path / "run"), Listener(stop_in="read depth"))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_is_no_run_is_never_replaced(
-    truth: tuple[Path, np.ndarray], model_folder: Path, tmp_path: Path
+    truth: tuple[Path, np.ndarray], toy_folder: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "thesis.txt").write_text("precious")
     with pytest.raises(InputError, match="not a run"):
-        run_fit(request(truth[0], model_folder, tmp_path))
+        run_fit(request(truth[0], toy_folder, tmp_path))
     assert (tmp_path / "thesis.txt").read_text() == "precious"
 
 
@@ -213,10 +206,10 @@ def test_the_shortest_path_is_that_of_trying_all() -> None:
 
 @pytest.mark.parametrize("damage", ["run.json", "codes.npz", "meshes/000001.ply"])
 def test_a_damaged_run_is_refused_in_one_line(
-    truth: tuple[Path, np.ndarray], model_folder: Path, tmp_path: Path, damage: str
+    truth: tuple[Path, np.ndarray], toy_folder: Path, tmp_path: Path, damage: str
 ) -> None:
     config = QUICK.model_copy(update={"iterations": 1, "resolution": 24})
-    run_fit(request(truth[0], model_folder, tmp_path / "run", config))
+    run_fit(request(truth[0], toy_folder, tmp_path / "run", config))
     path = tmp_path / "run" / damage
     path.write_bytes(path.read_bytes()[:40])
     with pytest.raises(InputError) as caught:

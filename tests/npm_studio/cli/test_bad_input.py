@@ -11,16 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine.models.checkpoint import save_model
 from npm_studio.cli.main import main
-from tests.support.toy_model import toy_model
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("model") / "toy.npm"
-    save_model(toy_model(), folder)
-    return folder
 
 
 @pytest.fixture
@@ -41,31 +32,31 @@ def refusal(capsys: pytest.CaptureFixture[str], *words: object) -> str:
 
 
 def test_a_truncated_png_is_refused_with_its_name(
-    sequence: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    sequence: Path, toy_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     image = sequence / "depth" / "000001.png"
     image.write_bytes(image.read_bytes()[:-60])
-    assert "000001.png" in refusal(capsys, "fit", sequence, "--model", model, "--out", tmp_path / "run")
+    assert "000001.png" in refusal(capsys, "fit", sequence, "--model", toy_folder, "--out", tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
 def test_an_8_bit_depth_image_is_refused_with_the_reason(
-    sequence: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    sequence: Path, toy_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Image.fromarray(np.full((120, 160), 90, np.uint8)).save(sequence / "depth" / "000000.png")
-    line = refusal(capsys, "fit", sequence, "--model", model, "--out", tmp_path / "run")
+    line = refusal(capsys, "fit", sequence, "--model", toy_folder, "--out", tmp_path / "run")
     assert "000000.png" in line
     assert "16" in line
 
 
 @pytest.mark.parametrize("command", ["fit", "prepare", "evaluate", "render"])
 def test_an_empty_folder_is_refused_by_every_command(
-    command: str, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    command: str, toy_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
     more = {
-        "fit": ["--model", model, "--out", tmp_path / "run"],
+        "fit": ["--model", toy_folder, "--out", tmp_path / "run"],
         "prepare": [],
         "evaluate": ["--truth", empty],
         "render": ["--out", tmp_path / "x.png"],
@@ -84,7 +75,7 @@ def test_a_file_that_is_no_model_is_refused(
 
 
 def test_an_unknown_preset_a_missing_dataset_and_an_unknown_device_are_refused(
-    sequence: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    sequence: Path, toy_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "m.npm"
     assert "none.yaml" in refusal(capsys, "train", "shape", "--config", "none.yaml", "--data", tmp_path, "--out", out)
@@ -92,17 +83,17 @@ def test_an_unknown_preset_a_missing_dataset_and_an_unknown_device_are_refused(
     assert "nowhere" in refusal(
         capsys, "train", "shape", "--config", preset, "--data", tmp_path / "nowhere", "--out", out
     )
-    line = refusal(capsys, "fit", sequence, "--model", model, "--out", tmp_path / "run", "--device", "tpu")
+    line = refusal(capsys, "fit", sequence, "--model", toy_folder, "--out", tmp_path / "run", "--device", "tpu")
     assert "tpu" in line
-    line = refusal(capsys, "fit", sequence, "--model", model, "--out", tmp_path / "run", "--iterations", "0")
+    line = refusal(capsys, "fit", sequence, "--model", toy_folder, "--out", tmp_path / "run", "--iterations", "0")
     assert "--iterations" in line
 
 
 def test_a_folder_that_may_not_be_written_is_one_line_too(
-    sequence: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    sequence: Path, toy_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").write_text("")
-    refusal(capsys, "fit", sequence, "--model", model, "--out", tmp_path / "file" / "run", "--iterations", "1")
+    refusal(capsys, "fit", sequence, "--model", toy_folder, "--out", tmp_path / "file" / "run", "--iterations", "1")
 
 
 def test_the_application_without_a_display_names_the_headless_commands() -> None:
@@ -117,9 +108,20 @@ def test_the_application_without_a_display_names_the_headless_commands() -> None
 
 
 def test_a_fit_prints_its_results_as_one_json_object(
-    sequence: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    sequence: Path, toy_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ["fit", sequence, "--model", model, "--out", tmp_path / "run", "--iterations", "3", "--resolution", "32"]
+    words = [
+        "fit",
+        sequence,
+        "--model",
+        toy_folder,
+        "--out",
+        tmp_path / "run",
+        "--iterations",
+        "3",
+        "--resolution",
+        "32",
+    ]
     assert main([str(word) for word in [*words, "--json"]]) == 0
     results = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert results["frames"] == 3
@@ -129,9 +131,9 @@ def test_a_fit_prints_its_results_as_one_json_object(
 
 
 def test_names_that_lead_out_of_a_folder_are_refused(
-    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    toy_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    hostile = Path(shutil.copytree(model, tmp_path / "hostile.npm"))
+    hostile = Path(shutil.copytree(toy_folder, tmp_path / "hostile.npm"))
     description = json.loads((hostile / "model.json").read_text())
     description["identities"][0] = "../../escaped"
     (hostile / "model.json").write_text(json.dumps(description))

@@ -12,7 +12,7 @@ import trimesh
 from numpy.typing import NDArray
 
 from engine.geometry.mesh import Mesh, load_mesh
-from engine.models.checkpoint import load_model, save_model
+from engine.models.checkpoint import load_model
 from engine.surface.extract import extract_surface, extract_surfaces, pose_vertices
 from npm_studio.cli.main import main
 from tests.support.present import present
@@ -21,10 +21,8 @@ from tests.support.toy_model import CODE_SIZE, DOLLS, toy_model
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> str:
-    folder = tmp_path_factory.mktemp("models") / "toy.npm"
-    save_model(toy_model(), folder)
-    return str(folder)
+def model(toy_folder: Path) -> str:
+    return str(toy_folder)
 
 
 def ask(command: str, model: str, *arguments: object) -> list[str]:

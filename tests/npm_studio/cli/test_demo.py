@@ -8,17 +8,14 @@ import trimesh
 from PIL import Image
 
 from engine.methods.npm.config import FitConfig
-from engine.models.checkpoint import save_model
 from npm_studio.cli.main import main
 from npm_studio.reports import demo
-from tests.support.toy_model import toy_model
 
 
 @pytest.fixture
-def toy_demo(depth_capture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def toy_demo(toy_folder: Path, depth_capture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The demonstration with the toy model instead of the built-in one, small and short."""
-    save_model(toy_model(), tmp_path / "toy.npm")
-    monkeypatch.setattr(demo, "demo_model", lambda: tmp_path / "toy.npm")
+    monkeypatch.setattr(demo, "demo_model", lambda: toy_folder)
     monkeypatch.setattr(demo, "demo_sequence", lambda: depth_capture)
     monkeypatch.setattr(demo, "FitConfig", functools.partial(FitConfig, iterations=4))
     for name, value in {"FIT_RESOLUTION": 48, "BODY_RESOLUTION": 48, "SAMPLES": 2000, "IOU_POINTS": 5000}.items():

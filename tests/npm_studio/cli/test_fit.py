@@ -7,16 +7,7 @@ import pytest
 
 from engine.methods.method import method_names
 from engine.methods.run import load_run
-from engine.models.checkpoint import save_model
 from npm_studio.cli.main import main
-from tests.support.toy_model import toy_model
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("model") / "toy.npm"
-    save_model(toy_model(), folder)
-    return folder
 
 
 @pytest.fixture
@@ -50,18 +41,18 @@ def test_help_explains_every_field_of_every_installed_method(capsys: pytest.Capt
 
 
 def test_fields_of_the_method_are_flags_in_any_place(
-    model: Path, depth_capture: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    toy_folder: Path, depth_capture: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before, after = ("--iterations", "3", "--pose_prior", "1e-3"), ("--resolution=24", "--smoothness_weight", "0")
     out = tmp_path / "run"
-    printed = fit(capsys, *before, depth_capture, "--model", model, "--out", out, *after)
+    printed = fit(capsys, *before, depth_capture, "--model", toy_folder, "--out", out, *after)
     assert (printed["run"], printed["frames"], printed["interrupted"]) == (str(out), 3, False)
     assert printed["seconds"] > 0
     run = load_run(out)
     config = run.inputs.config
     stated = {"iterations": 3, "pose_prior": 1e-3, "resolution": 24, "smoothness_weight": 0.0, "surface_points": 1024}
     assert {name: config[name] for name in stated} == stated
-    assert run.inputs.model == model.resolve()
+    assert run.inputs.model == toy_folder.resolve()
 
 
 def test_what_a_method_cannot_know_is_null_in_what_is_printed(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from engine.models.checkpoint import load_model, save_model
+from engine.models.checkpoint import load_model
 from external.npms.checkpoint import SHAPE
 from npm_studio.cli.main import main
 from tests.support.official_checkpoints import (
@@ -19,7 +19,6 @@ from tests.support.official_checkpoints import (
     saved,
     write_labels,
 )
-from tests.support.toy_model import toy_model
 
 
 @pytest.fixture
@@ -68,15 +67,16 @@ def test_a_checkpoint_becomes_a_model_folder_and_a_checkpoint_again(
     assert all(torch.equal(after[SHAPE][name], value) for name, value in before[SHAPE].items())
 
 
-def test_meshes_come_out_of_an_imported_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    save_model(toy_model(), tmp_path / "toy.npm")
-    results(["export-checkpoint", tmp_path / "toy.npm", "--out", tmp_path / "toy.tar"], capsys)
+def test_meshes_come_out_of_an_imported_model(
+    toy_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results(["export-checkpoint", toy_folder, "--out", tmp_path / "toy.tar"], capsys)
     results(
         ["import-checkpoint", tmp_path / "toy.tar", "--out", tmp_path / "copy.npm", "--normalise", "0.4,0,0,0"], capsys
     )
-    for name in ("toy", "copy"):
+    for name, model in (("toy", toy_folder), ("copy", tmp_path / "copy.npm")):
         out = ["--identity", "1", "--resolution", "32", "--out", tmp_path / f"{name}.ply"]
-        results(["reconstruct", "--model", tmp_path / f"{name}.npm", *out], capsys)
+        results(["reconstruct", "--model", model, *out], capsys)
     assert (tmp_path / "toy.ply").read_bytes() == (tmp_path / "copy.ply").read_bytes()
 
 
@@ -116,14 +116,13 @@ def test_bad_checkpoints_are_refused_in_one_line_and_nothing_is_written(
 
 
 def test_what_is_no_model_is_neither_replaced_nor_exported(
-    official: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    official: Path, toy_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "work").mkdir()
     (tmp_path / "work" / "thesis.txt").write_text("mine")
     assert "is not a model" in refusal(["import-checkpoint", official, "--out", tmp_path / "work"], capsys)
     assert "no such model" in refusal(["export-checkpoint", tmp_path / "no.npm", "--out", tmp_path / "a.tar"], capsys)
-    save_model(toy_model(), tmp_path / "toy.npm")
-    export = ["export-checkpoint", tmp_path / "toy.npm", "--out"]
+    export = ["export-checkpoint", toy_folder, "--out"]
     assert "is a folder" in refusal([*export, tmp_path / "work"], capsys)
     assert "has no pose encoder" in refusal([*export, tmp_path / "a.tar", "--pose-encoder", tmp_path / "b.tar"], capsys)
     assert not (tmp_path / "a.tar").exists()

@@ -17,9 +17,6 @@ from typing import TYPE_CHECKING
 import pytest
 from pytestqt.qtbot import QtBot
 
-from engine.models.checkpoint import save_model
-from tests.support.toy_model import toy_model
-
 if TYPE_CHECKING:
     from npm_studio.live.request import MeshReply
     from npm_studio.views.main_window import MainWindow
@@ -58,14 +55,6 @@ def qapp(screen: None) -> object:
     from npm_studio import bootstrap
 
     return bootstrap.create_application()
-
-
-@pytest.fixture(scope="session")
-def toy_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The toy model as a folder."""
-    folder = tmp_path_factory.mktemp("models") / "toy.npm"
-    save_model(toy_model(), folder)
-    return folder
 
 
 @pytest.fixture
