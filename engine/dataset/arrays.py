@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from engine.core.errors import InputError, Remedy, Task, remedy
 
-MAKE_AGAIN = remedy("{}", Task.MAKE_DATASET)
+MAKE_AGAIN = remedy("to make it, {}", Task.MAKE_DATASET)
 
 
 def load_array(path: Path, cure: str | Remedy = MAKE_AGAIN) -> NDArray[Any]:
