@@ -142,7 +142,7 @@ def test_a_check_counts_wrong_signs_and_measures_wrong_distances() -> None:
     assert bad.largest_difference == pytest.approx(0.01, abs=1e-6)
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_prepare_writes_missing_pools_once_and_equal_for_equal_seeds(tmp_path: Path, workers: int) -> None:
     first = load_registered_dataset(write_ellipsoids(tmp_path / "a", identities=2))
     second = load_registered_dataset(write_ellipsoids(tmp_path / "b", identities=2))
@@ -217,6 +217,7 @@ def test_a_mesh_that_cannot_be_closed_is_refused_by_name_and_the_others_are_made
     assert not pools_folder(dataset, 1).exists()
 
 
+@pytest.mark.slow
 def test_the_command_exits_with_2_after_a_refusal_and_names_the_identity(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -300,6 +301,7 @@ def test_a_truncated_pool_is_refused_by_name(tmp_path: Path) -> None:
         load_pools(dataset, 0)
 
 
+@pytest.mark.slow
 def test_a_worker_stopped_from_outside_is_said_in_a_line_and_its_work_can_go_on(tmp_path: Path) -> None:
     dataset = load_registered_dataset(write_ellipsoids(tmp_path / "data", identities=6))
 

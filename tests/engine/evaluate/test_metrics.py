@@ -98,6 +98,7 @@ def test_sample_comparison_equals_brute_force() -> None:
     assert figures["normal_consistency"] == pytest.approx((np.mean(cosines_p) + np.mean(cosines_t)) / 2)
 
 
+@pytest.mark.slow
 def test_volume_iou_equals_exact_winding_numbers_at_the_same_points() -> None:
     (va, fa), (vb, fb) = sphere(0.2, detail=1), sphere(0.2, (0.1, 0.05, 0), detail=1)
     low, high = np.minimum(va.min(0), vb.min(0)), np.maximum(va.max(0), vb.max(0))

@@ -198,6 +198,7 @@ def test_crumbs_of_a_scan_are_left_out() -> None:
     assert "left out 1 crumbs" in repair.steps
 
 
+@pytest.mark.slow
 def test_a_torn_scan_is_made_anew_from_its_winding_number() -> None:
     vertices, faces = sphere(0.3, 3)
     torn = faces[np.random.default_rng(0).random(len(faces)) < 0.8]

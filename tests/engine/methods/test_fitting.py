@@ -82,6 +82,7 @@ def request(sequence: Path, toy_folder: Path, out: Path, config: FitConfig = QUI
     return FitRequest(METHOD, config, load_depth_sequence(sequence), out, loaded)
 
 
+@pytest.mark.slow
 def test_a_fit_finds_the_posed_surface(truth: tuple[Path, np.ndarray], toy_folder: Path, tmp_path: Path) -> None:
     sequence, vertices = truth
     listener = Listener()

@@ -71,6 +71,7 @@ def far_code() -> Tensor:
     raise AssertionError("every code has a surface")
 
 
+@pytest.mark.slow
 def test_random_codes_give_the_triangles_of_the_dense_lattice_at_64() -> None:
     for code in random_codes(10, 1.0):
         assert_same_surface(code, 64)
@@ -81,6 +82,7 @@ def test_codes_far_from_training_give_the_triangles_of_the_dense_lattice() -> No
         assert_same_surface(code, 50)
 
 
+@pytest.mark.slow
 def test_random_codes_give_the_triangles_of_the_dense_lattice_at_128() -> None:
     for code in random_codes(2, 1.0):
         assert_same_surface(code, 128)
@@ -133,6 +135,7 @@ def cells_of(model: NeuralParametricModel, code: Tensor, resolution: int) -> set
     return {tuple(cell) for cell in cells.tolist()}
 
 
+@pytest.mark.slow
 def test_pruning_in_half_precision_leaves_the_cells_of_the_dense_lattice_unchanged() -> None:
     model = toy_model()
     for resolution, codes in ((50, random_codes(4, 2.5)), (128, random_codes(1, 1.0))):

@@ -38,6 +38,7 @@ def log_lines(folder: Path) -> list[dict[str, object]]:
     return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
 
 
+@pytest.mark.slow
 def test_both_decoders_learn_the_ellipsoids(dataset: RegisteredDataset, tmp_path: Path) -> None:
     config, out = longer_config(tmp_path), tmp_path / "e.npm"
     train_stage("shape", dataset, config, out, CPU, validation=dataset)

@@ -170,6 +170,7 @@ def test_a_state_goes_with_the_codes_of_its_model_in_half_the_size(dataset: Regi
     assert train_stage("pose", dataset, config, out, CPU, resume="last")[1].steps == 12
 
 
+@pytest.mark.slow
 def test_a_longer_shape_stage_makes_what_was_built_on_it_begin_again(
     dataset: RegisteredDataset, tmp_path: Path
 ) -> None:

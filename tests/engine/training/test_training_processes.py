@@ -13,6 +13,8 @@ from engine.models.checkpoint import load_model
 from tests.support.training import prepared_ellipsoids
 from tests.support.training_process import figures_and_codes
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[3]
 
 

@@ -67,6 +67,7 @@ def front_of(triangles: NDArray[np.float64], x: float, y: float) -> float:
     return float(((weights[met] / weights[met].sum(axis=1, keepdims=True)) * triangles[met, :, 2]).sum(axis=1).max())
 
 
+@pytest.mark.slow
 def test_eyes_and_mouth_are_as_shallow_as_lids_and_lips(model: AnnyModel, people: list[RestBody]) -> None:
     for body in people:
         eyes = body.bone_heads[[model.rig.bone("eye.L"), model.rig.bone("eye.R")]]

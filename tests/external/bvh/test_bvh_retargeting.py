@@ -189,6 +189,7 @@ def motions(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_every_clip_becomes_a_sequence_of_every_identity(motions: Path, tmp_path: Path) -> None:
     listener = Listener()
     counts = generate_from_bvh(motions, tmp_path / "d", identities=2, seed=3, fps=10.0, progress=listener, workers=1)

@@ -107,6 +107,7 @@ def test_the_application_without_a_display_names_the_headless_commands() -> None
         assert "demo" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_fit_prints_its_results_as_one_json_object(
     sequence: Path, toy_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -29,6 +29,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.mark.slow
 def test_the_raw_release_goes_all_the_way_to_a_trained_model(
     source: Path, preset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -56,6 +57,7 @@ def test_the_raw_release_goes_all_the_way_to_a_trained_model(
     assert load_model(model).info.identities == dataset.identities
 
 
+@pytest.mark.slow
 def test_clothed_bodies_made_from_anny_go_the_same_way(
     preset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -22,7 +22,9 @@ def train(preset: Path, stage: str, data: Path, out: Path) -> int:
     return main([*words, f"--{stage}.schedule.steps", "4"])
 
 
-@pytest.mark.parametrize("pools", [True, False], ids=["with samples", "meshes alone"])
+@pytest.mark.parametrize(
+    "pools", [True, pytest.param(False, marks=pytest.mark.slow)], ids=["with samples", "meshes alone"]
+)
 def test_a_processed_tree_is_prepared_and_trained_on(
     preset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], pools: bool
 ) -> None:
@@ -58,6 +60,7 @@ def test_a_tree_without_meshes_is_prepared_and_trained_on(
     assert sorted(tree.rglob("*")) == before
 
 
+@pytest.mark.slow
 def test_samples_are_taken_from_the_watertight_mesh_where_there_is_one(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

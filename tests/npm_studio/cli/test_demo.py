@@ -23,6 +23,7 @@ def toy_demo(toy_folder: Path, depth_capture: Path, tmp_path: Path, monkeypatch:
     return tmp_path / "out"
 
 
+@pytest.mark.slow
 def test_the_demo_writes_meshes_metrics_pictures_a_video_and_a_report(
     toy_demo: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -43,6 +44,7 @@ def test_the_demo_writes_meshes_metrics_pictures_a_video_and_a_report(
     assert (toy_demo / "run" / "run.json").is_file()
 
 
+@pytest.mark.slow
 def test_the_report_needs_nothing_but_itself(toy_demo: Path) -> None:
     assert main(["demo", "--out", str(toy_demo), "--device", "cpu"]) == 0
     text = (toy_demo / "report.html").read_text()

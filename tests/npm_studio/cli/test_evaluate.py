@@ -24,6 +24,7 @@ def refusal(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
     return line
 
 
+@pytest.mark.slow
 def test_evaluate_prints_the_metrics_as_json_and_keeps_them_with_the_run(
     run: Path, depth_capture: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -37,6 +37,7 @@ def refusal(capsys: pytest.CaptureFixture[str]) -> str:
     return line
 
 
+@pytest.mark.slow
 def test_the_chain_from_dataset_to_mesh_runs_from_the_command_line(
     words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -79,6 +80,7 @@ def test_poses_on_the_shapes_of_another_model(words: list[str], tmp_path: Path) 
     assert load_model(tmp_path / "with space" / "p.npm").has_pose
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_what_was_learned_and_resume_goes_on(words: list[str], tmp_path: Path) -> None:
     out, endless = tmp_path / "e.npm", ["--shape.schedule.steps", "100000", "--keep_every", "1000000"]
     child = subprocess.Popen(

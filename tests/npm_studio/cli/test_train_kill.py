@@ -3,12 +3,14 @@
 import time
 from pathlib import Path
 
+import pytest
 from resume_after_kill import TrainingRun, differences, look_at, write_data
 
 from engine.training.state import state_file
 from npm_studio.cli.main import main
 
 
+@pytest.mark.slow
 def test_a_training_killed_three_times_leaves_whole_states_and_ends_as_if_nothing_had_been(tmp_path: Path) -> None:
     data, config = write_data(tmp_path)
     undisturbed, killed = (TrainingRun(data, config, tmp_path / f"{name}.npm", 240, 10) for name in ("a", "b"))

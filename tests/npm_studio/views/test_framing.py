@@ -160,6 +160,7 @@ def test_a_thread_that_outlives_its_window_tells_nobody(qapp: object) -> None:
     session._deliver("_live_failed", None, ValueError("late"))  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_a_program_that_ends_by_an_exception_ends_the_threads_of_its_window(
     screen: None, toy_folder: Path, tmp_path: Path
 ) -> None:

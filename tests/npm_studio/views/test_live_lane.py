@@ -177,6 +177,7 @@ def test_an_error_of_the_live_thread_is_shown_once_and_the_sliders_go_on(
     qtbot.waitUntil(lambda: studio_window.error is None, timeout=SECONDS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1])
 def test_whatever_one_does_only_meshes_of_the_model_and_codes_asked_for_are_shown(
     qtbot: QtBot, studio_window: MainWindow, toy_folder: Path, other_folder: Path, seed: int

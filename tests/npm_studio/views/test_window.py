@@ -259,6 +259,7 @@ def start(then: str, model: Path, sequence: Path, tmp_path: Path) -> subprocess.
     )
 
 
+@pytest.mark.slow
 def test_closing_the_window_during_a_fit_exits_0_and_keeps_the_best_so_far(
     screen: None, toy_folder: Path, capture: Path, tmp_path: Path
 ) -> None:
@@ -269,6 +270,7 @@ def test_closing_the_window_during_a_fit_exits_0_and_keeps_the_best_so_far(
     assert list((capture.parent / "runs").glob("doll-*/run.json"))
 
 
+@pytest.mark.slow
 def test_ctrl_c_closes_the_window_during_a_fit(screen: None, toy_folder: Path, capture: Path, tmp_path: Path) -> None:
     process = start("print('fitting', flush=True)", toy_folder, capture, tmp_path)
     assert process.stdout is not None
