@@ -162,7 +162,7 @@ def load_training_config(path: Path, overrides: Mapping[str, str] | None = None)
     Raises:
         InputError: the file is missing or not YAML, or a field is unknown, missing or of the wrong type.
     """
-    cure = "see the presets in configs/"
+    cure = "see the built-in presets"
     try:
         tree = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -190,13 +190,13 @@ def _check_sizes(config: TrainingConfig) -> None:
         try:
             decoder.check(codes)
         except ValueError as error:
-            raise InputError(f"{stage}.decoder", str(error), "see the presets in configs/") from None
+            raise InputError(f"{stage}.decoder", str(error), "see the built-in presets") from None
         encoder = getattr(config, f"{stage}_encoder")
         if encoder is not None:
             try:
                 EncoderConfig(getattr(config, stage).code_size, encoder.resolution, encoder.channels)
             except ValueError as error:
-                raise InputError(f"{stage}_encoder", str(error), "see the presets in configs/") from None
+                raise InputError(f"{stage}_encoder", str(error), "see the built-in presets") from None
 
 
 def as_dict(config: Any) -> dict[str, Any]:

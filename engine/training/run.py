@@ -175,7 +175,7 @@ def _encoder_config(config: TrainingConfig, name: str) -> EncoderStage:
     field = name.replace("-", "_")
     encoder: EncoderStage | None = getattr(config, field)
     if encoder is None:
-        raise InputError(f"preset {config.name}", f"has no {field}", "see the presets in configs/")
+        raise InputError(f"preset {config.name}", f"has no {field}", "see the built-in presets")
     return encoder
 
 
