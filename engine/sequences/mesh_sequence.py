@@ -84,10 +84,10 @@ def frame_rate_of(times_s: NDArray[np.float64], default: float = 30.0) -> float:
     alone is off where time stamps are rounded to milliseconds.
     """
     intervals = np.diff(times_s)
-    intervals = intervals[intervals > 1e-4]
+    intervals = np.sort(intervals[intervals > 1e-4])
     if len(intervals) == 0:
         return default
-    usual = np.abs(intervals / np.median(intervals) - 1) < 0.5
+    usual = np.abs(intervals / intervals[(len(intervals) - 1) // 2] - 1) < 0.5
     return round(float(1 / intervals[usual].mean()), 3)
 
 

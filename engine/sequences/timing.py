@@ -31,7 +31,7 @@ def settle_times(recorded_s: NDArray[np.float64]) -> Timing:
 
     - Missing ones are filled in between their neighbours.
     - A frame with the time stamp of the frame before is left out: a camera takes one image at a time.
-    - Where time runs backwards, or is missing or the same for most frames, the time stamps tell nothing: frames stay
+    - Where time runs backwards, or is missing or the same for most frames, single time stamps tell nothing: frames stay
       in the order in which they were recorded and are taken to follow each other regularly.
     - Irregular intervals stay as they are, and are said.
     """
@@ -46,7 +46,9 @@ def settle_times(recorded_s: NDArray[np.float64]) -> Timing:
         return _regular(count, rate, f"time stamps run backwards {(steps < -_SAME_S).sum()} times")
     same = np.abs(steps) <= _SAME_S
     if 2 * same.sum() > len(steps):
-        return _regular(count, rate, f"{same.sum() + 1} of {count} time stamps are the same")
+        elapsed_s = float(steps.sum())  # of whole seconds, say
+        mean = round(len(steps) / elapsed_s, 3) if elapsed_s > _SAME_S else DEFAULT_FRAME_RATE
+        return _regular(count, mean, f"{same.sum()} of {count} time stamps are that of the frame before")
     warnings: list[Notice] = []
     times_s = recorded_s
     if missing.any():

@@ -80,8 +80,13 @@ def sens_bytes(
     version: int = 4,
     size: tuple[int, int] | None = None,
     pictures: Sequence[bytes] = (),
+    poses: Sequence[np.ndarray] = (),
+    stamps: Sequence[int] = (),
 ) -> bytes:
-    """ScanNet SensorData: ``pictures`` replaces the compressed depth of the first frames."""
+    """ScanNet SensorData: ``pictures`` replaces the compressed depth of the first frames.
+
+    ``poses`` (4, 4) camera to world, the identity without; ``stamps`` in microseconds, 25 frames per second without.
+    """
     intrinsic = np.eye(4, dtype="<f4")
     intrinsic[:3, :3] = K
     eye = np.eye(4, dtype="<f4").tobytes()
@@ -97,7 +102,9 @@ def sens_bytes(
             data = stored(frame, units_per_metre).astype("<u2").tobytes()
             data = zlib.compress(data) if compression == 1 else data
         colour = b"\xff\xd8 a jpeg \xff\xd9"
-        out += eye + struct.pack("<QQQQ", index * 33333, index * 40000, len(colour), len(data)) + colour + data
+        out += poses[index].astype("<f4").tobytes() if index < len(poses) else eye
+        stamp = stamps[index] if index < len(stamps) else index * 40000
+        out += struct.pack("<QQQQ", index * 33333, stamp, len(colour), len(data)) + colour + data
     return out + struct.pack("<Q", 0)
 
 

@@ -15,6 +15,7 @@ from engine.core.errors import InputError
 from engine.geometry.camera import PinholeCamera, front_camera_to_world
 from engine.geometry.similarity import Similarity
 from engine.sequences.depth_sequence import load_depth_sequence, observed_points_and_normals, save_depth_sequence
+from tests.support.present import present
 
 CAMERA = PinholeCamera(40, 30, 50.0, 51.0, 20.3, 14.8)
 POSE = front_camera_to_world(Similarity(0.4, (0.1, 0.9, -0.2)))
@@ -62,6 +63,44 @@ def test_a_saved_sequence_is_read_back(tmp_path: Path, file_format: Literal["png
     for index, depth in enumerate(depths):
         np.testing.assert_allclose(sequence.depth_m(index), depth, atol=1e-6)
         assert sequence.depth_m(index).dtype == np.float32
+
+
+def test_time_stamps_and_a_pose_per_frame_are_stored_and_read_back(tmp_path: Path) -> None:
+    times, poses = np.array([12.5, 12.54, 12.9]), np.stack([POSE, POSE, POSE])
+    poses[1:, 0, 3] += [0.1, 0.25]
+    save_depth_sequence(tmp_path, depth_images(), CAMERA, poses, times)
+    sequence = load_depth_sequence(tmp_path)
+    np.testing.assert_array_equal(sequence.times_s, times)
+    np.testing.assert_array_equal(present(sequence.cameras_to_world), poses)
+    assert not sequence.times_assumed and sequence.warnings == ()
+    moved = sequence.points_world(2)
+    change(tmp_path, camera_to_world=POSE.tolist())
+    np.testing.assert_allclose(
+        moved - load_depth_sequence(tmp_path).points_world(2), [[0.25, 0, 0]] * len(moved), atol=1e-6
+    )
+
+
+def test_of_regular_frames_of_a_still_camera_one_rate_and_one_pose_are_stored(tmp_path: Path) -> None:
+    save_depth_sequence(tmp_path, depth_images(), CAMERA, np.stack([POSE] * 3), np.arange(3) / 25)
+    description = json.loads((tmp_path / "intrinsics.json").read_text())
+    assert description["frame_rate"] == 25 and "times_s" not in description
+    assert np.shape(description["camera_to_world"]) == (4, 4)
+
+
+def test_a_rate_that_nobody_knows_is_not_stored(tmp_path: Path) -> None:
+    save_depth_sequence(tmp_path, depth_images(), CAMERA, POSE, None)
+    assert "frame_rate" not in json.loads((tmp_path / "intrinsics.json").read_text())
+    sequence = load_depth_sequence(tmp_path)
+    assert sequence.times_assumed and sequence.frame_rate == 30
+
+
+@pytest.mark.parametrize(("timing", "poses"), [([0.0, 1.0], POSE), (25.0, np.stack([POSE, POSE]))])
+def test_times_and_poses_that_are_not_as_many_as_images_leave_the_old_frames(
+    folder: Path, timing: float | list[float], poses: np.ndarray
+) -> None:
+    with pytest.raises(ValueError, match=r"2 (time stamps|camera poses) for 3 depth images"):
+        save_depth_sequence(folder, depth_images() + 1, CAMERA, poses, timing)
+    np.testing.assert_allclose(load_depth_sequence(folder).depth_m(0), depth_images()[0], atol=1e-6)
 
 
 def test_npz_frames_keep_less_than_a_millimetre(tmp_path: Path) -> None:
@@ -200,6 +239,15 @@ def test_a_folder_without_images_is_refused(folder: Path) -> None:
         ({"camera_to_world": np.full((4, 4), np.nan).tolist()}, "finite"),
         ({"camera_to_world": np.diag([2.0, 2, 2, 1]).tolist()}, "rigid"),
         ({"camera_to_world": np.diag([1.0, 1, -1, 1]).tolist()}, "rigid"),
+        ({"camera_to_world": [POSE.tolist()] * 2}, "2 poses for 3 frames"),
+        ({"camera_to_world": [POSE.tolist()] * 2 + [np.diag([2.0, 2, 2, 1]).tolist()]}, "rigid"),
+        ({"camera_to_world": [[POSE.tolist()] * 3]}, "4x4"),
+        ({"times_s": 3}, "3 numbers"),
+        ({"times_s": [0, 1]}, "3 numbers"),
+        ({"times_s": ["a", "b", "c"]}, "not a list of numbers"),
+        ({"times_s": [0, float("nan"), 2]}, "finite"),
+        ({"times_s": [0, 2, 1]}, "does not increase: frame 2"),
+        ({"times_s": [0, 1, 1]}, "does not increase: frame 2"),
     ],
 )
 def test_intrinsics_without_meaning_are_refused_by_name(

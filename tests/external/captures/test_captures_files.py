@@ -12,10 +12,12 @@ import pytest
 
 from engine.core.errors import InputError
 from engine.geometry.camera import PinholeCamera
+from engine.sequences.camera_path import World
 from engine.sequences.capture_options import CaptureOptions
 from npm_studio.cli.words import words
 from tests.support.capture_files import HEIGHT, WIDTH, K, depth_frames, sens_bytes
 from tests.support.captures import open_capture
+from tests.support.present import present
 
 CAMERA = PinholeCamera(WIDTH, HEIGHT, 50.0, 51.0, 20.0, 15.0)
 FRAMES = depth_frames()
@@ -202,6 +204,61 @@ def test_frames_of_a_sens_file_that_are_bombs_or_damaged_are_skipped(tmp_path: P
 def test_sens_headers_without_meaning_are_refused(tmp_path: Path, data: bytes, word: str) -> None:
     (tmp_path / "a.sens").write_bytes(data)
     assert word in refusal(tmp_path / "a.sens")
+
+
+def z_up_pose(x: float) -> np.ndarray:
+    """OpenCV axes in a world with Z up: looks along +y, the bottom of its image is down."""
+    pose = np.eye(4)
+    pose[:3, :3] = np.column_stack([[1, 0, 0], [0, 0, -1], [0, 1, 0]])
+    pose[:3, 3] = x, 0.5, 1.6
+    return pose
+
+
+def test_poses_of_a_sens_file_are_kept_and_their_world_has_y_up(tmp_path: Path) -> None:
+    (tmp_path / "a.sens").write_bytes(sens_bytes(FRAMES, poses=[z_up_pose(x) for x in (1.0, 1.1, 1.2)]))
+    sequence = open_capture(tmp_path / "a.sens")
+    assert sequence.world is World.UPRIGHT
+    positions = present(sequence.cameras_to_world)[:, :3, 3]
+    np.testing.assert_allclose(positions, [[x, 1.6, -0.5] for x in (1, 1.1, 1.2)], atol=1e-6)
+    np.testing.assert_allclose(sequence.camera_at(1)[:3, :3], np.diag([1, -1, -1]), atol=1e-6)  # as a front camera
+    assert any("moves by 0.20 m" in str(warning) for warning in sequence.warnings)
+
+
+def test_frames_whose_tracking_was_lost_are_left_out_and_said(tmp_path: Path) -> None:
+    lost = np.full((4, 4), -np.inf)
+    (tmp_path / "a.sens").write_bytes(sens_bytes(FRAMES, poses=[z_up_pose(1.0), lost, z_up_pose(1.2)]))
+    sequence = open_capture(tmp_path / "a.sens")
+    assert sequence.frame_names == ("000000", "000002")
+    np.testing.assert_allclose(sequence.times_s, [0, 0.08])
+    np.testing.assert_allclose(sequence.depth_m(1), FRAMES[2], atol=6e-4)
+    text = "1 of 3 frames left out: they have no camera pose, the first is 000001"
+    assert text in map(str, sequence.warnings)
+
+
+def test_a_path_that_starts_at_the_identity_is_that_of_an_unknown_world(tmp_path: Path) -> None:
+    moved = np.eye(4)
+    moved[0, 3] = 0.3
+    (tmp_path / "a.sens").write_bytes(sens_bytes(FRAMES, poses=[np.eye(4), moved, moved]))
+    sequence = open_capture(tmp_path / "a.sens")
+    assert sequence.world is World.ARBITRARY
+    np.testing.assert_allclose(sequence.camera_at(1), moved, atol=1e-7)
+
+
+def test_a_sens_file_without_time_stamps_says_so_and_keeps_its_frames(tmp_path: Path) -> None:
+    (tmp_path / "a.sens").write_bytes(sens_bytes(FRAMES, stamps=[0, 0, 0]))
+    sequence = open_capture(tmp_path / "a.sens")
+    assert (len(sequence), sequence.frame_rate) == (3, 30.0)
+    assert any("time stamps are that of the frame before" in str(warning) for warning in sequence.warnings)
+
+
+def test_an_npz_of_a_moving_camera_keeps_the_pose_of_every_frame(tmp_path: Path) -> None:
+    poses = np.stack([np.diag([1.0, -1, -1, 1])] * 3)
+    poses[:, 0, 3] = 0, 0.2, 0.4
+    stored = npy_bytes("<f8", poses.shape, poses.tobytes())
+    write_npz(tmp_path / "a.npz", depth=metres(), K=matrix(), cam_to_world=stored)
+    sequence = open_capture(tmp_path / "a.npz")
+    np.testing.assert_array_equal(present(sequence.cameras_to_world), poses)
+    assert sequence.world is World.PLACED
 
 
 def test_frames_of_a_sens_file_without_images_end_it(tmp_path: Path) -> None:

@@ -10,8 +10,10 @@ import pytest
 
 from engine.core.errors import InputError
 from engine.geometry.camera import PinholeCamera
+from engine.sequences.camera_path import World
 from engine.sequences.capture_options import CaptureOptions
 from engine.sequences.depth_sequence import DepthSequence
+from external.captures.tum import poses_at
 from npm_studio.cli.words import words
 from tests.support.capture_files import (
     HEIGHT,
@@ -129,6 +131,81 @@ def test_a_camera_that_moves_is_warned_of(tum: Path) -> None:
     assert any("moves by 0.50 m" in text for text in map(str, open_capture(tum).warnings))
     (tum / "groundtruth.txt").write_text("1 2 3\nx")
     assert any("groundtruth.txt cannot be read" in text for text in map(str, open_capture(tum).warnings))
+
+
+def ground_truth(folder: Path, rows: list[list[float]]) -> None:
+    text = "\n".join(" ".join(f"{value:.6f}" for value in row) for row in rows)
+    (folder / "groundtruth.txt").write_text(f"# timestamp tx ty tz qx qy qz qw\n{text}\n")
+
+
+def slow_slerp(a: np.ndarray, b: np.ndarray, share: float) -> np.ndarray:
+    """Of unit quaternions, along the shorter arc, as Shoemake 1985 has it."""
+    b = -b if a @ b < 0 else b
+    angle = np.arccos(np.clip(a @ b, -1, 1))
+    return np.asarray((np.sin((1 - share) * angle) * a + np.sin(share * angle) * b) / np.sin(angle))
+
+
+def slow_matrix(quaternion_xyzw: np.ndarray) -> np.ndarray:
+    x, y, z, w = quaternion_xyzw
+    return np.array(
+        [
+            [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
+            [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
+            [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
+        ]
+    )
+
+
+def test_poses_between_two_measurements_are_those_of_a_slow_interpolation() -> None:
+    a, b = np.array([0.1, 0.2, -0.3, 0.9]), np.array([-0.4, 0.1, 0.2, -0.8])
+    a, b = a / np.linalg.norm(a), b / np.linalg.norm(b)
+    table = np.array([[5.0, 1, 2, 3, *a], [5.08, 1.8, 2, 2.2, *b], [9.0, 7, 7, 7, *a]])
+    poses = poses_at(np.array([5.02, 5.08, 5.09, 7.0, 8.99, 4.985, 4.9]), table)
+    np.testing.assert_allclose(poses[0, :3, :3], slow_matrix(slow_slerp(a, b, 0.25)), atol=1e-9)
+    np.testing.assert_allclose(poses[0, :3, 3], [1.2, 2, 2.8], atol=1e-9)
+    np.testing.assert_allclose(poses[1, :3, :3], slow_matrix(b), atol=1e-9)
+    for near, row in ((2, 1), (4, 2), (5, 0)):  # the gap to the other neighbour is too long
+        np.testing.assert_allclose(poses[near, :3, 3], table[row, 1:4])
+    assert np.isnan(poses[[3, 6]]).all()
+
+
+def test_a_single_measurement_and_none_are_no_failure() -> None:
+    assert np.isnan(poses_at(np.array([1.0, 2.0]), np.zeros((0, 8)))).all()
+    poses = poses_at(np.array([1.0, 2.0]), np.array([[1.01, 4, 5, 6, 0, 0, 0, 1.0]]))
+    np.testing.assert_array_equal(poses[0, :3, 3], [4, 5, 6])
+    assert np.isnan(poses[1]).all()
+
+
+def test_the_ground_truth_of_a_tum_recording_is_its_camera_in_a_world_with_y_up(tum: Path) -> None:
+    ahead = [-(2**-0.5), 0, 0, 2**-0.5]  # OpenCV axes that look along +y of a world with Z up
+    start = 1305031102.16
+    ground_truth(tum, [[start + step / 100, 1 + step / 10, 0.5, 1.6, *ahead] for step in range(10)])
+    sequence = open_capture(tum)
+    assert sequence.world is World.UPRIGHT and len(sequence) == 3
+    np.testing.assert_allclose(sequence.camera_at(0)[:3, :3], np.diag([1, -1, -1]), atol=1e-6)
+    np.testing.assert_allclose(sequence.camera_at(0)[:3, 3], [1 + 0.000407 * 10, 1.6, -0.5], atol=1e-4)
+    np.testing.assert_allclose(sequence.camera_at(1)[0, 3] - sequence.camera_at(0)[0, 3], 0.4, atol=1e-4)
+
+
+def test_frames_that_the_motion_capture_did_not_see_are_left_out_and_said(tum: Path) -> None:
+    start = 1305031102.16
+    ground_truth(tum, [[start + step / 100, 1, 0.5, 1.6, 0, 0, 0, 1] for step in range(-2, 6)])
+    sequence = open_capture(tum)
+    assert len(sequence) == 2
+    assert any("1 of 3 frames left out: they have no camera pose" in str(warning) for warning in sequence.warnings)
+
+
+def test_time_stamps_of_a_tum_recording_are_those_of_its_list(tum: Path) -> None:
+    lines = (tum / "depth.txt").read_text().splitlines()
+    late = lines[-1].replace("1305031102.240407 ", "1305031102.640407 ", 1)
+    assert late != lines[-1]
+    (tum / "depth.txt").write_text("\n".join([*lines[:-1], late, late]))
+    (tum / "groundtruth.txt").unlink()
+    sequence = open_capture(tum)
+    np.testing.assert_allclose(sequence.times_s - sequence.times_s[0], [0, 0.04, 0.48], atol=1e-6)
+    text = " ".join(map(str, sequence.warnings))
+    assert "1 of 4 frames left out: they have the time stamp of the frame before" in text
+    assert "the longest is 0.44 s" in text
 
 
 @pytest.mark.parametrize(

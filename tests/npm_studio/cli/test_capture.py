@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.spatial.transform import Rotation
 
 from engine.core.errors import InputError
+from engine.sequences.camera_path import Z_UP_TO_Y_UP
 from engine.sequences.capture_options import CaptureOptions
 from engine.sequences.depth_sequence import load_depth_sequence
 from engine.sequences.isolation import Isolation
@@ -17,6 +19,8 @@ from npm_studio.cli.capture_options import stated
 from npm_studio.cli.main import build_parser, main
 from tests.support.capture_files import bag_bytes, depth_frames, realsense_messages, write_pngs
 from tests.support.depth_room import CAMERA, room_sequence
+from tests.support.moving_camera import walk, walked_room
+from tests.support.present import present
 
 
 @pytest.fixture
@@ -88,6 +92,45 @@ def test_convert_writes_the_subject_placed_for_a_model(
     assert abs(points[:, 0].min() + points[:, 0].max()) < 0.15  # the built-in model stands at x = 0
     assert main(["capture", "info", str(out), "--json"]) == 0
     assert results(capsys)["pose_stated"]
+
+
+def test_convert_keeps_time_stamps_and_the_path_of_the_camera(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    true = walk(4)
+    scene, _ = walked_room(true)
+    folder = tmp_path / "walk"
+    write_pngs(folder / "depth", np.stack([scene.depth_m(index) for index in range(4)]), 5000)
+    values = {name: getattr(CAMERA, name) for name in ("width", "height", "fx", "fy", "cx", "cy")}
+    (folder / "intrinsics.json").write_text(json.dumps(values))
+    times = [100.0, 100.033, 100.2, 100.233]
+    (folder / "depth.txt").write_text("\n".join(f"{time:.3f} depth/{index}.png" for index, time in enumerate(times)))
+    rows = []
+    for time, pose in zip(times, np.linalg.inv(Z_UP_TO_Y_UP) @ true, strict=True):
+        rows.append([time, *pose[:3, 3], *Rotation.from_matrix(pose[:3, :3]).as_quat()])
+    (folder / "groundtruth.txt").write_text("\n".join(" ".join(f"{value:.9f}" for value in row) for row in rows))
+    out = tmp_path / "native"
+    assert main(["capture", "convert", str(folder), str(out), "--remove-planes", "--json"]) == 0
+    found = results(capsys)
+    sequence = load_depth_sequence(out)
+    np.testing.assert_allclose(sequence.times_s, times, atol=1e-9)
+    np.testing.assert_allclose(present(sequence.cameras_to_world), found["camera_to_world"])
+    for index, pose in enumerate(true):
+        relative = np.linalg.inv(sequence.camera_at(0)) @ sequence.camera_at(index)
+        np.testing.assert_allclose(relative, np.linalg.inv(true[0]) @ pose, atol=1e-6)
+    medians = np.array([np.median(sequence.points_world(index), axis=0) for index in range(4)])
+    assert np.ptp(medians[:, 1]) < 0.02  # the same height from everywhere
+    assert main(["capture", "info", str(out)]) == 0
+    assert "pose stated for each frame" in capsys.readouterr().out
+
+
+def test_a_recording_without_time_stamps_says_that_its_rate_is_assumed(
+    room: tuple[Path, np.ndarray, np.ndarray], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["capture", "info", str(room[0]), "--json"]) == 0
+    out = capsys.readouterr().out
+    assert "3 at 30 per second (assumed, it has no time stamps)" in out
+    assert json.loads(out.splitlines()[-1])["frame_rate_assumed"]
 
 
 def test_convert_takes_a_depth_range_and_masks(room: tuple[Path, np.ndarray, np.ndarray], tmp_path: Path) -> None:
