@@ -16,8 +16,7 @@ from engine.training.config import TrainingConfig
 from engine.training.flow_points import load_sampler
 from engine.training.losses import displacement_loss
 from engine.training.pool_samples import PoolSampler
-from engine.training.schedule import grown, open_bands
-from engine.training.stage import Metrics
+from engine.training.stage import Metrics, grown, open_bands
 
 _VALIDATION_POINTS = 1024
 

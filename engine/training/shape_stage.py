@@ -15,8 +15,7 @@ from engine.models.networks.decoder import ShapeDecoder
 from engine.training.config import TrainingConfig
 from engine.training.losses import clamped_distance_loss, gradient_losses
 from engine.training.pool_samples import PoolSampler
-from engine.training.schedule import grown, open_bands
-from engine.training.stage import Metrics
+from engine.training.stage import Metrics, grown, open_bands
 
 _VALIDATION_POINTS = 8192
 

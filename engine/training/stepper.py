@@ -13,8 +13,7 @@ from engine.core.cuda_graphs import GRAPH_LOCK, capture_stream, capturing
 from engine.core.errors import InputError
 from engine.core.progress import Progress
 from engine.training.row_adam import RowAdam
-from engine.training.schedule import rate_factor
-from engine.training.stage import TrainingStage
+from engine.training.stage import TrainingStage, rate_factor
 
 _EAGER_STEPS = 3
 """Steps before a CUDA graph is recorded: they compile, and make the state of the optimisers."""

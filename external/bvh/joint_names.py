@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from engine.core.errors import InputError
 from external.bvh.parse import BvhClip
 
-LIMBS = ("thigh", "shin", "foot", "clavicle", "upperarm", "forearm", "hand")
 _NEEDED = ("thigh", "shin", "upperarm", "forearm")
 _PARTS = {
     "upleg": "thigh", "upperleg": "thigh", "thigh": "thigh", "hip": "thigh",
@@ -30,7 +29,7 @@ class BodyJoints:
     neck: tuple[int, ...]
     head: int | None
     limbs: dict[str, int]
-    """By name of `LIMBS` and side, such as ``thigh.L``; what the skeleton does not have is left out."""
+    """By part and side, such as ``thigh.L``; what the skeleton does not have is left out."""
 
 
 def find_body_joints(clip: BvhClip) -> BodyJoints:

@@ -9,7 +9,6 @@ from npm_studio.cli.console import ConsoleProgress
 from npm_studio.cli.meshes import (
     FRAMES_PER_SECOND,
     NO_SURFACE,
-    Surfaces,
     add_common,
     counted,
     is_file_target,
@@ -41,6 +40,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
     from engine.core.errors import InputError
+    from engine.surface.many_surfaces import extract_meshes
 
     started = time.perf_counter()
     if not 2 <= options.steps <= 10_000:
@@ -49,10 +49,9 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     model = open_model(options)
     shapes, poses = _codes(options, model)
     with ConsoleProgress() as progress:
-        surfaces = Surfaces(model, options.resolution, progress.cancelled)
-        wanted = [(f"step {step}", *codes) for step, codes in enumerate(zip(shapes, poses, strict=True))]
+        codes = zip(shapes, poses, strict=True)
         paths = (options.out / f"{step:06d}.ply" for step in range(options.steps))
-        meshes = zip(paths, surfaces.meshes(wanted), strict=True)
+        meshes = zip(paths, extract_meshes(model, codes, options.resolution, progress.cancelled), strict=True)
         results: dict[str, Any] = {"space": options.space, "steps": options.steps}
         if video:
             from npm_studio.reports.pictures import render_mesh_video

@@ -2,28 +2,22 @@
 
 import argparse
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from itertools import groupby, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from npm_studio.cli.console import ConsoleProgress, add_device, add_json, add_model
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from engine.geometry.mesh import Mesh
     from engine.models.model import NeuralParametricModel
-
-    Wanted = tuple[str, Tensor, Tensor | None]
-    """Name of a mesh, shape code (Cs,), pose code (Cp,) or None for the canonical pose."""
 
 MESH_SUFFIXES = (".ply", ".obj", ".stl", ".off")
 FRAMES_PER_SECOND = 24.0
 NO_SURFACE = "has no surface inside the cube", "use the codes of a trained shape"
-"""What is wrong with a shape code, and the cure."""
+"""What is wrong with a shape code, and the remedy."""
 T = TypeVar("T")
 
 
@@ -68,68 +62,6 @@ def is_file_target(path: Path, suffixes: tuple[str, ...]) -> bool:
     if not wants_file and path.exists() and not path.is_dir():
         raise InputError(path, "is a file, a folder is needed", "choose another name")
     return wants_file
-
-
-class Surfaces:
-    """Meshes of one model at one resolution, until somebody cancels."""
-
-    def __init__(self, model: "NeuralParametricModel", resolution: int, cancelled: Callable[[], bool]) -> None:
-        self._model, self._resolution, self._cancelled = model, resolution, cancelled
-
-    def meshes(self, wanted: "Iterable[Wanted]") -> "Iterator[Mesh]":
-        """The mesh of each of ``wanted``, in order, canonical units.
-
-        A shape that comes several times in a row is contoured once. On a GPU its poses are computed together, and so
-        are several shapes. A shape code without a surface inside the cube gives empty meshes.
-        """
-        import torch
-
-        from engine.surface.extract import extract_surfaces
-
-        runs = (list(group) for _, group in groupby(wanted, lambda one: one[1].cpu().numpy().tobytes()))
-        while several := list(islice(runs, _shapes_together(self._model, self._resolution))):
-            codes = torch.stack([run[0][1] for run in several])
-            surfaces = extract_surfaces(self._model, codes, self._resolution, cancelled=self._cancelled)
-            for run, canonical in zip(several, surfaces, strict=True):
-                if canonical.is_empty:
-                    yield from len(run) * [canonical]
-                    continue
-                shape_code, step = run[0][1], _posed_together(self._model, canonical)
-                for start in range(0, len(run), step):
-                    yield from self._posed(canonical, shape_code, [code for *_, code in run[start : start + step]])
-
-    def _posed(self, canonical: "Mesh", shape_code: "Tensor", pose_codes: "list[Tensor | None]") -> "Iterator[Mesh]":
-        """``canonical`` in each of ``pose_codes`` (Cp,), or as it is for None."""
-        import torch
-
-        from engine.geometry.mesh import Mesh
-        from engine.surface.extract import pose_vertices
-        from engine.surface.folded import FoldedDecoder
-
-        codes = [code for code in pose_codes if code is not None]
-        if len(codes) > 1:
-            assert self._model.pose_decoder is not None
-            vertices = torch.from_numpy(canonical.vertices).to(self._model.device)
-            poses = torch.stack(codes).to(self._model.device)
-            both = torch.cat((shape_code.to(poses).expand(len(poses), -1), poses), dim=1)
-            points = vertices.repeat(len(poses), 1)
-            rows = torch.arange(len(poses), device=poses.device).repeat_interleave(len(vertices))
-            moved = points + FoldedDecoder(self._model.pose_decoder, both)(points, rows)
-            posed = iter(moved.reshape(len(poses), -1, 3).cpu().numpy())
-        else:
-            posed = (pose_vertices(self._model, shape_code, code, canonical.vertices) for code in codes)
-        for code in pose_codes:
-            yield canonical if code is None else Mesh(next(posed), canonical.faces)
-
-
-def _shapes_together(model: "NeuralParametricModel", resolution: int) -> int:
-    """Shapes whose search keeps a GPU busy between two kernel launches; a CPU gains nothing from more than one."""
-    return min(16, max(1, 4 * (256 // resolution) ** 2)) if model.device.type == "cuda" else 1
-
-
-def _posed_together(model: "NeuralParametricModel", mesh: "Mesh") -> int:
-    """Poses of ``mesh`` that fill a GPU for some milliseconds; a CPU gains nothing from more than one."""
-    return max(1, (1 << 17) // len(mesh.vertices)) if model.device.type == "cuda" else 1
 
 
 def write_meshes(

@@ -16,9 +16,10 @@ class Parser(argparse.ArgumentParser):
 class DeferredParser(Parser):
     """Configured by a module that is imported when its arguments are parsed, not before."""
 
-    def __init__(self, *arguments: Any, module: str, **options: Any) -> None:
+    def __init__(self, *arguments: Any, module: str, kind: str, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._module: str | None = module
+        self._kind = kind
 
     def parse_known_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
@@ -31,5 +32,5 @@ class DeferredParser(Parser):
         if self._module is not None:
             module = importlib.import_module(self._module)
             self._module = None
-            module.configure(self)
-            self.set_defaults(run_kind=module.run)
+            getattr(module, f"configure_{self._kind}")(self)
+            self.set_defaults(run_kind=getattr(module, f"run_{self._kind}"))

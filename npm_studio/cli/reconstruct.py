@@ -6,11 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from npm_studio.cli.console import ConsoleProgress
-from npm_studio.cli.meshes import MESH_SUFFIXES, Surfaces, add_common, is_file_target, open_model, write_meshes
+from npm_studio.cli.meshes import MESH_SUFFIXES, add_common, is_file_target, open_model, write_meshes
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from engine.models.model import NeuralParametricModel
-    from npm_studio.cli.meshes import Wanted
+
+    Wanted = tuple[str, Tensor, Tensor | None]
+    """Name of a mesh, shape code (Cs,), pose code (Cp,) or None for the canonical pose."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -37,6 +41,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
     from engine.core.errors import InputError
+    from engine.surface.many_surfaces import extract_meshes
 
     started = time.perf_counter()
     one_file = is_file_target(options.out, MESH_SUFFIXES)
@@ -46,10 +51,11 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         cure = "add --frame, or give a folder" if options.codes else "add --identity, or give a folder"
         raise InputError(options.out, f"is one file for {len(wanted)} meshes", cure)
     with ConsoleProgress() as progress:
-        surfaces = Surfaces(model, options.resolution, progress.cancelled)
+        codes = ((shape, pose) for _, shape, pose in wanted)
+        meshes = extract_meshes(model, codes, options.resolution, progress.cancelled)
         paths = (options.out if one_file else options.out / f"{name}.ply" for name, *_ in wanted)
         computing = time.perf_counter()
-        written = write_meshes(zip(paths, surfaces.meshes(wanted), strict=True), len(wanted), progress, "reconstruct")
+        written = write_meshes(zip(paths, meshes, strict=True), len(wanted), progress, "reconstruct")
         rate = len(written) / (time.perf_counter() - computing)
         progress.message(f"{options.out}: {len(written)} of {len(wanted)} meshes, {rate:.3g} per second")
     return {

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from npm_studio.cli.console import ConsoleProgress
-from npm_studio.cli.meshes import Surfaces, add_common, is_file_target, open_model, write_meshes
+from npm_studio.cli.meshes import add_common, is_file_target, open_model, write_meshes
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,6 +32,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
     from engine.models.named_codes import find_identity
+    from engine.surface.many_surfaces import extract_meshes
 
     started = time.perf_counter()
     is_file_target(options.out, ())
@@ -40,10 +41,9 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     poses = _of_run(options, model) if options.run_folder else _of_identity(options, model)
     names = model.info.identities
     with ConsoleProgress() as progress:
-        surfaces = Surfaces(model, options.resolution, progress.cancelled)
-        wanted = [(names[target], model.shape_codes[target], pose) for target in targets for _, pose in poses]
+        codes = ((model.shape_codes[target], pose) for target in targets for _, pose in poses)
         paths = (options.out / names[target] / f"{name}.ply" for target in targets for name, _ in poses)
-        meshes = zip(paths, surfaces.meshes(wanted), strict=True)
+        meshes = zip(paths, extract_meshes(model, codes, options.resolution, progress.cancelled), strict=True)
         written = write_meshes(meshes, len(targets) * len(poses), progress, "transfer")
         progress.message(f"{options.out}: {len(poses)} poses on {len(targets)} identities, {len(written)} meshes")
     return {

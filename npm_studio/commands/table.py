@@ -7,10 +7,16 @@ from npm_studio.commands.display import DISPLAY
 from npm_studio.commands.edit import EDIT
 from npm_studio.commands.file import FILE
 from npm_studio.commands.fit import FIT
-from npm_studio.commands.help import HELP
 from npm_studio.commands.playback import PLAYBACK
 from npm_studio.commands.view import VIEW
 
+HELP = Menu(
+    "&Help",
+    (
+        Command("help.shortcuts", "&Shortcuts", "show_shortcuts", "List all keyboard shortcuts.", shortcut="F1"),
+        Command("help.about", "&About NPM Studio", "show_about", "Version, licence and graphics of this program."),
+    ),
+)
 MENUS: tuple[Menu, ...] = (FILE, EDIT, VIEW, DISPLAY, PLAYBACK, FIT, HELP)
 
 

@@ -6,7 +6,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from engine.models.code_space import CodeSpace
+from engine.models.code_space import CodeSpace, between
 from engine.models.model import NeuralParametricModel
 from npm_studio.document.history import History
 from npm_studio.document.signal import Signal
@@ -131,11 +131,17 @@ class Explorer:
         self.show_codes(codes, step)
 
 
-def blend(start: Codes, end: Codes, share: float, space: Literal["shape", "pose", "both"]) -> Codes:
-    """Codes at ``share`` (0 to 1) of the way from ``start`` to ``end``; what is not blended is that of ``start``."""
+def blend(start: Codes, end: Codes, fraction: float, space: Literal["shape", "pose", "both"]) -> Codes:
+    """Codes at ``fraction`` (0 to 1) of the way from ``start`` to ``end``; what is not blended is that of ``start``."""
     shape, pose = start.shape, start.pose
     if space in ("shape", "both"):
-        shape = torch.lerp(start.shape, end.shape, share)
+        shape = between(start.shape, end.shape, fraction)
     if space in ("pose", "both") and start.pose is not None and end.pose is not None:
-        pose = torch.lerp(start.pose, end.pose, share)
+        pose = between(start.pose, end.pose, fraction)
     return Codes(shape, pose)
+
+
+def pretty(name: str) -> str:
+    """``name`` with spaces for underscores and a capital first letter."""
+    text = name.replace("_", " ").strip()
+    return text[:1].upper() + text[1:]

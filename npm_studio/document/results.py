@@ -11,7 +11,7 @@ from engine.methods.run import Run
 from engine.models.model import NeuralParametricModel
 from engine.sequences.depth_sequence import DepthSequence
 from engine.sequences.mesh_sequence import MeshSequence, mesh_sequence, regular_times
-from npm_studio.document.names import pretty
+from npm_studio.document.explorer import pretty
 
 IDENTITY_RESOLUTION = 128
 FRAMES_FOR_GROUND = 64

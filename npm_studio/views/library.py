@@ -14,7 +14,7 @@ from PyQt6.QtWidgets import (
 )
 
 from npm_studio.document.document import Document
-from npm_studio.document.names import pretty
+from npm_studio.document.explorer import pretty
 from npm_studio.views.widgets.basics import MARGIN, Section, heading, note
 
 _ROW = Qt.ItemDataRole.UserRole

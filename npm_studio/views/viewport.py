@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pyvista as pv
 from numpy.typing import ArrayLike, NDArray
-from PyQt6.QtCore import QPoint, pyqtSignal
+from PyQt6.QtCore import pyqtSignal
 from PyQt6.QtGui import QKeyEvent, QResizeEvent
 from PyQt6.QtWidgets import QVBoxLayout, QWidget
 from pyvistaqt import QtInteractor
@@ -327,10 +327,6 @@ class Viewport(QWidget):
         """As large in a small view as in a large one."""
         across, up = (_AXES_PIXELS / max(side, 1) for side in (self.width(), self.height()))
         self.view.renderer.axes_widget.SetViewport(0.0, 0.0, min(across, 1.0), min(up, 1.0))
-
-    def centre_of_view(self) -> QPoint:
-        """Middle of the widget, in its own pixels."""
-        return QPoint(self.width() // 2, self.height() // 2)
 
     def _note_motion(self) -> None:
         if self.view.is_software:

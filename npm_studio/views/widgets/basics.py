@@ -38,14 +38,6 @@ def note(text: str) -> QLabel:
     return label
 
 
-def separator() -> QFrame:
-    """A thin horizontal line."""
-    line = QFrame()
-    line.setObjectName("separator")
-    line.setFixedHeight(1)
-    return line
-
-
 def tool_button(action: QAction, size: int = 18) -> QToolButton:
     """An icon button for ``action`` that the keyboard reaches with Tab alone, so that Space stays with playback."""
     button = QToolButton()

@@ -11,7 +11,7 @@ from engine.core.progress import Progress
 from engine.geometry.mesh import vertex_normals
 from engine.sequences.mesh_sequence import MeshSequence
 from npm_studio.document.comparison import Comparison, round_scale
-from npm_studio.document.names import pretty
+from npm_studio.document.explorer import pretty
 from npm_studio.document.results import (
     mesh_sequence_of_identity,
     mesh_sequence_of_run,

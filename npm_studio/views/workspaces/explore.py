@@ -3,8 +3,7 @@
 from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
-from npm_studio.document.explorer import Codes, Explorer, Space
-from npm_studio.document.names import pretty
+from npm_studio.document.explorer import Codes, Explorer, Space, pretty
 from npm_studio.document.timeline import Playable
 from npm_studio.live.request import MeshReply, Quality
 from npm_studio.views.session import Session
@@ -78,7 +77,7 @@ class ExploreWorkspace(Workspace):
         self._rows: list[int] = []
         self._frame = 0
         self._subject = self._posture = ""
-        self._dragging = self._by_slider = False
+        self._by_slider = False
         session.document.model_changed.connect(self._on_model)
         viewports.changed.connect(self._caption)
 

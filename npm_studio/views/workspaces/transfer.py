@@ -6,8 +6,7 @@ from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import QPushButton
 
 from engine.models.named_codes import IdentityFrame
-from npm_studio.document.explorer import Codes
-from npm_studio.document.names import pretty
+from npm_studio.document.explorer import Codes, pretty
 from npm_studio.document.timeline import Playable
 from npm_studio.live.request import MeshReply, Quality
 from npm_studio.views.session import Session

@@ -6,7 +6,7 @@ import pytest
 
 from engine.core.errors import InputError
 from engine.training.config import Schedule, load_training_config
-from engine.training.schedule import grown, open_bands, rate_factor
+from engine.training.stage import grown, open_bands, rate_factor
 from tests.support.training import PRESET
 
 

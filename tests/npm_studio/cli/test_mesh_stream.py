@@ -13,8 +13,8 @@ from engine.core.errors import Cancelled, InputError
 from engine.geometry import ply
 from engine.geometry.mesh import Mesh, load_mesh
 from engine.models.checkpoint import save_model
-from engine.surface.extract import extract_surface, pose_vertices
-from npm_studio.cli import console, meshes
+from engine.surface import many_surfaces
+from npm_studio.cli import console
 from npm_studio.cli.console import ConsoleProgress
 from npm_studio.cli.main import main
 from npm_studio.cli.meshes import stream_meshes, write_meshes
@@ -137,7 +137,7 @@ def test_interrupted_reconstruction_leaves_whole_files_and_says_so(
     toy = toy_model()
     save_model(toy, tmp_path / "toy.npm")
     np.savez(tmp_path / "codes.npz", shape=toy.shape_codes[:1], pose=np.tile(present(toy.pose_codes)[:6], (5, 1)))
-    posed = meshes.Surfaces.meshes
+    posed = many_surfaces.extract_meshes
 
     def interrupted(*arguments: Any) -> Iterator[Mesh]:
         for index, mesh in enumerate(posed(*arguments)):
@@ -146,7 +146,7 @@ def test_interrupted_reconstruction_leaves_whole_files_and_says_so(
                     signal.raise_signal(signal.SIGINT)
             yield mesh
 
-    monkeypatch.setattr(meshes.Surfaces, "meshes", interrupted)
+    monkeypatch.setattr(many_surfaces, "extract_meshes", interrupted)
     arguments = ["--model", tmp_path / "toy.npm", "--codes", tmp_path / "codes.npz", "--out", tmp_path / "out"]
     assert main(["reconstruct", "--resolution", "24", "--device", "cpu", *map(str, arguments)]) == 130
     whole = sorted(path.name for path in (tmp_path / "out").iterdir())
@@ -154,19 +154,3 @@ def test_interrupted_reconstruction_leaves_whole_files_and_says_so(
     assert all(len(load_mesh(tmp_path / "out" / name).faces) > 100 for name in whole)
     said = capsys.readouterr().err
     assert "11 of 31 meshes" in said if signals == 1 else "interrupted" in said
-
-
-@pytest.mark.parametrize("together", [1, 4])
-def test_meshes_computed_together_are_those_computed_one_by_one(monkeypatch: pytest.MonkeyPatch, together: int) -> None:
-    monkeypatch.setattr(meshes, "_posed_together", lambda *_: together)
-    monkeypatch.setattr(meshes, "_shapes_together", lambda *_: together)
-    toy, order = toy_model(), [0, 0, 0, 0, 0, 1, 2, 2]
-    poses = [None, *present(toy.pose_codes)[:6], None]
-    wanted = [(str(i), toy.shape_codes[row], pose) for i, (row, pose) in enumerate(zip(order, poses, strict=True))]
-    found = list(meshes.Surfaces(toy, 24, lambda: False).meshes(wanted))
-    assert len(found) == 8
-    for mesh, (_, shape, pose) in zip(found, wanted, strict=True):
-        canonical = extract_surface(toy, shape, 24)
-        expected = canonical.vertices if pose is None else pose_vertices(toy, shape, pose, canonical.vertices)
-        np.testing.assert_allclose(mesh.vertices, expected, atol=1e-6)
-        np.testing.assert_array_equal(mesh.faces, canonical.faces)
