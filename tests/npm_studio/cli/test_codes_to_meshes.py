@@ -127,7 +127,7 @@ def test_reconstruct_contours_each_shape_of_a_codes_file_once(
         contoured.extend(code.numpy().tobytes() for code in arguments[1])
         return extract_surfaces(*arguments, **named)
 
-    monkeypatch.setattr("engine.surface.extract.extract_surfaces", counting)
+    monkeypatch.setattr("engine.surface.many_surfaces.extract_surfaces", counting)
     summary = results(capsys, ask("reconstruct", model, "--codes", tmp_path / "codes.npz", "--out", tmp_path / "all"))
     assert names(tmp_path / "all") == [f"{frame:06d}.ply" for frame in range(6)]
     assert len(summary["meshes"]) == 6
