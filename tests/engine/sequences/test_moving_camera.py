@@ -13,6 +13,7 @@ from engine.methods.npm.initialise import match_scores
 from engine.methods.npm.observations import observe
 from engine.sequences.camera_path import World, are_rigid, settle_poses
 from engine.sequences.depth_sequence import DepthSequence, observed_points_and_normals
+from engine.sequences.depth_source import DepthSource
 from engine.sequences.isolation import Isolation, Isolator, isolate
 from engine.sequences.placement import Standpoint, place, place_at, states_pose
 from tests.support.depth_room import BODY, HEAD
@@ -55,7 +56,8 @@ def test_points_of_all_frames_coincide_in_the_world() -> None:
 
 def test_a_sequence_is_a_source_of_frames_with_their_own_time_and_pose() -> None:
     sequence, _ = walked_room(walk(3))
-    frames = list(sequence)
+    source: DepthSource = sequence
+    frames = list(source)
     assert [frame.name for frame in frames] == ["000000", "000001", "000002"]
     assert [frame.time_s for frame in frames] == pytest.approx([0, 1 / 30, 2 / 30])
     for frame, pose in zip(frames, walk(3), strict=True):

@@ -8,7 +8,10 @@ import trimesh
 from engine.core.errors import Cancelled, InputError
 from engine.core.progress import Progress
 from engine.methods.run import frame_records, load_run
+from engine.sequences.camera_path import World
+from engine.sequences.capture_options import CaptureOptions
 from engine.sequences.depth_sequence import load_depth_sequence
+from engine.sequences.isolation import Isolation, isolate
 from engine.sequences.mesh_sequence import MeshSequence, mesh_sequence, regular_times
 from engine.sequences.placement import move_world
 from npm_studio.document.comparison import Comparison, round_scale
@@ -18,6 +21,7 @@ from npm_studio.document.results import (
     mesh_sequence_of_run,
     mesh_sequence_of_truth,
 )
+from tests.support.moving_camera import walk, walked_room
 from tests.support.progress import Listener
 from tests.support.toy_model import toy_model
 
@@ -95,6 +99,19 @@ def test_an_observation_gives_points_with_depths_between_its_ends(depth_capture:
     camera = observation.sequence.camera_at(0)
     distance = (frame.points_world - camera[:3, 3]) @ camera[:3, 2]
     np.testing.assert_allclose(frame.depth_m, distance, atol=1e-5)
+
+
+def test_every_frame_of_a_moving_camera_is_shown_from_its_own_pose() -> None:
+    scene, masks = walked_room(walk(), World.PLACED)
+    isolation = Isolation(remove_planes=True, largest_component=True)
+    observation = Observation(isolate(scene, isolation), scene, CaptureOptions(isolation=isolation))
+    for index, mask in enumerate(masks):
+        shown, depth = observation.frame(index), scene.depth_m(index)
+        seen = np.concatenate([shown.points_world, shown.removed_world])
+        assert len(seen) == (depth > 0).sum()
+        assert shown.depth_m.min() == pytest.approx(depth[mask].min(), abs=0.02)
+        floor_and_walls = np.abs(shown.removed_world - [-1.6, 0.0, -1.5]).min(axis=1)  # of one room for all frames
+        assert np.quantile(floor_and_walls, 0.95) < 0.01
 
 
 def test_an_observation_holds_as_many_frames_as_fit_into_memory(
