@@ -10,9 +10,10 @@ import torch
 
 from engine.core.registry import registered
 from engine.geometry.camera import PinholeCamera, front_camera_to_world
-from engine.geometry.mesh import Mesh, save_mesh
 from engine.geometry.ray_casting import render_depth
 from engine.sequences.depth_sequence import save_depth_sequence
+from engine.sequences.mesh_sequence import regular_times
+from engine.sequences.truth import save_truth
 from engine.surface.extract import extract_surface, pose_vertices
 from tests.support.present import present
 from tests.support.runs import save_npm_run
@@ -68,8 +69,7 @@ def depth_capture(tmp_path_factory: pytest.TempPathFactory) -> Path:
     vertices, faces = doll_frames()
     depths = [render_depth(similarity.to_world(frame), faces, CAMERA, pose) for frame in vertices]
     save_depth_sequence(folder, depths, CAMERA, pose, 10.0, FRAMES)
-    for name, frame in zip(FRAMES, vertices, strict=True):
-        save_mesh(Mesh(frame, faces), folder / "truth" / f"{name}.ply")
+    save_truth(folder / "truth", vertices, faces, FRAMES, regular_times(len(FRAMES), 10.0), similarity)
     return folder
 
 

@@ -4,7 +4,7 @@ One view is a sequence folder (`engine.sequences.depth_sequence`), several are `
 complete sequences each. The true surface is the same in all of them: the files of the others are hard links to those
 of view 0, or copies where the file system has no links. Ground truth of a sequence::
 
-    truth/<frame>.ply   the true surface of the frame, canonical units
+    truth/              the true surface of each frame, `engine.sequences.truth`
     truth/<frame>.npz   with correspondences: per pixel the triangle that it sees, face (H, W) int32, -1 for none, and
                         barycentric (H, W, 2) float16, the weights of its first two corners (the third has the rest)
     canonical.ply       with correspondences: the canonical mesh, whose triangles are those of all frames
@@ -30,6 +30,8 @@ from engine.geometry.ray_casting import DepthRenderer, SurfaceHits
 from engine.geometry.sensor_noise import KinectNoise, add_noise, frame_generator
 from engine.sequences.export_sequence import SequenceFormat, frame_name, writing_sequence
 from engine.sequences.intrinsics_file import camera_of, camera_to_world_of
+from engine.sequences.mesh_sequence import regular_times
+from engine.sequences.truth import ARRAYS, DESCRIPTION, save_truth
 
 LARGEST_SIDE = 4096
 """Pixels of a camera that is rendered; a file that asks for more is refused before an image is made."""
@@ -82,8 +84,8 @@ def render_sequence(
             stack.enter_context(writing_sequence(folder, camera, pose, rate, file_format))
             for folder, pose in zip(folders, poses, strict=True)
         ]
-        written = 0
-        while written < len(frames) and not progress.cancelled():
+        names: list[str] = []
+        while (written := len(names)) < len(frames) and not progress.cancelled():
             vertices = np.asarray(frames[written], np.float32)
             hits = renderer.trace(similarity.to_world(vertices), poses)
             seen = (hits.depth_m > 0).flatten(1).any(dim=1).tolist()
@@ -91,23 +93,30 @@ def render_sequence(
                 which = f" of view {seen.index(False)}" if views > 1 else ""
                 what = f"{dataset.root}: {sequence}/{written:06d}"
                 raise InputError(what, f"is outside the camera's view{which}", "use another camera")
-            _write_truth(truths, frame_name(written, rate, file_format), Mesh(vertices, faces), hits, correspondences)
+            names.append(frame_name(written, rate, file_format))
+            if correspondences:
+                _write_hits(truths, names[-1], hits)
             depths = hits.depth_m.cpu()
             for view, write in enumerate(writers):
                 depth = depths[view : view + 1]
                 if noise is not None:
                     depth = add_noise(depth, camera, noise, frame_generator(seed, written, view))
                 write(depth[0].numpy())
-            written += 1
-            progress.advance(written)
-        if written == 0:
+            progress.advance(len(names))
+        if not names:
             raise Cancelled
+        times_s = regular_times(len(names), rate)
+        canonical = dataset.canonical(identity)
+        save_truth(truths[0], frames[: len(names)], faces, names, times_s, similarity, canonical)
+        for truth in truths[1:]:
+            for file in (ARRAYS, DESCRIPTION):
+                _link(truths[0] / file, truth / file)
     for folder in folders:
         if correspondences:
             save_compact_ply(Mesh(dataset.canonical(identity), faces), folder / "canonical.ply")
         else:
             (folder / "canonical.ply").unlink(missing_ok=True)
-    return written
+    return len(names)
 
 
 def load_camera(path: Path) -> tuple[PinholeCamera, NDArray[np.float64] | None]:
@@ -124,19 +133,18 @@ def load_camera(path: Path) -> tuple[PinholeCamera, NDArray[np.float64] | None]:
     return camera, camera_to_world_of(description, path) if "camera_to_world" in description else None
 
 
-def _write_truth(truths: list[Path], name: str, mesh: Mesh, hits: SurfaceHits, correspondences: bool) -> None:
-    """Write the truth of one frame below each of the folders ``truths``, one per view."""
-    first = truths[0] / f"{name}.ply"
-    save_compact_ply(mesh, first)
-    for truth in truths[1:]:
-        try:
-            os.link(first, truth / first.name)
-        except OSError:
-            shutil.copyfile(first, truth / first.name)
-    if correspondences:
-        face, barycentric = hits.face.cpu().numpy(), hits.barycentric.cpu().numpy().astype(np.float16)
-        for view, truth in enumerate(truths):
-            np.savez_compressed(truth / f"{name}.npz", face=face[view], barycentric=barycentric[view])
+def _write_hits(truths: list[Path], name: str, hits: SurfaceHits) -> None:
+    """Write what the pixels of one frame see below each of the folders ``truths``, one per view."""
+    face, barycentric = hits.face.cpu().numpy(), hits.barycentric.cpu().numpy().astype(np.float16)
+    for view, truth in enumerate(truths):
+        np.savez_compressed(truth / f"{name}.npz", face=face[view], barycentric=barycentric[view])
+
+
+def _link(first: Path, other: Path) -> None:
+    try:
+        os.link(first, other)
+    except OSError:
+        shutil.copyfile(first, other)
 
 
 def _check_out(out: Path, folders: list[Path]) -> None:

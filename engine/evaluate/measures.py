@@ -1,6 +1,7 @@
 """The measurements behind the metrics, on one pair of meshes or one tracked sequence."""
 
 import math
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +10,14 @@ from engine.geometry.signed_distance import face_normals, is_inside, sample_surf
 
 KEYFRAME_INTERVAL = 50
 _POINTS_AT_ONCE = 250_000
+
+
+class MovingVertices(Protocol):
+    """Vertices (V, 3) by frame; an array (F, V, 3) is one."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, frame: int, /) -> NDArray[np.floating]: ...
 
 
 def draw_samples(
@@ -21,7 +30,7 @@ def draw_samples(
         faces: (T, 3)
     """
     samples = sample_surface(vertices, faces, count, generator)
-    return _at(vertices, faces, samples), face_normals(vertices, faces)[samples[0]]
+    return points_at(vertices, faces, samples), face_normals(vertices, faces)[samples[0]]
 
 
 def compare_samples(
@@ -29,12 +38,15 @@ def compare_samples(
     predicted_normals: NDArray[np.float64],
     truth_points: NDArray[np.float64],
     truth_normals: NDArray[np.float64],
+    visible: NDArray[np.bool_] | None = None,
 ) -> dict[str, float]:
     """Accuracy, completeness, Chamfer-l2 and normal consistency of two sets of surface samples.
 
     Args:
         predicted_points: (N, 3) with unit normals (N, 3)
         truth_points: (M, 3) with unit normals (M, 3)
+        visible: (M,) which of the true points a camera sees; adds the accuracy and completeness of those that it sees
+            and of those that it does not, NaN where there are none
     """
     from scipy.spatial import cKDTree
 
@@ -44,12 +56,17 @@ def compare_samples(
         np.abs((predicted_normals * truth_normals[nearest_truth]).sum(axis=1)).mean(),
         np.abs((truth_normals * predicted_normals[nearest_predicted]).sum(axis=1)).mean(),
     )
-    return {
+    measured = {
         "accuracy": float(to_truth.mean()),
         "completeness": float(to_predicted.mean()),
         "chamfer_l2": float(0.5 * (np.square(to_truth).mean() + np.square(to_predicted).mean())),
         "normal_consistency": float(0.5 * sum(cosines)),
     }
+    if visible is not None:
+        for which, seen in (("visible", visible), ("hidden", ~visible)):
+            measured[f"accuracy_{which}"] = _mean(to_truth[seen[nearest_truth]])
+            measured[f"completeness_{which}"] = _mean(to_predicted[seen])
+    return measured
 
 
 def volume_iou(
@@ -86,47 +103,72 @@ def keyframes_of(frames: int) -> tuple[int, ...]:
     return tuple(index * (frames // count) for index in range(count))
 
 
-def end_point_errors(
-    predicted_vertices: NDArray[np.floating],
+def tracking_errors(
+    predicted_vertices: MovingVertices,
     predicted_faces: NDArray[np.integer],
-    truth_vertices: NDArray[np.floating],
+    truth_vertices: MovingVertices,
     truth_faces: NDArray[np.integer],
+    times_s: NDArray[np.float64],
     keyframes: tuple[int, ...],
     samples: int,
     generator: np.random.Generator,
-) -> NDArray[np.float64]:
-    """Mean tracking error (K, F) of each frame when followed from each keyframe; NaN for a keyframe itself.
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """How far tracked points are from the true ones, and how differently they move.
 
     Points are drawn once on the first keyframe, as a triangle and barycentric coordinates, and move with their meshes.
     In a keyframe every true point takes the nearest predicted point as its partner, however far that is.
 
     Args:
-        predicted_vertices: (F, V, 3), ``predicted_faces`` (T, 3)
-        truth_vertices: (F, W, 3), ``truth_faces`` (U, 3)
+        predicted_vertices: F frames of (V, 3), ``predicted_faces`` (T, 3)
+        truth_vertices: F frames of (W, 3), ``truth_faces`` (U, 3)
+        times_s: (F,)
         keyframes: K frames
+
+    Returns:
+        Mean distance (K, F) in each frame when followed from each keyframe, NaN for a keyframe itself; and the mean
+        difference of the accelerations (F,) of partners of the first keyframe, in the unit of the vertices per second
+        squared, NaN where a frame lacks a neighbour or times do not increase.
     """
     from scipy.spatial import cKDTree
 
     predicted = sample_surface(predicted_vertices[keyframes[0]], predicted_faces, samples, generator)
     truth = sample_surface(truth_vertices[keyframes[0]], truth_faces, samples, generator)
     partners = [
-        cKDTree(_at(predicted_vertices[key], predicted_faces, predicted)).query(
-            _at(truth_vertices[key], truth_faces, truth), workers=-1
+        cKDTree(points_at(predicted_vertices[key], predicted_faces, predicted)).query(
+            points_at(truth_vertices[key], truth_faces, truth), workers=-1
         )[1]
         for key in keyframes
     ]
     errors = np.full((len(keyframes), len(truth_vertices)), np.nan)
+    accelerations = np.full(len(truth_vertices), np.nan)
+    recent: list[NDArray[np.float64]] = []  # offsets (S, 3) of the last three frames
     for frame in range(len(truth_vertices)):
-        predicted_points = _at(predicted_vertices[frame], predicted_faces, predicted)
-        truth_points = _at(truth_vertices[frame], truth_faces, truth)
+        predicted_points = points_at(predicted_vertices[frame], predicted_faces, predicted)
+        truth_points = points_at(truth_vertices[frame], truth_faces, truth)
+        offsets = [truth_points - predicted_points[partner] for partner in partners]
         for row, key in enumerate(keyframes):
             if frame != key:
-                offsets = truth_points - predicted_points[partners[row]]
-                errors[row, frame] = np.linalg.norm(offsets, axis=1).mean()
-    return errors
+                errors[row, frame] = np.linalg.norm(offsets[row], axis=1).mean()
+        recent = [*recent[-2:], offsets[0]]
+        if len(recent) == 3:
+            accelerations[frame - 1] = _mean_acceleration(recent, times_s[frame - 2 : frame + 1])
+    return errors, accelerations
 
 
-def _at(
+def _mean_acceleration(positions: list[NDArray[np.float64]], times_s: NDArray[np.float64]) -> float:
+    """Mean length of the second divided difference of three ``positions`` (S, 3) at ``times_s`` (3,)."""
+    before, after = np.diff(times_s)
+    if not (before > 0 and after > 0):  # NaN included
+        return math.nan
+    change = (positions[2] - positions[1]) / after - (positions[1] - positions[0]) / before
+    return float(np.linalg.norm(2 * change / (before + after), axis=1).mean())
+
+
+def _mean(values: NDArray[np.float64]) -> float:
+    return float(values.mean()) if len(values) else math.nan
+
+
+def points_at(
     vertices: NDArray[np.floating],
     faces: NDArray[np.integer],
     samples: tuple[NDArray[np.int64], NDArray[np.float64]],

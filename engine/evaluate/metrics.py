@@ -1,102 +1,58 @@
 """How well predicted meshes of a sequence agree with the true ones.
 
-The definitions are those of Palafox et al. 2021 (NPMs), in canonical units. A closed surface is compared by random
-samples, so every figure comes with the number of samples and the seed that it was made with.
+Measured in metres, frame by frame, on frames of the same name or time. A closed surface is compared by random samples,
+so every figure comes with the number of samples and the seed that it was made with. Figures in canonical units, as in
+Palafox et al. 2021 (NPMs), are derived with a similarity that is named beside them.
 """
 
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.core.errors import Cancelled, InputError
-from engine.core.files import natural_key
 from engine.core.progress import Progress
-from engine.evaluate.measures import compare_samples, draw_samples, end_point_errors, keyframes_of, volume_iou
-from engine.geometry.mesh import load_mesh
+from engine.evaluate.correspondence import (
+    Correspondences,
+    canonical_correspondences,
+    same_triangles,
+    vertex_correspondences,
+)
+from engine.evaluate.definitions import CANONICAL_METRICS, METRICS
+from engine.evaluate.measures import compare_samples, draw_samples, keyframes_of, tracking_errors, volume_iou
+from engine.evaluate.prediction import Prediction, Sides, SideVertices
+from engine.geometry.similarity import Similarity
+from engine.geometry.visibility import visible_points
+from engine.sequences.joining import JoinedFrames, join_frames
+from engine.sequences.mesh_sequence import MeshSequence
+from engine.sequences.truth import Truth
 
 FAILED_CHAMFER_L2 = 0.05e-3
-"""A frame with a larger Chamfer-l2 has lost at least a limb: its fit is in a wrong local minimum."""
-
-
-@dataclass(frozen=True)
-class MetricDefinition:
-    """What a figure means; shown wherever the figure is."""
-
-    name: str
-    title: str
-    unit: str
-    better: Literal["higher", "lower"]
-    definition: str
-
-
-METRICS: tuple[MetricDefinition, ...] = (
-    MetricDefinition(
-        "iou",
-        "IoU",
-        "1",
-        "higher",
-        "Volume of the intersection over volume of the union, by random points. The points fill the joint bounding "
-        "box of both meshes: the value expected is that of the whole cube, where both are empty outside the box.",
-    ),
-    MetricDefinition(
-        "chamfer_l2",
-        "Chamfer-l2",
-        "canonical units squared",
-        "lower",
-        "Half the sum of the mean squared distances between surface samples, prediction to truth and truth to "
-        "prediction.",
-    ),
-    MetricDefinition(
-        "accuracy",
-        "Accuracy",
-        "canonical units",
-        "lower",
-        "Mean distance of samples of the prediction to the nearest sample of the truth.",
-    ),
-    MetricDefinition(
-        "completeness",
-        "Completeness",
-        "canonical units",
-        "lower",
-        "Mean distance of samples of the truth to the nearest sample of the prediction.",
-    ),
-    MetricDefinition(
-        "normal_consistency",
-        "Normal consistency",
-        "1",
-        "higher",
-        "Mean absolute cosine between the face normals of nearest samples, average of both directions.",
-    ),
-    MetricDefinition(
-        "epe",
-        "EPE",
-        "canonical units",
-        "lower",
-        "End-point error of tracking: mean distance, in all frames but the keyframe, between points of the true "
-        "surface and the points of the prediction that were nearest to them in the keyframe.",
-    ),
-)
-"""Every figure of `SequenceMetrics`, in the order of reports."""
+"""Canonical units squared. A frame above it has lost at least a limb: its fit is in a wrong local minimum."""
+_SPLIT = tuple(f"{name}_{which}" for name in ("accuracy", "completeness") for which in ("visible", "hidden"))
 
 
 @dataclass(frozen=True, eq=False)
 class SequenceMetrics:
-    """Figures of one sequence: means over its frames, named as in `METRICS`."""
+    """Metrics of one sequence, named as in `METRICS` and `CANONICAL_METRICS`."""
 
-    iou: float
-    chamfer_l2: float
-    accuracy: float
-    completeness: float
-    normal_consistency: float
-    epe: float
-    """NaN for a sequence of one frame: there is no motion to follow."""
+    frame_names: tuple[str, ...]
+    times_s: NDArray[np.float64]
+    """(F,)"""
     per_frame: Mapping[str, NDArray[np.float64]]
-    """The same figures frame by frame, (F,) each; the EPE of the only keyframe is NaN."""
+    """(F,) by name; NaN where a metric is not defined."""
+    means: Mapping[str, float]
+    """Over the frames, by name; NaN where a metric is not defined, which `undefined` explains."""
+    undefined: Mapping[str, str]
+    """Reason by name."""
+    similarity: Similarity | None
+    """Of the canonical figures."""
+    similarity_of: Literal["truth", "model"] | None
+    """Where that comes from."""
+    joined: JoinedFrames
     samples: int
     """Surface samples per mesh."""
     iou_points: int
@@ -106,100 +62,120 @@ class SequenceMetrics:
 
     @property
     def median_frame_chamfer_l2(self) -> float:
-        """Chamfer-l2 of the median frame: what a typical frame looks like when a few have failed."""
+        """Canonical Chamfer-l2 of the median frame: what a typical frame looks like when a few have failed."""
         return float(np.median(self.per_frame["chamfer_l2"]))
 
     @property
     def failed_frames(self) -> float:
-        """Share of the frames whose Chamfer-l2 is above `FAILED_CHAMFER_L2`."""
+        """Fraction of the frames whose canonical Chamfer-l2 is above `FAILED_CHAMFER_L2`."""
+        if self.similarity is None:
+            return math.nan
         return float((self.per_frame["chamfer_l2"] > FAILED_CHAMFER_L2).mean())
 
-    def means(self) -> dict[str, float | None]:
-        """Figure by name, None for one that is not defined, ready for JSON."""
-        return {metric.name: _json_number(getattr(self, metric.name)) for metric in METRICS}
+    @property
+    def named_similarity(self) -> str:
+        """The similarity of the canonical figures in words, empty without one."""
+        if self.similarity is None:
+            return ""
+        centre = ", ".join(f"{number:g}" for number in self.similarity.centre)
+        return f"{self.similarity.scale:g} per metre about ({centre}) m, of the {self.similarity_of}"
 
-    def as_dict(self, frame_names: tuple[str, ...]) -> dict[str, Any]:
-        """Everything, with definitions, ready for JSON.
-
-        Args:
-            frame_names: F names
-        """
-        assert len(frame_names) == len(self.per_frame["iou"])
+    def summary(self) -> dict[str, Any]:
+        """Means by name, None for one that is not defined, and what they were made with; ready for JSON."""
         return {
-            **self.means(),
-            "median_frame_chamfer_l2": self.median_frame_chamfer_l2,
-            "failed_frames": self.failed_frames,
+            **{name: _json_number(value) for name, value in self.means.items()},
+            "median_frame_chamfer_l2": _json_number(self.median_frame_chamfer_l2),
+            "failed_frames": _json_number(self.failed_frames),
+            "similarity": None if self.similarity is None else self.similarity.as_dict(),
+            "similarity_of": self.similarity_of,
+            "undefined": dict(self.undefined),
+            "joined_by": self.joined.by,
+            "frames_without_truth": list(self.joined.only_first),
+            "truth_without_frames": list(self.joined.only_second),
             "samples": self.samples,
             "iou_points": self.iou_points,
             "seed": self.seed,
-            "keyframes": [frame_names[index] for index in self.keyframes],
-            "frames": list(frame_names),
+        }
+
+    def as_dict(self) -> dict[str, Any]:
+        """Everything, with definitions, ready for JSON."""
+        definitions = {}
+        for metric in (*METRICS, *CANONICAL_METRICS):
+            fields = asdict(metric)
+            definitions[metric.name] = {key: fields[key] for key in ("title", "unit", "better", "definition")}
+        return {
+            **self.summary(),
+            "keyframes": [self.frame_names[index] for index in self.keyframes],
+            "frames": list(self.frame_names),
+            "timestamps_s": [_json_number(time) for time in self.times_s],
             "per_frame": {name: [_json_number(v) for v in values] for name, values in self.per_frame.items()},
-            "definitions": {m.name: {k: v for k, v in asdict(m).items() if k != "name"} for m in METRICS},
+            "definitions": definitions,
         }
 
 
 def evaluate_sequence(
-    predicted_vertices: NDArray[np.floating],
-    predicted_faces: NDArray[np.integer],
-    truth_vertices: NDArray[np.floating],
-    truth_faces: NDArray[np.integer],
+    prediction: Prediction,
+    truth: Truth,
     samples: int = 100_000,
     iou_points: int = 1_000_000,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> SequenceMetrics:
-    """Compare a predicted sequence of meshes with the true one, frame by frame.
+    """Compare a predicted sequence of meshes with the true one, on the frames that they have in common.
 
     Args:
-        predicted_vertices: (F, V, 3), canonical units
-        predicted_faces: (T, 3), one topology for all frames
-        truth_vertices: (F, W, 3), canonical units
-        truth_faces: (U, 3)
         samples: surface samples per mesh and frame
         iou_points: points per frame
         seed: of all samples; the same arguments give the same figures
 
     Raises:
-        InputError: a mesh has no area or coordinates that are not finite.
+        InputError: no frame is in both, one is in world and one in camera axes, or a mesh has no area or coordinates
+            that are not finite.
         Cancelled: ``progress`` asked to stop.
     """
     progress = progress or Progress()
-    for vertices, faces, whose in (
-        (predicted_vertices, predicted_faces, "prediction"),
-        (truth_vertices, truth_faces, "truth"),
-    ):
-        assert vertices.ndim == 3 and vertices.shape[2] == 3, vertices.shape
-        assert faces.ndim == 2 and faces.shape[1] == 3, faces.shape
-        _check_surfaces(vertices, faces, whose)
-    frames = len(truth_vertices)
-    assert len(predicted_vertices) == frames > 0, (len(predicted_vertices), frames)
+    joined = join_frames(prediction.meshes, truth.meshes)
+    frames = len(joined.pairs)
+    similarity = truth.similarity or prediction.similarity
+    sides = Sides(prediction, truth, joined)
+    correspondences = _correspondences(prediction, truth, sides)
+    undefined = {} if isinstance(correspondences, Correspondences) else {"correspondence_mm": correspondences}
+    if prediction.camera is None:
+        undefined |= dict.fromkeys((f"{name}_mm" for name in _SPLIT), "the camera of the recording is not known")
     *streams, tracking = np.random.default_rng(seed).spawn(frames + 1)
     rows = []
     progress.stage("evaluate", frames)
     for frame, stream in enumerate(streams):
         if progress.cancelled():
             raise Cancelled
-        predicted = draw_samples(predicted_vertices[frame], predicted_faces, samples, stream)
-        truth = draw_samples(truth_vertices[frame], truth_faces, samples, stream)
-        figures = compare_samples(*predicted, *truth)
-        figures["iou"] = volume_iou(
-            predicted_vertices[frame], predicted_faces, truth_vertices[frame], truth_faces, iou_points, stream
-        )
-        rows.append(figures)
+        row = _measure(sides, frame, similarity, samples, iou_points, stream)
+        if isinstance(correspondences, Correspondences):
+            errors = correspondences.errors(*sides.predicted(frame), sides.true(frame)[0])
+            row["correspondence_mm"] = 1e3 * float(errors.mean())
+        rows.append(row)
         progress.advance(frame + 1)
-    per_frame = {
-        metric.name: np.array([row[metric.name] for row in rows]) for metric in METRICS if metric.name != "epe"
-    }
-    keyframes = keyframes_of(frames)
-    errors = end_point_errors(
-        predicted_vertices, predicted_faces, truth_vertices, truth_faces, keyframes, samples, tracking
-    )
-    means = {name: float(values.mean()) for name, values in per_frame.items()}
+    per_frame = {m.name: np.array([row.get(m.name, math.nan) for row in rows]) for m in METRICS}
+    means = {name: _mean_of_known(values) for name, values in per_frame.items()}
+    keyframes, times_s = keyframes_of(frames), sides.times_s()
+    undefined |= _why_untracked(prediction.meshes, times_s)
+    if prediction.meshes.one_topology:
+        faces = sides.predicted(0)[1], sides.true(0)[1]
+        moving = SideVertices(sides, "predicted"), SideVertices(sides, "true")
+        errors, accelerations = tracking_errors(
+            moving[0], faces[0], moving[1], faces[1], times_s, keyframes, samples, tracking
+        )
+        per_frame["epe_mm"] = 1e3 * np.array([_mean_of_known(column) for column in errors.T])
+        means["epe_mm"] = 1e3 * _mean_of_known(errors)
+        per_frame["jitter_m_per_s2"], means["jitter_m_per_s2"] = accelerations, _mean_of_known(accelerations)
     return SequenceMetrics(
-        **means,
-        epe=_mean_of_known(errors),
-        per_frame={**per_frame, "epe": np.array([_mean_of_known(column) for column in errors.T])},
+        frame_names=tuple(prediction.meshes.frame_names[one] for one, _ in joined.pairs),
+        times_s=times_s,
+        per_frame=per_frame | _canonical(per_frame, similarity),
+        means=means | _canonical(means, similarity),
+        undefined=undefined,
+        similarity=similarity,
+        similarity_of=None if similarity is None else "truth" if truth.similarity else "model",
+        joined=joined,
         samples=samples,
         iou_points=iou_points,
         seed=seed,
@@ -207,74 +183,76 @@ def evaluate_sequence(
     )
 
 
-def surface_distance(
-    points: NDArray[np.floating], vertices: NDArray[np.floating], faces: NDArray[np.integer]
-) -> NDArray[np.float32]:
-    """Unsigned distance (N,) of ``points`` (N, 3) to a mesh, exact, in the mesh's unit; colours of error maps.
-
-    Args:
-        vertices: (V, 3)
-        faces: (T, 3)
-    """
-    import igl
-
-    assert points.ndim == 2 and points.shape[1] == 3, points.shape
-    squared = igl.point_mesh_squared_distance(
-        np.ascontiguousarray(points, np.float64),
-        np.ascontiguousarray(vertices, np.float64),
-        np.ascontiguousarray(faces, np.int64),
-    )[0]
-    distance: NDArray[np.float32] = np.sqrt(squared).astype(np.float32)
-    return distance
-
-
-def load_truth(folder: Path) -> tuple[NDArray[np.int32], NDArray[np.float32], tuple[str, ...]]:
-    """The true meshes of a sequence: ``folder/*.ply`` in natural order, all of one topology, canonical units.
-
-    Returns:
-        Faces (T, 3), vertices (F, W, 3) and the F frame names.
-
-    Raises:
-        InputError: the folder has no such meshes, or one of them is damaged or of another topology.
-    """
-    cure = "give a folder of PLY files, one per frame"
-    if not folder.is_dir():
-        raise InputError(folder, "is a file, not a folder" if folder.exists() else "no such folder", cure)
-    paths = sorted((p for p in folder.glob("*.ply") if not p.name.startswith(".")), key=natural_key)
-    if not paths:
-        raise InputError(folder, "has no PLY files", cure)
-    first = load_mesh(paths[0])
-    vertices = np.empty((len(paths), *first.vertices.shape), np.float32)
-    for index, path in enumerate(paths):
-        mesh = load_mesh(path)
-        if len(mesh.vertices) != len(first.vertices) or not np.array_equal(mesh.faces, first.faces):
-            raise InputError(path, f"has other triangles than {paths[0].name}", "all frames must share one topology")
-        vertices[index] = mesh.vertices
-    return first.faces, vertices, tuple(path.stem for path in paths)
+def _measure(
+    sides: Sides,
+    frame: int,
+    similarity: Similarity | None,
+    samples: int,
+    iou_points: int,
+    generator: np.random.Generator,
+) -> dict[str, float]:
+    """The metrics of one frame that take nothing but its two meshes and the camera."""
+    predicted, true = sides.predicted(frame), sides.true(frame)
+    _check_surface(*predicted, "prediction", frame)
+    _check_surface(*true, "truth", frame)
+    predicted_samples = draw_samples(*predicted, samples, generator)
+    true_samples = draw_samples(*true, samples, generator)
+    visible = None
+    if sides.camera is not None:
+        visible = visible_points(true_samples[0], *true, sides.camera.camera, sides.pose(frame))
+    measured = compare_samples(*predicted_samples, *true_samples, visible)
+    row = {"normal_consistency": measured.pop("normal_consistency")}
+    for name, value in measured.items():
+        power = 2 if name == "chamfer_l2" else 1
+        row[f"{name}_mm{'2' if power == 2 else ''}"] = value * 1000**power
+    scale, centre = (1.0, (0.0, 0.0, 0.0)) if similarity is None else (similarity.scale, similarity.centre)
+    centred = [((vertices - centre) * scale, faces) for vertices, faces in (predicted, true)]
+    row["iou"] = volume_iou(*centred[0], *centred[1], iou_points, generator)  # winding numbers are in single precision
+    return row
 
 
-def match_frames(wanted: tuple[str, ...], available: tuple[str, ...], folder: Path) -> list[int]:
-    """Positions in ``available`` of the frames ``wanted``, by name.
+def _correspondences(prediction: Prediction, truth: Truth, sides: Sides) -> Correspondences | str:
+    """Points of the prediction for the true vertices, or why there are none."""
+    if not prediction.meshes.one_topology:
+        return "the prediction has other triangles in each frame"
+    predicted_faces, faces = sides.predicted(0)[1], sides.true(0)[1]
+    if same_triangles(predicted_faces, faces):
+        return vertex_correspondences(predicted_faces)
+    if truth.canonical is None:
+        return "the truth does not say where its vertices are in the canonical pose"
+    if prediction.canonical is None:
+        return "the prediction does not say where its surface is in the canonical pose"
+    found = canonical_correspondences(truth.canonical, prediction.canonical)
+    return found or "the canonical surfaces of prediction and truth are in different poses"
 
-    Raises:
-        InputError: ``folder``, where the available ones come from, lacks one.
-    """
-    positions = {name: index for index, name in enumerate(available)}
-    missing = [name for name in wanted if name not in positions]
-    if missing:
-        problem = f"lacks {len(missing)} of {len(wanted)} frames, the first is {missing[0]}.ply"
-        raise InputError(folder, problem, "name the truth of the sequence that was fitted")
-    return [positions[name] for name in wanted]
+
+def _why_untracked(meshes: MeshSequence, times_s: NDArray[np.float64]) -> dict[str, str]:
+    """Which metrics of tracking are not defined, and why."""
+    if not meshes.one_topology:
+        return dict.fromkeys(("epe_mm", "jitter_m_per_s2"), "the prediction has other triangles in each frame")
+    reasons = {}
+    if len(times_s) < 2:
+        reasons["epe_mm"] = "one frame has no motion"
+    if len(times_s) < 3:
+        reasons["jitter_m_per_s2"] = "fewer than three frames have no acceleration"
+    elif not (np.diff(times_s) > 0).any():
+        reasons["jitter_m_per_s2"] = "the times of the frames are not known"
+    return reasons
 
 
-def _check_surfaces(vertices: NDArray[np.floating], faces: NDArray[np.integer], whose: str) -> None:
+def _canonical(values: Mapping[str, Any], similarity: Similarity | None) -> dict[str, Any]:
+    """Canonical figures from those in the world; NaN without a similarity."""
+    scale = math.nan if similarity is None else similarity.scale
+    return {metric.name: metric.from_world(values[metric.world], scale) for metric in CANONICAL_METRICS}
+
+
+def _check_surface(vertices: NDArray[np.floating], faces: NDArray[np.integer], whose: str, frame: int) -> None:
     if not np.isfinite(vertices).all():
-        raise InputError(whose, "has vertices that are not finite", "fit or export it again")
-    for frame, positions in enumerate(vertices):
-        corners = positions[faces]
-        edges = corners[:, 1:] - corners[:, :1]
-        if not np.any(np.cross(edges[:, 0], edges[:, 1])):
-            raise InputError(f"{whose}, frame {frame}", "has no surface", "fit or export it again")
+        raise InputError(whose, f"has vertices that are not finite in frame {frame}", "fit or export it again")
+    corners = vertices[faces]
+    edges = corners[:, 1:] - corners[:, :1]
+    if not np.any(np.cross(edges[:, 0], edges[:, 1])):
+        raise InputError(f"{whose}, frame {frame}", "has no surface", "fit or export it again")
 
 
 def _mean_of_known(values: NDArray[np.float64]) -> float:

@@ -3,7 +3,8 @@
 run.json            method, inputs, versions, timings, and what is known of each frame
 meshes/<frame>.ply  the mesh of each frame, metres, world; one topology for all frames or one for each
 codes.npz           of the method `npm`: shape (1, S, C), pose (F, S, C); the last of the S snapshots is the result
-metrics.json        of an evaluation
+canonical.ply       of methods that have one: the surface in the canonical pose, metres, triangles as in all frames
+metrics.json, .csv  of an evaluation
 log.jsonl           one line per report of progress
 
 Other methods may leave other files; ``run.json`` names them all.
@@ -28,14 +29,15 @@ from engine.geometry.similarity import Similarity
 from engine.methods.run_schema import FrameFile, RunFile, Verdict
 from engine.methods.run_version_1 import as_version_2
 from engine.sequences.capture_options import AS_RECORDED, CaptureOptions
-from engine.sequences.mesh_sequence import MeshSequence, regular_times
+from engine.sequences.mesh_sequence import MeshSequence, in_metres, regular_times
 from engine.sequences.timing import DEFAULT_FRAME_RATE
 
 _log = logging.getLogger(__name__)
 
 VERSION = 2
 _CURE = remedy("give the folder of a run; to make one, {}", Task.FIT)
-_OWN_FILES = ("run.json", "metrics.json", "log.jsonl")
+CANONICAL_SURFACE = "canonical.ply"
+_OWN_FILES = ("run.json", "metrics.json", "metrics.csv", "log.jsonl")
 
 
 @dataclass(frozen=True, eq=False)
@@ -207,6 +209,21 @@ def load_run(folder: Path) -> Run:
     return _run(folder, file)
 
 
+def canonical_surface(run: Run) -> Mesh | None:
+    """The surface in the canonical pose, metres, whose vertices are those of all meshes; None where there is none.
+
+    Raises:
+        InputError: its file is damaged.
+    """
+    if CANONICAL_SURFACE not in run.artefacts:
+        return None
+    path = run.folder / CANONICAL_SURFACE
+    surface = load_compact_ply(path)
+    if not (run.meshes.one_topology and np.array_equal(surface.faces, run.meshes.read(0).faces)):
+        raise InputError(path, "has other triangles than the meshes of the run", "fit it again")
+    return surface
+
+
 def _run(folder: Path, file: RunFile) -> Run:
     _log.info("run %s", folder)
     source = folder / "run.json"
@@ -218,7 +235,7 @@ def _run(folder: Path, file: RunFile) -> Run:
     if file.unit == "canonical":
         if similarity is None:
             raise InputError(folder, "is a damaged run: canonical units without a similarity", "fit it again")
-        meshes = meshes.map(lambda _, vertices: similarity.to_world(vertices))
+        meshes = in_metres(meshes, similarity)
     inputs = RunInputs(
         Path(file.inputs.sequence),
         None if file.inputs.model is None else Path(file.inputs.model),

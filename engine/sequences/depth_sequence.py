@@ -8,7 +8,7 @@ Layout of a sequence folder::
                         frame where the camera moves; absent or the identity where nobody knows)
     depth/*.png         16-bit greyscale, one per frame, in natural order; or directly in the folder
     depth/*.npz         instead of PNG: float32 metres under the key depth_m (depth_scale does not apply)
-    truth/<frame>.ply   optional: the true surface of each frame, canonical units
+    truth/              optional: the true surface of each frame, see `engine.sequences.truth`
 
 The values 0 and 65535 of a PNG, and what is not finite or not positive in an npz, are invalid and become 0.
 """
@@ -108,7 +108,7 @@ class DepthSequence:
 
     @property
     def truth_folder(self) -> Path | None:
-        """Folder of the true meshes, ``<frame name>.ply`` in canonical units, when there is one."""
+        """Folder of the true meshes, see `engine.sequences.truth`, when there is one."""
         folder = self.root / "truth"
         return folder if folder.is_dir() else None
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.geometry.mesh import Mesh
+from engine.geometry.similarity import Similarity
 
 FrameOfReference = Literal["world", "camera"]
 
@@ -19,13 +20,15 @@ class MeshSequence:
     title: str
     frame_names: tuple[str, ...]
     times_s: NDArray[np.float64]
-    """(F,) seconds from any origin, increasing."""
+    """(F,) seconds from any origin, increasing; NaN where nobody said when a frame was."""
     read: Callable[[int], Mesh]
     """Vertices (V, 3) in metres and faces (T, 3) of one frame; raises InputError where its file is damaged."""
     one_topology: bool
     """Whether all frames have the same faces, vertex for vertex."""
     frame: FrameOfReference = "world"
     """World as the recording or the dataset says, or the axes of the camera (OpenCV)."""
+    exact: Callable[[int], tuple[NDArray[np.float64], NDArray[np.int32]]] | None = None
+    """What `read` gives, before it is rounded to single precision; for meshes that are stored in another unit."""
 
     def __post_init__(self) -> None:
         assert self.times_s.shape == (len(self.frame_names),), (self.times_s.shape, len(self.frame_names))
@@ -51,6 +54,13 @@ class MeshSequence:
         assert self.one_topology, self.title
         return np.stack([mesh.vertices for mesh in self])
 
+    def read_double(self, index: int) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
+        """Vertices (V, 3) in metres and faces (T, 3) of one frame, as precise as they are stored."""
+        if self.exact is not None:
+            return self.exact(index)
+        mesh = self.read(index)
+        return mesh.vertices.astype(np.float64), mesh.faces
+
     def map(self, change: Callable[[int, NDArray[np.float32]], NDArray[np.float32]]) -> "MeshSequence":
         """The sequence with the vertices (V, 3) of each frame changed; ``change`` takes its index and them."""
 
@@ -58,7 +68,7 @@ class MeshSequence:
             mesh = self.read(index)
             return Mesh(change(index, mesh.vertices), mesh.faces)
 
-        return replace(self, read=read)
+        return replace(self, read=read, exact=None)
 
 
 def mesh_sequence(
@@ -75,6 +85,20 @@ def mesh_sequence(
     return MeshSequence(
         title, tuple(frame_names), np.asarray(times_s, np.float64), lambda i: Mesh(vertices[i], faces), True, frame
     )
+
+
+def in_metres(stored: MeshSequence, similarity: Similarity) -> MeshSequence:
+    """The sequence in metres of which ``stored`` has the vertices in canonical units of ``similarity``."""
+
+    def exact(index: int) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
+        vertices, faces = stored.read_double(index)
+        return vertices / similarity.scale + similarity.centre, faces
+
+    def read(index: int) -> Mesh:
+        vertices, faces = exact(index)
+        return Mesh(vertices.astype(np.float32), faces)
+
+    return replace(stored, read=read, exact=exact)
 
 
 def frame_rate_of(times_s: NDArray[np.float64], default: float = 30.0) -> float:

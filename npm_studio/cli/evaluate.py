@@ -2,47 +2,86 @@
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from npm_studio.cli.console import ConsoleProgress, add_json, add_seed
+
+if TYPE_CHECKING:
+    from engine.evaluate.definitions import MetricDefinition
+    from engine.evaluate.metrics import SequenceMetrics
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run_folder", type=Path, metavar="RUN", help="run folder that `npm-studio fit` wrote")
     parser.add_argument(
-        "--truth", type=Path, required=True, metavar="DIR", help="true meshes <frame>.ply, canonical units"
+        "--truth", type=Path, required=True, metavar="DIR", help="true meshes, with a truth.json that says their unit"
+    )
+    parser.add_argument(
+        "--dataset",
+        type=Path,
+        metavar="DIR",
+        help="the dataset that the truth was rendered from, for older truth without a truth.json",
     )
     add_seed(parser)
     add_json(parser)
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
-    from engine.core.errors import InputError
-    from engine.core.files import write_json
-    from engine.evaluate.metrics import METRICS, evaluate_sequence, load_truth, match_frames
+    from engine.dataset.truth_origin import open_truth
+    from engine.evaluate.metrics import evaluate_sequence
+    from engine.evaluate.writing import CSV, JSON, write_metrics
+    from engine.methods.evaluation import prediction_of
     from engine.methods.run import load_run
+    from external.datasets import open_dataset
 
     fitted = load_run(options.run_folder)
-    faces, vertices, names = load_truth(options.truth)
-    frames = match_frames(fitted.frame_names, names, options.truth)
-    if fitted.inputs.similarity is None:
-        raise InputError(options.run_folder, "says no similarity to the canonical units of the truth")
-    canonical = fitted.inputs.similarity.to_canonical(fitted.meshes.vertices())
+    truth, origin = open_truth(options.truth, open_dataset, options.dataset)
+    prediction = prediction_of(fitted, options.truth)
     with ConsoleProgress() as progress:
-        metrics = evaluate_sequence(
-            canonical, fitted.meshes.read(0).faces, vertices[frames], faces, seed=options.seed, progress=progress
-        )
-    description = metrics.as_dict(fitted.frame_names)
-    write_json(options.run_folder / "metrics.json", description)
+        metrics = evaluate_sequence(prediction, truth, seed=options.seed, progress=progress)
+        for note in (origin, *_notes(metrics)):
+            if note:
+                progress.message(note)
+    write_metrics(metrics, options.run_folder)
     if not options.json:
-        for metric in METRICS:
-            value = description[metric.name]
-            figure = "not defined for one frame" if value is None else f"{value:.6g} {metric.unit}".removesuffix(" 1")
-            print(f"{metric.title:20s} {figure}")
-    summary = ("median_frame_chamfer_l2", "failed_frames", "samples", "iou_points", "seed")
+        _print(metrics)
     return {
-        **metrics.means(),
-        **{key: description[key] for key in summary},
-        "frames": len(fitted.frame_names),
-        "metrics": str(options.run_folder / "metrics.json"),
+        **metrics.summary(),
+        "frames": len(metrics.frame_names),
+        "metrics": str(options.run_folder / JSON),
+        "table": str(options.run_folder / CSV),
     }
+
+
+def _notes(metrics: "SequenceMetrics") -> list[str]:
+    """What was not compared."""
+    notes = []
+    if metrics.joined.by == "time":
+        notes.append("no frame has the same name in both: frames were joined by their times")
+    for names, what in (
+        (metrics.joined.only_first, "frames of the run have no truth"),
+        (metrics.joined.only_second, "frames of the truth are not in the run"),
+    ):
+        if names:
+            notes.append(f"{len(names)} {what}, the first is {names[0]}")
+    return notes
+
+
+def _print(metrics: "SequenceMetrics") -> None:
+    from engine.evaluate.definitions import CANONICAL_METRICS, METRICS
+
+    for metric in METRICS:
+        print(_line(metric, metrics))
+    if metrics.similarity is None:
+        print("no canonical figures: neither truth nor run names a similarity")
+        return
+    print(f"in canonical units, {metrics.named_similarity}:")
+    for metric in CANONICAL_METRICS:
+        print(_line(metric, metrics))
+
+
+def _line(metric: "MetricDefinition", metrics: "SequenceMetrics") -> str:
+    value = metrics.summary()[metric.name]
+    if value is None:
+        return f"{metric.title:24s} not defined: {metrics.undefined.get(metric.name, 'no frame has it')}"
+    return f"{metric.title:24s} {value:.6g} {metric.unit}".removesuffix(" 1")

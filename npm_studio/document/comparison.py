@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.core.errors import Cancelled, InputError
+from engine.core.errors import Cancelled
 from engine.core.progress import Progress
+from engine.sequences.joining import join_frames
 from engine.sequences.mesh_sequence import MeshSequence
 from npm_studio.document.results import lowest_height
 
@@ -22,9 +23,12 @@ class DistanceSummary:
 
 
 class Comparison:
-    """Frames of ``left`` paired with frames of ``right``: by name where they share names, by position otherwise.
+    """Frames of ``left`` paired with frames of ``right`` by name, or by time where they share no names.
 
     A result of a single frame is paired with every frame of the other.
+
+    Raises:
+        InputError: they have no frame in common.
     """
 
     def __init__(self, left: MeshSequence, right: MeshSequence) -> None:
@@ -56,7 +60,7 @@ class Comparison:
         Raises:
             Cancelled: ``progress`` asked to stop; what was measured stays.
         """
-        from engine.evaluate.metrics import surface_distance
+        from engine.geometry.signed_distance import unsigned_distance
 
         progress.stage("measure", len(self))
         order = sorted(range(len(self)), key=lambda frame: (frame < first, frame))
@@ -66,8 +70,8 @@ class Comparison:
             if frame not in self._distances:
                 left, right = self.pairs[frame]
                 target = self.right.read(right)
-                metres = surface_distance(self.left.read(left).vertices, target.vertices, target.faces)
-                self._distances[frame] = 1000 * metres
+                metres = unsigned_distance(self.left.read(left).vertices, target.vertices, target.faces)
+                self._distances[frame] = (1000 * metres).astype(np.float32)
             progress.advance(done + 1)
 
     def summary(self, frame: int) -> DistanceSummary | None:
@@ -83,14 +87,7 @@ def _pair(left: MeshSequence, right: MeshSequence) -> tuple[tuple[int, int], ...
     if len(left) == 1 or len(right) == 1:
         count = max(len(left), len(right))
         return tuple((min(frame, len(left) - 1), min(frame, len(right) - 1)) for frame in range(count))
-    positions = {name: index for index, name in enumerate(right.frame_names)}
-    named = tuple((index, positions[name]) for index, name in enumerate(left.frame_names) if name in positions)
-    if named:
-        return named
-    if len(left) != len(right):
-        problem = f"have no frame names in common, and {len(left)} and {len(right)} frames"
-        raise InputError(f"{left.title} and {right.title}", problem, "compare results of the same sequence")
-    return tuple((frame, frame) for frame in range(len(left)))
+    return join_frames(left, right).pairs
 
 
 def round_scale(value: float) -> float:

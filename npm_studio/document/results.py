@@ -1,16 +1,14 @@
 """Where moving meshes come from that are played and compared."""
 
-from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from engine.geometry.camera import transform_points
-from engine.geometry.similarity import Similarity
 from engine.methods.run import Run
 from engine.models.model import NeuralParametricModel
 from engine.sequences.depth_sequence import DepthSequence
-from engine.sequences.mesh_sequence import MeshSequence, mesh_sequence, regular_times
+from engine.sequences.mesh_sequence import MeshSequence, mesh_sequence
 from npm_studio.document.explorer import pretty
 
 IDENTITY_RESOLUTION = 128
@@ -55,29 +53,20 @@ def lowest_height(meshes: MeshSequence) -> float:
     return min(float(meshes.read(int(frame)).vertices[:, 1].min()) for frame in frames)
 
 
-def mesh_sequence_of_truth(sequence: DepthSequence, similarity: Similarity) -> MeshSequence:
+def mesh_sequence_of_truth(sequence: DepthSequence) -> MeshSequence:
     """The true meshes that came with a depth sequence.
 
-    Args:
-        similarity: between world metres and the canonical units that the meshes are stored in.
-
     Raises:
-        InputError: they are missing or damaged.
+        InputError: they are missing or damaged, or nothing says their unit.
     """
-    from engine.evaluate.metrics import load_truth
+    from engine.dataset.truth_origin import open_truth
+    from external.datasets import open_dataset
 
-    faces, vertices, names = load_truth(sequence.truth_folder or sequence.root / "truth")
-    title = f"Ground truth of {sequence.name}"
-    times_s = _times_of_truth(sequence, names)
-    return mesh_sequence(title, similarity.to_world(vertices), faces, names, times_s)
-
-
-def _times_of_truth(sequence: DepthSequence, names: Sequence[str]) -> NDArray[np.float64]:
-    """Time stamps (F,) of the frames of that name; regular ones where the sequence has not all of them."""
-    index = {name: position for position, name in enumerate(sequence.frame_names)}
-    if not set(names) <= set(index):
-        return regular_times(len(names), sequence.frame_rate)
-    return sequence.times_s[[index[name] for name in names]]
+    meshes = open_truth(sequence.truth_folder or sequence.root / "truth", open_dataset)[0].meshes
+    times_s, index = meshes.times_s, {name: position for position, name in enumerate(sequence.frame_names)}
+    if np.isnan(times_s).any() and set(meshes.frame_names) <= set(index):
+        times_s = sequence.times_s[[index[name] for name in meshes.frame_names]]
+    return replace(meshes, title=f"Ground truth of {sequence.name}", times_s=times_s)
 
 
 def mesh_sequence_of_identity(model: NeuralParametricModel, identity: int) -> MeshSequence:

@@ -10,11 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.core.devices import resolve_device
-from engine.core.files import write_json
 from engine.core.progress import Progress
-from engine.evaluate.metrics import SequenceMetrics, evaluate_sequence, load_truth, match_frames, surface_distance
+from engine.evaluate.metrics import SequenceMetrics, evaluate_sequence
+from engine.evaluate.writing import write_metrics
 from engine.geometry.mesh import Mesh
+from engine.geometry.signed_distance import unsigned_distance
 from engine.geometry.similarity import Similarity
+from engine.methods.evaluation import prediction_of
 from engine.methods.job import run_fit
 from engine.methods.method import LoadedModel
 from engine.methods.npm.config import FitConfig
@@ -24,6 +26,7 @@ from engine.methods.run import Run
 from engine.models.checkpoint import load_model
 from engine.models.model import NeuralParametricModel
 from engine.sequences.depth_sequence import DepthSequence, load_depth_sequence
+from engine.sequences.truth import load_truth
 from engine.surface.extract import extract_surface, pose_vertices
 from npm_studio.reports.export import save_glb
 from npm_studio.reports.machine import devices, versions
@@ -63,7 +66,7 @@ def make_demo(out: Path, device: str, seed: int, progress: Progress) -> dict[str
     with _clock("compare with the true bodies", seconds):
         metrics, errors_mm = _compare(run, sequence, seed, progress)
         for folder in (out, run.folder):
-            write_json(folder / "metrics.json", metrics.as_dict(run.frame_names))
+            write_metrics(metrics, folder)
     with _clock("mesh training bodies", seconds):
         bodies = training_bodies(model, progress)
     with _clock("draw pictures", seconds):
@@ -76,7 +79,7 @@ def make_demo(out: Path, device: str, seed: int, progress: Progress) -> dict[str
         _export(run, bodies, model.info.similarity, out)
     write_report(_report(model, run, metrics, tuple(bodies), seconds, out), out / "report.html")
     rounded = {step: round(value, 2) for step, value in seconds.items()}
-    return {**metrics.means(), "run": str(run.folder), "report": str(out / "report.html"), "seconds": rounded}
+    return {**metrics.summary(), "run": str(run.folder), "report": str(out / "report.html"), "seconds": rounded}
 
 
 def training_bodies(model: NeuralParametricModel, progress: Progress) -> dict[str, tuple[Mesh, Mesh]]:
@@ -114,15 +117,14 @@ def _compare(
 ) -> tuple[SequenceMetrics, list[NDArray[np.float32]]]:
     """Metrics of ``run``, and of each frame the distance (V,) of its vertices to the true surface in millimetres."""
     folder = sequence.truth_folder or sequence.root / "truth"
-    faces, vertices, names = load_truth(folder)
-    vertices = vertices[match_frames(run.frame_names, names, folder)]
-    similarity = run.inputs.similarity
-    assert similarity is not None  # a fit of a model
-    fitted, fitted_faces = similarity.to_canonical(run.meshes.vertices()), run.meshes.read(0).faces
-    metrics = evaluate_sequence(fitted, fitted_faces, vertices, faces, SAMPLES, IOU_POINTS, seed, progress)
-    millimetres = np.float32(1000 / similarity.scale)
-    pairs = zip(fitted, vertices, strict=True)
-    return metrics, [surface_distance(one, true, faces) * millimetres for one, true in pairs]
+    truth = load_truth(folder)
+    metrics = evaluate_sequence(prediction_of(run, folder), truth, SAMPLES, IOU_POINTS, seed, progress)
+    errors_mm = []
+    for one, other in metrics.joined.pairs:
+        fitted, true = run.meshes.read(one), truth.meshes.read(other)
+        metres = unsigned_distance(fitted.vertices, true.vertices, true.faces)
+        errors_mm.append((1000 * metres).astype(np.float32))
+    return metrics, errors_mm
 
 
 def _export(run: Run, bodies: dict[str, tuple[Mesh, Mesh]], similarity: Similarity, out: Path) -> None:
@@ -162,13 +164,11 @@ def _report(
             ),
         ),
         metrics=metrics,
-        frame_names=run.frame_names,
-        similarity=model.info.similarity,
         timings={step[0].upper() + step[1:]: value for step, value in seconds.items()},
         machine=machine,
         files={
             "run/": "the run: codes, one mesh per frame in metres, log",
-            "metrics.json": "all metrics, frame by frame, with their definitions",
+            "metrics.json, metrics.csv": "all metrics, frame by frame, with their definitions; as a table",
             "bodies.glb": "the training bodies in metres, the first one also in the canonical pose",
             "fit_*.glb": "fitted bodies of three frames in metres",
             "reconstruction.png, fit.png, errors.png, fit.mp4": "the pictures and the video of this report",

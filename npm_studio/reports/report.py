@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.core.files import replacing_file
-from engine.evaluate.metrics import FAILED_CHAMFER_L2, METRICS, MetricDefinition, SequenceMetrics
-from engine.geometry.similarity import Similarity
+from engine.evaluate.definitions import CANONICAL_METRICS, METRICS, MetricDefinition
+from engine.evaluate.metrics import FAILED_CHAMFER_L2, SequenceMetrics
 
 _TEMPLATE = Path(__file__).parents[1] / "resources" / "report.html"
 _TYPES = {".png": "image/png", ".mp4": "video/mp4"}
@@ -35,9 +35,6 @@ class Report:
     summary: str
     figures: Sequence[Figure]
     metrics: SequenceMetrics
-    frame_names: tuple[str, ...]
-    similarity: Similarity
-    """Between metres and the canonical units of the metrics."""
     timings: Mapping[str, float]
     """Seconds by step, in order."""
     machine: Mapping[str, str]
@@ -47,30 +44,25 @@ class Report:
 
 def write_report(report: Report, path: Path) -> None:
     """Write ``report`` as HTML with its pictures and videos inside."""
-    metrics, millimetres = report.metrics, 1000 / report.similarity.scale
+    metrics = report.metrics
+    names = metrics.frame_names
     tiles = {
-        "IoU with the true bodies": f"{metrics.iou:.3f}",
-        "accuracy: mean distance to the truth": f"{metrics.accuracy * millimetres:.1f} mm",
-        "tracking error (EPE)": _or_dash(metrics.epe * millimetres, "{:.1f} mm"),
-        f"for {len(report.frame_names)} frames, all steps": f"{sum(report.timings.values()):.0f} s",
+        "IoU with the true bodies": f"{metrics.means['iou']:.3f}",
+        "accuracy: mean distance to the truth": f"{metrics.means['accuracy_mm']:.1f} mm",
+        "tracking error (EPE)": _or_dash(metrics.means["epe_mm"], "{:.1f} mm"),
+        f"for {len(names)} frames, all steps": f"{sum(report.timings.values()):.0f} s",
     }
-    note = (
-        f"{metrics.samples:,} surface samples and {metrics.iou_points:,} volume points per frame, seed {metrics.seed}. "
-        f"{metrics.failed_frames:.0%} of the frames have failed (Chamfer-l2 above {FAILED_CHAMFER_L2:g}); the median "
-        f"frame has a Chamfer-l2 of {_compact(metrics.median_frame_chamfer_l2)}. Distances are between samples, so "
-        "their spacing adds to them; the colours of error maps are exact distances to the surface."
-    )
     chart = line_chart(
-        {name: metrics.per_frame[name] * millimetres for name in ("accuracy", "completeness")},
-        f"mean distance [mm], frames {report.frame_names[0]} to {report.frame_names[-1]}",
+        {name: metrics.per_frame[f"{name}_mm"] for name in ("accuracy", "completeness")},
+        f"mean distance [mm], frames {names[0]} to {names[-1]}",
     )
     text = Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(
         title=escape(report.title),
         summary=escape(report.summary),
         tiles="".join(_tile(name, value) for name, value in tiles.items()),
         figures="\n".join(_figure(figure) for figure in report.figures),
-        metrics_note=escape(note),
-        metrics="\n".join(_metric_row(metric, getattr(metrics, metric.name), report.similarity) for metric in METRICS),
+        metrics_note=escape(_note(metrics)),
+        metrics="\n".join(_metric_row(metric, metrics) for metric in METRICS),
         chart=chart,
         timings=_rows({name: f"{seconds:.1f} s" for name, seconds in report.timings.items()}),
         machine=_rows(report.machine),
@@ -123,18 +115,37 @@ def _figure(figure: Figure) -> str:
     return f"<figure>{media}<figcaption>{text}</figcaption></figure>"
 
 
-def _metric_row(metric: MetricDefinition, value: float, similarity: Similarity) -> str:
-    number, world = _or_dash(value, "{:.4f}"), ""
-    if metric.unit == "canonical units":
-        world = _or_dash(value / similarity.scale * 1e3, "{:.1f} mm")
-    elif metric.unit == "canonical units squared":
-        number, world = _compact(value), f"{value / similarity.scale**2 * 1e6:.1f} mm²"
+def _note(metrics: SequenceMetrics) -> str:
+    """How the metrics were made."""
+    text = (
+        f"{metrics.samples:,} surface samples and {metrics.iou_points:,} volume points per frame, seed {metrics.seed}. "
+        "Distances are between samples, so their spacing adds to them; the colours of error maps are exact distances "
+        "to the surface."
+    )
+    if metrics.similarity is None:
+        return text
+    return (
+        f"{text} Canonical figures, for comparison with published tables, have the similarity "
+        f"{metrics.named_similarity}. {metrics.failed_frames:.0%} of the frames have failed (canonical Chamfer-l2 "
+        f"above {FAILED_CHAMFER_L2:g}); the median frame has {_compact(metrics.median_frame_chamfer_l2)}."
+    )
+
+
+def _metric_row(metric: MetricDefinition, metrics: SequenceMetrics) -> str:
+    unit = "" if metric.unit == "1" else f" {metric.unit}"
+    value = _or_dash(metrics.means[metric.name], ("{:.1f}" if "mm" in unit else "{:.4f}") + unit)
+    canonical = ""
+    for derived in CANONICAL_METRICS:
+        if derived.world == metric.name:
+            number = metrics.means[derived.name]
+            canonical = _compact(number) if derived.power == 2 else _or_dash(number, "{:.4f}")
+    why = f" Not defined here: {metrics.undefined[metric.name]}." if metric.name in metrics.undefined else ""
     cells = (
         f"<th>{escape(metric.title)}</th>",
-        f'<td class="number">{number}</td>',
-        f'<td class="number">{world}</td>',
+        f'<td class="number">{value}</td>',
+        f'<td class="number">{canonical}</td>',
         f"<td>{metric.better}</td>",
-        f"<td>{escape(metric.definition)} Unit: {escape(metric.unit)}.</td>",
+        f"<td>{escape(metric.definition)} Unit: {escape(metric.unit)}.{escape(why)}</td>",
     )
     return f"<tr>{''.join(cells)}</tr>"
 
@@ -146,7 +157,7 @@ def _rows(values: Mapping[str, str], code: bool = False) -> str:
 
 def _compact(value: float) -> str:
     """Chamfer-l2 is customarily given in thousandths."""
-    return f"{value * 1e3:.4f}e-3"
+    return _or_dash(value * 1e3, "{:.4f}e-3")
 
 
 def _or_dash(value: float, pattern: str) -> str:

@@ -147,12 +147,8 @@ class CompareWorkspace(Workspace):
             sources[f"Run {run.folder.name}"] = partial(mesh_sequence_of_run, run)
         for observation in document.observations:
             sequence = observation.sequence
-            if sequence.truth_folder is not None and (model is not None or document.runs_of(sequence)):
-                known = [run.inputs.similarity for run in reversed(document.runs_of(sequence))]
-                known.append(None if model is None else model.info.similarity)
-                similarity = next((one for one in known if one is not None), None)
-                if similarity is not None:
-                    sources[f"Ground truth of {sequence.name}"] = partial(mesh_sequence_of_truth, sequence, similarity)
+            if sequence.truth_folder is not None:
+                sources[f"Ground truth of {sequence.name}"] = partial(mesh_sequence_of_truth, sequence)
         if model is not None:
             for index, name in enumerate(model.info.identities):
                 sources[pretty(name)] = partial(mesh_sequence_of_identity, model, index)

@@ -48,7 +48,7 @@ class PointErrors:
 
     def _measure(self, frame: int) -> bool:
         """Begin with ``frame``; False when there is nothing to do."""
-        from engine.evaluate.metrics import surface_distance
+        from engine.geometry.signed_distance import unsigned_distance
 
         assert self._observation is not None and self._meshes is not None
         observation, meshes = self._observation, self._meshes
@@ -63,7 +63,7 @@ class PointErrors:
             return False
         self._jobs.submit(
             "measure",
-            lambda _: 1000 * surface_distance(points, mesh.vertices, mesh.faces),
+            lambda _: 1000 * unsigned_distance(points, mesh.vertices, mesh.faces),
             finished=lambda result: self._take(meshes, frame, result),
             failed=self._failed,
             stopped=lambda: self._stop(meshes),

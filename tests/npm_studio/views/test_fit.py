@@ -13,7 +13,7 @@ from pytestqt.qtbot import QtBot
 
 from engine.core.errors import Cancelled
 from engine.core.progress import Progress
-from engine.evaluate.metrics import surface_distance
+from engine.geometry.signed_distance import unsigned_distance
 from engine.methods import job
 from engine.methods.npm.fit import FitPreview
 from engine.methods.request import FitRequest
@@ -226,7 +226,7 @@ def test_points_take_the_colours_of_their_distance_to_the_mesh(
     frame = studio_window.session.document.timeline.frame
     points = observation.frame(frame).points_world
     mesh = meshes.read(frame)
-    expected = 1000 * surface_distance(points, mesh.vertices, mesh.faces)
+    expected = 1000 * unsigned_distance(points, mesh.vertices, mesh.faces)
     np.testing.assert_allclose(view.points._data.point_data["value"], expected, rtol=1e-5)
     assert view.points._actor.mapper.scalar_range == (0, fit._errors.limit_mm)
     fit.display.colours.button(0).click()

@@ -1,0 +1,68 @@
+"""Which points of a surface a camera sees, by casting one ray to each, with NVIDIA Warp."""
+
+from typing import no_type_check
+
+import numpy as np
+import torch
+import warp as wp
+from numpy.typing import ArrayLike, NDArray
+
+from engine.core.warp_runtime import warp_on
+from engine.geometry.camera import PinholeCamera, transform_points
+
+TOUCHING_M = 1e-3
+"""A surface that is nearer than this in front of a point is the point's own."""
+
+
+@wp.kernel
+@no_type_check
+def _find_hidden(
+    mesh: wp.uint64,
+    origin: wp.vec3,
+    points: wp.array(dtype=wp.vec3),
+    touching: float,
+    hidden: wp.array(dtype=wp.uint8),
+):
+    """Whether something is in the way from ``origin`` to each point."""
+    i = wp.tid()
+    towards = points[i] - origin
+    distance = wp.length(towards)
+    hit = wp.mesh_query_ray(mesh, origin, towards / distance, distance - touching)
+    if hit.result:
+        hidden[i] = wp.uint8(1)
+
+
+def visible_points(
+    points: NDArray[np.floating],
+    vertices: NDArray[np.floating],
+    faces: NDArray[np.integer],
+    camera: PinholeCamera,
+    camera_to_world: ArrayLike,
+) -> NDArray[np.bool_]:
+    """Whether each of ``points`` (N, 3) is inside the image and nothing of a mesh is in front of it (N,).
+
+    Args:
+        points: on the surface of the mesh, world metres
+        vertices: (V, 3), world metres
+        faces: (T, 3)
+        camera_to_world: (4, 4) rigid, OpenCV camera axes to world metres
+    """
+    assert points.ndim == 2 and points.shape[1] == 3, points.shape
+    pose = np.asarray(camera_to_world, np.float64)
+    seen = transform_points(np.linalg.inv(pose), points)
+    in_front = seen[:, 2] > TOUCHING_M
+    pixels = camera.project(np.where(in_front[:, None], seen, np.float32(1)))
+    inside = in_front & (pixels >= 0).all(axis=1) & (pixels < (camera.width, camera.height)).all(axis=1)
+    hidden = np.zeros(len(points), np.uint8)
+    with warp_on(torch.device("cpu")) as of_warp:
+        mesh = wp.Mesh(
+            wp.array(np.ascontiguousarray(vertices, np.float32), dtype=wp.vec3, device=of_warp),
+            wp.array(np.ascontiguousarray(faces, np.int32).flatten(), dtype=wp.int32, device=of_warp),
+        )
+        positions = wp.array(np.ascontiguousarray(points, np.float32), dtype=wp.vec3, device=of_warp)
+        output = wp.array(hidden, dtype=wp.uint8, device=of_warp)
+        inputs = [mesh.id, wp.vec3(*pose[:3, 3]), positions, TOUCHING_M]
+        wp.launch(_find_hidden, dim=len(points), inputs=inputs, outputs=[output], device=of_warp)
+        hidden = output.numpy()
+    visible: NDArray[np.bool_] = inside & (hidden == 0)
+    return visible
