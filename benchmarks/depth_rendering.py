@@ -29,10 +29,10 @@ from engine.core.devices import resolve_device
 from engine.core.files import write_json
 from engine.core.process import prepare_process
 from engine.geometry.camera import REFERENCE_CAMERA, front_camera_to_world, orbit
-from engine.geometry.mesh import load_mesh
 from engine.geometry.ray_casting import DepthRenderer
 from engine.geometry.similarity import Similarity
 from engine.sequences.depth_sequence import load_depth_sequence
+from engine.sequences.truth import read_stored_truth
 from npm_studio.reports.pictures.offscreen import require_offscreen_graphics
 from npm_studio.resources import demo_sequence
 
@@ -148,7 +148,7 @@ def main() -> int:
     options = parser.parse_args()
     device = resolve_device(options.device)
     sequence = load_depth_sequence(demo_sequence())
-    meshes = [load_mesh(sequence.root / "truth" / f"{name}.ply") for name in sequence.frame_names[: options.frames]]
+    meshes = list(read_stored_truth(sequence.root / "truth").meshes)[: options.frames]
     faces, frames = meshes[0].faces, [SIMILARITY.to_world(mesh.vertices) for mesh in meshes]
 
     ours, orbiting = DepthRenderer(faces, CAMERA), orbit(POSE, SIMILARITY, 4)

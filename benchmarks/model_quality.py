@@ -38,8 +38,9 @@ from engine.dataset.registered import RegisteredDataset, load_registered_dataset
 from engine.dataset.rendering import render_sequence
 from engine.dataset.splits import shape_rows
 from engine.evaluate.code_fitting import fit_pose_codes, fit_shape_codes
-from engine.evaluate.metrics import evaluate_sequence, load_truth
+from engine.evaluate.metrics import evaluate_sequence
 from engine.evaluate.representation import corresponding_points, deformation_errors, multiply_adds, surface_metrics
+from engine.methods.evaluation import prediction_of
 from engine.methods.job import run_fit
 from engine.methods.method import LoadedModel
 from engine.methods.npm.config import FitConfig
@@ -49,6 +50,7 @@ from engine.models.checkpoint import load_model
 from engine.models.model import NeuralParametricModel
 from engine.models.networks.decoder import DecoderConfig, PoseDecoder, ShapeDecoder
 from engine.sequences.depth_sequence import load_depth_sequence
+from engine.sequences.truth import load_truth
 from engine.training.encoder_stage import pose_rows
 from external.anny.quality import Bars, QualitySplit, choose_identities, generate_unseen, load_quality_split
 
@@ -179,10 +181,8 @@ def monocular_fits(
         render_sequence(dataset, identity, sequence, capture)
         loaded = LoadedModel(model_folder, model)
         run = run_fit(FitRequest(METHOD, FitConfig(), load_depth_sequence(capture), work / f"run-{name}", loaded))
-        faces, vertices, _ = load_truth(capture / "truth")
-        fitted = model.info.similarity.to_canonical(run.meshes.vertices())
-        metrics = evaluate_sequence(fitted, run.meshes.read(0).faces, vertices, faces)
-        row = {"sequence": f"{name} {sequence}", **{key: getattr(metrics, key) for key in METRICS}}
+        metrics = evaluate_sequence(prediction_of(run, capture / "truth"), load_truth(capture / "truth"))
+        row = {"sequence": f"{name} {sequence}", **{key: metrics.means[key] for key in METRICS}}
         row |= {"median_frame_chamfer_l2": metrics.median_frame_chamfer_l2, "failed_frames": metrics.failed_frames}
         rows.append(row | {"seconds": run.seconds})
         print_fit(rows[-1])

@@ -28,10 +28,9 @@ from engine.core.files import write_json
 from engine.core.process import prepare_process
 from engine.dataset.preparation.view_grids import PosedDepthImage, occupancy_grid, partial_sdf_grid
 from engine.geometry.camera import REFERENCE_CAMERA, PinholeCamera, front_camera_to_world
-from engine.geometry.mesh import load_mesh
 from engine.geometry.ray_casting import render_depth
-from engine.geometry.similarity import Similarity
 from engine.sequences.depth_sequence import load_depth_sequence
+from engine.sequences.truth import load_truth
 
 ROOT = Path(__file__).parents[1]
 BAR = 20.0
@@ -44,12 +43,11 @@ def body_view(scale: float) -> PosedDepthImage:
     intrinsics = (scale * value for value in (c.fx, c.fy, c.cx, c.cy))
     camera = PinholeCamera(round(scale * c.width), round(scale * c.height), *intrinsics)
     sequence = load_depth_sequence(ROOT / "assets/sequences/anny-demo")
-    mesh = load_mesh(sequence.root / "truth" / f"{sequence.frame_names[0]}.ply")
-    similarity = Similarity(0.4)
+    truth = load_truth(sequence.root / "truth")
+    mesh, similarity = truth.meshes.read(0), truth.similarity
+    assert similarity is not None
     pose = front_camera_to_world(similarity)
-    return PosedDepthImage(
-        render_depth(similarity.to_world(mesh.vertices), mesh.faces, camera, pose), camera, pose, similarity
-    )
+    return PosedDepthImage(render_depth(mesh.vertices, mesh.faces, camera, pose), camera, pose, similarity)
 
 
 def seconds(function: Callable[[], Any], repeats: int) -> tuple[Any, float]:

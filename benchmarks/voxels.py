@@ -28,8 +28,8 @@ from engine.core.process import prepare_process
 from engine.geometry.mesh import Mesh, load_mesh
 from engine.geometry.signed_distance import is_inside
 from engine.geometry.voxels import inside_by_parity, solid_voxels, surface_voxels
-
-ROOT = Path(__file__).parents[1]
+from engine.sequences.truth import read_stored_truth
+from npm_studio.resources import demo_sequence
 
 
 def seconds(function: Callable[[], Any], repeats: int) -> tuple[Any, float]:
@@ -107,16 +107,17 @@ def compare_inside(mesh: Mesh, solid: trimesh.Trimesh, count: int, repeats: int)
 def main() -> int:
     prepare_process()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--mesh", type=Path, default=ROOT / "assets/sequences/anny-demo/truth/000000.ply")
+    parser.add_argument("--mesh", type=Path, help="(default: the first true mesh of the demo)")
     parser.add_argument("--resolution", type=int, nargs="+", default=[128, 256])
     parser.add_argument("--points", type=int, default=1_000_000)
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--out", type=Path, default=Path("out/benchmarks/voxels.json"))
     options = parser.parse_args()
     load_before = os.getloadavg()
-    mesh = load_mesh(options.mesh)
+    truth = demo_sequence() / "truth"
+    mesh = read_stored_truth(truth).meshes.read(0) if options.mesh is None else load_mesh(options.mesh)
     solid = trimesh.Trimesh(mesh.vertices, mesh.faces, process=False)
-    print(f"{options.mesh.name}: {len(mesh.faces)} triangles, watertight: {solid.is_watertight}")
+    print(f"{options.mesh or truth}: {len(mesh.faces)} triangles, watertight: {solid.is_watertight}")
     print(f"{thread_count()} threads, {os.cpu_count()} processors, load average {load_before[0]:.2f}")
     print(f"{'task':<24}{'way':<36}{'seconds':>9}{'ratio':>8}{'true':>9}{'differing':>11}")
     rows = []

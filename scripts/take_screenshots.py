@@ -134,15 +134,13 @@ def write_recording(path: Path) -> Path:
     import torch
 
     from engine.geometry.camera import REFERENCE_CAMERA
-    from engine.geometry.mesh import load_mesh
     from engine.geometry.ray_casting import DepthRenderer
     from engine.geometry.sensor_noise import KinectNoise, add_noise, frame_generator
-    from engine.models.checkpoint import load_model
+    from engine.sequences.truth import load_truth
     from npm_studio import resources
 
-    to_world = load_model(resources.demo_model()).info.similarity.to_world
-    bodies = [load_mesh(file) for file in sorted((resources.demo_sequence() / "truth").glob("*.ply"))]
-    floor = min(to_world(body.vertices)[:, 1].min() for body in bodies)
+    bodies = list(load_truth(resources.demo_sequence() / "truth").meshes)
+    floor = min(body.vertices[:, 1].min() for body in bodies)
     room = np.array(
         [[x, y, z] for x in (-3, 3) for y, z in ((floor, 3.5), (floor, -1.2), (floor + 3, -1.2))], np.float32
     )
@@ -155,7 +153,7 @@ def write_recording(path: Path) -> Path:
     renderer = DepthRenderer(np.concatenate([bodies[0].faces, squares]), camera)
     frames = []
     for number, body in enumerate(bodies):
-        depth = torch.from_numpy(renderer.render(np.concatenate([to_world(body.vertices), room]), pose))
+        depth = torch.from_numpy(renderer.render(np.concatenate([body.vertices, room]), pose))
         noisy = add_noise(depth[None], camera, KinectNoise(), frame_generator(0, number, 0))[0]
         frames.append(np.rint(noisy.numpy() * 1000).astype(np.uint16))
     matrix = [[camera.fx, 0, camera.cx - 0.5], [0, camera.fy, camera.cy - 0.5], [0, 0, 1]]

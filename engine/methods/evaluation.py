@@ -2,13 +2,10 @@
 
 from pathlib import Path
 
-import numpy as np
-
 from engine.core.errors import InputError
-from engine.core.files import read_json
 from engine.evaluate.prediction import CameraPath, Prediction
 from engine.methods.run import Run, canonical_surface
-from engine.sequences.depth_sequence import camera_of, camera_to_world_of, is_native
+from engine.sequences.depth_sequence import is_native, load_depth_sequence
 
 
 def prediction_of(run: Run, truth_folder: Path) -> Prediction:
@@ -23,14 +20,15 @@ def prediction_of(run: Run, truth_folder: Path) -> Prediction:
 
 def _camera(run: Run, folders: tuple[Path, ...]) -> CameraPath | None:
     for folder in folders:
-        source = folder / "intrinsics.json"
         try:
             if not is_native(folder):
                 continue
-            description = read_json(source)
-            camera, pose = camera_of(description, source), camera_to_world_of(description, source)
+            sequence = load_depth_sequence(folder)
         except InputError:  # gone, or not as it was: then the other one, or none
             continue
-        poses = run.cameras_to_world
-        return CameraPath(camera, np.tile(pose, (len(run.frames), 1, 1)) if poses is None else poses)
+        if run.cameras_to_world is not None:
+            return CameraPath(sequence.camera, run.cameras_to_world)
+        if sequence.cameras_to_world is not None and set(run.frame_names) <= set(sequence.frame_names):
+            places = [sequence.frame_names.index(name) for name in run.frame_names]
+            return CameraPath(sequence.camera, sequence.cameras_to_world[places])
     return None

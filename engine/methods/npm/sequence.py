@@ -6,10 +6,13 @@ import numpy as np
 
 from engine.core.errors import InputError
 from engine.core.progress import Progress
+from engine.geometry.mesh import Mesh
+from engine.geometry.ply import save_compact_ply
 from engine.methods.method import FitResult, MethodInputs
 from engine.methods.npm.config import FitConfig
 from engine.methods.npm.fit import fit_codes
 from engine.methods.npm.observations import observe
+from engine.methods.run import CANONICAL_SURFACE
 from engine.sequences.depth_sequence import DepthSequence
 from engine.sequences.mesh_sequence import mesh_sequence
 from engine.surface.extract import extract_surface, pose_vertices
@@ -19,7 +22,7 @@ def fit_sequence(source: DepthSequence, inputs: MethodInputs, config: FitConfig,
     """Fit the model of ``inputs`` to all frames of ``source`` at once.
 
     Progress stages: "read depth", "search", "fit", "mesh". Previews are `engine.methods.npm.fit.FitPreview`. The
-    artefact ``codes`` has ``shape`` (1, 1, Cs) and ``pose`` (F, 1, Cp).
+    artefact ``codes`` has ``shape`` (1, 1, Cs) and ``pose`` (F, 1, Cp), ``canonical.ply`` the surface that is posed.
 
     Raises:
         InputError: a frame cannot be used, or the fitted shape has no surface.
@@ -41,6 +44,7 @@ def fit_sequence(source: DepthSequence, inputs: MethodInputs, config: FitConfig,
     for frame, code in enumerate(fitted.pose_codes.to(model.device)):
         vertices.append(similarity.to_world(pose_vertices(model, shape_code, code, mesh.vertices)))
         progress.advance(frame + 1)
+    save_compact_ply(Mesh(similarity.to_world(mesh.vertices), mesh.faces), inputs.folder / CANONICAL_SURFACE)
     clock.append(time.perf_counter())
     codes = {"shape": fitted.shape_code.numpy()[None, None], "pose": fitted.pose_codes.numpy()[:, None]}
     return FitResult(

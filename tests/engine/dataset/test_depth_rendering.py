@@ -21,6 +21,7 @@ from engine.sequences.capture_options import CaptureOptions
 from engine.sequences.depth_sequence import load_depth_sequence
 from engine.sequences.export_sequence import writing_sequence
 from engine.sequences.mesh_sequence import frame_rate_of
+from engine.sequences.truth import load_truth, read_stored_truth
 from external.captures.tum import read_tum
 from tests.support.ellipsoids import write_ellipsoids
 from tests.support.present import present
@@ -34,6 +35,11 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> RegisteredDataset:
     return load_registered_dataset(write_ellipsoids(tmp_path_factory.mktemp("data") / "ellipsoids"))
 
 
+def true_mesh(truth: Path, index: int) -> Mesh:
+    """A true mesh in canonical units."""
+    return read_stored_truth(truth).meshes.read(index)
+
+
 def distances_to(mesh: Mesh, points: np.ndarray) -> np.ndarray:
     """Distances (P,) of ``points`` (P, 3) to the surface of ``mesh``."""
     vertices = mesh.vertices.astype(np.float64)
@@ -45,13 +51,26 @@ def test_the_observed_points_lie_on_the_true_surface(dataset: RegisteredDataset,
     sequence = load_depth_sequence(tmp_path / "s")
     assert sequence.frame_rate == dataset.frame_rate
     assert sequence.frame_names == ("000000", "000001", "000002", "000003")
-    for index, name in enumerate(sequence.frame_names):
-        truth = load_mesh(present(sequence.truth_folder) / f"{name}.ply")
+    for index in range(len(sequence)):
+        truth = true_mesh(present(sequence.truth_folder), index)
         np.testing.assert_array_equal(truth.vertices, dataset.sequence(1, "bend_1")[index].astype(np.float32))
         np.testing.assert_array_equal(truth.faces, dataset.faces(1))
         points = dataset.similarity.to_canonical(sequence.points_world(index))
         assert len(points) > 300
         assert distances_to(truth, points).max() < 0.0005  # rounding to a millimetre; a canonical unit is two metres
+
+
+def test_truth_says_its_similarity_its_times_and_where_its_vertices_are_in_the_canonical_pose(
+    dataset: RegisteredDataset, tmp_path: Path
+) -> None:
+    render_sequence(dataset, 1, "bend_1", tmp_path / "s", CAMERA, file_format="tum")
+    truth, sequence = load_truth(tmp_path / "s" / "truth"), load_depth_sequence(tmp_path / "s")
+    assert truth.similarity == dataset.similarity
+    assert truth.meshes.frame_names == sequence.frame_names
+    np.testing.assert_allclose(truth.meshes.times_s, [0, 0.1, 0.2, 0.3])
+    np.testing.assert_allclose(present(truth.canonical), dataset.similarity.to_world(dataset.canonical(1)), atol=1e-6)
+    posed = dataset.sequence(1, "bend_1")[2].astype(np.float32)
+    np.testing.assert_array_equal(truth.meshes.read(2).vertices, dataset.similarity.to_world(posed))
 
 
 def test_npz_frames_hold_the_same_scene(dataset: RegisteredDataset, tmp_path: Path) -> None:
@@ -65,7 +84,7 @@ def test_rendering_again_replaces_frames_and_truth(dataset: RegisteredDataset, t
     render_sequence(dataset, 0, "bend_0", tmp_path, CAMERA)
     assert render_sequence(dataset, 0, "bend_1", tmp_path, CAMERA, progress=Listener(stop_after=2)) == 2
     assert len(load_depth_sequence(tmp_path)) == 2
-    assert len(list((tmp_path / "truth").iterdir())) == 2
+    assert len(read_stored_truth(tmp_path / "truth").meshes) == 2
 
 
 def test_stopping_before_the_first_frame_keeps_what_was_there(dataset: RegisteredDataset, tmp_path: Path) -> None:
@@ -106,8 +125,7 @@ def test_every_view_is_a_complete_sequence_with_its_own_pose(dataset: Registered
     for view, pose in enumerate(poses):
         sequence = load_depth_sequence(tmp_path / f"view_{view}")
         np.testing.assert_allclose(sequence.camera_at(0), pose)
-        stored = load_mesh(present(sequence.truth_folder) / "000003.ply")
-        np.testing.assert_array_equal(stored.vertices, truth.vertices)
+        np.testing.assert_array_equal(true_mesh(present(sequence.truth_folder), 3).vertices, truth.vertices)
         assert distances_to(truth, dataset.similarity.to_canonical(sequence.points_world(3))).max() < 0.0005
 
 
@@ -127,7 +145,7 @@ def test_a_link_that_cannot_be_made_becomes_a_copy(
 
     monkeypatch.setattr("os.link", refuse)
     render_sequence(dataset, 0, "bend_0", tmp_path, CAMERA, views=2)
-    first, second = (load_mesh(tmp_path / f"view_{view}" / "truth" / "000001.ply") for view in (0, 1))
+    first, second = (true_mesh(tmp_path / f"view_{view}" / "truth", 1) for view in (0, 1))
     np.testing.assert_array_equal(first.vertices, second.vertices)
 
 
@@ -192,7 +210,7 @@ def test_rendering_again_without_correspondences_leaves_none(dataset: Registered
     render_sequence(dataset, 0, "bend_0", tmp_path, CAMERA, correspondences=True)
     render_sequence(dataset, 0, "bend_0", tmp_path, CAMERA)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["depth", "intrinsics.json", "truth"]
-    assert {path.suffix for path in (tmp_path / "truth").iterdir()} == {".ply"}
+    assert {path.name for path in (tmp_path / "truth").iterdir()} == {"meshes.npz", "truth.json"}
 
 
 # noise
@@ -213,8 +231,8 @@ def test_noise_changes_the_depth_and_not_the_truth(dataset: RegisteredDataset, t
         assert not a.depth_m(frame)[clean.depth_m(frame) == 0].any()
         both = (a.depth_m(frame) > 0) & (clean.depth_m(frame) > 0)
         assert 0.003 < np.std((a.depth_m(frame) - clean.depth_m(frame))[both]) < 0.05
-        for ending in ("ply", "npz"):
-            one, other = ((tmp_path / name / "truth" / f"{frame:06d}.{ending}") for name in ("clean", "a"))
+        for file in ("meshes.npz", "truth.json", f"{frame:06d}.npz"):
+            one, other = ((tmp_path / name / "truth" / file) for name in ("clean", "a"))
             assert one.read_bytes() == other.read_bytes()
 
 
@@ -231,7 +249,7 @@ def test_a_tum_sequence_can_be_read_as_its_layout_says(dataset: RegisteredDatase
         stored = np.asarray(Image.open(folder / path))
         assert stored.dtype == np.uint16
         np.testing.assert_allclose(stored / 5000.0, exact.depth_m(index), atol=0.00011)
-        assert (folder / "truth" / f"{stamp}.ply").is_file()
+        assert read_stored_truth(folder / "truth").meshes.frame_names[index] == stamp
     poses = [line.split() for line in (folder / "groundtruth.txt").read_text().splitlines() if line[0] != "#"]
     assert [pose[0] for pose in poses] == [line[0] for line in lines]
     x, y, z, qx, qy, qz, qw = (float(number) for number in poses[2][1:])
@@ -248,7 +266,7 @@ def test_a_tum_sequence_is_a_sequence_of_our_own_too(dataset: RegisteredDataset,
     render_sequence(dataset, 1, "bend_1", tmp_path, CAMERA, file_format="tum")
     sequence = load_depth_sequence(tmp_path)
     assert sequence.frame_names == ("0.000000", "0.100000", "0.200000", "0.300000")
-    truth = load_mesh(present(sequence.truth_folder) / f"{sequence.frame_names[1]}.ply")
+    truth = true_mesh(present(sequence.truth_folder), 1)
     assert distances_to(truth, dataset.similarity.to_canonical(sequence.points_world(1))).max() < 0.0001
 
 

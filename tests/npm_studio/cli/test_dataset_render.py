@@ -9,6 +9,7 @@ import pytest
 
 from engine.geometry.camera import PinholeCamera
 from engine.sequences.depth_sequence import load_depth_sequence
+from engine.sequences.truth import load_truth
 from npm_studio.cli.main import main
 from tests.support.ellipsoids import write_ellipsoids
 
@@ -46,7 +47,7 @@ def test_names_and_indices_choose_the_sequence(
         "noise": "none",
     }
     assert sorted(path.name for path in out.iterdir()) == ["depth", "intrinsics.json", "truth"]
-    assert (out / "truth" / "000003.ply").is_file()
+    assert load_truth(out / "truth").meshes.frame_names[3] == "000003"
     sequence = load_depth_sequence(out)
     assert (sequence.camera.width, sequence.camera.height) == (640, 480)  # the reference camera
     assert (out / "depth" / "000000.png").stat().st_size < 100_000

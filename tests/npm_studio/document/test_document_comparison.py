@@ -26,10 +26,10 @@ from tests.support.progress import Listener
 from tests.support.toy_model import toy_model
 
 
-def spheres(title: str, radii: list[float], names: list[str]) -> MeshSequence:
+def spheres(title: str, radii: list[float], names: list[str], start_s: float = 0.0) -> MeshSequence:
     sphere = trimesh.creation.icosphere(3, 1.0)
     vertices = np.stack([np.asarray(sphere.vertices, np.float32) * radius for radius in radii])
-    times_s = regular_times(len(names), 10.0)
+    times_s = start_s + regular_times(len(names), 10.0)
     return mesh_sequence(title, vertices, np.asarray(sphere.faces, np.int32), names, times_s)
 
 
@@ -63,7 +63,12 @@ def test_a_single_mesh_is_compared_with_every_frame() -> None:
 
 def test_results_of_different_sequences_are_refused() -> None:
     with pytest.raises(InputError, match="no frame names in common"):
-        Comparison(spheres("a", [1, 1], ["0", "1"]), spheres("b", [1, 1, 1], ["x", "y", "z"]))
+        Comparison(spheres("a", [1, 1], ["0", "1"]), spheres("b", [1, 1, 1], ["x", "y", "z"], start_s=100))
+
+
+def test_frames_of_other_names_are_paired_by_time_and_never_by_position() -> None:
+    left, right = spheres("a", [1, 2], ["0", "1"], start_s=0.1), spheres("b", [3, 1, 2], ["x", "y", "z"])
+    assert Comparison(left, right).pairs == ((0, 1), (1, 2))
 
 
 def test_a_cancelled_measurement_keeps_the_frame_that_was_asked_for_first() -> None:
@@ -79,7 +84,7 @@ def test_runs_truth_and_identities_come_in_one_form(depth_capture: Path, fitted_
     fitted = mesh_sequence_of_run(run)
     similarity = run.inputs.similarity
     assert similarity is not None
-    truth = mesh_sequence_of_truth(load_depth_sequence(depth_capture), similarity)
+    truth = mesh_sequence_of_truth(load_depth_sequence(depth_capture))
     identity = mesh_sequence_of_identity(toy_model(), 0)
     comparison = Comparison(fitted, truth)
     comparison.measure(Progress())

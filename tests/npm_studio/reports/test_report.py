@@ -6,8 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.evaluate.metrics import METRICS, SequenceMetrics
+from engine.evaluate.definitions import CANONICAL_METRICS, METRICS
+from engine.evaluate.metrics import SequenceMetrics
 from engine.geometry.similarity import Similarity
+from engine.sequences.joining import JoinedFrames
 from npm_studio.reports.pictures import save_picture
 from npm_studio.reports.report import Figure, Report, line_chart, write_report
 
@@ -38,14 +40,30 @@ class Outline(HTMLParser):
 def report(tmp_path: Path, epe: float = 0.004) -> Report:
     picture = tmp_path / "picture.png"
     save_picture(np.zeros((4, 4, 3), np.uint8), picture)
-    per_frame = {metric.name: np.array([0.001, 0.002]) for metric in METRICS}
+    per_frame = {metric.name: np.array([2.5, 5.0]) for metric in METRICS}
+    means = {metric.name: 2.5 for metric in METRICS} | {"iou": 0.9, "epe_mm": epe * 2500, "chamfer_l2_mm2": 12.5}
+    for metric in CANONICAL_METRICS:
+        per_frame[metric.name] = metric.from_world(per_frame[metric.world], 0.4)
+        means[metric.name] = metric.from_world(means[metric.world], 0.4)
+    metrics = SequenceMetrics(
+        frame_names=("000000", "000001"),
+        times_s=np.array([0.0, 0.1]),
+        per_frame=per_frame,
+        means=means,
+        undefined={"jitter_m_per_s2": "two frames"},
+        similarity=Similarity(0.4),
+        similarity_of="truth",
+        joined=JoinedFrames(((0, 0), (1, 1)), "name", (), ()),
+        samples=1000,
+        iou_points=5000,
+        seed=3,
+        keyframes=(0,),
+    )
     return Report(
         title="<dolls> & more",
         summary="Two frames.",
         figures=[Figure(picture, 'a "picture"')],
-        metrics=SequenceMetrics(0.9, 2e-6, 0.001, 0.002, 0.95, epe, per_frame, 1000, 5000, 3, (0,)),
-        frame_names=("000000", "000001"),
-        similarity=Similarity(0.4),
+        metrics=metrics,
         timings={"Fit": 12.3},
         machine={"cpu": "two cores"},
         files={"metrics.json": "all metrics"},
@@ -66,8 +84,10 @@ def test_a_report_shows_each_metric_with_definition_unit_and_its_size_in_the_wor
     for metric in METRICS:
         assert metric.definition in text
         assert f"Unit: {metric.unit}." in text
-    assert "0.0010 2.5 mm" in text  # 0.001 canonical units at 0.4 per metre
-    assert "0.0020e-3 12.5 mm²" in text
+    assert "2.5 mm 0.0010" in text  # 0.001 canonical units at 0.4 per metre
+    assert "12.5 mm² 0.0020e-3" in text
+    assert "the similarity 0.4 per metre about (0, 0, 0) m, of the truth" in text
+    assert "Not defined here: two frames." in text
     assert "1,000 surface samples" in text
     assert "seed 3" in text
 
