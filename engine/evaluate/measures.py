@@ -20,6 +20,10 @@ class MovingVertices(Protocol):
     def __getitem__(self, frame: int, /) -> NDArray[np.floating]: ...
 
 
+MovingSurface = tuple[MovingVertices, NDArray[np.integer]]
+"""Vertices by frame, and the faces (T, 3) of all frames."""
+
+
 def draw_samples(
     vertices: NDArray[np.floating], faces: NDArray[np.integer], count: int, generator: np.random.Generator
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -104,10 +108,8 @@ def keyframes_of(frames: int) -> tuple[int, ...]:
 
 
 def tracking_errors(
-    predicted_vertices: MovingVertices,
-    predicted_faces: NDArray[np.integer],
-    truth_vertices: MovingVertices,
-    truth_faces: NDArray[np.integer],
+    predicted: MovingSurface,
+    true: MovingSurface,
     times_s: NDArray[np.float64],
     keyframes: tuple[int, ...],
     samples: int,
@@ -119,8 +121,8 @@ def tracking_errors(
     In a keyframe every true point takes the nearest predicted point as its partner, however far that is.
 
     Args:
-        predicted_vertices: F frames of (V, 3), ``predicted_faces`` (T, 3)
-        truth_vertices: F frames of (W, 3), ``truth_faces`` (U, 3)
+        predicted: F frames of vertices (V, 3), and faces (T, 3)
+        true: F frames of (W, 3), and faces (U, 3)
         times_s: (F,)
         keyframes: K frames
 
@@ -131,20 +133,21 @@ def tracking_errors(
     """
     from scipy.spatial import cKDTree
 
-    predicted = sample_surface(predicted_vertices[keyframes[0]], predicted_faces, samples, generator)
-    truth = sample_surface(truth_vertices[keyframes[0]], truth_faces, samples, generator)
+    (predicted_vertices, predicted_faces), (true_vertices, true_faces) = predicted, true
+    followed = sample_surface(predicted_vertices[keyframes[0]], predicted_faces, samples, generator)
+    targets = sample_surface(true_vertices[keyframes[0]], true_faces, samples, generator)
     partners = [
-        cKDTree(points_at(predicted_vertices[key], predicted_faces, predicted)).query(
-            points_at(truth_vertices[key], truth_faces, truth), workers=-1
+        cKDTree(points_at(predicted_vertices[key], predicted_faces, followed)).query(
+            points_at(true_vertices[key], true_faces, targets), workers=-1
         )[1]
         for key in keyframes
     ]
-    errors = np.full((len(keyframes), len(truth_vertices)), np.nan)
-    accelerations = np.full(len(truth_vertices), np.nan)
+    errors = np.full((len(keyframes), len(true_vertices)), np.nan)
+    accelerations = np.full(len(true_vertices), np.nan)
     recent: list[NDArray[np.float64]] = []  # offsets (S, 3) of the last three frames
-    for frame in range(len(truth_vertices)):
-        predicted_points = points_at(predicted_vertices[frame], predicted_faces, predicted)
-        truth_points = points_at(truth_vertices[frame], truth_faces, truth)
+    for frame in range(len(true_vertices)):
+        predicted_points = points_at(predicted_vertices[frame], predicted_faces, followed)
+        truth_points = points_at(true_vertices[frame], true_faces, targets)
         offsets = [truth_points - predicted_points[partner] for partner in partners]
         for row, key in enumerate(keyframes):
             if frame != key:

@@ -23,7 +23,7 @@ from engine.evaluate.correspondence import (
 )
 from engine.evaluate.definitions import CANONICAL_METRICS, METRICS
 from engine.evaluate.measures import compare_samples, draw_samples, keyframes_of, tracking_errors, volume_iou
-from engine.evaluate.prediction import Prediction, Sides, SideVertices
+from engine.evaluate.prediction import Prediction, Sides
 from engine.geometry.similarity import Similarity
 from engine.geometry.visibility import visible_points
 from engine.sequences.joining import JoinedFrames, join_frames
@@ -135,35 +135,27 @@ def evaluate_sequence(
     """
     progress = progress or Progress()
     joined = join_frames(prediction.meshes, truth.meshes)
-    frames = len(joined.pairs)
     similarity = truth.similarity or prediction.similarity
     sides = Sides(prediction, truth, joined)
     correspondences = _correspondences(prediction, truth, sides)
     undefined = {} if isinstance(correspondences, Correspondences) else {"correspondence_mm": correspondences}
     if prediction.camera is None:
         undefined |= dict.fromkeys((f"{name}_mm" for name in _SPLIT), "the camera of the recording is not known")
-    *streams, tracking = np.random.default_rng(seed).spawn(frames + 1)
+    *streams, tracking = np.random.default_rng(seed).spawn(len(joined.pairs) + 1)
     rows = []
-    progress.stage("evaluate", frames)
+    progress.stage("evaluate", len(streams))
     for frame, stream in enumerate(streams):
         if progress.cancelled():
             raise Cancelled
-        row = _measure(sides, frame, similarity, samples, iou_points, stream)
-        if isinstance(correspondences, Correspondences):
-            errors = correspondences.errors(*sides.predicted(frame), sides.true(frame)[0])
-            row["correspondence_mm"] = 1e3 * float(errors.mean())
-        rows.append(row)
+        rows.append(_measure(sides, frame, similarity, correspondences, (samples, iou_points), stream))
         progress.advance(frame + 1)
     per_frame = {m.name: np.array([row.get(m.name, math.nan) for row in rows]) for m in METRICS}
     means = {name: _mean_of_known(values) for name, values in per_frame.items()}
-    keyframes, times_s = keyframes_of(frames), sides.times_s()
+    keyframes, times_s = keyframes_of(len(joined.pairs)), sides.times_s()
     undefined |= _why_untracked(prediction.meshes, times_s)
     if prediction.meshes.one_topology:
-        faces = sides.predicted(0)[1], sides.true(0)[1]
-        moving = SideVertices(sides, "predicted"), SideVertices(sides, "true")
-        errors, accelerations = tracking_errors(
-            moving[0], faces[0], moving[1], faces[1], times_s, keyframes, samples, tracking
-        )
+        surfaces = (sides.moving("predicted"), sides.moving("true"))
+        errors, accelerations = tracking_errors(*surfaces, times_s, keyframes, samples, tracking)
         per_frame["epe_mm"] = 1e3 * np.array([_mean_of_known(column) for column in errors.T])
         means["epe_mm"] = 1e3 * _mean_of_known(errors)
         per_frame["jitter_m_per_s2"], means["jitter_m_per_s2"] = accelerations, _mean_of_known(accelerations)
@@ -187,11 +179,16 @@ def _measure(
     sides: Sides,
     frame: int,
     similarity: Similarity | None,
-    samples: int,
-    iou_points: int,
+    correspondences: Correspondences | str,
+    sizes: tuple[int, int],
     generator: np.random.Generator,
 ) -> dict[str, float]:
-    """The metrics of one frame that take nothing but its two meshes and the camera."""
+    """The metrics of one frame that take nothing but its two meshes and the camera.
+
+    Args:
+        sizes: surface samples and points for the IoU
+    """
+    samples, iou_points = sizes
     predicted, true = sides.predicted(frame), sides.true(frame)
     _check_surface(*predicted, "prediction", frame)
     _check_surface(*true, "truth", frame)
@@ -208,6 +205,8 @@ def _measure(
     scale, centre = (1.0, (0.0, 0.0, 0.0)) if similarity is None else (similarity.scale, similarity.centre)
     centred = [((vertices - centre) * scale, faces) for vertices, faces in (predicted, true)]
     row["iou"] = volume_iou(*centred[0], *centred[1], iou_points, generator)  # winding numbers are in single precision
+    if isinstance(correspondences, Correspondences):
+        row["correspondence_mm"] = 1e3 * float(correspondences.errors(*predicted, true[0]).mean())
     return row
 
 

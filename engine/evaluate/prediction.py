@@ -1,5 +1,6 @@
 """What is evaluated, and its frames side by side with the true ones."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -7,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.core.errors import InputError
+from engine.evaluate.measures import MovingSurface
 from engine.geometry.camera import PinholeCamera, transform_points
 from engine.geometry.mesh import Mesh
 from engine.geometry.similarity import Similarity
@@ -67,6 +69,11 @@ class Sides:
         """Vertices (W, 3) and faces (U, 3)."""
         return self._read(self._truth.meshes, self._pairs[frame][1], frame, self._moves_truth)
 
+    def moving(self, side: Literal["predicted", "true"]) -> MovingSurface:
+        """All frames of one side that has one topology."""
+        read = self.predicted if side == "predicted" else self.true
+        return _Vertices(len(self), read), read(0)[1]
+
     def pose(self, frame: int) -> NDArray[np.float64]:
         """Of the camera (4, 4), in the common frame of reference."""
         assert self.camera is not None
@@ -80,14 +87,14 @@ class Sides:
         return (transform_points(self.pose(frame), vertices).astype(np.float64), faces) if moves else (vertices, faces)
 
 
-class SideVertices:
+class _Vertices:
     """The vertices of one side by joined frame."""
 
-    def __init__(self, sides: Sides, side: Literal["predicted", "true"]) -> None:
-        self._sides, self._read = sides, sides.predicted if side == "predicted" else sides.true
+    def __init__(self, count: int, read: Callable[[int], tuple[NDArray[np.float64], NDArray[np.int32]]]) -> None:
+        self._count, self._read = count, read
 
     def __len__(self) -> int:
-        return len(self._sides)
+        return self._count
 
     def __getitem__(self, frame: int, /) -> NDArray[np.float64]:
         return self._read(frame)[0]

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from engine.geometry.camera import transform_points
+from engine.geometry.similarity import Similarity
 from engine.methods.run import Run
 from engine.models.model import NeuralParametricModel
 from engine.sequences.depth_sequence import DepthSequence

@@ -141,7 +141,7 @@ def test_end_point_errors_equal_a_loop_over_points() -> None:
     truth = vt + generator.normal(0, 0.02, (4, 1, 3)).astype(np.float32)
     keyframes = (0, 2)
     errors, _ = tracking_errors(
-        predicted, fp, truth, ft, regular_times(4, 10.0), keyframes, 50, np.random.default_rng(9)
+        (predicted, fp), (truth, ft), regular_times(4, 10.0), keyframes, 50, np.random.default_rng(9)
     )
     replay = np.random.default_rng(9)  # points move with their meshes, and these move as a whole
     p, _ = draw_samples(predicted[0], fp, 50, replay)
@@ -415,7 +415,7 @@ def test_the_acceleration_error_equals_a_loop_over_points_and_uneven_times() -> 
     predicted = vertices + generator.normal(0, 0.02, (4, 1, 3)).astype(np.float32)
     truth = vertices + generator.normal(0, 0.02, (4, 1, 3)).astype(np.float32)
     times = np.array([0.0, 0.1, 0.4, 0.6])
-    _, found = tracking_errors(predicted, faces, truth, faces, times, (0,), 50, np.random.default_rng(9))
+    _, found = tracking_errors((predicted, faces), (truth, faces), times, (0,), 50, np.random.default_rng(9))
 
     def acceleration(path: np.ndarray, frame: int) -> np.ndarray:  # all points of a mesh move alike here
         first, second = times[frame] - times[frame - 1], times[frame + 1] - times[frame]
@@ -441,7 +441,7 @@ def test_a_constant_offset_does_not_jitter_and_a_trembling_one_does() -> None:
 def test_frames_at_one_time_have_no_acceleration() -> None:
     vertices = np.stack([sphere(detail=1)[0]] * 3)
     faces = sphere(detail=1)[1]
-    _, found = tracking_errors(vertices, faces, vertices, faces, np.zeros(3), (0,), 20, np.random.default_rng(0))
+    _, found = tracking_errors((vertices, faces), (vertices, faces), np.zeros(3), (0,), 20, np.random.default_rng(0))
     assert np.isnan(found).all()
 
 

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy.spatial import cKDTree
-from tests.support.toy import toy_model
 
 from engine.dataset.registered import load_registered_dataset
 from engine.dataset.rendering import render_sequence
@@ -22,6 +21,7 @@ from engine.sequences.mesh_sequence import MeshSequence
 from engine.sequences.truth import load_truth, read_stored_truth
 from npm_studio.cli.main import main
 from tests.support.ellipsoids import write_ellipsoids
+from tests.support.toy_model import toy_model
 
 FRAMES = ("000000", "000001", "000002")
 CAMERA = PinholeCamera(96, 72, 86.0, 87.0, 48.2, 35.9)
