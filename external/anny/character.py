@@ -53,11 +53,13 @@ class Character:
 
 @dataclass(frozen=True, eq=False)
 class VertexSequence:
-    """One sequence of one identity: canonical vertices (F, V, 3), and what the user should know about it."""
+    """One sequence of one identity: canonical vertices (F, V, 3), what the user should know, and where it went."""
 
     name: str
     vertices: NDArray[np.float16]
     note: str = ""
+    path: Array | None = None
+    """Rigid transforms (F, 4, 4) from the body, metres with the root at the origin, to the world, where asked for."""
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,9 @@ _PARTS = {
     "leg": (("lowerleg01", "upperleg02"), 0.08),
 }
 
+PARTS = tuple(f"{part}.{side}" for side in "LR" for part in _PARTS)
+"""Names of the parts of a body's probe, such as ``hand.L``."""
+
 
 @dataclass(frozen=True, eq=False)
 class Probe:
@@ -27,7 +30,7 @@ class Probe:
     vertices: NDArray[np.int64]
     """(W,) indices of the coarse mesh's vertices in the full one."""
     parts: tuple[tuple[NDArray[np.int64], float], ...]
-    """Coarse vertices (K,) of each part, and the fraction of them that may lie inside."""
+    """Coarse vertices (K,) of each part (`PARTS` of a body), and the fraction of them that may lie inside."""
     clearance_m: float
     """How far points are lifted off their own surface before asking whether they lie inside the body."""
 
@@ -68,21 +71,26 @@ class ContactTest:
         covered = everything[self._is_inside(canonical, everything)]
         self._parts = [(np.setdiff1d(part, covered), tolerance) for part, tolerance in probe.parts]
 
+    def parts_in_contact(self, poses: Array) -> NDArray[np.bool_]:
+        """Which parts of the probe (P,) pass through another in each of the bone ``poses`` (F, B, 4, 4): (F, P)."""
+        found = [self._contacts(vertices) for vertices in skin(self._rig, self._body, poses)]
+        return np.array(found, bool).reshape(len(poses), len(self._parts))
+
     def finds_contact(self, poses: Array) -> bool:
         """Whether a part passes through another in any frame of the bone ``poses`` (F, B, 4, 4)."""
         return any(self._has_contact(vertices) for vertices in skin(self._rig, self._body, poses))
 
-    def frames_in_contact(self, poses: Array) -> NDArray[np.bool_]:
-        """Which of the frames (F,) `finds_contact` objects to."""
-        return np.array([self._has_contact(vertices) for vertices in skin(self._rig, self._body, poses)], bool)
-
     def _has_contact(self, vertices: NDArray[np.float32]) -> bool:
+        return any(self._contacts(vertices))
+
+    def _contacts(self, vertices: NDArray[np.float32]) -> list[bool]:
+        """For each part whether it passes through another."""
         inside = self._is_inside(vertices, np.concatenate([part for part, _ in self._parts]))
         ends = np.cumsum([len(part) for part, _ in self._parts])[:-1]
-        return any(
-            hits.sum() > tolerance * len(hits)
+        return [
+            bool(hits.sum() > tolerance * len(hits))
             for hits, (_, tolerance) in zip(np.split(inside, ends), self._parts, strict=True)
-        )
+        ]
 
     def _is_inside(self, vertices: NDArray[np.float32], asked: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Whether the coarse vertices ``asked`` (K,) of a posed body (W, 3), lifted a little, lie inside of it."""

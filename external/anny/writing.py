@@ -12,11 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from engine.core.errors import Cancelled, Choice, InputError, Setting
+from engine.core.errors import Cancelled, Choice, InputError, Setting, remedy
 from engine.core.files import replacing_folder
 from engine.core.progress import Progress
 from external.anny.character import LICENCE, Character, VertexSequence
 from external.anny.rig import RestBody
+
+PATHS = "paths"
+"""Folder of a dataset with one file per identity and sequence that has a `VertexSequence.path`."""
 
 MakeSequence = Callable[[Character, RestBody], VertexSequence]
 """Makes one sequence, in whatever process; an object that can be pickled."""
@@ -88,7 +91,8 @@ def write_dataset(
                 if progress.cancelled():
                     raise Cancelled
         if not any(frames.values()):
-            raise InputError(out, "no clip gave usable frames", "use other motions")
+            cure = remedy("choose {} anew for bodies of another build, or use other motions", Setting.SEED)
+            raise InputError(out, "no clip gave usable frames on these bodies, as the messages say", cure)
         write_description(
             folder,
             name=description.name,
@@ -136,6 +140,10 @@ def _make_and_save(characters: Sequence[Character], task: _Task) -> _Written:
     clip = task.make(characters[task.character], task.body)
     if len(clip.vertices):
         np.save(task.folder / f"{clip.name}.npy", clip.vertices)
+        if clip.path is not None:
+            paths = task.folder.parent / PATHS / task.folder.name
+            paths.mkdir(parents=True, exist_ok=True)
+            np.save(paths / f"{clip.name}.npy", clip.path)
     return _Written(clip.name, len(clip.vertices), clip.note)
 
 

@@ -12,63 +12,12 @@ from numpy.typing import NDArray
 from engine.core.errors import Choice, InputError, Setting
 from engine.core.files import natural_key
 from engine.core.progress import Progress
-from external.anny.character import LARGEST_COORDINATE, Character, VertexSequence
 from external.anny.generate import CATEGORY, body_name, sample_bodies
-from external.anny.rig import RestBody, bone_transforms
-from external.anny.writing import Description, Identity, check_request, write_dataset
-from external.bvh.parse import BvhClip, read_bvh
-from external.bvh.retarget import BodyMotion, body_motion, bone_rotations
-
-_FRAMES_AT_ONCE = 64
-_ARMS_OUT = (0.0, 0.08, 0.16, 0.24, 0.32)
-"""Angles in radians, the smallest with the fewest frames in contact is taken."""
-
-
-@dataclass(frozen=True, eq=False)
-class RetargetedClip:
-    """Makes a sequence of a body from a motion.
-
-    Hanging arms are carried as far out as the body needs (`_ARMS_OUT`). Of the frames, the longest stretch is kept in
-    which no limb passes through the body and all is inside the cube.
-    """
-
-    name: str
-    motion: BodyMotion
-
-    def __call__(self, character: Character, body: RestBody) -> VertexSequence:
-        test = character.contact_test(body)
-        fewest = len(self.motion.hips) + 1
-        for arms_out in _ARMS_OUT:
-            tried = bone_transforms(character.rig, body, bone_rotations(character.rig, body, self.motion, arms_out))
-            in_contact = test.frames_in_contact(tried)
-            if in_contact.sum() < fewest:
-                poses, contact, fewest = tried, in_contact, int(in_contact.sum())
-            if fewest == 0:
-                break
-        vertices = np.empty((len(poses), len(body.vertices), 3), np.float16)
-        for start in range(0, len(poses), _FRAMES_AT_ONCE):
-            rows = slice(start, start + _FRAMES_AT_ONCE)
-            vertices[rows] = character.vertices(body, poses[rows])
-        outside = np.array([np.abs(frame).max() > LARGEST_COORDINATE for frame in vertices])
-        kept = longest_stretch(~(contact | outside))
-        left_out = len(poses) - (kept.stop - kept.start)
-        note = ""
-        if left_out:
-            reasons = ((contact, "with limbs in the body"), (outside, "outside the cube"))
-            why = " and ".join(f"{reason.sum()} {text}" for reason, text in reasons if reason.any())
-            what = "left out" if left_out == len(poses) else f"frames {kept.start} to {kept.stop - 1} kept"
-            note = f"{self.name}: {what}, of {len(poses)} frames {why}"
-        return VertexSequence(self.name, vertices[kept], note)
-
-
-def longest_stretch(usable: NDArray[np.bool_]) -> slice:
-    """The longest run of true values in ``usable`` (F,), the first of several."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], usable.astype(np.int8), [0]])))
-    if len(edges) == 0:
-        return slice(0, 0)
-    starts, ends = edges[::2], edges[1::2]
-    longest = int((ends - starts).argmax())
-    return slice(int(starts[longest]), int(ends[longest]))
+from external.anny.writing import PATHS, Description, Identity, check_request, write_dataset
+from external.bvh.clip import BvhClip
+from external.bvh.motion import body_motion
+from external.bvh.parse import read_bvh
+from external.bvh.retargeted_clip import RetargetedClip
 
 
 def generate_from_bvh(
@@ -78,6 +27,7 @@ def generate_from_bvh(
     seed: int,
     fps: float = 15.0,
     frames: int | None = None,
+    with_paths: bool = False,
     progress: Progress | None = None,
     workers: int | None = None,
 ) -> dict[str, Any]:
@@ -90,6 +40,8 @@ def generate_from_bvh(
         seed: of the bodies.
         fps: frames per second that are taken of a clip, at most those that it has.
         frames: take this many frames instead, evenly over each clip.
+        with_paths: write where each body was in the world as well, to ``paths/<identity>/<sequence>.npy``: (F, 4, 4)
+            rigid transforms to the world, in metres, of a body with its root at the origin.
         workers: processes; one per core by default.
 
     Returns:
@@ -104,7 +56,7 @@ def generate_from_bvh(
     check_request(out, {Setting.IDENTITIES: identities} | ({} if frames is None else {Setting.FRAMES: frames}), seed)
     if not 0 < fps < np.inf:
         raise InputError(Choice(Setting.FRAME_RATE, f"{fps:g}"), "must be above 0")
-    motions = _read_motions(motion, fps, frames, progress)
+    motions = _read_motions(motion, fps, frames, with_paths, progress)
     character, bodies, phenotypes = sample_bodies(identities, seed, progress)
     clips, taken = motions.clips, motions.taken.values()
     rate = fps if frames is None else sum(clip["frames"] for clip in taken) / sum(clip["seconds"] for clip in taken)
@@ -116,7 +68,7 @@ def generate_from_bvh(
         "seed": seed,
         "clips": motions.taken,
         "phenotypes": phenotypes,
-    }
+    } | ({"paths": PATHS} if with_paths else {})
     written = write_dataset(
         out,
         [character],
@@ -142,7 +94,7 @@ class _Motions:
     """Files that cannot be used."""
 
 
-def _read_motions(motion: Path, fps: float, frames: int | None, progress: Progress) -> _Motions:
+def _read_motions(motion: Path, fps: float, frames: int | None, with_paths: bool, progress: Progress) -> _Motions:
     """
     Raises:
         InputError: as `generate_from_bvh` says.
@@ -155,7 +107,10 @@ def _read_motions(motion: Path, fps: float, frames: int | None, progress: Progre
             clip = read_bvh(path)
             rows = _sample(clip, fps, frames)
             name = f"{number:02d}_" + re.sub(r"[^A-Za-z0-9-]+", "_", path.stem)[:60]
-            motions.clips.append(RetargetedClip(name, body_motion(clip, rows)))
+            moving = body_motion(clip, rows)
+            for notice in (*clip.notices, *moving.notices):
+                progress.notice(notice)
+            motions.clips.append(RetargetedClip(name, moving, with_paths))
             seconds = round(len(clip.values) * clip.seconds_per_frame, 4)
             motions.taken[name] = {"file": path.name, "frames": len(rows), "seconds": seconds}
         except InputError as error:

@@ -5,86 +5,27 @@ joint's rotation is the product of its rotation channels in the order in which t
 The unit of lengths is not stated in such files.
 """
 
-import math
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
-from engine.core.errors import InputError
-
-Array = NDArray[np.float64]
+from engine.core.errors import InputError, Notice, Remedy
+from external.bvh.clip import CHANNELS, Array, BvhClip, Joint
+from external.bvh.texts import EXPORT_AGAIN, LARGEST_NUMBER, Words, decoded_lines, split_numbers, to_number
 
 LARGEST_FILE_BYTES = 128 * 2**20
 LARGEST_DEPTH = 100
 MOST_JOINTS = 1000
-_CHANNELS = {f"{axis}{kind}".lower(): (kind, "XYZ".index(axis)) for axis in "XYZ" for kind in ("position", "rotation")}
-_CURE = "export the motion again as BVH"
-
-
-@dataclass(frozen=True)
-class Joint:
-    """One joint of the skeleton."""
-
-    name: str
-    parent: int
-    """Index of the parent, -1 for the root; parents come before their children."""
-    offset: tuple[float, float, float]
-    """From the parent's position, when nothing is rotated, in the file's unit."""
-    channels: tuple[str, ...]
-    """Such as ``zrotation``, in file order, lower case."""
-    end: tuple[float, float, float] | None
-    """Offset of the end site, where the joint has one."""
-
-
-@dataclass(frozen=True, eq=False)
-class BvhClip:
-    """One motion: ``values`` (F, C) are the channels of all joints one after the other."""
-
-    path: Path
-    joints: tuple[Joint, ...]
-    seconds_per_frame: float
-    values: Array
-
-    @cached_property
-    def local_rotations(self) -> Array:
-        """Rotations (F, J, 3, 3) of the joints relative to their parents."""
-        rotations = np.tile(np.eye(3), (len(self.values), len(self.joints), 1, 1))
-        column = 0
-        for index, joint in enumerate(self.joints):
-            for channel in joint.channels:
-                kind, axis = _CHANNELS[channel]
-                if kind == "rotation":
-                    rotations[:, index] = rotations[:, index] @ _turns(axis, np.radians(self.values[:, column]))
-                column += 1
-        return rotations
-
-    @cached_property
-    def world_rotations(self) -> Array:
-        """Rotations (F, J, 3, 3) of the joints relative to the skeleton with nothing rotated."""
-        world = self.local_rotations.copy()
-        for index, joint in enumerate(self.joints):
-            if joint.parent >= 0:
-                world[:, index] = world[:, joint.parent] @ world[:, index]
-        return world
-
-    @cached_property
-    def rest_positions(self) -> Array:
-        """Positions (J, 3) of the joints with nothing rotated, the root at its offset, in the file's unit."""
-        positions = np.array([joint.offset for joint in self.joints], np.float64)
-        for index, joint in enumerate(self.joints):
-            if joint.parent >= 0:
-                positions[index] += positions[joint.parent]
-        return positions
+ASSUMED_SECONDS = 1 / 30
+"""Per frame, where a file says 0."""
 
 
 def read_bvh(path: Path) -> BvhClip:
     """Read a BVH file: channels in any number and order, one frame per line.
+
+    A file that holds more frames than it declares, or at least half of them, is taken as it is; a last line that is
+    cut off is left out, and a time of 0 per frame taken for `ASSUMED_SECONDS`. `BvhClip.notices` say so.
 
     Raises:
         InputError: the file is missing, too large, truncated or does not follow the format; names the line.
@@ -94,71 +35,24 @@ def read_bvh(path: Path) -> BvhClip:
     size = path.stat().st_size
     if size > LARGEST_FILE_BYTES:
         raise InputError(path, f"is {size / 1e6:.0f} MB large, the most is {LARGEST_FILE_BYTES / 1e6:.0f} MB")
-    text = path.read_bytes().decode("utf-8-sig", errors="replace")
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    words = _Words(path, lines)
+    lines = decoded_lines(path.read_bytes())
+    words = Words(path, lines)
     joints = _read_hierarchy(words)
     frames, seconds = _read_header(words, lines)
-    values = _read_frames(path, lines, words.line, frames, sum(len(joint.channels) for joint in joints))
-    return BvhClip(path, tuple(joints), seconds, values)
+    notices = []
+    if seconds == 0:
+        seconds = ASSUMED_SECONDS
+        notices.append(
+            Notice(
+                f"{path.name}: declares 0 seconds per frame, taken for {1 / seconds:.0f} frames per second",
+                Remedy("if it is another rate, correct the line 'Frame Time' of the file"),
+            )
+        )
+    values, found = _read_frames(path, lines, words.line, frames, sum(len(joint.channels) for joint in joints))
+    return BvhClip(path, tuple(joints), seconds, values, (*notices, *found))
 
 
-class _Words:
-    """The words of a file one after the other, and the line of the last one."""
-
-    def __init__(self, path: Path, lines: list[str]) -> None:
-        self.path, self.line = path, 0
-        self._words = self._split(lines)
-        self._next: tuple[int, str] | None = None
-
-    @staticmethod
-    def _split(lines: list[str]) -> Iterator[tuple[int, str]]:
-        for number, line in enumerate(lines, start=1):
-            for word in line.replace("{", " { ").replace("}", " } ").split():
-                yield number, word
-
-    def peek(self) -> str:
-        if self._next is None:
-            self._next = next(self._words, (self.line, ""))
-        return self._next[1]
-
-    def take(self) -> str:
-        word = self.peek()
-        assert self._next is not None
-        self.line, self._next = self._next[0], None
-        if not word:
-            raise self.error("ends in the middle")
-        return word
-
-    def expect(self, *wanted: str) -> None:
-        word = self.take()
-        if word.lower() not in wanted:
-            raise self.error(f"has {word[:40]!r} where {wanted[0].upper()} belongs")
-
-    def number(self) -> float:
-        return self.to_number(self.take())
-
-    def to_number(self, word: str) -> float:
-        try:
-            value = float(word)
-        except ValueError:
-            value = math.nan
-        if not math.isfinite(value):
-            raise self.error(f"has {word[:40]!r} where a number belongs")
-        return value
-
-    def name(self) -> str:
-        """All words up to the next brace: names may hold spaces."""
-        parts = []
-        while self.peek() not in ("{", ""):
-            parts.append(self.take())
-        return " ".join(parts)
-
-    def error(self, problem: str) -> InputError:
-        return InputError(f"{self.path}:{self.line}", problem, _CURE)
-
-
-def _read_hierarchy(words: _Words) -> list[Joint]:
+def _read_hierarchy(words: Words) -> list[Joint]:
     words.expect("hierarchy")
     words.expect("root")
     joints: list[Joint] = []
@@ -187,7 +81,7 @@ def _read_hierarchy(words: _Words) -> list[Joint]:
     return joints
 
 
-def _open_joint(words: _Words, joints: list[Joint], open_joints: list[int]) -> None:
+def _open_joint(words: Words, joints: list[Joint], open_joints: list[int]) -> None:
     """Read name, offset and channels of a joint, up to where its children begin."""
     name = words.name()
     if not name:
@@ -205,7 +99,7 @@ def _open_joint(words: _Words, joints: list[Joint], open_joints: list[int]) -> N
         if len(set(channels)) < count:
             raise words.error(f"gives joint {name[:40]} the same channel twice")
         for channel in channels:
-            if channel not in _CHANNELS:
+            if channel not in CHANNELS:
                 raise words.error(f"gives joint {name[:40]} an unknown channel {channel[:40]!r}")
     if len(joints) >= MOST_JOINTS or len(open_joints) >= LARGEST_DEPTH:
         raise words.error(f"has more than {MOST_JOINTS} joints or more than {LARGEST_DEPTH} below each other")
@@ -213,7 +107,7 @@ def _open_joint(words: _Words, joints: list[Joint], open_joints: list[int]) -> N
     open_joints.append(len(joints) - 1)
 
 
-def _read_header(words: _Words, lines: list[str]) -> tuple[int, float]:
+def _read_header(words: Words, lines: list[str]) -> tuple[int, float]:
     """Number of frames and seconds per frame, each on a line of its own."""
 
     def read(pattern: str, name: str) -> float:
@@ -224,40 +118,48 @@ def _read_header(words: _Words, lines: list[str]) -> tuple[int, float]:
         found = re.fullmatch(pattern + r"\s*:?\s*(\S+)", line, re.IGNORECASE)
         if found is None:
             raise words.error(f"ends or has something else where {name} belongs")
-        return words.to_number(found[1])
+        return words.finite(found[1])
 
     words.expect("motion")
     frames = read("frames", "Frames")
     if frames < 1 or frames != int(frames):
         raise words.error(f"declares {frames:g} frames")
     seconds = read(r"frame\s*time", "Frame Time")
-    if not 1e-5 < seconds < 100:
+    if seconds != 0 and not 1e-5 < seconds < 100:
         raise words.error(f"declares {seconds:g} seconds per frame")
     return int(frames), seconds
 
 
-def _read_frames(path: Path, lines: list[str], first: int, frames: int, channels: int) -> Array:
-    """Values (F, C) of the lines after line ``first``, which must be as many as declared."""
-    numbers = [number for number in range(first, len(lines)) if lines[number].strip()]
-    if len(numbers) != frames:
-        raise InputError(path, f"declares {frames} frames and holds {len(numbers)}", _CURE)
+def _read_frames(path: Path, lines: list[str], first: int, frames: int, channels: int) -> tuple[Array, list[Notice]]:
+    """Values (F, C) of the lines after line ``first``, and how they are not as declared."""
     if channels == 0:
-        raise InputError(path, "has no channels", _CURE)
-    values = np.empty((frames, channels))
+        raise InputError(path, "has no channels", EXPORT_AGAIN)
+    numbers = [number for number in range(first, len(lines)) if lines[number].strip()]
+    notices = []
+    if numbers and len(split_numbers(lines[numbers[-1]])) < channels and len(numbers) > 1:
+        notices.append(Notice(f"{path.name}: its last frame is cut off and left out"))
+        numbers.pop()
+    if 2 * len(numbers) < frames or not numbers:
+        raise InputError(path, f"declares {frames} frames and holds {len(numbers)}", EXPORT_AGAIN)
+    if len(numbers) != frames:
+        notices.append(Notice(f"{path.name}: declares {frames} frames and holds {len(numbers)}, which are taken"))
+    values = np.empty((len(numbers), channels))
     for row, number in enumerate(numbers):
-        words = lines[number].split()
+        words = split_numbers(lines[number])
         if len(words) != channels:
             problem = f"holds {len(words)} values, its skeleton has {channels} channels"
-            raise InputError(f"{path}:{number + 1}", problem, _CURE)
+            raise InputError(f"{path}:{number + 1}", problem, EXPORT_AGAIN)
         try:
             values[row] = words
         except ValueError:
-            raise InputError(f"{path}:{number + 1}", "holds something that is not a number", _CURE) from None
+            values[row] = [to_number(word) for word in words]
+            if any(
+                np.isnan(value) and "nan" not in word.lower() for value, word in zip(values[row], words, strict=True)
+            ):
+                problem = "holds something that is not a number"
+                raise InputError(f"{path}:{number + 1}", problem, EXPORT_AGAIN) from None
         if not np.isfinite(values[row]).all():
-            raise InputError(f"{path}:{number + 1}", "holds a value that is not finite", _CURE)
-    return values
-
-
-def _turns(axis: int, angle: Array) -> Array:
-    """Rotation matrices (F, 3, 3) by ``angle`` (F,) in radians about the x, y or z axis."""
-    return np.asarray(Rotation.from_euler("xyz"[axis], angle[:, None]).as_matrix())
+            raise InputError(f"{path}:{number + 1}", "holds a value that is not finite", EXPORT_AGAIN)
+    if np.abs(values).max() > LARGEST_NUMBER:
+        raise InputError(path, f"holds values above {LARGEST_NUMBER:g}, which no motion has", EXPORT_AGAIN)
+    return values, notices

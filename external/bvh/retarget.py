@@ -1,261 +1,205 @@
-"""Motion capture on Anny bodies: from joint rotations of a BVH skeleton to those of Anny's bones.
+"""Retargeting to Anny bodies: the frames of a motion's parts become rotations of Anny's bones.
 
-The rotation of a source joint since its rest pose is applied to Anny's bones as they lie in a T-pose, after turning
-them to the direction that the source's bone has at rest: then all bones point as the source's do, in every frame, from
-whatever pose (T, A, hanging arms) either skeleton starts. Spine and neck share the rotations of the source's joints
-between them, and half of a limb's twist about itself goes to the bone before it. Joints that the source lacks follow
-their parent.
+Each part of a body has a frame in Anny's reference pose, made of the heads of its own bones as the source's is of its
+joints. What takes that frame to the motion's turns the bones of the part. Spine and neck share the rotations of the
+source's joints between them, and twists of limbs are spread over the bones between two joints as in Anny's own motions.
+Joints that the source lacks follow their parent.
 
 The body stays where all Anny datasets have it: the root between the hips at the origin, and turned so that it faces +z
 in the first frame.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from engine.core.errors import InputError
-from external.anny.joints import joint_rotations as anny_joint_rotations
 from external.anny.rig import Array, RestBody, Rig, bone_transforms
-from external.bvh.joint_names import BodyJoints, find_body_joints
-from external.bvh.parse import BvhClip
+from external.bvh.motion import ABOVE, BodyMotion
+from external.bvh.rotations import between, frames_of, shortest_turns, twist_angles, twists
 
 _SPINE = ("spine05", "spine04", "spine03", "spine02", "spine01")
 _NECK = ("neck01", "neck02", "neck03")
 _BONES = {
-    "thigh": ("upperleg01", "upperleg02"),
-    "shin": ("lowerleg01", "lowerleg02"),
-    "foot": ("foot",),
     "clavicle": ("clavicle", "shoulder01"),
     "upperarm": ("upperarm01", "upperarm02"),
     "forearm": ("lowerarm01", "lowerarm02"),
     "hand": ("wrist",),
+    "thigh": ("upperleg01", "upperleg02"),
+    "shin": ("lowerleg01", "lowerleg02"),
+    "foot": ("foot",),
 }
 """Anny's bones of each part, from the root outward."""
-_ABOVE = {"shin": "thigh", "foot": "shin", "upperarm": "clavicle", "forearm": "upperarm", "hand": "forearm"}
-_TOWARDS = {"thigh": "shin", "shin": "foot", "upperarm": "forearm", "forearm": "hand"}
-"""Parts whose direction is known: to the beginning of the next one."""
-_T_POSE = {
-    **{f"{name}.{side}": 0.0 for side in "LR" for name in ("arm_front", "arm_twist", "elbow", "knee", "hip_abduct")},
-    **{f"{name}.{side}": 0.0 for side in "LR" for name in ("hip_twist", "forearm_twist")},
-    **{f"arm_side.{side}": np.pi / 2 for side in "LR"},
+_ENDS = {
+    "clavicle": ("upperarm01",),
+    "upperarm": ("lowerarm01",),
+    "forearm": ("wrist",),
+    "hand": ("finger3-1",),
+    "thigh": ("lowerleg01",),
+    "shin": ("foot",),
+    "foot": tuple(f"toe{number}-1" for number in range(1, 6)),
 }
+"""Bones whose heads are where a part ends, on the average of them."""
+_BENDING = 5
+"""Iterations of the spine; each leaves about a fifth of what is missing."""
 
 
 @dataclass(frozen=True, eq=False)
-class BodyMotion:
-    """A motion of a body, whoever's: rotations (F, 3, 3) in Anny's axes (x left, y up, z front).
+class _Reference:
+    """Anny's reference pose: heads (B, 3) of the bones and frames (3, 3) of the parts."""
 
-    They take a standing body that faces +z, with all bones as in the source's rest pose, to its pose.
-    """
-
-    hips: Array
-    spine: tuple[Array, ...]
-    neck: tuple[Array, ...]
-    head: Array | None
-    limbs: dict[str, Array]
-    """By part and side, such as ``thigh.L``."""
-    directions: dict[str, Array]
-    """Unit vectors (3,) along the limbs in the source's rest pose."""
+    heads: Array
+    trunk: Array
+    parts: Mapping[str, Array]
 
 
-def body_motion(clip: BvhClip, frames: np.ndarray | slice = slice(None)) -> BodyMotion:
-    """What the chosen ``frames`` of a clip say, free of the names, axes and units of its skeleton.
+def part_ends(rig: Rig, part: str) -> tuple[int, list[int]]:
+    """The bone where a part such as ``thigh.L`` begins, and those at which it ends."""
+    name, side = part.split(".")
+    return rig.bone(f"{_BONES[name][0]}.{side}"), [rig.bone(f"{end}.{side}") for end in _ENDS[name]]
 
-    Raises:
-        InputError: the parts of a body cannot be found in the skeleton, or it has no extent.
-    """
-    joints = find_body_joints(clip)
-    rest = _rest_axes(clip, joints)
-    world = clip.world_rotations[frames]
-    up = _vertical(clip, joints, rest, world)
-    upright = Rotation.align_vectors([[0.0, 1.0, 0.0]], [up])[0].as_matrix() if up[1] < 0.5 else np.eye(3)
 
-    def of(joint: int) -> Array:
-        return np.asarray(upright @ world[:, joint] @ rest)
-
-    hips = of(joints.hips)
-    front = hips[0, :, 2] if abs(hips[0, 1, 2]) < 0.9 else -hips[0, :, 1]  # of one who lies: where the feet are not
-    heading = Rotation.from_rotvec([0.0, -np.arctan2(front[0], front[2]), 0.0]).as_matrix()
-    directions = {}
-    for part, towards in _TOWARDS.items():
+def part_lines(rig: Rig, heads: Array) -> dict[str, Array]:
+    """Vectors (..., 3) along the parts of bodies whose bones have their ``heads`` (..., B, 3) there, and the trunk."""
+    lines = {}
+    for name in _BONES:
         for side in "LR":
-            if (along := _direction(clip, joints.limbs, f"{part}.{side}", f"{towards}.{side}")) is not None:
-                directions[f"{part}.{side}"] = rest.T @ along
-    return BodyMotion(
-        heading @ hips,
-        tuple(heading @ of(joint) for joint in joints.spine),
-        tuple(heading @ of(joint) for joint in joints.neck),
-        None if joints.head is None else heading @ of(joints.head),
-        {part: heading @ of(joint) for part, joint in joints.limbs.items()},
-        directions,
-    )
+            start, ends = part_ends(rig, f"{name}.{side}")
+            lines[f"{name}.{side}"] = heads[..., ends, :].mean(axis=-2) - heads[..., start, :]
+    arms, legs = ([rig.bone(f"{bone}.{side}") for side in "LR"] for bone in ("clavicle", "upperleg01"))
+    lines["trunk"] = heads[..., arms, :].mean(axis=-2) - heads[..., legs, :].mean(axis=-2)
+    return lines
 
 
-def bone_rotations(rig: Rig, body: RestBody, motion: BodyMotion, arms_out: float = 0.0) -> Array:
-    """Joint rotations (F, B, 3, 3), for `external.anny.rig.bone_transforms`, that give a body the pose of a motion.
+def bone_rotations(rig: Rig, body: RestBody, motion: BodyMotion) -> Array:
+    """Joint rotations (F, B, 3, 3), for `external.anny.rig.bone_transforms`, that give a body the pose of a motion."""
+    return relative_rotations(rig, world_rotations(rig, body, motion))
 
-    Arms that hang are swung out to the side by ``arms_out`` radians, others by less, raised ones not at all: that is
-    how a body carries its arms that is stouter than the actor's.
-    """
-    in_t_pose, heads = _t_pose(rig, body)
-    world: dict[int, Array] = {0: motion.hips}  # rotation of bones since Anny's reference pose
-    chest = _spread(rig, world, _SPINE, motion.hips, motion.spine)
-    top = _spread(rig, world, _NECK, chest, motion.neck or (() if motion.head is None else (motion.head,)))
-    world[rig.bone("head")] = top if motion.head is None else motion.head
+
+def relative_rotations(rig: Rig, world: Array) -> Array:
+    """Joint rotations (F, B, 3, 3) of bones whose rotations since the reference pose are ``world`` (F, B, 3, 3)."""
+    parents = np.array(rig.bone_parents)
+    below = parents >= 0
+    rotations = world.copy()
+    rotations[:, below] = world[:, parents[below]].swapaxes(-1, -2) @ world[:, below]
+    return rotations
+
+
+def world_rotations(rig: Rig, body: RestBody, motion: BodyMotion) -> Array:
+    """Rotations (F, B, 3, 3) of the bones since Anny's reference pose."""
+    reference = _reference(rig, body)
+    world: dict[int, Array] = {}
+    _turn_trunk(rig, reference, motion, world)
+    chest = world[rig.bone(_SPINE[-1])]
     for side in "LR":
-        turned = _turned_parts(rig, heads, motion, chest, side)
-        swing = _swing_out(turned["upperarm"], chest, {"L": arms_out, "R": -arms_out}[side])
-        turned |= {part: swing @ turned[part] for part in ("upperarm", "forearm", "hand")}
+        turned: dict[str, Array] = {}
+        for part in _BONES:
+            own = f"{part}.{side}"
+            if own in motion.limbs:
+                turned[part] = motion.limbs[own] @ reference.parts[own].T
+            else:
+                turned[part] = turned.get(ABOVE.get(part, ""), chest)
         for part, names in _BONES.items():
-            for name in names:
-                bone = rig.bone(f"{name}.{side}")
-                world[bone] = turned[part] @ in_t_pose[bone]
-        for bone, rotation in _half_twisted(rig, heads, turned, motion.hips, side).items():
-            world[bone] = rotation @ in_t_pose[bone]
-    return _since_parents(rig, world, len(motion.hips))
+            bones = [rig.bone(f"{name}.{side}") for name in names]
+            if part in ("thigh", "upperarm"):
+                start = world[0] if part == "thigh" else turned["clavicle"]
+                _twist_half(reference, bones, rig.bone(f"{_ENDS[part][0]}.{side}"), start, turned[part], world)
+            elif part == "forearm":
+                _pronate(reference, bones, rig.bone(f"wrist.{side}"), turned, world)
+            else:
+                world |= dict.fromkeys(bones, turned[part])
+    result = np.empty((len(motion.hips), len(rig.bone_names), 3, 3))
+    for bone, parent in enumerate(rig.bone_parents):
+        result[:, bone] = world[bone] if bone in world else result[:, parent]
+    return result
 
 
-def _t_pose(rig: Rig, body: RestBody) -> tuple[Array, Array]:
-    """Rotations (B, 3, 3) of Anny's bones in a T-pose since its reference pose, and their heads (B, 3) there."""
-    t_pose = anny_joint_rotations(rig, body, {name: np.array([angle]) for name, angle in _T_POSE.items()})
-    poses = bone_transforms(rig, body, t_pose)[0]
-    in_t_pose, heads = poses[:, :3, :3] @ rig.reference_rotations.swapaxes(-1, -2), poses[:, :3, 3]
-
-    for side in "LR":  # collar bones as at rest: they are lifted in Anny's T-pose, and as the source says otherwise
-        for name in _BONES["clavicle"]:
-            in_t_pose[rig.bone(f"{name}.{side}")] = np.eye(3)
-    return in_t_pose, heads
-
-
-def _turned_parts(rig: Rig, heads: Array, motion: BodyMotion, chest: Array, side: str) -> dict[str, Array]:
-    """Rotations (F, 3, 3) of the parts of one side since Anny's T-pose; ``heads`` (B, 3) of its bones are there."""
-    turned: dict[str, Array] = {}
-    aligned: dict[str, Array] = {}
-    for part, names in _BONES.items():
-        own = f"{part}.{side}"
-        trunk = motion.hips if part == "thigh" else chest
-        if part in _TOWARDS and own in motion.directions:
-            here = heads[rig.bone(f"{names[0]}.{side}")]
-            there = heads[rig.bone(f"{_BONES[_TOWARDS[part]][0]}.{side}")]
-            aligned[part] = _shortest_turn(there - here, motion.directions[own])
-        else:  # flat feet and hands that go on from the forearm are the same in all rest poses
-            aligned[part] = aligned["forearm"] if part == "hand" else np.eye(3)
-        if own in motion.limbs:
-            turned[part] = motion.limbs[own] @ aligned[part]
-        else:
-            turned[part] = turned.get(_ABOVE.get(part, ""), trunk)
-    return turned
+def _reference(rig: Rig, body: RestBody) -> _Reference:
+    still = np.tile(np.eye(3), (1, len(rig.bone_names), 1, 1))
+    heads = bone_transforms(rig, body, still)[0, :, :3, 3]
+    lines = part_lines(rig, heads)
+    left = np.array([1.0, 0.0, 0.0])
+    up = lines["trunk"] * [0.0, 1.0, 1.0]
+    up /= np.linalg.norm(up)
+    trunk = np.stack([left, up, np.cross(left, up)], axis=1)
+    parts = {}
+    for side in "LR":
+        collar, upper, fore, hand = (lines[f"{part}.{side}"] for part in ("clavicle", "upperarm", "forearm", "hand"))
+        parts[f"clavicle.{side}"] = frames_of(trunk[:, 2], collar)
+        elbow = np.cross(upper, fore)  # Anny's arm is bent in the reference pose
+        parts[f"upperarm.{side}"], parts[f"forearm.{side}"] = frames_of(elbow, upper), frames_of(elbow, fore)
+        parts[f"hand.{side}"] = shortest_turns(fore, hand) @ parts[f"forearm.{side}"]
+        for part in ("thigh", "shin", "foot"):
+            parts[f"{part}.{side}"] = frames_of(left, lines[f"{part}.{side}"])
+    return _Reference(heads, trunk, parts)
 
 
-def _half_twisted(rig: Rig, heads: Array, turned: dict[str, Array], hips: Array, side: str) -> dict[int, Array]:
-    """Rotations (F, 3, 3) since Anny's T-pose of the bones that take half of a limb's twist about itself."""
-    rotations = {}
-    for bone_name, before, part in (
-        ("upperleg01", "", "thigh"),
-        ("upperarm01", "clavicle", "upperarm"),
-        ("lowerarm02", "forearm", "hand"),
-    ):
-        bone = rig.bone(f"{bone_name}.{side}")
-        start = turned[before] if before else hips
-        along = heads[rig.bone(f"{_BONES['hand' if part == 'hand' else _TOWARDS[part]][0]}.{side}")] - heads[bone]
-        # For the hand its twist is added to the bone before it, for the others half of their own taken off.
-        twist = _half_twist(start, turned[part], along)
-        rotations[bone] = turned[before] @ twist if part == "hand" else turned[part] @ twist.swapaxes(-1, -2)
-    return rotations
+def _turn_trunk(rig: Rig, reference: _Reference, motion: BodyMotion, world: dict[int, Array]) -> None:
+    """Root, spine, neck and head."""
+    world[0] = motion.hips @ reference.trunk.T
+    keys = [frame @ reference.trunk.T for frame in (motion.hips, *motion.spine)]
+    _spread(rig, world, _SPINE, keys)
+    _bend_spine(rig, reference, motion.directions["trunk"], world)
+    chest = world[rig.bone(_SPINE[-1])]
+    neck = [frame @ reference.trunk.T for frame in motion.neck]
+    head = None if motion.head is None else motion.head @ reference.trunk.T
+    _spread(rig, world, _NECK, [chest, *(neck or ([] if head is None else [head]))])
+    world[rig.bone("head")] = world[rig.bone(_NECK[-1])] if head is None else head
 
 
-def _since_parents(rig: Rig, world: dict[int, Array], frames: int) -> Array:
-    """Joint rotations (F, B, 3, 3) from those of bones since Anny's reference pose; others follow their parent."""
-    bones = len(rig.bone_names)
-    rotations = np.tile(np.eye(3), (frames, bones, 1, 1))
-    for bone in range(bones):
-        parent = rig.bone_parents[bone]
-        if parent < 0:
-            rotations[:, bone] = world[bone]
-        elif bone in world:
-            rotations[:, bone] = world[parent].swapaxes(-1, -2) @ world[bone]
-        else:
-            world[bone] = world[parent]
-    return rotations
-
-
-def _swing_out(upper_arm: Array, chest: Array, most: float) -> Array:
-    """Rotations (F, 3, 3) of an arm about the front of the ``chest``: by ``most`` if it hangs, not at all from level.
-
-    ``upper_arm`` (F, 3, 3) is its rotation since the T-pose; ``most`` is negative for a right arm.
-    """
-    along = upper_arm[:, :, 0] * np.sign(most)
-    hanging = np.clip(-np.einsum("fi,fi->f", along, chest[:, :, 1]), 0.0, 1.0)
-    return np.asarray(Rotation.from_rotvec(most * hanging[:, None] * chest[:, :, 2]).as_matrix())
-
-
-def _rest_axes(clip: BvhClip, joints: BodyJoints) -> Array:
-    """Left, up and front (columns, (3, 3)) of the body in the rest pose: axes of the file, as nearly as may be."""
-    rest, limbs = clip.rest_positions, joints.limbs
-    left = np.sum([rest[limbs[f"{part}.L"]] - rest[limbs[f"{part}.R"]] for part in ("thigh", "upperarm")], axis=0)
-    arms = (rest[limbs["upperarm.L"]] + rest[limbs["upperarm.R"]]) / 2
-    up = arms - (rest[limbs["shin.L"]] + rest[limbs["shin.R"]]) / 2
-    cross = np.cross(left, up)
-    if np.linalg.norm(cross) < 1e-3 * np.linalg.norm(left) * np.linalg.norm(up) or not np.any(left):
-        raise InputError(clip.path, "has a skeleton of zero size", "export the motion with its skeleton's offsets")
-    columns = np.stack([left / np.linalg.norm(left), up / np.linalg.norm(up), cross / np.linalg.norm(cross)], axis=1)
-    axes = np.zeros((3, 3))
-    for column in (1, 0):
-        free = np.where(axes.any(axis=1), 0.0, columns[:, column])
-        axes[np.abs(free).argmax(), column] = np.sign(free[np.abs(free).argmax()])
-    axes[:, 2] = np.cross(axes[:, 0], axes[:, 1])
-    return axes
-
-
-def _vertical(clip: BvhClip, joints: BodyJoints, rest: Array, world: Array) -> Array:
-    """The file's axis (3,) that points up: y, or that of its rest pose if bodies stand along it on average."""
-    trunk = (world[:, joints.hips] @ rest[:, 1]).mean(axis=0)
-    axis = rest[:, 1]
-    return axis if abs(trunk @ axis) > abs(trunk[1]) else np.array([0.0, 1.0, 0.0])
-
-
-def _direction(clip: BvhClip, limbs: dict[str, int], part: str, towards: str) -> Array | None:
-    """Unit vector (3,) from one joint to the next in the rest pose, or to where the limb ends."""
-    if part not in limbs:
-        return None
-    joint = clip.joints[limbs[part]]
-    if towards in limbs:
-        along = clip.rest_positions[limbs[towards]] - clip.rest_positions[limbs[part]]
-    elif joint.end is not None:
-        along = np.array(joint.end)
-    else:
-        return None
-    length = float(np.linalg.norm(along))
-    return along / length if length > 0 else None
-
-
-def _spread(rig: Rig, world: dict[int, Array], names: tuple[str, ...], below: Array, above: tuple[Array, ...]) -> Array:
-    """Spread rotations (F, 3, 3) of source joints over bones, evenly from ``below``; returns that of the last bone."""
-    keys = [below, *above]
+def _spread(rig: Rig, world: dict[int, Array], names: tuple[str, ...], keys: list[Array]) -> None:
+    """Spread rotations (F, 3, 3) of source joints over bones, evenly from the first of the ``keys``."""
     for number, name in enumerate(names, start=1):
         place = (len(keys) - 1) * number / len(names)
-        low = min(int(place), len(keys) - 2) if above else 0
-        world[rig.bone(name)] = _between(keys[low], keys[low + 1], place - low) if above else below
-    return world[rig.bone(names[-1])]
+        low = min(int(place), max(len(keys) - 2, 0))
+        world[rig.bone(name)] = between(keys[low], keys[low + 1], place - low) if len(keys) > 1 else keys[0]
 
 
-def _between(a: Array, b: Array, fraction: float) -> Array:
-    """Rotations (F, 3, 3) a ``fraction`` of the way from ``a`` to ``b``."""
-    step = Rotation.from_matrix(a.swapaxes(-1, -2) @ b).as_rotvec() * fraction
-    return np.asarray(a @ Rotation.from_rotvec(step).as_matrix())
+def _bend_spine(rig: Rig, reference: _Reference, wanted: Array, world: dict[int, Array]) -> None:
+    """Turn the bones between hips and chest so that the trunk points as ``wanted`` (F, 3)."""
+    bones = [rig.bone(name) for name in _SPINE]
+    sides = ("L", "R")
+    arms, legs = (
+        reference.heads[[rig.bone(f"{bone}.{side}") for side in sides]].mean(axis=0)
+        for bone in ("clavicle", "upperleg01")
+    )
+    ends = [*reference.heads[bones[1:]], arms]
+    for _ in range(_BENDING):
+        trunk = world[0] @ (reference.heads[bones[0]] - legs)
+        for bone, end in zip(bones, ends, strict=True):
+            trunk = trunk + world[bone] @ (end - reference.heads[bone])
+        missing = Rotation.from_matrix(shortest_turns(trunk, wanted)).as_rotvec()
+        for bone, fraction in zip(bones[:-1], (0.6, 1.0, 1.0, 0.6), strict=True):
+            world[bone] = Rotation.from_rotvec(fraction * missing).as_matrix() @ world[bone]
 
 
-def _half_twist(a: Array, b: Array, axis: Array) -> Array:
-    """Rotations (F, 3, 3) by half the angle that ``b`` (F, 3, 3) turns about its own ``axis`` (3,) since ``a``."""
-    axis = axis / np.linalg.norm(axis)
-    quaternion = Rotation.from_matrix(a.swapaxes(-1, -2) @ b).as_quat()
-    angle = 2.0 * np.arctan2(quaternion[:, :3] @ axis, quaternion[:, 3])
-    angle = (angle + np.pi) % (2 * np.pi) - np.pi
-    return np.asarray(Rotation.from_rotvec(0.5 * angle[:, None] * axis).as_matrix())
+def _twist_half(
+    reference: _Reference, bones: list[int], end: int, start: Array, turned: Array, world: dict[int, Array]
+) -> None:
+    """The two bones of a thigh or an upper arm, the first with half of the twist since ``start`` (F, 3, 3).
+
+    They are not in line, so that together they are turned back to where the part points.
+    """
+    first, second = bones
+    heads = reference.heads
+    along = heads[end] - heads[first]
+    half = turned @ twists(along, -0.5 * twist_angles(start, turned, along))
+    line = half @ (heads[second] - heads[first]) + turned @ (heads[end] - heads[second])
+    back = shortest_turns(line, turned @ along)
+    world[first], world[second] = back @ half, back @ turned
 
 
-def _shortest_turn(a: Array, b: Array) -> Array:
-    """The rotation (3, 3) by the smallest angle that takes the direction of ``a`` (3,) to that of ``b`` (3,)."""
-    return np.asarray(Rotation.align_vectors([b], [a])[0].as_matrix())
+def _pronate(
+    reference: _Reference, bones: list[int], wrist: int, turned: Mapping[str, Array], world: dict[int, Array]
+) -> None:
+    """The two bones of a forearm: its twist since the upper arm and the hand's since that, as Anny's motions do."""
+    first, second = bones
+    heads = reference.heads
+    along = heads[wrist] - heads[first]
+    own = twist_angles(turned["upperarm"], turned["forearm"], along)
+    whole = own + twist_angles(turned["forearm"], turned["hand"], along)
+    a, b = (turned["forearm"] @ twists(along, fraction * whole - own) for fraction in (0.2, 0.6))
+    line = a @ (heads[second] - heads[first]) + b @ (heads[wrist] - heads[second])
+    back = shortest_turns(line, turned["forearm"] @ along)
+    world[first], world[second] = back @ a, back @ b

@@ -6,9 +6,9 @@ from typing import Any
 
 from npm_studio.cli.console import ConsoleProgress, add_json, add_seed
 
-_BVH_EPILOG = """The root of the body stays at the origin, turned so that the body faces +z when the clip starts. Arms
-that hang are carried as far out as the body needs; of frames in which a limb still passes through the body, or that
-leave the cube, a message tells: the longest stretch without them is kept."""
+_BVH_EPILOG = """The root of the body stays at the origin, turned so that the body faces +z when the clip starts; --path
+keeps where it went. An arm that would pass through the body is swung away from it. Of frames in which a limb does so
+nevertheless, or that leave the cube, a message tells: the longest stretch without them is kept."""
 
 
 def configure_anny(parser: argparse.ArgumentParser) -> None:
@@ -76,6 +76,11 @@ def configure_bvh(parser: argparse.ArgumentParser) -> None:
     sampling = parser.add_mutually_exclusive_group()
     sampling.add_argument("--fps", type=float, default=15.0, metavar="F", help="frames per second (default: 15)")
     sampling.add_argument("--frames", type=int, metavar="N", help="frames per clip, evenly over it, instead of --fps")
+    parser.add_argument(
+        "--path",
+        action="store_true",
+        help="also write where each body was in the world, metres: OUT/paths/IDENTITY/SEQUENCE.npy, (frames, 4, 4)",
+    )
     add_seed(parser)
     add_json(parser)
 
@@ -91,6 +96,7 @@ def run_bvh(options: argparse.Namespace) -> dict[str, Any]:
             options.seed,
             options.fps,
             options.frames,
+            options.path,
             progress=progress,
         )
     return {"dataset": str(options.out), "identities": options.identities, **counts}

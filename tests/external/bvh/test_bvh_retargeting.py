@@ -9,12 +9,16 @@ from scipy.spatial.transform import Rotation
 
 from engine.core.errors import InputError
 from engine.dataset.registered import load_registered_dataset
+from external.anny.generate import body_character
 from external.anny.identities import sample_identity
 from external.anny.rig import AnnyModel, RestBody, bone_transforms
-from external.bvh.generate import generate_from_bvh, longest_stretch
+from external.bvh.contact import swing_arms_away
+from external.bvh.generate import generate_from_bvh
 from external.bvh.joint_names import find_body_joints
+from external.bvh.motion import body_motion
 from external.bvh.parse import read_bvh
-from external.bvh.retarget import body_motion, bone_rotations
+from external.bvh.retarget import bone_rotations, relative_rotations, world_rotations
+from external.bvh.retargeted_clip import longest_stretch
 from npm_studio.cli.main import main
 from tests.support.bvh_files import TINY, Tree, biovision, motion_builder, random_frame, swinging, write, z_up
 from tests.support.progress import Listener
@@ -161,18 +165,22 @@ def test_joints_that_are_missing_follow_their_parent(model: AnnyModel, body: Res
     assert bent["head"][2] > rest["head"][2] + 0.05
 
 
-def test_hanging_arms_are_carried_further_out_and_raised_ones_are_not(
-    model: AnnyModel, body: RestBody, tmp_path: Path
-) -> None:
+def test_hanging_arms_are_carried_further_out_and_raised_ones_are_not(model: AnnyModel, tmp_path: Path) -> None:
+    """By as little as a stout body needs: the angle is no longer given, but found for each frame and arm."""
+    stout = {"gender": 0.5, "age": 0.8, "muscle": 0.2, "weight": 0.95, "proportions": 0.5, "height": 0.4}
+    (body,) = model.rest_bodies([stout])
     raised = {f"{side}Shoulder": {"Z": sign * 170.0} for side, sign in (("Left", 1), ("Right", -1))}
-    motion = body_motion(read_bvh(write(tmp_path / "a.bvh", biovision(), [{}, raised])))
-    wrists = []
-    for out in (0.0, 0.2):
-        poses = bone_transforms(model.rig, body, bone_rotations(model.rig, body, motion, out))
-        wrists.append(poses[..., :3, 3][:, [model.rig.bone(f"wrist.{side}") for side in "LR"]])
-    moved = wrists[1] - wrists[0]
+    clip = read_bvh(write(tmp_path / "a.bvh", biovision(), [{}, raised], time=1.0))
+    world = world_rotations(model.rig, body, body_motion(clip))
+    test = body_character(model.rig, body).contact_test(body)
+    mended = swing_arms_away(model.rig, body, world, test, seconds=1.0)
+    before = bone_transforms(model.rig, body, relative_rotations(model.rig, world))
+    assert test.finds_contact(before[:1]) and not test.finds_contact(mended.poses) and not mended.in_contact.any()
+    wrists = [model.rig.bone(f"wrist.{side}") for side in "LR"]
+    moved = (mended.poses - before)[..., :3, 3][:, wrists]
     assert moved[0, 0, 0] > 0.06 and moved[0, 1, 0] < -0.06
     np.testing.assert_allclose(moved[1], 0, atol=1e-9)
+    assert (mended.swings[0] < 0.3).all()
 
 
 # --- datasets
