@@ -1,7 +1,7 @@
 """Keeping limbs out of the body: where an arm passes through it, the arm is swung away by the smallest angle.
 
 A body of another build than the actor's has its trunk where the actor's arm was. So the whole arm is turned about the
-shoulder, away from the axis of the trunk and a little to its own side, as far as it takes in that frame; frames around
+shoulder, away from the axis of the trunk, as far as it takes in that frame; frames around
 it follow, so that no arm jumps.
 """
 
@@ -21,8 +21,8 @@ _FIRST_SWING = 0.125
 _SMALLEST_STEP = 0.04
 _FASTEST = 2.0
 """Radians per second by which the angle of a swing changes."""
-_ASIDE = 0.6
-"""Share of the swing to the arm's own side, against that away from the trunk."""
+_ASIDE = 0.1
+"""Part of the swing to the arm's own side, against that away from the trunk: there is no away on its axis."""
 _ARM_PARTS = {side: [PARTS.index(f"{part}.{side}") for part in ("hand", "arm")] for side in "LR"}
 
 

@@ -103,13 +103,21 @@ def _with_length(lines: Mapping[str, Array]) -> dict[str, Array]:
 
 
 def _tip(clip: BvhClip, posed: Posed, joint: int) -> Array | None:
-    """Where (F, 3) a hand or foot points to: its middle finger, else the mean of fingers or toes, else its end."""
+    """Where (F, 3) a hand or foot points to: its middle finger, else the mean of fingers or toes, else its end.
+
+    A joint so near that it is rather where the ankle or wrist ends is passed over for what comes behind it.
+    """
     below = [child for child in _visible_children(clip, joint) if "thumb" not in clip.joints[child].name.lower()]
     middle = [child for child in below if "mid" in clip.joints[child].name.lower()]
-    if below:
-        return np.asarray(posed.positions[:, middle[:1] or below].mean(axis=1))
     end = farthest_end(clip, joint)
-    return None if end is None else np.asarray(posed.positions[:, joint] + posed.rotations[:, joint] @ end)
+    if not below:
+        return None if end is None else np.asarray(posed.positions[:, joint] + posed.rotations[:, joint] @ end)
+    nearest = np.asarray(posed.positions[:, middle[:1] or below].mean(axis=1))
+    if len(below) == 1 and (behind := _tip(clip, posed, below[0])) is not None:
+        own, further = nearest - posed.positions[:, joint], behind - nearest
+        if np.linalg.norm(further, axis=1).mean() > 2 * np.linalg.norm(own, axis=1).mean():
+            return behind
+    return nearest
 
 
 def _thumb_side(clip: BvhClip, posed: Posed, joint: int) -> Array | None:

@@ -29,8 +29,8 @@ _LEANING = 8.0
 """How soon frames in which one does not stand upright stop to count."""
 _UNBENT = 0.03
 """Squared sine of the bend from which a hinge is trusted more than an untwisted limb."""
-_PLAUSIBLE = np.radians(20.0)
-"""How far collar bones and feet of a skeleton may lie from those of a body."""
+_PLAUSIBLE = {"clavicle": np.radians(25.0), "foot": np.radians(45.0)}
+"""How far they may lie from those of a body on the average; feet of dancers and runners point down."""
 _FOOT = np.array([0.0, np.sin(0.36), -np.cos(0.36)])
 """Of a foot at rest, in the frame of its shin (hinge, down, back)."""
 
@@ -147,7 +147,7 @@ class _Frames:
         self._hinged(joints, thigh, shin, self.hips @ down)
         if foot in joints:
             rest = self.limbs[shin] @ frames_of(np.array([1.0, 0.0, 0.0]), _FOOT)
-            self._hanging(joints[foot], foot, rest, self._plausible(foot, "feet", rest, np.ones(len(rest))))
+            self._hanging(joints[foot], foot, rest, self._plausible(foot, "foot", rest, np.ones(len(rest))))
 
     def _arm(self, joints: Mapping[str, int], side: str) -> None:
         upper, fore, hand, collar = (f"{part}.{side}" for part in ("upperarm", "forearm", "hand", "clavicle"))
@@ -155,7 +155,7 @@ class _Frames:
         out = frames_of(np.array([0.0, 0.0, 1.0]), np.array([sign, -0.14, 0.0]))
         if collar in self.lines.limbs:
             hanging = np.clip(-dot(unit(self.lines.limbs[upper]), unit(self.lines.trunk)), 0.05, 1.0) ** 3
-            along = self._plausible(collar, "collar bones", self.chest @ out, hanging)
+            along = self._plausible(collar, "collar bone", self.chest @ out, hanging)
             assert along is not None
             self.limbs[collar] = shortest_turns(self.chest @ out[:, 1], along) @ (self.chest @ out)
         # Half way between hanging and held out to the side, the elbow bending to the front.
@@ -201,12 +201,12 @@ class _Frames:
         own = np.einsum("fji,fj->fi", rest, unit(along))
         mean = unit(weights[self._known] @ own[self._known])
         off = float(np.arccos(np.clip(mean[1], -1.0, 1.0)))
-        if off <= _PLAUSIBLE:
+        if off <= _PLAUSIBLE[part[:-2]]:
             return unit(along)
         side = {"L": "left", "R": "right"}[part[-1]]
         text = (
-            f"{self._name}: the {side} one of the {name} lies {np.degrees(off):.0f} degrees off a body's on the "
-            "average; it moves as the source's does, from where a body has it"
+            f"{self._name}: the {side} {name} lies {np.degrees(off):.0f} degrees off a body's on the average; it is "
+            "moved as the source's is, from where a body has it"
         )
         self.notices.append(Notice(text))
         return np.asarray(np.einsum("fij,fj->fi", rest, own @ shortest_turns(mean, np.array([0.0, 1.0, 0.0])).T))
