@@ -6,19 +6,22 @@ their number and the first one's name in the warnings of the sequence.
 """
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.core.errors import InputError
 from engine.core.progress import Progress
-from engine.models.model import NeuralParametricModel
 from engine.sequences.capture_options import AS_RECORDED, CaptureOptions
 from engine.sequences.depth_sequence import DepthSequence, is_native, load_depth_sequence
 from engine.sequences.isolation import Isolation, isolate
 from engine.sequences.placement import Standpoint, place, place_at, states_pose
 from engine.sequences.reader import Readers, choose_reader
 from engine.sequences.recording import finish
+
+if TYPE_CHECKING:
+    from engine.models.model import NeuralParametricModel
 
 
 def open_recording(
@@ -45,7 +48,7 @@ def open_subject(
     path: Path,
     readers: Readers,
     options: CaptureOptions,
-    model: NeuralParametricModel | None,
+    model: "NeuralParametricModel | None",
     progress: Progress | None = None,
 ) -> DepthSequence:
     """The subject of the recording at ``path``, placed where ``model`` expects it unless its camera states a pose.
@@ -62,7 +65,7 @@ def open_subject(
 def subject_of(
     scene: DepthSequence,
     isolation: Isolation,
-    model: NeuralParametricModel | None,
+    model: "NeuralParametricModel | None",
     progress: Progress | None = None,
 ) -> DepthSequence:
     """The subject of an open recording, isolated and placed; see `open_subject`."""
