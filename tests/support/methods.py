@@ -10,7 +10,7 @@ from engine.core.errors import Cancelled
 from engine.core.progress import Progress
 from engine.methods.method import FitResult, MethodInputs, Requirements
 from engine.sequences.depth_sequence import DepthSequence
-from engine.sequences.mesh_sequence import MeshSequence, regular_times
+from engine.sequences.mesh_sequence import MeshSequence
 
 
 class VisibleConfig(Config):
@@ -38,9 +38,12 @@ class VisibleSurface:
             progress.advance(frame + 1, {"points": len(source.points_world(frame))})
         progress.message("what is seen is what there is")
         (inputs.folder / "note.txt").write_text("by a method of somebody else")
-        times_s = regular_times(len(source), source.frame_rate)
         meshes = MeshSequence(
-            source.name, source.frame_names, times_s, lambda i: source.mesh_world(i, config.edge_m), one_topology=False
+            source.name,
+            source.frame_names,
+            source.times_s,
+            lambda i: source.mesh_world(i, config.edge_m),
+            one_topology=False,
         )
         return FitResult(meshes, np.linspace(0, 1, len(source)), {"edges": {"m": np.array([config.edge_m])}})
 

@@ -19,8 +19,12 @@ from engine.methods.job import run_fit
 from engine.methods.method import FitMethod, LoadedModel, Requirements, installed_methods, load_method, method_names
 from engine.methods.request import FitRequest, what_lacks
 from engine.methods.run import load_run
+from engine.sequences.camera_path import World
 from engine.sequences.depth_sequence import DepthSequence, load_depth_sequence
+from engine.sequences.placement import place_at
 from tests.support.methods import METHOD, VisibleConfig, VisibleSurface
+from tests.support.moving_camera import walk, walked_room
+from tests.support.present import present
 from tests.support.toy_model import toy_model
 
 SHAPE_ONLY = dataclasses.replace(toy_model(), pose_decoder=None, pose_codes=None)
@@ -92,6 +96,19 @@ def test_a_run_of_another_method_needs_neither_model_nor_codes(sequence: DepthSe
     lines = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines[:-1]] == [1, 2, 3]
     assert lines[-1] == {"stage": "surface", "message": "what is seen is what there is"}
+
+
+def test_a_run_of_a_moving_camera_has_the_pose_and_the_time_of_every_frame(tmp_path: Path) -> None:
+    scene, _ = walked_room(walk(), World.PLACED, background=False)
+    chosen = scene.subset([0, 1, 4])
+    run = run_fit(request(chosen, tmp_path / "run"))
+    np.testing.assert_allclose(present(run.cameras_to_world), walk()[[0, 1, 4]], atol=1e-12)
+    assert [frame.timestamp_s for frame in run.frames] == pytest.approx([0, 1 / 30, 4 / 30])
+    name, pose = present(run.seen_from)
+    elsewhere = dataclasses.replace(chosen, cameras_to_world=np.linalg.inv(walk()[0]) @ walk()[[0, 1, 4]])
+    back = place_at(elsewhere, name, pose)
+    for index in range(3):  # the recording comes back to where it was fitted
+        np.testing.assert_allclose(back.points_world(index), chosen.points_world(index), atol=1e-5)
 
 
 @pytest.mark.parametrize(
