@@ -110,33 +110,16 @@ def import_dataset(
     progress.stage("import", sum(len(raw.sequences(name)) for name in raw.identities))
     done = 0
     for identity in raw.identities:
-        folder = out / check_name(identity, out)
-        folder.mkdir(exist_ok=True)
-        faces = shared if identity == raw.identities[0] else _checked_faces(raw, identity)
-        if not np.array_equal(faces, shared):
-            _save(folder / "faces.npy", faces)
-        canonical = _checked(raw.canonical(identity), 2, None, f"{raw.name}: {identity}")
-        if faces.max() >= len(canonical):
-            problem = f"has {len(canonical)} vertices, its faces name {int(faces.max()) + 1}"
-            raise InputError(f"{raw.name}: {identity}", problem, "export it again")
         similarity = fixed or (known[identity] if known else _own_similarity(raw, identity))
         similarities[identity] = similarity
-        vertices = similarity.to_canonical(canonical)
+        vertices = _import_canonical(raw, identity, out, shared, similarity)
         largest = max(largest, largest_coordinate(vertices))
-        _save(folder / "canonical.npy", vertices)
         counts[identity] = {}
         for sequence in raw.sequences(identity):
             if progress.cancelled():
                 raise Cancelled
-            path = folder / f"{check_name(sequence, out)}.npy"
-            stored = _stored(path, len(canonical))
-            if stored is None:
-                what = f"{raw.name}: {identity}/{sequence}"
-                frames = _checked(raw.frames(identity, sequence), 3, len(canonical), what)
-                stored = similarity.to_canonical(frames).astype(np.float16)
-                _save(path, stored)
-            else:
-                kept += 1
+            stored, is_new = _import_sequence(raw, identity, sequence, out, len(vertices), similarity)
+            kept += not is_new
             counts[identity][sequence] = len(stored)
             largest = max(largest, largest_coordinate(stored))
             done += 1
@@ -156,11 +139,43 @@ def import_dataset(
     )
     if largest > 0.5:
         text = f"warning: {out} leaves the cube [-0.5, 0.5]^3 by a factor of {largest / 0.5:.3f}"
-        cure = remedy("choose a scale smaller by that factor, or {}", Choice(Setting.NORMALISATION, "bounds"))
-        progress.notice(Notice(text, cure))
+        smaller = remedy("choose a scale smaller by that factor, or {}", Choice(Setting.NORMALISATION, "bounds"))
+        progress.notice(Notice(text, smaller))
     sequences = sum(len(each) for each in counts.values())
     frames_written = sum(sum(each.values()) for each in counts.values())
     return ImportSummary(len(counts), sequences, frames_written, kept, largest)
+
+
+def _import_canonical(
+    raw: RawDataset, identity: str, out: Path, shared: NDArray[np.int32], similarity: Similarity
+) -> NDArray[np.float32]:
+    """Write the canonical mesh of an identity, with faces that are not the ``shared`` ones; its vertices (V, 3)."""
+    folder = out / check_name(identity, out)
+    folder.mkdir(exist_ok=True)
+    faces = shared if identity == raw.identities[0] else _checked_faces(raw, identity)
+    if not np.array_equal(faces, shared):
+        _save(folder / "faces.npy", faces)
+    canonical = _checked(raw.canonical(identity), 2, None, f"{raw.name}: {identity}")
+    if faces.max() >= len(canonical):
+        problem = f"has {len(canonical)} vertices, its faces name {int(faces.max()) + 1}"
+        raise InputError(f"{raw.name}: {identity}", problem, "export it again")
+    vertices = similarity.to_canonical(canonical)
+    _save(folder / "canonical.npy", vertices)
+    return vertices
+
+
+def _import_sequence(
+    raw: RawDataset, identity: str, sequence: str, out: Path, vertices: int, similarity: Similarity
+) -> tuple[NDArray[np.floating[Any]], bool]:
+    """The canonical frames (F, V, 3) of a sequence, and whether they were written now or were there."""
+    path = out / check_name(identity, out) / f"{check_name(sequence, out)}.npy"
+    stored = _stored(path, vertices)
+    if stored is not None:
+        return stored, False
+    frames = _checked(raw.frames(identity, sequence), 3, vertices, f"{raw.name}: {identity}/{sequence}")
+    canonical = similarity.to_canonical(frames).astype(np.float16)
+    _save(path, canonical)
+    return canonical, True
 
 
 def _check_out(out: Path, request: Mapping[str, Any]) -> None:

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
@@ -16,7 +16,8 @@ from engine.models.networks.encoder import SHAPE_CHANNELS, EncoderConfig
 Count = Annotated[int, Field(gt=0)]
 Steps = Annotated[int, Field(ge=0)]
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Share = Annotated[float, Field(ge=0, le=1)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+T = TypeVar("T")
 
 
 def _word(value: object) -> object:
@@ -24,6 +25,16 @@ def _word(value: object) -> object:
     return {True: "on", False: "off"}[value] if isinstance(value, bool) else value
 
 
+def _strict(configuration: type[T]) -> type[T]:
+    """A dataclass that pydantic reads with no other fields than its own."""
+    setattr(configuration, "__pydantic_config__", ConfigDict(extra="forbid"))  # noqa: B010
+    return configuration
+
+
+_strict(DecoderConfig)
+
+
+@_strict
 @dataclasses.dataclass(frozen=True)
 class Schedule:
     """How long to train and with which learning rates (Adam)."""
@@ -43,6 +54,7 @@ class Schedule:
     """Steps between two halvings."""
 
 
+@_strict
 @dataclasses.dataclass(frozen=True)
 class ShapeStage:
     """Shape decoder and shape codes from signed-distance pools."""
@@ -53,8 +65,8 @@ class ShapeStage:
     identities_per_batch: Count = 48
     """Identities in a batch; all of them when there are fewer."""
     points_per_identity: Count = 2048
-    near_share: Share = 0.7
-    """Share of the points from the near pool; the rest are uniform."""
+    near_share: Fraction = 0.7
+    """Fraction of the points from the near pool; the rest are uniform."""
     clamp: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.1
     """Signed distances beyond this magnitude are not told apart, canonical units."""
     code_weight: Weight = 1e-4
@@ -73,6 +85,7 @@ class ShapeStage:
     """Points per identity for these two terms."""
 
 
+@_strict
 @dataclasses.dataclass(frozen=True)
 class PoseStage:
     """Pose decoder and pose codes from registered frames, shape codes fixed."""
@@ -94,6 +107,7 @@ class PoseStage:
     """Steps over which the bands of the positional encoding open; 0: all are open from the start."""
 
 
+@_strict
 @dataclasses.dataclass(frozen=True)
 class EncoderStage:
     """From what a camera sees of a frame to its codes; the targets are the learned codes."""
@@ -105,8 +119,8 @@ class EncoderStage:
     frames_per_batch: Count = 32
     inputs: Literal["rendered", "files"] = "rendered"
     """Depth rendered during training by random cameras, or the grids that preparation or the dataset gives."""
-    noise: Share = 0.5
-    """Share of the rendered frames with the noise of a depth sensor."""
+    noise: Fraction = 0.5
+    """Fraction of the rendered frames with the noise of a depth sensor."""
     azimuth_degrees: Weight = 60.0
     """Cameras stand up to this angle to the left or right of the front."""
     elevation_degrees: Weight = 25.0
@@ -117,6 +131,7 @@ class EncoderStage:
     """Weight of their mean distance, canonical units."""
 
 
+@_strict
 @dataclasses.dataclass(frozen=True)
 class Validation:
     """How held-out data are looked at during training; codes that the model lacks are fitted to them first."""
@@ -129,6 +144,7 @@ class Validation:
     """Steps of the fit."""
 
 
+@_strict
 @dataclasses.dataclass(frozen=True)
 class TrainingConfig:
     """One preset file: the stages of one model. Stages that are left out are not trained."""
@@ -149,11 +165,6 @@ class TrainingConfig:
     """Compile the step on CUDA."""
     storage: Literal["float32", "float16"] = "float32"
     """Type of the stored networks and codes."""
-
-
-_STRICT = ConfigDict(extra="forbid")
-for _cls in (Schedule, ShapeStage, PoseStage, EncoderStage, Validation, TrainingConfig, DecoderConfig):
-    setattr(_cls, "__pydantic_config__", _STRICT)  # noqa: B010
 
 
 def load_training_config(path: Path, overrides: Mapping[str, str] | None = None) -> TrainingConfig:

@@ -150,7 +150,7 @@ def _vertex_normals(vertices: Tensor, faces: Tensor) -> Tensor:
 
 
 def _openness(pixels: Tensor, normals: Tensor, depth: Tensor, camera: PinholeCamera) -> Tensor:
-    """Share (P,) of the ambient light that reaches ``pixels`` (P, 2) with ``normals`` (P, 3) in ``depth`` (H, W).
+    """Fraction (P,) of the ambient light that reaches ``pixels`` (P, 2) with ``normals`` (P, 3) in ``depth`` (H, W).
 
     Neighbours in the image that stand above the tangent plane keep it away (McGuire et al. 2011).
     """

@@ -81,7 +81,7 @@ def train_stage(
         raise InputError(f"train {name}", f"the data do not fit in the memory of {device}", cure) from None
     model = stage.model()
     summary = _summary(config, name, result, fabric, seed)
-    notes = model.info.training | {"dataset": dataset.name, name.replace("-", "_"): summary}
+    notes = model.info.training | {"dataset": dataset.name, _field(name): summary}
     if name == "shape":
         notes |= {"recipe": _recipe(dataset)}
         # measured once here, so that nobody who meshes the model has to
@@ -130,8 +130,7 @@ def train_all(
 
 def stages_of(config: TrainingConfig) -> Sequence[str]:
     """Names of the stages that a preset has."""
-    encoders = {"shape-encoder": config.shape_encoder, "pose-encoder": config.pose_encoder}
-    return [name for name in STAGES if encoders.get(name, config) is not None]
+    return [name for name in STAGES if getattr(config, _field(name)) is not None]
 
 
 def _make_stage(
@@ -158,6 +157,11 @@ def _make_stage(
     return stage, basis.shape_codes if kind == "shape" else basis.pose_codes
 
 
+def _field(name: str) -> str:
+    """What a configuration and a model call the stage ``name``."""
+    return name.replace("-", "_")
+
+
 def _basis(name: str, out: Path, shape_model: Path | None, device: torch.device) -> NeuralParametricModel:
     """The model that a stage builds on."""
     folder = shape_model if shape_model is not None and name == "pose" else out
@@ -172,7 +176,7 @@ def _basis(name: str, out: Path, shape_model: Path | None, device: torch.device)
 
 
 def _encoder_config(config: TrainingConfig, name: str) -> EncoderStage:
-    field = name.replace("-", "_")
+    field = _field(name)
     encoder: EncoderStage | None = getattr(config, field)
     if encoder is None:
         raise InputError(f"preset {config.name}", f"has no {field}", "see the built-in presets")
@@ -188,7 +192,7 @@ def _has_finished(out: Path, name: str) -> bool:
 def _is_finished(out: Path, name: str, config: TrainingConfig) -> bool:
     """Whether the model in ``out`` holds stage ``name``, trained to the end of its schedule, and no newer one began."""
     note = _note(out, name)
-    total = getattr(config, name.replace("-", "_")).schedule.steps
+    total = getattr(config, _field(name)).schedule.steps
     if note is None or note.get("interrupted", False) or note.get("steps", 0) < total:
         return False
     last = state_file(out, name, "last")
@@ -201,15 +205,9 @@ def _note(out: Path, name: str) -> dict[str, Any] | None:
     if not (out / "model.json").is_file():
         return None
     model = load_model(out)
-    parts: dict[str, object] = {
-        "shape": model.shape_codes,
-        "pose": model.pose_codes,
-        "shape-encoder": model.shape_encoder,
-        "pose-encoder": model.pose_encoder,
-    }
-    if parts[name] is None:
+    if getattr(model, f"{name}_codes" if name in ("shape", "pose") else _field(name)) is None:
         return None
-    note = model.info.training.get(name.replace("-", "_"))
+    note = model.info.training.get(_field(name))
     return note if isinstance(note, dict) else {}
 
 
@@ -222,7 +220,7 @@ def _recipe(dataset: RegisteredDataset) -> dict[str, Any]:
 def _summary(config: TrainingConfig, name: str, result: LoopResult, fabric: Fabric, seed: int) -> dict[str, Any]:
     device = fabric.device
     return {
-        "config": as_dict(getattr(config, name.replace("-", "_"))),
+        "config": as_dict(getattr(config, _field(name))),
         "steps": result.steps,
         "interrupted": result.interrupted,
         "seconds": round(result.seconds, 1),

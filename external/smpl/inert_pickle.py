@@ -134,6 +134,11 @@ def as_array(value: Any, depth: int = 0) -> NDArray[Any]:
     state = {text(key): item for key, item in value.state.items()} if isinstance(value.state, dict) else {}
     if kind in ("csc", "csr"):
         return _written_out(state, kind, depth)
+    return _computed(state, kind, depth)
+
+
+def _computed(state: dict[str, Any], kind: str, depth: int) -> NDArray[Any]:
+    """The numbers of a chumpy object."""
     if kind == "Ch" and "x" in state:
         return as_array(state["x"], depth + 1)
     if kind == "Select" and "a" in state and "idxs" in state:

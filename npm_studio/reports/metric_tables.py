@@ -23,24 +23,22 @@ def metric_tables(metrics: Mapping[str, Any], level: int = 3) -> list[str]:
     if plain:
         lines += table([{"": words(name), "value": show(value, name)} for name, value in plain.items()])
     if rows and alike:
-        lines += table(
-            [
-                {"": words(name), **{words(key): show(v, key, name) for key, v in row.items()}}
-                for name, row in rows.items()
-            ]
-        )
+        lines += table([{"": words(name), **_row(row, name)} for name, row in rows.items()])
     for name, value in metrics.items():
-        if name in plain or (alike and name in rows) or not value:
-            continue
-        text = words(name)
-        title = ["#" * min(level, 5) + " " + text[:1].upper() + text[1:], ""]
-        if isinstance(value, Mapping) and len(value) <= _LONGEST:
-            lines += title + metric_tables(value, level + 1)
-        elif isinstance(value, Sequence) and all(_is_row(row) for row in value) and len(value) <= _LONGEST:
-            lines += title + table([_row(row) for row in value])
-        else:
-            lines += [*title, f"{len(value)} entries, see the benchmark's JSON.", ""]
+        if value and name not in plain and not (alike and name in rows):
+            lines += _section(name, value, level)
     return lines
+
+
+def _section(name: str, value: Mapping[str, Any] | Sequence[Any], level: int) -> list[str]:
+    """A heading and what is below it."""
+    text = words(name)
+    title = ["#" * min(level, 5) + " " + text[:1].upper() + text[1:], ""]
+    if isinstance(value, Mapping) and len(value) <= _LONGEST:
+        return title + metric_tables(value, level + 1)
+    if isinstance(value, Sequence) and all(_is_row(row) for row in value) and len(value) <= _LONGEST:
+        return title + table([_row(row, *(part for part in row.values() if isinstance(part, str))) for row in value])
+    return [*title, f"{len(value)} entries, see the benchmark's JSON.", ""]
 
 
 def table(rows: Sequence[Mapping[str, str]]) -> list[str]:
@@ -82,8 +80,8 @@ def show(value: Any, *names: str) -> str:
     return words(value) if "bar" in names else str(value)
 
 
-def _row(values: Mapping[str, Any]) -> dict[str, str]:
-    about = [value for value in values.values() if isinstance(value, str)]  # may say what the numbers are
+def _row(values: Mapping[str, Any], *about: str) -> dict[str, str]:
+    """Cells by column; ``about`` says what the numbers are."""
     return {words(key): show(value, key, *about) for key, value in values.items()}
 
 

@@ -94,7 +94,7 @@ class PoolSummary:
 
     @property
     def disagreement_rate(self) -> float:
-        """Share of checked samples about whose sign the two engines disagree."""
+        """Fraction of checked samples about whose sign the two engines disagree."""
         return self.sign_disagreements / max(self.checked, 1)
 
 
@@ -188,32 +188,43 @@ def prepare_pools(
     missing = {pools_folder(dataset, i): i for i, value in enumerate(state) if value == "missing"}  # once per folder
     settings = {"counts": list(counts), "seed": seed, **sampling.stored_settings()}
     _report_other_settings(dataset, kept, settings, progress)
-    progress.stage("prepare", len(missing))
-    reports: dict[int, dict[str, Any]] = {}
-    refused: dict[str, InputError] = {}
-    tasks = (_Task(i, folder, counts, seed, sampling, settings) for folder, i in missing.items())
-    outcomes = _outcomes(dataset, tasks, min(workers, len(missing)), progress)
-    for done, (identity, outcome) in enumerate(outcomes, 1):
-        if isinstance(outcome, InputError):
-            refused[names[identity]] = outcome
-            progress.notice(outcome.as_notice("refused"))
-        else:
-            reports[identity] = outcome
-            _report(names[identity], outcome, progress)
-        progress.advance(done)
-    if progress.cancelled():
-        raise Cancelled
+    tasks = [_Task(i, folder, counts, seed, sampling, settings) for folder, i in missing.items()]
+    reports, refused = _make_pools(dataset, tasks, workers, progress)
     checks = [report["check"] for report in reports.values()]
     return PoolSummary(
         written=tuple(names[i] for i in sorted(reports)),
         kept=tuple(names[i] for i in kept),
         given=tuple(name for name, value in zip(names, state, strict=True) if value == "given"),
         repaired={names[i]: reports[i]["repair"] for i in sorted(reports) if reports[i]["repair"]},
-        refused=refused,
+        refused={names[i]: error for i, error in refused.items()},
         checked=sum(check["points"] for check in checks),
         sign_disagreements=sum(check["sign_disagreements"] for check in checks),
         largest_difference=max((check["largest_difference"] for check in checks), default=0.0),
     )
+
+
+def _make_pools(
+    dataset: RegisteredDataset, tasks: list["_Task"], workers: int, progress: Progress
+) -> tuple[dict[int, dict[str, Any]], dict[int, InputError]]:
+    """The report of each identity that was sampled, and why the others were refused.
+
+    Raises:
+        Cancelled: asked to stop.
+    """
+    progress.stage("prepare", len(tasks))
+    reports: dict[int, dict[str, Any]] = {}
+    refused: dict[int, InputError] = {}
+    for done, (identity, outcome) in enumerate(_outcomes(dataset, iter(tasks), min(workers, len(tasks)), progress), 1):
+        if isinstance(outcome, InputError):
+            refused[identity] = outcome
+            progress.notice(outcome.as_notice("refused"))
+        else:
+            reports[identity] = outcome
+            _report(dataset.identities[identity], outcome, progress)
+        progress.advance(done)
+    if progress.cancelled():
+        raise Cancelled
+    return reports, refused
 
 
 def _state(dataset: RegisteredDataset, identity: int) -> str:

@@ -8,7 +8,7 @@ from engine.models.networks.decoder import DecoderConfig
 STARTS = (0.1, 0.3, 0.5)
 """Shares of the training at which the stages after the first one begin."""
 FADE = 0.1
-"""Share of the training over which a new layer fades in."""
+"""Fraction of the training over which a new layer fades in."""
 _TOLERANCE_AND_HARDNESS = ((0.025, 0.0), (0.01, 0.1), (0.0025, 0.2), (0.0, 0.5))
 
 
