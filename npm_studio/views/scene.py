@@ -36,19 +36,19 @@ class MeshItem:
 
     def __init__(self, renderer: Any, colour: str) -> None:
         """Add the actor to ``renderer``, a `vtkRenderer`."""
-        self._data = pv.PolyData(np.zeros((3, 3), np.float32), faces=[3, 0, 1, 2])
+        self.data = pv.PolyData(np.zeros((3, 3), np.float32), faces=[3, 0, 1, 2])
         self._faces: NDArray[np.int32] | None = None
         self._vertices = self._normals = np.zeros((0, 3), np.float32)
         self._colours: NDArray[np.uint8] | None = None
-        mapper = pv.DataSetMapper(self._data)
-        mapper.SetInputDataObject(self._data)
+        mapper = pv.DataSetMapper(self.data)
+        mapper.SetInputDataObject(self.data)
         mapper.scalar_visibility = False
         look = pv.Property(color=colour, interpolation="Phong", edge_opacity=0.4, line_width=1.0, point_size=2.2)
-        self._actor = pv.Actor(mapper, look)
-        self._actor.visibility = False
-        light_like_a_studio(self._actor)
+        self.actor = pv.Actor(mapper, look)
+        self.actor.visibility = False
+        light_like_a_studio(self.actor)
         self._renderer = renderer
-        renderer.AddActor(self._actor)
+        renderer.AddActor(self.actor)
         self.set_opacity(1.0)
 
     @property
@@ -63,12 +63,12 @@ class MeshItem:
 
     @property
     def is_visible(self) -> bool:
-        return bool(self._actor.visibility)
+        return bool(self.actor.visibility)
 
     @property
     def bounds(self) -> NDArray[np.float64]:
         """(2, 3) lowest and highest corner as shown, metres."""
-        return np.asarray(self._actor.GetBounds()).reshape(3, 2).T
+        return np.asarray(self.actor.GetBounds()).reshape(3, 2).T
 
     def show(self, vertices: NDArray[np.float32], normals: NDArray[np.float32], faces: NDArray[np.int32]) -> None:
         """Show a mesh; with the same ``faces`` array as before only the vertices move.
@@ -78,43 +78,43 @@ class MeshItem:
             normals: (V, 3) unit length
             faces: (T, 3)
         """
-        self._actor.visibility = len(faces) > 0
+        self.actor.visibility = len(faces) > 0
         if len(faces) == 0:
             return
         if faces is self._faces and len(vertices) == len(self._vertices):
             self._vertices[:] = vertices
             self._normals[:] = normals
-            self._data.GetPoints().Modified()
-            self._data.GetPointData().GetNormals().Modified()
-            self._data.Modified()
+            self.data.GetPoints().Modified()
+            self.data.GetPointData().GetNormals().Modified()
+            self.data.Modified()
             return
         self._vertices = np.array(vertices, np.float32)
         self._normals = np.array(normals, np.float32)
         self._faces = faces
         data = pv.PolyData.from_regular_faces(self._vertices, np.asarray(faces, np.int64))
         data.point_data.active_normals = self._normals
-        self._data.copy_from(data, deep=False)
+        self.data.copy_from(data, deep=False)
         self._colours = None
-        self._actor.mapper.scalar_visibility = False
+        self.actor.mapper.scalar_visibility = False
 
     def set_style(self, edges: bool, points: bool, edge_colour: str) -> None:
         """With the edges of the triangles, or as the vertices alone."""
-        look = self._actor.prop
+        look = self.actor.prop
         look.style = "points" if points else "surface"
         look.show_edges = edges and not points
         look.edge_color = edge_colour
-        hide_far_side(self._actor, points)
+        hide_far_side(self.actor, points)
 
     def paint(self, colours: NDArray[np.uint8] | None) -> None:
         """Give every vertex one of ``colours`` (V, 3), 0 to 255; None goes back to one colour."""
-        mapper = self._actor.mapper
+        mapper = self.actor.mapper
         if colours is None:
             self._colours = None
             mapper.scalar_visibility = False
         elif colours is not self._colours:
             self._colours = colours
-            self._data.point_data["colour"] = colours
-            self._data.point_data.active_scalars_name = "colour"
+            self.data.point_data["colour"] = colours
+            self.data.point_data.active_scalars_name = "colour"
             mapper.interpolate_before_map = False
             mapper.SetScalarModeToUsePointData()
             mapper.SetColorModeToDirectScalars()
@@ -122,37 +122,37 @@ class MeshItem:
 
     def cut(self, plane: Any) -> None:
         """Hide what is behind ``plane``, a `vtkPlane`; None shows all."""
-        mapper = self._actor.mapper
+        mapper = self.actor.mapper
         if mapper.GetClippingPlanes() is not None:
             mapper.RemoveAllClippingPlanes()
         if plane is not None:
             mapper.AddClippingPlane(plane)
 
     def hide(self) -> None:
-        self._actor.visibility = False
+        self.actor.visibility = False
 
     def set_visible(self, visible: bool) -> None:
-        self._actor.visibility = visible and self._faces is not None
+        self.actor.visibility = visible and self._faces is not None
 
     def set_colour(self, colour: str) -> None:
-        self._actor.prop.color = colour
+        self.actor.prop.color = colour
 
     def set_opacity(self, opacity: float) -> None:
-        self._actor.prop.opacity = opacity
+        self.actor.prop.opacity = opacity
         # blending that does not depend on the order takes passes over the whole picture; the ground does not need it
         self._renderer.SetUseOIT(opacity < 1.0)
 
     def colour_by(self, values: NDArray[np.float32] | None, upper: float = 1.0) -> None:
         """Colour by ``values`` (V,) from 0 to ``upper``; None goes back to one colour."""
-        mapper = self._actor.mapper
+        mapper = self.actor.mapper
         self._colours = None
         if values is None:
             mapper.scalar_visibility = False
             return
         mapper.interpolate_before_map = True
         mapper.SetColorModeToMapScalars()
-        self._data.point_data["value"] = values
-        self._data.point_data.active_scalars_name = "value"
+        self.data.point_data["value"] = values
+        self.data.point_data.active_scalars_name = "value"
         mapper.SetScalarModeToUsePointData()
         mapper.lookup_table = colour_table(DISTANCE_COLOURS)
         mapper.scalar_range = (0.0, upper)
@@ -162,31 +162,31 @@ class MeshItem:
     def stand_on(self, height: float | None) -> None:
         """Put the lowest vertex at ``height``; None leaves the mesh where its vertices are."""
         lift = 0.0 if height is None or not len(self._vertices) else height - float(self._vertices[:, 1].min())
-        self._actor.position = (0.0, lift, 0.0)
+        self.actor.position = (0.0, lift, 0.0)
 
 
 class _Points:
     """Points that are drawn or hidden; ``look`` is what pyvista's ``add_mesh`` takes."""
 
     def __init__(self, plotter: Any, data: pv.PolyData, **look: Any) -> None:
-        self._data = data
-        self._actor = plotter.add_mesh(
+        self.data = data
+        self.actor = plotter.add_mesh(
             data, style="points", copy_mesh=False, render=False, reset_camera=False, show_scalar_bar=False, **look
         )
-        self._actor.mapper.SetInputDataObject(data)
-        self._actor.visibility = False
+        self.actor.mapper.SetInputDataObject(data)
+        self.actor.visibility = False
 
     @property
     def count(self) -> int:
-        return int(self._data.n_points) if self._actor.visibility else 0
+        return int(self.data.n_points) if self.actor.visibility else 0
 
     @property
     def bounds(self) -> NDArray[np.float64]:
         """(2, 3) lowest and highest corner, metres."""
-        return np.asarray(self._actor.GetBounds()).reshape(3, 2).T
+        return np.asarray(self.actor.GetBounds()).reshape(3, 2).T
 
     def hide(self) -> None:
-        self._actor.visibility = False
+        self.actor.visibility = False
 
 
 class PointsItem(_Points):
@@ -208,14 +208,14 @@ class PointsItem(_Points):
         """Show ``points`` (P, 3), metres, with ``values`` (P,) in a map of ``colours`` over ``value_range``."""
         data = pv.PolyData(np.ascontiguousarray(points, np.float32))
         data.point_data["value"] = np.ascontiguousarray(values, np.float32)
-        self._data.copy_from(data, deep=False)
-        self._actor.mapper.lookup_table = colour_table(colours)
-        self._actor.mapper.scalar_range = value_range
-        self._actor.visibility = True
+        self.data.copy_from(data, deep=False)
+        self.actor.mapper.lookup_table = colour_table(colours)
+        self.actor.mapper.scalar_range = value_range
+        self.actor.visibility = True
 
     def set_size(self, size: float) -> None:
         """Diameter in pixels."""
-        self._actor.prop.point_size = size
+        self.actor.prop.point_size = size
 
 
 class FaintPoints(_Points):
@@ -228,8 +228,8 @@ class FaintPoints(_Points):
     def show(self, points: NDArray[np.float32]) -> None:
         """Show ``points`` (P, 3), metres; none hides them."""
         if len(points):
-            self._data.copy_from(pv.PolyData(np.ascontiguousarray(points, np.float32)), deep=False)
-        self._actor.visibility = len(points) > 0
+            self.data.copy_from(pv.PolyData(np.ascontiguousarray(points, np.float32)), deep=False)
+        self.actor.visibility = len(points) > 0
 
 
 def correspondence_colours(canonical: NDArray[np.float32]) -> NDArray[np.uint8]:

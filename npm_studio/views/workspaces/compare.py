@@ -52,7 +52,7 @@ class CompareWorkspace(Workspace):
             box.activated.connect(lambda _: self._load())
         swap = QPushButton("Swap left and right")
         swap.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        swap.clicked.connect(self._swap)
+        swap.clicked.connect(self.swap)
         what.body.addSpacing(4)
         what.body.addWidget(swap)
 
@@ -178,7 +178,8 @@ class CompareWorkspace(Workspace):
                 self.right.setCurrentText((truths or others)[0])
             self.comparison = None
 
-    def _swap(self) -> None:
+    def swap(self) -> None:
+        """Show on the left what is on the right, and the other way round."""
         left, right = self.left.currentText(), self.right.currentText()
         self.choose(right, left)
 

@@ -36,11 +36,11 @@ def test_a_run_is_compared_with_its_ground_truth_at_once(comparing: MainWindow) 
 
 def test_the_left_mesh_carries_the_distances_and_drops_them_when_asked(comparing: MainWindow) -> None:
     mesh = comparing.viewports.left.mesh
-    assert mesh._actor.mapper.scalar_visibility
+    assert mesh.actor.mapper.scalar_visibility
     distances = present(comparing.compare.comparison).distances_mm(0)
-    np.testing.assert_array_equal(np.asarray(mesh._data.point_data["value"]), distances)
+    np.testing.assert_array_equal(np.asarray(mesh.data.point_data["value"]), distances)
     comparing.compare.coloured.setChecked(False)
-    assert not mesh._actor.mapper.scalar_visibility
+    assert not mesh.actor.mapper.scalar_visibility
     assert not comparing.viewports.left.colour_bar.isVisible()
 
 
@@ -55,7 +55,7 @@ def test_each_view_draws_its_own_picture(qtbot: QtBot, comparing: MainWindow) ->
     assert left > 130 > right  # distances are colourful, the truth is clay
     comparing.show_explore()
     comparing.show_compare()
-    qtbot.waitUntil(lambda: bool(comparing.viewports.left.mesh._actor.mapper.scalar_visibility), timeout=SECONDS)
+    qtbot.waitUntil(lambda: bool(comparing.viewports.left.mesh.actor.mapper.scalar_visibility), timeout=SECONDS)
     left, right = colourfulness()
     assert left > 130 > right
     comparing.compare.coloured.setChecked(False)
@@ -92,7 +92,7 @@ def test_two_identities_can_be_compared(qtbot: QtBot, studio_window: MainWindow)
     qtbot.waitUntil(lambda: studio_window.viewports.left.caption.text == ("Tall", "Canonical pose"), timeout=SECONDS)
     qtbot.waitUntil(lambda: studio_window.compare.metrics["mean"].text() != "–", timeout=SECONDS)
     swapped = studio_window.compare.metrics["mean"].text()
-    studio_window.compare._swap()
+    studio_window.compare.swap()
     qtbot.waitUntil(lambda: studio_window.viewports.left.caption.text == ("Stout", "Canonical pose"), timeout=SECONDS)
     qtbot.waitUntil(lambda: studio_window.compare.metrics["mean"].text() not in ("–", swapped), timeout=SECONDS)
 

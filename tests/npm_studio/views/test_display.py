@@ -99,7 +99,7 @@ def test_a_new_window_draws_as_the_last_one_did(studio_window: MainWindow, qtbot
     qtbot.waitExposed(again)
     assert again.viewports.display == DisplaySettings(wireframe=True, inset=True)
     assert again.actions_by_id["display.wireframe"].isChecked()
-    assert again.viewports.left.mesh._actor.prop.show_edges
+    assert again.viewports.left.mesh.actor.prop.show_edges
     again.close()
 
 
@@ -116,12 +116,12 @@ def test_a_moved_point_keeps_the_colour_of_its_canonical_position(studio_window:
     view = studio_window.viewports.left
     assert view._live is not None
     canonical = view._live[0].canonical
-    colours = np.asarray(view.mesh._data.point_data["colour"]).copy()
+    colours = np.asarray(view.mesh.data.point_data["colour"]).copy()
     np.testing.assert_array_equal(colours, correspondence_colours(canonical))
     fine(studio_window, lambda: studio_window.explore.pose.sliders[0].slider.setValue(200))
-    np.testing.assert_array_equal(view.mesh._data.point_data["colour"], colours)
+    np.testing.assert_array_equal(view.mesh.data.point_data["colour"], colours)
     fine(studio_window, lambda: studio_window.explore.shape.sliders[0].slider.setValue(-100))
-    np.testing.assert_array_equal(view.mesh._data.point_data["colour"], correspondence_colours(view._live[0].canonical))
+    np.testing.assert_array_equal(view.mesh.data.point_data["colour"], correspondence_colours(view._live[0].canonical))
 
 
 def test_correspondence_colours_tell_places_apart() -> None:
@@ -226,7 +226,7 @@ def test_a_hundred_moves_make_no_new_actor(qtbot: QtBot, studio_window: MainWind
     view, explore = studio_window.viewports.left, studio_window.explore
     qtbot.waitUntil(lambda: view.cut.reply is not None, timeout=20_000)
     before = props(view)
-    mapper, data = view.mesh._actor.mapper, view.mesh._data
+    mapper, data = view.mesh.actor.mapper, view.mesh.data
     shown: list[int] = []
     studio_window.session.meshes_ready.connect(lambda reply: shown.append(reply.generation))
     for step in range(100):
@@ -237,5 +237,5 @@ def test_a_hundred_moves_make_no_new_actor(qtbot: QtBot, studio_window: MainWind
     qtbot.waitUntil(lambda: studio_window.session.latest_generation in shown, timeout=20_000)
     assert len(shown) > 5
     assert props(view) == before
-    assert view.mesh._actor.mapper is mapper
-    assert view.mesh._data is data
+    assert view.mesh.actor.mapper is mapper
+    assert view.mesh.data is data

@@ -79,7 +79,7 @@ def test_the_mesh_follows_while_the_slider_is_held(qtbot: QtBot, studio_window: 
 
 
 def test_what_the_viewport_draws_is_the_mesh_of_the_codes(studio_window: MainWindow) -> None:
-    shown = np.asarray(studio_window.viewports.left.mesh._data.points)
+    shown = np.asarray(studio_window.viewports.left.mesh.data.points)
     np.testing.assert_array_equal(shown, vertices(studio_window))
 
 

@@ -79,7 +79,7 @@ def distances_to_points(window: MainWindow) -> np.ndarray:
     """Of the observed points to the nearest vertex of the mesh on show, metres."""
     from scipy.spatial import cKDTree
 
-    points = np.asarray(window.viewports.left.points._data.points)
+    points = np.asarray(window.viewports.left.points.data.points)
     return cKDTree(window.viewports.left.mesh.vertices).query(points)[0]
 
 
@@ -227,10 +227,10 @@ def test_points_take_the_colours_of_their_distance_to_the_mesh(
     points = observation.frame(frame).points_world
     mesh = meshes.read(frame)
     expected = 1000 * unsigned_distance(points, mesh.vertices, mesh.faces)
-    np.testing.assert_allclose(view.points._data.point_data["value"], expected, rtol=1e-5)
-    assert view.points._actor.mapper.scalar_range == (0, fit._errors.limit_mm)
+    np.testing.assert_allclose(view.points.data.point_data["value"], expected, rtol=1e-5)
+    assert view.points.actor.mapper.scalar_range == (0, fit._errors.limit_mm)
     fit.display.colours.button(0).click()
-    np.testing.assert_array_equal(view.points._data.point_data["value"], observation.frame(frame).depth_m)
+    np.testing.assert_array_equal(view.points.data.point_data["value"], observation.frame(frame).depth_m)
 
 
 def test_a_failing_fit_is_explained_and_can_be_started_again(

@@ -157,7 +157,7 @@ def test_keys_of_vtk_do_nothing(studio_window: MainWindow, qtbot: QtBot) -> None
         qtbot.keyClicks(view, key)
     assert view.isVisible()
     assert studio_window.viewports.left.camera_state() == camera
-    assert studio_window.viewports.left.mesh._actor.prop.style == "Surface"
+    assert studio_window.viewports.left.mesh.actor.prop.style == "Surface"
 
 
 def test_the_window_remembers_its_panels(studio_window: MainWindow, qtbot: QtBot) -> None:
