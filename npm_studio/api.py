@@ -12,6 +12,8 @@ A script opens a model, makes a mesh, fits a recording and measures and writes t
     method = api.load_method("npm")
     request = api.FitRequest(method, method.config_type(), sequence, Path("run"), api.LoadedModel(folder, model))
     run = api.run_fit(request)
+    truth, _ = api.open_truth(Path("truth"), api.open_dataset)
+    print(api.evaluate_sequence(api.prediction_of(run, Path("truth")), truth).summary())
     for name, mesh in zip(run.frame_names, run.meshes):  # metres, world
         api.save_mesh(mesh, Path("meshes", f"{name}.ply"))
 
@@ -36,11 +38,16 @@ if TYPE_CHECKING:
     from engine.core.errors import remedy as remedy
     from engine.core.progress import Progress as Progress
     from engine.dataset.registered import RegisteredDataset as RegisteredDataset
+    from engine.dataset.truth_origin import open_truth as open_truth
+    from engine.evaluate.metrics import SequenceMetrics as SequenceMetrics
+    from engine.evaluate.metrics import evaluate_sequence as evaluate_sequence
+    from engine.evaluate.prediction import Prediction as Prediction
     from engine.geometry.camera import PinholeCamera as PinholeCamera
     from engine.geometry.mesh import Mesh as Mesh
     from engine.geometry.mesh import load_mesh as load_mesh
     from engine.geometry.mesh import save_mesh as save_mesh
     from engine.geometry.similarity import Similarity as Similarity
+    from engine.methods.evaluation import prediction_of as prediction_of
     from engine.methods.job import run_fit as run_fit
     from engine.methods.method import FitMethod as FitMethod
     from engine.methods.method import FitResult as FitResult
@@ -70,6 +77,7 @@ if TYPE_CHECKING:
     from engine.sequences.reader import RecordingReader as RecordingReader
     from engine.sequences.reader import registered_readers as registered_readers
     from engine.sequences.recording import Recording as Recording
+    from engine.sequences.truth import Truth as Truth
     from engine.surface.extract import extract_surface as extract_surface
     from engine.surface.extract import extract_surfaces as extract_surfaces
     from engine.surface.extract import pose_vertices as pose_vertices
@@ -97,6 +105,9 @@ _MODULES = {
     ),
     "engine.core.progress": ("Progress",),
     "engine.dataset.registered": ("RegisteredDataset",),
+    "engine.dataset.truth_origin": ("open_truth",),
+    "engine.evaluate.metrics": ("SequenceMetrics", "evaluate_sequence"),
+    "engine.evaluate.prediction": ("Prediction",),
     "engine.geometry.camera": ("PinholeCamera",),
     "engine.geometry.mesh": (
         "Mesh",
@@ -104,6 +115,7 @@ _MODULES = {
         "save_mesh",
     ),
     "engine.geometry.similarity": ("Similarity",),
+    "engine.methods.evaluation": ("prediction_of",),
     "engine.methods.job": ("run_fit",),
     "engine.methods.method": (
         "FitMethod",
@@ -149,6 +161,7 @@ _MODULES = {
         "registered_readers",
     ),
     "engine.sequences.recording": ("Recording",),
+    "engine.sequences.truth": ("Truth",),
     "engine.surface.extract": (
         "extract_surface",
         "extract_surfaces",

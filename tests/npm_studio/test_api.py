@@ -51,6 +51,8 @@ def test_the_script_of_the_docstring_runs(depth_capture: Path, tmp_path: Path, m
     for text, here in (
         ('"anny-compact"', repr(str(tmp_path / "toy.npm"))),
         ('"walk.mkv"', repr(str(depth_capture))),
+        ('"truth"', repr(str(depth_capture / "truth"))),
+        ("truth).summary", "truth, samples=500, iou_points=500).summary"),
         (", 128)", ", 24)"),
         ("config_type()", "config_type(iterations=2, resolution=24)"),
     ):
