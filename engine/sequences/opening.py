@@ -16,7 +16,7 @@ from engine.core.progress import Progress
 from engine.sequences.capture_options import AS_RECORDED, CaptureOptions
 from engine.sequences.depth_sequence import DepthSequence, is_native, load_depth_sequence
 from engine.sequences.isolation import Isolation, isolate
-from engine.sequences.placement import Standpoint, place, place_at, states_pose
+from engine.sequences.placement import CameraPlacement, place, place_at, states_pose
 from engine.sequences.reader import Readers, choose_reader
 from engine.sequences.recording import finish
 
@@ -72,7 +72,7 @@ def subject_of(
     subject = isolate(scene, isolation, progress)
     if model is None or states_pose(subject):
         return subject
-    return place(subject, Standpoint.of_model(model), scene)
+    return place(subject, CameraPlacement.of_model(model), scene)
 
 
 def scene_and_subject(

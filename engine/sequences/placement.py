@@ -26,7 +26,7 @@ _POSES = 16
 
 
 @dataclass(frozen=True)
-class Standpoint:
+class CameraPlacement:
     """Where a model expects its subjects."""
 
     visible_world: tuple[float, float, float]
@@ -35,13 +35,13 @@ class Standpoint:
     """Side of the model's cube."""
 
     @staticmethod
-    def of_similarity(similarity: Similarity) -> "Standpoint":
+    def of_similarity(similarity: Similarity) -> "CameraPlacement":
         """Taking the centre of the cube for the middle of the subject, which is all that a similarity tells."""
         x, y, z = similarity.to_world([0.0, 0.0, _FRONT]).tolist()
-        return Standpoint((x, y, z), 1 / similarity.scale)
+        return CameraPlacement((x, y, z), 1 / similarity.scale)
 
     @staticmethod
-    def of_model(model: "NeuralParametricModel") -> "Standpoint":
+    def of_model(model: "NeuralParametricModel") -> "CameraPlacement":
         """From the mean shape in training poses: the medians of what faces +z, by projected area."""
         import torch
 
@@ -55,10 +55,10 @@ class Standpoint:
                 rows = np.linspace(0, len(model.pose_codes) - 1, min(_POSES, len(model.pose_codes))).round().astype(int)
                 bodies = [pose_vertices(model, code, model.pose_codes[row], mesh.vertices) for row in rows]
         if not len(mesh.faces):
-            return Standpoint.of_similarity(similarity)
+            return CameraPlacement.of_similarity(similarity)
         medians = [_facing_median(vertices.astype(np.float64), mesh.faces) for vertices in bodies]
         x, y, z = similarity.to_world(np.median(medians, axis=0)).tolist()
-        return Standpoint((x, y, z), 1 / similarity.scale)
+        return CameraPlacement((x, y, z), 1 / similarity.scale)
 
 
 def states_pose(sequence: DepthSequence) -> bool:
@@ -77,13 +77,13 @@ def floor_normal(scene: DepthSequence) -> NDArray[np.float64] | None:
     return np.array(floors[0].normal) if floors else None
 
 
-def place(sequence: DepthSequence, standpoint: Standpoint, scene: DepthSequence | None = None) -> DepthSequence:
+def place(sequence: DepthSequence, placement: CameraPlacement, scene: DepthSequence | None = None) -> DepthSequence:
     """``sequence`` with its subject where a model expects it, by estimate; as it is, when it states that already.
 
     The world of the recording, or that of a camera at rest where it has none, is moved as a whole, so that the camera
     keeps its path. Up becomes +y: as the recording says, or else by the floor where one is seen, or else the first
     frame is taken to be level; the subject faces the camera of the first frame and +z. The median of its visible
-    points in the first frames comes to where ``standpoint`` has it: a median hardly moves when an arm is raised, the
+    points in the first frames comes to where ``placement`` has it: a median hardly moves when an arm is raised, the
     middle of the bounding box does.
 
     Args:
@@ -98,10 +98,10 @@ def place(sequence: DepthSequence, standpoint: Standpoint, scene: DepthSequence 
     first = [_points(sequence, index) for index in range(min(_FRAMES, len(sequence)))]
     poses = [moved @ recorded[index] for index in range(len(first))]
     points = [p @ pose[:3, :3].T + pose[:3, 3] for p, pose in zip(first, poses, strict=True)]
-    moved[:3, 3] = np.asarray(standpoint.visible_world) - np.median([np.median(p, axis=0) for p in points], axis=0)
+    moved[:3, 3] = np.asarray(placement.visible_world) - np.median([np.median(p, axis=0) for p in points], axis=0)
     warnings = [Notice(f"the position of the camera was estimated ({how}, subject facing it)")]
     low, high = (np.median([np.quantile(p, q, axis=0) for p in points], axis=0) for q in (0.005, 0.995))
-    extent, size_m = high - low, standpoint.size_m
+    extent, size_m = high - low, placement.size_m
     if extent.max() > size_m:
         size = " x ".join(f"{length:.1f}" for length in extent)
         text = f"what is seen measures {size} m and does not fit into the model's {size_m:.1f} m"

@@ -166,11 +166,11 @@ def _basis(name: str, out: Path, shape_model: Path | None, device: torch.device)
     """The model that a stage builds on."""
     folder = shape_model if shape_model is not None and name == "pose" else out
     if not folder.exists():
-        cure = remedy("{} with the same {} first", Task.TRAIN_SHAPE, Setting.OUT)
+        cure = remedy("{} first, and keep {}", Task.TRAIN_SHAPE, Setting.OUT)
         raise InputError(folder, "has no shape stage yet", cure)
     model = load_model(folder, device)
     if name == "pose-encoder" and not model.has_pose:
-        cure = remedy("{} with the same {} first", Task.TRAIN_POSE, Setting.OUT)
+        cure = remedy("{} first, and keep {}", Task.TRAIN_POSE, Setting.OUT)
         raise InputError(folder, "has no pose stage yet", cure)
     return model
 

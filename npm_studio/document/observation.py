@@ -162,9 +162,9 @@ def _observation(
     model: NeuralParametricModel | None,
     progress: Progress | None,
 ) -> Observation:
-    from engine.sequences.placement import Standpoint, place
+    from engine.sequences.placement import CameraPlacement, place
 
     subject = subject_of(scene, capture.isolation, model, progress)
     if model is None:  # upright and above the ground, until there is a model to place it for
-        subject = place(subject, Standpoint((0.0, 1.0, 0.0), float("inf")), scene)
+        subject = place(subject, CameraPlacement((0.0, 1.0, 0.0), float("inf")), scene)
     return Observation(subject, scene, capture, model)

@@ -15,12 +15,12 @@ from engine.sequences.camera_path import World, are_rigid, settle_poses
 from engine.sequences.depth_sequence import DepthSequence, observed_points_and_normals
 from engine.sequences.depth_source import DepthSource
 from engine.sequences.isolation import Isolation, Isolator, isolate
-from engine.sequences.placement import Standpoint, place, place_at, states_pose
+from engine.sequences.placement import CameraPlacement, place, place_at, states_pose
 from tests.support.depth_room import BODY, HEAD
 from tests.support.moving_camera import walk, walked_room
 
 torch = pytest.importorskip("torch")
-STANDPOINT = Standpoint((0.3, 1.2, -0.5), 2.5)
+STANDPOINT = CameraPlacement((0.3, 1.2, -0.5), 2.5)
 SPACING_M = 0.03
 """Between neighbouring points of the surface, three metres away."""
 

@@ -12,7 +12,7 @@ from engine.geometry.similarity import Similarity
 from engine.models.checkpoint import load_model
 from engine.sequences.depth_sequence import load_depth_sequence
 from engine.sequences.isolation import Isolation, isolate
-from engine.sequences.placement import Standpoint, floor_normal, place, states_pose, upright
+from engine.sequences.placement import CameraPlacement, floor_normal, place, states_pose, upright
 from engine.surface.extract import extract_surface, pose_vertices
 from npm_studio.cli.words import words
 from npm_studio.resources import demo_model, demo_sequence
@@ -21,7 +21,7 @@ from tests.support.present import present
 from tests.support.toy_model import toy_model
 
 VISIBLE = (0.3, 1.2, -0.5)
-STANDPOINT = Standpoint(VISIBLE, 2.5)
+STANDPOINT = CameraPlacement(VISIBLE, 2.5)
 
 
 def angle_between(a: np.ndarray, b: np.ndarray) -> float:
@@ -81,14 +81,14 @@ def test_the_upright_rotation_takes_up_to_y_and_keeps_the_view_ahead() -> None:
 
 
 def test_a_similarity_tells_the_centre_of_the_cube_and_the_surface_in_front_of_it() -> None:
-    standpoint = Standpoint.of_similarity(Similarity(0.4, (0.1, 0.9, -0.2)))
-    np.testing.assert_allclose(standpoint.visible_world, (0.1, 0.9, -0.1), atol=1e-6)
-    assert standpoint.size_m == 2.5
+    placement = CameraPlacement.of_similarity(Similarity(0.4, (0.1, 0.9, -0.2)))
+    np.testing.assert_allclose(placement.visible_world, (0.1, 0.9, -0.1), atol=1e-6)
+    assert placement.size_m == 2.5
 
 
 def test_a_model_tells_where_its_bodies_are_seen() -> None:
     model = toy_model()
-    standpoint = Standpoint.of_model(model)
+    placement = CameraPlacement.of_model(model)
     similarity = model.info.similarity
     code, seen = model.shape_codes.mean(dim=0), []
     mesh = extract_surface(model, code, 48)
@@ -99,11 +99,11 @@ def test_a_model_tells_where_its_bodies_are_seen() -> None:
         depth = render_depth(world, mesh.faces, CAMERA, camera)
         image = point_image(depth, CAMERA)
         seen.append(np.median(transform_points(camera, image[image[..., 2] > 0]), axis=0))
-    np.testing.assert_allclose(standpoint.visible_world, np.median(seen, axis=0), atol=0.06 / similarity.scale)
+    np.testing.assert_allclose(placement.visible_world, np.median(seen, axis=0), atol=0.06 / similarity.scale)
 
 
 def test_the_built_in_model_and_its_sequence_agree_on_where_the_body_is() -> None:
     sequence = load_depth_sequence(demo_sequence())
-    standpoint = Standpoint.of_model(load_model(demo_model()))
+    placement = CameraPlacement.of_model(load_model(demo_model()))
     seen = [np.median(sequence.points_world(index), axis=0) for index in range(0, len(sequence), 4)]
-    np.testing.assert_allclose(standpoint.visible_world, np.median(seen, axis=0), atol=0.1)
+    np.testing.assert_allclose(placement.visible_world, np.median(seen, axis=0), atol=0.1)

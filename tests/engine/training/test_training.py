@@ -226,7 +226,8 @@ def test_half_size_files_keep_the_statistics_of_batch_normalisation(
 
 
 @pytest.mark.parametrize(
-    ("stage", "cure"), [("pose", "train shape"), ("shape-encoder", "train shape"), ("pose-encoder", "train pose")]
+    ("stage", "cure"),
+    [("pose", "train the shape"), ("shape-encoder", "train the shape"), ("pose-encoder", "train the pose")],
 )
 def test_a_stage_asks_for_the_one_before(stage: str, cure: str, dataset: RegisteredDataset, tmp_path: Path) -> None:
     if stage == "pose-encoder":
