@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    subject = "identity, or identity:frame such as 3:walk/000004; names or indices"
-    parser.add_argument("--from", dest="start", required=True, metavar="A", help=subject)
-    parser.add_argument("--to", dest="end", required=True, metavar="B", help=subject)
+    which = "identity, or identity:frame such as 3:walk/000004; names or indices"
+    parser.add_argument("--from", dest="start", required=True, metavar="A", help=which)
+    parser.add_argument("--to", dest="end", required=True, metavar="B", help=which)
     parser.add_argument(
         "--space",
         choices=("shape", "pose", "both"),

@@ -27,7 +27,7 @@ COMMANDS: dict[str, str] = {
     "export-checkpoint": "a model as a checkpoint of the published NPM code",
     "reconstruct": "meshes from codes",
     "interpolate": "in-betweens of two identities or poses",
-    "transfer": "poses of one subject on another",
+    "transfer": "poses of one identity on another",
     "capture": "look at a depth recording, isolate its subject, convert it",
     "fit": "fit a model to a depth sequence",
     "evaluate": "metrics of a run against ground truth",

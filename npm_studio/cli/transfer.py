@@ -1,4 +1,4 @@
-"""`npm-studio transfer`: poses of one subject on others."""
+"""`npm-studio transfer`: poses of one identity on others."""
 
 import argparse
 import time

@@ -76,7 +76,7 @@ class ExploreWorkspace(Workspace):
         self.column.addWidget(self.slicing.section)
         self._rows: list[int] = []
         self._frame = 0
-        self._subject = self._posture = ""
+        self._identity_name = self._posture = ""
         self._by_slider = False
         session.document.model_changed.connect(self._on_model)
         viewports.changed.connect(self._caption)
@@ -130,7 +130,7 @@ class ExploreWorkspace(Workspace):
 
     def identity_chosen(self, identity: int) -> None:
         if self.explorer is not None:
-            self._subject = pretty(self.explorer.model.info.identities[identity])
+            self._identity_name = pretty(self.explorer.model.info.identities[identity])
             self.explorer.show_identity(identity)
 
     def frame_chosen(self, row: int) -> None:
@@ -155,7 +155,7 @@ class ExploreWorkspace(Workspace):
 
     def reset_shape(self) -> None:
         if self.explorer is not None:
-            self._subject = "Mean shape"
+            self._identity_name = "Mean shape"
             self.explorer.reset("shape")
 
     def reset_pose(self) -> None:
@@ -165,7 +165,7 @@ class ExploreWorkspace(Workspace):
 
     def randomise_shape(self) -> None:
         if self.explorer is not None:
-            self._subject = "Random shape"
+            self._identity_name = "Random shape"
             self.explorer.randomise("shape")
 
     def randomise_pose(self) -> None:
@@ -175,22 +175,22 @@ class ExploreWorkspace(Workspace):
 
     def undo(self) -> None:
         if self.explorer is not None:
-            self._subject = self._posture = "After undo"
+            self._identity_name = self._posture = "After undo"
             self.explorer.undo()
 
     def redo(self) -> None:
         if self.explorer is not None:
-            self._subject = self._posture = "After redo"
+            self._identity_name = self._posture = "After redo"
             self.explorer.redo()
 
     def _caption(self) -> None:
         if self.is_active and self.viewports.left.mesh.is_visible:
             posture = "Canonical pose, cut open" if self.viewports.display.field_slice else self._posture
-            self.viewports.left.caption.set_text(self._subject, posture)
+            self.viewports.left.caption.set_text(self._identity_name, posture)
 
     def _on_model(self) -> None:
         self._rows, self._frame = [], 0
-        self._subject, self._posture = "", ""
+        self._identity_name, self._posture = "", ""
         for section in (self.shape, self.pose):
             section.fill(self.explorer)
             for direction, slider in enumerate(section.sliders):
@@ -214,7 +214,7 @@ class ExploreWorkspace(Workspace):
         if self.explorer is None:
             return
         if space == "shape":
-            self._subject = "Own shape"
+            self._identity_name = "Own shape"
         else:
             self._posture = "Own pose"
         self._by_slider = True
