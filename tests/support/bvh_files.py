@@ -1,11 +1,15 @@
 """BVH files written by hand, in the conventions of several programs."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 Tree = tuple[str, tuple[float, float, float], list[Any]]
+Frames = list[dict[str, dict[str, float]]]
+"""Angles in degrees by joint and axis, per frame."""
 TINY = """HIERARCHY
 ROOT Hips
 {
@@ -135,3 +139,76 @@ def swinging(count: int) -> list[dict[str, dict[str, float]]]:
         {"LeftArm": {"Z": -20 + 30 * np.sin(p)}, "RightArm": {"Z": 20.0}, "LeftLeg": {"X": 20 + 20 * np.sin(p)}}
         for p in phase
     ]
+
+
+def with_other_axes(tree: Tree, frames: Frames, random: np.random.Generator) -> tuple[Tree, Frames]:
+    """The same motion of a skeleton whose joints have axes at random, so that its pose of zeros is no pose.
+
+    A joint whose rotation in the world was R has R A now: the offsets of what hangs on it are turned by the inverse of
+    A, and its rotation since its parent, whose own axes are A', is A'^-1 R A.
+    """
+    axes = dict(zip(names_of(tree), Rotation.random(len(names_of(tree)), rng=random), strict=True))
+    parents = parents_of(tree)
+
+    def turned(tree: Tree, above: Rotation) -> Tree:
+        name, offset, children = tree
+        own = axes[name]
+        ends = [child if isinstance(child[0], str) else tuple(own.inv().apply(child)) for child in children]
+        return (
+            name,
+            tuple(above.inv().apply(offset)),
+            [turned(child, own) if isinstance(child[0], str) else child for child in ends],
+        )
+
+    turned_frames = []
+    for frame in frames:
+        angles = {}
+        for name, parent in parents.items():
+            local = Rotation.from_euler("ZXY", [frame.get(name, {}).get(axis, 0.0) for axis in "ZXY"], degrees=True)
+            if parent is not None:
+                local = axes[parent].inv() * local
+            angles[name] = dict(zip("ZXY", (local * axes[name]).as_euler("ZXY", degrees=True), strict=True))
+        turned_frames.append(angles)
+    return turned(tree, Rotation.identity()), turned_frames
+
+
+def names_of(tree: Tree) -> list[str]:
+    """Names of the joints, in the order in which a file lists them."""
+    return list(parents_of(tree))
+
+
+def parents_of(tree: Tree, parent: str | None = None) -> dict[str, str | None]:
+    """Names of the joints and of their parents."""
+    found = {tree[0]: parent}
+    for child in tree[2]:
+        if isinstance(child[0], str):
+            found |= parents_of(child, tree[0])
+    return found
+
+
+def renamed(tree: Tree, names: Mapping[str, str]) -> Tree:
+    """The same skeleton under other names."""
+    children = [renamed(child, names) if isinstance(child[0], str) else child for child in tree[2]]
+    return (names.get(tree[0], tree[0]), tree[1], children)
+
+
+def exercise(count: int, tree: Tree, most: float = 25.0) -> Frames:
+    """A smooth motion of all joints about hanging arms, with bent elbows and knees, that starts facing +z."""
+    random = np.random.default_rng(11)
+    names = names_of(tree)
+    style = {name: (random.uniform(-1.0, 1.0, 3), random.uniform(0.0, 2 * np.pi, 3)) for name in names}
+    frames: Frames = []
+    for number in range(count):
+        phase = 2 * np.pi * number / count
+        frame = {
+            name: {axis: most * s * np.sin(phase + p) for axis, s, p in zip("XYZ", *style[name], strict=True)}
+            for name in names
+        }
+        for side, sign in (("Left", 1.0), ("Right", -1.0)):
+            frame[f"{side}Arm"]["Z"] -= sign * 45.0
+            frame[f"{side}ForeArm"]["Y"] -= sign * 50.0
+            frame[f"{side}Leg"]["X"] += 35.0
+            frame[f"{side}UpLeg"]["X"] -= 20.0
+        frame[tree[0]] = {"Y": 20.0 * np.sin(phase)}
+        frames.append(frame)
+    return frames
