@@ -70,6 +70,11 @@ def test_the_depth_track_of_a_kinect_recording_is_read_and_not_the_infrared(mkv:
         np.testing.assert_allclose(sequence.depth_m(index), BINNED[index], atol=6e-4)
 
 
+def test_time_stamps_of_a_container_are_those_of_its_packets(mkv: Path, bag: Path) -> None:
+    np.testing.assert_allclose(open_capture(mkv).times_s, [0, 0.04, 0.08], atol=1e-9)
+    np.testing.assert_allclose(np.diff(open_capture(bag).times_s), [0.1, 0.1], atol=1e-9)
+
+
 def test_the_calibration_gives_the_camera_of_the_depth_mode(mkv: Path) -> None:
     camera = open_capture(mkv).camera
     assert (camera.width, camera.height) == (320, 288)
