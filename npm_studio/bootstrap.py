@@ -48,8 +48,8 @@ def check_display() -> None:
     try:
         ctypes.CDLL("libxcb-cursor.so.0")
     except OSError:
-        cure = "install it (Debian, Ubuntu: sudo apt-get install libxcb-cursor0)"
-        raise InputError("npm-studio gui", "the system library libxcb-cursor is missing", cure) from None
+        remedy = "install it (Debian, Ubuntu: sudo apt-get install libxcb-cursor0)"
+        raise InputError("npm-studio gui", "the system library libxcb-cursor is missing", remedy) from None
 
 
 def check_packages() -> None:
@@ -64,8 +64,8 @@ def check_packages() -> None:
     except ImportError as error:
         from npm_studio.reports.machine import how_to_install
 
-        cure = f"install what the window needs: {how_to_install()}"
-        raise InputError("npm-studio gui", f"{error.name or error} is not installed", cure) from None
+        remedy = f"install what the window needs: {how_to_install()}"
+        raise InputError("npm-studio gui", f"{error.name or error} is not installed", remedy) from None
 
 
 def create_application() -> "QApplication":

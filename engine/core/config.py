@@ -58,7 +58,7 @@ def fields_of(config_type: type[BaseModel]) -> tuple[FieldInfo, ...]:
     return tuple(found)
 
 
-def set_fields(tree: dict[str, Any], overrides: Mapping[str, str], cure: str | Remedy = "") -> None:
+def set_fields(tree: dict[str, Any], overrides: Mapping[str, str], remedy: str | Remedy = "") -> None:
     """Set fields of ``tree`` by dotted name, in place, to values written as in YAML: ``{"a.b": "3"}``.
 
     Raises:
@@ -70,14 +70,14 @@ def set_fields(tree: dict[str, Any], overrides: Mapping[str, str], cure: str | R
         for parent in parents:
             node = node.setdefault(parent, {})
             if not isinstance(node, dict):
-                raise InputError(ConfigField(dotted), "no such field", cure)
+                raise InputError(ConfigField(dotted), "no such field", remedy)
         try:
             node[leaf] = float(text) if _EXPONENT.fullmatch(text) else yaml.safe_load(text)
         except yaml.YAMLError:
-            raise InputError(ConfigField(dotted, text), "is not a value", cure) from None
+            raise InputError(ConfigField(dotted, text), "is not a value", remedy) from None
 
 
-def read_config(config_type: type[C], values: Mapping[str, Any], cure: str | Remedy = "") -> C:
+def read_config(config_type: type[C], values: Mapping[str, Any], remedy: str | Remedy = "") -> C:
     """A configuration from plain values, as JSON or YAML give them.
 
     Raises:
@@ -90,7 +90,7 @@ def read_config(config_type: type[C], values: Mapping[str, Any], cure: str | Rem
         field = ConfigField(".".join(str(part) for part in first["loc"]))
         if first["type"] == "extra_forbidden":
             known = ", ".join(config_type.model_fields)
-            raise InputError(field, "is not among the fields", cure or f"which are {known}") from None
+            raise InputError(field, "is not among the fields", remedy or f"which are {known}") from None
         if first["type"] == "missing":
-            raise InputError(field, "must be given", cure) from None
-        raise InputError(field, f"{first['msg'][0].lower()}{first['msg'][1:]}, is {first['input']!r}", cure) from None
+            raise InputError(field, "must be given", remedy) from None
+        raise InputError(field, f"{first['msg'][0].lower()}{first['msg'][1:]}, is {first['input']!r}", remedy) from None

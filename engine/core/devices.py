@@ -31,8 +31,8 @@ def resolve_device(name: str = "auto") -> torch.device:
         raise InputError(Choice(Setting.DEVICE, name), "not supported", _NAMES)
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         count = torch.cuda.device_count()
-        cure = remedy("use {}", Choice(Setting.DEVICE, "cpu"))
-        raise InputError(Choice(Setting.DEVICE, name), f"PyTorch sees {count} CUDA devices here", cure)
+        fix = remedy("use {}", Choice(Setting.DEVICE, "cpu"))
+        raise InputError(Choice(Setting.DEVICE, name), f"PyTorch sees {count} CUDA devices here", fix)
     _log.info("device %s: %s", device, describe_device(device))
     return device
 

@@ -135,8 +135,8 @@ class Notice:
     remedy: Remedy | None = None
 
     def line(self, words: Words = plain_words) -> str:
-        cure = "" if self.remedy is None else self.remedy.line(words)
-        return f"{self.text}; {cure}" if cure else self.text
+        fix = "" if self.remedy is None else self.remedy.line(words)
+        return f"{self.text}; {fix}" if fix else self.text
 
     def __str__(self) -> str:
         return self.line()
@@ -161,8 +161,8 @@ class InputError(ValueError):
 
     def line(self, words: Words = plain_words) -> str:
         """The whole error in one line."""
-        cure = self.remedy.line(words)
-        line = f"{self.name(words)}: {self.problem}" + (f"; {cure}" if cure else "")
+        fix = self.remedy.line(words)
+        line = f"{self.name(words)}: {self.problem}" + (f"; {fix}" if fix else "")
         return " ".join(line.split())
 
     def as_notice(self, what: str) -> Notice:

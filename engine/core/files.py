@@ -126,7 +126,7 @@ def write_json(path: Path, value: Any) -> None:
         temporary.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
 
 
-def read_json(path: Path, cure: str | Remedy = "") -> Any:
+def read_json(path: Path, remedy: str | Remedy = "") -> Any:
     """Parsed JSON of ``path``.
 
     Raises:
@@ -135,13 +135,13 @@ def read_json(path: Path, cure: str | Remedy = "") -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise InputError(path, "no such file", cure) from None
+        raise InputError(path, "no such file", remedy) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(path, f"cannot be read ({error.__class__.__name__})", cure) from None
+        raise InputError(path, f"cannot be read ({error.__class__.__name__})", remedy) from None
     except RecursionError:
-        raise InputError(path, "is nested too deeply", cure) from None
+        raise InputError(path, "is nested too deeply", remedy) from None
     except json.JSONDecodeError as error:
-        raise InputError(path, f"is not valid JSON (line {error.lineno}: {error.msg})", cure) from None
+        raise InputError(path, f"is not valid JSON (line {error.lineno}: {error.msg})", remedy) from None
 
 
 def natural_key(path: Path) -> tuple[list[tuple[int, int | str]], str]:

@@ -36,12 +36,12 @@ class NpzFile:
     """An open ``.npz`` file, to be used in a ``with`` statement.
 
     Every method raises `InputError` where the file is damaged, an array is missing, or one holds something else than
-    is asked for; it names the file and has ``cure``.
+    is asked for; it names the file and has ``remedy``.
     """
 
-    def __init__(self, path: Path, cure: str | Remedy = "copy or make the file again") -> None:
-        self.path, self._cure = path, cure
-        with _readable(path, cure):
+    def __init__(self, path: Path, remedy: str | Remedy = "copy or make the file again") -> None:
+        self.path, self._remedy = path, remedy
+        with _readable(path, remedy):
             self._file = zipfile.ZipFile(path)
 
     def __enter__(self) -> "NpzFile":
@@ -59,7 +59,7 @@ class NpzFile:
 
     def shape(self, name: str) -> tuple[int, ...]:
         """The shape that the array declares; its numbers are not read."""
-        with _readable(self.path, self._cure), self._open(name) as stream:
+        with _readable(self.path, self._remedy), self._open(name) as stream:
             return self._header(name, stream)[0]
 
     def read(
@@ -80,28 +80,28 @@ class NpzFile:
             finite: refuse floating-point numbers that are not.
             largest: bytes; see `LARGEST`.
         """
-        with _readable(self.path, self._cure), self._open(name) as stream:
+        with _readable(self.path, self._remedy), self._open(name) as stream:
             declared, order, dtype = self._checked(name, stream, kinds, shape)
             if rows is not None and order == "C":
                 declared = (min(rows, declared[0]), *declared[1:])
             size = math.prod(declared) * dtype.itemsize
             if size > largest:
                 problem = f"has array {name!r} of shape {declared}, more than {largest} bytes"
-                raise InputError(self.path, problem, self._cure)
+                raise InputError(self.path, problem, self._remedy)
             array = np.frombuffer(stream.read(size), dtype, math.prod(declared)).reshape(declared, order=order)
         array = array if rows is None else array[:rows]
         if finite and dtype.kind in "fc" and not np.isfinite(array).all():
-            raise InputError(self.path, f"has numbers in {name!r} that are not finite", self._cure)
+            raise InputError(self.path, f"has numbers in {name!r} that are not finite", self._remedy)
         return array
 
     def rows(self, name: str, kinds: Sequence[str], dimensions: int) -> "NpzRows":
         """The array ``name`` to be read row by row, also after this file is closed."""
-        with _readable(self.path, self._cure):
+        with _readable(self.path, self._remedy):
             stream = self._open(name)
             shape, order, dtype = self._checked(name, stream, kinds, (None,) * dimensions)
             if order != "C":
-                raise InputError(self.path, f"has array {name!r} in Fortran order", self._cure)
-            return NpzRows(self.path, stream, shape, dtype, self._cure)
+                raise InputError(self.path, f"has array {name!r} in Fortran order", self._remedy)
+            return NpzRows(self.path, stream, shape, dtype, self._remedy)
 
     def _checked(
         self, name: str, stream: IO[bytes], kinds: Sequence[str], shape: Sequence[int | None] | None
@@ -115,12 +115,12 @@ class NpzFile:
             wanted = "" if shape is None else f"({', '.join('N' if n is None else str(n) for n in shape)}) of "
             wanted += " or ".join(_KINDS[kind] for kind in kinds)
             problem = f"has array {name!r} of shape {declared} and type {dtype}, needs {wanted}"
-            raise InputError(self.path, problem, self._cure)
+            raise InputError(self.path, problem, self._remedy)
         size = math.prod(declared) * dtype.itemsize  # in Python's integers, which do not overflow
         held = self._file.getinfo(f"{name}.npy").file_size - stream.tell()
         if min(declared, default=1) < 0 or dtype.itemsize == 0 or size != held:
             problem = f"has array {name!r} of shape {declared}, whose size is not what it declares"
-            raise InputError(self.path, problem, self._cure)
+            raise InputError(self.path, problem, self._remedy)
         return declared, order, dtype
 
     def _header(self, name: str, stream: IO[bytes]) -> tuple[tuple[int, ...], Any, np.dtype[Any]]:
@@ -128,13 +128,13 @@ class NpzFile:
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, fortran, dtype = read(stream)  # type: ignore[arg-type]
         if dtype.hasobject:
-            raise InputError(self.path, f"has array {name!r} of Python objects, which are not read", self._cure)
+            raise InputError(self.path, f"has array {name!r} of Python objects, which are not read", self._remedy)
         return shape, "F" if fortran else "C", dtype
 
     def _open(self, name: str) -> IO[bytes]:
         if name not in self.names:
             has = f"it has {', '.join(sorted(self.names)[:8])}" if self.names else "it is empty"
-            raise InputError(self.path, f"has no array {name!r} ({has})", self._cure)
+            raise InputError(self.path, f"has no array {name!r} ({has})", self._remedy)
         return self._file.open(f"{name}.npy")
 
 
@@ -145,10 +145,10 @@ class NpzRows:
     """
 
     def __init__(
-        self, path: Path, stream: IO[bytes], shape: tuple[int, ...], dtype: np.dtype[Any], cure: str | Remedy
+        self, path: Path, stream: IO[bytes], shape: tuple[int, ...], dtype: np.dtype[Any], remedy: str | Remedy
     ) -> None:
         self.shape, self.dtype = shape, dtype
-        self._path, self._stream, self._start, self._cure = path, stream, stream.tell(), cure
+        self._path, self._stream, self._start, self._remedy = path, stream, stream.tell(), remedy
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
@@ -161,13 +161,13 @@ class NpzRows:
             InputError: it is damaged.
         """
         count = math.prod(self.shape[1:])
-        with _readable(f"{self._path} row {index}", self._cure), self._lock:
+        with _readable(f"{self._path} row {index}", self._remedy), self._lock:
             self._stream.seek(self._start + index * count * self.dtype.itemsize)
             data = self._stream.read(count * self.dtype.itemsize)
             return np.frombuffer(data, self.dtype, count).reshape(self.shape[1:])
 
 
-def read_npz(path: Path, names: Sequence[str], cure: str | Remedy, largest: int = LARGEST) -> dict[str, NDArray[Any]]:
+def read_npz(path: Path, names: Sequence[str], remedy: str | Remedy, largest: int = LARGEST) -> dict[str, NDArray[Any]]:
     """Those of the arrays ``names`` that the npz file ``path`` has.
 
     Args:
@@ -176,18 +176,18 @@ def read_npz(path: Path, names: Sequence[str], cure: str | Remedy, largest: int 
     Raises:
         InputError: the file is missing, no npz file, damaged, or declares sizes that it does not have.
     """
-    with NpzFile(path, cure) as file:
+    with NpzFile(path, remedy) as file:
         present = file.names
         return {name: file.read(name, largest=largest) for name in names if name in present}
 
 
 @contextmanager
-def _readable(subject: str | Path, cure: str | Remedy) -> Iterator[None]:
+def _readable(subject: str | Path, remedy: str | Remedy) -> Iterator[None]:
     try:
         yield
     except InputError:
         raise
     except FileNotFoundError:
-        raise InputError(subject, "is missing", cure) from None
+        raise InputError(subject, "is missing", remedy) from None
     except Exception as error:  # zip archives, decompressors and headers fail in many ways on broken files
-        raise InputError(subject, f"is truncated or not a readable npz file ({type(error).__name__})", cure) from None
+        raise InputError(subject, f"is truncated or not a readable npz file ({type(error).__name__})", remedy) from None

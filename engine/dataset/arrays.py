@@ -12,7 +12,7 @@ from engine.core.errors import InputError, Remedy, Task, remedy
 MAKE_AGAIN = remedy("to make it, {}", Task.MAKE_DATASET)
 
 
-def load_array(path: Path, cure: str | Remedy = MAKE_AGAIN) -> NDArray[Any]:
+def load_array(path: Path, fix: str | Remedy = MAKE_AGAIN) -> NDArray[Any]:
     """Memory-mapped array of ``path``.
 
     Raises:
@@ -21,9 +21,9 @@ def load_array(path: Path, cure: str | Remedy = MAKE_AGAIN) -> NDArray[Any]:
     try:
         array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError:
-        raise InputError(path, "is missing", cure) from None
+        raise InputError(path, "is missing", fix) from None
     except (ValueError, OSError, EOFError) as error:
-        raise InputError(path, f"is not a readable npy file ({error.__class__.__name__})", cure) from None
+        raise InputError(path, f"is not a readable npy file ({error.__class__.__name__})", fix) from None
     return array
 
 

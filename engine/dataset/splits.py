@@ -97,8 +97,8 @@ def hold_out(
     unseen = _draw(dataset, identities, seed) if isinstance(identities, int) else find_identities(dataset, identities)
     unseen_motions = _find_sequences(dataset, motions)
     if not unseen and not unseen_motions:
-        cure = remedy("give {}, {} or both", Setting.HELD_OUT_IDENTITIES, Setting.HELD_OUT_MOTIONS)
-        raise InputError(dataset.root, "nothing is held out", cure)
+        fix = remedy("give {}, {} or both", Setting.HELD_OUT_IDENTITIES, Setting.HELD_OUT_MOTIONS)
+        raise InputError(dataset.root, "nothing is held out", fix)
     seen = set(range(len(dataset.identities))) - unseen
     parts = {
         "train": _part(dataset, seen, lambda name: name not in unseen_motions),
@@ -146,8 +146,8 @@ def shape_rows(dataset: RegisteredDataset, info: ModelInfo) -> NDArray[np.int64]
     missing = [_joined(key) for key in wanted if key not in set(known)]
     if missing:
         problem = f"has no shape of {len(missing)} identities of {dataset.root}: {', '.join(missing)}"
-        cure = remedy("train their shapes first, or leave them out: {}", Task.SELECT)
-        raise InputError(f"model {info.name}", problem, cure)
+        fix = remedy("train their shapes first, or leave them out: {}", Task.SELECT)
+        raise InputError(f"model {info.name}", problem, fix)
     in_model, in_data = Counter(known), Counter(wanted)
     unclear = [_joined(key) for key in in_data if in_model[key] > 1 or in_data[key] > 1]
     if unclear:

@@ -35,7 +35,7 @@ from engine.sequences.timing import DEFAULT_FRAME_RATE
 _log = logging.getLogger(__name__)
 
 VERSION = 2
-_CURE = remedy("give the folder of a run; to make one, {}", Task.FIT)
+_REMEDY = remedy("give the folder of a run; to make one, {}", Task.FIT)
 CANONICAL_SURFACE = "canonical.ply"
 _OWN_FILES = ("run.json", "metrics.json", "metrics.csv", "log.jsonl")
 
@@ -190,10 +190,10 @@ def load_run(folder: Path) -> Run:
     _log.info("run %s", folder)
     source = folder / "run.json"
     if not source.is_file():
-        raise InputError(folder, "is not a run: it has no run.json", _CURE)
+        raise InputError(folder, "is not a run: it has no run.json", _REMEDY)
     description = read_json(source, "fit it again")
     if not isinstance(description, dict) or description.get("format") != "npm-studio run":
-        raise InputError(source, "does not describe a run", _CURE)
+        raise InputError(source, "does not describe a run", _REMEDY)
     version = description.get("format_version")
     if isinstance(version, int) and version > VERSION:
         problem = f"has format version {version}, this program reads up to {VERSION}"

@@ -22,7 +22,7 @@ from engine.models.networks.encoder import EncoderConfig, VoxelEncoder
 _log = logging.getLogger(__name__)
 
 FORMAT_VERSION = 1
-_CURE = "give the folder of a model, NAME.npm"
+_REMEDY = "give the folder of a model, NAME.npm"
 
 
 def save_model(model: NeuralParametricModel, folder: Path, dtype: torch.dtype = torch.float32) -> None:
@@ -101,12 +101,12 @@ def load_model(folder: Path, device: torch.device | str = "cpu") -> NeuralParame
     _log.info("model %s, on %s", folder, device)
     if not folder.is_dir():
         problem = "is a file, not a model folder" if folder.exists() else "no such model"
-        raise InputError(folder, problem, _CURE)
+        raise InputError(folder, problem, _REMEDY)
     if not (folder / "model.json").is_file():
-        raise InputError(folder, "is not a model: it has no model.json", _CURE)
-    description = read_json(folder / "model.json", _CURE)
+        raise InputError(folder, "is not a model: it has no model.json", _REMEDY)
+    description = read_json(folder / "model.json", _REMEDY)
     if not isinstance(description, dict) or description.get("format") != "npm-studio model":
-        raise InputError(folder / "model.json", "does not describe a model", _CURE)
+        raise InputError(folder / "model.json", "does not describe a model", _REMEDY)
     if description.get("format_version") != FORMAT_VERSION:
         version = description.get("format_version")
         raise InputError(

@@ -13,7 +13,7 @@ from engine.core.npz import read_npz
 from engine.models.labels import find_name
 from engine.models.model import NeuralParametricModel
 
-_CODES_CURE = "give the codes.npz of a run that was fitted with this model"
+_CODES_REMEDY = "give the codes.npz of a run that was fitted with this model"
 
 
 @dataclass(frozen=True)
@@ -83,9 +83,9 @@ def load_codes(path: Path, model: NeuralParametricModel) -> tuple[Tensor, Tensor
     Raises:
         InputError: the file cannot be read, or its codes do not belong to ``model``.
     """
-    arrays = read_npz(path, ("shape", "pose"), _CODES_CURE)
+    arrays = read_npz(path, ("shape", "pose"), _CODES_REMEDY)
     if "shape" not in arrays:
-        raise InputError(path, "holds no array 'shape'", _CODES_CURE)
+        raise InputError(path, "holds no array 'shape'", _CODES_REMEDY)
     shape, pose = arrays["shape"], arrays.get("pose")
     _check(path, "shape", shape, "(1, S, C), (S, C) or (F, S, C)", model.shape_decoder.code_size)
     shapes = _codes(shape[:, -1] if shape.ndim == 3 else shape[-1:], model)
@@ -105,9 +105,9 @@ def _codes(codes: NDArray[np.generic], model: NeuralParametricModel) -> Tensor:
 
 def _check(path: Path, name: str, codes: NDArray[np.generic], layout: str, code_size: int) -> None:
     if not np.issubdtype(codes.dtype, np.floating) or codes.ndim not in (2, 3) or 0 in codes.shape:
-        raise InputError(path, f"'{name}' must be {layout} numbers, is {codes.shape} {codes.dtype}", _CODES_CURE)
+        raise InputError(path, f"'{name}' must be {layout} numbers, is {codes.shape} {codes.dtype}", _CODES_REMEDY)
     if codes.shape[-1] != code_size:
-        raise InputError(path, f"'{name}' has codes of {codes.shape[-1]}, the model has {code_size}", _CODES_CURE)
+        raise InputError(path, f"'{name}' has codes of {codes.shape[-1]}, the model has {code_size}", _CODES_REMEDY)
     with np.errstate(over="ignore"):  # doubles that single precision does not hold
         finite = np.isfinite(codes.astype(np.float32)).all()
     if not finite:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from engine.core.errors import InputError
 
-DAMAGED_CURE = "copy or record it again, or take it out of the folder"
+DAMAGED_REMEDY = "copy or record it again, or take it out of the folder"
 SENSOR_MAXIMUM = 65535
 """Stands for "no measurement", as 0 does."""
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -23,13 +23,13 @@ def check_depth_png(path: Path) -> tuple[int, int]:
     """
     try:
         if not path.is_file():  # opening a pipe would wait for ever
-            raise InputError(path, "is no file" if path.exists() else "is missing", DAMAGED_CURE)
+            raise InputError(path, "is no file" if path.exists() else "is missing", DAMAGED_REMEDY)
         with path.open("rb") as file:
             if file.read(8) != _SIGNATURE:
-                raise InputError(path, "is not a PNG file", DAMAGED_CURE)
+                raise InputError(path, "is not a PNG file", DAMAGED_REMEDY)
             header = file.read(21)  # length, "IHDR", width, height, bit depth, colour type, 3 more
             if len(header) < 21 or header[4:8] != b"IHDR":
-                raise InputError(path, "is truncated", DAMAGED_CURE)
+                raise InputError(path, "is truncated", DAMAGED_REMEDY)
             width, height, bits, colour_type = struct.unpack(">IIBB", header[8:18])
             if bits != 16 or colour_type != 0:
                 kind = f"{bits}-bit {_COLOUR_TYPES.get(colour_type, 'unknown')}"
@@ -39,13 +39,13 @@ def check_depth_png(path: Path) -> tuple[int, int]:
             while kind_of_chunk != b"IEND":
                 chunk = file.read(8)
                 if len(chunk) < 8:
-                    raise InputError(path, "is truncated", DAMAGED_CURE)
+                    raise InputError(path, "is truncated", DAMAGED_REMEDY)
                 length, kind_of_chunk = struct.unpack(">I4s", chunk)
                 file.seek(length + 4, 1)
             if file.tell() > path.stat().st_size:
-                raise InputError(path, "is truncated", DAMAGED_CURE)
+                raise InputError(path, "is truncated", DAMAGED_REMEDY)
     except OSError as error:
-        raise InputError(path, f"cannot be read ({error.strerror})", DAMAGED_CURE) from None
+        raise InputError(path, f"cannot be read ({error.strerror})", DAMAGED_REMEDY) from None
     return width, height
 
 
@@ -61,7 +61,7 @@ def read_depth_png(path: Path, depth_scale: float) -> NDArray[np.float32]:
         with Image.open(path) as image:
             stored = np.asarray(image)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise InputError(path, f"cannot be decoded ({error})", DAMAGED_CURE) from None
+        raise InputError(path, f"cannot be decoded ({error})", DAMAGED_REMEDY) from None
     if stored.ndim != 2:
         raise InputError(path, "is not a greyscale image", "export raw depth as 16-bit PNG")
     depth: NDArray[np.float32] = stored.astype(np.float32) / np.float32(depth_scale)

@@ -28,11 +28,11 @@ from engine.geometry.camera import PinholeCamera, transform_points
 from engine.geometry.depth import depth_mesh, point_image, points_and_normals
 from engine.geometry.mesh import Mesh
 from engine.sequences.camera_path import World, stated_poses
-from engine.sequences.depth_png import DAMAGED_CURE, SENSOR_MAXIMUM, check_depth_png, read_depth_png
+from engine.sequences.depth_png import DAMAGED_REMEDY, SENSOR_MAXIMUM, check_depth_png, read_depth_png
 from engine.sequences.depth_source import DepthFrame
 from engine.sequences.intrinsics_file import (
     DEFAULT_DEPTH_SCALE,
-    INTRINSICS_CURE,
+    INTRINSICS_REMEDY,
     camera_of,
     poses_of,
     positive_of,
@@ -43,7 +43,7 @@ from engine.sequences.mesh_sequence import frame_rate_of
 from engine.sequences.timing import DEFAULT_FRAME_RATE
 
 PLAUSIBLE_DEPTH_M = (0.3, 6.0)
-_SIZE_CURE = "correct the intrinsics or take the file out of the folder"
+_SIZE_REMEDY = "correct the intrinsics or take the file out of the folder"
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,7 +147,7 @@ def load_depth_sequence(folder: Path) -> DepthSequence:
     """Open a sequence folder; reads the header of every frame and decodes the first one.
 
     Raises:
-        InputError: the folder or a file of it cannot be used; names the file and the cure.
+        InputError: the folder or a file of it cannot be used; names the file and the remedy.
     """
     if not folder.is_dir():
         problem = "is a file, not a folder" if folder.exists() else "no such folder"
@@ -155,7 +155,7 @@ def load_depth_sequence(folder: Path) -> DepthSequence:
     if not any(folder.iterdir()):
         raise InputError(folder, "is empty", "give a folder that holds intrinsics.json and depth/*.png")
     source = folder / "intrinsics.json"
-    description = read_json(source, INTRINSICS_CURE)
+    description = read_json(source, INTRINSICS_REMEDY)
     camera = camera_of(description, source)
     depth_scale = positive_of(description, "depth_scale", DEFAULT_DEPTH_SCALE, source)
     paths = _find_frames(folder)
@@ -190,7 +190,7 @@ def is_native(folder: Path) -> bool:
     """
     if not (folder / "intrinsics.json").is_file():
         return False
-    description = read_json(folder / "intrinsics.json", INTRINSICS_CURE)
+    description = read_json(folder / "intrinsics.json", INTRINSICS_REMEDY)
     if isinstance(description, dict) and "camera_to_world" in description:
         return True
     has_png = any(_images(place, ".png") for place in (folder, folder / "depth"))
@@ -205,7 +205,7 @@ def check_depth(depth_m: NDArray[np.float32], camera: PinholeCamera, what: str |
     """
     height, width = depth_m.shape
     if (width, height) != (camera.width, camera.height):
-        raise InputError(what, _wrong_size(width, height, camera), _SIZE_CURE)
+        raise InputError(what, _wrong_size(width, height, camera), _SIZE_REMEDY)
     if not depth_m.any():
         raise InputError(what, "holds no valid depth (every pixel is invalid)", "take it out of the folder")
 
@@ -289,8 +289,8 @@ def _check_plausible(sequence: DepthSequence, first: Path, depth_scale: float, s
     problem = f"the median depth is {median:.4g} m, outside {near:g} to {far:g} m"
     if first.suffix.lower() == ".npz":
         raise InputError(first, problem, "store depth_m in metres")
-    cure = f"correct depth_scale (stored units per metre, now {depth_scale:g}) in {source}"
-    raise InputError(first, problem, cure)
+    remedy = f"correct depth_scale (stored units per metre, now {depth_scale:g}) in {source}"
+    raise InputError(first, problem, remedy)
 
 
 def _wrong_size(width: int, height: int, camera: PinholeCamera) -> str:
@@ -302,13 +302,13 @@ def _check_header(path: Path, camera: PinholeCamera) -> None:
     if path.suffix.lower() == ".png":
         width, height = check_depth_png(path)
     else:
-        with NpzFile(path, DAMAGED_CURE) as file:
+        with NpzFile(path, DAMAGED_REMEDY) as file:
             shape = file.shape("depth_m")
         if len(shape) != 2:
             raise InputError(path, f"has depth_m of shape {shape}, needs (H, W)", "store metres as float32")
         height, width = shape
     if (width, height) != (camera.width, camera.height):
-        raise InputError(path, _wrong_size(width, height, camera), _SIZE_CURE)
+        raise InputError(path, _wrong_size(width, height, camera), _SIZE_REMEDY)
 
 
 def _read_npz(path: Path, camera: PinholeCamera) -> NDArray[np.float32]:

@@ -18,11 +18,13 @@ from engine.sequences.mesh_sequence import frame_rate_of, regular_times
 from engine.sequences.timing import DEFAULT_FRAME_RATE, is_regular
 
 DEFAULT_DEPTH_SCALE = 1000.0
-INTRINSICS_CURE = (
+INTRINSICS_REMEDY = (
     "it must give width, height, fx, fy, cx and cy in pixels, and depth_scale, the stored units per metre, if not 1000"
 )
-_POSE_CURE = "give a 4x4 rigid transform as rows, rotation and metres, one for all frames or one for each, or remove it"
-_TIMES_CURE = "give one increasing number of seconds per frame, or remove it and give frame_rate"
+_POSE_REMEDY = (
+    "give a 4x4 rigid transform as rows, rotation and metres, one for all frames or one for each, or remove it"
+)
+_TIMES_REMEDY = "give one increasing number of seconds per frame, or remove it and give frame_rate"
 
 
 def write_intrinsics(
@@ -59,15 +61,15 @@ def camera_of(description: Any, source: Path) -> PinholeCamera:
         InputError: something is missing or no camera.
     """
     if not isinstance(description, dict):
-        raise InputError(source, "does not describe a camera", INTRINSICS_CURE)
+        raise InputError(source, "does not describe a camera", INTRINSICS_REMEDY)
     missing = [key for key in ("width", "height", "fx", "fy", "cx", "cy") if key not in description]
     if missing:
-        raise InputError(source, f"lacks {', '.join(missing)}", INTRINSICS_CURE)
+        raise InputError(source, f"lacks {', '.join(missing)}", INTRINSICS_REMEDY)
     try:
         width, height = (int(description[key]) for key in ("width", "height"))
         return PinholeCamera(width, height, *(float(description[key]) for key in ("fx", "fy", "cx", "cy")))
     except (TypeError, ValueError, OverflowError) as error:
-        raise InputError(source, f"does not describe a camera ({error})", INTRINSICS_CURE) from None
+        raise InputError(source, f"does not describe a camera ({error})", INTRINSICS_REMEDY) from None
 
 
 def positive_of(description: dict[str, Any], key: str, default: float, source: Path) -> float:
@@ -97,14 +99,14 @@ def times_of(description: dict[str, Any], count: int, source: Path) -> NDArray[n
     try:
         times_s = np.array(description["times_s"], np.float64)
     except (TypeError, ValueError):
-        raise InputError(source, "times_s is not a list of numbers", _TIMES_CURE) from None
+        raise InputError(source, "times_s is not a list of numbers", _TIMES_REMEDY) from None
     if times_s.shape != (count,):
-        raise InputError(source, f"times_s must hold {count} numbers, one per frame, is {times_s.shape}", _TIMES_CURE)
+        raise InputError(source, f"times_s must hold {count} numbers, one per frame, is {times_s.shape}", _TIMES_REMEDY)
     if not np.isfinite(times_s).all():
-        raise InputError(source, "times_s holds numbers that are not finite", _TIMES_CURE)
+        raise InputError(source, "times_s holds numbers that are not finite", _TIMES_REMEDY)
     if (np.diff(times_s) <= 0).any():
         frame = int(np.flatnonzero(np.diff(times_s) <= 0)[0]) + 1
-        raise InputError(source, f"times_s does not increase: frame {frame} is not after the one before", _TIMES_CURE)
+        raise InputError(source, f"times_s does not increase: frame {frame} is not after the one before", _TIMES_REMEDY)
     return times_s
 
 
@@ -116,7 +118,7 @@ def camera_to_world_of(description: dict[str, Any], source: Path) -> NDArray[np.
     """
     pose = _rigid_of(description, source)
     if pose.ndim != 2:
-        raise InputError(source, f"camera_to_world must be 4x4, is {pose.shape}", _POSE_CURE)
+        raise InputError(source, f"camera_to_world must be 4x4, is {pose.shape}", _POSE_REMEDY)
     return pose
 
 
@@ -130,7 +132,7 @@ def poses_of(description: dict[str, Any], count: int, source: Path) -> NDArray[n
     if poses.ndim == 2:
         return np.tile(poses, (count, 1, 1))
     if len(poses) != count:
-        raise InputError(source, f"camera_to_world holds {len(poses)} poses for {count} frames", _POSE_CURE)
+        raise InputError(source, f"camera_to_world holds {len(poses)} poses for {count} frames", _POSE_REMEDY)
     return poses
 
 
@@ -138,11 +140,11 @@ def _rigid_of(description: dict[str, Any], source: Path) -> NDArray[np.float64]:
     try:
         poses = np.array(description.get("camera_to_world", np.eye(4).tolist()), np.float64)
     except (TypeError, ValueError):
-        raise InputError(source, "camera_to_world is not a 4x4 matrix of numbers", _POSE_CURE) from None
+        raise InputError(source, "camera_to_world is not a 4x4 matrix of numbers", _POSE_REMEDY) from None
     if poses.shape[-2:] != (4, 4) or poses.ndim > 3:
-        raise InputError(source, f"camera_to_world must be 4x4, is {poses.shape}", _POSE_CURE)
+        raise InputError(source, f"camera_to_world must be 4x4, is {poses.shape}", _POSE_REMEDY)
     if not np.isfinite(poses).all():
-        raise InputError(source, "camera_to_world holds numbers that are not finite", _POSE_CURE)
+        raise InputError(source, "camera_to_world holds numbers that are not finite", _POSE_REMEDY)
     if not are_rigid(poses).all():
-        raise InputError(source, "camera_to_world is not a rigid transform", _POSE_CURE)
+        raise InputError(source, "camera_to_world is not a rigid transform", _POSE_REMEDY)
     return poses

@@ -18,7 +18,7 @@ from engine.sequences.camera_path import stands_still
 from engine.sequences.depth_sequence import DepthSequence
 from engine.sequences.planes import Plane, background_planes, thickness, to_first_camera
 
-_RANGE_CURE = remedy("correct {}", Setting.DEPTH_RANGE)
+_RANGE_REMEDY = remedy("correct {}", Setting.DEPTH_RANGE)
 MAX_GAP_M = 0.1
 """Neighbouring pixels whose depths differ by more belong to different things."""
 
@@ -51,9 +51,9 @@ class Isolator:
     def __init__(self, sequence: DepthSequence, isolation: Isolation) -> None:
         near, far = isolation.near_m, isolation.far_m
         if any(value is not None and not (np.isfinite(value) and value >= 0) for value in (near, far)):
-            raise InputError("depth range", "must be metres, 0 or more", _RANGE_CURE)
+            raise InputError("depth range", "must be metres, 0 or more", _RANGE_REMEDY)
         if near is not None and far is not None and near >= far:
-            raise InputError("depth range", f"is empty: {near:g} to {far:g} m", _RANGE_CURE)
+            raise InputError("depth range", f"is empty: {near:g} to {far:g} m", _RANGE_REMEDY)
         self.sequence, self.isolation = sequence, isolation
         self._still = stands_still(sequence.cameras_to_world)
         self.planes: tuple[Plane, ...] = background_planes(sequence) if isolation.remove_planes else ()
@@ -114,8 +114,8 @@ def isolate(sequence: DepthSequence, isolation: Isolation, progress: Progress | 
         progress.advance(index + 1)
     if not frames:
         parts = (Setting.DEPTH_RANGE, Setting.MASKS, Setting.REMOVE_PLANES)
-        cure = remedy("widen {}, check {}, or leave out {}", *parts)
-        raise InputError(sequence.root, "nothing is left of any frame after isolating the subject", cure)
+        fix = remedy("widen {}, check {}, or leave out {}", *parts)
+        raise InputError(sequence.root, "nothing is left of any frame after isolating the subject", fix)
     warnings = list(sequence.warnings)
     if len(frames) < len(sequence):
         missing = min(set(range(len(sequence))) - set(frames))

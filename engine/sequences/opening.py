@@ -32,7 +32,7 @@ def open_recording(
     Every frame of a recording is decoded once, to find those that fail; none is kept in memory.
 
     Raises:
-        InputError: nothing known is there, or it cannot be used; one line with the cure.
+        InputError: nothing known is there, or it cannot be used; one line with the remedy.
         Cancelled: ``progress`` asked to stop.
     """
     if is_native(path):

@@ -165,15 +165,15 @@ def choose_scale(recording: Recording, stated: float | None, typical: float) -> 
     if scale is not None:
         if near <= typical / scale <= far:
             return scale, ()
-        cure = remedy("correct {} if that is wrong", Setting.DEPTH_UNITS)
+        fix = remedy("correct {} if that is wrong", Setting.DEPTH_UNITS)
         reason = f"median depth is {typical / scale:.4g} m at {scale:g} units per metre, outside {near:g} to {far:g} m"
-        return scale, (Notice(reason, cure),)
+        return scale, (Notice(reason, fix),)
     if recording.expected_units and near <= typical / recording.expected_units <= far:
         return recording.expected_units, ()
     guess = next((s for s in _UNITS_PER_METRE if near <= typical / s <= far), None)
     if guess is None:
         problem = f"does not state its unit of depth, and a median of {typical:.4g} fits none of the usual ones"
-        cure = remedy("give {}, 1000 for millimetres", Setting.DEPTH_UNITS)
-        raise InputError(recording.path, problem, cure)
+        fix = remedy("give {}, 1000 for millimetres", Setting.DEPTH_UNITS)
+        raise InputError(recording.path, problem, fix)
     found = f"depth scale guessed: {guess:g} units per metre gives a median depth of {typical / guess:.2f} m"
     return guess, (Notice(found, remedy("state {} if that is wrong", Setting.DEPTH_UNITS)),)

@@ -33,7 +33,7 @@ VERSION = 1
 CANONICAL = "canonical"
 METRES_PER_UNIT = {"m": 1.0, "metre": 1.0, "metres": 1.0, "meter": 1.0, "meters": 1.0, "cm": 0.01, "mm": 0.001}
 ARRAYS, DESCRIPTION = "meshes.npz", "truth.json"
-_CURE = "give a folder of PLY files, one per frame, with a truth.json"
+_REMEDY = "give a folder of PLY files, one per frame, with a truth.json"
 _AGAIN = "copy or make the truth again"
 
 
@@ -83,8 +83,8 @@ def load_truth(folder: Path) -> Truth:
     file, source = stored.description, folder / DESCRIPTION
     if file is None:
         problem = f"has no {DESCRIPTION}, which says the unit and the similarity of its meshes"
-        cure = remedy("render the sequence again, or name {} that it was rendered from", Setting.DATASET)
-        raise InputError(folder, problem, cure)
+        fix = remedy("render the sequence again, or name {} that it was rendered from", Setting.DATASET)
+        raise InputError(folder, problem, fix)
     similarity = None if file.similarity is None else Similarity.from_dict(file.similarity, source)
     if file.unit == CANONICAL:
         if similarity is None:
@@ -153,7 +153,7 @@ def read_stored_truth(folder: Path) -> StoredTruth:
         InputError: there are none, or something is missing or damaged.
     """
     if not folder.is_dir():
-        raise InputError(folder, "is a file, not a folder" if folder.exists() else "no such folder", _CURE)
+        raise InputError(folder, "is a file, not a folder" if folder.exists() else "no such folder", _REMEDY)
     file = _read_description(folder / DESCRIPTION)
     canonical = None
     if (folder / ARRAYS).is_file():
@@ -219,7 +219,7 @@ def _ply_files(folder: Path, file: TruthFile | None) -> tuple[tuple[str, ...], C
     else:
         paths = sorted((p for p in folder.glob("*.ply") if not p.name.startswith(".")), key=natural_key)
     if not paths:
-        raise InputError(folder, "has no PLY files", _CURE)
+        raise InputError(folder, "has no PLY files", _REMEDY)
     first = load_compact_ply(paths[0])
 
     def check(path: Path, vertices: int, faces: int) -> None:

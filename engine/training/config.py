@@ -173,16 +173,16 @@ def load_training_config(path: Path, overrides: Mapping[str, str] | None = None)
     Raises:
         InputError: the file is missing or not YAML, or a field is unknown, missing or of the wrong type.
     """
-    cure = "see the built-in presets"
+    remedy = "see the built-in presets"
     try:
         tree = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise InputError(path, "no such preset", cure) from None
+        raise InputError(path, "no such preset", remedy) from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(path, f"is not readable YAML ({error.__class__.__name__})", cure) from None
+        raise InputError(path, f"is not readable YAML ({error.__class__.__name__})", remedy) from None
     if not isinstance(tree, dict):
-        raise InputError(path, "is not a preset", cure)
-    set_fields(tree, overrides or {}, cure)
+        raise InputError(path, "is not a preset", remedy)
+    set_fields(tree, overrides or {}, remedy)
     try:
         config = TypeAdapter(TrainingConfig).validate_python(tree)
         _check_sizes(config)
@@ -190,7 +190,7 @@ def load_training_config(path: Path, overrides: Mapping[str, str] | None = None)
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"])
-        raise InputError(path, f"field {field or '(root)'}: {first['msg']}", cure) from None
+        raise InputError(path, f"field {field or '(root)'}: {first['msg']}", remedy) from None
 
 
 def _check_sizes(config: TrainingConfig) -> None:

@@ -79,8 +79,8 @@ class EncoderTraining:
         self._sampler: FlowSampler | None = None
         if config.inputs == "rendered" or self._compares_surfaces:
             if lacks_meshes(dataset):
-                cure = "set inputs: files and surface_weight: 0"
-                raise InputError(dataset.root, f"has no meshes for the {self.name}", cure)
+                remedy = "set inputs: files and surface_weight: 0"
+                raise InputError(dataset.root, f"has no meshes for the {self.name}", remedy)
             self._sampler = FlowSampler.load(dataset, device, progress)
         self._inputs = _inputs(dataset, self._sampler, model, config, device, progress)
         self._held_out = None if validation is None else _HeldOut(validation, self, validation_config, progress)

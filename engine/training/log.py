@@ -77,8 +77,8 @@ def _claim(file: TextIO, folder: Path) -> None:
         _fcntl.flock(file, _fcntl.LOCK_EX | _fcntl.LOCK_NB)
     except BlockingIOError:
         file.close()
-        cure = remedy("wait for it, or choose another folder for {}", Setting.OUT)
-        raise InputError(folder, "another training writes there", cure) from None
+        fix = remedy("wait for it, or choose another folder for {}", Setting.OUT)
+        raise InputError(folder, "another training writes there", fix) from None
     except OSError as error:  # network disks without locks
         _log.warning("%s is not locked against a second training: %s", folder, error)
         return

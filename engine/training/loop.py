@@ -146,8 +146,8 @@ class _Loop:
             pass  # what the step holds is freed only when the error is gone
         smaller = self.stepper.rows_per_batch // 2
         if self.fabric.world_size > 1 or smaller == 0:
-            cure = f"lower batch and points of the {self.stage.name} stage in the preset"
-            raise InputError(f"train {self.stage.name}", "the device's memory does not suffice", cure)
+            fix = f"lower batch and points of the {self.stage.name} stage in the preset"
+            raise InputError(f"train {self.stage.name}", "the device's memory does not suffice", fix)
         state = self.stepper.state_dict()
         self.stage.rows_per_batch = smaller
         self.stepper = self._make_stepper()
@@ -172,10 +172,10 @@ class _Loop:
         if bad is not None:
             step, rows = bad
             names = self.stage.describe(rows[:4]) + (f" and {len(rows) - 4} more" if len(rows) > 4 else "")
-            cure = remedy(
+            fix = remedy(
                 "check these data, or lower the learning rates; the last good state is kept for {}", Setting.RESUME
             )
-            raise InputError(f"train {self.stage.name}", f"the loss is not finite at step {step}, batch {names}", cure)
+            raise InputError(f"train {self.stage.name}", f"the loss is not finite at step {step}, batch {names}", fix)
 
     def _validate(self, log: TrainingLog) -> None:
         """Metrics on held-out data; a state that is better than all before is kept."""
@@ -245,15 +245,15 @@ class _Loop:
             return False
         state = read_state(path)
         if state.get("rows") != self.rows:
-            cure = remedy("train without {}, or with its dataset", Setting.RESUME)
-            raise InputError(path, "belongs to other identities or frames", cure)
+            fix = remedy("train without {}, or with its dataset", Setting.RESUME)
+            raise InputError(path, "belongs to other identities or frames", fix)
         if state.get("basis") != self.basis:
-            cure = remedy("train {} without {}, or on the model that it began with", self.stage.name, Setting.RESUME)
-            raise InputError(path, "belongs to other codes of the previous stage", cure)
+            fix = remedy("train {} without {}, or on the model that it began with", self.stage.name, Setting.RESUME)
+            raise InputError(path, "belongs to other codes of the previous stage", fix)
         try:
             if state["batch"] < self.batch:
-                cure = remedy("train without {}, or with the batch that it began with", Setting.RESUME)
-                raise InputError(path, f"was written with batches of {state['batch']}, not {self.batch}", cure)
+                fix = remedy("train without {}, or with the batch that it began with", Setting.RESUME)
+                raise InputError(path, f"was written with batches of {state['batch']}, not {self.batch}", fix)
             if state["rows_per_batch"] < self.stage.rows_per_batch:  # memory did not suffice for more
                 self.stage.rows_per_batch = int(state["rows_per_batch"])
                 self.stepper = self._make_stepper()
@@ -264,8 +264,8 @@ class _Loop:
             if isinstance(error, InputError):
                 raise
             problem = f"does not fit this configuration ({error.__class__.__name__})"
-            cure = remedy("train without {}, or with the preset that it began with", Setting.RESUME)
-            raise InputError(path, problem, cure) from None
+            fix = remedy("train without {}, or with the preset that it began with", Setting.RESUME)
+            raise InputError(path, problem, fix) from None
         return True
 
 

@@ -77,8 +77,8 @@ def train_stage(
         stage, codes = _make_stage(name, dataset, config, half, out, device, validation, shape_model, progress)
         result = optimise(stage, config, fabric, out, seed, resume, progress, codes)
     except torch.OutOfMemoryError:  # of a step that is too large, the loop has taken care
-        cure = remedy("{}, or use {}", Task.SUBSAMPLE, Choice(Setting.DEVICE, "cpu"))
-        raise InputError(f"train {name}", f"the data do not fit in the memory of {device}", cure) from None
+        fix = remedy("{}, or use {}", Task.SUBSAMPLE, Choice(Setting.DEVICE, "cpu"))
+        raise InputError(f"train {name}", f"the data do not fit in the memory of {device}", fix) from None
     model = stage.model()
     summary = _summary(config, name, result, fabric, seed)
     notes = model.info.training | {"dataset": dataset.name, _field(name): summary}
@@ -166,12 +166,12 @@ def _basis(name: str, out: Path, shape_model: Path | None, device: torch.device)
     """The model that a stage builds on."""
     folder = shape_model if shape_model is not None and name == "pose" else out
     if not folder.exists():
-        cure = remedy("{} first, and keep {}", Task.TRAIN_SHAPE, Setting.OUT)
-        raise InputError(folder, "has no shape stage yet", cure)
+        fix = remedy("{} first, and keep {}", Task.TRAIN_SHAPE, Setting.OUT)
+        raise InputError(folder, "has no shape stage yet", fix)
     model = load_model(folder, device)
     if name == "pose-encoder" and not model.has_pose:
-        cure = remedy("{} first, and keep {}", Task.TRAIN_POSE, Setting.OUT)
-        raise InputError(folder, "has no pose stage yet", cure)
+        fix = remedy("{} first, and keep {}", Task.TRAIN_POSE, Setting.OUT)
+        raise InputError(folder, "has no pose stage yet", fix)
     return model
 
 

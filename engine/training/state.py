@@ -54,6 +54,6 @@ def read_state(path: Path) -> dict[str, Any]:
         state = torch.load(path, weights_only=True, map_location="cpu")
         assert isinstance(state, dict)
     except Exception as error:  # a damaged file fails in many ways
-        cure = remedy("delete it to train this stage from the beginning, or train without {}", Setting.RESUME)
-        raise InputError(path, f"is damaged ({error.__class__.__name__})", cure) from None
+        fix = remedy("delete it to train this stage from the beginning, or train without {}", Setting.RESUME)
+        raise InputError(path, f"is damaged ({error.__class__.__name__})", fix) from None
     return state

@@ -78,17 +78,17 @@ def load_quality_split(path: Path) -> QualitySplit:
         InputError: the file is missing or not YAML, a field is unknown, missing or of the wrong type, or a motion
             family does not exist.
     """
-    cure = "see configs/anny/quality.yaml"
+    fix = "see configs/anny/quality.yaml"
     try:
         split = TypeAdapter(QualitySplit).validate_python(yaml.safe_load(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
-        raise InputError(path, "no such file", cure) from None
+        raise InputError(path, "no such file", fix) from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(path, f"is not readable YAML ({error.__class__.__name__})", cure) from None
+        raise InputError(path, f"is not readable YAML ({error.__class__.__name__})", fix) from None
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"])
-        raise InputError(path, f"field {field or '(root)'}: {first['msg']}", cure) from None
+        raise InputError(path, f"field {field or '(root)'}: {first['msg']}", fix) from None
     check_families(split.families, BODY_FAMILIES if split.generator == "anny" else HAND_FAMILIES)
     return split
 
@@ -122,8 +122,8 @@ def choose_identities(split: QualitySplit, dataset: RegisteredDataset) -> tuple[
     recipe = read_json(dataset.root / "dataset.json").get("recipe")
     phenotypes = recipe.get("phenotypes") if isinstance(recipe, dict) else None
     if not isinstance(phenotypes, dict) or not set(dataset.identities) <= set(phenotypes):
-        cure = remedy("{} or {}", Task.MAKE_BODIES, Task.MAKE_HANDS)
-        raise InputError(dataset.root, "does not say who is a child", cure)
+        fix = remedy("{} or {}", Task.MAKE_BODIES, Task.MAKE_HANDS)
+        raise InputError(dataset.root, "does not say who is a child", fix)
     children = [i for i, name in enumerate(dataset.identities) if _is_child(phenotypes[name])]
     adults = [i for i in range(len(dataset.identities)) if i not in children]
     if not adults:

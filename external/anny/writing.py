@@ -91,8 +91,8 @@ def write_dataset(
                 if progress.cancelled():
                     raise Cancelled
         if not any(frames.values()):
-            cure = remedy("choose {} anew for bodies of another build, or use other motions", Setting.SEED)
-            raise InputError(out, "no clip gave usable frames on these bodies, as the messages say", cure)
+            fix = remedy("choose {} anew for bodies of another build, or use other motions", Setting.SEED)
+            raise InputError(out, "no clip gave usable frames on these bodies, as the messages say", fix)
         write_description(
             folder,
             name=description.name,

@@ -84,16 +84,16 @@ def limb_lines(clip: BvhClip, joints: BodyJoints, posed: Posed) -> Lines:
 
 
 def _check_extent(clip: BvhClip, lines: Lines) -> None:
-    cure = "export the motion with its skeleton's offsets"
+    remedy = "export the motion with its skeleton's offsets"
     needed = {f"{part}.{side}": None for part in ("thigh", "shin", "upperarm", "forearm") for side in "LR"}
     short = [part for part in needed if part not in lines.limbs]
     if short:
-        raise InputError(clip.path, f"has no joint or end site where {', '.join(short)} ends", cure)
+        raise InputError(clip.path, f"has no joint or end site where {', '.join(short)} ends", remedy)
     vectors = [lines.trunk, lines.across_hips, lines.across_chest, *(lines.limbs[part] for part in needed)]
     lengths = np.array([np.linalg.norm(vector, axis=1) for vector in vectors])
     parallel = [np.linalg.norm(np.cross(unit(across), unit(lines.trunk)), axis=1) for across in vectors[1:3]]
     if not np.isfinite(lengths).all() or lengths.min() <= 1e-4 * lengths.max() or np.min(parallel) < 1e-3:
-        raise InputError(clip.path, "has a skeleton of zero size", cure)
+        raise InputError(clip.path, "has a skeleton of zero size", remedy)
 
 
 def _with_length(lines: Mapping[str, Array]) -> dict[str, Array]:

@@ -31,7 +31,7 @@ Array = NDArray[np.float64]
 
 LICENCE = "of CAPE and SMPL: non-commercial research, see cape.is.tue.mpg.de/license.html"
 _FRAME_RATE = 60.0
-_CURE = "give the folder cape_release as published"
+_REMEDY = "give the folder cape_release as published"
 _JOINTS = 24
 _LARGEST_MEAN_DEVIATION_M = 0.02
 _NO_BETAS = np.zeros(0)
@@ -68,7 +68,7 @@ class CapeRelease:
     def __init__(self, root: Path, model_path: Path | None, progress: Progress | None = None) -> None:
         self.root = root if (root / "sequences").is_dir() else root / "cape_release"
         if not (self.root / "sequences").is_dir():
-            raise InputError(root, "has no folder sequences", _CURE)
+            raise InputError(root, "has no folder sequences", _REMEDY)
         self._progress = progress or Progress()
         self._skipped: set[Path] = set()
         self._far_subjects: set[str] = set()
@@ -82,7 +82,7 @@ class CapeRelease:
         for identity in list(self._folders):
             self._find_first(identity)
         if not self._folders:
-            raise InputError(self.root, "has no readable frame in sequences/<subject>/<cloth>_<motion>/*.npz", _CURE)
+            raise InputError(self.root, "has no readable frame in sequences/<subject>/<cloth>_<motion>/*.npz", _REMEDY)
 
     @property
     def skipped(self) -> int:
@@ -103,9 +103,9 @@ class CapeRelease:
         path = self.root / "misc" / "smpl_tris.npy"
         if not path.is_file() and self._models:
             return next(iter(self._models.values())).faces
-        faces = load_array(path, _CURE)
+        faces = load_array(path, _REMEDY)
         if faces.ndim != 2 or faces.shape[1] != 3 or faces.dtype.kind not in "iu":
-            raise InputError(path, f"must be (T, 3) integers, is {faces.shape} {faces.dtype}", _CURE)
+            raise InputError(path, f"must be (T, 3) integers, is {faces.shape} {faces.dtype}", _REMEDY)
         return np.asarray(faces, np.int32)
 
     def faces(self, identity: str) -> NDArray[np.int32]:
@@ -131,8 +131,8 @@ class CapeRelease:
         if deviation > _LARGEST_MEAN_DEVIATION_M and _subject(identity) not in self._far_subjects:
             self._far_subjects.add(_subject(identity))
             text = f"warning: {identity}/{sequence}: posed by the model, vertices are {1000 * deviation:.0f} mm from "
-            cure = remedy("check that {} has the subject's gender", Setting.BODY_MODEL)
-            self._progress.notice(Notice(f"{text}the registrations on average", cure))
+            fix = remedy("check that {} has the subject's gender", Setting.BODY_MODEL)
+            self._progress.notice(Notice(f"{text}the registrations on average", fix))
         return vertices
 
     def registrations(self, identity: str, sequence: str) -> list[CapeFrame]:
@@ -185,7 +185,7 @@ class CapeRelease:
         models = {}
         for subject in subjects:
             if subject not in genders:
-                raise InputError(self.root / "misc" / "subj_genders.pkl", f"does not name subject {subject}", _CURE)
+                raise InputError(self.root / "misc" / "subj_genders.pkl", f"does not name subject {subject}", _REMEDY)
             if genders[subject] not in files:
                 problem = f"has no {genders[subject]} model, which subject {subject} needs"
                 raise InputError(path, problem, "add it, or give one model file for all subjects")
@@ -208,19 +208,19 @@ def load_frame(path: Path, count: int | None) -> CapeFrame:
     Raises:
         InputError: it is damaged, lacks an array, or has other shapes.
     """
-    arrays = read_npz(path, ("v_cano", "v_posed", "pose", "transl"), _CURE, 2**24)
+    arrays = read_npz(path, ("v_cano", "v_posed", "pose", "transl"), _REMEDY, 2**24)
     shapes = {"v_cano": (count, 3), "v_posed": (count, 3), "pose": (3 * _JOINTS,), "transl": (3,)}
     for name, shape in shapes.items():
         if name not in arrays:
-            raise InputError(path, f"has no {name}", _CURE)
+            raise InputError(path, f"has no {name}", _REMEDY)
         array = arrays[name]
         fits = array.ndim == len(shape) and all(
             want in (None, have) for want, have in zip(shape, array.shape, strict=True)
         )
         if not fits or array.dtype.kind != "f" or not np.isfinite(array).all():
-            raise InputError(path, f"its {name} is not {shape} finite numbers but {array.shape} {array.dtype}", _CURE)
+            raise InputError(path, f"its {name} is not {shape} finite numbers but {array.shape} {array.dtype}", _REMEDY)
     if len(arrays["v_cano"]) != len(arrays["v_posed"]) or len(arrays["v_cano"]) == 0:
-        raise InputError(path, "its v_cano and v_posed have different numbers of vertices", _CURE)
+        raise InputError(path, "its v_cano and v_posed have different numbers of vertices", _REMEDY)
     translation = arrays["transl"].astype(np.float64)
     return CapeFrame(
         name=frame_name(path),

@@ -25,7 +25,7 @@ from engine.geometry.camera import PinholeCamera
 
 MINIMAL = '{"width": 640, "height": 480, "fx": 525, "fy": 525, "cx": 320, "cy": 240}'
 GIVE = remedy("give {} fx,fy,cx,cy or FILE", Setting.INTRINSICS)
-CURE = remedy(
+REMEDY = remedy(
     "put intrinsics.json beside the frames, such as {}, or give {} fx,fy,cx,cy or FILE", MINIMAL, Setting.INTRINSICS
 )
 _NAMES = (
@@ -59,7 +59,7 @@ class Intrinsics:
         try:
             camera = PinholeCamera(width, height, self.fx, self.fy, self.cx, self.cy)
         except ValueError as error:
-            raise InputError(self.source, f"does not describe a camera ({error})", CURE) from None
+            raise InputError(self.source, f"does not describe a camera ({error})", REMEDY) from None
         if not (0 <= camera.cx <= width and 0 <= camera.cy <= height):
             problem = f"the principal point ({camera.cx:g}, {camera.cy:g}) is outside {width}x{height} pixels"
             raise InputError(self.source, problem, "check the order fx, fy, cx, cy and the size of the frames")
@@ -75,7 +75,7 @@ def from_matrix(matrix: NDArray[np.floating[Any]], source: str, **more: Any) -> 
     k = np.asarray(matrix, np.float64)[:3, :3]
     is_camera = np.isfinite(k).all() and np.allclose(k[[1, 2, 2], [0, 0, 1]], 0) and np.isclose(k[2, 2], 1)
     if not is_camera or abs(k[0, 1]) > 1e-3 * abs(k[0, 0]):
-        raise InputError(source, "holds a matrix that is not [fx 0 cx; 0 fy cy; 0 0 1]", CURE)
+        raise InputError(source, "holds a matrix that is not [fx 0 cx; 0 fy cy; 0 0 1]", REMEDY)
     return Intrinsics(source, float(k[0, 0]), float(k[1, 1]), float(k[0, 2]) + 0.5, float(k[1, 2]) + 0.5, **more)
 
 
@@ -105,7 +105,7 @@ def parse_intrinsics(stated: str | Path) -> Intrinsics:
         fx, fy, cx, cy = numbers
         return Intrinsics(f"the intrinsics {stated}", fx, fy, cx, cy)
     if not Path(stated).is_file():
-        raise InputError(Choice(Setting.INTRINSICS, str(stated)), "is neither four numbers nor a file", CURE)
+        raise InputError(Choice(Setting.INTRINSICS, str(stated)), "is neither four numbers nor a file", REMEDY)
     return read_intrinsics(Path(stated))
 
 
@@ -117,22 +117,22 @@ def read_intrinsics(path: Path) -> Intrinsics:
     """
     try:
         if path.stat().st_size > _MAX_BYTES:
-            raise InputError(path, "is too large for intrinsics", CURE)
+            raise InputError(path, "is too large for intrinsics", REMEDY)
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(path, f"cannot be read ({error.__class__.__name__})", CURE) from None
+        raise InputError(path, f"cannot be read ({error.__class__.__name__})", REMEDY) from None
     if path.suffix.lower() == ".json" or text.lstrip().startswith("{"):
         return _from_json(path)
     numbers = _numbers(text)
     if numbers is None or len(numbers) not in (9, 16):
-        raise InputError(path, "does not hold a 3x3 or 4x4 matrix of numbers", CURE)
+        raise InputError(path, "does not hold a 3x3 or 4x4 matrix of numbers", REMEDY)
     return from_matrix(np.reshape(numbers, (3, 3) if len(numbers) == 9 else (4, 4)), str(path))
 
 
 def _from_json(path: Path) -> Intrinsics:
-    description = read_json(path, CURE)
+    description = read_json(path, REMEDY)
     if not isinstance(description, dict):
-        raise InputError(path, "does not describe a camera", CURE)
+        raise InputError(path, "does not describe a camera", REMEDY)
     try:
         more: dict[str, Any] = {
             key: kind(description[key])
@@ -142,21 +142,21 @@ def _from_json(path: Path) -> Intrinsics:
         if "intrinsic_matrix" in description:
             matrix = np.asarray(description["intrinsic_matrix"], np.float64).reshape(-1)
             if matrix.shape != (9,):
-                raise InputError(path, f"intrinsic_matrix must hold 9 numbers, holds {matrix.size}", CURE)
+                raise InputError(path, f"intrinsic_matrix must hold 9 numbers, holds {matrix.size}", REMEDY)
             return from_matrix(matrix.reshape(3, 3).T, str(path), **more)
         missing = [key for key in ("fx", "fy", "cx", "cy") if key not in description]
         if missing:
-            raise InputError(path, f"lacks {', '.join(missing)}", CURE)
+            raise InputError(path, f"lacks {', '.join(missing)}", REMEDY)
         fx, fy, cx, cy = (float(description[key]) for key in ("fx", "fy", "cx", "cy"))
         intrinsics = Intrinsics(str(path), fx, fy, cx, cy, **more)
     except InputError:
         raise
     except (TypeError, ValueError, OverflowError) as error:
-        raise InputError(path, f"does not describe a camera ({error})", CURE) from None
+        raise InputError(path, f"does not describe a camera ({error})", REMEDY) from None
     for key in ("width", "height", "depth_scale", "frame_rate"):
         value = getattr(intrinsics, key)
         if value is not None and not (np.isfinite(value) and value > 0):
-            raise InputError(path, f"{key} must be a positive number, is {value}", CURE)
+            raise InputError(path, f"{key} must be a positive number, is {value}", REMEDY)
     return intrinsics
 
 

@@ -21,7 +21,7 @@ from external.captures import intrinsics
 from external.captures.lens import RationalDistortion, Undistort
 
 UNITS_PER_METRE = 1000.0
-_CURE = "record it again with k4arecorder, or export its depth as 16-bit PNG"
+_REMEDY = "record it again with k4arecorder, or export its depth as 16-bit PNG"
 _MODES = {
     (640, 576): ((1024, 1024), (192, 180)),
     (320, 288): ((512, 512), (96, 90)),
@@ -46,7 +46,7 @@ def read_kinect_mkv(path: Path, options: CaptureOptions) -> Recording:
             stream = _depth_stream(container.streams.video, path)
             width, height = stream.codec_context.width, stream.codec_context.height
             if not 0 < width * height <= MAX_PIXELS:
-                raise InputError(path, f"declares depth images of {width}x{height} pixels", _CURE)
+                raise InputError(path, f"declares depth images of {width}x{height} pixels", _REMEDY)
             number, title, codec = stream.index, stream.metadata.get("title", ""), stream.codec_context.name
             attachments = {a.name or "": bytes(a.data or b"") for a in container.streams.attachments}
             unit = float(stream.time_base or 1e-9)
@@ -54,7 +54,7 @@ def read_kinect_mkv(path: Path, options: CaptureOptions) -> Recording:
     except (av.FFmpegError, ValueError, OverflowError, MemoryError) as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(path, f"cannot be read as Matroska ({error})", _CURE) from None
+        raise InputError(path, f"cannot be read as Matroska ({error})", _REMEDY) from None
     times.sort()
     undistort = None
     if options.intrinsics is not None:
@@ -89,7 +89,7 @@ def _depth_stream(streams: Any, path: Path) -> Any:
     chosen = named[:1] or (grey if len(grey) == 1 else [])
     if not chosen:
         has = ", ".join(s.metadata.get("title") or s.codec_context.name for s in streams) or "no video"
-        raise InputError(path, f"has no depth track (it has {has})", _CURE)
+        raise InputError(path, f"has no depth track (it has {has})", _REMEDY)
     if chosen[0] not in grey:
         problem = f"its depth track is {chosen[0].codec_context.pix_fmt}, not 16-bit greyscale"
         raise InputError(path, problem, "a video made for viewing has lost the depth: hand over the recording itself")
@@ -145,9 +145,9 @@ class _DepthTrack:
                 image = self._read(index)
             except (av.FFmpegError, ValueError) as error:
                 self._next = -1
-                raise InputError(name, f"cannot be decoded ({error})", _CURE) from None
+                raise InputError(name, f"cannot be decoded ({error})", _REMEDY) from None
         if image is None:
-            raise InputError(name, f"does not hold {self._shape[1]}x{self._shape[0]} pixels", _CURE)
+            raise InputError(name, f"does not hold {self._shape[1]}x{self._shape[0]} pixels", _REMEDY)
         return image
 
     def _read(self, index: int) -> NDArray[np.uint16] | None:

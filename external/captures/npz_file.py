@@ -20,7 +20,7 @@ from engine.sequences.reader import RecordingReader
 from engine.sequences.recording import MAX_PIXELS, Recording
 from external.captures import intrinsics
 
-_CURE = "save it with numpy.savez(depth=(T,H,W) metres, K=(3,3))"
+_REMEDY = "save it with numpy.savez(depth=(T,H,W) metres, K=(3,3))"
 
 
 def read_npz_file(path: Path, options: CaptureOptions) -> Recording:
@@ -29,18 +29,18 @@ def read_npz_file(path: Path, options: CaptureOptions) -> Recording:
     Raises:
         InputError: it is no npz, lacks ``depth`` or the intrinsics, or holds arrays of other shapes.
     """
-    with NpzFile(path, _CURE) as file:
+    with NpzFile(path, _REMEDY) as file:
         depth = _images(file, "depth", "fiu")
         mask = _images(file, "mask", "biu") if "mask" in file.names else None
         if mask is not None and mask.shape != depth.shape:
-            raise InputError(path, f"mask {mask.shape} does not fit depth {depth.shape}", _CURE)
+            raise InputError(path, f"mask {mask.shape} does not fit depth {depth.shape}", _REMEDY)
         if options.intrinsics is not None:
             camera = intrinsics.parse_intrinsics(options.intrinsics)
         elif "K" in file.names:
             camera = intrinsics.from_matrix(file.read("K", "fiu", (3, 3)).astype(np.float64), str(path))
         else:
-            cure = remedy("add it, or give {} fx,fy,cx,cy or FILE", Setting.INTRINSICS)
-            raise InputError(path, "has no array K (3, 3) of intrinsics", cure)
+            fix = remedy("add it, or give {} fx,fy,cx,cy or FILE", Setting.INTRINSICS)
+            raise InputError(path, "has no array K (3, 3) of intrinsics", fix)
         poses = _poses(file, len(depth)) if "cam_to_world" in file.names else None
         units = _positive(file, "depth_scale")
         rate = _positive(file, "frame_rate")
@@ -70,7 +70,7 @@ def _images(file: NpzFile, name: str, kinds: str) -> NpzRows:
     """An array (T, H, W) of which the images are read one by one."""
     images = file.rows(name, kinds, 3)
     if images.shape[1] * images.shape[2] > MAX_PIXELS:
-        raise InputError(file.path, f"declares depth images of {images.shape[2]}x{images.shape[1]} pixels", _CURE)
+        raise InputError(file.path, f"declares depth images of {images.shape[2]}x{images.shape[1]} pixels", _REMEDY)
     return images
 
 
@@ -79,7 +79,7 @@ def _positive(file: NpzFile, name: str) -> float | None:
         return None
     value = float(file.read(name, "fiu", ()))
     if value <= 0:
-        raise InputError(file.path, f"{name} must be a positive number, is {value}", _CURE)
+        raise InputError(file.path, f"{name} must be a positive number, is {value}", _REMEDY)
     return value
 
 
@@ -87,10 +87,10 @@ def _poses(file: NpzFile, count: int) -> NDArray[np.float64]:
     """Camera poses (T, 4, 4), rigid."""
     shape = file.shape("cam_to_world")
     if shape not in ((4, 4), (count, 4, 4)):
-        raise InputError(file.path, f"cam_to_world must be (4, 4) or ({count}, 4, 4), is {shape}", _CURE)
+        raise InputError(file.path, f"cam_to_world must be (4, 4) or ({count}, 4, 4), is {shape}", _REMEDY)
     poses = file.read("cam_to_world", "fiu", shape).astype(np.float64).reshape(-1, 4, 4)
     if not are_rigid(poses).all():
-        raise InputError(file.path, "cam_to_world is not a rigid transform", _CURE)
+        raise InputError(file.path, "cam_to_world is not a rigid transform", _REMEDY)
     return np.broadcast_to(poses, (count, 4, 4)).copy()
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from engine.core.errors import InputError
 from engine.core.files import natural_key
 from engine.sequences.capture_options import CaptureOptions
-from engine.sequences.depth_png import DAMAGED_CURE, check_depth_png, read_depth_png
+from engine.sequences.depth_png import DAMAGED_REMEDY, check_depth_png, read_depth_png
 from engine.sequences.reader import RecordingReader
 from engine.sequences.recording import MAX_PIXELS, Recording
 from external.captures import intrinsics
@@ -40,7 +40,7 @@ def read_png_folder(folder: Path, options: CaptureOptions) -> Recording:
     camera = intrinsics.chosen_intrinsics(options.intrinsics, folder)
     size = first_size(paths, folder)
     if camera is None:
-        raise InputError(folder, f"has no intrinsics for its {size[0]}x{size[1]} depth images", intrinsics.CURE)
+        raise InputError(folder, f"has no intrinsics for its {size[0]}x{size[1]} depth images", intrinsics.REMEDY)
 
     def read_stored(index: int) -> NDArray[np.float32]:
         return read_stored_png(paths[index])
@@ -88,7 +88,7 @@ def read_stored_png(path: Path) -> NDArray[np.float32]:
 def _size(path: Path) -> tuple[int, int]:
     width, height = check_depth_png(path)
     if not 0 < width * height <= MAX_PIXELS:
-        raise InputError(path, f"declares {width}x{height} pixels", DAMAGED_CURE)
+        raise InputError(path, f"declares {width}x{height} pixels", DAMAGED_REMEDY)
     return width, height
 
 

@@ -24,7 +24,7 @@ from external.captures import intrinsics
 
 ENDINGS = (".ply", ".pcd", ".obj")
 _MAX_BYTES = 2**29
-_CURE = "export the points again as PLY"
+_REMEDY = "export the points again as PLY"
 _FRONT_DISTANCE_M = 2.5
 _SEE_THROUGH_M = 0.05
 _PCD_TYPES = {("F", 4): "<f4", ("F", 8): "<f8", ("I", 1): "i1", ("I", 2): "<i2", ("I", 4): "<i4"} | {
@@ -49,8 +49,8 @@ def read_point_files(root: Path, options: CaptureOptions) -> Recording:
     scale = options.depth_scale or _units_per_metre(first)
     warnings: tuple[Notice, ...] = ()
     if scale != 1 and options.depth_scale is None:
-        cure = remedy("state {} if that is wrong", Setting.DEPTH_UNITS)
-        warnings = (Notice(f"units guessed: {scale:g} per metre", cure),)
+        fix = remedy("state {} if that is wrong", Setting.DEPTH_UNITS)
+        warnings = (Notice(f"units guessed: {scale:g} per metre", fix),)
     chosen = intrinsics.chosen_intrinsics(options.intrinsics, paths[0].parent)
     axes, kind = _to_camera(first / scale, chosen is not None)
     if chosen is None:
@@ -116,16 +116,16 @@ def read_points(path: Path) -> NDArray[np.float64]:
             raise InputError(path, f"is larger than {_MAX_BYTES >> 20} MB", "thin the points out")
         data = path.read_bytes()
     except OSError as error:
-        raise InputError(path, f"cannot be read ({error.strerror})", _CURE) from None
+        raise InputError(path, f"cannot be read ({error.strerror})", _REMEDY) from None
     try:
         points = _pcd_points(data, path) if path.suffix.lower() == ".pcd" else _mesh_points(data, path.suffix.lower())
     except InputError:
         raise
     except Exception as error:  # trimesh raises whatever damaged bytes lead to
-        raise InputError(path, f"cannot be read ({str(error)[:120]})", _CURE) from None
+        raise InputError(path, f"cannot be read ({str(error)[:120]})", _REMEDY) from None
     points = points[np.isfinite(points).all(axis=1)]
     if len(points) == 0:
-        raise InputError(path, "holds no points", _CURE)
+        raise InputError(path, "holds no points", _REMEDY)
     return points
 
 
@@ -151,7 +151,7 @@ def _pcd_points(data: bytes, path: Path) -> NDArray[np.float64]:
     while "DATA" not in header:
         end = data.find(b"\n", start)
         if end < 0 or end - start > 10_000:
-            raise InputError(path, "is not a PCD file", _CURE)
+            raise InputError(path, "is not a PCD file", _REMEDY)
         words = data[start:end].decode("ascii", "replace").split()
         if words and not words[0].startswith("#"):
             header[words[0].upper()] = words[1:]
@@ -164,17 +164,17 @@ def _pcd_points(data: bytes, path: Path) -> NDArray[np.float64]:
     xyz = [names.index(axis) for axis in "xyz"]
     number, kind = int(header["POINTS"][0]), header["DATA"][0]
     if kind == "binary_compressed":
-        cure = "convert it with pcl_convert_pcd_ascii_binary IN.pcd OUT.pcd 1"
-        raise InputError(path, "is compressed, which is not read", cure)
+        fix = "convert it with pcl_convert_pcd_ascii_binary IN.pcd OUT.pcd 1"
+        raise InputError(path, "is compressed, which is not read", fix)
     if kind == "binary":
         if not 0 <= number * record.itemsize <= len(data) - start:
-            raise InputError(path, f"is truncated: {number} points do not fit into it", _CURE)
+            raise InputError(path, f"is truncated: {number} points do not fit into it", _REMEDY)
         table = np.frombuffer(data, record, number, start)
         return np.stack([table[places[index]][:, 0].astype(np.float64) for index in xyz], axis=1)
     before = np.concatenate([[0], np.cumsum(counts)])
     rows = [line.split() for line in data[start:].splitlines() if line.strip()]
     if len(rows) < number:
-        raise InputError(path, f"is truncated: {len(rows)} of {number} points", _CURE)
+        raise InputError(path, f"is truncated: {len(rows)} of {number} points", _REMEDY)
     return np.array([[row[before[index]] for index in xyz] for row in rows[:number]], np.float64).reshape(-1, 3)
 
 

@@ -24,7 +24,7 @@ from engine.sequences.recording import MAX_PIXELS, Recording
 from external.captures import intrinsics
 from external.captures.lens import RationalDistortion, Undistort
 
-_CURE = "record it again; a bag that was not closed is mended by rosbag reindex"
+_REMEDY = "record it again; a bag that was not closed is mended by rosbag reindex"
 _IMAGE, _INFO, _FLOAT = "sensor_msgs/msg/Image", "sensor_msgs/msg/CameraInfo", "std_msgs/msg/Float32"
 _ENCODINGS = {"16uc1": 2, "mono16": 2, "z16": 2, "32fc1": 4}
 _MAX_CHUNK = 2**28
@@ -127,7 +127,7 @@ class _Bag:
         except Exception as error:  # the parser raises whatever damaged bytes lead to: assertions, struct, index errors
             subject = f"{self.path} {where}".strip()
             detail = " ".join(str(a) for a in error.args) or error.__class__.__name__
-            raise InputError(subject, f"cannot be read as a ROS 1 bag ({detail[:200]})", _CURE) from None
+            raise InputError(subject, f"cannot be read as a ROS 1 bag ({detail[:200]})", _REMEDY) from None
 
     def _bound_chunks(self) -> None:
         """Let no compressed chunk grow beyond what recorders write."""
@@ -162,11 +162,11 @@ def _depth_topic(bag: _Bag) -> tuple[str, tuple[int, int], str]:
         encoding = str(first.encoding).lower()
         if encoding in _ENCODINGS:
             if not 0 < first.width * first.height <= MAX_PIXELS:
-                raise InputError(bag.path, f"declares depth images of {first.width}x{first.height} pixels", _CURE)
+                raise InputError(bag.path, f"declares depth images of {first.width}x{first.height} pixels", _REMEDY)
             return topic, (first.height, first.width), encoding
     has = ", ".join(images[:6]) or "no images at all"
-    cure = "record it again with the depth stream switched on"
-    raise InputError(bag.path, f"has no topic of 16-bit or 32-bit depth images (it has {has})", cure)
+    fix = "record it again with the depth stream switched on"
+    raise InputError(bag.path, f"has no topic of 16-bit or 32-bit depth images (it has {has})", fix)
 
 
 def _info_topic(bag: _Bag, topic: str) -> str:
@@ -205,7 +205,7 @@ def _image(message: Any, name: str) -> NDArray[Any]:
     width, height, step = int(message.width), int(message.height), int(message.step)
     data = np.asarray(message.data, np.uint8).reshape(-1)
     if size is None or not 0 < width * height <= MAX_PIXELS or step < width * size or len(data) < step * height:
-        raise InputError(name, f"does not hold {width}x{height} depth pixels", _CURE)
+        raise InputError(name, f"does not hold {width}x{height} depth pixels", _REMEDY)
     rows = data[: step * height].reshape(height, step)[:, : width * size]
     order = ">" if message.is_bigendian else "<"
     return np.ascontiguousarray(rows).view(f"{order}{'u2' if size == 2 else 'f4'}")

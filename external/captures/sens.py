@@ -23,7 +23,7 @@ from engine.sequences.recording import MAX_PIXELS, Recording
 from external.captures import intrinsics
 
 _FRAME = struct.Struct("<16f4Q")
-_CURE = "copy it again; only version 4 of ScanNet's .sens is read"
+_REMEDY = "copy it again; only version 4 of ScanNet's .sens is read"
 _RAW, _ZLIB = 0, 1
 
 
@@ -38,7 +38,7 @@ def read_sens(path: Path, options: CaptureOptions) -> Recording:
             matrix, compression, width, height, units, declared = _header(file, path)
             frames = _index(file, declared, path.stat().st_size)
     except OSError as error:
-        raise InputError(path, f"cannot be read ({error.strerror})", _CURE) from None
+        raise InputError(path, f"cannot be read ({error.strerror})", _REMEDY) from None
     if options.intrinsics is not None:
         camera = intrinsics.parse_intrinsics(options.intrinsics)
     else:
@@ -60,9 +60,9 @@ def read_sens(path: Path, options: CaptureOptions) -> Recording:
             try:
                 data = zlib.decompressobj().decompress(data, expected + 1)
             except zlib.error as error:
-                raise InputError(name, f"cannot be decompressed ({error})", _CURE) from None
+                raise InputError(name, f"cannot be decompressed ({error})", _REMEDY) from None
         if len(data) != expected:
-            raise InputError(name, f"does not hold {width}x{height} pixels", _CURE)
+            raise InputError(name, f"does not hold {width}x{height} pixels", _REMEDY)
         return np.frombuffer(data, "<u2").reshape(height, width)
 
     return Recording(
@@ -98,7 +98,7 @@ def _header(file: BinaryIO, path: Path) -> tuple[NDArray[np.float64], int, int, 
         version, length = struct.unpack("<IQ", file.read(12))
         if version != 4 or length > 65536:
             raise InputError(
-                path, f"is not a .sens file of version 4 (version {version}, a name of {length} bytes)", _CURE
+                path, f"is not a .sens file of version 4 (version {version}, a name of {length} bytes)", _REMEDY
             )
         file.seek(length, 1)
         matrices = np.frombuffer(file.read(4 * 64), "<f4").reshape(4, 4, 4)
@@ -106,13 +106,13 @@ def _header(file: BinaryIO, path: Path) -> tuple[NDArray[np.float64], int, int, 
     except (struct.error, ValueError) as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(path, "is truncated in its header", _CURE) from None
+        raise InputError(path, "is truncated in its header", _REMEDY) from None
     if compression not in (_RAW, _ZLIB):
-        raise InputError(path, f"has depth compression {compression}; raw (0) and zlib (1) are read", _CURE)
+        raise InputError(path, f"has depth compression {compression}; raw (0) and zlib (1) are read", _REMEDY)
     if not 0 < width * height <= MAX_PIXELS:
-        raise InputError(path, f"declares depth images of {width}x{height} pixels", _CURE)
+        raise InputError(path, f"declares depth images of {width}x{height} pixels", _REMEDY)
     if not (np.isfinite(units) and units > 0):
-        raise InputError(path, f"declares {units} depth units per metre", _CURE)
+        raise InputError(path, f"declares {units} depth units per metre", _REMEDY)
     return matrices[2].astype(np.float64), compression, width, height, float(units), declared
 
 

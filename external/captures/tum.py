@@ -41,7 +41,7 @@ def read_tum(folder: Path, options: CaptureOptions) -> Recording:
     camera = intrinsics.chosen_intrinsics(options.intrinsics, folder) or _freiburg(folder)
     if camera is None:
         problem = f"has no intrinsics for its {size[0]}x{size[1]} depth images, and its name says no Freiburg camera"
-        raise InputError(folder, problem, intrinsics.CURE)
+        raise InputError(folder, problem, intrinsics.REMEDY)
 
     poses, warnings = _poses(folder / "groundtruth.txt", times)
 
@@ -97,13 +97,13 @@ def _associations(path: Path) -> tuple[NDArray[np.float64], list[str]]:
 
 
 def _lines(path: Path) -> list[str]:
-    cure = "copy it again from the data set"
+    remedy = "copy it again from the data set"
     try:
         if path.stat().st_size > _MAX_BYTES:
-            raise InputError(path, "is too large for a list of frames", cure)
+            raise InputError(path, "is too large for a list of frames", remedy)
         return path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(path, f"cannot be read ({error.__class__.__name__})", cure) from None
+        raise InputError(path, f"cannot be read ({error.__class__.__name__})", remedy) from None
 
 
 def _poses(path: Path, times_s: NDArray[np.float64]) -> tuple[NDArray[np.float64] | None, tuple[Notice, ...]]:

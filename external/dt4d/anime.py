@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from engine.core.errors import InputError
 
 _HEADER = 12
-_CURE = "download it again"
+_REMEDY = "download it again"
 
 
 @dataclass(frozen=True)
@@ -38,14 +38,14 @@ def read_header(path: Path) -> AnimeHeader:
     except OSError as error:
         raise InputError(path, f"cannot be read ({error.strerror})") from None
     if len(raw) < _HEADER:
-        raise InputError(path, "is truncated", _CURE)
+        raise InputError(path, "is truncated", _REMEDY)
     frames, vertices, triangles = (int(n) for n in np.frombuffer(raw, "<i4"))
     if min(frames, vertices, triangles) < 1:
-        raise InputError(path, f"states {frames} frames, {vertices} vertices and {triangles} triangles", _CURE)
+        raise InputError(path, f"states {frames} frames, {vertices} vertices and {triangles} triangles", _REMEDY)
     expected = _HEADER + 12 * (vertices + triangles + (frames - 1) * vertices)
     if size != expected:
         problem = f"has {size} bytes where {frames} frames of {vertices} vertices need {expected}"
-        raise InputError(path, f"is truncated or not an .anime file: it {problem}", _CURE)
+        raise InputError(path, f"is truncated or not an .anime file: it {problem}", _REMEDY)
     return AnimeHeader(frames, vertices, triangles)
 
 
@@ -58,7 +58,7 @@ def read_faces(path: Path) -> NDArray[np.int32]:
     header = read_header(path)
     faces = np.fromfile(path, "<i4", 3 * header.triangles, offset=_HEADER + 12 * header.vertices).reshape(-1, 3)
     if faces.min() < 0 or faces.max() >= header.vertices:
-        raise InputError(path, "has triangles that name vertices which do not exist", _CURE)
+        raise InputError(path, "has triangles that name vertices which do not exist", _REMEDY)
     return faces.astype(np.int32)
 
 
@@ -74,5 +74,5 @@ def read_frames(path: Path) -> NDArray[np.float32]:
     offsets = np.fromfile(path, "<f4", 3 * header.vertices * (header.frames - 1), offset=start)
     frames = np.concatenate((first, first + offsets.reshape(-1, header.vertices, 3))).astype(np.float32)
     if not np.isfinite(frames).all():
-        raise InputError(path, "has coordinates that are not finite", _CURE)
+        raise InputError(path, "has coordinates that are not finite", _REMEDY)
     return frames

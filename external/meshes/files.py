@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from engine.core.errors import InputError
 
 ENDINGS = (".ply", ".obj", ".glb", ".gltf", ".stl", ".off")
-_CURE = "export it again as a triangle mesh"
+_REMEDY = "export it again as a triangle mesh"
 
 
 def read_registered(path: Path) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
@@ -31,11 +31,11 @@ def read_registered(path: Path) -> tuple[NDArray[np.float64], NDArray[np.int64]]
         vertices = np.asarray(mesh.vertices, np.float64)  # type: ignore[attr-defined]
         faces = np.asarray(mesh.faces, np.int64)  # type: ignore[attr-defined]
     except Exception as error:  # a parser may fail in any way on a broken file
-        raise InputError(path, f"cannot be read as a mesh ({error.__class__.__name__})", _CURE) from None
+        raise InputError(path, f"cannot be read as a mesh ({error.__class__.__name__})", _REMEDY) from None
     if vertices.ndim != 2 or vertices.shape[1:] != (3,) or faces.ndim != 2 or faces.shape[1:] != (3,) or not len(faces):
-        raise InputError(path, "holds no triangles", _CURE)
+        raise InputError(path, "holds no triangles", _REMEDY)
     if faces.min() < 0 or faces.max() >= len(vertices):
-        raise InputError(path, "has triangles that name vertices which do not exist", _CURE)
+        raise InputError(path, "has triangles that name vertices which do not exist", _REMEDY)
     if not np.isfinite(vertices).all():
         raise InputError(path, "has vertices that are not finite", "export it again")
     return vertices, faces

@@ -28,7 +28,7 @@ from external.meshes.files import ENDINGS, read_registered, weld_map
 
 METRES_PER_UNIT = {"m": 1.0, "cm": 0.01, "mm": 0.001}
 _TO_Y_UP = {"y": np.eye(3), "z": np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])}
-_TOPOLOGY_CURE = "all files of an identity must have the same vertices and triangles in the same order"
+_TOPOLOGY_REMEDY = "all files of an identity must have the same vertices and triangles in the same order"
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,10 +115,10 @@ class MeshFolder:
         vertices, faces = read_registered(path)
         if len(vertices) != reference.file_vertices:
             problem = f"has {len(vertices)} vertices, {reference.path.name} has {reference.file_vertices}"
-            raise InputError(path, f"{problem}: another topology", _TOPOLOGY_CURE)
+            raise InputError(path, f"{problem}: another topology", _TOPOLOGY_REMEDY)
         if not np.array_equal(faces, reference.file_faces):
             problem = f"has other triangles than {reference.path}: another topology"
-            raise InputError(path, problem, _TOPOLOGY_CURE)
+            raise InputError(path, problem, _TOPOLOGY_REMEDY)
         return vertices[reference.kept] @ self._axes.T
 
     def _read_reference(self, identity: str) -> _Reference:
@@ -150,7 +150,7 @@ class MeshFolder:
                 best, chosen = value, path
         if len(alike) > 1:  # the most spread one may be the one that does not belong
             usual, *others = sorted(alike.values(), key=len, reverse=True)
-            raise InputError(others[0][0], f"has another topology than {usual[0]}", _TOPOLOGY_CURE)
+            raise InputError(others[0][0], f"has another topology than {usual[0]}", _TOPOLOGY_REMEDY)
         self._say(identity, f"{identity}: canonical mesh is {chosen}, whose limbs are stretched out most")
         return chosen
 

@@ -102,8 +102,8 @@ def _share(path: Path, chosen: FlowSampling) -> FlowSampling:
         there = read_flow_sampling(path)
         same = np.array_equal(there.faces, chosen.faces) and np.array_equal(there.offsets, chosen.offsets)
         if not (same and np.array_equal(there.barycentric, chosen.barycentric)):
-            cure = remedy("use the same {} and {} as before, or another folder", Setting.SEED, Setting.POINTS)
-            raise InputError(path, "holds samples that were chosen in another way", cure)
+            fix = remedy("use the same {} and {} as before, or another folder", Setting.SEED, Setting.POINTS)
+            raise InputError(path, "holds samples that were chosen in another way", fix)
     else:
         write_flow_sampling(path, chosen)
     return chosen

@@ -16,7 +16,7 @@ from engine.models.networks.rigid_motion import PARAMETERS
 
 Module = TypeVar("Module", bound=nn.Module)
 
-_CURE = "it is not a network of the published NPM code"
+_REMEDY = "it is not a network of the published NPM code"
 _MOST_LAYERS = 64
 _LAYER = re.compile(r"lin(\d{1,4})\.(?:weight|weight_g|weight_v|bias)|bn(\d{1,4})\.(?:weight|bias)")
 
@@ -30,7 +30,7 @@ def shape_decoder_of(state: Mapping[str, Tensor], code_size: int, path: Path) ->
     state = _without_prefix(state)
     config, outputs = _config_of(state, code_size, path, "shape decoder")
     if outputs != 1:
-        raise InputError(path, f"has a shape decoder with {outputs} outputs, needs 1", _CURE)
+        raise InputError(path, f"has a shape decoder with {outputs} outputs, needs 1", _REMEDY)
     with torch.device("meta"):
         decoder = ShapeDecoder(code_size, config)
     return _filled(decoder, state, path, "shape decoder")
@@ -45,7 +45,7 @@ def pose_decoder_of(state: Mapping[str, Tensor], shape_code_size: int, pose_code
     state = _without_prefix(state)
     config, outputs = _config_of(state, shape_code_size + pose_code_size, path, "pose decoder")
     if outputs not in (3, PARAMETERS):
-        raise InputError(path, f"has a pose decoder with {outputs} outputs, needs 3 or {PARAMETERS}", _CURE)
+        raise InputError(path, f"has a pose decoder with {outputs} outputs, needs 3 or {PARAMETERS}", _REMEDY)
     with torch.device("meta"):
         decoder = PoseDecoder(shape_code_size, pose_code_size, replace(config, se3=outputs == PARAMETERS))
     return _filled(decoder, state, path, "pose decoder")
@@ -68,7 +68,7 @@ def encoder_of(state: Mapping[str, Tensor], path: Path) -> VoxelEncoder:
     try:
         config = EncoderConfig(code_size, 4 << len(channels), tuple(channels))
     except ValueError as error:
-        raise InputError(path, f"has no voxel encoder ({error})", _CURE) from None
+        raise InputError(path, f"has no voxel encoder ({error})", _REMEDY) from None
     with torch.device("meta"):
         encoder = VoxelEncoder(config)
     return _filled(encoder, state, path, "encoder")
@@ -78,7 +78,7 @@ def _config_of(state: Mapping[str, Tensor], code_size: int, path: Path, what: st
     """Configuration of a decoder and units of its last layer."""
 
     def refuse(problem: str) -> InputError:
-        return InputError(path, f"has a {what} {problem}", _CURE)
+        return InputError(path, f"has a {what} {problem}", _REMEDY)
 
     indices = set()
     for name in state:
@@ -128,14 +128,14 @@ def _filled(module: Module, state: Mapping[str, Tensor], path: Path, what: str) 
     expected = module.state_dict()
     missing = [name for name in expected if name not in state]
     if missing:
-        raise InputError(path, f"has a {what} without {missing[0]}", _CURE)
+        raise InputError(path, f"has a {what} without {missing[0]}", _REMEDY)
     unknown = [name for name in state if name not in expected]
     if unknown:
-        raise InputError(path, f"has a {what} with an unknown tensor {unknown[0][:60]!r}", _CURE)
+        raise InputError(path, f"has a {what} with an unknown tensor {unknown[0][:60]!r}", _REMEDY)
     for name, value in expected.items():
         if state[name].shape != value.shape:
             problem = f"has in {name} of the {what} the shape {tuple(state[name].shape)}, needs {tuple(value.shape)}"
-            raise InputError(path, problem, _CURE)
+            raise InputError(path, problem, _REMEDY)
     module.load_state_dict(state, assign=True)
     return module.eval().requires_grad_(False)
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from engine.core.errors import InputError
 
-_CURE = "use the file as the published NPM code wrote it"
+_REMEDY = "use the file as the published NPM code wrote it"
 _FLOATS = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
 
 
@@ -36,14 +36,14 @@ def read_archive(path: Path) -> dict[str, Any]:
         ) from None
     # torch.save stores; a compressed entry may be as large as it likes once it is read
     if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
-        raise InputError(path, "is a compressed archive, not a checkpoint", _CURE)
+        raise InputError(path, "is a compressed archive, not a checkpoint", _REMEDY)
     try:
         content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except (Exception, RecursionError) as error:  # a damaged or hostile pickle may raise anything
         problem = "is damaged, or holds other things than tensors, numbers and text"
-        raise InputError(path, f"{problem} ({type(error).__name__})", _CURE) from None
+        raise InputError(path, f"{problem} ({type(error).__name__})", _REMEDY) from None
     if not isinstance(content, dict):
-        raise InputError(path, "is not a checkpoint: it holds no dictionary", _CURE)
+        raise InputError(path, "is not a checkpoint: it holds no dictionary", _REMEDY)
     return content
 
 
@@ -54,23 +54,23 @@ def float_tensors(values: Any, path: Path, what: str) -> dict[str, Tensor]:
         InputError: ``values`` is no dictionary of tensors, one of them is larger than the file, or not finite.
     """
     if not isinstance(values, Mapping) or not values:
-        raise InputError(path, f"'{what}' is not a dictionary of tensors", _CURE)
+        raise InputError(path, f"'{what}' is not a dictionary of tensors", _REMEDY)
     room = path.stat().st_size
     checked: dict[str, Tensor] = {}
     for name, value in values.items():
         if not isinstance(name, str) or not isinstance(value, Tensor) or value.layout is not torch.strided:
-            raise InputError(path, f"'{what}' holds something other than tensors", _CURE)
+            raise InputError(path, f"'{what}' holds something other than tensors", _REMEDY)
         size = value.numel() * value.element_size()
         if value.device.type != "cpu" or value.is_quantized or size > value.untyped_storage().nbytes():
-            raise InputError(path, f"'{what}' has in {_short(name)} a tensor that is not stored in full", _CURE)
+            raise InputError(path, f"'{what}' has in {_short(name)} a tensor that is not stored in full", _REMEDY)
         room -= size  # many names for one stored tensor would be more than the file
         if room < 0:
-            raise InputError(path, f"'{what}' has more numbers than the file can hold", _CURE)
+            raise InputError(path, f"'{what}' has more numbers than the file can hold", _REMEDY)
         if value.dtype == torch.int64 and value.ndim == 0:
             checked[name] = value.clone()
             continue
         if value.dtype not in _FLOATS:
-            raise InputError(path, f"'{what}' has in {_short(name)} no floating-point numbers", _CURE)
+            raise InputError(path, f"'{what}' has in {_short(name)} no floating-point numbers", _REMEDY)
         copy = value.detach().to(torch.float32, copy=True).contiguous()
         if not bool(torch.isfinite(copy).all()):
             raise InputError(path, f"'{what}' has in {_short(name)} numbers that are not finite", "train it again")

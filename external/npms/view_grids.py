@@ -52,8 +52,8 @@ def write_view_grids(
         occupancy = occupancy_grid(view, resolution)
         if not occupancy.occupied.any():
             problem = "shows no surface inside the canonical cube"
-            cure = remedy("choose another {}", Setting.NORMALISATION)
-            raise InputError(f"{sequence.root}: frame {names[index]}", problem, cure)
+            fix = remedy("choose another {}", Setting.NORMALISATION)
+            raise InputError(f"{sequence.root}: frame {names[index]}", problem, fix)
         if "occupancy" in kinds:
             path = out / names[index] / "partial_views" / f"voxelized_view0_{resolution}res.npz"
             write_voxelized_view(path, occupancy)

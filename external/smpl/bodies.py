@@ -164,8 +164,8 @@ def _load_models(files: Mapping[str, Path]) -> dict[str, BodyModel]:
     loaded = {path: load_body_model(path) for path in dict.fromkeys(files.values())}
     for path, model in loaded.items():
         if model.joints < BODY_JOINTS:
-            cure = remedy("for hands, {}", Task.IMPORT_HANDS)
-            raise InputError(path, f"has {model.joints} joints, which is not a body model", cure)
+            fix = remedy("for hands, {}", Task.IMPORT_HANDS)
+            raise InputError(path, f"has {model.joints} joints, which is not a body model", fix)
     first_path, first = next(iter(loaded.items()))
     for path, model in loaded.items():
         if model.joints != first.joints or not np.array_equal(model.faces, first.faces):

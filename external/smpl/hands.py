@@ -34,8 +34,8 @@ def load_hand(path: Path, side: str | None) -> tuple[BodyModel, str]:
     side = side or named or next(iter(files))
     hand = load_body_model(files[side])
     if hand.joints != _JOINTS or hand.hands_components is None or hand.hands_mean is None:
-        cure = remedy("give MANO_RIGHT.pkl or MANO_LEFT.pkl; for bodies, {}", Task.IMPORT_BODIES)
-        raise InputError(files[side], f"is not a hand model: it has {hand.joints} joints", cure)
+        fix = remedy("give MANO_RIGHT.pkl or MANO_LEFT.pkl; for bodies, {}", Task.IMPORT_BODIES)
+        raise InputError(files[side], f"is not a hand model: it has {hand.joints} joints", fix)
     try:
         faces = np.concatenate([hand.faces, flat_caps(hand.faces).astype(np.int32)])
     except ValueError as error:

@@ -20,7 +20,7 @@ from engine.core.errors import InputError
 _LARGEST_FILE = 2**30  # bytes; the largest official model file, SMPL-X, has 0.55 GB
 _LARGEST_DENSE = 2**24  # entries of a sparse matrix written out; SMPL-X has 0.6 million
 _DEEPEST = 8  # chumpy objects in one another; the official files have two
-_CURE = "use the file as its authors published it, or its .npz version"
+_REMEDY = "use the file as its authors published it, or its .npz version"
 
 
 class Inert:
@@ -84,9 +84,9 @@ def read_pickle(path: Path) -> dict[str, Any]:
     try:
         size = path.stat().st_size
         if size > _LARGEST_FILE:
-            raise InputError(path, f"has {size / 1e9:.1f} GB, more than any such file", _CURE)
+            raise InputError(path, f"has {size / 1e9:.1f} GB, more than any such file", _REMEDY)
         if size == 0:
-            raise InputError(path, "is empty", _CURE)
+            raise InputError(path, "is empty", _REMEDY)
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
             value = _Unpickler(content, encoding="bytes").load()  # type: ignore[arg-type]
     except (InputError, OSError) as error:
@@ -94,11 +94,11 @@ def read_pickle(path: Path) -> dict[str, Any]:
             raise InputError(path, "no such file") from None
         raise
     except pickle.UnpicklingError as error:
-        raise InputError(path, f"is refused: it {error}", _CURE) from None
+        raise InputError(path, f"is refused: it {error}", _REMEDY) from None
     except Exception as error:  # a damaged pickle may fail in any way
-        raise InputError(path, f"is not a readable pickle ({error.__class__.__name__})", _CURE) from None
+        raise InputError(path, f"is not a readable pickle ({error.__class__.__name__})", _REMEDY) from None
     if not isinstance(value, dict):
-        raise InputError(path, f"holds a {type(value).__name__}, not a dictionary", _CURE)
+        raise InputError(path, f"holds a {type(value).__name__}, not a dictionary", _REMEDY)
     return {text(key): item for key, item in value.items()}
 
 

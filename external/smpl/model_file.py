@@ -17,7 +17,7 @@ from external.smpl.inert_pickle import as_array, read_pickle
 Array = NDArray[np.float64]
 
 DOWNLOAD = "download it from smpl.is.tue.mpg.de (hands: mano.is.tue.mpg.de) after registering there"
-_CURE = "give a model file of SMPL, SMPL-H, SMPL-X or MANO as published"
+_REMEDY = "give a model file of SMPL, SMPL-H, SMPL-X or MANO as published"
 _REQUIRED = ("v_template", "shapedirs", "posedirs", "J_regressor", "weights", "kintree_table", "f")
 _HANDS = ("hands_components", "hands_mean", "hands_coeffs")
 _MOST_VERTICES, _MOST_JOINTS = 200_000, 400
@@ -65,31 +65,31 @@ def load_body_model(path: Path) -> BodyModel:
             anything but arrays and chumpy objects is refused before any of it is called.
     """
     if path.suffix.lower() == ".npz":
-        arrays = read_npz(path, (*_REQUIRED, *_HANDS), _CURE)
+        arrays = read_npz(path, (*_REQUIRED, *_HANDS), _REMEDY)
         found: dict[str, Any] = dict(arrays)
         convert: Callable[[Any], NDArray[Any]] = np.asarray
     elif path.suffix.lower() == ".pkl":
         found, convert = read_pickle(path), as_array
     else:
-        raise InputError(path, "is not a .pkl or .npz model file", _CURE)
+        raise InputError(path, "is not a .pkl or .npz model file", _REMEDY)
     missing = [name for name in _REQUIRED if name not in found]
     if missing:
-        raise InputError(path, f"has no {', '.join(missing)}", _CURE)
+        raise InputError(path, f"has no {', '.join(missing)}", _REMEDY)
 
     def take(name: str, *shape: int | None) -> Array:
         try:
             array = convert(found[name])
         except Exception as error:  # parts of a damaged pickle may fail in any way
-            raise InputError(path, f"its {name} {_reason(error)}", _CURE) from None
+            raise InputError(path, f"its {name} {_reason(error)}", _REMEDY) from None
         fits = array.ndim == len(shape) and all(
             want in (None, have) for want, have in zip(shape, array.shape, strict=True)
         )
         if not fits or array.dtype.kind not in "fiub":
             wanted = ", ".join("?" if size is None else str(size) for size in shape)
-            raise InputError(path, f"its {name} must be ({wanted}) numbers, is {array.shape} {array.dtype}", _CURE)
+            raise InputError(path, f"its {name} must be ({wanted}) numbers, is {array.shape} {array.dtype}", _REMEDY)
         numbers = np.ascontiguousarray(array, np.float64)
         if not np.isfinite(numbers).all():
-            raise InputError(path, f"its {name} has values that are not finite", _CURE)
+            raise InputError(path, f"its {name} has values that are not finite", _REMEDY)
         return numbers
 
     template = take("v_template", None, 3)
@@ -97,13 +97,13 @@ def load_body_model(path: Path) -> BodyModel:
     tree = take("kintree_table", 2, None)
     joints = tree.shape[1]
     if not (3 < count <= _MOST_VERTICES and 1 <= joints <= _MOST_JOINTS):
-        raise InputError(path, f"has {count} vertices and {joints} joints, which no such model has", _CURE)
+        raise InputError(path, f"has {count} vertices and {joints} joints, which no such model has", _REMEDY)
     faces = take("f", None, 3)
     if len(faces) == 0 or faces.min() < 0 or faces.max() >= count:
-        raise InputError(path, f"its f names vertices outside of 0 to {count - 1}", _CURE)
+        raise InputError(path, f"its f names vertices outside of 0 to {count - 1}", _REMEDY)
     weights = take("weights", count, joints)
     if weights.min() < -1e-3 or abs(weights.sum(axis=1) - 1).max() > 1e-2:
-        raise InputError(path, "its weights do not sum to one", _CURE)
+        raise InputError(path, "its weights do not sum to one", _REMEDY)
     hands = "hands_components" in found and "hands_mean" in found and joints == 16
     return BodyModel(
         template=template,
@@ -129,7 +129,7 @@ def _parents(row: Array, path: Path) -> NDArray[np.int64]:
     parents[0] = -1
     for joint, parent in enumerate(parents[1:], start=1):
         if not 0 <= parent < joint:
-            raise InputError(path, f"its kintree_table gives joint {joint} the parent {parent}", _CURE)
+            raise InputError(path, f"its kintree_table gives joint {joint} the parent {parent}", _REMEDY)
     return parents
 
 

@@ -14,7 +14,7 @@ from engine.core.npz import read_npz
 
 Array = NDArray[np.float64]
 
-_CURE = "give a folder of .npz files with poses, betas, gender and mocap_framerate, as AMASS has them"
+_REMEDY = "give a folder of .npz files with poses, betas, gender and mocap_framerate, as AMASS has them"
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,16 +47,16 @@ def load_motion(path: Path) -> MotionClip | None:
         InputError: the file is damaged or its arrays have other shapes.
     """
     names = ("poses", "betas", "gender", "mocap_framerate", "mocap_frame_rate")
-    arrays = read_npz(path, names, _CURE, 2**28)
+    arrays = read_npz(path, names, _REMEDY, 2**28)
     if "poses" not in arrays:
         return None
     poses = _numbers(arrays["poses"], path, "poses")
     betas = _numbers(arrays.get("betas", np.zeros(10)), path, "betas").reshape(-1)
     if poses.ndim != 2 or len(poses) == 0 or poses.shape[1] % 3:
-        raise InputError(path, f"its poses must be (F, 3J), are {poses.shape}", _CURE)
+        raise InputError(path, f"its poses must be (F, 3J), are {poses.shape}", _REMEDY)
     rate = _numbers(arrays.get("mocap_framerate", arrays.get("mocap_frame_rate", np.array(60.0))), path, "frame rate")
     if rate.size != 1 or not rate.item() > 0:
-        raise InputError(path, f"its frame rate is {rate}", _CURE)
+        raise InputError(path, f"its frame rate is {rate}", _REMEDY)
     return MotionClip(path.stem, poses, betas, _word(arrays.get("gender", np.array("neutral"))), float(rate.item()))
 
 
@@ -69,7 +69,7 @@ def load_performers(folder: Path) -> tuple[Performer, ...]:
         InputError: there are none, or one of them is damaged.
     """
     if not folder.is_dir():
-        raise InputError(folder, "no such folder of motions", _CURE)
+        raise InputError(folder, "no such folder of motions", _REMEDY)
     groups: dict[tuple[Any, ...], list[tuple[Path, MotionClip]]] = {}
     files = sorted((p for p in folder.rglob("*.npz") if p.is_file()), key=lambda p: (str(p.parent), natural_key(p)))
     for path in files:
@@ -78,7 +78,7 @@ def load_performers(folder: Path) -> tuple[Performer, ...]:
             key = (clip.gender, *np.round(clip.betas, 4).tolist())
             groups.setdefault(key, []).append((path, clip))
     if not groups:
-        raise InputError(folder, "has no .npz file with poses", _CURE)
+        raise InputError(folder, "has no .npz file with poses", _REMEDY)
     names = unique_names([group[0][0].parent.name for group in groups.values()])
     return tuple(
         Performer(name, group[0][1].gender, group[0][1].betas, _with_unique_names([each for _, each in group]))
@@ -130,7 +130,7 @@ def _with_unique_names(clips: list[MotionClip]) -> tuple[MotionClip, ...]:
 
 def _numbers(array: NDArray[Any], path: Path, what: str) -> Array:
     if array.dtype.kind not in "fiu" or not np.isfinite(array).all():
-        raise InputError(path, f"its {what} are not finite numbers", _CURE)
+        raise InputError(path, f"its {what} are not finite numbers", _REMEDY)
     return np.asarray(array, np.float64)
 
 

@@ -84,10 +84,10 @@ def _read_metrics(path: Path | None) -> dict[str, Any] | None:
 
     if path is None:
         return None
-    cure = "give the JSON that the benchmark wrote"
-    metrics = read_json(path, cure)
+    remedy = "give the JSON that the benchmark wrote"
+    metrics = read_json(path, remedy)
     if not isinstance(metrics, dict):
-        raise InputError(path, "holds no metrics by name", cure)
+        raise InputError(path, "holds no metrics by name", remedy)
     return metrics
 
 

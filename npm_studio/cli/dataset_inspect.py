@@ -50,7 +50,7 @@ def run_verify(options: argparse.Namespace) -> dict[str, Any]:
         if options.json:
             print(json.dumps(results))
         count = f"{len(found.problems)} problem" + ("s" if len(found.problems) > 1 else "")
-        raise InputError(options.dataset, f"has {count}", "each is listed with its cure")
+        raise InputError(options.dataset, f"has {count}", "each is listed with its remedy")
     return results
 
 

@@ -77,7 +77,7 @@ def write_meshes(
     progress.stage(stage, total)
     written: list[dict[str, Any]] = []
     empty: list[Path] = []
-    problem, cure = NO_SURFACE
+    problem, remedy = NO_SURFACE
 
     def with_surface() -> "Iterator[tuple[Path, Mesh]]":
         for path, mesh in _until_cancelled(meshes, progress):
@@ -93,7 +93,7 @@ def write_meshes(
         progress.advance(len(written) + len(empty))
     if empty and not progress.cancelled():
         missing = f"{len(empty)} of {total} meshes are missing: no surface inside the cube"
-        raise InputError(empty[0].parent, missing, cure) if total > 1 else InputError(empty[0], problem, cure)
+        raise InputError(empty[0].parent, missing, remedy) if total > 1 else InputError(empty[0], problem, remedy)
     return written
 
 

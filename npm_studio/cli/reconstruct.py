@@ -48,8 +48,8 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     model = open_model(options)
     wanted = _of_codes(options, model, one_file) if options.codes else _of_identities(options, model)
     if one_file and len(wanted) > 1:
-        cure = "add --frame, or give a folder" if options.codes else "add --identity, or give a folder"
-        raise InputError(options.out, f"is one file for {len(wanted)} meshes", cure)
+        remedy = "add --frame, or give a folder" if options.codes else "add --identity, or give a folder"
+        raise InputError(options.out, f"is one file for {len(wanted)} meshes", remedy)
     with ConsoleProgress() as progress:
         codes = ((shape, pose) for _, shape, pose in wanted)
         meshes = extract_meshes(model, codes, options.resolution, progress.cancelled)

@@ -13,7 +13,7 @@ from engine.core.files import read_json, write_json
 from engine.sequences.capture_options import CaptureOptions
 
 FILE_NAME = "project.json"
-_CURE = "give a folder that File > Save Project wrote"
+_REMEDY = "give a folder that File > Save Project wrote"
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,8 @@ def load_project(folder: Path) -> Project:
     """
     source = folder / FILE_NAME
     if not source.is_file():
-        raise InputError(folder, f"is not a project: it has no {FILE_NAME}", _CURE)
-    description = read_json(source, _CURE)
+        raise InputError(folder, f"is not a project: it has no {FILE_NAME}", _REMEDY)
+    description = read_json(source, _REMEDY)
     version = description.get("format_version") if isinstance(description, dict) else None
     if isinstance(version, int) and version > 1:
         raise InputError(source, f"has format version {version}, this program reads 1", "upgrade npm-studio")
@@ -75,7 +75,7 @@ def load_project(folder: Path) -> Project:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise InputError(source, f"{place}: {first['msg']}", _CURE) from None
+        raise InputError(source, f"{place}: {first['msg']}", _REMEDY) from None
     return Project(
         name=file.name,
         model=None if file.model is None else _existing(file.model, source),

@@ -33,11 +33,11 @@ def recognise(path: Path) -> tuple[Kind, Path]:
     Raises:
         InputError: it is nothing that the application opens.
     """
-    cure = (
+    remedy = (
         "drop a depth recording or depth-sequence folder, a run folder, a model folder (NAME.npm) or a project folder"
     )
     if not path.exists():
-        raise InputError(path, "does not exist", cure)
+        raise InputError(path, "does not exist", remedy)
     if path.name in _MARKS and path.is_file():
         return _MARKS[path.name], path.parent
     for mark, kind in _MARKS.items():
@@ -49,6 +49,6 @@ def recognise(path: Path) -> tuple[Kind, Path]:
     if path.suffix == ".npm" and path.is_dir():
         return Kind.MODEL, path
     if path.is_file():
-        raise InputError(path, "is not something NPM Studio opens", cure)
+        raise InputError(path, "is not something NPM Studio opens", remedy)
     problem = "is an empty folder" if not any(path.iterdir()) else "holds nothing that NPM Studio opens"
-    raise InputError(path, problem, cure)
+    raise InputError(path, problem, remedy)

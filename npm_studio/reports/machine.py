@@ -93,7 +93,7 @@ def display() -> str | None:
 
 
 def problems(versions: dict[str, str | None], opengl: str | None) -> dict[str, str]:
-    """What is missing and the cure of each; empty when all is well.
+    """What is missing and the remedy of each; empty when all is well.
 
     Args:
         versions: as `versions` gives them

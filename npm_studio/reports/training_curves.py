@@ -14,7 +14,7 @@ from engine.core.errors import InputError
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_CURE = "give the log.jsonl of NAME.training, or delete that line"
+_REMEDY = "give the log.jsonl of NAME.training, or delete that line"
 _ABOUT = ("stage", "kind", "step", "seconds")
 _COLOURS = ("#35678f", "#c2653a", "#4c8f63", "#7d5f9c", "#a08a3c")
 _INK, _RULE = "#2b2f36", "#dedbd6"
@@ -54,7 +54,7 @@ def read_log(path: Path) -> Curves:
     except FileNotFoundError:
         raise InputError(path, "no such log", "give the log.jsonl of NAME.training") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(path, f"cannot be read ({error.__class__.__name__})", _CURE) from None
+        raise InputError(path, f"cannot be read ({error.__class__.__name__})", _REMEDY) from None
     stages: dict[str, dict[tuple[str, str], Curve]] = {}
     for number, line in enumerate(lines, start=1):
         try:
@@ -63,7 +63,7 @@ def read_log(path: Path) -> Curves:
             step, seconds = int(entry["step"]), float(entry["seconds"])
             metrics = {name: float(value) for name, value in entry.items() if name not in _ABOUT}
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            raise InputError(path, f"line {number} is not one of a training", _CURE) from None
+            raise InputError(path, f"line {number} is not one of a training", _REMEDY) from None
         for name, value in metrics.items():
             stages.setdefault(stage, {}).setdefault((kind, name), Curve()).add(step, seconds, value)
     if not stages:

@@ -36,7 +36,7 @@ class ErrorDialog(QDialog):
         super().__init__(parent)
         self.setWindowTitle("NPM Studio")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.sentence, self.cure, details = _in_words(error, traceback)
+        self.sentence, self.remedy, details = _in_words(error, traceback)
         self.log = log_path()
         self.details = f"{details}\n\nLog: {self.log}"
         picture = QLabel()
@@ -47,7 +47,7 @@ class ErrorDialog(QDialog):
         text = QVBoxLayout()
         text.setSpacing(6)
         text.addWidget(title)
-        text.addWidget(note(self.cure))
+        text.addWidget(note(self.remedy))
         top = QHBoxLayout()
         top.setSpacing(14)
         top.addWidget(picture, 0, Qt.AlignmentFlag.AlignTop)
@@ -93,18 +93,18 @@ class ErrorDialog(QDialog):
     def _copy(self) -> None:
         clipboard = QGuiApplication.clipboard()
         if clipboard is not None:
-            clipboard.setText(f"{self.sentence}\n{self.cure}\n\n{self.details}")
+            clipboard.setText(f"{self.sentence}\n{self.remedy}\n\n{self.details}")
 
 
 def _in_words(error: BaseException, traceback: str) -> tuple[str, str, str]:
     """A sentence, what to try, and details."""
     if not isinstance(error, InputError):
         return f"Something went wrong: {error or error.__class__.__name__}", _UNEXPECTED, traceback or repr(error)
-    subject, cure = error.name(words), error.remedy.line(words)
+    subject, remedy = error.name(words), error.remedy.line(words)
     details = "\n\n".join(part for part in (error.line(words), traceback) if part)
     return (
         f"{Path(subject).name or subject}: {error.problem}.",
-        f"{cure[:1].upper()}{cure[1:]}." if cure else "",
+        f"{remedy[:1].upper()}{remedy[1:]}." if remedy else "",
         details,
     )
 

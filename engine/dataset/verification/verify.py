@@ -31,7 +31,7 @@ class Verification:
     """The outcome; a dataset is clean if there are no problems."""
 
     problems: tuple[InputError, ...]
-    """One line each: file or identity, what is wrong, cure."""
+    """One line each: file or identity, what is wrong, remedy."""
     notes: tuple[Notice, ...]
     """What is worth knowing and does no harm."""
     checked: dict[str, int]

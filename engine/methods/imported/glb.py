@@ -11,7 +11,7 @@ from engine.core.errors import InputError
 from engine.core.files import natural_key
 from engine.geometry.mesh import Mesh
 
-_CURE = "export one node with a mesh per frame, named after the frames, without animation"
+_REMEDY = "export one node with a mesh per frame, named after the frames, without animation"
 _MAGIC, _JSON = b"glTF", b"JSON"
 
 
@@ -26,10 +26,10 @@ def glb_frames(path: Path) -> dict[str, Mesh]:
     description = _description(path)
     meshes = description.get("meshes", [])
     if any("targets" in primitive for mesh in meshes for primitive in mesh.get("primitives", [])):
-        raise InputError(path, "moves its mesh by morph targets, which are not read", _CURE)
+        raise InputError(path, "moves its mesh by morph targets, which are not read", _REMEDY)
     for key, what in (("skins", "a skeleton"), ("animations", "an animation")):
         if description.get(key):
-            raise InputError(path, f"moves its meshes by {what}, which is not read", _CURE)
+            raise InputError(path, f"moves its meshes by {what}, which is not read", _REMEDY)
     if any(len(mesh.get("primitives", [])) > 1 for mesh in meshes):
         raise InputError(path, "has meshes of several parts", "join the parts of each frame")
     try:
@@ -37,12 +37,12 @@ def glb_frames(path: Path) -> dict[str, Mesh]:
         placed = {name: scene.graph[name] for name in scene.graph.nodes_geometry}  # type: ignore[union-attr]
         found = {name: _placed(scene.geometry[of], pose) for name, (pose, of) in placed.items()}  # type: ignore[union-attr]
     except Exception as error:  # a parser may fail in any way on a broken file
-        raise InputError(path, f"cannot be read as a GLB file ({error.__class__.__name__})", _CURE) from None
+        raise InputError(path, f"cannot be read as a GLB file ({error.__class__.__name__})", _REMEDY) from None
     if not found:
-        raise InputError(path, "has no meshes", _CURE)
+        raise InputError(path, "has no meshes", _REMEDY)
     for name, mesh in found.items():
         if mesh.is_empty or not np.isfinite(mesh.vertices).all():
-            raise InputError(f"{path}: {name}", "has no triangles, or vertices that are not finite", _CURE)
+            raise InputError(f"{path}: {name}", "has no triangles, or vertices that are not finite", _REMEDY)
     return dict(sorted(found.items(), key=lambda item: natural_key(Path(item[0].replace("/", "_")))))
 
 
@@ -66,6 +66,6 @@ def _description(path: Path) -> dict[str, Any]:
             raise ValueError("no object")
         return value
     except FileNotFoundError:
-        raise InputError(path, "no such file", _CURE) from None
+        raise InputError(path, "no such file", _REMEDY) from None
     except (OSError, ValueError, struct.error, RecursionError) as error:
-        raise InputError(path, f"cannot be read as a GLB file ({error.__class__.__name__})", _CURE) from None
+        raise InputError(path, f"cannot be read as a GLB file ({error.__class__.__name__})", _REMEDY) from None

@@ -99,13 +99,13 @@ def match(
 
 
 def _of_folder(folder: Path) -> NamedMeshes:
-    cure = f"give a folder of {', '.join(ENDINGS)} files, one per frame, or a .glb file"
+    fix = f"give a folder of {', '.join(ENDINGS)} files, one per frame, or a .glb file"
     if not folder.is_dir():
-        raise InputError(folder, "is a file, not a folder" if folder.exists() else "no such folder or file", cure)
+        raise InputError(folder, "is a file, not a folder" if folder.exists() else "no such folder or file", fix)
     endings = (path for path in folder.iterdir() if path.suffix.lower() in ENDINGS and not path.name.startswith("."))
     paths = sorted(endings, key=natural_key)
     if not paths:
-        raise InputError(folder, "has no meshes", cure)
+        raise InputError(folder, "has no meshes", fix)
     names = tuple(path.stem for path in paths)
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:

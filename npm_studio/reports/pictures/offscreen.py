@@ -14,7 +14,7 @@ def require_offscreen_graphics() -> None:
     Without an X display VTK is told to use EGL, which also works without a GPU. The choice is made once per process.
 
     Raises:
-        InputError: no OpenGL can be had; names the cure. VTK itself would crash the process instead.
+        InputError: no OpenGL can be had; names the remedy. VTK itself would crash the process instead.
     """
     if not os.environ.get("DISPLAY"):
         os.environ.setdefault("VTK_DEFAULT_OPENGL_WINDOW", "vtkEGLRenderWindow")

@@ -82,7 +82,7 @@ class OffscreenRenderer:
         self.width, self.height = width, height
         size = (width * _SUPERSAMPLING, height * _SUPERSAMPLING)
         self._plotter: Any = pyvista.Plotter(off_screen=True, window_size=size, lighting="none")
-        self._plotter.render_window.SetMultiSamples(0)  # the larger picture is the better cure for jagged edges
+        self._plotter.render_window.SetMultiSamples(0)  # the larger picture is the better remedy for jagged edges
         self._plotter.set_background(_BACKDROP[0], top=_BACKDROP[1])
         for position, colour, intensity in _LIGHTS:
             light = pyvista.Light(position=position, color=colour, intensity=intensity, light_type="camera light")

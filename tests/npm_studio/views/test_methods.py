@@ -89,7 +89,7 @@ def test_meshes_that_do_not_go_with_the_recording_are_refused_with_the_name_of_t
     qtbot.waitUntil(lambda: studio_window.error is not None, timeout=SECONDS)
     assert studio_window.error is not None
     assert "the recording shows" in studio_window.error.sentence
-    assert studio_window.error.cure == "State “Unit”."
+    assert studio_window.error.remedy == "State “Unit”."
     studio_window.error.close()
 
 

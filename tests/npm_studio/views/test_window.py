@@ -66,7 +66,7 @@ def test_dropping_junk_shows_one_clear_line_and_what_to_drop(
     error = present(window.error)
     assert error.sentence.startswith(words)
     assert "\n" not in error.sentence
-    assert "depth-sequence folder" in error.cure
+    assert "depth-sequence folder" in error.remedy
     assert error.text.isHidden()
     error.toggle.click()
     assert not error.text.isHidden()
@@ -90,7 +90,7 @@ def test_a_damaged_sequence_is_named_with_its_file(
     culprit = "doll: has no intrinsics" if damage == "no intrinsics" else "000001.png: "
     error = present(studio_window.error)
     assert error.sentence.startswith(culprit)
-    assert damage != "no intrinsics" or "intrinsics.json" in error.cure
+    assert damage != "no intrinsics" or "intrinsics.json" in error.remedy
     error.close()
     assert not studio_window.session.is_fitting
 

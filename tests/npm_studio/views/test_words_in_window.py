@@ -40,7 +40,7 @@ def test_the_same_error_is_said_in_flags_by_the_command_line_and_in_fields_by_th
     problem = "does not state its unit of depth"
     assert problem in said and problem in shown.sentence
     assert "--depth-scale" in said and "Depth units per metre" not in said
-    assert "“Depth units per metre”" in shown.cure and "--" not in f"{shown.sentence} {shown.cure}"
+    assert "“Depth units per metre”" in shown.remedy and "--" not in f"{shown.sentence} {shown.remedy}"
     shown.close()
 
 
@@ -55,14 +55,14 @@ def test_what_the_window_cannot_do_is_a_command_to_run_in_a_terminal(window: Mai
     window.show_error(InputError(Path("my data"), "has no samples", cure))
     error = present(window.error)
     assert error.sentence == "my data: has no samples."
-    assert error.cure == "Run `npm-studio prepare 'my data'` in a terminal."
+    assert error.remedy == "Run `npm-studio prepare 'my data'` in a terminal."
     error.close()
 
 
 def test_an_unexpected_error_names_the_log_which_can_be_opened_and_copied(window: MainWindow, tmp_path: Path) -> None:
     window.show_error(ZeroDivisionError("division by zero"), "Traceback ...")
     error = present(window.error)
-    assert "log" in error.cure
+    assert "log" in error.remedy
     assert str(error.log) in error.details
     opens = next(button for button in error.findChildren(QPushButton) if button.text() == "Open log")
     assert opens.isEnabled() == error.log.is_file()
