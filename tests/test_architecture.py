@@ -75,7 +75,7 @@ def test_imports_run_one_way_between_packages_and_between_rooms_of_the_engine_an
     [
         ("engine/core/files.py", "from engine.geometry.mesh import Mesh"),
         ("engine/methods/job.py", "from engine.training.config import TrainingConfig"),
-        ("external/bvh/parse.py", "from external.bvh.retarget import retarget"),
+        ("external/bvh/clip.py", "from external.bvh.parse import read_bvh"),
         ("engine/geometry/mesh.py", "from npm_studio.cli.main import main"),
     ],
 )
