@@ -6,17 +6,9 @@ from external.anny.rig import Array, Rig
 from external.bvh.motion import BodyMotion
 from external.bvh.retarget import part_lines
 from external.bvh.rotations import dot, unit
+from external.bvh.skeleton import spoken
 
 LARGEST_DEGREES = 5.0
-_WORDS = {
-    "thigh": "thigh",
-    "shin": "shin",
-    "foot": "foot",
-    "clavicle": "collar bone",
-    "upperarm": "upper arm",
-    "forearm": "forearm",
-    "hand": "hand",
-}
 
 
 def direction_errors(rig: Rig, poses: Array, motion: BodyMotion) -> dict[str, Array]:
@@ -34,7 +26,5 @@ def deviations(errors: dict[str, Array]) -> str:
     for part, degrees in errors.items():
         off = degrees > LARGEST_DEGREES
         if off.any():
-            name, _, side = part.partition(".")
-            words = {"": name, "L": f"left {_WORDS.get(name)}", "R": f"right {_WORDS.get(name)}"}[side]
-            found.append(f"{words} by up to {degrees.max():.0f} degrees in {off.sum()} of {len(off)} frames")
+            found.append(f"{spoken(part)} by up to {degrees.max():.0f} degrees in {off.sum()} of {len(off)} frames")
     return f"retargeting turned away from the source: {', '.join(found)}" if found else ""

@@ -8,7 +8,7 @@ import numpy as np
 from engine.core.errors import InputError
 from external.bvh.clip import Array, BvhClip, Posed
 from external.bvh.rotations import unit
-from external.bvh.skeleton import BodyJoints, farthest_end
+from external.bvh.skeleton import NEEDED, BodyJoints, end_offset, spoken
 
 _NEXT = {"thigh": "shin", "shin": "foot", "clavicle": "upperarm", "upperarm": "forearm", "forearm": "hand"}
 
@@ -85,15 +85,22 @@ def limb_lines(clip: BvhClip, joints: BodyJoints, posed: Posed) -> Lines:
 
 def _check_extent(clip: BvhClip, lines: Lines) -> None:
     remedy = "export the motion with its skeleton's offsets"
-    needed = {f"{part}.{side}": None for part in ("thigh", "shin", "upperarm", "forearm") for side in "LR"}
-    short = [part for part in needed if part not in lines.limbs]
-    if short:
-        raise InputError(clip.path, f"has no joint or end site where {', '.join(short)} ends", remedy)
-    vectors = [lines.trunk, lines.across_hips, lines.across_chest, *(lines.limbs[part] for part in needed)]
-    lengths = np.array([np.linalg.norm(vector, axis=1) for vector in vectors])
-    parallel = [np.linalg.norm(np.cross(unit(across), unit(lines.trunk)), axis=1) for across in vectors[1:3]]
-    if not np.isfinite(lengths).all() or lengths.min() <= 1e-4 * lengths.max() or np.min(parallel) < 1e-3:
+    needed = [f"{part}.{side}" for part in NEEDED for side in "LR"]
+    unknown = [spoken(part) for part in needed if part not in lines.limbs]
+    if unknown:
+        raise InputError(clip.path, f"has no joint or end site where {', '.join(unknown)} ends", remedy)
+    lengths = {part: np.linalg.norm(line, axis=1) for part, line in lines.limbs.items()}
+    lengths |= {"trunk": np.linalg.norm(lines.trunk, axis=1), "hips": np.linalg.norm(lines.across_hips, axis=1)}
+    lengths["chest"] = np.linalg.norm(lines.across_chest, axis=1)
+    longest = max(float(length.max()) for length in lengths.values())
+    short = [part for part in (*needed, "trunk", "hips", "chest") if lengths[part].min() <= 1e-4 * longest]
+    if not np.isfinite(longest) or len(short) == len(needed) + 3:
         raise InputError(clip.path, "has a skeleton of zero size", remedy)
+    if short:
+        raise InputError(clip.path, f"has no length from end to end of {', '.join(map(spoken, short))}", remedy)
+    across = (lines.across_hips, lines.across_chest)
+    if min(np.linalg.norm(np.cross(unit(line), unit(lines.trunk)), axis=1).min() for line in across) < 1e-3:
+        raise InputError(clip.path, "has a trunk that lies in line with hips or shoulders", remedy)
 
 
 def _with_length(lines: Mapping[str, Array]) -> dict[str, Array]:
@@ -109,7 +116,7 @@ def _tip(clip: BvhClip, posed: Posed, joint: int) -> Array | None:
     """
     below = [child for child in _visible_children(clip, joint) if "thumb" not in clip.joints[child].name.lower()]
     middle = [child for child in below if "mid" in clip.joints[child].name.lower()]
-    end = farthest_end(clip, joint)
+    end = end_offset(clip, joint)
     if not below:
         return None if end is None else np.asarray(posed.positions[:, joint] + posed.rotations[:, joint] @ end)
     nearest = np.asarray(posed.positions[:, middle[:1] or below].mean(axis=1))

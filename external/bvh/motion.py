@@ -7,7 +7,8 @@ known up to a constant, namely how the joint's axes lie in the part. The constan
 
 * hips, spine, chest and head coincide on the average with the trunk, most of all in the frames in which one stands
   upright;
-* elbows and knees bend about their hinge, as far as they bend at all;
+* elbows and knees bend about their hinge, as far as they bend at all (where they clearly do, the plane of the bent limb
+  tells how thigh and upper arm are turned, and their joint's rotation nothing more);
 * everything else is not twisted on the average: it goes on from what it hangs on by the shortest turn.
 """
 
@@ -20,8 +21,8 @@ from engine.core.errors import Notice
 from external.bvh.clip import Array, BvhClip, Posed, Rows
 from external.bvh.joint_names import find_body_joints
 from external.bvh.limb_lines import Lines, limb_lines
-from external.bvh.rotations import between, dot, fitted, frames_of, shortest_turns, unit
-from external.bvh.skeleton import BodyJoints
+from external.bvh.rotations import between, dot, fitted, frames_of, shortest_turns, twists, unit
+from external.bvh.skeleton import BodyJoints, spoken
 
 ABOVE = {"shin": "thigh", "foot": "shin", "upperarm": "clavicle", "forearm": "upperarm", "hand": "forearm"}
 _CALIBRATION_FRAMES = 600
@@ -29,6 +30,8 @@ _LEANING = 8.0
 """How soon frames in which one does not stand upright stop to count."""
 _UNBENT = 0.03
 """Squared sine of the bend from which a hinge is trusted more than an untwisted limb."""
+_BENT = (np.sin(np.radians(15.0)), np.sin(np.radians(30.0)))
+"""Sines of the bends from which the plane of a bent limb begins to tell how it is turned, and alone does."""
 _PLAUSIBLE = {"clavicle": np.radians(25.0), "foot": np.radians(45.0)}
 """How far they may lie from those of a body on the average; feet of dancers and runners point down."""
 _FOOT = np.array([0.0, np.sin(0.36), -np.cos(0.36)])
@@ -147,7 +150,7 @@ class _Frames:
         self._hinged(joints, thigh, shin, self.hips @ down)
         if foot in joints:
             rest = self.limbs[shin] @ frames_of(np.array([1.0, 0.0, 0.0]), _FOOT)
-            self._hanging(joints[foot], foot, rest, self._plausible(foot, "foot", rest, np.ones(len(rest))))
+            self._hanging(joints[foot], foot, rest, self._plausible(foot, rest, np.ones(len(rest))))
 
     def _arm(self, joints: Mapping[str, int], side: str) -> None:
         upper, fore, hand, collar = (f"{part}.{side}" for part in ("upperarm", "forearm", "hand", "clavicle"))
@@ -155,7 +158,7 @@ class _Frames:
         out = frames_of(np.array([0.0, 0.0, 1.0]), np.array([sign, -0.14, 0.0]))
         if collar in self.lines.limbs:
             hanging = np.clip(-dot(unit(self.lines.limbs[upper]), unit(self.lines.trunk)), 0.05, 1.0) ** 3
-            along = self._plausible(collar, "collar bone", self.chest @ out, hanging)
+            along = self._plausible(collar, self.chest @ out, hanging)
             assert along is not None
             self.limbs[collar] = shortest_turns(self.chest @ out[:, 1], along) @ (self.chest @ out)
         # Half way between hanging and held out to the side, the elbow bending to the front.
@@ -175,6 +178,7 @@ class _Frames:
             bent = np.where(bend[:, None, None] > 1e-6, frames_of(hinge, along)[self._known], 0.0)
             evidence = ((np.full(len(bend), _UNBENT), untwisted[self._known]), (bend, bent))
             self.limbs[part] = _pointing(fitted(self._rotations[:, joints[part]], evidence), along)
+        self.limbs[upper] = _bending(self.limbs[upper], hinge)
 
     def _hanging(self, joint: int, part: str, rest: Array, along: Array | None, thumb: Array | None = None) -> None:
         """A hand or a foot: ``rest`` (F, 3, 3) is its frame if it goes on from what it hangs on.
@@ -189,7 +193,7 @@ class _Frames:
         frames = fitted(self._rotations[:, joint], [(weights, wanted[self._known])])
         self.limbs[part] = frames if along is None else _pointing(frames, along)
 
-    def _plausible(self, part: str, name: str, rest: Array, weights: Array) -> Array | None:
+    def _plausible(self, part: str, rest: Array, weights: Array) -> Array | None:
         """Where a part points (F, 3): where the source's does.
 
         If that is elsewhere than in bodies, whose frames at rest are ``rest`` (F, 3, 3), on the average over frames
@@ -203,9 +207,8 @@ class _Frames:
         off = float(np.arccos(np.clip(mean[1], -1.0, 1.0)))
         if off <= _PLAUSIBLE[part[:-2]]:
             return unit(along)
-        side = {"L": "left", "R": "right"}[part[-1]]
         text = (
-            f"{self._name}: the {side} {name} lies {np.degrees(off):.0f} degrees off a body's on the average; it is "
+            f"{self._name}: the {spoken(part)} lies {np.degrees(off):.0f} degrees off a body's on the average; it is "
             "moved as the source's is, from where a body has it"
         )
         self.notices.append(Notice(text))
@@ -215,6 +218,17 @@ class _Frames:
 def _pointing(frames: Array, along: Array) -> Array:
     """The ``frames`` (F, 3, 3) by the shortest turn so that they point ``along`` (F, 3)."""
     return shortest_turns(frames[:, :, 1], along) @ frames
+
+
+def _bending(frames: Array, hinge: Array) -> Array:
+    """The ``frames`` (F, 3, 3) of a limb, turned about it so that its first axis is the ``hinge`` (F, 3).
+
+    Where that is long enough to be known: it has the length of the sine of the bend.
+    """
+    sine = np.linalg.norm(hinge, axis=1)
+    off = np.arctan2(dot(hinge, frames[:, :, 2]), dot(hinge, frames[:, :, 0]))
+    known = np.clip((sine - _BENT[0]) / (_BENT[1] - _BENT[0]), 0.0, 1.0)
+    return twists(frames[:, :, 1], -known * off) @ frames
 
 
 def _trunk_frames(left: Array, up: Array) -> Array:

@@ -35,6 +35,15 @@ class BodyJoints:
         return self.spine[-1] if self.spine else self.hips
 
 
+_SPOKEN = {"clavicle": "collar bone", "upperarm": "upper arm"}
+
+
+def spoken(part: str) -> str:
+    """A part such as ``upperarm.L`` in words: left upper arm."""
+    name, _, side = part.partition(".")
+    return {"": "", "L": "left ", "R": "right "}[side] + _SPOKEN.get(name, name)
+
+
 def missing_parts(limbs: Mapping[str, int]) -> list[str]:
     """What a body cannot be without, such as ``L thigh``."""
     return [f"{side} {name}" for name in NEEDED for side in "LR" if f"{name}.{side}" not in limbs]
@@ -103,7 +112,7 @@ def _way(clip: BvhClip, start: int, end: int) -> tuple[int, ...]:
     return tuple(way[1:])
 
 
-def farthest_end(clip: BvhClip, joint: int) -> np.ndarray | None:
+def end_offset(clip: BvhClip, joint: int) -> np.ndarray | None:
     """The offset (3,) of a joint's end site, None where it has none of any length."""
     end = clip.joints[joint].end
     return np.array(end) if end is not None and np.any(end) else None

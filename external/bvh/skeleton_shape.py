@@ -11,7 +11,7 @@ import numpy as np
 
 from engine.core.errors import Notice
 from external.bvh.clip import Array, BvhClip, Posed
-from external.bvh.skeleton import farthest_end
+from external.bvh.skeleton import end_offset
 
 _FRAMES = 100
 _EQUAL = 0.05
@@ -131,7 +131,7 @@ def _mean_product(a: Array, b: Array) -> float:
 def _foot(clip: BvhClip, posed: Posed, chain: list[int]) -> Array:
     """Unit vectors (F, 3) from the ankle, the first joint of ``chain``, to the toes; 0 where they are not known."""
     ankle = chain[0]
-    end = farthest_end(clip, ankle)
+    end = end_offset(clip, ankle)
     if len(chain) > 1:
         along = posed.positions[:, chain[1]] - posed.positions[:, ankle]
     elif end is not None:

@@ -99,6 +99,29 @@ def test_what_points_elsewhere_is_named_with_its_angle_and_frames() -> None:
     assert "foot" not in said and deviations({"foot.R": errors["foot.R"]}) == ""
 
 
+def test_rotations_that_say_nothing_of_twists_do_no_harm_where_limbs_are_bent(
+    model: AnnyModel, body: RestBody, tmp_path: Path
+) -> None:
+    """As of cameras and inertial suits: thighs and upper arms are turned about themselves at random in each frame."""
+    random = np.random.default_rng(8)
+    names = {"UpLeg": ("Leg", [0.0, -1.0, 0.0]), "Arm": ("ForeArm", [1.0, 0.0, 0.0])}
+    frames, noisy = exercise(_FRAMES, motion_builder(), 12.0), []
+    for frame in frames:
+        noisy.append(dict(frame))
+        for side in ("Left", "Right"):
+            for upper, (lower, axis) in names.items():
+                twist = Rotation.from_rotvec(random.uniform(-1.5, 1.5) * np.array(axis))
+                first, second = (
+                    Rotation.from_euler("ZXY", [frame[side + part][a] for a in "ZXY"], degrees=True)
+                    for part in (upper, lower)
+                )
+                for part, turn in ((upper, first * twist), (lower, twist.inv() * second)):
+                    noisy[-1][side + part] = dict(zip("ZXY", turn.as_euler("ZXY", degrees=True), strict=True))
+    plain = vertices(model, body, write(tmp_path / "a.bvh", motion_builder(), frames))
+    other = vertices(model, body, write(tmp_path / "b.bvh", motion_builder(), noisy))
+    assert np.linalg.norm(other - plain, axis=-1).max() < 0.012
+
+
 def test_the_palm_turns_with_the_hand(model: AnnyModel, body: RestBody, tmp_path: Path) -> None:
     """About the forearm, by as much as the source's joint does, half of it to either side as that is the mean."""
     frames: Frames = [{"LeftHand": {"X": angle}} for angle in (-40.0, 40.0)]
