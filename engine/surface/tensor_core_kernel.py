@@ -7,7 +7,7 @@ import triton.language as tl
 ROWS, COLUMNS, DEPTH, WARPS = 128, 64, 32, 4
 
 
-def launch(inputs, high, low, bias, result, relu, bits, half):  # type: ignore[no-untyped-def]
+def launch(inputs, high, low, bias, result, relu, bits, half):  # type: ignore[no-untyped-def]  # GPU only
     """Fill ``result`` (M, N); see `engine.surface.tensor_cores.linear`."""
     (rows, depth), columns = inputs.shape, len(high)
     grid = (triton.cdiv(rows, ROWS), triton.cdiv(columns, COLUMNS))
@@ -15,7 +15,7 @@ def launch(inputs, high, low, bias, result, relu, bits, half):  # type: ignore[n
     _linear[grid](*tensors, rows, columns, depth, relu, bits, half, ROWS, COLUMNS, DEPTH, num_warps=WARPS)
 
 
-@triton.jit  # type: ignore[untyped-decorator]
+@triton.jit  # type: ignore[untyped-decorator]  # GPU only
 def _linear(  # type: ignore[no-untyped-def]  # types of Triton's own
     inputs, high, low, bias, result, rows, columns, depth,
     RELU: tl.constexpr, BITS: tl.constexpr, HALF: tl.constexpr,

@@ -48,7 +48,7 @@ def split(values: Tensor) -> tuple[Tensor, Tensor]:
     return high, values - high
 
 
-def linear(inputs: Tensor, high: Tensor, low: Tensor, bias: Tensor, relu: bool) -> Tensor:
+def linear(inputs: Tensor, high: Tensor, low: Tensor, bias: Tensor, relu: bool) -> Tensor:  # GPU only
     """``inputs @ (high + low).T + bias``, with ``relu`` if wanted; (M, N) float32.
 
     Args:

@@ -191,7 +191,7 @@ class Stepper:
             self.row_adam.update(self._rows, self._code_gradients, rates[1])
         self._step += 1
 
-    def _capture(self) -> None:
+    def _capture(self) -> None:  # GPU only
         """Capture the two halves of a step as CUDA graphs; without them steps stay as they are."""
         gradients, update = torch.cuda.CUDAGraph(), torch.cuda.CUDAGraph()
         stream = capture_stream(self, self.device)
