@@ -97,7 +97,7 @@ def test_a_fit_finds_the_posed_surface(truth: tuple[Path, np.ndarray], toy_folde
         assert np.median(distances) < 0.012  # vertices of a 48^3 grid are 0.02 apart
     stored = load_run(tmp_path / "run")
     assert np.array_equal(stored.meshes.vertices(), run.meshes.vertices())
-    assert stored.artefacts == ("codes.npz",)
+    assert stored.artefacts == ("canonical.ply", "codes.npz")
     assert stored.inputs.config == config.model_dump()
     assert set(stored.timings) == {"read", "fit", "mesh", "total"}
     assert stored.cameras_to_world is not None
