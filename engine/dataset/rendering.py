@@ -69,11 +69,7 @@ def render_sequence(
     folders = [out] if views == 1 else [out / f"view_{view}" for view in range(views)]
     _check_out(out, folders)
     progress = progress or Progress()
-    frames = dataset.sequence(identity, sequence)
-    if len(frames) == 0:
-        raise InputError(f"{dataset.root}: sequence {sequence}", "has no frames")
-    if not np.isfinite(frames).all():
-        raise InputError(f"{dataset.root}: sequence {sequence}", "has vertices that are not finite")
+    frames = _checked_frames(dataset, identity, sequence)
     faces, similarity, rate = dataset.faces(identity), dataset.similarity_of(identity), dataset.frame_rate
     poses = orbit(front_camera_to_world(similarity) if camera_to_world is None else camera_to_world, similarity, views)
     renderer = DepthRenderer(faces, camera, device)
@@ -87,12 +83,8 @@ def render_sequence(
         names: list[str] = []
         while (written := len(names)) < len(frames) and not progress.cancelled():
             vertices = np.asarray(frames[written], np.float32)
-            hits = renderer.trace(similarity.to_world(vertices), poses)
-            seen = (hits.depth_m > 0).flatten(1).any(dim=1).tolist()
-            if not all(seen):
-                which = f" of view {seen.index(False)}" if views > 1 else ""
-                what = f"{dataset.root}: {sequence}/{written:06d}"
-                raise InputError(what, f"is outside the camera's view{which}", "use another camera")
+            what = f"{dataset.root}: {sequence}/{written:06d}"
+            hits = _trace(renderer, similarity.to_world(vertices), poses, what)
             names.append(frame_name(written, rate, file_format))
             if correspondences:
                 _write_hits(truths, names[-1], hits)
@@ -113,10 +105,36 @@ def render_sequence(
                 _link(truths[0] / file, truth / file)
     for folder in folders:
         if correspondences:
-            save_compact_ply(Mesh(dataset.canonical(identity), faces), folder / "canonical.ply")
+            save_compact_ply(Mesh(canonical, faces), folder / "canonical.ply")
         else:
             (folder / "canonical.ply").unlink(missing_ok=True)
     return len(names)
+
+
+def _checked_frames(dataset: RegisteredDataset, identity: int, sequence: str) -> NDArray[np.floating]:
+    """The canonical vertices (F, V, 3) of a sequence that can be rendered."""
+    frames = dataset.sequence(identity, sequence)
+    if len(frames) == 0:
+        raise InputError(f"{dataset.root}: sequence {sequence}", "has no frames")
+    if not np.isfinite(frames).all():
+        raise InputError(f"{dataset.root}: sequence {sequence}", "has vertices that are not finite")
+    return frames
+
+
+def _trace(
+    renderer: DepthRenderer, vertices_world: NDArray[np.float32], poses: NDArray[np.float64], what: str
+) -> SurfaceHits:
+    """What cameras at ``poses`` (N, 4, 4) see of one frame.
+
+    Raises:
+        InputError: one of them sees nothing.
+    """
+    hits = renderer.trace(vertices_world, poses)
+    seen = (hits.depth_m > 0).flatten(1).any(dim=1).tolist()
+    if not all(seen):
+        which = f" of view {seen.index(False)}" if len(seen) > 1 else ""
+        raise InputError(what, f"is outside the camera's view{which}", "use another camera")
+    return hits
 
 
 def load_camera(path: Path) -> tuple[PinholeCamera, NDArray[np.float64] | None]:

@@ -49,7 +49,7 @@ class SequenceMetrics:
     undefined: Mapping[str, str]
     """Reason by name."""
     similarity: Similarity | None
-    """Of the canonical figures."""
+    """Of the canonical metrics."""
     similarity_of: Literal["truth", "model"] | None
     """Where that comes from."""
     joined: JoinedFrames
@@ -74,7 +74,7 @@ class SequenceMetrics:
 
     @property
     def named_similarity(self) -> str:
-        """The similarity of the canonical figures in words, empty without one."""
+        """The similarity of the canonical metrics in words, empty without one."""
         if self.similarity is None:
             return ""
         centre = ", ".join(f"{number:g}" for number in self.similarity.centre)
@@ -126,7 +126,7 @@ def evaluate_sequence(
     Args:
         samples: surface samples per mesh and frame
         iou_points: points per frame
-        seed: of all samples; the same arguments give the same figures
+        seed: of all samples; the same arguments give the same metrics
 
     Raises:
         InputError: no frame is in both, one is in world and one in camera axes, or a mesh has no area or coordinates
@@ -240,7 +240,7 @@ def _why_untracked(meshes: MeshSequence, times_s: NDArray[np.float64]) -> dict[s
 
 
 def _canonical(values: Mapping[str, Any], similarity: Similarity | None) -> dict[str, Any]:
-    """Canonical figures from those in the world; NaN without a similarity."""
+    """Canonical metrics from those in the world; NaN without a similarity."""
     scale = math.nan if similarity is None else similarity.scale
     return {metric.name: metric.from_world(values[metric.world], scale) for metric in CANONICAL_METRICS}
 

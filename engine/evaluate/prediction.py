@@ -36,7 +36,7 @@ class Prediction:
     """The surface in the canonical pose, metres, with the faces of ``meshes``."""
     camera: CameraPath | None = None
     similarity: Similarity | None = None
-    """Of the model; for canonical figures where the truth names none."""
+    """Of the model; for canonical metrics where the truth names none."""
 
 
 class Sides:

@@ -103,9 +103,9 @@ class ConsoleProgress(Progress):
         self._last = now
         elapsed = now - self._started
         remaining = elapsed / max(done, 1) * (self._total - done)
-        figures = "  ".join(f"{key} {value:.4g}" for key, value in (metrics or {}).items())
+        values = "  ".join(f"{key} {value:.4g}" for key, value in (metrics or {}).items())
         times = f"{_clock(elapsed)} elapsed, {_clock(remaining)} left"
-        text = f"{self._name}: {done}/{self._total}  {times}  {figures}".rstrip()
+        text = f"{self._name}: {done}/{self._total}  {times}  {values}".rstrip()
         if self._is_terminal:
             filled = round(20 * done / max(self._total, 1))
             print(f"\r\x1b[2K[{'#' * filled}{'.' * (20 - filled)}] {text}"[:200], end="", file=sys.stderr, flush=True)

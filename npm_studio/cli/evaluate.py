@@ -73,7 +73,7 @@ def _print(metrics: "SequenceMetrics") -> None:
     for metric in METRICS:
         print(_line(metric, metrics))
     if metrics.similarity is None:
-        print("no canonical figures: neither truth nor run names a similarity")
+        print("no canonical metrics: neither truth nor run names a similarity")
         return
     print(f"in canonical units, {metrics.named_similarity}:")
     for metric in CANONICAL_METRICS:

@@ -145,7 +145,7 @@ def _training(training: Mapping[str, Any], curves: str | None) -> list[str]:
             "device": _device(note),
             "PyTorch": show(note.get("torch")),
             "seed": show(note.get("seed"), "seed"),
-            "last figures": _plain(_mapping(note.get("final"))),
+            "last metrics": _plain(_mapping(note.get("final"))),
             "held out": _plain(_mapping(note.get("validation"))),
         }
         for name, note in _stages(training).items()

@@ -125,7 +125,7 @@ def _note(metrics: SequenceMetrics) -> str:
     if metrics.similarity is None:
         return text
     return (
-        f"{text} Canonical figures, for comparison with published tables, have the similarity "
+        f"{text} Canonical metrics, for comparison with published tables, have the similarity "
         f"{metrics.named_similarity}. {metrics.failed_frames:.0%} of the frames have failed (canonical Chamfer-l2 "
         f"above {FAILED_CHAMFER_L2:g}); the median frame has {_compact(metrics.median_frame_chamfer_l2)}."
     )

@@ -1,4 +1,4 @@
-"""Colours of surfaces, points and figures, and legends for them."""
+"""Colours of surfaces, points and numbers, and legends for them."""
 
 import numpy as np
 from numpy.typing import NDArray
