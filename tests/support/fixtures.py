@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from engine.models.checkpoint import save_model
 from tests.support.official_checkpoints import checkpoint, saved
@@ -18,6 +19,14 @@ def log_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
         yield
+
+
+@pytest.fixture(autouse=True)
+def threads() -> Iterator[None]:
+    """Sums depend on the number of threads: a test that changes it does so for itself alone."""
+    count = torch.get_num_threads()
+    yield
+    torch.set_num_threads(count)
 
 
 @pytest.fixture(scope="session")

@@ -178,6 +178,6 @@ while window.session.document.model is None:
 window.explore.shape.sliders[0].slider.setValue(40)
 raise ValueError("boom")
 """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 1, done.stderr
     assert done.stderr.strip().endswith("ValueError: boom"), done.stderr
