@@ -1,6 +1,6 @@
 """Where the limbs of a posed skeleton point: from joint to joint, to fingers, toes and end sites."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,9 +32,15 @@ class Lines:
 
     def turned(self, turn: Array) -> "Lines":
         """The same body after a rotation (3, 3)."""
-        limbs, thumbs = ({part: line @ turn.T for part, line in d.items()} for d in (self.limbs, self.thumbs))
-        rest = (self.trunk, self.across_hips, self.across_chest, self.hips)
-        return Lines(limbs, thumbs, *(line @ turn.T for line in rest))
+        return self._changed(lambda line: line @ turn.T)
+
+    def of(self, rows: slice) -> "Lines":
+        """Some of the frames."""
+        return self._changed(lambda line: line[rows])
+
+    def _changed(self, change: Callable[[Array], Array]) -> "Lines":
+        limbs, thumbs = ({part: change(line) for part, line in d.items()} for d in (self.limbs, self.thumbs))
+        return Lines(limbs, thumbs, *map(change, (self.trunk, self.across_hips, self.across_chest, self.hips)))
 
     def directions(self) -> dict[str, Array]:
         """Unit vectors of the limbs and the trunk."""

@@ -23,6 +23,7 @@ from external.bvh.joint_names import find_body_joints
 from external.bvh.limb_lines import Lines, limb_lines
 from external.bvh.rotations import between, dot, fitted, frames_of, shortest_turns, twists, unit
 from external.bvh.skeleton import BodyJoints, spoken
+from external.bvh.vertical import upright_turn
 
 ABOVE = {"shin": "thigh", "foot": "shin", "upperarm": "clavicle", "forearm": "upperarm", "hand": "forearm"}
 _CALIBRATION_FRAMES = 600
@@ -79,7 +80,8 @@ def body_motion(clip: BvhClip, rows: Rows = slice(None)) -> BodyMotion:
     calibration = np.unique(np.linspace(0, len(clip.values) - 1, _CALIBRATION_FRAMES).astype(np.int64))
     posed = clip.posed(np.concatenate([chosen, calibration]))
     lines = limb_lines(clip, joints, posed)
-    upright, said = _upright(clip, lines.trunk[-len(calibration) :])
+    known = slice(-len(calibration), None)
+    upright, said = upright_turn(clip.path, lines.of(known), posed.positions[known])
     posed = Posed(upright @ posed.rotations, posed.positions @ upright.T)
     frames = _Frames(clip, joints, posed, lines.turned(upright), len(calibration))
     front = frames.hips[0, :, 2] if abs(frames.hips[0, 1, 2]) < 0.9 else -frames.hips[0, :, 1]  # of one who lies
@@ -99,22 +101,6 @@ def body_motion(clip: BvhClip, rows: Rows = slice(None)) -> BodyMotion:
         clip.seconds_per_frame * (int(chosen[-1] - chosen[0]) / (len(chosen) - 1) if len(chosen) > 1 else 1.0),
         (*joints.notices, *said, *frames.notices),
     )
-
-
-def _upright(clip: BvhClip, trunk: Array) -> tuple[Array, tuple[Notice, ...]]:
-    """The rotation (3, 3) that takes the file's vertical to y: y, or the axis along which bodies stand in it.
-
-    Of the trunk (F, 3) in the frames of the clip.
-    """
-    mean = unit(trunk).mean(axis=0)
-    axis = int(np.abs(mean).argmax())
-    if (axis == 1 and mean[1] > -0.7) or abs(mean[axis]) < 0.7:
-        return np.eye(3), ()
-    up = np.sign(mean[axis]) * np.eye(3)[axis]
-    name = ("-" if mean[axis] < 0 else "") + "xyz"[axis]
-    text = f"{clip.path.name}: {name} is taken for up, as the trunk points there on the average"
-    turn = shortest_turns(up, np.array([0.0, 1.0, 0.0]))
-    return turn, (Notice(text),)
 
 
 class _Frames:

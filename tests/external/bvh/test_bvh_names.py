@@ -1,5 +1,6 @@
 """Which joint is which: by the names that programs give, and by the shape of the skeleton where they tell nothing."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -192,3 +193,14 @@ def test_the_axis_along_which_bodies_stand_is_up_and_said(up: int, sign: float, 
     assert not plain.notices and "is taken for up" in str(other.notices[0])
     for part, along in plain.directions.items():
         np.testing.assert_allclose(other.directions[part], along, atol=1e-6)
+
+
+@pytest.mark.parametrize("turn", [{"X": -90.0}, {"X": 90.0}], ids=["on the back", "on the belly"])
+def test_who_lies_on_a_floor_at_zero_all_the_time_is_not_stood_up(turn: dict[str, float], tmp_path: Path) -> None:
+    path = write(tmp_path / "a.bvh", motion_builder(), [{"Hips": turn}] * 2)
+    on_floor = re.sub(r"(?m)^([03]\.0+) 90\.0+ ", r"\1 15.0 ", path.read_text())
+    (tmp_path / "b.bvh").write_text(on_floor)
+    lying = body_motion(read_bvh(tmp_path / "b.bvh"))
+    assert abs(lying.directions["trunk"][:, 1]).max() < 0.1 and "y is taken for up" in str(lying.notices[0])
+    standing = body_motion(read_bvh(path))  # with the hips 90 cm above y = 0 there is nothing to lie on
+    assert standing.directions["trunk"][:, 1].min() > 0.9 and "z is taken for up" in str(standing.notices[0])
