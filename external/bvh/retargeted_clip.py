@@ -80,11 +80,12 @@ def body_to_world(rig: Rig, poses: Array, motion: BodyMotion, kept: slice, lowes
 
 
 def _swung(mended: Mended) -> list[str]:
-    """What was done to the arms, and why."""
+    """What was done to the arms, and why, as far as it shows."""
     found = []
-    for name, swings in zip(("left", "right"), mended.swings.T, strict=True):
-        if swings.any():
-            found.append(f"{name} arm by up to {np.degrees(swings.max()):.0f} degrees in {(swings > 0).sum()} frames")
+    for name, degrees in zip(("left", "right"), np.degrees(mended.swings.T), strict=True):
+        shows = degrees > LARGEST_DEGREES
+        if shows.any():
+            found.append(f"{name} arm by up to {degrees.max():.0f} degrees in {shows.sum()} of {len(shows)} frames")
     return [f"swung away from this body, which it would pass through: {', '.join(found)}"] if found else []
 
 
