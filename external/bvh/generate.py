@@ -20,14 +20,25 @@ from external.bvh.parse import read_bvh
 from external.bvh.retargeted_clip import RetargetedClip
 
 
+@dataclass(frozen=True)
+class ClipRequest:
+    """What is made of each clip."""
+
+    fps: float = 15.0
+    """Frames per second that are taken, at most those that it has."""
+    frames: int | None = None
+    """Take this many frames instead, evenly over the clip."""
+    with_paths: bool = False
+    """Also write where each body was in the world, to ``paths/<identity>/<sequence>.npy``: (F, 4, 4) rigid transforms
+    to the world, in metres, of a body with its root at the origin."""
+
+
 def generate_from_bvh(
     motion: Path,
     out: Path,
     identities: int,
     seed: int,
-    fps: float = 15.0,
-    frames: int | None = None,
-    with_paths: bool = False,
+    request: ClipRequest = ClipRequest(),
     progress: Progress | None = None,
     workers: int | None = None,
 ) -> dict[str, Any]:
@@ -38,10 +49,7 @@ def generate_from_bvh(
         out: folder to make; a dataset that is already there is replaced.
         identities: number of bodies; those of `external.anny.generate.generate_dataset` for the same seed.
         seed: of the bodies.
-        fps: frames per second that are taken of a clip, at most those that it has.
-        frames: take this many frames instead, evenly over each clip.
-        with_paths: write where each body was in the world as well, to ``paths/<identity>/<sequence>.npy``: (F, 4, 4)
-            rigid transforms to the world, in metres, of a body with its root at the origin.
+        request: what is made of each clip.
         workers: processes; one per core by default.
 
     Returns:
@@ -53,10 +61,11 @@ def generate_from_bvh(
         Cancelled: ``progress`` asked to stop; ``out`` is left as it was.
     """
     progress = progress or Progress()
+    fps, frames = request.fps, request.frames
     check_request(out, {Setting.IDENTITIES: identities} | ({} if frames is None else {Setting.FRAMES: frames}), seed)
     if not 0 < fps < np.inf:
         raise InputError(Choice(Setting.FRAME_RATE, f"{fps:g}"), "must be above 0")
-    motions = _read_motions(motion, fps, frames, with_paths, progress)
+    motions = _read_motions(motion, request, progress)
     character, bodies, phenotypes = sample_bodies(identities, seed, progress)
     clips, taken = motions.clips, motions.taken.values()
     rate = fps if frames is None else sum(clip["frames"] for clip in taken) / sum(clip["seconds"] for clip in taken)
@@ -68,7 +77,7 @@ def generate_from_bvh(
         "seed": seed,
         "clips": motions.taken,
         "phenotypes": phenotypes,
-    } | ({"paths": PATHS} if with_paths else {})
+    } | ({"paths": PATHS} if request.with_paths else {})
     written = write_dataset(
         out,
         [character],
@@ -94,7 +103,7 @@ class _Motions:
     """Files that cannot be used."""
 
 
-def _read_motions(motion: Path, fps: float, frames: int | None, with_paths: bool, progress: Progress) -> _Motions:
+def _read_motions(motion: Path, request: ClipRequest, progress: Progress) -> _Motions:
     """
     Raises:
         InputError: as `generate_from_bvh` says.
@@ -105,12 +114,12 @@ def _read_motions(motion: Path, fps: float, frames: int | None, with_paths: bool
     for number, path in enumerate(files):
         try:
             clip = read_bvh(path)
-            rows = _sample(clip, fps, frames)
+            rows = _sample(clip, request.fps, request.frames)
             name = f"{number:02d}_" + re.sub(r"[^A-Za-z0-9-]+", "_", path.stem)[:60]
             moving = body_motion(clip, rows)
             for notice in (*clip.notices, *moving.notices):
                 progress.notice(notice)
-            motions.clips.append(RetargetedClip(name, moving, with_paths))
+            motions.clips.append(RetargetedClip(name, moving, request.with_paths))
             seconds = round(len(clip.values) * clip.seconds_per_frame, 4)
             motions.taken[name] = {"file": path.name, "frames": len(rows), "seconds": seconds}
         except InputError as error:

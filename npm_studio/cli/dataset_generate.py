@@ -86,7 +86,7 @@ def configure_bvh(parser: argparse.ArgumentParser) -> None:
 
 
 def run_bvh(options: argparse.Namespace) -> dict[str, Any]:
-    from external.bvh.generate import generate_from_bvh
+    from external.bvh.generate import ClipRequest, generate_from_bvh
 
     with ConsoleProgress() as progress:
         counts = generate_from_bvh(
@@ -94,9 +94,7 @@ def run_bvh(options: argparse.Namespace) -> dict[str, Any]:
             options.out,
             options.identities,
             options.seed,
-            options.fps,
-            options.frames,
-            options.path,
+            ClipRequest(options.fps, options.frames, options.path),
             progress=progress,
         )
     return {"dataset": str(options.out), "identities": options.identities, **counts}

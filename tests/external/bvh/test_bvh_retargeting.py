@@ -13,7 +13,7 @@ from external.anny.generate import body_character
 from external.anny.identities import sample_identity
 from external.anny.rig import AnnyModel, RestBody, bone_transforms
 from external.bvh.contact import swing_arms_away
-from external.bvh.generate import generate_from_bvh
+from external.bvh.generate import ClipRequest, generate_from_bvh
 from external.bvh.joint_names import find_body_joints
 from external.bvh.motion import body_motion
 from external.bvh.parse import read_bvh
@@ -200,7 +200,9 @@ def motions(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.slow
 def test_every_clip_becomes_a_sequence_of_every_identity(motions: Path, tmp_path: Path) -> None:
     listener = Listener()
-    counts = generate_from_bvh(motions, tmp_path / "d", identities=2, seed=3, fps=10.0, progress=listener, workers=1)
+    counts = generate_from_bvh(
+        motions, tmp_path / "d", identities=2, seed=3, request=ClipRequest(fps=10.0), progress=listener, workers=1
+    )
     loaded = load_registered_dataset(tmp_path / "d")
     assert loaded.category == "human bodies" and loaded.frame_rate == 10.0
     assert loaded.identities == ("anny_000", "anny_001")
@@ -211,7 +213,9 @@ def test_every_clip_becomes_a_sequence_of_every_identity(motions: Path, tmp_path
         assert len(loaded.sequence(identity, belly)) == 7  # those with the arms out again
     assert counts == {"clips": 2, "sequences": 4, "frames": len(loaded.labels), "left_out": []}
     assert sum("00_belly" in line and "with limbs in the body" in line for line in listener.messages) == 2
-    again = generate_from_bvh(motions, tmp_path / "again", identities=2, seed=3, fps=10.0, workers=2)
+    again = generate_from_bvh(
+        motions, tmp_path / "again", identities=2, seed=3, request=ClipRequest(fps=10.0), workers=2
+    )
     assert again["frames"] == counts["frames"]
     for name in ("dataset.json", "anny_001/canonical.npy", "anny_001/01_swing_2.npy"):
         assert (tmp_path / "d" / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
@@ -247,10 +251,21 @@ def test_a_broken_file_of_a_folder_is_named_and_left_out_and_a_single_one_refuse
     assert not (tmp_path / "e").exists()
 
 
+def test_what_was_assumed_of_a_file_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write(tmp_path / "a.bvh", motion_builder(), swinging(4))
+    text = path.read_text().replace("Frames:\t4", "Frames:\t5").replace("Frame Time:\t0.05", "Frame Time:\t0")
+    path.write_text(text.replace("Left", "Links").replace("Right", "Rechts"))
+    assert main(["dataset", "bvh", str(path), str(tmp_path / "d"), "--identities", "1"]) == 0
+    said = capsys.readouterr().err
+    for words in ("declares 5 frames and holds 4", "taken for 30 frames per second", "guessed by shape"):
+        assert words in said
+    assert load_registered_dataset(tmp_path / "d").frame_rate == 15.0
+
+
 def test_frames_that_make_no_sense_are_refused(motions: Path, tmp_path: Path) -> None:
     for keywords in ({"fps": 0.0}, {"fps": float("nan")}, {"frames": 0}):
         with pytest.raises(InputError, match=r"the (frame rate|number of frames)"):
-            generate_from_bvh(motions, tmp_path / "x", 1, 0, **keywords)  # type: ignore[arg-type]
+            generate_from_bvh(motions, tmp_path / "x", 1, 0, ClipRequest(**keywords))  # type: ignore[arg-type]
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match=r"no \.bvh files"):
         generate_from_bvh(tmp_path / "empty", tmp_path / "x", 1, 0)
