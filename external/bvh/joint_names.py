@@ -22,7 +22,7 @@ _PARTS = {
 _SIDES = {"left": "L", "right": "R", "l": "L", "r": "R"}
 _HELPERS = {"ik", "pole", "target", "ctrl", "control", "effector", "twist", "roll", "nub", "end", "helper", "prop"}
 """Words in the names of joints that are no part of a body."""
-_FILLERS = {"bend"}
+_FILLERS = {"bend", "stretch", "bone", "jnt", "bind"}
 """Words that say nothing about which part a joint is."""
 
 

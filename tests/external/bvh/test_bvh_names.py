@@ -91,6 +91,24 @@ SCHEMES = {
         "pelvis,spine_01,spine_02,neck_01,head",
         "l,r",
     ),
+    "Auto-Rig Pro": scheme(
+        "{part}.{side}",
+        "thigh_stretch,leg_stretch,foot,shoulder,arm_stretch,forearm_stretch,hand",
+        "root.x,spine_01.x,spine_02.x,neck.x,head.x",
+        "l,r",
+    ),
+    "SMPL": scheme(
+        "{side}_{part}", "Hip,Knee,Ankle,Collar,Shoulder,Elbow,Wrist", "Pelvis,Spine1,Spine3,Neck,Head", "L,R"
+    ),
+    "Second Life": scheme(
+        "m{part}{side}", "Hip,Knee,Ankle,Collar,Shoulder,Elbow,Wrist", "mPelvis,mTorso,mChest,mNeck,mHead", "Left,Right"
+    ),
+    "Source": scheme(
+        "ValveBiped.Bip01_{side}_{part}",
+        "Thigh,Calf,Foot,Clavicle,UpperArm,Forearm,Hand",
+        ",".join(f"ValveBiped.Bip01_{name}" for name in ("Pelvis", "Spine", "Spine4", "Neck1", "Head1")),
+        "L,R",
+    ),
     "Acclaim": scheme(
         "{side}{part}", "femur,tibia,foot,clavicle,humerus,radius,wrist", "root,lowerback,thorax,upperneck,head", "l,r"
     ),
@@ -126,6 +144,17 @@ def test_a_part_of_several_joints_begins_at_the_first(tmp_path: Path) -> None:
     clip = read_bvh(tmp_path / "a.bvh")
     assert clip.joints[joints.starts["thigh.L"]].name == "DEF-thigh.L"
     assert clip.joints[joints.limbs["thigh.L"]].name == "DEF-thigh.L.001"
+
+
+def test_arms_that_hang_on_the_neck_leave_the_chest_where_it_is(tmp_path: Path) -> None:
+    """As those of 3ds Max do."""
+    name, offset, (left, right, (spine, at, [(chest, above, [neck, *arms])])) = motion_builder()
+    moved = [(arm, (x, y - 20, z), below) for arm, (x, y, z), below in arms]
+    tree = (name, offset, [left, right, (spine, at, [(chest, above, [(neck[0], neck[1], [*neck[2], *moved])])])])
+    joints = find_body_joints(read_bvh(write(tmp_path / "a.bvh", tree, [{}])))
+    names = names_of(tree)
+    assert [names[j] for j in joints.spine] == ["Spine", "Spine1"] and [names[j] for j in joints.neck] == ["Neck"]
+    assert joints.head is not None and names[joints.head] == "Head"
 
 
 def numbered(tree: Tree) -> dict[str, str]:
