@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,6 +67,28 @@ class BvhClip:
         while (joint := self.joints[joint].parent) >= 0:
             above.append(joint)
         return above
+
+    @cached_property
+    def bone_lengths(self) -> Array:
+        """Mean distances (J,) of the joints from their parents, in the file's unit; that of the root is 0."""
+        rows = np.unique(np.linspace(0, len(self.values) - 1, 100).astype(np.int64))
+        lengths = np.linalg.norm(self._local(self.values[rows])[1], axis=2).mean(axis=0)
+        return np.where([joint.parent >= 0 for joint in self.joints], lengths, 0.0)
+
+    def visible_children(self, joint: int) -> list[int]:
+        """The joints below ``joint``, of those at the very same place their children."""
+        found: list[int] = []
+        for child in self.children[joint]:
+            found += [child] if self._is_visible(self.bone_lengths[child]) else self.visible_children(child)
+        return found
+
+    def end_of(self, joint: int) -> Array | None:
+        """The offset (3,) of a joint's end site, None where it has none of any length."""
+        end = self.joints[joint].end
+        return np.array(end) if end is not None and self._is_visible(np.linalg.norm(end)) else None
+
+    def _is_visible(self, length: np.floating[Any]) -> bool:
+        return bool(length > 1e-3 * self.bone_lengths.max())
 
     @cached_property
     def local_rotations(self) -> Array:

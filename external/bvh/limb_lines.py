@@ -8,7 +8,7 @@ import numpy as np
 from engine.core.errors import InputError
 from external.bvh.clip import Array, BvhClip, Posed
 from external.bvh.rotations import unit
-from external.bvh.skeleton import NEEDED, BodyJoints, end_offset, spoken
+from external.bvh.skeleton import NEEDED, BodyJoints, spoken
 
 _NEXT = {"thigh": "shin", "shin": "foot", "clavicle": "upperarm", "upperarm": "forearm", "forearm": "hand"}
 
@@ -120,9 +120,9 @@ def _tip(clip: BvhClip, posed: Posed, joint: int) -> Array | None:
 
     A joint so near that it is rather where the ankle or wrist ends is passed over for what comes behind it.
     """
-    below = [child for child in _visible_children(clip, joint) if "thumb" not in clip.joints[child].name.lower()]
+    below = [child for child in clip.visible_children(joint) if "thumb" not in clip.joints[child].name.lower()]
     middle = [child for child in below if "mid" in clip.joints[child].name.lower()]
-    end = end_offset(clip, joint)
+    end = clip.end_of(joint)
     if not below:
         return None if end is None else np.asarray(posed.positions[:, joint] + posed.rotations[:, joint] @ end)
     nearest = np.asarray(posed.positions[:, middle[:1] or below].mean(axis=1))
@@ -136,7 +136,7 @@ def _tip(clip: BvhClip, posed: Posed, joint: int) -> Array | None:
 def _thumb_side(clip: BvhClip, posed: Posed, joint: int) -> Array | None:
     """The direction (F, 3) from the base of the little finger to that of the index finger."""
     bases = {}
-    for child in _visible_children(clip, joint):
+    for child in clip.visible_children(joint):
         name = clip.joints[child].name.lower()
         for finger, words in (("index", ("index", "point")), ("little", ("pinky", "little", "ring"))):
             if any(word in name for word in words) and (finger not in bases or "ring" not in name):
@@ -144,11 +144,3 @@ def _thumb_side(clip: BvhClip, posed: Posed, joint: int) -> Array | None:
     if len(bases) < 2:
         return None
     return np.asarray(posed.positions[:, bases["index"]] - posed.positions[:, bases["little"]])
-
-
-def _visible_children(clip: BvhClip, joint: int) -> list[int]:
-    """The joints below ``joint``, of those at the very same place their children."""
-    found = []
-    for child in clip.children[joint]:
-        found += [child] if np.any(clip.joints[child].offset) else _visible_children(clip, child)
-    return found

@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
 from engine.core.errors import Notice
 from external.bvh.clip import BvhClip
 
@@ -84,18 +82,22 @@ def _find_head(clip: BvhClip, hips: int, chest: int, arms: list[int]) -> int | N
             return index
     taken = {chest, *arms, hips}.union(*(clip.ancestors(joint) for joint in (*arms, hips)))
     chains = []
-    for child in clip.children[chest]:
-        if child in taken:
-            continue
-        chain = [child]
-        while len(clip.children[chain[-1]]) == 1:
-            chain.append(clip.children[chain[-1]][0])
-        chains.append(chain)
+    for child in clip.visible_children(chest):
+        if child not in taken:
+            chains.append(chain_of(clip, child))
     if len(chains) != 1:
         return None
     (chain,) = chains
     # A last joint without an end site is where the head ends, not where it begins.
     return chain[-2] if len(chain) > 2 and clip.joints[chain[-1]].end is None else chain[-1]
+
+
+def chain_of(clip: BvhClip, joint: int) -> list[int]:
+    """Joints from ``joint`` on, up to the first on which several hang or none."""
+    chain = [joint]
+    while len(below := clip.visible_children(chain[-1])) == 1:
+        chain += below
+    return chain
 
 
 def _common_ancestor(clip: BvhClip, a: int, b: int) -> int:
@@ -110,9 +112,3 @@ def _way(clip: BvhClip, start: int, end: int) -> tuple[int, ...]:
     meeting = next(joint for joint in up if joint in down)
     way = up[: up.index(meeting) + 1] + down[: down.index(meeting)][::-1]
     return tuple(way[1:])
-
-
-def end_offset(clip: BvhClip, joint: int) -> np.ndarray | None:
-    """The offset (3,) of a joint's end site, None where it has none of any length."""
-    end = clip.joints[joint].end
-    return np.array(end) if end is not None and np.any(end) else None

@@ -6,12 +6,13 @@ front, elbows to the back.
 """
 
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 
 from engine.core.errors import Notice
 from external.bvh.clip import Array, BvhClip, Posed
-from external.bvh.skeleton import end_offset
+from external.bvh.skeleton import chain_of
 
 _FRAMES = 100
 _EQUAL = 0.05
@@ -71,28 +72,16 @@ def limbs_by_shape(clip: BvhClip) -> tuple[dict[str, int], Notice] | None:
 
 def _pairs(clip: BvhClip, posed: Posed) -> list[_Pair]:
     """Pairs of chains of equal lengths, those with the longest segments first."""
-    pairs = []
-    for children in clip.children:
-        chains = [chain for chain in (_chain(clip, child) for child in children) if len(chain) >= 3]
-        for number, a in enumerate(chains):
-            for b in chains[number + 1 :]:
-                if len(a) != len(b):
-                    continue
+    pairs = {}
+    for joint in range(len(clip.joints)):
+        chains = [chain_of(clip, child) for child in clip.visible_children(joint)]
+        for a, b in combinations([chain for chain in chains if len(chain) >= 3], 2):
+            if len(a) == len(b):
                 first, second = _lengths(posed, a), _lengths(posed, b)
                 if np.abs(first - second).max() <= _EQUAL * max(first.sum(), second.sum()) and first.min() > 0:
-                    pairs.append(_Pair((a, b), (first + second) / 2))
-    pairs.sort(key=lambda pair: -pair.reach)
-    return [pair for pair in pairs if pair.reach >= _SHORTEST * pairs[0].reach]
-
-
-def _chain(clip: BvhClip, joint: int) -> list[int]:
-    """Joints from ``joint`` on, up to the first that has several children or none."""
-    chain = [joint]
-    while len(clip.children[chain[-1]]) == 1:
-        chain.append(clip.children[chain[-1]][0])
-    while len(chain) > 1 and not np.any(clip.joints[chain[1]].offset):  # two joints at one place
-        chain.pop(0)
-    return chain
+                    pairs[a[0], b[0]] = _Pair((a, b), (first + second) / 2)  # the same from joints at one place
+    found = sorted(pairs.values(), key=lambda pair: -pair.reach)
+    return [pair for pair in found if pair.reach >= _SHORTEST * found[0].reach]
 
 
 def _lengths(posed: Posed, chain: list[int]) -> Array:
@@ -131,7 +120,7 @@ def _mean_product(a: Array, b: Array) -> float:
 def _foot(clip: BvhClip, posed: Posed, chain: list[int]) -> Array:
     """Unit vectors (F, 3) from the ankle, the first joint of ``chain``, to the toes; 0 where they are not known."""
     ankle = chain[0]
-    end = end_offset(clip, ankle)
+    end = clip.end_of(ankle)
     if len(chain) > 1:
         along = posed.positions[:, chain[1]] - posed.positions[:, ankle]
     elif end is not None:

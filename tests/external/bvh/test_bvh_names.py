@@ -175,6 +175,24 @@ def test_numbered_joints_are_told_apart_by_shape_whatever_their_axes(seed: int |
     assert "names of its joints are not known" in str(notice) and "'Bone.001'" in str(notice)
 
 
+def test_helpers_at_the_place_of_a_joint_hide_neither_shape_nor_directions(tmp_path: Path) -> None:
+    """As the ends of bones that some rigs have beside each joint, with offsets of rounding errors."""
+
+    def with_helpers(tree: Tree) -> Tree:
+        name, offset, children = tree
+        helper = (f"{name}End", (-2.8e-14, 0.0, 1e-20), [(0, 0, 0)])
+        return (name, offset, [*(with_helpers(c) if isinstance(c[0], str) else c for c in children), helper])
+
+    plain = body_motion(read_bvh(write(tmp_path / "a.bvh", motion_builder(), exercise(3, motion_builder()))))
+    tree = with_helpers(motion_builder())
+    for names in ({}, numbered(tree)):
+        frames = [{names.get(n, n): a for n, a in frame.items()} for frame in exercise(3, motion_builder())]
+        found = body_motion(read_bvh(write(tmp_path / "b.bvh", renamed(tree, names), frames)))
+        assert found.directions.keys() == plain.directions.keys() and bool(found.notices) == bool(names)
+        for part, along in plain.directions.items():
+            np.testing.assert_allclose(found.directions[part], along, atol=1e-6)
+
+
 def test_a_mirrored_skeleton_of_numbered_joints_has_left_and_right_exchanged(tmp_path: Path) -> None:
     def mirrored(tree: Tree) -> Tree:
         name, (x, y, z), children = tree
