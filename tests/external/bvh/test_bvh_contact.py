@@ -9,11 +9,11 @@ import pytest
 from engine.dataset.registered import load_registered_dataset
 from external.anny.generate import SIMILARITY, body_character
 from external.anny.identities import sample_identity
-from external.anny.rig import AnnyModel, RestBody
+from external.anny.rig import AnnyModel, RestBody, bone_transforms
 from external.bvh.contact import LARGEST_SWING, swing_arms_away
 from external.bvh.motion import body_motion
 from external.bvh.parse import read_bvh
-from external.bvh.retarget import world_rotations
+from external.bvh.retarget import bone_rotations, world_rotations
 from external.bvh.retargeted_clip import RetargetedClip
 from npm_studio.cli.main import main
 from tests.support.bvh_files import Frames, motion_builder, write
@@ -63,6 +63,27 @@ def test_messages_tell_what_was_done_and_do_not_blame_the_motion(
     note = RetargetedClip("a", body_motion(read_bvh(path)))(body_character(model.rig, body), body).note
     assert "frames 0 to 3 kept, of 9 frames 2 with limbs in the body that no swing of the arms" in note
     assert "retargeting turned away" not in note
+
+
+def test_collar_bones_that_no_body_has_are_moved_as_the_source_and_said(
+    model: AnnyModel, body: RestBody, tmp_path: Path
+) -> None:
+    """Joints of some skeletons begin in the middle of the chest; shoulders stay where a body has them."""
+    name, offset, (left, right, (spine, at, [(chest, above, [neck, *collars])])) = motion_builder()
+    low = [(n, (x, 0.0, 0.0), [(arm, (ax, 16.0, 0.0), below)]) for n, (x, _, _), [(arm, (ax, _, _), below)] in collars]
+    tree = (name, offset, [left, right, (spine, at, [(chest, above, [neck, *low])])])
+    frames: Frames = [{}, {"LeftShoulder": {"Z": 10.0}}]
+    motion = body_motion(read_bvh(write(tmp_path / "a.bvh", tree, frames)))
+    assert any("left collar bone lies" in str(notice) for notice in motion.notices)
+    made = RetargetedClip("a", motion)(body_character(model.rig, body), body)
+    assert "retargeting turned away from the source: left collar bone by up to" in made.note
+    assert "right collar bone" in made.note and "upper arm" not in made.note
+    plain = body_motion(read_bvh(write(tmp_path / "b.bvh", motion_builder(), [{}, {"LeftShoulder": {"Z": 10.0}}])))
+    poses = [bone_transforms(model.rig, body, bone_rotations(model.rig, body, m)) for m in (motion, plain)]
+    shoulder = model.rig.bone("upperarm01.L")
+    lifted = [pose[1, shoulder, 1, 3] - pose[0, shoulder, 1, 3] for pose in poses]
+    assert lifted[0] == pytest.approx(lifted[1], abs=0.005) and lifted[0] > 0.02
+    assert abs(poses[0][:, shoulder, :3, 3] - poses[1][:, shoulder, :3, 3]).max() < 0.05
 
 
 # --- paths
