@@ -6,16 +6,23 @@ from typing import Any
 from engine.core.errors import InputError
 from engine.geometry.similarity import Similarity
 
+UNLABELLED = "unlabelled"
+"""Sequence of frames of which nobody said whose they are; see `FrameLabel.of`."""
+
 
 @dataclass(frozen=True)
 class FrameLabel:
     """Which training frame a pose code belongs to."""
 
     identity: int
-    """Index of the identity."""
+    """Index of the identity; 0 where nobody said it."""
     sequence: str
     sample: str
     """Name of the frame inside its sequence: six digits."""
+
+    def of(self, identity: int) -> bool:
+        """Whether the frame is one of ``identity``; a frame of which nobody said whose it is serves every one."""
+        return self.identity == identity or self.sequence == UNLABELLED
 
     def __str__(self) -> str:
         return f"{self.sequence}/{self.sample}"

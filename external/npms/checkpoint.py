@@ -22,17 +22,15 @@ from torch import Tensor, nn
 from engine.core.errors import InputError, Setting, remedy
 from engine.core.files import replacing_file
 from engine.geometry.similarity import Similarity
-from engine.models.labels import FrameLabel, ModelInfo
+from engine.models.labels import UNLABELLED, FrameLabel, ModelInfo
 from engine.models.model import NeuralParametricModel
 from engine.models.networks.decoder import Decoder, PoseDecoder
 from engine.models.networks.encoder import VoxelEncoder
 from external.npms.sample_files import SampleLabel, read_labels
 from external.npms.state_dicts import encoder_of, pose_decoder_of, shape_decoder_of
-from external.npms.torch_archive import float_tensors, read_archive
+from external.npms.torch_archive import float_tensors, number, read_archive
 
 SHAPE, POSE = "model_state_dict_shape_decoder", "model_state_dict_pose_decoder"
-UNKNOWN_SEQUENCE = "unlabelled"
-"""Sequence of the frames of an imported model whose labels were not given."""
 _LICENCE = "as the checkpoint: ask who published it"
 _ENCODERS = {"shape": Setting.SHAPE_ENCODER, "pose": Setting.POSE_ENCODER}
 _LEARNING_RATES = (5e-4, 5e-4, 1e-3, 1e-3)  # of the published configurations, in the order of Adam's groups
@@ -58,7 +56,7 @@ def import_checkpoint(
 ) -> NeuralParametricModel:
     """The model in ``sources``; every dimension is inferred from the tensors.
 
-    Without labels, identities are numbered and all frames count as frames of the first identity.
+    Without labels, identities and frames are numbered, and frames are those of every identity.
 
     Args:
         similarity: between metres and canonical space, which checkpoints do not say.
@@ -220,7 +218,7 @@ def _rows_of(used: Tensor, shape_codes: Tensor, pose_path: Path, path: Path) -> 
 def _frames(labels: Sequence[SampleLabel], count: int, rows: Sequence[int], sources: Sources) -> tuple[FrameLabel, ...]:
     """The label of each of ``count`` pose codes; ``rows`` of the shape codes by identity_id."""
     if sources.labels is None:
-        return tuple(FrameLabel(0, UNKNOWN_SEQUENCE, f"{index:06d}") for index in range(count))
+        return tuple(FrameLabel(0, UNLABELLED, f"{index:06d}") for index in range(count))
     if len(labels) != count:
         raise InputError(
             sources.labels, f"has {len(labels)} labels for {count} pose codes", "give those of the training"
@@ -275,7 +273,7 @@ def _encoder(path: Path | None, kind: str, codes: Tensor | None) -> VoxelEncoder
 
 
 def _epoch(content: Mapping[str, Any]) -> int | None:
-    epoch = content.get("epoch")
+    epoch = number(content.get("epoch"))
     return epoch if isinstance(epoch, int) and 0 <= epoch < 2**31 else None
 
 

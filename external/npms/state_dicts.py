@@ -19,6 +19,11 @@ Module = TypeVar("Module", bound=nn.Module)
 _REMEDY = "it is not a network of the published NPM code"
 _MOST_LAYERS = 64
 _LAYER = re.compile(r"lin(\d{1,4})\.(?:weight|weight_g|weight_v|bias)|bn(\d{1,4})\.(?:weight|bias)")
+_WRAPPED = re.compile(r"^(?:module\.|_orig_mod\.)+|(?<=\.)_orig_mod\.")
+_PARAMETRIZED = {
+    "parametrizations.weight.original0": "weight_g",
+    "parametrizations.weight.original1": "weight_v",
+}
 
 
 def shape_decoder_of(state: Mapping[str, Tensor], code_size: int, path: Path) -> ShapeDecoder:
@@ -27,7 +32,7 @@ def shape_decoder_of(state: Mapping[str, Tensor], code_size: int, path: Path) ->
     Raises:
         InputError: they are not those of one; ``path`` is where they are from.
     """
-    state = _without_prefix(state)
+    state = _by_published_names(state, path)
     config, outputs = _config_of(state, code_size, path, "shape decoder")
     if outputs != 1:
         raise InputError(path, f"has a shape decoder with {outputs} outputs, needs 1", _REMEDY)
@@ -42,7 +47,7 @@ def pose_decoder_of(state: Mapping[str, Tensor], shape_code_size: int, pose_code
     Raises:
         InputError: they are not those of one; ``path`` is where they are from.
     """
-    state = _without_prefix(state)
+    state = _by_published_names(state, path)
     config, outputs = _config_of(state, shape_code_size + pose_code_size, path, "pose decoder")
     if outputs not in (3, PARAMETERS):
         raise InputError(path, f"has a pose decoder with {outputs} outputs, needs 3 or {PARAMETERS}", _REMEDY)
@@ -57,7 +62,7 @@ def encoder_of(state: Mapping[str, Tensor], path: Path) -> VoxelEncoder:
     Raises:
         InputError: they are not those of one; ``path`` is where they are from.
     """
-    state = _without_prefix(state)
+    state = _by_published_names(state, path)
     channels = []
     for name in ("conv_in", *(f"conv_{index}" for index in range(8))):
         weight = state.get(f"{name}.0.0.weight")
@@ -140,9 +145,22 @@ def _filled(module: Module, state: Mapping[str, Tensor], path: Path, what: str) 
     return module.eval().requires_grad_(False)
 
 
-def _without_prefix(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Names without the ``module.`` that a network trained on several devices has."""
-    return {name.removeprefix("module."): value for name, value in state.items()}
+def _by_published_names(state: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:
+    """``state`` under the names that the published code gives its tensors.
+
+    Training on several devices puts ``module.`` in front of them, `torch.compile` puts ``_orig_mod.`` where a compiled
+    module begins, and PyTorch 2 calls the parts of a normalised weight, its lengths and directions,
+    ``parametrizations.weight.original0`` and ``original1``.
+    """
+    renamed: dict[str, Tensor] = {}
+    for name, value in state.items():
+        plain = _WRAPPED.sub("", name)
+        for new, old in _PARAMETRIZED.items():
+            plain = plain.removesuffix(new) + old if plain.endswith(new) else plain
+        if plain in renamed:
+            raise InputError(path, f"has two tensors called {plain[:60]!r}", _REMEDY)
+        renamed[plain] = value
+    return renamed
 
 
 def _dimension(weight: Tensor | None, axis: int) -> int:

@@ -1,7 +1,8 @@
 """Tensors out of files written by ``torch.save``, which is a pickle in a zip archive: without running any of it.
 
 The file is memory-mapped and read by PyTorch's restricted reader; every tensor is then checked against the size of the
-file before it is copied.
+file before it is copied. Training programs also leave NumPy numbers, arguments, paths and dates in their checkpoints:
+these become inert records, and nothing that they name is called.
 """
 
 import zipfile
@@ -9,11 +10,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from engine.core.errors import InputError
+from external.smpl.inert_pickle import Inert, as_array, numpy_stand_ins
 
+_PATHS = ("PosixPath", "WindowsPath", "PurePosixPath", "PureWindowsPath")
+_PLAIN = (
+    *("argparse.Namespace", "datetime.datetime", "datetime.timedelta"),
+    *(f"{module}.{name}" for module in ("pathlib", "pathlib._local") for name in _PATHS),
+)
+"""Globals of values beside the networks, which nobody reads."""
 _REMEDY = "use the file as the published NPM code wrote it"
 _FLOATS = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
 
@@ -38,13 +47,41 @@ def read_archive(path: Path) -> dict[str, Any]:
     if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
         raise InputError(path, "is a compressed archive, not a checkpoint", _REMEDY)
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except (Exception, RecursionError) as error:  # a damaged or hostile pickle may raise anything
-        problem = "is damaged, or holds other things than tensors, numbers and text"
-        raise InputError(path, f"{problem} ({type(error).__name__})", _REMEDY) from None
+        with torch.serialization.safe_globals(_stand_ins()):
+            content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except (Exception, RecursionError):  # a damaged or hostile pickle may raise anything
+        raise _refusal(path) from None
     if not isinstance(content, dict):
         raise InputError(path, "is not a checkpoint: it holds no dictionary", _REMEDY)
     return content
+
+
+def number(value: Any) -> Any:
+    """A NumPy number as one of Python; other values as they are."""
+    if not isinstance(value, Inert):
+        return value
+    try:
+        return as_array(value).item()
+    except Exception:  # parts of a damaged pickle may fail in any way
+        return None
+
+
+def _stand_ins() -> list[Any]:
+    inert = {name: type("Inert", (Inert,), {"kind": "unread"}) for name in _PLAIN}
+    return [(kind, name) for name, kind in {**numpy_stand_ins(), **inert}.items()]
+
+
+def _refusal(path: Path) -> InputError:
+    """Why the restricted reader did not read ``path``."""
+    known = set(dict(_stand_ins()).values())
+    try:
+        names = sorted(set(torch.serialization.get_unsafe_globals_in_checkpoint(path)) - known)
+    except (Exception, RecursionError):
+        names = []
+    if not names:
+        return InputError(path, "is damaged, or holds other things than tensors, numbers and text", _REMEDY)
+    problem = f"holds other things than tensors, numbers and text: {', '.join(names)[:200]}"
+    return InputError(path, problem, "where it comes from, save the entries of the networks and codes alone")
 
 
 def float_tensors(values: Any, path: Path, what: str) -> dict[str, Tensor]:
@@ -58,6 +95,7 @@ def float_tensors(values: Any, path: Path, what: str) -> dict[str, Tensor]:
     room = path.stat().st_size
     checked: dict[str, Tensor] = {}
     for name, value in values.items():
+        value = _tensor(value)
         if not isinstance(name, str) or not isinstance(value, Tensor) or value.layout is not torch.strided:
             raise InputError(path, f"'{what}' holds something other than tensors", _REMEDY)
         size = value.numel() * value.element_size()
@@ -76,6 +114,16 @@ def float_tensors(values: Any, path: Path, what: str) -> dict[str, Tensor]:
             raise InputError(path, f"'{what}' has in {_short(name)} numbers that are not finite", "train it again")
         checked[name] = copy
     return checked
+
+
+def _tensor(value: Any) -> Any:
+    """A NumPy array as a tensor; other values as they are."""
+    if not isinstance(value, Inert) or value.kind != "array":
+        return value
+    try:
+        return torch.from_numpy(as_array(value).astype(np.float32))
+    except Exception:  # parts of a damaged pickle may fail in any way
+        return None
 
 
 def _short(name: str) -> str:

@@ -64,6 +64,11 @@ def _stand_ins() -> dict[tuple[str, str], type[Inert]]:
 _STAND_INS = _stand_ins()
 
 
+def numpy_stand_ins() -> dict[str, type[Inert]]:
+    """Records for the globals of NumPy's arrays and numbers, by their full names."""
+    return {f"{module}.{name}": kind for (module, name), kind in _STAND_INS.items() if module.startswith("numpy")}
+
+
 class _Unpickler(pickle._Unpickler):
     """The unpickler in Python: its memo is a dictionary, where the one in C allocates by an index from the file."""
 

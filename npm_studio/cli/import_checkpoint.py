@@ -63,7 +63,10 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
             progress.message(remark)
         model = replace(model, info=replace(model.info, similarity=similarity))
         if model.has_pose and options.labels is None:
-            progress.message("without --labels, all frames count as frames of the first identity")
+            progress.message(
+                f"without --labels, nothing says whose the {len(model.info.frames)} poses are: they are numbered, and "
+                "listed for every identity, as in `npm-studio reconstruct --identity 1 --frame 2`"
+            )
         # measured once here, so that nobody who meshes the model has to
         model.info.training["lipschitz"] = measure_lipschitz(model).as_dict()
         save_model(model, options.out)

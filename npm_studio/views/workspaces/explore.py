@@ -3,6 +3,7 @@
 from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
+from engine.models.labels import UNLABELLED
 from npm_studio.document.explorer import Codes, Explorer, Space, pretty
 from npm_studio.document.timeline import Playable
 from npm_studio.live.request import MeshReply, Quality
@@ -254,4 +255,5 @@ class ExploreWorkspace(Workspace):
         assert self.explorer is not None
         frame = self.explorer.model.info.frames[row]
         owner = pretty(self.explorer.model.info.identities[frame.identity])
-        self._posture = f"{pretty(frame.sequence)}, frame {int(frame.sample)} of {owner}"
+        whose = "" if frame.sequence == UNLABELLED else f" of {owner}"
+        self._posture = f"{pretty(frame.sequence)}, frame {int(frame.sample)}{whose}"

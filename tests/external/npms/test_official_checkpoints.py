@@ -14,11 +14,11 @@ from torch import Tensor, nn
 
 from engine.core.errors import InputError
 from engine.models.checkpoint import load_model, save_model
+from engine.models.labels import UNLABELLED
 from engine.models.networks.decoder import ShapeDecoder
 from external.npms.checkpoint import (
     POSE,
     SHAPE,
-    UNKNOWN_SEQUENCE,
     Sources,
     export_checkpoint,
     export_encoder,
@@ -318,7 +318,7 @@ def test_labels_name_identities_and_frames(small: Path, tmp_path: Path) -> None:
 def test_without_labels_identities_are_numbered_and_frames_are_unlabelled(small: Path) -> None:
     info = import_checkpoint(Sources(small), "x").info
     assert info.identities == ("identity_000", "identity_001", "identity_002")
-    assert {frame.sequence for frame in info.frames} == {UNKNOWN_SEQUENCE}
+    assert {frame.sequence for frame in info.frames} == {UNLABELLED}
     assert len(info.frames) == FRAMES
 
 
