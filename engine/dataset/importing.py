@@ -8,16 +8,14 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.core.errors import Cancelled, Choice, InputError, Notice, Setting, remedy
-from engine.core.files import check_name, read_json, replacing_file, write_json
+from engine.core.errors import Cancelled, Choice, InputError, Notice, Remedy, Setting, Task, remedy
+from engine.core.files import check_name, replacing_file
 from engine.core.progress import Progress
 from engine.dataset.arrays import load_array
+from engine.dataset.earlier_import import EarlierImport, read_earlier_import, write_request
 from engine.dataset.normalisation import Normalisation, bounds, fit_cube, largest_coordinate
 from engine.dataset.registered import write_description
 from engine.geometry.similarity import Similarity
-
-_REQUEST = "import.json"
-"""What an import was asked for; arrays of an interrupted one are kept when the same is asked for again."""
 
 
 class RawDataset(Protocol):
@@ -83,7 +81,9 @@ def import_dataset(
     """Write ``raw`` as a registered dataset (see `engine.dataset.registered`): float32 canonical, float16 frames.
 
     Every array is written under another name and renamed, the description comes last. An import that was interrupted
-    goes on where it stopped when it is started again; arrays that are there are kept.
+    goes on where it stopped when it is started again; arrays that are there are kept. Into a dataset that was finished
+    goes what the source has more than at that time: its similarity stays, so that old and new arrays go together, and
+    arrays of which the source has become another are written anew.
 
     Args:
         known: similarities of the identities, instead of those that ``normalisation`` would find.
@@ -97,35 +97,18 @@ def import_dataset(
     if not raw.identities:
         raise InputError(out, "would be an empty dataset: there are no identities in the source")
     request = {"recipe": dict(raw.recipe), "normalise": [normalisation.by, normalisation.similarity.as_dict()]}
-    _check_out(out, request)
-    fixed = None if known else _dataset_similarity(raw, normalisation, progress)
+    earlier = read_earlier_import(out, request, normalisation.by == "subject")
+    fixed = earlier.similarity
+    if fixed is None and not known:
+        fixed = _dataset_similarity(raw, normalisation, progress)
     out.mkdir(parents=True, exist_ok=True)
-    write_json(out / _REQUEST, request)
-
-    shared = _checked_faces(raw, raw.identities[0])
-    _save(out / "faces.npy", shared)
-    similarities: dict[str, Similarity] = {}
-    counts: dict[str, dict[str, int]] = {}
-    kept, largest = 0, 0.0
+    writer = _Writer(raw, out, earlier, request)
     progress.stage("import", sum(len(raw.sequences(name)) for name in raw.identities))
-    done = 0
     for identity in raw.identities:
-        similarity = fixed or (known[identity] if known else _own_similarity(raw, identity))
-        similarities[identity] = similarity
-        vertices = _import_canonical(raw, identity, out, shared, similarity)
-        largest = max(largest, largest_coordinate(vertices))
-        counts[identity] = {}
-        for sequence in raw.sequences(identity):
-            if progress.cancelled():
-                raise Cancelled
-            stored, is_new = _import_sequence(raw, identity, sequence, out, len(vertices), similarity)
-            kept += not is_new
-            counts[identity][sequence] = len(stored)
-            largest = max(largest, largest_coordinate(stored))
-            done += 1
-            progress.advance(done)
-    first = similarities[raw.identities[0]]
-    differ = any(similarity != first for similarity in similarities.values())
+        similarity = earlier.of(identity) or fixed or (known[identity] if known else _own_similarity(raw, identity))
+        writer.add(identity, similarity, fixed, progress)
+    first = writer.similarities[raw.identities[0]]
+    differ = any(similarity != first for similarity in writer.similarities.values())
     write_description(
         out,
         raw.name,
@@ -133,58 +116,126 @@ def import_dataset(
         raw.licence,
         first,
         raw.frame_rate,
-        counts,
+        writer.counts,
         {**raw.recipe, "normalised_by": normalisation.by},
-        similarities if differ else None,
+        writer.similarities if differ else None,
     )
-    if largest > 0.5:
-        text = f"warning: {out} leaves the cube [-0.5, 0.5]^3 by a factor of {largest / 0.5:.3f}"
-        smaller = remedy("choose a scale smaller by that factor, or {}", Choice(Setting.NORMALISATION, "bounds"))
-        progress.notice(Notice(text, smaller))
-    sequences = sum(len(each) for each in counts.values())
-    frames_written = sum(sum(each.values()) for each in counts.values())
-    return ImportSummary(len(counts), sequences, frames_written, kept, largest)
+    writer.say_what_changed(normalisation, progress)
+    sequences = sum(len(each) for each in writer.counts.values())
+    frames_written = sum(sum(each.values()) for each in writer.counts.values())
+    return ImportSummary(len(writer.counts), sequences, frames_written, writer.kept, max(writer.reach.values()))
 
 
-def _import_canonical(
-    raw: RawDataset, identity: str, out: Path, shared: NDArray[np.int32], similarity: Similarity
-) -> NDArray[np.float32]:
-    """Write the canonical mesh of an identity, with faces that are not the ``shared`` ones; its vertices (V, 3)."""
-    folder = out / check_name(identity, out)
-    folder.mkdir(exist_ok=True)
-    faces = shared if identity == raw.identities[0] else _checked_faces(raw, identity)
-    if not np.array_equal(faces, shared):
-        _save(folder / "faces.npy", faces)
-    canonical = _checked(raw.canonical(identity), 2, None, f"{raw.name}: {identity}")
-    if faces.max() >= len(canonical):
-        problem = f"has {len(canonical)} vertices, its faces name {int(faces.max()) + 1}"
-        raise InputError(f"{raw.name}: {identity}", problem, "export it again")
-    vertices = similarity.to_canonical(canonical)
-    _save(folder / "canonical.npy", vertices)
-    return vertices
+class _Writer:
+    """Writes the arrays of identities, and remembers what there was."""
+
+    def __init__(self, raw: RawDataset, out: Path, earlier: EarlierImport, request: Mapping[str, Any]) -> None:
+        self.raw, self.out, self.earlier, self.request = raw, out, earlier, request
+        self.similarities: dict[str, Similarity] = {}
+        self.counts: dict[str, dict[str, int]] = {}
+        self.reach: dict[str, float] = {}
+        """Largest coordinate of each identity."""
+        self.kept = self.done = 0
+        self.changed: list[str] = []
+        """Arrays of an earlier import that the source gives otherwise now."""
+        self.shared = _checked_faces(raw, raw.identities[0])
+        if earlier.identities and (stored := _stored_faces(out / "faces.npy")) is not None:
+            self.shared = stored  # identities that are there already have these
+        else:
+            _save(out / "faces.npy", self.shared)
+
+    def add(self, identity: str, similarity: Similarity, fixed: Similarity | None, progress: Progress) -> None:
+        """Write one identity.
+
+        Raises:
+            Cancelled: asked to stop.
+        """
+        self.similarities[identity] = similarity
+        write_request(self.out, self.request, fixed, {**(self.earlier.similarities or {}), **self.similarities})
+        vertices = self._canonical(identity, similarity)
+        self.reach[identity] = largest_coordinate(vertices)
+        self.counts[identity] = {}
+        for sequence in self.raw.sequences(identity):
+            if progress.cancelled():
+                raise Cancelled
+            stored = self._sequence(identity, sequence, len(vertices), similarity)
+            self.counts[identity][sequence] = len(stored)
+            self.reach[identity] = max(self.reach[identity], largest_coordinate(stored))
+            self.done += 1
+            progress.advance(self.done)
+
+    def _canonical(self, identity: str, similarity: Similarity) -> NDArray[np.float32]:
+        """Write the canonical mesh, with faces that are not the shared ones; its vertices (V, 3)."""
+        raw, folder = self.raw, self.out / check_name(identity, self.out)
+        folder.mkdir(exist_ok=True)
+        faces = _checked_faces(raw, identity)
+        if not np.array_equal(faces, self.shared):
+            _save(folder / "faces.npy", faces)
+        else:
+            (folder / "faces.npy").unlink(missing_ok=True)
+        canonical = _checked(raw.canonical(identity), 2, None, f"{raw.name}: {identity}")
+        if faces.max() >= len(canonical):
+            problem = f"has {len(canonical)} vertices, its faces name {int(faces.max()) + 1}"
+            raise InputError(f"{raw.name}: {identity}", problem, "export it again")
+        vertices = similarity.to_canonical(canonical)
+        path = folder / "canonical.npy"
+        if self.earlier.compare and path.is_file():
+            if _is_same(path, vertices):
+                return vertices
+            self.changed.append(f"{identity}/canonical")
+        _save(path, vertices)
+        return vertices
+
+    def _sequence(
+        self, identity: str, sequence: str, vertices: int, similarity: Similarity
+    ) -> NDArray[np.floating[Any]]:
+        """The canonical frames (F, V, 3) of a sequence, which are on disk then."""
+        raw, out = self.raw, self.out
+        path = out / check_name(identity, out) / f"{check_name(sequence, out)}.npy"
+        stored = _stored(path, vertices)
+        if stored is not None and not self.earlier.compare:
+            self.kept += 1
+            return stored
+        frames = _checked(raw.frames(identity, sequence), 3, vertices, f"{raw.name}: {identity}/{sequence}")
+        canonical = similarity.to_canonical(frames).astype(np.float16)
+        if stored is not None and np.array_equal(stored, canonical):
+            self.kept += 1
+            return stored
+        if path.is_file():
+            self.changed.append(f"{identity}/{sequence}")
+        _save(path, canonical)
+        return canonical
+
+    def say_what_changed(self, normalisation: Normalisation, progress: Progress) -> None:
+        """What was added to a finished dataset, and what leaves the cube."""
+        before = self.earlier.identities
+        if before:
+            added = [name for name in self.counts if name not in before]
+            gone = [name for name in before if name not in self.counts]
+            if added:
+                text = f"{self.out}: {_names(added)} added; the similarity of the dataset stays"
+                progress.notice(Notice(text, remedy("{}, which makes what is missing", Task.PREPARE)))
+            if self.changed:
+                text = f"{self.out}: the source has changed: {_names(self.changed)} written anew"
+                progress.notice(Notice(text, remedy("{}, then train again", Task.PREPARE)))
+            if gone:
+                text = f"{self.out}: the source has no {_names(gone)} any more, which the dataset leaves out now"
+                progress.notice(Notice(text, Remedy("their folders stay: remove them, or put the meshes back")))
+        outside = {name: reach for name, reach in self.reach.items() if reach > 0.5}
+        if not outside:
+            return
+        factor = max(outside.values()) / 0.5
+        text = f"warning: {self.out} leaves the cube [-0.5, 0.5]^3 by a factor of {factor:.3f}: {_names(list(outside))}"
+        if normalisation.by == "fixed":
+            fix = remedy("choose a scale smaller by that factor, or {}", Choice(Setting.NORMALISATION, "bounds"))
+        else:  # measured, before these were there
+            fix = Remedy("import all into another folder, whose cube holds them, or leave them out")
+        progress.notice(Notice(text, fix))
 
 
-def _import_sequence(
-    raw: RawDataset, identity: str, sequence: str, out: Path, vertices: int, similarity: Similarity
-) -> tuple[NDArray[np.floating[Any]], bool]:
-    """The canonical frames (F, V, 3) of a sequence, and whether they were written now or were there."""
-    path = out / check_name(identity, out) / f"{check_name(sequence, out)}.npy"
-    stored = _stored(path, vertices)
-    if stored is not None:
-        return stored, False
-    frames = _checked(raw.frames(identity, sequence), 3, vertices, f"{raw.name}: {identity}/{sequence}")
-    canonical = similarity.to_canonical(frames).astype(np.float16)
-    _save(path, canonical)
-    return canonical, True
-
-
-def _check_out(out: Path, request: Mapping[str, Any]) -> None:
-    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
-        return
-    if not (out / _REQUEST).is_file():
-        raise InputError(out, "exists and was not written by this import", "name another folder or remove it")
-    if read_json(out / _REQUEST) != request:
-        raise InputError(out, "holds an import of something else or with other options", "name another folder")
+def _names(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:5])
+    return shown if len(names) <= 5 else f"{shown} and {len(names) - 5} more"
 
 
 def _dataset_similarity(raw: RawDataset, normalisation: Normalisation, progress: Progress) -> Similarity | None:
@@ -257,6 +308,22 @@ def _stored(path: Path, count: int) -> NDArray[Any] | None:
         return None
     fits = frames.ndim == 3 and frames.shape[1:] == (count, 3) and frames.dtype == np.float16 and len(frames) > 0
     return frames if fits else None
+
+
+def _stored_faces(path: Path) -> NDArray[np.int32] | None:
+    """Triangles (T, 3) of an earlier import."""
+    try:
+        faces = load_array(path)
+    except InputError:
+        return None
+    return np.array(faces) if faces.ndim == 2 and faces.shape[1] == 3 and faces.dtype == np.int32 else None
+
+
+def _is_same(path: Path, vertices: NDArray[np.float32]) -> bool:
+    try:
+        return np.array_equal(load_array(path), vertices)
+    except InputError:
+        return False
 
 
 def _save(path: Path, array: NDArray[Any]) -> None:

@@ -24,7 +24,7 @@ from engine.core.errors import Cancelled, Choice, InputError, Setting, remedy
 from engine.core.files import read_json, replacing_folder, write_json
 from engine.core.progress import Progress
 from engine.dataset.arrays import SdfPools
-from engine.dataset.pools import pools_folder
+from engine.dataset.pools import fingerprint, mesh_to_sample, pools_are_stale, pools_folder
 from engine.dataset.preparation.near_samples import SIGMAS, Distribution, near_points
 from engine.dataset.preparation.second_engine import LIMIT, EngineCheck, check_samples
 from engine.dataset.registered import RegisteredDataset
@@ -166,7 +166,7 @@ def prepare_pools(
     progress: Progress | None = None,
     sampling: Sampling = SAMPLING,
 ) -> PoolSummary:
-    """Write the pools of every identity that has none yet.
+    """Write the pools of every identity that has none yet, or those of a canonical mesh that it has no longer.
 
     Identities whose canonical mesh is refused are skipped and named in the summary; the others are written.
 
@@ -185,9 +185,14 @@ def prepare_pools(
     names = dataset.identities
     state = [_state(dataset, i) for i in range(len(names))]
     kept = [i for i, value in enumerate(state) if value == "kept"]
-    missing = {pools_folder(dataset, i): i for i, value in enumerate(state) if value == "missing"}  # once per folder
+    stale = [i for i, value in enumerate(state) if value == "stale"]
+    missing = {pools_folder(dataset, i): i for i, value in enumerate(state) if value in ("missing", "stale")}
     settings = {"counts": list(counts), "seed": seed, **sampling.stored_settings()}
     _report_other_settings(dataset, kept, settings, progress)
+    if stale:
+        more = f" and {len(stale) - 3} more" if len(stale) > 3 else ""
+        changed = f"{', '.join(names[i] for i in stale[:3])}{more}"
+        progress.message(f"{changed}: the canonical mesh is another than the pools were made of; they are made anew")
     tasks = [_Task(i, folder, counts, seed, sampling, settings) for folder, i in missing.items()]
     reports, refused = _make_pools(dataset, tasks, workers, progress)
     checks = [report["check"] for report in reports.values()]
@@ -229,7 +234,7 @@ def _make_pools(
 
 def _state(dataset: RegisteredDataset, identity: int) -> str:
     if pools_folder(dataset, identity).is_dir():
-        return "kept"
+        return "stale" if pools_are_stale(dataset, identity) else "kept"
     stored = dataset.stored[identity]
     return "missing" if stored.store.pools(stored.name) is None else "given"
 
@@ -280,7 +285,7 @@ class _Task:
     """Whether the mesh to sample is a closed one that came with the dataset, and not the canonical mesh."""
 
 
-def _work(task: _Task, vertices: NDArray[np.float32], faces: NDArray[np.int32]) -> dict[str, Any] | InputError:
+def _work(task: _Task, vertices: NDArray[np.floating], faces: NDArray[np.integer]) -> dict[str, Any] | InputError:
     """Write the pools of one identity; returns its report, or why its mesh (V, 3), (T, 3) is refused."""
     canonical = task.folder.parent / "canonical.npy"
     subject = canonical if canonical.is_file() else task.folder.parent
@@ -299,6 +304,7 @@ def _work(task: _Task, vertices: NDArray[np.float32], faces: NDArray[np.int32]) 
     check = check_pools(pools, mesh.vertices, mesh.faces, task.sampling.check_fraction, chooser)
     report = {
         "settings": task.settings,
+        "mesh": fingerprint(vertices, faces),
         "came_watertight": task.came_watertight,
         "repair": _repair_as_dict(repair),
         "check": check.as_dict(),
@@ -330,12 +336,10 @@ def _outcomes(
 ) -> Iterator[tuple[int, dict[str, Any] | InputError]]:
     """Identities and what came of them, in order, until ``progress`` asks to stop."""
 
-    def load(task: _Task) -> tuple[_Task, NDArray[np.float32], NDArray[np.int32]] | InputError:
-        stored = dataset.stored[task.identity]
+    def load(task: _Task) -> tuple[_Task, NDArray[np.floating], NDArray[np.integer]] | InputError:
         try:
-            if (closed := stored.store.watertight(stored.name)) is not None:
-                return replace(task, came_watertight=True), closed.vertices, closed.faces
-            return task, dataset.canonical(task.identity), dataset.faces(task.identity)
+            vertices, faces, came = mesh_to_sample(dataset, task.identity)
+            return replace(task, came_watertight=came), vertices, faces
         except InputError as error:
             return error
 

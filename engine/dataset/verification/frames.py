@@ -12,6 +12,8 @@ from engine.dataset.verification.sizes import NORMALISE, unit_remedy
 
 _FRAME_SCALE_TOLERANCE = float(np.log(1.25))  # of single frames, which may be squashed and stretched
 _MAX_COLLAPSED_SCALE = 1e-6
+_SAME_SCALE = float(np.log(1.007))  # of all frames together against the canonical mesh; rounding and poses: 1.002
+_AGREEMENT = 4.0  # a scale is one of the files, not of the poses, where it is so many times what frames differ in it
 _SHUFFLED = "of another topology: its edges have other lengths, as if the vertices were in another order"
 _POINT = "collapsed to a point"
 _REGISTER = "register all meshes of the identity to one topology"
@@ -129,10 +131,15 @@ def _canonical_problem(
     content: DatasetContent, measured: Sequence[SequenceMeasurement], flagged: set[int], scales: Sequence[float]
 ) -> InputError | None:
     """The canonical mesh, where all sequences agree that it is another shape or scale than theirs."""
-    if len(measured) < 2:
+    if not measured:
         return None
     identity = measured[0].identity
     place = content.place(identity, None)
+    if (slight := _slight_scale(measured)) is not None and identity not in flagged:
+        problem = f"does not belong to its frames: their edges are {slight:.3f} times as long in all of them"
+        return InputError(place, problem, "one was written with another scale; import all into a new folder")
+    if len(measured) < 2:
+        return None
     if all(each.is_scrambled for each in measured):
         return InputError(place, f"is {_SHUFFLED} than those of all its sequences", _REGISTER)
     alike = {each.resembles for each in measured}
@@ -146,3 +153,19 @@ def _canonical_problem(
         problem = f"has a wrong scale: its edges are {1 / usual:.3g} times as long as those of all its sequences"
         return InputError(place, problem, unit_remedy(1 / usual, scales[identity]))
     return None
+
+
+def _slight_scale(measured: Sequence[SequenceMeasurement]) -> float | None:
+    """A factor near one between the frames of all sequences and their canonical mesh, which no pose explains.
+
+    Most edges of a moving body keep their length, so that the median of the ratios is one in every frame. Where it is
+    another number, and the same one in all frames, the canonical mesh was made with another scale than they.
+    """
+    logs = np.log(np.concatenate([each.scales for each in measured]))
+    size = abs(float(np.median(logs)))
+    explained = any(each.is_of_other_scale or each.is_scrambled or each.resembles is not None for each in measured)
+    if len(logs) < 2 or size < _SAME_SCALE or explained:
+        return None
+    spread = float(np.abs(logs - np.median(logs)).max())
+    misfit = float(np.median([each.misfit for each in measured]))
+    return float(np.exp(np.median(logs))) if size > _AGREEMENT * spread and size > misfit else None
