@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.core.errors import InputError, Remedy
+from engine.core.text_file import read_text
 
 _LEFTOVER = re.compile(r"\.(?P<target>.+)-(?P<kind>new|old)-(?P<host>[0-9a-f]{8})-(?P<process>[0-9]{1,9})-.*")
 """Names of what a write makes beside its target."""
@@ -127,17 +128,14 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path, remedy: str | Remedy = "") -> Any:
-    """Parsed JSON of ``path``.
+    """Parsed JSON of ``path``, in any encoding that `engine.core.text_file.read_text` knows.
 
     Raises:
         InputError: the file is missing, unreadable or not JSON.
     """
+    text = read_text(path, remedy)
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(path, "no such file", remedy) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(path, f"cannot be read ({error.__class__.__name__})", remedy) from None
+        return json.loads(text)
     except RecursionError:
         raise InputError(path, "is nested too deeply", remedy) from None
     except json.JSONDecodeError as error:

@@ -12,14 +12,14 @@ pixel centres are at whole numbers, and half a pixel is added to their principal
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.core.errors import Choice, InputError, Setting, remedy
+from engine.core.errors import Choice, InputError, Notice, Setting, remedy
 from engine.core.files import read_json
 from engine.geometry.camera import PinholeCamera
 
@@ -48,6 +48,8 @@ class Intrinsics:
     height: int | None = None
     depth_scale: float | None = None
     frame_rate: float | None = None
+    stated: bool = False
+    """Whether the user stated the numbers for this recording."""
 
     def camera(self, width: int, height: int) -> PinholeCamera:
         """The camera; ``width`` and ``height`` of the frames apply where the intrinsics do not state a size.
@@ -64,6 +66,52 @@ class Intrinsics:
             problem = f"the principal point ({camera.cx:g}, {camera.cy:g}) is outside {width}x{height} pixels"
             raise InputError(self.source, problem, "check the order fx, fy, cx, cy and the size of the frames")
         return camera
+
+
+def scaled_to(intrinsics: Intrinsics, size: tuple[int, int]) -> tuple[PinholeCamera, tuple[Notice, ...]]:
+    """The camera of pictures of ``size`` (width, height), and what to say of it.
+
+    Intrinsics that state another size are scaled where the pictures are the same ones, made smaller or larger; where
+    they state none, the principal point tells whether they can be of such pictures.
+
+    Raises:
+        InputError: they are of pictures of another shape, or describe no camera of that size.
+    """
+    width, height = size
+    stated_width, stated_height = intrinsics.width or width, intrinsics.height or height
+    if (stated_width, stated_height) == size:
+        camera = intrinsics.camera(width, height)
+        return camera, _off_centre(intrinsics, camera)
+    stated = f"{stated_width}x{stated_height}"
+    if abs(stated_width * height / stated_height - width) > 1:  # a picture divided by three is rounded
+        problem = f"is for pictures of {stated}, which those of {width}x{height} cannot have been made from by scaling"
+        raise InputError(intrinsics.source, problem, remedy("give the depth images' own with {}", Setting.INTRINSICS))
+    across, down = width / stated_width, height / stated_height
+    camera = replace(
+        intrinsics,
+        fx=intrinsics.fx * across,
+        fy=intrinsics.fy * down,
+        cx=intrinsics.cx * across,
+        cy=intrinsics.cy * down,
+        width=width,
+        height=height,
+    ).camera(width, height)
+    text = f"intrinsics are scaled from {stated} to the {width}x{height} of the depth images: fx {camera.fx:.4g}"
+    fix = remedy("give the depth images' own with {} if they were cut out and not scaled", Setting.INTRINSICS)
+    return camera, (Notice(text, fix), *_off_centre(intrinsics, camera))
+
+
+def _off_centre(intrinsics: Intrinsics, camera: PinholeCamera) -> tuple[Notice, ...]:
+    """A principal point outside the middle half of the picture: refused where nobody states a size, else said."""
+    across, down = camera.cx / camera.width, camera.cy / camera.height
+    if 0.25 <= across <= 0.75 and 0.25 <= down <= 0.75:
+        return ()
+    size = f"{camera.width}x{camera.height}"
+    problem = f"the principal point ({camera.cx:g}, {camera.cy:g}) is far from the middle of {size} pixels"
+    if intrinsics.width is None and not intrinsics.stated:
+        fix = remedy("state the width and height that they are for in a file such as {}", MINIMAL)
+        raise InputError(intrinsics.source, f"{problem}, as that of pictures of another size is", fix)
+    return (Notice(problem, remedy("correct {} if the picture was not cut out of a larger one", Setting.INTRINSICS)),)
 
 
 def from_matrix(matrix: NDArray[np.floating[Any]], source: str, **more: Any) -> Intrinsics:
@@ -103,7 +151,7 @@ def parse_intrinsics(stated: str | Path) -> Intrinsics:
     numbers = _numbers(str(stated))
     if numbers is not None and len(numbers) == 4:
         fx, fy, cx, cy = numbers
-        return Intrinsics(f"the intrinsics {stated}", fx, fy, cx, cy)
+        return Intrinsics(f"the intrinsics {stated}", fx, fy, cx, cy, stated=True)
     if not Path(stated).is_file():
         raise InputError(Choice(Setting.INTRINSICS, str(stated)), "is neither four numbers nor a file", REMEDY)
     return read_intrinsics(Path(stated))

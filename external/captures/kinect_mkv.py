@@ -5,6 +5,7 @@ tracks are told apart by their title (Azure Kinect Sensor SDK, "Azure Kinect DK 
 """
 
 import json
+import os
 import threading
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,7 @@ def read_kinect_mkv(path: Path, options: CaptureOptions) -> Recording:
     except ImportError:
         raise InputError(path, "needs PyAV to be read", "pip install av") from None
     try:
-        with av.open(str(path), format="matroska") as container:
+        with av.open(os.path.abspath(path), format="matroska") as container:
             stream = _depth_stream(container.streams.video, path)
             width, height = stream.codec_context.width, stream.codec_context.height
             if not 0 < width * height <= MAX_PIXELS:
@@ -154,7 +155,7 @@ class _DepthTrack:
         import av
 
         if index != self._next:
-            container = av.open(str(self._path), format="matroska")
+            container = av.open(os.path.abspath(self._path), format="matroska")
             stream = container.streams[self._stream]
             container.seek(self._times[index], stream=stream)
             self._packets = container.demux(stream)

@@ -318,3 +318,12 @@ def test_frames_of_a_bag_are_read_in_any_order_and_after_one_that_fails(tmp_path
     assert len(sequence) == 5
     for index in (4, 0, 1, 2, 1, 3, 4, 4):
         np.testing.assert_allclose(sequence.depth_m(index), frames[index + (index >= 2)], atol=1e-3)
+
+
+def test_a_relative_path_with_a_colon_is_a_path_and_no_address(mkv: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = mkv.with_name("2021-03-05T12:30:01.mkv")
+    mkv.rename(name)
+    monkeypatch.chdir(name.parent)
+    sequence = open_capture(Path(name.name))
+    assert len(sequence) == len(FRAMES)
+    assert sequence.depth_m(1).any()

@@ -112,7 +112,7 @@ def test_a_line_of_depth_txt_without_meaning_is_refused_by_number(tum: Path, lin
 def test_a_depth_txt_without_frames_or_of_bytes_is_refused(tum: Path) -> None:
     (tum / "depth.txt").write_text("# nothing\n")
     assert "lists no depth image" in refusal(tum)
-    (tum / "depth.txt").write_bytes(b"\xff\xfe\x00\x01")
+    (tum / "depth.txt").write_bytes(b"\xff\xfe\x00\xd8")
     assert "cannot be read" in refusal(tum)
 
 
