@@ -15,7 +15,7 @@ from engine.core.registry import CAPTURES, load, registered
 from engine.sequences.capture_options import CaptureOptions
 from engine.sequences.recording import Recording
 
-_PICTURES = (".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
+_PICTURES = (".jpg", ".jpeg", ".bmp")
 _COPY = "copy or record it again"
 _log = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ def recording_at(path: Path, readers: Readers) -> Path | None:
     """
     if not path.is_dir():
         return _recording_of_file(path, readers)
-    if path.name == "depth" and (path.parent / "intrinsics.json").is_file():
+    if "depth" in path.name.lower() and (path.parent / "intrinsics.json").is_file():
         return path.parent
     if (path / "intrinsics.json").is_file() or any(reader.folder(path) for reader in readers):
         return path
@@ -89,8 +89,9 @@ def recording_at(path: Path, readers: Readers) -> Path | None:
 
 
 def _recording_of_file(path: Path, readers: Readers) -> Path | None:
+    images = {part for reader in readers for part in reader.parts if part.startswith(".")} | {".npz", ".npy"}
     for folder in (path.parent, path.parent.parent):
-        if path.suffix.lower() in (".png", ".npz") and (folder / "intrinsics.json").is_file():
+        if path.suffix.lower() in images and (folder / "intrinsics.json").is_file():
             return folder  # a frame of a sequence folder
     if any(path.name in reader.parts for reader in readers):
         return path.parent

@@ -2,7 +2,8 @@
 
 ==================  ===============================================================================================
 `tum`               TUM RGB-D, a folder with ``depth.txt``
-`png_folder`        16-bit PNG in a folder, or its subfolder ``depth``, with intrinsics; see `intrinsics`
+`png_folder`        PNG, PGM, TIFF or ``.npy`` in a folder, or a subfolder that says depth, with `intrinsics`
+`npy_file`          one ``.npy`` with a stack (F, H, W)
 `npz_file`          one ``.npz`` with depth (T, H, W) and K
 `sens`              ScanNet, ``.sens``
 `kinect_mkv`        Azure Kinect, ``.mkv``, needs the package ``av``

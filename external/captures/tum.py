@@ -6,6 +6,7 @@ of which there are about a hundred per second.
 """
 
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,8 @@ from engine.sequences.capture_options import CaptureOptions
 from engine.sequences.reader import RecordingReader
 from engine.sequences.recording import Recording
 from external.captures import intrinsics
-from external.captures.png_folder import first_size, read_stored_png
+from external.captures.depth_pictures import read_picture
+from external.captures.png_folder import first_size
 
 UNITS_PER_METRE = 5000.0
 _FREIBURG = {
@@ -45,8 +47,8 @@ def read_tum(folder: Path, options: CaptureOptions) -> Recording:
 
     poses, warnings = _poses(folder / "groundtruth.txt", times)
 
-    def read_stored(index: int) -> NDArray[np.float32]:
-        return read_stored_png(paths[index])
+    def read_stored(index: int) -> NDArray[Any]:
+        return read_picture(paths[index])
 
     return Recording(
         path=folder,

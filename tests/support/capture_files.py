@@ -39,6 +39,40 @@ def png_bytes(values: np.ndarray, bits: int = 16, colour_type: int = 0) -> bytes
     return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
 
 
+def tiff_bytes(values: np.ndarray, pages: int = 1) -> bytes:
+    """A TIFF of one strip, uncompressed, in the byte order and type of ``values`` (TIFF 6.0)."""
+    order = ">" if values.dtype.byteorder == ">" else "<"
+    mark = b"MM" if order == ">" else b"II"
+    bits, kind = values.dtype.itemsize * 8, {"u": 1, "f": 3}[values.dtype.kind]
+    height, width = values.shape
+    data = np.ascontiguousarray(values).tobytes()
+    out = mark + struct.pack(order + "HI", 42, 8 + len(data)) + data
+    for page in range(pages):
+        tags = {
+            256: width,
+            257: height,
+            258: bits,
+            259: 1,
+            262: 1,
+            273: 8,
+            277: 1,
+            278: height,
+            279: len(data),
+            339: kind,
+        }
+        ifd = struct.pack(order + "H", len(tags))
+        ifd += b"".join(struct.pack(order + "HHII", tag, 4, 1, value) for tag, value in sorted(tags.items()))
+        after = len(out) + len(ifd) + 4
+        out += ifd + struct.pack(order + "I", after if page < pages - 1 else 0)
+    return out
+
+
+def pgm_bytes(values: np.ndarray, largest: int = 65535) -> bytes:
+    """A binary greyscale picture of netpbm, two bytes a pixel, most significant first."""
+    height, width = values.shape
+    return f"P5\n# a comment\n{width} {height}\n{largest}\n".encode() + values.astype(">u2").tobytes()
+
+
 def stored(depth_m: np.ndarray, units_per_metre: float) -> np.ndarray:
     return np.rint(depth_m.astype(np.float64) * units_per_metre).astype(np.uint16)
 

@@ -110,14 +110,14 @@ def test_it_is_named_among_what_can_be_opened(installed: None, tmp_path: Path) -
 
 def test_what_is_no_reader_is_left_out_and_the_log_says_so(installed: None, caplog: pytest.LogCaptureFixture) -> None:
     identifiers = [reader.id for reader in registered_readers()]
-    assert "depth-text" in identifiers and len(identifiers) == len(set(identifiers)) == 8
+    assert "depth-text" in identifiers and len(identifiers) == len(set(identifiers)) == 9
     assert "something of npm_studio.captures is no reader of recordings" in caplog.text
     assert "loading nowhere of npm_studio.captures failed" in caplog.text
 
 
 def test_readers_are_asked_in_the_same_order_whatever_the_order_of_their_registration() -> None:
     marked = [reader.id for reader in registered_readers() if reader.rank > 0]
-    assert marked == ["tum", "png-folder", "point-files"]
+    assert marked == ["tum", "png-folder", "npy", "point-files"]
     assert [reader.rank for reader in registered_readers()] == sorted(reader.rank for reader in registered_readers())
 
 
