@@ -37,6 +37,8 @@ class Prediction:
     camera: CameraPath | None = None
     similarity: Similarity | None = None
     """Of the model; for canonical metrics where the truth names none."""
+    note: str = ""
+    """What was done to the meshes, in a sentence."""
 
 
 class Sides:

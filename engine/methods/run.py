@@ -29,6 +29,7 @@ from engine.geometry.similarity import Similarity
 from engine.methods.run_schema import FrameFile, RunFile, Verdict
 from engine.methods.run_version_1 import as_version_2
 from engine.sequences.capture_options import AS_RECORDED, CaptureOptions
+from engine.sequences.depth_sequence import DepthSequence
 from engine.sequences.mesh_sequence import MeshSequence, in_metres, regular_times
 from engine.sequences.timing import DEFAULT_FRAME_RATE
 
@@ -121,6 +122,18 @@ class Run:
         """A frame and the pose (4, 4) of its camera, which tell where the fit had its recording."""
         poses = ((frame.name, frame.camera_to_world) for frame in self.frames)
         return next(((name, pose) for name, pose in poses if pose is not None), None)
+
+
+def motion_between_worlds(run: Run, sequence: DepthSequence) -> NDArray[np.float64] | None:
+    """The rigid motion (4, 4) from the world of ``run`` to that of ``sequence``, by the camera of a frame.
+
+    None where the worlds are the same, or no such frame tells.
+    """
+    if run.seen_from is None or run.seen_from[0] not in sequence.frame_names:
+        return None
+    name, pose = run.seen_from
+    motion = sequence.camera_at(sequence.frame_names.index(name)) @ np.linalg.inv(pose)
+    return None if np.allclose(motion, np.eye(4), atol=1e-6) else motion
 
 
 def frame_records(

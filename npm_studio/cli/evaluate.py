@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     prediction = prediction_of(fitted, options.truth)
     with ConsoleProgress() as progress:
         metrics = evaluate_sequence(prediction, truth, seed=options.seed, progress=progress)
-        for note in (origin, *_notes(metrics)):
+        for note in (origin, prediction.note, *_notes(metrics)):
             if note:
                 progress.message(note)
     write_metrics(metrics, options.run_folder)

@@ -6,7 +6,7 @@ import numpy as np
 
 from engine.geometry.camera import transform_points
 from engine.geometry.similarity import Similarity
-from engine.methods.run import Run
+from engine.methods.run import Run, motion_between_worlds
 from engine.models.model import NeuralParametricModel
 from engine.sequences.depth_sequence import DepthSequence
 from engine.sequences.mesh_sequence import MeshSequence, mesh_sequence
@@ -23,13 +23,10 @@ def mesh_sequence_of_run(run: Run, shown: DepthSequence | None = None) -> MeshSe
     Args:
         shown: its recording as it is shown, whose cameras may be elsewhere than the fit had them: meshes go with them.
     """
-    if shown is None or run.seen_from is None or run.seen_from[0] not in shown.frame_names:
+    motion = None if shown is None else motion_between_worlds(run, shown)
+    if motion is None:
         return run.meshes
-    name, pose = run.seen_from
-    moved = shown.camera_at(shown.frame_names.index(name)) @ np.linalg.inv(pose)
-    if np.allclose(moved, np.eye(4), atol=1e-6):
-        return run.meshes
-    return run.meshes.map(lambda _, vertices: transform_points(moved, vertices))
+    return run.meshes.map(lambda _, vertices: transform_points(motion, vertices))
 
 
 def mesh_sequence_of_preview(preview: object, sequence: DepthSequence, similarity: Similarity) -> MeshSequence | None:

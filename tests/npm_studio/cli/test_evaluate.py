@@ -8,15 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy.spatial import cKDTree
+from scipy.spatial.transform import Rotation
 
 from engine.dataset.registered import load_registered_dataset
 from engine.dataset.rendering import render_sequence
 from engine.evaluate import metrics
 from engine.evaluate.definitions import CANONICAL_METRICS, METRICS
-from engine.geometry.camera import PinholeCamera
+from engine.geometry.camera import PinholeCamera, transform_points
 from engine.geometry.mesh import Mesh, save_mesh
 from engine.geometry.similarity import Similarity
 from engine.methods.run import Run, RunInputs, frame_records, load_run, save_run
+from engine.sequences.depth_sequence import load_depth_sequence
 from engine.sequences.mesh_sequence import MeshSequence
 from engine.sequences.truth import load_truth, read_stored_truth
 from npm_studio.cli.main import main
@@ -227,9 +229,33 @@ def test_a_mirrored_body_is_near_the_truth_and_far_in_correspondence(
         assert least <= found["correspondence_mm"] < most
 
 
-def save_imported(folder: Path, meshes: MeshSequence, sequence: Path) -> Path:
+def test_a_fit_that_had_the_camera_elsewhere_is_moved_to_where_the_truth_has_it_and_this_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dataset = load_registered_dataset(write_ellipsoids(tmp_path / "data"))
+    render_sequence(dataset, 1, "bend_1", tmp_path / "s", CAMERA)
+    sequence, meshes = load_depth_sequence(tmp_path / "s"), load_truth(tmp_path / "s" / "truth").meshes
+    assert sequence.cameras_to_world is not None
+    motion = np.eye(4)
+    motion[:3, :3] = Rotation.from_euler("xyz", (20, -70, 5), degrees=True).as_matrix()
+    motion[:3, 3] = 0.5, -2.0, 3.0
+    turned = meshes.map(lambda _, vertices: transform_points(motion, vertices))
+    cameras = motion @ sequence.cameras_to_world
+    folder = save_imported(tmp_path / "turned", turned, tmp_path / "s", cameras)
+    assert main(["evaluate", str(folder), "--truth", str(tmp_path / "s" / "truth"), "--json"]) == 0
+    captured = capsys.readouterr()
+    found = json.loads(captured.out.splitlines()[-1])
+    assert "meshes were moved with the camera" in captured.err
+    assert found["correspondence_mm"] < 0.01
+    assert found["iou"] > 0.999
+    placed = save_imported(tmp_path / "placed", meshes, tmp_path / "s", sequence.cameras_to_world)
+    assert main(["evaluate", str(placed), "--truth", str(tmp_path / "s" / "truth"), "--json"]) == 0
+    assert "moved" not in capsys.readouterr().err
+
+
+def save_imported(folder: Path, meshes: MeshSequence, sequence: Path, cameras: np.ndarray | None = None) -> Path:
     """A run that was made elsewhere."""
     folder.mkdir()
     meshes = replace(meshes, exact=None)
-    save_run(Run(folder, "imported", RunInputs(sequence), meshes, frame_records(meshes), {"total": 1.0}))
+    save_run(Run(folder, "imported", RunInputs(sequence), meshes, frame_records(meshes, cameras), {"total": 1.0}))
     return folder
