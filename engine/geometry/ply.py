@@ -50,19 +50,24 @@ class CompactLayout:
         return self.start + 12 * self.vertices + self.face_type.itemsize * self.faces
 
 
-def save_compact_ply(mesh: Mesh, path: Path) -> None:
+def save_compact_ply(mesh: Mesh, path: Path, unit: str = "") -> None:
     """Write ``mesh`` as binary little-endian PLY: float32 coordinates, stored as they are, and no normals or colours.
 
     Indices take two bytes where the number of vertices permits it, which halves a mesh of a body. Any reader of PLY
     takes such a file; `engine.geometry.mesh.load_mesh` does.
+
+    Args:
+        unit: of the coordinates, for the comment of the file; one line.
     """
     index = "ushort" if len(mesh.vertices) <= 65536 else "int"
-    header = _HEADER.format(vertices=len(mesh.vertices), faces=len(mesh.faces), index=index).encode("ascii")
+    header = _HEADER.format(vertices=len(mesh.vertices), faces=len(mesh.faces), index=index)
+    if unit:
+        header = header.replace("\nelement vertex", f"\ncomment unit: {unit}\nelement vertex", 1)
     faces = np.empty(len(mesh.faces), CompactLayout(0, 0, 0, index).face_type)
     faces["count"] = 3
     faces["indices"] = mesh.faces
     with replacing_file(path) as temporary, temporary.open("wb") as file:
-        file.write(header)
+        file.write(header.encode("ascii"))
         file.write(mesh.vertices.astype("<f4").tobytes())
         file.write(faces.tobytes())
 

@@ -161,7 +161,7 @@ def save_run(run: Run, artefacts: Mapping[str, Mapping[str, NDArray]] | None = N
     meshes = run.folder / "meshes"
     meshes.mkdir(parents=True, exist_ok=True)
     for name, mesh in zip(run.frame_names, run.meshes, strict=True):
-        save_compact_ply(mesh, meshes / f"{name}.ply")
+        save_compact_ply(mesh, meshes / f"{name}.ply", "metres")
     for name, arrays in (artefacts or {}).items():
         np.savez_compressed(run.folder / f"{name}.npz", **dict(arrays))  # type: ignore[arg-type]
     files = sorted(path.name for path in run.folder.iterdir() if path.is_file() and path.name not in _OWN_FILES)

@@ -109,7 +109,10 @@ def stream_meshes(
     from engine.geometry.ply import save_compact_ply
 
     def write(path: Path, mesh: "Mesh") -> None:
-        (save_compact_ply if path.suffix.lower() == ".ply" else save_mesh)(mesh, path)
+        if path.suffix.lower() == ".ply":
+            save_compact_ply(mesh, path, "canonical units")
+        else:
+            save_mesh(mesh, path)
 
     pending: deque[tuple[Path, Mesh, Future[None]]] = deque()
     with ThreadPoolExecutor(threads, "mesh-writer") as pool:

@@ -44,7 +44,7 @@ def fit_sequence(source: DepthSequence, inputs: MethodInputs, config: FitConfig,
     for frame, code in enumerate(fitted.pose_codes.to(model.device)):
         vertices.append(similarity.to_world(pose_vertices(model, shape_code, code, mesh.vertices)))
         progress.advance(frame + 1)
-    save_compact_ply(Mesh(similarity.to_world(mesh.vertices), mesh.faces), inputs.folder / CANONICAL_SURFACE)
+    save_compact_ply(Mesh(similarity.to_world(mesh.vertices), mesh.faces), inputs.folder / CANONICAL_SURFACE, "metres")
     clock.append(time.perf_counter())
     codes = {"shape": fitted.shape_code.numpy()[None, None], "pose": fitted.pose_codes.numpy()[:, None]}
     return FitResult(

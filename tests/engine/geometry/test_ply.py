@@ -24,7 +24,8 @@ def grid(side: int) -> Mesh:
 @pytest.mark.parametrize(("side", "bytes_per_index"), [(12, 2), (256, 2), (257, 4)])
 def test_trimesh_and_vtk_read_back_what_was_written(tmp_path: Path, side: int, bytes_per_index: int) -> None:
     mesh, path = grid(side), tmp_path / "sheet.ply"
-    save_compact_ply(mesh, path)
+    save_compact_ply(mesh, path, "canonical units")
+    assert b"\ncomment unit: canonical units\n" in path.read_bytes()[:100]
     payload = 12 * len(mesh.vertices) + (1 + 3 * bytes_per_index) * len(mesh.faces)
     assert payload < path.stat().st_size < payload + 250
     by_trimesh = trimesh.load(path, process=False)

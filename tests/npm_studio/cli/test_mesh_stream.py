@@ -40,10 +40,10 @@ def assert_whole(folder: Path, count: int) -> None:
 def test_meshes_come_back_in_order_when_their_files_are_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     second_is_whole, save = threading.Event(), ply.save_compact_ply
 
-    def first_waits_for_second(mesh: Mesh, path: Path) -> None:
+    def first_waits_for_second(mesh: Mesh, path: Path, unit: str) -> None:
         if path.name == "000.ply":
             assert second_is_whole.wait(10)
-        save(mesh, path)
+        save(mesh, path, unit)
         if path.name == "001.ply":
             second_is_whole.set()
 
@@ -67,9 +67,9 @@ def test_computing_waits_while_files_cannot_be_written(tmp_path: Path, monkeypat
                 full.set()
             yield path, mesh
 
-    def write(mesh: Mesh, path: Path) -> None:
+    def write(mesh: Mesh, path: Path, unit: str) -> None:
         assert disk.wait(10)
-        save(mesh, path)
+        save(mesh, path, unit)
 
     monkeypatch.setattr(ply, "save_compact_ply", write)
     consumer = threading.Thread(target=lambda: list(stream_meshes(computed(), waiting=5)))
