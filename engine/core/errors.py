@@ -35,6 +35,7 @@ class Setting(Enum):
     POINTS = "the number of points"
     FRAME_RATE = "the frame rate"
     BODY_MODEL = "the body model"
+    FLAT_HAND_MEAN = "whether a pose of zeros is the flat hand:"
     SPLIT = "the split"
     DATASET = "the dataset"
     SHAPE_ENCODER = "the shape encoder"

@@ -153,14 +153,15 @@ class _Writer:
         self.similarities[identity] = similarity
         write_request(self.out, self.request, fixed, {**(self.earlier.similarities or {}), **self.similarities})
         vertices = self._canonical(identity, similarity)
-        self.reach[identity] = largest_coordinate(vertices)
+        used = _used(self.raw, identity, len(vertices))
+        self.reach[identity] = largest_coordinate(vertices[used])
         self.counts[identity] = {}
         for sequence in self.raw.sequences(identity):
             if progress.cancelled():
                 raise Cancelled
             stored = self._sequence(identity, sequence, len(vertices), similarity)
             self.counts[identity][sequence] = len(stored)
-            self.reach[identity] = max(self.reach[identity], largest_coordinate(stored))
+            self.reach[identity] = max(self.reach[identity], largest_coordinate(stored[:, used]))
             self.done += 1
             progress.advance(self.done)
 
@@ -261,10 +262,13 @@ def _own_similarity(raw: RawDataset, identity: str) -> Similarity:
 
 
 def _all_meshes(raw: RawDataset, identity: str) -> Iterator[NDArray[np.floating[Any]]]:
+    """Vertices (..., U, 3) of the triangles of an identity: others must not decide the scale."""
     canonical = _checked(raw.canonical(identity), 2, None, f"{raw.name}: {identity}")
-    yield canonical
+    used = _used(raw, identity, len(canonical))
+    yield canonical[used]
     for sequence in raw.sequences(identity):
-        yield _checked(raw.frames(identity, sequence), 3, len(canonical), f"{raw.name}: {identity}/{sequence}")
+        frames = _checked(raw.frames(identity, sequence), 3, len(canonical), f"{raw.name}: {identity}/{sequence}")
+        yield frames[:, used]
 
 
 def _cube_of(meshes: Iterator[NDArray[np.floating[Any]]], what: str) -> Similarity:
@@ -281,6 +285,12 @@ def _checked_faces(raw: RawDataset, identity: str) -> NDArray[np.int32]:
     if len(faces) == 0 or faces.min() < 0:
         raise InputError(f"{raw.name}: {identity}", "has no usable triangles", "export it as a triangle mesh")
     return faces.astype(np.int32)
+
+
+def _used(raw: RawDataset, identity: str, count: int) -> NDArray[np.intp] | slice:
+    """Which of the ``count`` vertices of an identity its triangles use."""
+    used = np.unique(_checked_faces(raw, identity))
+    return slice(None) if len(used) == count else used[used < count].astype(np.intp)
 
 
 def _checked(

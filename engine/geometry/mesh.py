@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from engine.core.errors import InputError
 from engine.core.files import replacing_file
+from engine.geometry.mesh_files import SPLIT_FORMATS, read_triangles, welded
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,23 +54,18 @@ def save_mesh(mesh: Mesh, path: Path) -> None:
 
 
 def load_mesh(path: Path) -> Mesh:
-    """Read one triangle mesh, vertices unmerged and in file order.
+    """Read one triangle mesh, vertices in file order.
+
+    Materials, textures and normals copy no vertices: those that GLB, glTF and STL files copy are one again.
 
     Raises:
         InputError: the file is missing, unreadable, empty or has coordinates that are not finite.
     """
-    import trimesh
-
-    if not path.is_file():
-        raise InputError(path, "no such mesh file")
-    try:
-        loaded = trimesh.load(path, force="mesh", process=False)
-        vertices = np.asarray(loaded.vertices, np.float32)  # type: ignore[attr-defined]
-        faces = np.asarray(loaded.faces, np.int32)  # type: ignore[attr-defined]
-    except Exception as error:  # a parser may fail in any way on a broken file
-        raise InputError(path, f"cannot be read as a mesh ({error.__class__.__name__})", "check the file") from None
-    if len(faces) == 0:
-        raise InputError(path, "holds no triangles", "export it as a triangle mesh")
-    if not np.isfinite(vertices).all():
-        raise InputError(path, "has vertices that are not finite")
-    return Mesh(vertices, faces)
+    vertices, faces = read_triangles(path)
+    if path.suffix.lower() in SPLIT_FORMATS:
+        vertices, faces = welded(vertices, faces)
+    with np.errstate(over="ignore"):  # doubles that single precision does not hold
+        single = vertices.astype(np.float32)
+    if not np.isfinite(single).all():
+        raise InputError(path, "has vertices that are not finite", "export it again")
+    return Mesh(single, faces.astype(np.int32))

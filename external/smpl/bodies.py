@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.core.errors import Choice, InputError, Setting, Task, remedy
+from engine.core.progress import Progress
 from external.smpl.body import posed, rotation_matrices
 from external.smpl.clips import BODY_JOINTS, CLIP_SECONDS, legs_apart, random_body_clip
 from external.smpl.model_file import BodyModel, find_model_files, load_body_model
-from external.smpl.motion_files import evenly, fitted_to, load_performers
+from external.smpl.motion_files import evenly, fitted_to, fitting_clips, load_performers
 
 Array = NDArray[np.float64]
 
@@ -110,18 +111,22 @@ def recorded_bodies(
     up: Literal["y", "z"] = "z",
     identities: int | None = None,
     sequences: int | None = None,
+    progress: Progress | None = None,
 ) -> PosedIdentities:
     """The performers of recorded motions (see `load_performers`), each motion sampled to ``frames`` frames.
+
+    Motions that cannot be read or do not fit the model are left out, and named to ``progress``.
 
     Args:
         up: the axis that points up in the recordings; AMASS has z.
         identities, sequences: take only the first ones, by default all.
 
     Raises:
-        InputError: there is no model for the gender of a performer, or the motions do not fit it.
+        InputError: there is no model for the gender of a performer, or no motion fits it.
     """
+    progress = progress or Progress()
     check_counts({Setting.FRAMES: frames, Setting.IDENTITIES: identities or 1, Setting.SEQUENCES: sequences or 1})
-    people = load_performers(motions)[:identities]
+    people = load_performers(motions, progress)[:identities]
     files = find_model_files(model_path, GENDERS)
     lacking = sorted({person.gender for person in people} - set(files))
     if lacking:
@@ -130,26 +135,25 @@ def recorded_bodies(
         )
     models = _load_models({gender: files[gender] for gender in files if gender in {p.gender for p in people}})
     upright = np.eye(3) if up == "y" else rotation_matrices([-np.pi / 2, 0.0, 0.0])
-    bodies, durations = {}, []
-    for person in people:
-        model, clips = models[person.gender], {}
-        for clip in person.clips[:sequences]:
-            try:
-                poses = fitted_to(evenly(clip.poses, frames), model.joints, BODY_JOINTS)
-            except ValueError as error:
-                raise InputError(motions / person.name / clip.name, str(error), "give motions of bodies") from None
-            clips[clip.name] = _turned(poses, upright)
-            durations.append(max(len(clip.poses) - 1, 1) / clip.frame_rate)
-        bodies[person.name] = PosedIdentity(model, person.betas, clips)
+    joints = next(iter(models.values())).joints
+
+    def fit(poses: Array) -> Array:
+        return _turned(fitted_to(evenly(poses, frames), joints, BODY_JOINTS), upright)
+
+    clips, duration = fitting_clips(people, motions, sequences, fit, progress)
+    bodies = {
+        person.name: PosedIdentity(models[person.gender], person.betas, clips[person.name])
+        for person in people
+        if person.name in clips
+    }
     recipe = {
         "importer": "smpl",
         "models": {gender: model.checksum() for gender, model in models.items()},
-        "motions": {person.name: [r.name for r in person.clips[:sequences]] for person in people},
+        "motions": {name: list(taken) for name, taken in clips.items()},
         "frames": frames,
         "up": up,
     }
-    rate = max(frames - 1, 1) / float(np.median(durations))
-    joints = next(iter(models.values())).joints
+    rate = max(frames - 1, 1) / duration
     return PosedIdentities("smpl", "human bodies", round(rate, 3), recipe, bodies, legs_apart(joints))
 
 

@@ -1,20 +1,28 @@
 """Motion capture as AMASS (Mahmood et al. 2019) publishes them: one npz file per clip, folders per performer."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.core.errors import InputError
+from engine.core.errors import InputError, Notice, Remedy
 from engine.core.files import natural_key
 from engine.core.npz import read_npz
+from engine.core.progress import Progress
 
 Array = NDArray[np.float64]
 
-_REMEDY = "give a folder of .npz files with poses, betas, gender and mocap_framerate, as AMASS has them"
+_REMEDY = "give .npz files with poses, betas, gender and mocap_framerate, as AMASS has them"
+_RATES = ("mocap_framerate", "mocap_frame_rate", "fps", "framerate", "frame_rate")
+_ASSUMED_RATE = 60.0
+_PARTS = (  # of poses, in the order of the joints; the first two must be there
+    ("root_orient", "pose_body", "pose_jaw", "pose_eye", "pose_hand"),
+    ("global_orient", "body_pose", "jaw_pose", "leye_pose", "reye_pose", "left_hand_pose", "right_hand_pose"),
+    ("global_orient", "hand_pose"),
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +36,8 @@ class MotionClip:
     """(B,)"""
     gender: str
     frame_rate: float
+    assumed: tuple[str, ...] = ()
+    """What the file does not say, and what was taken instead."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,44 +56,97 @@ def load_motion(path: Path) -> MotionClip | None:
     Raises:
         InputError: the file is damaged or its arrays have other shapes.
     """
-    names = ("poses", "betas", "gender", "mocap_framerate", "mocap_frame_rate")
+    names = ("poses", "betas", "gender", *_RATES, *dict.fromkeys(part for parts in _PARTS for part in parts))
     arrays = read_npz(path, names, _REMEDY, 2**28)
-    if "poses" not in arrays:
+    poses = _poses(arrays, path)
+    if poses is None:
         return None
-    poses = _numbers(arrays["poses"], path, "poses")
-    betas = _numbers(arrays.get("betas", np.zeros(10)), path, "betas").reshape(-1)
     if poses.ndim != 2 or len(poses) == 0 or poses.shape[1] % 3:
         raise InputError(path, f"its poses must be (F, 3J), are {poses.shape}", _REMEDY)
-    rate = _numbers(arrays.get("mocap_framerate", arrays.get("mocap_frame_rate", np.array(60.0))), path, "frame rate")
+    assumed = []
+    stated = next((arrays[name] for name in _RATES if name in arrays), None)
+    if stated is None:
+        assumed.append(f"no frame rate: {_ASSUMED_RATE:g} frames per second are assumed")
+    rate = np.array(_ASSUMED_RATE) if stated is None else _numbers(stated, path, "frame rate")
     if rate.size != 1 or not rate.item() > 0:
         raise InputError(path, f"its frame rate is {rate}", _REMEDY)
-    return MotionClip(path.stem, poses, betas, _word(arrays.get("gender", np.array("neutral"))), float(rate.item()))
+    betas = _numbers(arrays.get("betas", np.zeros(10)), path, "betas")
+    if betas.ndim == 2:
+        if np.ptp(betas, axis=0).max(initial=0.0) > 0:
+            assumed.append("no single shape, but one for each frame: their mean is taken")
+        betas = betas.mean(axis=0)
+    gender = _word(arrays.get("gender", np.array("neutral")))
+    return MotionClip(path.stem, poses, betas.reshape(-1), gender, float(rate.item()), tuple(assumed))
 
 
-def load_performers(folder: Path) -> tuple[Performer, ...]:
+def _poses(arrays: Mapping[str, NDArray[Any]], path: Path) -> Array | None:
+    """Poses (F, 3J), put together where root, body and hands are arrays of their own; None where there are none."""
+    if "poses" in arrays:
+        return _numbers(arrays["poses"], path, "poses")
+    for names in _PARTS:
+        if not all(name in arrays for name in names[:2]):
+            continue
+        parts = [_numbers(arrays[name], path, name) for name in names if name in arrays]
+        flat = [part.reshape(len(part), -1) if part.ndim > 1 and part.size else part for part in parts]
+        if any(part.ndim != 2 or len(part) != len(flat[0]) for part in flat):
+            shapes = ", ".join(f"{name} {arrays[name].shape}" for name in names if name in arrays)
+            raise InputError(path, f"has parts of poses with different numbers of frames: {shapes}", _REMEDY)
+        return np.concatenate(flat, axis=1)
+    alone = [name for names in _PARTS for name in names[1:] if name in arrays]
+    if alone:
+        raise InputError(path, f"has {alone[0]} without the turn of the root (root_orient)", _REMEDY)
+    return None
+
+
+def load_performers(folder: Path, progress: Progress | None = None) -> tuple[Performer, ...]:
     """All motions below ``folder``, one performer for each distinct gender and shape.
 
-    Performers are named by the folder of their first file; files are taken in natural order.
+    Performers are named by the folder of their first file; files are taken in natural order. A file that cannot be
+    read is left out, and named to ``progress``, as is what files do not say.
 
     Raises:
-        InputError: there are none, or one of them is damaged.
+        InputError: there are none, or all are damaged.
     """
+    progress = progress or Progress()
     if not folder.is_dir():
         raise InputError(folder, "no such folder of motions", _REMEDY)
     groups: dict[tuple[Any, ...], list[tuple[Path, MotionClip]]] = {}
     files = sorted((p for p in folder.rglob("*.npz") if p.is_file()), key=lambda p: (str(p.parent), natural_key(p)))
+    damaged: list[InputError] = []
+    without: list[Path] = []
     for path in files:
-        clip = load_motion(path)
-        if clip is not None:
-            key = (clip.gender, *np.round(clip.betas, 4).tolist())
-            groups.setdefault(key, []).append((path, clip))
+        try:
+            clip = load_motion(path)
+        except InputError as error:
+            damaged.append(error)
+            continue
+        if clip is None:
+            without.append(path)
+            continue
+        key = (clip.gender, *np.round(clip.betas, 4).tolist())
+        groups.setdefault(key, []).append((path, clip))
     if not groups:
-        raise InputError(folder, "has no .npz file with poses", _REMEDY)
+        raise damaged[0] if damaged else InputError(folder, "has no .npz file with poses", _REMEDY)
+    for each in damaged:
+        progress.notice(each.as_notice("left out"))
+    if without:
+        progress.message(f"left out: {len(without)} files without poses, such as {without[0]}")
+    _say_assumptions([each for group in groups.values() for each in group], progress)
     names = unique_names([group[0][0].parent.name for group in groups.values()])
     return tuple(
         Performer(name, group[0][1].gender, group[0][1].betas, _with_unique_names([each for _, each in group]))
         for name, group in zip(names, groups.values(), strict=True)
     )
+
+
+def _say_assumptions(clips: Sequence[tuple[Path, MotionClip]], progress: Progress) -> None:
+    files: dict[str, list[Path]] = {}
+    for path, clip in clips:
+        for assumption in clip.assumed:
+            files.setdefault(assumption, []).append(path)
+    for assumption, paths in files.items():
+        text = f"{len(paths)} of {len(clips)} motions, such as {paths[0]}, have {assumption}"
+        progress.notice(Notice(text, Remedy(f"add an array {_RATES[0]}") if "rate" in assumption else None))
 
 
 def evenly(poses: Array, frames: int) -> Array:
@@ -123,9 +186,7 @@ def unique_names(names: Sequence[str]) -> list[str]:
 
 def _with_unique_names(clips: list[MotionClip]) -> tuple[MotionClip, ...]:
     names = unique_names([clip.name for clip in clips])
-    return tuple(
-        MotionClip(name, r.poses, r.betas, r.gender, r.frame_rate) for name, r in zip(names, clips, strict=True)
-    )
+    return tuple(replace(clip, name=name) for name, clip in zip(names, clips, strict=True))
 
 
 def _numbers(array: NDArray[Any], path: Path, what: str) -> Array:
@@ -140,3 +201,40 @@ def _word(array: NDArray[Any]) -> str:
     word = value.decode("latin1") if isinstance(value, bytes) else str(value)
     word = word.removeprefix("b'").strip("'").lower()
     return word if word in ("female", "male") else "neutral"
+
+
+def fitting_clips(
+    people: Sequence[Performer],
+    motions: Path,
+    sequences: int | None,
+    fit: Callable[[Array], Array],
+    progress: Progress,
+) -> tuple[dict[str, dict[str, Array]], float]:
+    """Performer to clip to what ``fit`` makes of its poses, and the median duration of these clips in seconds.
+
+    The first ``sequences`` of each performer are taken. Those that ``fit`` refuses with a `ValueError` are left out
+    and named, and so are performers who have no others.
+
+    Raises:
+        InputError: none is left.
+    """
+    taken: dict[str, dict[str, Array]] = {}
+    durations, refused = [], []
+    for person in people:
+        clips: dict[str, Array] = {}
+        for clip in person.clips:
+            if len(clips) == sequences:
+                break
+            try:
+                clips[clip.name] = fit(clip.poses)
+            except ValueError as error:
+                refused.append(InputError(motions / person.name / clip.name, str(error), "give motions of this model"))
+                continue
+            durations.append(max(len(clip.poses) - 1, 1) / clip.frame_rate)
+        if clips:
+            taken[person.name] = clips
+    if not taken:
+        raise refused[0]
+    for each in refused:
+        progress.notice(each.as_notice("left out"))
+    return taken, float(np.median(durations))

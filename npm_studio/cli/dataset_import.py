@@ -76,7 +76,10 @@ def configure_smpl(parser: argparse.ArgumentParser) -> None:
 def add_motion_options(parser: argparse.ArgumentParser, what: str) -> None:
     """Options that bodies and hands share."""
     parser.add_argument(
-        "--motions", type=Path, metavar="DIR", help="recorded motions: .npz files with poses and betas, as in AMASS"
+        "--motions",
+        type=Path,
+        metavar="DIR",
+        help="recorded motions: .npz files with poses (or root_orient and pose_body) and betas, as in AMASS",
     )
     parser.add_argument(
         "--identities", type=int, metavar="N", help=f"number of {what} (default: 16; all that are in the recordings)"
@@ -94,7 +97,13 @@ def run_smpl(options: argparse.Namespace) -> dict[str, Any]:
     with ConsoleProgress() as progress:
         if options.motions:
             raw = recorded_bodies(
-                options.model, options.motions, options.frames, options.up, options.identities, options.sequences
+                options.model,
+                options.motions,
+                options.frames,
+                options.up,
+                options.identities,
+                options.sequences,
+                progress,
             )
         else:
             identities, sequences = default_counts(options)
@@ -121,19 +130,27 @@ def configure_mano(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--side", choices=("right", "left"), help="which hand of a folder with both (default: right)")
     add_motion_options(parser, "hands")
+    parser.add_argument(
+        "--flat-hand-mean",
+        choices=("yes", "no"),
+        help="whether a pose of zeros in the recordings is the flat hand, as smplx calls it, or the mean "
+        "hand of the model (default: the flat hand)",
+    )
 
 
 def run_mano(options: argparse.Namespace) -> dict[str, Any]:
-    from external.smpl.hands import random_hands, recorded_hands
+    from external.smpl.hands import load_hand, random_hands, recorded_hands
 
     with ConsoleProgress() as progress:
+        hand = load_hand(options.model, options.side, progress)
         if options.motions:
+            flat = None if options.flat_hand_mean is None else options.flat_hand_mean == "yes"
             raw = recorded_hands(
-                options.model, options.side, options.motions, options.frames, options.identities, options.sequences
+                hand, options.motions, options.frames, options.identities, options.sequences, flat, progress
             )
         else:
             identities, sequences = default_counts(options)
-            raw = random_hands(options.model, options.side, identities, sequences, options.frames, options.seed)
+            raw = random_hands(hand, identities, sequences, options.frames, options.seed)
         return run_import(raw, options, progress)
 
 

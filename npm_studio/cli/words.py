@@ -24,6 +24,7 @@ FLAGS: dict[Setting, tuple[str, ...]] = {
     Setting.POINTS: ("--points",),
     Setting.FRAME_RATE: ("--fps",),
     Setting.BODY_MODEL: ("--model",),
+    Setting.FLAT_HAND_MEAN: ("--flat-hand-mean",),
     Setting.SPLIT: ("--split",),
     Setting.DATASET: ("--dataset",),
     Setting.SHAPE_ENCODER: ("--shape-encoder",),
