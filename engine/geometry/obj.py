@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 _POSITION = re.compile(rb"^[ \t]*v[ \t]+(.*)$", re.MULTILINE)
 _FACE = re.compile(rb"^[ \t]*f[ \t]+(.*)$", re.MULTILINE)
 _ATTRIBUTES = re.compile(rb"/[^\s]*")
-_NOT_THREE = re.compile(rb"^(?!\s*\S+[ \t]+\S+[ \t]+\S+[ \t\r]*$)", re.MULTILINE)
+_NOT_THREE = re.compile(rb"^(?![ \t]*\S+[ \t]+\S+[ \t]+\S+[ \t\r]*$)", re.MULTILINE)
 _COMMENT = re.compile(rb"#.*")
 _CONTINUED = re.compile(rb"\\\r?\n")
 

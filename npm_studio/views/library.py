@@ -13,6 +13,7 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
+from engine.models.labels import UNLABELLED
 from npm_studio.document.document import Document
 from npm_studio.document.explorer import pretty
 from npm_studio.views.widgets.basics import MARGIN, Section, heading, note
@@ -108,7 +109,10 @@ class Library(QWidget):
         canonical.setToolTip(0, "The pose in which the surface is learned")
         canonical.setData(0, _ROW, -1)
         branches = [canonical]
-        for index, name in enumerate(info.identities):
+        owners = list(enumerate(info.identities))
+        if all(frame.sequence == UNLABELLED for frame in info.frames):
+            owners = [(0, "any identity")]  # every pose once, although each identity has it
+        for index, name in owners:
             branch = QTreeWidgetItem([pretty(name)])
             branch.setData(0, _ROW + 1, index)
             sequences: dict[str, QTreeWidgetItem] = {}
