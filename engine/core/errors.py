@@ -21,6 +21,7 @@ class Setting(Enum):
 
     DEPTH_UNITS = "the depth units per metre"
     INTRINSICS = "the intrinsics"
+    STREAM = "the depth stream"
     DEPTH_RANGE = "the nearest and farthest depth"
     MASKS = "the masks"
     REMOVE_PLANES = "the removal of floor and walls"

@@ -19,6 +19,8 @@ class CaptureOptions:
     intrinsics: str | Path | None = None
     """``fx,fy,cx,cy`` in pixels (pixel centres at +0.5), or a file; see `external.captures.intrinsics`."""
     isolation: Isolation = field(default_factory=Isolation)
+    stream: str | None = None
+    """Which of several streams of a recording, a topic or track, by its name or a part of it."""
 
     def __bool__(self) -> bool:
         """Whether anything is stated."""
@@ -34,6 +36,7 @@ class CaptureOptions:
         isolation = self.isolation
         values = {
             "depth_scale": self.depth_scale,
+            "stream": self.stream,
             "intrinsics": None if self.intrinsics is None else _anywhere(self.intrinsics),
             "near_m": isolation.near_m,
             "far_m": isolation.far_m,
@@ -51,7 +54,14 @@ class CaptureOptions:
             InputError: it is none; the JSON comes from files that others may have written.
         """
         number = int | float
-        kinds = {"depth_scale": number, "near_m": number, "far_m": number, "intrinsics": str, "masks": str}
+        kinds = {
+            "depth_scale": number,
+            "near_m": number,
+            "far_m": number,
+            "intrinsics": str,
+            "masks": str,
+            "stream": str,
+        }
         for key, kind in kinds.items():
             if not isinstance(values.get(key), kind | NoneType):
                 raise InputError(f"{key} of a recording", f"cannot be {values[key]!r}", "open the recording again")
@@ -62,7 +72,7 @@ class CaptureOptions:
             remove_planes=bool(values.get("remove_planes")),
             largest_component=bool(values.get("largest_component")),
         )
-        return CaptureOptions(values.get("depth_scale"), values.get("intrinsics"), isolation)
+        return CaptureOptions(values.get("depth_scale"), values.get("intrinsics"), isolation, values.get("stream"))
 
 
 AS_RECORDED = CaptureOptions()

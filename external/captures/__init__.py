@@ -8,6 +8,7 @@
 `sens`              ScanNet, ``.sens``
 `kinect_mkv`        Azure Kinect, ``.mkv``, needs the package ``av``
 `realsense_bag`     RealSense and other ROS 1 bags, ``.bag``, needs the package ``rosbags``
-`point_files`       a folder of, or one, ``.ply``, ``.pcd`` or ``.obj``
+`ros2_bag`          ROS 2, a folder with ``metadata.yaml``, ``.db3`` or ``.mcap``, needs the package ``rosbags``
+`point_files`       a folder of, or one, ``.ply``, ``.pcd``, ``.obj`` or ``.xyz``
 ==================  ===============================================================================================
 """

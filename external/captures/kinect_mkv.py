@@ -13,15 +13,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.core.errors import InputError
+from engine.core.errors import Choice, InputError, Notice, Setting, remedy
 from engine.geometry.camera import PinholeCamera
 from engine.sequences.capture_options import CaptureOptions
 from engine.sequences.reader import RecordingReader
 from engine.sequences.recording import MAX_PIXELS, Recording
 from external.captures import intrinsics
 from external.captures.lens import RationalDistortion, Undistort
+from external.captures.matroska_end import matroska_end
+from external.captures.stream_names import looks_like_depth, stream_of_path
 
 UNITS_PER_METRE = 1000.0
+_UNBELIEVABLE = 1000
 _REMEDY = "record it again with k4arecorder, or export its depth as 16-bit PNG"
 _MODES = {
     (640, 576): ((1024, 1024), (192, 180)),
@@ -44,28 +47,31 @@ def read_kinect_mkv(path: Path, options: CaptureOptions) -> Recording:
         raise InputError(path, "needs PyAV to be read", "pip install av") from None
     try:
         with av.open(os.path.abspath(path), format="matroska") as container:
-            stream = _depth_stream(container.streams.video, path)
+            stream, warnings = _depth_stream(container.streams.video, path, options.stream)
             width, height = stream.codec_context.width, stream.codec_context.height
             if not 0 < width * height <= MAX_PIXELS:
                 raise InputError(path, f"declares depth images of {width}x{height} pixels", _REMEDY)
             number, title, codec = stream.index, stream.metadata.get("title", ""), stream.codec_context.name
+            sure = options.stream is not None or _stream_kind(stream) == "depth"
             attachments = {a.name or "": bytes(a.data or b"") for a in container.streams.attachments}
             unit = float(stream.time_base or 1e-9)
-            times = [packet.pts for packet in container.demux(stream) if packet.pts is not None and packet.size]
+            packets = [(p.pts, p.pos or 0, p.size) for p in container.demux(stream) if p.pts is not None and p.size]
     except (av.FFmpegError, ValueError, OverflowError, MemoryError) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(path, f"cannot be read as Matroska ({error})", _REMEDY) from None
-    times.sort()
+    times = sorted(time for time, _, _ in packets)
+    track = _DepthTrack(path, number, tuple(times), width, height)
+    if not sure:
+        warnings += _only_one(track, path, title or f"number {number}")
     undistort = None
     if options.intrinsics is not None:
-        camera = intrinsics.parse_intrinsics(options.intrinsics).camera(width, height)
+        camera, notes = intrinsics.scaled_to(intrinsics.parse_intrinsics(options.intrinsics), (width, height))
         source = "the user"
     else:
         name, text = _calibration_file(attachments, path)
         camera, distortion = depth_calibration(text, width, height, f"{path} attachment {name}")
-        undistort, source = Undistort(camera, distortion), name
-    track = _DepthTrack(path, number, tuple(times), width, height)
+        undistort, source, notes = Undistort(camera, distortion), name, ()
 
     def read_stored(index: int) -> NDArray[Any]:
         stored = track.image(index)
@@ -79,22 +85,70 @@ def read_kinect_mkv(path: Path, options: CaptureOptions) -> Recording:
         read_stored=read_stored,
         units_per_metre=UNITS_PER_METRE,
         times_s=np.array(times, np.float64) * unit,
+        warnings=(*warnings, *notes, *_lost_frames(path, packets)),
     )
 
 
-def _depth_stream(streams: Any, path: Path) -> Any:
-    """The video stream titled DEPTH, or else the only one of 16-bit greyscale."""
+def _stream_kind(stream: Any) -> str:
+    """``depth``, ``infrared`` or the like, as title and tags say; empty where they say nothing."""
+    mode = stream.metadata.get("K4A_DEPTH_MODE", "")
+    if mode:
+        return "infrared" if "PASSIVE" in mode.upper() else "depth"
+    return "infrared" if "K4A_IR_MODE" in stream.metadata else stream_of_path(stream.metadata.get("title", ""))
+
+
+def _depth_stream(streams: Any, path: Path, stated: str | None) -> tuple[Any, list[Notice]]:
+    """The track that is ``stated``, else one that says depth, else the only 16-bit one that says nothing."""
     streams = [s for s in streams if s.codec_context is not None]  # None: a codec that FFmpeg does not know
-    named = [s for s in streams if "depth" in s.metadata.get("title", "").lower() or "K4A_DEPTH_MODE" in s.metadata]
+    titles = {s.index: s.metadata.get("title") or s.codec_context.name for s in streams}
     grey = [s for s in streams if (s.codec_context.pix_fmt or "").startswith("gray16")]
-    chosen = named[:1] or (grey if len(grey) == 1 else [])
+    has = ", ".join(titles.values()) or "no video"
+    if stated is not None:
+        named = [s for s in streams if stated.lower() in titles[s.index].lower()]
+        if len(named) != 1:
+            raise InputError(Choice(Setting.STREAM, stated), f"names {len(named)} tracks of {path}", f"it has {has}")
+    else:
+        named = [s for s in streams if _stream_kind(s) == "depth"]
+    silent = [s for s in grey if not _stream_kind(s)]
+    chosen = named[:1] or (silent if len(silent) == 1 else [])
     if not chosen:
-        has = ", ".join(s.metadata.get("title") or s.codec_context.name for s in streams) or "no video"
         raise InputError(path, f"has no depth track (it has {has})", _REMEDY)
     if chosen[0] not in grey:
         problem = f"its depth track is {chosen[0].codec_context.pix_fmt}, not 16-bit greyscale"
         raise InputError(path, problem, "a video made for viewing has lost the depth: hand over the recording itself")
-    return chosen[0]
+    if len(named) < 2:
+        return chosen[0], []
+    others = ", ".join(titles[s.index] for s in named[1:])
+    return chosen[0], [Notice(f"other depth tracks are not read: {others}", remedy("choose with {}", Setting.STREAM))]
+
+
+def _only_one(track: "_DepthTrack", path: Path, name: str) -> list[Notice]:
+    """What to say of a track that does not say what it is.
+
+    Raises:
+        InputError: its numbers are not those of depth.
+    """
+    if not looks_like_depth(track.image(0), UNITS_PER_METRE):
+        fix = remedy("name it with {} if it is depth", Setting.STREAM)
+        raise InputError(path, f"has no depth track: {name} does not say that it is and does not look like depth", fix)
+    return [Notice(f"track {name} does not say that it is depth, but is the only one that can be")]
+
+
+def _lost_frames(path: Path, packets: list[tuple[int, int, int]]) -> list[Notice]:
+    """How many frames are missing at the end of a file, by the bytes that are; of each packet time, place and size."""
+    end, count = matroska_end(path), len(packets)
+    places = sorted((place, size) for _, place, size in packets)
+    last, size = places[-1] if places else (0, 0)
+    each = (last - places[0][0]) / (count - 1) if count > 1 else float(path.stat().st_size)
+    rest = path.stat().st_size + end.missing_bytes - last - size
+    lost = int(rest / max(each, 1) + 0.1) if end.missing_bytes else 0  # frames differ by a few bytes
+    if end.in_cluster:
+        lost = max(lost, 1)
+    if lost > _UNBELIEVABLE * max(count, 1):
+        return [Notice("the file is cut off or damaged: it declares far more than it holds")]
+    if lost:
+        return [Notice(f"the file is cut off: about {lost} of {count + lost} frames are lost at its end")]
+    return [] if end.closed else [Notice("the recorder did not close the file: frames at its end may be lost")]
 
 
 def _calibration_file(attachments: dict[str, bytes], path: Path) -> tuple[str, str]:

@@ -82,15 +82,17 @@ def read_npy_file(path: Path, options: CaptureOptions) -> Recording:
     camera = intrinsics.chosen_intrinsics(options.intrinsics, path.parent)
     if camera is None:
         raise InputError(path, f"has no intrinsics for its {width}x{height} depth images", intrinsics.REMEDY)
+    scaled, warnings = intrinsics.scaled_to(camera, (width, height))
     return Recording(
         path=path,
         origin=f"npy: has depth {images.shape} {images.dtype}, intrinsics from {Path(camera.source).name}",
-        camera=camera.camera(width, height),
+        camera=scaled,
         frame_names=tuple(f"{index:06d}" for index in range(len(images))),
         read_stored=lambda index: np.array(images[index]),
         units_per_metre=camera.depth_scale,
         expected_units=1.0 if images.dtype.kind == "f" else None,
         frame_rate=camera.frame_rate,
+        warnings=warnings,
     )
 
 

@@ -1,4 +1,4 @@
-"""Sequences of point clouds, one PLY, PCD or OBJ file per frame, seen by a pinhole camera.
+"""Sequences of point clouds, one PLY, PCD, OBJ or XYZ file per frame, seen by a pinhole camera.
 
 With intrinsics, points are in the axes of that camera, metres or millimetres. Without them, a virtual camera is
 chosen from the first file: points all in front of the origin (z forward, or z backward with y up as OpenGL has it) are
@@ -16,20 +16,19 @@ from numpy.typing import NDArray
 
 from engine.core.errors import InputError, Notice, Setting, remedy
 from engine.core.files import natural_key
+from engine.core.text_file import decoded, numbers
 from engine.geometry.camera import REFERENCE_CAMERA, PinholeCamera
 from engine.sequences.capture_options import CaptureOptions
 from engine.sequences.reader import RecordingReader
 from engine.sequences.recording import Recording
 from external.captures import intrinsics
+from external.captures.pcd_file import pcd_points
 
-ENDINGS = (".ply", ".pcd", ".obj")
+ENDINGS = (".ply", ".pcd", ".obj", ".xyz")
 _MAX_BYTES = 2**29
 _REMEDY = "export the points again as PLY"
 _FRONT_DISTANCE_M = 2.5
 _SEE_THROUGH_M = 0.05
-_PCD_TYPES = {("F", 4): "<f4", ("F", 8): "<f8", ("I", 1): "i1", ("I", 2): "<i2", ("I", 4): "<i4"} | {
-    ("U", size): f"<u{size}" for size in (1, 2, 4, 8)
-}
 
 
 def point_files(folder: Path) -> tuple[Path, ...]:
@@ -106,7 +105,7 @@ def project_points(points_camera: NDArray[np.floating[Any]], camera: PinholeCame
 
 
 def read_points(path: Path) -> NDArray[np.float64]:
-    """Points (N, 3) of a PLY, PCD or OBJ file, in its units.
+    """Points (N, 3) of a PLY, PCD, OBJ or XYZ file, in its units.
 
     Raises:
         InputError: it is damaged, of another kind, too large, or without a finite point.
@@ -118,7 +117,7 @@ def read_points(path: Path) -> NDArray[np.float64]:
     except OSError as error:
         raise InputError(path, f"cannot be read ({error.strerror})", _REMEDY) from None
     try:
-        points = _pcd_points(data, path) if path.suffix.lower() == ".pcd" else _mesh_points(data, path.suffix.lower())
+        points = _points_of(data, path)
     except InputError:
         raise
     except Exception as error:  # trimesh raises whatever damaged bytes lead to
@@ -127,6 +126,13 @@ def read_points(path: Path) -> NDArray[np.float64]:
     if len(points) == 0:
         raise InputError(path, "holds no points", _REMEDY)
     return points
+
+
+def _points_of(data: bytes, path: Path) -> NDArray[np.float64]:
+    ending = path.suffix.lower()
+    if ending == ".pcd":
+        return pcd_points(data, path)
+    return _xyz_points(data) if ending == ".xyz" else _mesh_points(data, ending)
 
 
 def _mesh_points(data: bytes, ending: str) -> NDArray[np.float64]:
@@ -144,38 +150,23 @@ def _mesh_points(data: bytes, ending: str) -> NDArray[np.float64]:
     return points
 
 
-def _pcd_points(data: bytes, path: Path) -> NDArray[np.float64]:
-    """Points of a PCD file of version 0.7 with data ascii or binary (Point Cloud Library)."""
-    header: dict[str, list[str]] = {}
-    start = 0
-    while "DATA" not in header:
-        end = data.find(b"\n", start)
-        if end < 0 or end - start > 10_000:
-            raise InputError(path, "is not a PCD file", _REMEDY)
-        words = data[start:end].decode("ascii", "replace").split()
-        if words and not words[0].startswith("#"):
-            header[words[0].upper()] = words[1:]
-        start = end + 1
-    names = header["FIELDS"]
-    counts = [int(count) for count in header.get("COUNT", ["1"] * len(names))]
-    kinds = [_PCD_TYPES[kind, int(size)] for kind, size in zip(header["TYPE"], header["SIZE"], strict=True)]
-    places = [f"{index}" for index in range(len(names))]
-    record = np.dtype([(place, kind, (count,)) for place, kind, count in zip(places, kinds, counts, strict=True)])
-    xyz = [names.index(axis) for axis in "xyz"]
-    number, kind = int(header["POINTS"][0]), header["DATA"][0]
-    if kind == "binary_compressed":
-        fix = "convert it with pcl_convert_pcd_ascii_binary IN.pcd OUT.pcd 1"
-        raise InputError(path, "is compressed, which is not read", fix)
-    if kind == "binary":
-        if not 0 <= number * record.itemsize <= len(data) - start:
-            raise InputError(path, f"is truncated: {number} points do not fit into it", _REMEDY)
-        table = np.frombuffer(data, record, number, start)
-        return np.stack([table[places[index]][:, 0].astype(np.float64) for index in xyz], axis=1)
-    before = np.concatenate([[0], np.cumsum(counts)])
-    rows = [line.split() for line in data[start:].splitlines() if line.strip()]
-    if len(rows) < number:
-        raise InputError(path, f"is truncated: {len(rows)} of {number} points", _REMEDY)
-    return np.array([[row[before[index]] for index in xyz] for row in rows[:number]], np.float64).reshape(-1, 3)
+def _xyz_points(data: bytes) -> NDArray[np.float64]:
+    """Points of a text with x, y, z and perhaps more numbers in each line; a first line may count them or name them."""
+    lines = [line for line in decoded(data).splitlines() if line.strip() and not line.lstrip().startswith(("#", "//"))]
+    first = numbers(lines[0]) if lines else []
+    if lines and (first is None or len(first) == 1):
+        lines = lines[1:]
+        if first and len(lines) < first[0]:
+            raise ValueError(f"truncated: {len(lines)} of {first[0]:.0f} points")
+    columns = len(numbers(lines[0]) or ()) if lines else 3
+    text = "\n".join(lines)
+    try:
+        values = np.array(text.split(), np.float64)
+    except ValueError:  # commas, or no numbers
+        values = np.array(numbers(text) or [np.nan], np.float64)
+    if columns < 3 or len(values) % columns or len(values) != columns * len(lines):
+        raise ValueError("not every line holds x, y and z, and as many numbers as the first")
+    return values.reshape(-1, columns)[:, :3]
 
 
 def _first_points(paths: Sequence[Path], root: Path) -> NDArray[np.float64]:
@@ -213,7 +204,7 @@ def _to_camera(points_m: NDArray[np.float64], known_camera: bool) -> tuple[NDArr
 READER = RecordingReader(
     id="point-files",
     title="point clouds",
-    form="PLY, PCD or OBJ files of points",
+    form="PLY, PCD, OBJ or XYZ files of points",
     read=read_point_files,
     folder=lambda folder: "has files of points" if point_files(folder) else "",
     endings=ENDINGS,

@@ -37,6 +37,14 @@ def other_stream(name: str) -> str:
     return next((kind for kind, words in _OTHERS.items() if found.intersection(words)), "")
 
 
+def stream_of_path(path: str) -> str:
+    """``depth`` or another kind, as the last part of a topic such as ``/camera/depth/image_raw`` says that says any."""
+    for part in reversed(path.split("/")):
+        if kind := "depth" if says_depth(part) else other_stream(part):
+            return kind
+    return ""
+
+
 def looks_like_depth(stored: NDArray[Any], units_per_metre: float) -> bool:
     """Whether an image (H, W) that says nothing about itself can be depth, by its numbers.
 

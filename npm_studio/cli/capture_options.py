@@ -19,6 +19,9 @@ def add_capture_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--intrinsics", metavar="FILE|fx,fy,cx,cy", help="of the depth camera, pixels with centres at +0.5"
     )
+    group.add_argument(
+        "--stream", metavar="NAME", help="which of several depth streams: a topic or track, or a part of it"
+    )
     group.add_argument("--near", type=_positive, metavar="M", help="leave out what is nearer than M metres")
     group.add_argument("--far", type=_positive, metavar="M", help="leave out what is farther than M metres")
     group.add_argument("--masks", type=Path, metavar="DIR", help="a PNG per frame, nonzero where the subject is")
@@ -35,7 +38,7 @@ def stated(options: argparse.Namespace) -> CaptureOptions:
     from engine.sequences.isolation import Isolation
 
     isolation = Isolation(options.near, options.far, options.masks, options.remove_planes, options.remove_planes)
-    return CaptureOptions(options.depth_scale, options.intrinsics, isolation)
+    return CaptureOptions(options.depth_scale, options.intrinsics, isolation, options.stream)
 
 
 def open_from_options(

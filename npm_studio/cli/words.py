@@ -11,6 +11,7 @@ FLAGS: dict[Setting, tuple[str, ...]] = {
     Setting.RESUME: ("--resume",),
     Setting.DEPTH_UNITS: ("--depth-scale",),
     Setting.INTRINSICS: ("--intrinsics",),
+    Setting.STREAM: ("--stream",),
     Setting.DEPTH_RANGE: ("--near", "--far"),
     Setting.MASKS: ("--masks",),
     Setting.REMOVE_PLANES: ("--remove-planes",),

@@ -23,6 +23,7 @@ WHERE: dict[Setting, tuple[str, ...]] = {
     Setting.RESUME: ("train",),
     Setting.DEPTH_UNITS: RECORDINGS,
     Setting.INTRINSICS: RECORDINGS,
+    Setting.STREAM: RECORDINGS,
     Setting.DEPTH_RANGE: RECORDINGS,
     Setting.MASKS: RECORDINGS,
     Setting.REMOVE_PLANES: RECORDINGS,

@@ -189,7 +189,7 @@ def kinect_mkv(
     blocks: Sequence[bytes] = (),
     size: tuple[int, int] | None = None,
 ) -> bytes:
-    """Tracks of uncompressed big-endian 16-bit images; only the one named DEPTH holds depth in millimetres.
+    """Tracks of uncompressed big-endian 16-bit images; one named DEPTH or nothing holds depth in millimetres.
 
     ``blocks`` replaces the images of the first frames.
     """
@@ -214,7 +214,7 @@ def kinect_mkv(
     for index, frame in enumerate(frames):
         cluster = unsigned(0xE7, 40 * index)
         for number, name in enumerate(names, start=1):
-            values = stored(frame, 1000) if name == "DEPTH" else np.full(frame.shape, 9)
+            values = stored(frame, 1000) if name in ("DEPTH", "") else np.full(frame.shape, 9)
             data = values.astype(">u2").tobytes()
             data = blocks[index] if index < len(blocks) and name == "DEPTH" else data
             cluster += element(0xA3, bytes([0x80 | number]) + struct.pack(">hB", 0, 0x80) + data)
@@ -245,6 +245,21 @@ def ros_image(values: np.ndarray, encoding: str = "16UC1", index: int = 0, paddi
     data = b"".join(rows)
     out = ros_header(index) + struct.pack("<II", height, width) + ros_text(encoding) + b"\0"
     return out + struct.pack("<II", len(rows[0]), len(data)) + data
+
+
+def ros_compressed(data: bytes, kind: str = "16UC1; compressedDepth", index: int = 0) -> bytes:
+    """sensor_msgs/CompressedImage."""
+    return ros_header(index) + ros_text(kind) + struct.pack("<I", len(data)) + data
+
+
+def compressed_depth(frame_m: np.ndarray, a: float = 0, b: float = 0) -> bytes:
+    """What the transport compressedDepth sends: a PNG of millimetres, or of a / depth + b, behind 12 bytes."""
+    values = stored(frame_m, 1000)
+    if a:
+        values = np.zeros(frame_m.shape, np.uint16)
+        valid = frame_m > 0
+        values[valid] = np.rint(a / frame_m[valid] + b)
+    return struct.pack("<iff", 0, a, b) + png_bytes(values)
 
 
 def ros_camera_info(width: int = WIDTH, height: int = HEIGHT, distortion: Sequence[float] = (0.0,) * 5) -> bytes:
@@ -349,6 +364,47 @@ def pcd_bytes(points: np.ndarray, data: str = "binary", declared: int | None = N
     if data == "ascii":
         return (header + "".join(f"4278190080 {x:.9g} {y:.9g} {z:.9g}\n" for x, y, z in points)).encode()
     return header.encode() + b"".join(struct.pack("<I3f", 255, *point) for point in points)
+
+
+def lzf_bytes(data: bytes) -> bytes:
+    """LZF with references to the nearest earlier place of the same three bytes, written out."""
+    out, literals, place = b"", b"", 0
+    while place < len(data):
+        start = data.rfind(data[place : place + 3], max(0, place - 8192), place + 2) if place + 3 <= len(data) else -1
+        if start < 0 or start >= place:
+            literals += data[place : place + 1]
+            place += 1
+        else:
+            length = 3
+            while length < 264 and place + length < len(data) and data[start + length] == data[place + length]:
+                length += 1
+            out += lzf_literals(literals)
+            literals = b""
+            distance, code = place - start - 1, length - 2
+            head = bytes([min(code, 7) << 5 | distance >> 8]) + (bytes([code - 7]) if code >= 7 else b"")
+            out += head + bytes([distance & 255])
+            place += length
+    return out + lzf_literals(literals)
+
+
+def lzf_literals(data: bytes) -> bytes:
+    return b"".join(bytes([len(data[i : i + 32]) - 1]) + data[i : i + 32] for i in range(0, len(data), 32))
+
+
+def pcd_compressed(points: np.ndarray) -> bytes:
+    """PCD of data binary_compressed: field by field, colour first."""
+    columns = [
+        np.full(len(points), 255, "<u4").tobytes(),
+        *(points[:, axis].astype("<f4").tobytes() for axis in range(3)),
+    ]
+    whole = b"".join(columns)
+    packed = lzf_bytes(whole)
+    header = pcd_bytes(points[:0], "binary_compressed", len(points))
+    return header + struct.pack("<II", len(packed), len(whole)) + packed
+
+
+def xyz_bytes(points: np.ndarray) -> bytes:
+    return ("# x y z intensity\n" + "".join(f"{x:.9g} {y:.9g} {z:.9g} 7\n" for x, y, z in points)).encode()
 
 
 def obj_bytes(points: np.ndarray) -> bytes:

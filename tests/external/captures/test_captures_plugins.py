@@ -110,7 +110,7 @@ def test_it_is_named_among_what_can_be_opened(installed: None, tmp_path: Path) -
 
 def test_what_is_no_reader_is_left_out_and_the_log_says_so(installed: None, caplog: pytest.LogCaptureFixture) -> None:
     identifiers = [reader.id for reader in registered_readers()]
-    assert "depth-text" in identifiers and len(identifiers) == len(set(identifiers)) == 9
+    assert "depth-text" in identifiers and len(identifiers) == len(set(identifiers)) == 10
     assert "something of npm_studio.captures is no reader of recordings" in caplog.text
     assert "loading nowhere of npm_studio.captures failed" in caplog.text
 

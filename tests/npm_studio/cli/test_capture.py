@@ -183,8 +183,9 @@ def test_a_recording_that_is_not_there_is_exit_code_2(tmp_path: Path, capsys: py
 def test_what_was_stated_survives_as_json() -> None:
     parser = build_parser("capture")
     line = "capture info x --near 0.5 --far 3 --masks m --remove-planes --depth-scale 5000 --intrinsics 1,2,3,4"
+    line += " --stream left"
     options = stated(parser.parse_args(line.split()))
-    assert options.reading == CaptureOptions(5000, "1,2,3,4")
+    assert options.reading == CaptureOptions(5000, "1,2,3,4", stream="left")
     record = json.loads(json.dumps(options.as_dict()))
     assert CaptureOptions.from_dict(record) == options
     plain = stated(parser.parse_args(["capture", "info", "x"]))
