@@ -37,6 +37,7 @@ WHERE: dict[Setting, tuple[str, ...]] = {
     Setting.POINTS: ("dataset flow",),
     Setting.FRAME_RATE: ("dataset bvh",),
     Setting.BODY_MODEL: ("dataset smpl", "dataset mano", "dataset cape"),
+    Setting.FLAT_HAND_MEAN: ("dataset mano",),
     Setting.SPLIT: ("dataset npms",),
     Setting.DATASET: ("dataset npms",),
     Setting.SHAPE_ENCODER: ("import-checkpoint", "export-checkpoint"),
