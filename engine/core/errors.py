@@ -18,6 +18,8 @@ class Setting(Enum):
     OUT = "the output"
     SEED = "the seed"
     RESUME = "resuming"
+    RESTART = "beginning anew"
+    START_MODEL = "the model to begin on"
 
     DEPTH_UNITS = "the depth units per metre"
     INTRINSICS = "the intrinsics"

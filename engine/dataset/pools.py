@@ -8,7 +8,6 @@ For each identity, under ``<identity>/pools``:
     report.json                   how they were made, and ``mesh``, the fingerprint of the mesh that was sampled
 """
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from engine.core.errors import Do, InputError, Task, remedy
 from engine.core.files import read_json
 from engine.dataset.arrays import SdfPools, load_array
+from engine.dataset.fingerprint import mesh_fingerprint
 from engine.dataset.registered import RegisteredDataset
 
 
@@ -40,13 +40,6 @@ def mesh_to_sample(
     return dataset.canonical(identity), dataset.faces(identity), False
 
 
-def fingerprint(vertices: NDArray[np.floating[Any]], faces: NDArray[np.integer[Any]]) -> str:
-    """Says of which mesh (V, 3), (T, 3) pools were made."""
-    digest = hashlib.blake2b(np.ascontiguousarray(vertices, np.float32).tobytes(), digest_size=16)
-    digest.update(np.ascontiguousarray(faces, np.int32).tobytes())
-    return digest.hexdigest()
-
-
 def pools_are_stale(dataset: RegisteredDataset, identity: int) -> bool:
     """Whether the pools that were prepared for an identity are those of another mesh than it has now.
 
@@ -58,7 +51,7 @@ def pools_are_stale(dataset: RegisteredDataset, identity: int) -> bool:
     if made_of is None:
         return False
     vertices, faces, _ = mesh_to_sample(dataset, identity)
-    return bool(made_of != fingerprint(vertices, faces))
+    return bool(made_of != mesh_fingerprint(vertices, faces))
 
 
 def load_pools(dataset: RegisteredDataset, identity: int) -> SdfPools:

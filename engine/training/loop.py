@@ -13,7 +13,7 @@ from lightning_fabric import Fabric
 from torch import Tensor
 
 from engine.core.cuda_graphs import GRAPH_LOCK
-from engine.core.errors import InputError, Setting, remedy
+from engine.core.errors import InputError, Notice, Remedy, Setting, remedy
 from engine.core.progress import Progress
 from engine.training.config import TrainingConfig
 from engine.training.log import TrainingLog
@@ -24,6 +24,8 @@ from engine.training.stepper import Stepper
 
 METRICS_EVERY = 100
 """Steps between two looks at the metrics, which wait for the device."""
+_POOR_RATIO = 5.0
+"""Of a held-out metric to that of training, from where on a finished stage says that it is poor."""
 KEEP_SECONDS = 120.0
 """Time between two states on disk, for machines that stop without asking."""
 _POLL_TOGETHER = 20
@@ -185,11 +187,23 @@ class _Loop:
         if not self.fabric.is_global_zero:
             return
         if self.validation:
+            self._say_validation()
             log.metrics(self.stepper.steps_done, self.clock.seconds, self.validation, "validation")
         monitored = next(iter((self.validation or self.metrics).values()), math.inf)
         if monitored < self.best:
             self.best = monitored
             self._keep("best")
+
+    def _say_validation(self) -> None:
+        """The first metric on held-out data, with its ratio to that of training."""
+        name, value = next(iter(self.validation.items()))
+        text = f"{self.stage.name}, step {self.stepper.steps_done}: held-out {name} {value:.2g}"
+        trained = (self.metrics or self.stepper.metrics()).get(name, 0.0)
+        if trained > 0:
+            text += f", {value / trained:.1f} times that of training"
+        poor = trained > 0 and value > _POOR_RATIO * trained and self.stepper.steps_done == self.stage.schedule.steps
+        more = Remedy("the model knows its training data far better than others: more identities and motions help most")
+        self.progress.notice(Notice(text, more if poor else None))
 
     def _show(self, log: TrainingLog) -> None:
         """A picture of what has been learned, beside the model, in TensorBoard and to who listens."""
@@ -219,7 +233,10 @@ class _Loop:
         if resume is None:
             forget_states(self.model, (self.stage.name,))
         if self.stepper.steps_done < self.stage.schedule.steps:
-            forget_states(self.model, BUILT_ON.get(self.stage.name, ()))
+            gone = forget_states(self.model, BUILT_ON.get(self.stage.name, ()))
+            if gone:
+                which = f"{', '.join(gone)}: states on the {self.stage.name} codes so far"
+                self.progress.message(f"{which} are removed, as these codes change now")
 
     def _keep(self, which: str) -> None:
         """Write the state, unless it is no good."""

@@ -21,7 +21,8 @@ from engine.training.encoder_stage import EncoderTraining, Kind
 from engine.training.loop import LoopResult, optimise
 from engine.training.pose_stage import PoseTraining
 from engine.training.shape_stage import ShapeTraining
-from engine.training.stage import TrainingStage
+from engine.training.stage import TrainingStage, say_what_is_scarce
+from engine.training.start import ANEW, Start, begin_on, check_same, check_start, data_note
 from engine.training.state import read_state, state_file
 
 STAGES = ("shape", "pose", "shape-encoder", "pose-encoder")
@@ -48,7 +49,7 @@ def train_stage(
     out: Path,
     device: torch.device,
     seed: int = 0,
-    resume: str | None = None,
+    start: Start = ANEW,
     validation: RegisteredDataset | None = None,
     shape_model: Path | None = None,
     progress: Progress | None = None,
@@ -58,35 +59,43 @@ def train_stage(
 
     Args:
         name: one of `STAGES`.
-        resume: ``last``, ``best`` or a number of steps: the state to go on from.
+        start: what to begin from; where an earlier training would be lost, it has to say so.
         validation: held-out identities and frames, looked at now and then.
         shape_model: model whose shape part the pose stage builds on; ``out`` itself by default.
         fabric: where several processes train together; by default made for ``device`` by `make_fabric`.
 
     Raises:
-        InputError: data are missing or damaged, a stage before is missing, the state does not fit, training diverged,
-            memory does not suffice, or another training writes beside ``out``.
+        InputError: data are missing or damaged, a stage before is missing, an earlier training would be lost, the
+            state does not fit, training diverged, memory does not suffice, or another training writes beside ``out``.
     """
     progress = progress or Progress()
     check_replaceable(out)
+    check_start(out, [name], [each for each in STAGES if _note(out, each) is not None], start)
     fabric = fabric or make_fabric(device)
+    fabric.barrier()  # nobody writes before all have looked
     device = fabric.device
     torch.manual_seed(seed)  # the networks and codes to begin with
     half = config.half == "on" or (config.half == "auto" and device.type == "cuda")
     try:
         stage, codes = _make_stage(name, dataset, config, half, out, device, validation, shape_model, progress)
-        result = optimise(stage, config, fabric, out, seed, resume, progress, codes)
+        if start.warm is not None:
+            begin_on(stage, dataset, start.warm, progress)
+        say_what_is_scarce(stage, progress)
+        result = optimise(stage, config, fabric, out, seed, start.resume, progress, codes)
     except torch.OutOfMemoryError:  # of a step that is too large, the loop has taken care
         fix = remedy("{}, or use {}", Task.SUBSAMPLE, Choice(Setting.DEVICE, "cpu"))
         raise InputError(f"train {name}", f"the data do not fit in the memory of {device}", fix) from None
     model = stage.model()
-    summary = _summary(config, name, result, fabric, seed)
+    summary = _summary(config, name, result, fabric, seed) | {"data": data_note(dataset)}
+    if start.warm is not None:
+        summary["began_on"] = start.warm.info.name
     notes = model.info.training | {"dataset": dataset.name, _field(name): summary}
     if name == "shape":
         notes |= {"recipe": _recipe(dataset)}
         # measured once here, so that nobody who meshes the model has to
         notes |= {"lipschitz": measure_lipschitz(model).as_dict()}
-    model = dataclasses.replace(model, info=dataclasses.replace(model.info, training=notes))
+    info = dataclasses.replace(model.info, name=Path(os.path.abspath(out)).stem, training=notes)
+    model = dataclasses.replace(model, info=info)
     if fabric.is_global_zero and not (result.interrupted and _has_finished(out, name)):
         # a finished model is worth more than half of a new one, which the states keep
         save_model(model, out, getattr(torch, config.storage))
@@ -100,28 +109,30 @@ def train_all(
     out: Path,
     device: torch.device,
     seed: int = 0,
-    resume: bool = False,
+    start: Start = ANEW,
     validation: RegisteredDataset | None = None,
     progress: Progress | None = None,
 ) -> dict[str, LoopResult]:
-    """Train the stages of ``config`` in order; with ``resume`` finished stages are passed over.
+    """Train the stages of ``config`` in order; when going on from the last states, finished stages are passed over.
 
     Returns:
         What each stage that was trained tells; ends after one that was interrupted.
 
     Raises:
-        InputError: as `train_stage` says.
+        InputError: as `train_stage` says; or a finished stage was trained with other data or another configuration.
     """
     progress = progress or Progress()
+    trained = [each for each in STAGES if _note(out, each) is not None]
+    check_start(out, stages_of(config), trained, start)
     fabric = make_fabric(device)
     results: dict[str, LoopResult] = {}
     for name in stages_of(config):
-        if resume and _is_finished(out, name, config):
+        if start.resume is not None and _is_finished(out, name, config):
+            check_same(out, name, _note(out, name) or {}, as_dict(getattr(config, _field(name))), dataset)
             progress.message(f"{out}: the {name} stage is finished")
             continue
-        state = "last" if resume else None
         _, results[name] = train_stage(
-            name, dataset, config, out, device, seed, state, validation, progress=progress, fabric=fabric
+            name, dataset, config, out, device, seed, start, validation, progress=progress, fabric=fabric
         )
         if results[name].interrupted:
             break

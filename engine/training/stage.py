@@ -7,6 +7,8 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from engine.core.errors import ConfigField, Notice, Remedy, remedy
+from engine.core.progress import Progress
 from engine.models.model import NeuralParametricModel
 from engine.training.config import Schedule
 
@@ -75,6 +77,26 @@ class TrainingStage(Protocol):
         Empty when nothing is held out.
         """
         ...
+
+
+FEWEST_IDENTITIES = 16
+"""Identities from which on a shape stage may learn what is between them; below, it learns them by heart."""
+_FEWEST_VISITS = {"shape": 300.0, "pose": 60.0}
+"""How often each row has to be in a batch; the built-in models saw theirs 5000 and 380 times."""
+
+
+def say_what_is_scarce(stage: TrainingStage, progress: Progress) -> None:
+    """Notices of too few identities or steps for a model that is of use beyond its training data."""
+    if stage.name == "shape" and stage.rows < FEWEST_IDENTITIES:
+        text = f"{stage.rows} identities are few: expect the model to know these and hardly any other"
+        progress.notice(Notice(text, Remedy("dozens give shapes in between; measure it on held-out ones")))
+    visits = stage.schedule.steps * min(stage.rows_per_batch, stage.rows) / stage.rows
+    enough = _FEWEST_VISITS.get(stage.name, 0.0)
+    if visits < enough:
+        what = "identity" if stage.name == "shape" else "frame"
+        text = f"{stage.schedule.steps} steps are few: each {what} is seen {visits:.0f} times"
+        steps = str(math.ceil(enough * stage.rows / min(stage.rows_per_batch, stage.rows)))
+        progress.notice(Notice(text, remedy("set {} at least", ConfigField(f"{stage.name}.schedule.steps", steps))))
 
 
 def rate_factor(schedule: Schedule, step: int) -> float:

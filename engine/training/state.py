@@ -28,11 +28,15 @@ def state_file(model: Path, stage: str, which: str) -> Path:
     return training_folder(model) / f"{stage}.{which}.state"
 
 
-def forget_states(model: Path, stages: Iterable[str]) -> None:
-    """Remove all states of ``stages``."""
+def forget_states(model: Path, stages: Iterable[str]) -> list[str]:
+    """Remove all states of ``stages``; names of the stages that had any."""
+    found = []
     for stage in stages:
-        for path in training_folder(model).glob(f"{stage}.*.state"):
+        paths = list(training_folder(model).glob(f"{stage}.*.state"))
+        for path in paths:
             path.unlink(missing_ok=True)
+        found += [stage] if paths else []
+    return found
 
 
 def write_state(path: Path, state: Mapping[str, Any]) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from npm_studio.cli.console import ConsoleProgress, add_device, add_json, add_seed
-from npm_studio.resources import preset_path, presets
+from npm_studio.resources import model_path, preset_path, presets
 
 STAGES = ("shape", "pose", "shape-encoder", "pose-encoder", "all")
 
@@ -34,6 +34,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="STATE",
         help="go on from the last state that was kept, the best one, or that of a number of steps",
     )
+    parser.add_argument(
+        "--restart",
+        action="store_true",
+        help="begin anew where an earlier training has left states or a model, which are given up",
+    )
+    parser.add_argument(
+        "--from",
+        dest="warm",
+        metavar="MODEL",
+        help="begin on the networks of a model and its codes of known identities and frames, to add more of them",
+    )
     add_device(parser)
     add_seed(parser)
     add_json(parser)
@@ -47,8 +58,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> dict[str, Any]:
     from engine.core.devices import resolve_device
     from engine.core.errors import InputError
+    from engine.models.checkpoint import load_model
     from engine.training.config import load_training_config
     from engine.training.run import train_all, train_stage
+    from engine.training.start import Start
     from external.datasets import open_dataset
 
     config = load_training_config(preset_path(options.config), parse_overrides(options.overrides))
@@ -56,14 +69,16 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         raise InputError(f"--resume {options.resume}", "does not say of which stage", "name the stage instead of all")
     if options.shape_model is not None and options.stage != "pose":
         raise InputError("--shape-model", "is for the pose stage", f"leave it out of the stage {options.stage}")
+    if options.restart and options.resume is not None:
+        raise InputError("--restart", "begins anew, --resume goes on", "give one of them")
     device = resolve_device(options.device)
+    warm = None if options.warm is None else load_model(model_path(options.warm), device)
+    start = Start(options.resume, options.restart, warm)
     dataset = open_dataset(options.data)
     validation = None if options.validation is None else open_dataset(options.validation)
     with ConsoleProgress() as progress:
         if options.stage == "all":
-            results = train_all(
-                dataset, config, options.out, device, options.seed, options.resume is not None, validation, progress
-            )
+            results = train_all(dataset, config, options.out, device, options.seed, start, validation, progress)
         else:
             _, result = train_stage(
                 options.stage,
@@ -72,7 +87,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
                 options.out,
                 device,
                 options.seed,
-                options.resume,
+                start,
                 validation,
                 options.shape_model,
                 progress,

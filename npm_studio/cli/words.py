@@ -9,6 +9,8 @@ FLAGS: dict[Setting, tuple[str, ...]] = {
     Setting.OUT: ("--out",),
     Setting.SEED: ("--seed",),
     Setting.RESUME: ("--resume",),
+    Setting.RESTART: ("--restart",),
+    Setting.START_MODEL: ("--from",),
     Setting.DEPTH_UNITS: ("--depth-scale",),
     Setting.INTRINSICS: ("--intrinsics",),
     Setting.STREAM: ("--stream",),

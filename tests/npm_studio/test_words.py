@@ -21,6 +21,8 @@ WHERE: dict[Setting, tuple[str, ...]] = {
     Setting.OUT: ("train", "fit", "import-checkpoint", "export-checkpoint"),
     Setting.SEED: ("dataset anny", "dataset hands", "dataset bvh", "dataset flow", "prepare", "train", "fit"),
     Setting.RESUME: ("train",),
+    Setting.RESTART: ("train",),
+    Setting.START_MODEL: ("train",),
     Setting.DEPTH_UNITS: RECORDINGS,
     Setting.INTRINSICS: RECORDINGS,
     Setting.STREAM: RECORDINGS,

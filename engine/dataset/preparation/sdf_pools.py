@@ -24,7 +24,8 @@ from engine.core.errors import Cancelled, Choice, InputError, Setting, remedy
 from engine.core.files import read_json, replacing_folder, write_json
 from engine.core.progress import Progress
 from engine.dataset.arrays import SdfPools
-from engine.dataset.pools import fingerprint, mesh_to_sample, pools_are_stale, pools_folder
+from engine.dataset.fingerprint import mesh_fingerprint
+from engine.dataset.pools import mesh_to_sample, pools_are_stale, pools_folder
 from engine.dataset.preparation.near_samples import SIGMAS, Distribution, near_points
 from engine.dataset.preparation.second_engine import LIMIT, EngineCheck, check_samples
 from engine.dataset.registered import RegisteredDataset
@@ -304,7 +305,7 @@ def _work(task: _Task, vertices: NDArray[np.floating], faces: NDArray[np.integer
     check = check_pools(pools, mesh.vertices, mesh.faces, task.sampling.check_fraction, chooser)
     report = {
         "settings": task.settings,
-        "mesh": fingerprint(vertices, faces),
+        "mesh": mesh_fingerprint(vertices, faces),
         "came_watertight": task.came_watertight,
         "repair": _repair_as_dict(repair),
         "check": check.as_dict(),

@@ -17,6 +17,7 @@ from engine.dataset.registered import RegisteredDataset
 from engine.models.checkpoint import load_model, save_model
 from engine.training import loop
 from engine.training.run import STAGES, stages_of, train_all, train_stage
+from engine.training.start import Start
 from tests.support.progress import Impatient, Listener
 from tests.support.training import (
     CPU,
@@ -150,9 +151,9 @@ def test_all_stages_are_trained_and_finished_ones_are_passed_over(
     assert model.has_pose
     assert model.shape_encoder is not None
     assert model.pose_encoder is not None
-    assert train_all(dataset, config, copied, CPU, resume=True) == {}
+    assert train_all(dataset, config, copied, CPU, start=Start("last")) == {}
     shutil.rmtree(copied.with_name("e.training"))
-    assert train_all(dataset, config, copied, CPU, resume=True) == {}
+    assert train_all(dataset, config, copied, CPU, start=Start("last")) == {}
     assert same_networks(load_model(copied), model)
 
 
@@ -162,12 +163,12 @@ def test_an_interruption_anywhere_changes_nothing_in_the_end(
     config, out = tiny_config(tmp_path), tmp_path / "parts.npm"
     reached = []
     for steps in (5, 12, 9, 3):
-        results = train_all(dataset, config, out, CPU, resume=True, progress=Impatient(steps))
+        results = train_all(dataset, config, out, CPU, start=Start("last"), progress=Impatient(steps))
         name, result = list(results.items())[-1]
         assert result.interrupted
         reached.append((name, result.steps))
     assert reached == [("shape", 5), ("pose", 6), ("shape-encoder", 4), ("pose-encoder", 3)]
-    assert not any(result.interrupted for result in train_all(dataset, config, out, CPU, resume=True).values())
+    assert not any(result.interrupted for result in train_all(dataset, config, out, CPU, start=Start("last")).values())
     assert same_networks(load_model(out), load_model(whole / "e.npm"))
 
 
@@ -175,9 +176,9 @@ def test_a_new_training_over_a_finished_model_is_gone_on_from_stage_by_stage(
     dataset: RegisteredDataset, copied: Path, no_pictures: None, tmp_path: Path
 ) -> None:
     config, first = tiny_config(tmp_path), load_model(copied)
-    train_all(dataset, config, copied, CPU, seed=1, progress=Impatient(3))
+    train_all(dataset, config, copied, CPU, seed=1, start=Start(restart=True), progress=Impatient(3))
     assert same_networks(load_model(copied), first)  # a finished model is worth more than half of a new one
-    results = train_all(dataset, config, copied, CPU, seed=1, resume=True)
+    results = train_all(dataset, config, copied, CPU, seed=1, start=Start("last"))
     assert list(results) == list(STAGES)
     last = load_model(copied)
     for codes in ("shape_codes", "pose_codes"):
@@ -188,7 +189,7 @@ def test_new_poses_keep_the_shape_encoder_and_drop_that_of_the_old_poses(
     dataset: RegisteredDataset, copied: Path, no_pictures: None, tmp_path: Path
 ) -> None:
     config, before = tiny_config(tmp_path), load_model(copied)
-    train_stage("pose", dataset, config, copied, CPU, seed=7)
+    train_stage("pose", dataset, config, copied, CPU, seed=7, start=Start(restart=True))
     after = load_model(copied)
     assert after.pose_encoder is None
     assert "pose_encoder" not in after.info.training
@@ -196,7 +197,7 @@ def test_new_poses_keep_the_shape_encoder_and_drop_that_of_the_old_poses(
     assert after.shape_encoder is not None
     for key, value in before.shape_encoder.state_dict().items():
         assert torch.equal(after.shape_encoder.state_dict()[key], value)
-    assert list(train_all(dataset, config, copied, CPU, resume=True)) == ["pose-encoder"]
+    assert list(train_all(dataset, config, copied, CPU, start=Start("last"))) == ["pose-encoder"]
 
 
 def test_an_unfinished_model_is_replaced_by_one_that_has_seen_more(
@@ -204,7 +205,8 @@ def test_an_unfinished_model_is_replaced_by_one_that_has_seen_more(
 ) -> None:
     config, out = tiny_config(tmp_path), tmp_path / "e.npm"
     for resume, steps in ((None, 3), ("last", 7)):
-        train_stage("shape", dataset, config, out, CPU, resume=resume, progress=Impatient(steps - (3 if resume else 0)))
+        polls = steps - (3 if resume else 0)
+        train_stage("shape", dataset, config, out, CPU, start=Start(resume), progress=Impatient(polls))
         assert load_model(out).info.training["shape"]["steps"] == steps
 
 

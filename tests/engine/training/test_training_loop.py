@@ -14,6 +14,7 @@ from engine.dataset.registered import RegisteredDataset, load_registered_dataset
 from engine.models.checkpoint import load_model
 from engine.training.log import TrainingLog
 from engine.training.run import STAGES, train_all, train_stage
+from engine.training.start import Start
 from engine.training.state import read_state, state_file, training_folder, write_state
 from engine.training.stepper import Stepper
 from tests.support.ellipsoids import write_ellipsoids
@@ -54,16 +55,19 @@ def test_a_resumed_run_ends_where_an_uninterrupted_one_does(
     config = tiny_config(tmp_path, **fields)
     for out in (tmp_path / "whole.npm", tmp_path / "parts.npm"):
         train_stage("shape", dataset, tiny_config(tmp_path), out, CPU)
-    whole, _ = train_stage(name, dataset, config, tmp_path / "whole.npm", CPU, validation=dataset)
+    anew = Start(restart=True)
+    whole, _ = train_stage(name, dataset, config, tmp_path / "whole.npm", CPU, start=anew, validation=dataset)
     stops = np.random.default_rng(0).integers(1, 5, 2).tolist()
-    for resume, steps in ((None, stops[0]), ("last", stops[1])):
+    for begin, steps in ((Start(restart=True), stops[0]), (Start("last"), stops[1])):
         _, result = train_stage(
-            name, dataset, config, tmp_path / "parts.npm", CPU, resume=resume, progress=Impatient(steps)
+            name, dataset, config, tmp_path / "parts.npm", CPU, start=begin, progress=Impatient(steps)
         )
         assert result.interrupted
         torch.rand(3)  # random numbers that others draw in between do not matter
     assert result.steps == sum(stops)
-    parts, result = train_stage(name, dataset, config, tmp_path / "parts.npm", CPU, resume="last", validation=dataset)
+    parts, result = train_stage(
+        name, dataset, config, tmp_path / "parts.npm", CPU, start=Start("last"), validation=dataset
+    )
     assert result.steps == 12
     assert same_networks(whole, parts)
 
@@ -78,7 +82,7 @@ def test_a_resumed_encoder_ends_where_an_uninterrupted_one_does(
         train_stage("pose", dataset, config, out, CPU)
         if out.stem == "parts":
             train_stage(name, dataset, config, out, CPU, progress=Impatient(2))
-        models.append(train_stage(name, dataset, config, out, CPU, resume="last")[0])
+        models.append(train_stage(name, dataset, config, out, CPU, start=Start("last"))[0])
     assert same_networks(*models)
 
 
@@ -92,11 +96,11 @@ def test_going_on_from_the_best_state_or_from_a_number_of_steps(dataset: Registe
     assert best["step"] in (6, 12)
     assert best["best"] == min(validation_figures(tmp_path))
     for which in ("4", "8", "best"):
-        again, result = train_stage("shape", dataset, config, out, CPU, resume=which, validation=dataset)
+        again, result = train_stage("shape", dataset, config, out, CPU, start=Start(which), validation=dataset)
         assert result.steps == 12
         assert same_networks(again, whole)
     with pytest.raises(InputError, match="there are: 12, 4, 8, best, last"):
-        train_stage("shape", dataset, config, out, CPU, resume="5")
+        train_stage("shape", dataset, config, out, CPU, start=Start("5"))
 
 
 def validation_figures(folder: Path) -> list[float]:
@@ -108,14 +112,14 @@ def test_a_new_training_forgets_the_states_of_the_one_before(dataset: Registered
     config, out = tiny_config(tmp_path, keep_every="4"), tmp_path / "e.npm"
     train_stage("shape", dataset, config, out, CPU)
     train_stage("pose", dataset, config, out, CPU)
-    train_stage("shape", dataset, config, out, CPU, seed=1, progress=Impatient(2))
+    train_stage("shape", dataset, config, out, CPU, seed=1, start=Start(restart=True), progress=Impatient(2))
     assert {path.name for path in (tmp_path / "e.training").glob("*.state")} == {"shape.last.state"}
 
 
 def test_going_on_without_any_state_begins(dataset: RegisteredDataset, tmp_path: Path) -> None:
     told = Listener()
     _, result = train_stage(
-        "shape", dataset, tiny_config(tmp_path), tmp_path / "e.npm", CPU, resume="last", progress=told
+        "shape", dataset, tiny_config(tmp_path), tmp_path / "e.npm", CPU, start=Start("last"), progress=told
     )
     assert result.steps == 12
     assert any("nothing to resume" in message for message in told.messages)
@@ -124,7 +128,7 @@ def test_going_on_without_any_state_begins(dataset: RegisteredDataset, tmp_path:
 def test_a_finished_state_makes_the_model_again(dataset: RegisteredDataset, tmp_path: Path) -> None:
     config, out = tiny_config(tmp_path), tmp_path / "e.npm"
     model, first = train_stage("shape", dataset, config, out, CPU, validation=dataset)
-    again, second = train_stage("shape", dataset, config, out, CPU, resume="last", validation=dataset)
+    again, second = train_stage("shape", dataset, config, out, CPU, start=Start("last"), validation=dataset)
     assert same_networks(model, again)
     assert (first.metrics, first.validation, first.steps) == (second.metrics, second.validation, second.steps)
 
@@ -138,7 +142,7 @@ def test_a_state_of_another_configuration_is_refused(
     out = tmp_path / "e.npm"
     train_stage("shape", dataset, tiny_config(tmp_path), out, CPU, progress=Impatient(2))
     with pytest.raises(InputError, match="does not fit this configuration") as caught:
-        train_stage("shape", dataset, tiny_config(tmp_path, **fields), out, CPU, resume="last")
+        train_stage("shape", dataset, tiny_config(tmp_path, **fields), out, CPU, start=Start("last"))
     assert "\n" not in str(caught.value)
 
 
@@ -146,7 +150,7 @@ def test_a_state_of_other_data_is_refused(dataset: RegisteredDataset, tmp_path: 
     out = tmp_path / "e.npm"
     train_stage("shape", prepared_ellipsoids(tmp_path / "d", 1), tiny_config(tmp_path), out, CPU, progress=Impatient(2))
     with pytest.raises(InputError, match="other identities"):
-        train_stage("shape", dataset, tiny_config(tmp_path), out, CPU, resume="last")
+        train_stage("shape", dataset, tiny_config(tmp_path), out, CPU, start=Start("last"))
 
 
 def test_a_state_on_the_codes_of_another_model_is_refused(dataset: RegisteredDataset, tmp_path: Path) -> None:
@@ -155,19 +159,19 @@ def test_a_state_on_the_codes_of_another_model_is_refused(dataset: RegisteredDat
         train_stage("shape", dataset, config, out, CPU, seed)
         train_stage("pose", dataset, config, out, CPU, seed, progress=Impatient(2 if out == shape else 12))
     with pytest.raises(InputError, match="belongs to other codes"):
-        train_stage("pose", dataset, config, shape, CPU, resume="last", shape_model=tmp_path / "b.npm")
+        train_stage("pose", dataset, config, shape, CPU, start=Start("last"), shape_model=tmp_path / "b.npm")
     for stage in ("shape-encoder", "pose-encoder"):
         train_stage(stage, dataset, config, tmp_path / "a.npm", CPU, progress=Impatient(2))
         shutil.copy(state_file(tmp_path / "a.npm", stage, "last"), state_file(tmp_path / "b.npm", stage, "last"))
         with pytest.raises(InputError, match=f"train {stage} without resuming"):
-            train_stage(stage, dataset, config, tmp_path / "b.npm", CPU, resume="last")
+            train_stage(stage, dataset, config, tmp_path / "b.npm", CPU, start=Start("last"))
 
 
 def test_a_state_goes_with_the_codes_of_its_model_in_half_the_size(dataset: RegisteredDataset, tmp_path: Path) -> None:
     config, out = tiny_config(tmp_path, storage="float16"), tmp_path / "out.npm"
     train_stage("shape", dataset, tiny_config(tmp_path), tmp_path / "shape.npm", CPU)
     train_stage("pose", dataset, config, out, CPU, shape_model=tmp_path / "shape.npm", progress=Impatient(2))
-    assert train_stage("pose", dataset, config, out, CPU, resume="last")[1].steps == 12
+    assert train_stage("pose", dataset, config, out, CPU, start=Start("last"))[1].steps == 12
 
 
 @pytest.mark.slow
@@ -177,7 +181,7 @@ def test_a_longer_shape_stage_makes_what_was_built_on_it_begin_again(
     out = tmp_path / "e.npm"
     train_all(dataset, tiny_config(tmp_path), out, CPU)
     longer = tiny_config(tmp_path, shape__schedule__steps="14")
-    assert list(train_all(dataset, longer, out, CPU, resume=True)) == list(STAGES)
+    assert list(train_all(dataset, longer, out, CPU, start=Start("last"))) == list(STAGES)
 
 
 @pytest.mark.parametrize("rows", [2, 3])
@@ -188,10 +192,10 @@ def test_a_state_of_smaller_batches_is_refused_unless_there_are_no_more_rows(
     train_stage("shape", dataset, config, out, CPU, progress=Impatient(2))
     larger = tiny_config(tmp_path, shape__identities_per_batch="9")
     if rows == 3:
-        assert train_stage("shape", dataset, larger, out, CPU, resume="last")[1].steps == 12
+        assert train_stage("shape", dataset, larger, out, CPU, start=Start("last"))[1].steps == 12
     else:
         with pytest.raises(InputError, match="batches of 2, not 3"):
-            train_stage("shape", dataset, larger, out, CPU, resume="last")
+            train_stage("shape", dataset, larger, out, CPU, start=Start("last"))
 
 
 def test_two_trainings_of_one_model_at_once_are_refused(dataset: RegisteredDataset, tmp_path: Path) -> None:
@@ -202,9 +206,9 @@ def test_two_trainings_of_one_model_at_once_are_refused(dataset: RegisteredDatas
         TrainingLog(training_folder(out), "shape"),
         pytest.raises(InputError, match="another training writes there"),
     ):
-        train_stage("shape", dataset, config, out, CPU)
+        train_stage("shape", dataset, config, out, CPU, start=Start(restart=True))
     assert state_file(out, "shape", "last").read_bytes() == before
-    train_stage("shape", dataset, config, out, CPU)
+    train_stage("shape", dataset, config, out, CPU, start=Start(restart=True))
 
 
 @pytest.mark.parametrize("content", [b"", b"rubbish", None])
@@ -214,7 +218,7 @@ def test_a_damaged_state_is_refused(content: bytes | None, dataset: RegisteredDa
     write_state(state, {"step": 3, "network": torch.zeros(5000)})
     state.write_bytes(state.read_bytes()[:-200] if content is None else content)
     with pytest.raises(InputError, match="is damaged") as caught:
-        train_stage("shape", dataset, tiny_config(tmp_path), out, CPU, resume="last")
+        train_stage("shape", dataset, tiny_config(tmp_path), out, CPU, start=Start("last"))
     assert "\n" not in str(caught.value)
 
 
@@ -223,7 +227,7 @@ def test_a_state_that_is_something_else_is_refused(dataset: RegisteredDataset, t
     for content in ({"step": 3}, {}):
         write_state(state_file(out, "shape", "last"), content)
         with pytest.raises(InputError, match=r"shape\.last\.state"):
-            train_stage("shape", dataset, tiny_config(tmp_path), out, CPU, resume="last")
+            train_stage("shape", dataset, tiny_config(tmp_path), out, CPU, start=Start("last"))
 
 
 def test_distances_that_are_not_numbers_stop_the_training_and_name_their_identity(tmp_path: Path) -> None:
@@ -239,7 +243,7 @@ def test_distances_that_are_not_numbers_stop_the_training_and_name_their_identit
     assert all(all_finite(read_state(path)) for path in states)
     # the state from before goes on as soon as the data are good
     good = prepared_ellipsoids(tmp_path / "good")
-    _, result = train_stage("shape", good, config, out, CPU, resume="last")
+    _, result = train_stage("shape", good, config, out, CPU, start=Start("last"))
     assert result.steps == 12
 
 
@@ -302,7 +306,7 @@ def test_without_enough_memory_the_batch_is_halved_until_it_fits(
     # a resumed run remembers
     sizes.clear()
     longer = tiny_config(tmp_path, pose__frames_per_batch="24", pose__schedule__steps="14")
-    train_stage("pose", dataset, longer, out, CPU, resume="last")
+    train_stage("pose", dataset, longer, out, CPU, start=Start("last"))
     assert sizes == [6, 6]
 
 
