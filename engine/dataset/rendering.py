@@ -28,13 +28,17 @@ from engine.geometry.mesh import Mesh
 from engine.geometry.ply import save_compact_ply
 from engine.geometry.ray_casting import DepthRenderer, SurfaceHits
 from engine.geometry.sensor_noise import KinectNoise, add_noise, frame_generator
+from engine.geometry.similarity import Similarity
+from engine.sequences.depth_png import SENSOR_MAXIMUM
 from engine.sequences.export_sequence import SequenceFormat, frame_name, writing_sequence
-from engine.sequences.intrinsics_file import camera_of, camera_to_world_of
+from engine.sequences.intrinsics_file import DEFAULT_DEPTH_SCALE, camera_of, camera_to_world_of
 from engine.sequences.mesh_sequence import regular_times
 from engine.sequences.truth import ARRAYS, DESCRIPTION, save_truth
 
 LARGEST_SIDE = 4096
 """Pixels of a camera that is rendered; a file that asks for more is refused before an image is made."""
+_FEWEST_UNITS = 200
+"""Stored units across the cube, with fewer of which a depth image shows steps instead of a surface."""
 
 
 def render_sequence(
@@ -72,12 +76,13 @@ def render_sequence(
     frames = _checked_frames(dataset, identity, sequence)
     faces, similarity, rate = dataset.faces(identity), dataset.similarity_of(identity), dataset.frame_rate
     poses = orbit(front_camera_to_world(similarity) if camera_to_world is None else camera_to_world, similarity, views)
+    scale = _depth_scale(similarity, poses)
     renderer = DepthRenderer(faces, camera, device)
     progress.stage("render", len(frames))
     with ExitStack() as stack:
         truths = [stack.enter_context(replacing_folder(folder / "truth")) for folder in folders]
         writers = [
-            stack.enter_context(writing_sequence(folder, camera, pose, rate, file_format))
+            stack.enter_context(writing_sequence(folder, camera, pose, rate, file_format, scale))
             for folder, pose in zip(folders, poses, strict=True)
         ]
         names: list[str] = []
@@ -109,6 +114,21 @@ def render_sequence(
         else:
             (folder / "canonical.ply").unlink(missing_ok=True)
     return len(names)
+
+
+def _depth_scale(similarity: Similarity, poses: NDArray[np.float64]) -> float:
+    """Stored units per metre at which cameras at ``poses`` (N, 4, 4) see the cube: 1000, or a power of ten that suits.
+
+    The far side of the cube, and as much again beside it, must fit into 16 bits, and be told apart well enough.
+    """
+    side = 1 / similarity.scale
+    farthest = max(float(np.linalg.norm(pose[:3, 3] - similarity.centre)) for pose in poses) + 1.5 * side
+    scale = DEFAULT_DEPTH_SCALE
+    while farthest * scale >= SENSOR_MAXIMUM:
+        scale /= 10
+    while side * scale < _FEWEST_UNITS and farthest * scale * 10 < SENSOR_MAXIMUM:
+        scale *= 10
+    return scale
 
 
 def _checked_frames(dataset: RegisteredDataset, identity: int, sequence: str) -> NDArray[np.floating]:

@@ -43,6 +43,10 @@ from engine.sequences.mesh_sequence import frame_rate_of
 from engine.sequences.timing import DEFAULT_FRAME_RATE
 
 PLAUSIBLE_DEPTH_M = (0.3, 6.0)
+"""Where nobody states the unit, and one is guessed."""
+POSSIBLE_DEPTH_M = (0.005, 1000.0)
+"""Where the unit is stated: from an insect to a hill. What lies outside is a wrong unit."""
+_LARGEST_LOSS = 0.01  # of the pixels of a frame; sensors see single ones at any distance
 _SIZE_REMEDY = "correct the intrinsics or take the file out of the folder"
 
 
@@ -178,7 +182,8 @@ def load_depth_sequence(folder: Path) -> DepthSequence:
         cameras_to_world=stated_poses(poses_of(description, len(paths), source)),
         times_assumed="frame_rate" not in description and "times_s" not in description,
     )
-    _check_plausible(sequence, paths[0], depth_scale, source)
+    is_stated = "depth_scale" in description or paths[0].suffix.lower() == ".npz"
+    _check_plausible(sequence, paths[0], depth_scale if is_stated else None, source)
     return sequence
 
 
@@ -223,7 +228,7 @@ def save_depth_sequence(
 
     Args:
         depths_m: F depth images (H, W) in metres; an iterator may make them one by one. Values that are not finite or
-            not positive, and beyond 65.534 m in PNG, are stored as invalid.
+            not positive are stored as invalid.
         camera_to_world: (4, 4) rigid, OpenCV camera axes to world metres; (F, 4, 4) where the camera moves.
         timing: frames per second, or increasing time stamps (F,) in seconds, or None where nobody knows.
         names: F file names without ending; 000000, 000001, ... when absent.
@@ -231,6 +236,7 @@ def save_depth_sequence(
 
     Raises:
         ValueError: an image has not the camera's size, or names, time stamps or poses are not as many as images.
+        InputError: depths in PNG reach beyond 65.534 m.
     """
     count = 0
     with replacing_folder(folder / "depth") as temporary:
@@ -249,7 +255,11 @@ def save_depth_sequence(
 
 
 def write_frame(path: Path, depth_m: NDArray[np.floating[Any]], depth_scale: float = DEFAULT_DEPTH_SCALE) -> None:
-    """Write one depth image (H, W), metres, as 16-bit PNG or npz by the ending of ``path``; not atomic."""
+    """Write one depth image (H, W), metres, as 16-bit PNG or npz by the ending of ``path``; not atomic.
+
+    Raises:
+        InputError: too far away for 16 bits.
+    """
     from PIL import Image
 
     depth_m = np.asarray(depth_m, np.float32)
@@ -259,7 +269,12 @@ def write_frame(path: Path, depth_m: NDArray[np.floating[Any]], depth_scale: flo
         np.savez_compressed(path, depth_m=depth_m)
         return
     stored = np.rint(depth_m.astype(np.float64) * depth_scale)
-    stored[stored >= SENSOR_MAXIMUM] = 0
+    beyond = stored >= SENSOR_MAXIMUM
+    if beyond.sum() > _LARGEST_LOSS * valid.sum():
+        farthest = (SENSOR_MAXIMUM - 1) / depth_scale
+        problem = f"{beyond.sum()} of {valid.sum()} pixels lie beyond {farthest:.4g} m, which 16 bits cannot hold"
+        raise InputError(path.name, problem, "store metres as npz instead")
+    stored[beyond] = 0
     Image.fromarray(stored.astype(np.uint16)).save(path, optimize=True)
 
 
@@ -279,18 +294,18 @@ def _images(folder: Path, ending: str) -> tuple[Path, ...]:
     return tuple(sorted(found, key=natural_key))
 
 
-def _check_plausible(sequence: DepthSequence, first: Path, depth_scale: float, source: Path) -> None:
-    """A wrong depth_scale gives depths far from what depth cameras measure."""
+def _check_plausible(sequence: DepthSequence, first: Path, depth_scale: float | None, source: Path) -> None:
+    """A wrong depth_scale gives depths far from what depth cameras measure; None: nobody states one."""
     depth = sequence.depth_m(0)
     median = float(np.median(depth[depth > 0]))
-    near, far = PLAUSIBLE_DEPTH_M
+    near, far = PLAUSIBLE_DEPTH_M if depth_scale is None else POSSIBLE_DEPTH_M
     if near <= median <= far:
         return
     problem = f"the median depth is {median:.4g} m, outside {near:g} to {far:g} m"
     if first.suffix.lower() == ".npz":
         raise InputError(first, problem, "store depth_m in metres")
-    remedy = f"correct depth_scale (stored units per metre, now {depth_scale:g}) in {source}"
-    raise InputError(first, problem, remedy)
+    now = f"{DEFAULT_DEPTH_SCALE:g} by default" if depth_scale is None else f"{depth_scale:g}"
+    raise InputError(first, problem, f"correct depth_scale (stored units per metre, now {now}) in {source}")
 
 
 def _wrong_size(width: int, height: int, camera: PinholeCamera) -> str:

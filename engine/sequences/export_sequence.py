@@ -41,18 +41,21 @@ def writing_sequence(
     camera_to_world: ArrayLike,
     frame_rate: float,
     file_format: SequenceFormat,
+    depth_scale: float = DEFAULT_DEPTH_SCALE,
 ) -> Iterator[Callable[[NDArray[np.floating[Any]]], None]]:
     """A function that writes the next depth image (H, W), metres; what was there is replaced when the block ends well.
 
     Args:
         camera_to_world: (4, 4) rigid, OpenCV camera axes to world metres, of all frames.
-        file_format: ``png`` rounds to millimetres, ``npz`` keeps float32, ``tum`` rounds to fifths of a millimetre.
+        file_format: ``png`` rounds to whole units, ``npz`` keeps float32, ``tum`` rounds to fifths of a millimetre.
+        depth_scale: stored units per metre of ``png``
 
     Raises:
         ValueError: from that function: an image has not the camera's size.
+        InputError: from that function: depths lie too far away for 16 bits.
     """
     is_tum = file_format == "tum"
-    depth_scale = TUM_DEPTH_SCALE if is_tum else DEFAULT_DEPTH_SCALE
+    depth_scale = TUM_DEPTH_SCALE if is_tum else depth_scale
     names: list[str] = []
 
     with replacing_folder(folder / "depth") as temporary:

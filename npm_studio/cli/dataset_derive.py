@@ -39,7 +39,8 @@ def configure_render(parser: argparse.ArgumentParser) -> None:
         "--format",
         choices=("png", "npz", "tum"),
         default="png",
-        help="16-bit millimetres, float32 metres, or the TUM RGB-D layout (default: png)",
+        help="16-bit millimetres (finer for small, coarser for large subjects), float32 metres, or the TUM RGB-D "
+        "layout (default: png)",
     )
     parser.add_argument(
         "--camera",
