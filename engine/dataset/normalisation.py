@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.core.errors import Choice, InputError, Setting
+from engine.core.files import read_json
 from engine.geometry.similarity import Similarity
 
 PRESETS: dict[str, Similarity] = {
@@ -34,6 +36,8 @@ class Normalisation:
 def parse_normalisation(text: str) -> Normalisation:
     """Read ``bounds``, ``subject``, a name of `PRESETS`, or the numbers ``scale,x,y,z`` (1/m and metres).
 
+    The folder of a dataset or of a model stands for the similarity that it has.
+
     Raises:
         InputError: it is none of these.
     """
@@ -43,6 +47,11 @@ def parse_normalisation(text: str) -> Normalisation:
         return Normalisation("subject")
     if text in PRESETS:
         return Normalisation("fixed", PRESETS[text])
+    for name in ("dataset.json", "model.json"):
+        if (path := Path(text) / name).is_file():
+            description = read_json(path)
+            found = description.get("similarity") if isinstance(description, dict) else None
+            return Normalisation("fixed", Similarity.from_dict(found, path))
     try:
         scale, x, y, z = (float(part) for part in text.split(","))
     except ValueError:
@@ -50,7 +59,7 @@ def parse_normalisation(text: str) -> Normalisation:
         raise InputError(
             Choice(Setting.NORMALISATION, text),
             "is not a normalisation",
-            f"use bounds, subject, {names} or SCALE,X,Y,Z",
+            f"use bounds, subject, {names}, SCALE,X,Y,Z, or the folder of a dataset",
         ) from None
     if not (np.isfinite([scale, x, y, z]).all() and scale > 0):
         raise InputError(Choice(Setting.NORMALISATION, text), "must be finite with a positive scale")

@@ -221,7 +221,9 @@ def _write_view(
         progress.message(f"frame rates differ; {title} takes that of {first.root}: {first.frame_rate:g}")
     if len({selection.dataset.similarity for selection in selections}) > 1:
         text = f"normalisations differ; a model of {title} takes that of {first.root} for all"
-        progress.notice(Notice(text, remedy("{} if sizes in metres matter", Task.NORMALISE)))
+        progress.notice(
+            Notice(text, remedy("{} with {}", Task.NORMALISE, Choice(Setting.NORMALISATION, str(first.root))))
+        )
     write_json(folder / "labels_tpose.json", tposes)
     write_json(folder / "labels.json", ordered)
     description = {
@@ -236,9 +238,18 @@ def _write_view(
             name: {"layout": "registered", "path": Path(os.path.relpath(path, final)).as_posix()}
             for (path, _), name in sources.items()
         },
-        "recipe": dict(recipe),
+        "recipe": {**recipe, "of": _origins(selections)},
     }
     write_json(folder / "dataset.json", description)
+
+
+def _origins(selections: Sequence[Selection]) -> dict[str, Any]:
+    """How the datasets of a view were made, by their names; cards of models say it."""
+    origins: dict[str, Any] = {}
+    for dataset in (selection.dataset for selection in selections):
+        recipe = dataset.description.get("recipe", {})
+        origins |= recipe["of"] if dataset.sources and "of" in recipe else {dataset.name: recipe}
+    return origins
 
 
 def _label(dataset: str, identity: int, name: str, sequence: str, sample: str) -> dict[str, Any]:

@@ -5,9 +5,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from engine.core.errors import InputError
 from engine.dataset.pools import pools_folder
 from engine.dataset.registered import RegisteredDataset
+from engine.dataset.source_axes import source_axes
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,10 @@ class DatasetSummary:
     frames: int
     bytes_on_disk: int
     """Of the folder and, for a view, of the folders that it reads."""
+    size_m: tuple[float, float, float] | None
+    """Extents along x, y and z of the median canonical mesh, metres; None where there are samples alone."""
+    axes: str
+    """What is up and in front, and how the source had it as far as that is known."""
     sources: dict[str, str]
     """Of a view: ``layout path`` of each dataset that it reads."""
     identities: tuple[IdentitySummary, ...]
@@ -76,6 +83,8 @@ def summarise_dataset(dataset: RegisteredDataset) -> DatasetSummary:
         sum(each.sequences for each in identities),
         len(dataset.labels),
         sum(_size(folder) for folder in outer),
+        _size_m(dataset),
+        _axes(dataset),
         {name: f"{source.layout} {os.path.normpath(source.path)}" for name, source in dataset.sources.items()},
         identities,
     )
@@ -103,6 +112,25 @@ def _summarise(dataset: RegisteredDataset, identity: int) -> IdentitySummary:
         sum(len(dataset.samples_of(identity, sequence)) for sequence in sequences),
         pools,
     )
+
+
+def _size_m(dataset: RegisteredDataset) -> tuple[float, float, float] | None:
+    """Extents (x, y, z) in metres of the canonical meshes, as medians."""
+    extents = []
+    for identity in range(len(dataset.identities)):
+        try:
+            extents.append(np.ptp(dataset.canonical(identity), axis=0) / dataset.similarity_of(identity).scale)
+        except InputError:  # there are samples alone
+            continue
+    if not extents:
+        return None
+    x, y, z = np.median(extents, axis=0).tolist()
+    return x, y, z
+
+
+def _axes(dataset: RegisteredDataset) -> str:
+    source = source_axes(dataset.description.get("recipe"))
+    return "+y up, +z in front" + ("" if source is None else f" (files: {source})")
 
 
 def _size(folder: Path) -> int:

@@ -5,6 +5,7 @@ else is read by one of the readers that are handed in; of its frames, those that
 their number and the first one's name in the warnings of the sequence.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from engine.core.progress import Progress
 from engine.sequences.capture_options import AS_RECORDED, CaptureOptions
 from engine.sequences.depth_sequence import DepthSequence, is_native, load_depth_sequence
 from engine.sequences.isolation import Isolation, isolate
-from engine.sequences.placement import CameraPlacement, place, place_at, states_pose
+from engine.sequences.placement import CameraPlacement, place, place_at, size_notice, states_pose
 from engine.sequences.reader import Readers, choose_reader
 from engine.sequences.recording import finish
 
@@ -70,9 +71,13 @@ def subject_of(
 ) -> DepthSequence:
     """The subject of an open recording, isolated and placed; see `open_subject`."""
     subject = isolate(scene, isolation, progress)
-    if model is None or states_pose(subject):
+    if model is None:
         return subject
-    return place(subject, CameraPlacement.of_model(model), scene)
+    is_stated = states_pose(subject)
+    if not is_stated:
+        subject = place(subject, CameraPlacement.of_model(model), scene)
+    found = size_notice(subject, model, is_stated)
+    return subject if found is None else replace(subject, warnings=(*subject.warnings, found))
 
 
 def scene_and_subject(

@@ -22,6 +22,9 @@ _FRONT = 0.04
 _STRAIGHT = 0.99
 """Cosine of the angle to the vertical beyond which a camera looks at the floor or the ceiling."""
 _FRAMES = 3
+_SMALLEST = 0.12
+"""Of the cube: less is not what a model has learned, which fills most of it."""
+_OUTSIDE = 0.2
 _POSES = 16
 
 
@@ -172,3 +175,28 @@ def _facing_median(vertices: NDArray[np.float64], faces: NDArray[np.int32]) -> N
 def _points(sequence: DepthSequence, index: int) -> NDArray[np.floating[Any]]:
     image = point_image(sequence.depth_m(index), sequence.camera)
     return image[image[..., 2] > 0].astype(np.float64)
+
+
+def size_notice(sequence: DepthSequence, model: "NeuralParametricModel", is_stated: bool) -> Notice | None:
+    """That what is seen is too small for the subjects of a model, or too large or elsewhere.
+
+    Args:
+        sequence: placed
+        is_stated: whether the recording says where its camera is; `place` has said what is too large else.
+    """
+    info = model.info
+    points = [info.similarity.to_canonical(sequence.points_world(i)) for i in range(min(_FRAMES, len(sequence)))]
+    outside = float(np.mean([(np.abs(each) > 0.5).any(axis=1).mean() for each in points]))
+    extents = [np.diff(np.quantile(each, (0.005, 0.995), axis=0), axis=0).max() for each in points]
+    extent, size_m = float(np.median(extents)), 1 / info.similarity.scale
+    subjects = f"model {info.name} ({info.category}) in its cube of {size_m:.3g} m"
+    other = remedy("fit a model of what is seen, or correct {}", Setting.DEPTH_UNITS)
+    if extent < _SMALLEST:
+        text = f"what is seen measures {extent * size_m:.2g} m, far less than the subjects of {subjects}"
+        return Notice(text, other)
+    if is_stated and extent > 1:
+        text = f"what is seen measures {extent * size_m:.2g} m, more than the subjects of {subjects}"
+        return Notice(text, _ISOLATE)
+    if is_stated and outside > _OUTSIDE:
+        return Notice(f"{outside:.0%} of what is seen lies where {subjects} has nothing", _ISOLATE)
+    return None

@@ -224,8 +224,15 @@ def _note(out: Path, name: str) -> dict[str, Any] | None:
 
 def _recipe(dataset: RegisteredDataset) -> dict[str, Any]:
     """How the data were made, as far as a model need know: lists of thousands of numbers stay with the data."""
-    recipe = dataset.description.get("recipe", {})
-    return {key: value for key, value in recipe.items() if not isinstance(value, dict) or len(value) < 20}
+    return _short(dataset.description.get("recipe", {}))
+
+
+def _short(recipe: dict[str, Any]) -> dict[str, Any]:
+    return {
+        key: _short(value) if isinstance(value, dict) else value
+        for key, value in recipe.items()
+        if not isinstance(value, dict) or len(value) < 20
+    }
 
 
 def _summary(config: TrainingConfig, name: str, result: LoopResult, fabric: Fabric, seed: int) -> dict[str, Any]:

@@ -24,7 +24,8 @@ def add_import_options(parser: argparse.ArgumentParser, normalise: str = "bounds
         "--normalise",
         default=normalise,
         metavar="HOW",
-        help="bounds (of the dataset), subject (each by its own), cape, mano, anny, none, or SCALE,X,Y,Z "
+        help="bounds (of the dataset), subject (each by its own), cape, mano, anny, none, SCALE,X,Y,Z, or a "
+        "dataset or model whose scale and centre to take "
         f"(default: {normalise})",
     )
     add_json(parser)

@@ -88,6 +88,10 @@ def _lines(summary: "DatasetSummary") -> Iterable[tuple[str, str]]:
     yield "class", summary.category
     yield "licence", summary.licence
     yield "similarity", f"scale {summary.scale:g} per metre, centre ({centre}) metres{own}"
+    if summary.size_m is not None:
+        x, y, z = summary.size_m
+        yield "size", f"{x:.3g} x {y:.3g} x {z:.3g} m (x, y, z; median of the canonical meshes)"
+    yield "axes", summary.axes
     yield "identities", str(len(people))
     yield "sequences", str(summary.sequences)
     yield "frames", f"{summary.frames} at {summary.frame_rate:g} per second"

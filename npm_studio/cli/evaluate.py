@@ -69,6 +69,7 @@ def _notes(metrics: "SequenceMetrics") -> list[str]:
 
 def _print(metrics: "SequenceMetrics") -> None:
     from engine.evaluate.definitions import CANONICAL_METRICS, METRICS
+    from engine.evaluate.metrics import FAILED_CHAMFER_L2
 
     for metric in METRICS:
         print(_line(metric, metrics))
@@ -78,6 +79,9 @@ def _print(metrics: "SequenceMetrics") -> None:
     print(f"in canonical units, {metrics.named_similarity}:")
     for metric in CANONICAL_METRICS:
         print(_line(metric, metrics))
+    failed = metrics.failed_frames
+    text = "" if failed == 0 else "; look at them in the report, and at what the model has learned"
+    print(f"{'Failed frames':24s} {failed:.0%} (Chamfer-l2 over {FAILED_CHAMFER_L2:g}){text}")
 
 
 def _line(metric: "MetricDefinition", metrics: "SequenceMetrics") -> str:

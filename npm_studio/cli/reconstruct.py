@@ -2,6 +2,7 @@
 
 import argparse
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from npm_studio.cli.meshes import MESH_SUFFIXES, add_common, is_file_target, ope
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from engine.geometry.mesh import Mesh
     from engine.models.model import NeuralParametricModel
 
     Wanted = tuple[str, Tensor, Tensor | None]
@@ -19,9 +21,10 @@ if TYPE_CHECKING:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = (
-        "Meshes from codes, in canonical units. Without --identity and --codes: the canonical mesh of every training "
-        "identity. A folder as target of --codes gets a mesh per frame, thousands if need be: files are written while "
-        "the next meshes are computed, and an interrupted command keeps those that are whole."
+        "Meshes from codes, in canonical units unless --unit says otherwise. Without --identity and --codes: the "
+        "canonical mesh of every training identity. A folder as target of --codes gets a mesh per frame, thousands if "
+        "need be: files are written while the next meshes are computed, and an interrupted command keeps those that are "
+        "whole."
     )
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--identity", metavar="I", help="name or index of a training identity")
@@ -36,6 +39,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--frame", metavar="F", help="name (walk/000003) or index of one of its frames (default: the canonical mesh)"
     )
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.ply|DIR", help="mesh file or folder to write")
+    parser.add_argument(
+        "--unit",
+        choices=("canonical", "m", "source"),
+        default="canonical",
+        help="of the files: canonical; m: metres, Y up; source: as the files that the dataset was made from "
+        "(default: canonical)",
+    )
     add_common(parser)
 
 
@@ -46,13 +56,14 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     started = time.perf_counter()
     one_file = is_file_target(options.out, MESH_SUFFIXES)
     model = open_model(options)
+    place = _placing(options.unit, model)
     wanted = _of_codes(options, model, one_file) if options.codes else _of_identities(options, model)
     if one_file and len(wanted) > 1:
         remedy = "add --frame, or give a folder" if options.codes else "add --identity, or give a folder"
         raise InputError(options.out, f"is one file for {len(wanted)} meshes", remedy)
     with ConsoleProgress() as progress:
         codes = ((shape, pose) for _, shape, pose in wanted)
-        meshes = extract_meshes(model, codes, options.resolution, progress.cancelled)
+        meshes = map(place, extract_meshes(model, codes, options.resolution, progress.cancelled))
         paths = (options.out if one_file else options.out / f"{name}.ply" for name, *_ in wanted)
         computing = time.perf_counter()
         written = write_meshes(zip(paths, meshes, strict=True), len(wanted), progress, "reconstruct")
@@ -64,6 +75,25 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         "meshes_per_second": round(rate, 2),
         "seconds": round(time.perf_counter() - started, 2),
     }
+
+
+def _placing(unit: str, model: "NeuralParametricModel") -> "Callable[[Mesh], Mesh]":
+    """From canonical meshes to meshes in ``unit``.
+
+    Raises:
+        InputError: the model does not say what its files were like.
+    """
+    from engine.core.errors import InputError
+    from engine.dataset.source_axes import SourceAxes, source_axes
+    from engine.geometry.mesh import Mesh
+
+    if unit == "canonical":
+        return lambda mesh: mesh
+    axes = SourceAxes("m", "y") if unit == "m" else source_axes(model.info.training.get("recipe"))
+    if axes is None:
+        remedy = "use --unit m, or train it on a dataset of `npm-studio dataset meshes`"
+        raise InputError(f"model {model.info.name}", "does not say in what unit its files were", remedy)
+    return lambda mesh: Mesh(axes.from_world(model.info.similarity.to_world(mesh.vertices)), mesh.faces)
 
 
 def _of_identities(options: argparse.Namespace, model: "NeuralParametricModel") -> "list[Wanted]":

@@ -90,6 +90,11 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
             parts = {name: [part] for name, part in halves.items()}
     with ConsoleProgress() as progress:
         write_splits(options.out, parts, recipe, progress)
+        if options.action == "hold-out" and "train" in parts:
+            known = set(open_dataset(options.out / "train").identities)
+            unseen = [name for name in dataset.identities if name not in known]
+            if unseen:
+                progress.message(f"held out: {', '.join(unseen)}")
         results: dict[str, Any] = {}
         for name in parts:
             split = open_dataset(options.out / name)
