@@ -23,8 +23,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Meshes from codes, in canonical units unless --unit says otherwise. Without --identity and --codes: the "
         "canonical mesh of every training identity. A folder as target of --codes gets a mesh per frame, thousands if "
-        "need be: files are written while the next meshes are computed, and an interrupted command keeps those that are "
-        "whole."
+        "need be: files are written while the next are computed, and an interrupted command keeps those that are whole."
     )
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--identity", metavar="I", help="name or index of a training identity")
