@@ -45,9 +45,9 @@ def check_start(out: Path, stages: Iterable[str], trained: Iterable[str], start:
     if start.resume is not None or start.restart:
         return
     stages = list(stages)
-    lost = {name for stage in stages for name in (stage, *BUILT_ON.get(stage, ()))}
+    lost = dict.fromkeys(name for stage in stages for name in (stage, *BUILT_ON.get(stage, ())))
     folder = training_folder(out)
-    states = sorted(path.name for name in lost for path in folder.glob(f"{name}.*.state"))
+    states = [path.name for name in lost for path in sorted(folder.glob(f"{name}.*.state"))]
     done = [name for name in trained if name in stages]
     if not states and not done:
         return
@@ -56,7 +56,10 @@ def check_start(out: Path, stages: Iterable[str], trained: Iterable[str], start:
     there += [f"the trained {' and '.join(done)} in {out}"] if done else []
     problem = f"holds an earlier training, which would be lost: {', '.join(there)}"
     fix = remedy(
-        "go on with {}, begin anew with {}, or choose another {}", Setting.RESUME, Setting.RESTART, Setting.OUT
+        "add {} to go on or {} to begin anew, or choose another folder for {}",
+        Setting.RESUME,
+        Setting.RESTART,
+        Setting.OUT,
     )
     raise InputError(folder if states else out, problem, fix)
 

@@ -54,8 +54,15 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _notes(metrics: "SequenceMetrics") -> list[str]:
-    """What was not compared."""
+    """How many frames have failed, and what was not compared."""
+    from engine.evaluate.metrics import FAILED_CHAMFER_L2
+
     notes = []
+    if metrics.similarity is not None:
+        count = len(metrics.frame_names)
+        failed = round(metrics.failed_frames * count)
+        text = f"{failed} of {count} frames have failed (canonical Chamfer-l2 over {FAILED_CHAMFER_L2:g})"
+        notes.append(text if failed == 0 else f"warning: {text}")
     if metrics.joined.by == "time":
         notes.append("no frame has the same name in both: frames were joined by their times")
     for names, what in (
@@ -69,7 +76,6 @@ def _notes(metrics: "SequenceMetrics") -> list[str]:
 
 def _print(metrics: "SequenceMetrics") -> None:
     from engine.evaluate.definitions import CANONICAL_METRICS, METRICS
-    from engine.evaluate.metrics import FAILED_CHAMFER_L2
 
     for metric in METRICS:
         print(_line(metric, metrics))
@@ -79,9 +85,6 @@ def _print(metrics: "SequenceMetrics") -> None:
     print(f"in canonical units, {metrics.named_similarity}:")
     for metric in CANONICAL_METRICS:
         print(_line(metric, metrics))
-    failed = metrics.failed_frames
-    text = "" if failed == 0 else "; look at them in the report, and at what the model has learned"
-    print(f"{'Failed frames':24s} {failed:.0%} (Chamfer-l2 over {FAILED_CHAMFER_L2:g}){text}")
 
 
 def _line(metric: "MetricDefinition", metrics: "SequenceMetrics") -> str:

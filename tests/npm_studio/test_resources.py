@@ -56,7 +56,9 @@ def test_a_preset_that_exists_as_a_file_goes_before_a_built_in_one(
 
 @pytest.mark.parametrize("text", ["anny/tinny", "anny/quality", "configs/anny"])
 def test_an_unknown_preset_is_refused_with_the_names_of_those_there_are(text: str) -> None:
-    with pytest.raises(InputError, match=rf"^{text}: no such preset; .*anny/full, anny/tiny, .*mano/full$"):
+    with pytest.raises(
+        InputError, match=rf"^{text}: no such preset; .*anny/full, anny/tiny, .*mano/full, own/compact, own/small$"
+    ):
         preset_path(text)
 
 

@@ -12,7 +12,7 @@ from engine.dataset.rendering import render_sequence
 from engine.geometry.camera import PinholeCamera
 from engine.sequences.capture_options import CaptureOptions
 from engine.sequences.depth_sequence import load_depth_sequence, save_depth_sequence
-from engine.sequences.opening import open_capture
+from tests.support.captures import open_capture
 from tests.support.ellipsoids import write_ellipsoids
 
 CAMERA = PinholeCamera(96, 72, 86.0, 87.0, 48.2, 35.9)

@@ -59,7 +59,7 @@ def test_a_model_without_states_is_not_trained_over_either(
     dataset: RegisteredDataset, copied: Path, tmp_path: Path
 ) -> None:
     shutil.rmtree(copied.with_name("e.training"))
-    before = files(copied)
+    before = files(copied.parent)
     with pytest.raises(InputError, match="the trained shape and pose and shape-encoder and pose-encoder"):
         train_all(dataset, tiny_config(tmp_path), copied, CPU)
     assert files(copied.parent) == before
@@ -82,7 +82,7 @@ def test_an_interrupted_training_is_not_begun_anew_by_forgetting_to_go_on(
     [
         ("shape__code_weight", "0.5", "its shape stage was trained with code_weight 0.0001, not 0.5"),
         ("pose__decoder__width", "48", "its pose stage was trained with decoder.width 32, not 48"),
-        ("pose_encoder__resolution", "32", "its pose-encoder stage was trained with resolution 16, not 32"),
+        ("pose_encoder__noise", "0.25", "its pose-encoder stage was trained with noise 0.5, not 0.25"),
     ],
 )
 def test_going_on_with_another_configuration_does_not_say_finished(
