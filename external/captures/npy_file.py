@@ -36,6 +36,7 @@ def npy_images(path: Path) -> NDArray[Any]:
             read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
             shape, fortran, dtype = read(file)  # type: ignore[arg-type]
             start = file.tell()
+            shape = shape[:-1] if len(shape) > 2 and shape[-1] == 1 else shape  # an axis of colours
         held = path.stat().st_size - start
     except Exception as error:  # headers fail in many ways
         raise InputError(path, f"cannot be read as .npy ({type(error).__name__})", _REMEDY) from None

@@ -32,8 +32,11 @@ def other_stream(name: str) -> str:
     """``infrared``, ``thermal``, ``disparity``, ``confidence`` or ``colour``, if ``name`` says so and not depth."""
     if says_depth(name):
         return ""
-    found = {word.lower().rstrip("0123456789") or word for word in _WORD.findall(name)}
-    found |= {word.lower() for word in _WORD.findall(name)}
+    small = name.lower()
+    if not any(word in small for words in _OTHERS.values() for word in words):  # most names, and the quicker way
+        return ""
+    found = {word.lower() for word in _WORD.findall(name)}
+    found |= {word.rstrip("0123456789") for word in found}
     return next((kind for kind, words in _OTHERS.items() if found.intersection(words)), "")
 
 

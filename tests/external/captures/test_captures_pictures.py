@@ -94,6 +94,7 @@ MILLIMETRES = stored(FRAMES, 1000)
         (".npy", npy, FRAMES, "floating-point .npy"),
         (".npy", npy, FRAMES.astype(np.float64), "floating-point .npy"),
         (".npy", npy, MILLIMETRES, ".npy"),
+        (".npy", npy, FRAMES[..., None], "floating-point .npy"),
     ],
 )
 def test_depth_of_every_kind_of_picture_is_read(
