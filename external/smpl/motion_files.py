@@ -56,7 +56,7 @@ def load_motion(path: Path) -> MotionClip | None:
     Raises:
         InputError: the file is damaged or its arrays have other shapes.
     """
-    names = ("poses", "betas", "gender", *_RATES, *dict.fromkeys(part for parts in _PARTS for part in parts))
+    names = ("poses", "betas", *_RATES, *dict.fromkeys(part for parts in _PARTS for part in parts))
     arrays = read_npz(path, names, _REMEDY, 2**28)
     poses = _poses(arrays, path)
     if poses is None:
@@ -71,18 +71,23 @@ def load_motion(path: Path) -> MotionClip | None:
     if rate.size != 1 or not rate.item() > 0:
         raise InputError(path, f"its frame rate is {rate}", _REMEDY)
     betas = _numbers(arrays.get("betas", np.zeros(10)), path, "betas")
-    if betas.ndim == 2:
+    if betas.ndim == 2 and len(betas):
         if np.ptp(betas, axis=0).max(initial=0.0) > 0:
             assumed.append("no single shape, but one for each frame: their mean is taken")
         betas = betas.mean(axis=0)
-    gender = _word(arrays.get("gender", np.array("neutral")))
+    try:
+        gender = _word(read_npz(path, ("gender",), _REMEDY).get("gender", np.array("neutral")))
+    except InputError:  # a Python object
+        gender = "neutral"
+        assumed.append("no readable gender: neutral is assumed")
     return MotionClip(path.stem, poses, betas.reshape(-1), gender, float(rate.item()), tuple(assumed))
 
 
 def _poses(arrays: Mapping[str, NDArray[Any]], path: Path) -> Array | None:
     """Poses (F, 3J), put together where root, body and hands are arrays of their own; None where there are none."""
     if "poses" in arrays:
-        return _numbers(arrays["poses"], path, "poses")
+        poses = _numbers(arrays["poses"], path, "poses")
+        return poses.reshape(len(poses), -1) if poses.ndim == 3 and poses.shape[2] == 3 and poses.size else poses
     for names in _PARTS:
         if not all(name in arrays for name in names[:2]):
             continue
@@ -112,6 +117,7 @@ def load_performers(folder: Path, progress: Progress | None = None) -> tuple[Per
         raise InputError(folder, "no such folder of motions", _REMEDY)
     groups: dict[tuple[Any, ...], list[tuple[Path, MotionClip]]] = {}
     files = sorted((p for p in folder.rglob("*.npz") if p.is_file()), key=lambda p: (str(p.parent), natural_key(p)))
+    files = [path for path in files if not path.name.startswith(".")]  # such as those that macOS leaves on other disks
     damaged: list[InputError] = []
     without: list[Path] = []
     for path in files:

@@ -118,3 +118,15 @@ def test_shapes_that_change_from_frame_to_frame_become_their_mean_and_are_said(t
     np.testing.assert_array_equal(ben.betas, np.full(10, 2.0))
     assert len(listener.messages) == 1
     assert "their mean is taken" in listener.messages[0]
+
+
+def test_poses_may_have_an_axis_for_joints_and_a_gender_may_be_unreadable(tmp_path: Path) -> None:
+    write_motion(tmp_path / "anna" / "a.npz", poses=POSES.reshape(9, 52, 3))
+    np.savez(tmp_path / "anna" / "b.npz", poses=POSES, betas=np.arange(16) / 16, gender=np.array(["x"], object), fps=30)
+    (tmp_path / "anna" / "._a.npz").write_bytes(b"\0\5\26\7")
+    listener = Listener()
+    (anna,) = load_performers(tmp_path, listener)
+    assert [clip.name for clip in anna.clips] == ["a", "b"]
+    assert all(np.array_equal(clip.poses, POSES) for clip in anna.clips)
+    assert len(listener.messages) == 1
+    assert "no readable gender: neutral is assumed" in listener.messages[0]
