@@ -32,6 +32,7 @@ class Setting(Enum):
     UNIFORM_SAMPLES = "the number of uniform samples"
     SURFACE_SAMPLES = "the number of surface samples"
     NORMALISATION = "the normalisation"
+    CANONICAL_MESH = "the canonical mesh"
     IDENTITIES = "the number of identities"
     SEQUENCES = "the number of sequences"
     FRAMES = "the number of frames"

@@ -1,7 +1,7 @@
 """Finding the canonical mesh among the files or frames of a subject."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,3 +34,22 @@ def most_spread(sequences: Iterable[NDArray[np.floating]]) -> tuple[int, int]:
         if values[frame] > best:
             best, place = float(values[frame]), (number, frame)
     return place
+
+
+def common_choice(spreads: Mapping[str, Mapping[str, float]]) -> str | None:
+    """The file that serves every identity as canonical mesh: of those that all have, the most spread on average.
+
+    Canonical meshes have to be in one pose. What each identity does most widely need not be: one stands, one rears.
+
+    Args:
+        spreads: `spread` of each file, by identity and by the file's path inside the folder of the identity
+
+    Returns:
+        None where the identities have no file in common.
+    """
+    common = set.intersection(*(set(files) for files in spreads.values()))
+    if not common:
+        return None
+    widest = {identity: max(files.values()) for identity, files in spreads.items()}
+    means = {name: float(np.mean([files[name] / widest[who] for who, files in spreads.items()])) for name in common}
+    return max(sorted(means), key=means.__getitem__)

@@ -20,10 +20,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.core.errors import InputError
+from engine.core.errors import InputError, Notice, Setting, remedy
 from engine.core.progress import Progress
 from engine.geometry.mesh_files import read_triangles
-from external.meshes.canonical import spread
+from external.meshes.canonical import common_choice, spread
 from external.meshes.layout import find_meshes, named_canonical
 from external.meshes.topology import TOPOLOGY_REMEDY, SharedTopology, shared_topology
 
@@ -57,7 +57,7 @@ class MeshFolder:
         """
         Args:
             canonical: path of the canonical mesh inside the folder of each identity, such as ``tpose.ply``; found by
-                its name, or as the frame whose limbs are stretched out most, when absent.
+                its name, or as one frame for all whose limbs are stretched out most, when absent.
             unit: of the files: ``m``, ``cm`` or ``mm``.
             up: axis that points up in the files: ``y`` or ``z``.
 
@@ -77,6 +77,7 @@ class MeshFolder:
             self._progress.notice(notice)
         self._reference = lru_cache(maxsize=2)(self._read_reference)
         self._announced: set[str] = set()
+        self._known_spreads: dict[str, dict[str, float]] = {}
 
     @property
     def identities(self) -> tuple[str, ...]:
@@ -117,8 +118,7 @@ class MeshFolder:
         return _Reference(topology.vertices_of(path) @ self._axes.T, topology)
 
     def _canonical_path(self, identity: str) -> Path:
-        files = self._files[identity]
-        base = self.folder / identity if (self.folder / identity).is_dir() else self.folder
+        base = self._base(identity)
         if self._canonical is not None:
             path = base / self._canonical
             if not path.is_file():
@@ -127,14 +127,28 @@ class MeshFolder:
         named = named_canonical(base)
         if named is not None:
             return named
-        best, chosen = -1.0, next(iter(files.values()))[0]
+        spreads = self._spreads(identity)
+        chosen = base / (self._common_guess or max(spreads, key=spreads.__getitem__))
+        if self._common_guess is None:
+            self._say(f"{identity}: canonical mesh is {chosen}, whose limbs are stretched out most")
+        return chosen
+
+    def _spreads(self, identity: str) -> dict[str, float]:
+        """How far limbs are stretched in each file, by its path inside the folder of the identity.
+
+        Raises:
+            InputError: one has another topology than the others.
+        """
+        if identity in self._known_spreads:
+            return self._known_spreads[identity]
+        files, base = self._files[identity], self._base(identity)
+        spreads: dict[str, float] = {}
         alike: dict[tuple[int, bytes], list[Path]] = {}  # files by their topology
         for path in (path for paths in files.values() for path in paths):
             vertices, faces = read_triangles(path)
             alike.setdefault((len(vertices), hashlib.blake2b(faces.tobytes()).digest()), []).append(path)
-            value = float(spread(vertices[faces.reshape(-1)]))  # corners: however often a vertex was copied
-            if value > best:
-                best, chosen = value, path
+            # of corners: however often a vertex was copied
+            spreads[path.relative_to(base).as_posix()] = float(spread(vertices[faces.reshape(-1)]))
         usual, *others = sorted(alike.values(), key=len, reverse=True)
         try:  # the most spread one may be the one that does not belong
             topology = shared_topology(usual[0], (path for paths in others for path in paths))
@@ -142,8 +156,33 @@ class MeshFolder:
                 topology.vertices_of(paths[0])
         except InputError:
             raise InputError(others[0][0], f"has another topology than {usual[0]}", TOPOLOGY_REMEDY) from None
-        self._say(f"{identity}: canonical mesh is {chosen}, whose limbs are stretched out most")
-        return chosen
+        self._known_spreads[identity] = spreads
+        return spreads
+
+    @cached_property
+    def _common_guess(self) -> str | None:
+        """The file that serves all identities without a canonical mesh of their own; None for one, or without such."""
+        guessed = [name for name in self._files if named_canonical(self._base(name)) is None]
+        state = Setting.CANONICAL_MESH
+        if len(guessed) < len(self._files):
+            some = ", ".join(guessed[:5])
+            text = f"some identities have a canonical mesh, that of {some} is guessed and may be in another pose"
+            self._progress.notice(Notice(text, remedy("put one into every folder, or state {}", state)))
+        if len(guessed) < 2:
+            return None
+        found = common_choice({name: self._spreads(name) for name in guessed})
+        if found is None:
+            text = "canonical meshes are guessed for each identity by itself, as no file is there in all of them"
+            fix = remedy("poses may differ: put one of the same pose into every folder and name it with {}", state)
+        else:
+            text = f"canonical meshes are guessed: {found} of every identity, where limbs are stretched out most"
+            fix = remedy("look at them in a picture of the dataset; if they are of different poses, state {}", state)
+        self._progress.notice(Notice(text, fix))
+        return found
+
+    def _base(self, identity: str) -> Path:
+        """Folder of an identity."""
+        return self.folder / identity if (self.folder / identity).is_dir() else self.folder
 
     def _say(self, text: str) -> None:
         if text not in self._announced:

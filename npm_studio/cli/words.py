@@ -21,6 +21,7 @@ FLAGS: dict[Setting, tuple[str, ...]] = {
     Setting.UNIFORM_SAMPLES: ("--uniform",),
     Setting.SURFACE_SAMPLES: ("--surface",),
     Setting.NORMALISATION: ("--normalise",),
+    Setting.CANONICAL_MESH: ("--canonical",),
     Setting.IDENTITIES: ("--identities",),
     Setting.SEQUENCES: ("--sequences",),
     Setting.FRAMES: ("--frames",),

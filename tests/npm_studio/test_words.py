@@ -32,6 +32,7 @@ WHERE: dict[Setting, tuple[str, ...]] = {
     Setting.NEAR_SAMPLES: ("prepare",),
     Setting.UNIFORM_SAMPLES: ("prepare",),
     Setting.SURFACE_SAMPLES: ("prepare",),
+    Setting.CANONICAL_MESH: ("dataset meshes",),
     Setting.NORMALISATION: (*DATASET_IMPORTS, "dataset grids", "import-checkpoint"),
     Setting.IDENTITIES: ("dataset anny", "dataset hands", "dataset bvh"),
     Setting.SEQUENCES: ("dataset anny", "dataset hands"),

@@ -235,3 +235,35 @@ def test_an_import_of_meshes_keeps_float16_precision(tmp_path: Path) -> None:
     dataset = load_registered_dataset(tmp_path / "out")
     world = dataset.similarity_of(0).to_world(dataset.sequence(0, "sequence"))
     assert np.abs(world - walk).max() < 1e-3
+
+
+def test_the_canonical_mesh_is_guessed_for_all_identities_alike(tmp_path: Path) -> None:
+    """Anna stretches most in one motion, Berta in another; both have both."""
+    for name, calm, star in (("anna", 1.0, 2.0), ("berta", 1.5, 1.4)):
+        write_walk(tmp_path / name / "calm", "ply", 1, stretch=calm)
+        write_walk(tmp_path / name / "star", "ply", 1, stretch=star)
+    listener = Listener()
+    raw = MeshFolder(tmp_path, progress=listener)
+    np.testing.assert_allclose(raw.canonical("anna"), CORNERS * 2)
+    np.testing.assert_allclose(raw.canonical("berta"), CORNERS * 1.4)
+    (line,) = listener.messages
+    assert line.startswith("canonical meshes are guessed: star/walk1.ply of every identity")
+
+
+def test_identities_without_a_common_file_are_asked_for_a_canonical_mesh(tmp_path: Path) -> None:
+    write_walk(tmp_path / "anna" / "calm", "ply", 1)
+    write_walk(tmp_path / "berta" / "star", "ply", 1, stretch=2.0)
+    listener = Listener()
+    raw = MeshFolder(tmp_path, progress=listener)
+    np.testing.assert_allclose(raw.canonical("berta"), CORNERS * 2)
+    assert "guessed for each identity by itself" in listener.messages[0]
+    assert "name it with the canonical mesh" in listener.messages[0]
+
+
+def test_a_guess_beside_canonical_meshes_that_are_named_is_said(tmp_path: Path) -> None:
+    write_walk(tmp_path / "anna" / "calm", "ply", 1)
+    (tmp_path / "anna" / "tpose.ply").write_bytes(ply(CORNERS * 3))
+    write_walk(tmp_path / "berta" / "calm", "ply", 1)
+    listener = Listener()
+    MeshFolder(tmp_path, progress=listener).canonical("berta")
+    assert listener.messages[0].startswith("some identities have a canonical mesh, that of berta is guessed")
