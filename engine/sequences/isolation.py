@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.core.errors import Cancelled, InputError, Notice, Setting, remedy
-from engine.core.files import natural_key
 from engine.core.progress import Progress
 from engine.geometry.camera import transform_points
 from engine.geometry.depth import point_image
 from engine.sequences.camera_path import stands_still
 from engine.sequences.depth_sequence import DepthSequence
+from engine.sequences.masks import Masks
 from engine.sequences.planes import Plane, background_planes, thickness, to_first_camera
 
 _RANGE_REMEDY = remedy("correct {}", Setting.DEPTH_RANGE)
@@ -31,7 +31,7 @@ class Isolation:
     far_m: float | None = None
     """Range of depth, metres."""
     masks: Path | None = None
-    """Folder with a PNG per frame, nonzero where the subject is: of the frame's name, or as many as frames."""
+    """Folder with a PNG per frame: of the frame's name, or as many as frames; see `engine.sequences.masks`."""
     remove_planes: bool = False
     """Whether floor and walls, and what lies behind them, go away."""
     largest_component: bool = False
@@ -57,7 +57,7 @@ class Isolator:
         self.sequence, self.isolation = sequence, isolation
         self._still = stands_still(sequence.cameras_to_world)
         self.planes: tuple[Plane, ...] = background_planes(sequence) if isolation.remove_planes else ()
-        self._masks = _mask_paths(isolation.masks, sequence) if isolation.masks is not None else ()
+        self.masks = None if isolation.masks is None else Masks(isolation.masks, sequence.frame_names)
 
     def __call__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """Depth (H, W) of one frame as recorded, metres, and the pixels (H, W) that are kept.
@@ -71,8 +71,8 @@ class Isolator:
             kept &= depth >= self.isolation.near_m
         if self.isolation.far_m is not None:
             kept &= depth <= self.isolation.far_m
-        if self._masks:
-            kept &= _read_mask(self._masks[index], depth.shape)
+        if self.masks is not None:
+            kept &= self.masks(index, depth.shape)
         if self.planes:
             points = point_image(depth, self.sequence.camera)
             if not self._still:
@@ -125,7 +125,8 @@ def isolate(sequence: DepthSequence, isolation: Isolation, progress: Progress | 
         warnings.append(Notice(text))
     if isolation.remove_planes and not isolator.planes:
         warnings.append(Notice("no floor or wall was found to remove"))
-    found = f", {len(isolator.planes)} planes removed" if isolation.remove_planes else ""
+    found = ", by the alpha channel of the masks" if isolator.masks is not None and isolator.masks.by_alpha else ""
+    found += f", {len(isolator.planes)} planes removed" if isolation.remove_planes else ""
     return replace(
         sequence.subset(frames),
         read_frame=_masked(sequence.read_frame, frames, masks),
@@ -178,36 +179,3 @@ def _masked(
         return np.where(kept, depth, np.float32(0))
 
     return read
-
-
-def _mask_paths(folder: Path, sequence: DepthSequence) -> tuple[Path, ...]:
-    """The mask of each frame: by name, or else by order when there are as many as frames."""
-    if not folder.is_dir():
-        raise InputError(folder, "is not a folder of masks", "give a folder with a PNG per frame")
-    paths = sorted((p for p in folder.iterdir() if p.suffix.lower() == ".png" and p.is_file()), key=natural_key)
-    by_name = {path.stem: path for path in paths}
-    if all(name in by_name for name in sequence.frame_names):
-        return tuple(by_name[name] for name in sequence.frame_names)
-    if len(paths) == len(sequence):
-        return tuple(paths)
-    missing = next(name for name in sequence.frame_names if name not in by_name)
-    problem = f"holds {len(paths)} masks for {len(sequence)} frames, none of them {missing}.png"
-    raise InputError(folder, problem, "name each mask after its frame")
-
-
-def _read_mask(path: Path, shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """Nonzero pixels (H, W) of a mask; colours count where any channel but alpha is nonzero."""
-    from PIL import Image
-
-    try:
-        with Image.open(path) as image:
-            if image.size != (shape[1], shape[0]):
-                width, height = image.size
-                problem = f"is {width}x{height} pixels, its frame {shape[1]}x{shape[0]}"
-                raise InputError(path, problem, "make masks of the size of the depth images")
-            values = np.asarray(image.convert("RGB") if image.mode in ("P", "RGBA", "LA") else image)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(path, f"cannot be decoded ({error})", "make the mask again") from None
-    return (values != 0).any(axis=2) if values.ndim == 3 else values != 0
