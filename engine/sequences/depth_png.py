@@ -2,6 +2,7 @@
 
 import struct
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +56,18 @@ def read_depth_png(path: Path, depth_scale: float) -> NDArray[np.float32]:
     Raises:
         InputError: the file cannot be decoded.
     """
+    stored = read_stored_depth(path)
+    depth: NDArray[np.float32] = stored.astype(np.float32) / np.float32(depth_scale)
+    depth[stored >= SENSOR_MAXIMUM] = 0
+    return depth
+
+
+def read_stored_depth(path: Path) -> NDArray[Any]:
+    """Integers (H, W) of a greyscale PNG as they are stored.
+
+    Raises:
+        InputError: the file cannot be decoded.
+    """
     from PIL import Image
 
     try:
@@ -64,6 +77,4 @@ def read_depth_png(path: Path, depth_scale: float) -> NDArray[np.float32]:
         raise InputError(path, f"cannot be decoded ({error})", DAMAGED_REMEDY) from None
     if stored.ndim != 2:
         raise InputError(path, "is not a greyscale image", "export raw depth as 16-bit PNG")
-    depth: NDArray[np.float32] = stored.astype(np.float32) / np.float32(depth_scale)
-    depth[stored >= SENSOR_MAXIMUM] = 0
-    return depth
+    return stored

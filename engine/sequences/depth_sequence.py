@@ -30,6 +30,7 @@ from engine.geometry.mesh import Mesh
 from engine.sequences.camera_path import World, stated_poses
 from engine.sequences.depth_png import DAMAGED_REMEDY, SENSOR_MAXIMUM, check_depth_png, read_depth_png
 from engine.sequences.depth_source import DepthFrame
+from engine.sequences.depth_unit import PLAUSIBLE_DEPTH_M, POSSIBLE_DEPTH_M
 from engine.sequences.intrinsics_file import (
     DEFAULT_DEPTH_SCALE,
     INTRINSICS_REMEDY,
@@ -42,10 +43,6 @@ from engine.sequences.intrinsics_file import (
 from engine.sequences.mesh_sequence import frame_rate_of
 from engine.sequences.timing import DEFAULT_FRAME_RATE
 
-PLAUSIBLE_DEPTH_M = (0.3, 6.0)
-"""Where nobody states the unit, and one is guessed."""
-POSSIBLE_DEPTH_M = (0.005, 1000.0)
-"""Where the unit is stated: from an insect to a hill. What lies outside is a wrong unit."""
 _LARGEST_LOSS = 0.01  # of the pixels of a frame; sensors see single ones at any distance
 _SIZE_REMEDY = "correct the intrinsics or take the file out of the folder"
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.core.errors import InputError
-from engine.sequences.depth_png import DAMAGED_REMEDY, check_depth_png, read_depth_png
+from engine.sequences.depth_png import DAMAGED_REMEDY, check_depth_png, read_stored_depth
 from engine.sequences.recording import MAX_PIXELS
 from external.captures.npy_file import npy_images
 
@@ -48,7 +48,7 @@ def read_picture(path: Path) -> NDArray[Any]:
     check_picture(path)
     ending = path.suffix.lower()
     if ending == ".png":
-        return read_depth_png(path, 1.0)
+        return read_stored_depth(path)
     if ending == ".pgm":
         return _read_pgm(path)
     if ending == ".npy":

@@ -59,7 +59,7 @@ def test_the_unit_of_depth_can_be_stated(tmp_path: Path, units: int) -> None:
     assert sequence.warnings == ()
 
 
-@pytest.mark.parametrize(("units", "guess"), [(1000, 1000), (5000, 5000), (10000, 5000)])
+@pytest.mark.parametrize(("units", "guess"), [(1000, 1000), (5000, 5000), (10000, 10000)])
 def test_the_unit_of_depth_is_guessed_with_a_warning_that_says_the_cure(tmp_path: Path, units: int, guess: int) -> None:
     (warning,) = open_capture(pngs(tmp_path, units)).warnings
     text = warning.line(words)

@@ -1,0 +1,104 @@
+"""The unit of stored depth, from all evidence: what is stated, kinds of recordings, common factors, distances."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine.core.errors import InputError
+from engine.sequences.depth_unit import DepthUnit, DepthValues, Stated, settle_unit
+from npm_studio.cli.words import words
+
+WALL_M = np.linspace(1.6, 2.7, 4000).reshape(50, 80)
+
+
+def values_of(*frames: np.ndarray) -> DepthValues:
+    values = DepthValues()
+    for frame in frames:
+        values.add(frame)
+    return values
+
+
+def settled(stored: np.ndarray, stated: Stated = Stated()) -> DepthUnit:  # noqa: B008
+    return settle_unit(Path("recording"), stated, values_of(stored))
+
+
+def millimetres(depth_m: np.ndarray) -> np.ndarray:
+    return np.rint(depth_m * 1000).astype(np.uint16)
+
+
+def rotated(millimetre: np.ndarray) -> np.ndarray:
+    """Bit by bit: the thirteen low bits go up by three places, the three high ones come in from below."""
+    out = np.zeros_like(millimetre)
+    for bit in range(16):
+        out |= ((millimetre >> bit) & 1) << ((bit + 3) % 16)
+    return out
+
+
+@pytest.mark.parametrize("factor", [1, 4, 5, 8, 10])
+def test_millimetres_that_were_multiplied_are_told_by_their_common_factor(factor: int) -> None:
+    near_m = WALL_M / 2.0  # at which 1000 units per metre would be plausible for each of them, too
+    stored = millimetres(near_m) * np.uint16(factor)
+    unit = settled(stored)
+    np.testing.assert_allclose(unit.metres(stored), near_m, atol=6e-4)
+    (notice,) = unit.warnings
+    assert "guessed" in notice.line(words) and "--depth-scale" in notice.line(words)
+
+
+def test_rotated_bits_are_rotated_back_beyond_eight_metres_too() -> None:
+    depth_m = WALL_M.copy()
+    depth_m[:10] *= 6
+    stored = rotated(millimetres(depth_m))
+    assert depth_m.max() > 9 and (stored % 8 != 0).any()
+    unit = settled(stored)
+    np.testing.assert_allclose(unit.metres(stored), depth_m, atol=6e-4)
+    assert "SUN3D" in unit.warnings[0].line(words)
+
+
+def test_a_few_values_have_no_common_factor_that_means_anything() -> None:
+    stored = np.where(WALL_M > 2, 2000, 1600).astype(np.uint16)
+    assert settled(stored).per_metre == 1000
+
+
+@pytest.mark.parametrize(("stated", "right"), [(0.001, 1000), (0.0002, 5000), (0.1, 10000), (1.0, 1000)])
+def test_inverse_scales_are_recognised_and_said(stated: float, right: float) -> None:
+    stored = np.rint(WALL_M * right + 1).astype(np.uint16)
+    for source in (Stated(by_recording=stated), Stated(by_user=stated)):
+        unit = settled(stored, source)
+        assert unit.per_metre == pytest.approx(right)
+        (notice,) = unit.warnings
+        assert f"{right} units per metre" in notice.line(words) and "--depth-scale" in notice.line(words)
+
+
+@pytest.mark.parametrize("metres", [0.02, 0.25, 70.0])
+def test_subjects_of_any_size_are_taken_where_the_unit_is_stated(metres: float) -> None:
+    unit = settled(np.full((4, 4), metres, np.float32), Stated(by_recording=1.0))
+    assert unit.per_metre == 1
+    assert len(unit.warnings) == (0 if metres == 0.25 else 1)
+
+
+@pytest.mark.parametrize("stated", [1e-9, 7.0, 1e9])
+def test_absurd_distances_are_refused_and_not_only_said(stated: float) -> None:
+    with pytest.raises(InputError) as caught:
+        settled(millimetres(WALL_M), Stated(by_recording=stated))
+    assert "no subject" in caught.value.line(words) and "--depth-scale" in caught.value.line(words)
+
+
+def test_what_recordings_of_a_kind_have_is_taken_without_a_word_where_it_is_plausible() -> None:
+    unit = settled(millimetres(WALL_M) * np.uint16(5) + np.uint16(1), Stated(expected=5000, kind="TUM RGB-D"))
+    assert (unit.per_metre, unit.why, unit.warnings) == (5000, "as TUM RGB-D has it", ())
+    unit = settled(millimetres(WALL_M / 2), Stated(expected=5000, kind="TUM RGB-D"))
+    assert unit.per_metre == 1000 and unit.warnings
+
+
+def test_depths_that_no_unit_explains_are_refused() -> None:
+    with pytest.raises(InputError, match=r"fits none of the usual ones"):
+        settled(np.full((4, 4), 100, np.uint16))
+
+
+def test_millimetres_in_the_layout_of_a_kind_that_multiplies_them_are_told_by_their_values() -> None:
+    unit = settled(millimetres(WALL_M), Stated(expected=5000, kind="TUM RGB-D"))
+    assert unit.per_metre == 1000
+    line = unit.warnings[0].line(words)
+    assert "guessed" in line and "TUM RGB-D" in line and "--depth-scale" in line
+    assert not settled(millimetres(WALL_M) * np.uint16(5), Stated(expected=5000, kind="TUM RGB-D")).warnings
