@@ -52,10 +52,11 @@ def read_npz_file(path: Path, options: CaptureOptions) -> Recording:
         return image
 
     height, width = depth.shape[1:]
+    scaled, said = intrinsics.scaled_to(camera, (width, height))
     return Recording(
         path=path,
         origin=f"npz: has depth {depth.shape} {depth.dtype}{' and mask' if mask else ''}",
-        camera=camera.camera(width, height),
+        camera=scaled,
         frame_names=tuple(f"{index:06d}" for index in range(len(depth))),
         read_stored=read_stored,
         units_per_metre=units,
@@ -63,6 +64,7 @@ def read_npz_file(path: Path, options: CaptureOptions) -> Recording:
         frame_rate=rate,
         cameras_to_world=poses,
         world=World.ARBITRARY if poses is not None and np.array_equal(poses[0], np.eye(4)) else World.PLACED,
+        warnings=said,
     )
 
 

@@ -11,13 +11,14 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from engine.core.errors import InputError, Notice, Remedy
+from engine.core.errors import InputError, Notice, Remedy, Setting, remedy
 from engine.core.files import natural_key
 from engine.sequences.capture_options import CaptureOptions
 from engine.sequences.reader import RecordingReader
 from engine.sequences.recording import Recording
 from external.captures import intrinsics
 from external.captures.depth_pictures import ENDINGS, check_picture, is_float, read_picture
+from external.captures.known_datasets import known_dataset
 from external.captures.stream_names import other_stream, says_depth
 
 _LOOKED_AT = 5
@@ -89,12 +90,17 @@ def read_png_folder(folder: Path, options: CaptureOptions) -> Recording:
     """
     images, *others = depth_images(folder) or (None,)
     paths = () if images is None else images.paths
-    camera = intrinsics.chosen_intrinsics(options.intrinsics, folder)
     size = first_size(paths, folder)
+    known = known_dataset(folder)
+    chosen = intrinsics.chosen_intrinsics(options.intrinsics, folder) or (known.camera if known else None)
     assert images is not None
     _refuse_other_streams(images, folder)
-    if camera is None:
-        raise InputError(folder, f"has no intrinsics for its {size[0]}x{size[1]} depth images", intrinsics.REMEDY)
+    if chosen is None:
+        raise intrinsics.no_intrinsics(folder, size)
+    camera, said = intrinsics.scaled_to(chosen, size)
+    if known is not None and chosen is known.camera:
+        text = f"{known.camera.source} is taken by the name of the folder"
+        said += (Notice(text, remedy("give {} if that is wrong", Setting.INTRINSICS)),)
 
     def read_stored(index: int) -> NDArray[Any]:
         return read_picture(paths[index])
@@ -104,14 +110,15 @@ def read_png_folder(folder: Path, options: CaptureOptions) -> Recording:
     kind = f"floating-point {images.kind}" if floats else images.kind
     return Recording(
         path=folder,
-        origin=f"folder of {kind}: {where} has {len(paths)} of them, intrinsics from {Path(camera.source).name}",
-        camera=camera.camera(*size),
+        origin=f"folder of {kind}: {where} has {len(paths)} of them, intrinsics from {Path(chosen.source).name}",
+        camera=camera,
         frame_names=tuple(path.stem for path in paths),
         read_stored=read_stored,
-        units_per_metre=camera.depth_scale,
-        expected_units=1.0 if floats else None,
-        frame_rate=camera.frame_rate,
-        warnings=tuple(_left_out(other, images, folder) for other in others if other.holds_depth()),
+        units_per_metre=chosen.depth_scale,
+        expected_units=1.0 if floats else known.units_per_metre if known else None,
+        expected_of=known.title if known and not floats else "",
+        frame_rate=chosen.frame_rate,
+        warnings=said + tuple(_left_out(other, images, folder) for other in others if other.holds_depth()),
     )
 
 

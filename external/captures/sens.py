@@ -24,6 +24,7 @@ from external.captures import intrinsics
 
 _FRAME = struct.Struct("<16f4Q")
 _REMEDY = "copy it again; only version 4 of ScanNet's .sens is read"
+_EXPORT = "export its depth images with ScanNet's SensReader and give the folder"
 _RAW, _ZLIB = 0, 1
 
 
@@ -43,10 +44,10 @@ def read_sens(path: Path, options: CaptureOptions) -> Recording:
         camera = intrinsics.parse_intrinsics(options.intrinsics)
     else:
         camera = intrinsics.from_matrix(matrix, str(path))
-    warnings: tuple[Notice, ...] = ()
+    scaled, warnings = intrinsics.scaled_to(camera, (width, height))
     if len(frames) < declared:
         text = f"the file is cut off: {len(frames)} of the {declared} frames that it declares are there"
-        warnings = (Notice(text),)
+        warnings += (Notice(text),)
     poses, world = _path([pose for pose, *_ in frames])
 
     def read_stored(index: int) -> NDArray[Any]:
@@ -68,7 +69,7 @@ def read_sens(path: Path, options: CaptureOptions) -> Recording:
     return Recording(
         path=path,
         origin=f"ScanNet .sens version 4: {len(frames)} frames of {width}x{height}",
-        camera=camera.camera(width, height),
+        camera=scaled,
         frame_names=tuple(f"{index:06d}" for index in range(len(frames))),
         read_stored=read_stored,
         units_per_metre=units,
@@ -108,7 +109,7 @@ def _header(file: BinaryIO, path: Path) -> tuple[NDArray[np.float64], int, int, 
             raise
         raise InputError(path, "is truncated in its header", _REMEDY) from None
     if compression not in (_RAW, _ZLIB):
-        raise InputError(path, f"has depth compression {compression}; raw (0) and zlib (1) are read", _REMEDY)
+        raise InputError(path, f"has depth compression {compression}; raw (0) and zlib (1) are read", _EXPORT)
     if not 0 < width * height <= MAX_PIXELS:
         raise InputError(path, f"declares depth images of {width}x{height} pixels", _REMEDY)
     if not (np.isfinite(units) and units > 0):
