@@ -74,6 +74,11 @@ def file_endings(readers: Readers) -> tuple[str, ...]:
     return tuple(dict.fromkeys(ending for reader in readers for ending in reader.endings))
 
 
+def _alone(readers: Readers) -> tuple[str, ...]:
+    """Endings of files that are the recording of their folder; readers with a rank decide on folders themselves."""
+    return file_endings([reader for reader in readers if reader.rank == 0])
+
+
 def recording_at(path: Path, readers: Readers) -> Path | None:
     """What to open where a user points at ``path``: itself, the folder that it is a part of, or nothing.
 
@@ -85,7 +90,7 @@ def recording_at(path: Path, readers: Readers) -> Path | None:
         return path.parent
     if (path / "intrinsics.json").is_file() or any(reader.folder(path) for reader in readers):
         return path
-    return path if _files(path, file_endings(readers)) else None
+    return path if _files(path, _alone(readers)) else None
 
 
 def _recording_of_file(path: Path, readers: Readers) -> Path | None:
@@ -112,7 +117,7 @@ def choose_reader(path: Path, readers: Readers) -> tuple[RecordingReader, Path]:
         if why := reader.folder(path):
             _log.info("%s: read as %s: %s", path, reader.title, why)
             return reader, path
-    files = _files(path, file_endings(readers))
+    files = _files(path, _alone(readers))
     if len(files) == 1:
         return _reader_of_file(files[0], readers), files[0]
     if files:

@@ -280,3 +280,11 @@ def test_two_stacks_in_a_folder_ask_for_one(recording: Path) -> None:
     assert "2 stacks of depth (a.npy, b.npy)" in refusal(recording)
     (recording / "a.npy").rename(recording / "depth_a.npy")
     assert "depth_a" in str(open_capture(recording).root)
+
+
+def test_a_folder_of_arrays_that_are_no_depth_is_no_recording(tmp_path: Path) -> None:
+    np.save(tmp_path / "faces.npy", np.zeros((500, 3), int))
+    np.save(tmp_path / "vertices.npy", np.zeros((20, 900, 3)))
+    assert "holds no depth recording that is known" in refusal(tmp_path)
+    with pytest.raises(InputError, match="holds nothing that NPM Studio opens"):
+        recognise(tmp_path)
