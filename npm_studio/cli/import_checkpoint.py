@@ -64,8 +64,9 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         model = replace(model, info=replace(model.info, similarity=similarity))
         if model.has_pose and options.labels is None:
             progress.message(
-                f"without --labels, nothing says whose the {len(model.info.frames)} poses are: they are numbered, and "
-                "listed for every identity, as in `npm-studio reconstruct --identity 1 --frame 2`"
+                f"without --labels, nothing says whose the {len(model.info.frames)} poses are: they are numbered, "
+                "and each serves every identity, up to `npm-studio reconstruct --identity "
+                f"{len(model.info.identities) - 1} --frame {len(model.info.frames) - 1}`"
             )
         # measured once here, so that nobody who meshes the model has to
         model.info.training["lipschitz"] = measure_lipschitz(model).as_dict()

@@ -86,7 +86,8 @@ def test_the_scale_is_asked_for_where_nothing_says_it(
     assert main(["import-checkpoint", str(official), "--out", str(tmp_path / "x.npm")]) == 0
     said = capsys.readouterr().err
     assert "--normalise" in said
-    assert "first identity" in said
+    assert "nothing says whose the 5 poses are" in said
+    assert "--identity 2 --frame 4" in said
     metrics = results(["import-checkpoint", official, "--out", tmp_path / "x.npm", "--normalise", "cape"], capsys)
     assert metrics["similarity"]["scale"] == 0.4
     command = ["import-checkpoint", official, "--out", tmp_path / "x.npm", "--normalise", "bounds"]
