@@ -37,8 +37,8 @@ _LOOKS = re.compile(
     r"intrin|calib|(^|[_-])k([_-]|$)|^sensors?$|(^|_)info$"
     r"|(^|[_-])cam(era)?s?([_-]?(rgb|colou?r|depth|ir))?[_-]?(k|info|param\w*|matrix|\d)?$"
 )
-_READ = (".json", ".txt", ".yaml", ".yml", ".npy", "")
-_UNREAD = (".xml", ".csv", ".ini", ".cfg", ".conf", ".toml", ".npz", ".mat", ".pkl", ".pickle", ".dat")
+_READ = (".json", ".txt", ".csv", ".yaml", ".yml", ".npy", "")
+_UNREAD = (".xml", ".ini", ".cfg", ".conf", ".toml", ".npz", ".mat", ".pkl", ".pickle", ".dat")
 _FOLDERS = ("intrinsic", "intrinsics", "calibration", "calib", "camera")
 
 
@@ -68,7 +68,11 @@ def no_intrinsics(folder: Path, size: tuple[int, int], also: str = "") -> InputE
     if not unused:
         return InputError(folder, problem, REMEDY)
     said = ", ".join(f"{path.relative_to(_top(folder))} {why}" for path, why in unused[:3])
-    fix = remedy("if it is of the depth images, give {} {}, or fx,fy,cx,cy", Setting.INTRINSICS, str(unused[0][0]))
+    usable = next((path for path, _ in unused if other_stream(path.stem)), None)
+    if usable is None:
+        fix = remedy("put its numbers into intrinsics.json, such as {}, or {} fx,fy,cx,cy", MINIMAL, Setting.INTRINSICS)
+    else:
+        fix = remedy("if depth is registered to it, give {} {}", Setting.INTRINSICS, str(usable))
     return InputError(folder, f"{problem}: {said}", fix)
 
 

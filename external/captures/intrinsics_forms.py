@@ -31,7 +31,7 @@ from external.captures.stream_names import other_stream, says_depth
 _MAX_BYTES = 200_000
 _OTHER_NAMES = {"ppx": "cx", "ppy": "cy", "imagewidth": "width", "imageheight": "height", "w": "width", "h": "height"}
 _OTHER_NAMES |= {"fps": "framerate", "shift": "scale", "mapfactor": "scale", "distortioncoefficients": "distortion"}
-_OTHER_NAMES |= {"distcoeffs": "distortion", "coeffs": "distortion", "imagesize": "resolution"}
+_OTHER_NAMES |= {"distcoeffs": "distortion", "coeffs": "distortion", "d": "distortion", "imagesize": "resolution"}
 _MATRICES = ("intrinsicmatrix", "cameramatrix", "camk", "k", "intrinsics", "intrinsic", "calibrationintrinsic")
 _FIELDS = {"width": "width", "height": "height", "depthscale": "depth_scale", "framerate": "frame_rate"}
 _MEMBER = re.compile(r"^(m_|camera\d*\.)", re.IGNORECASE)

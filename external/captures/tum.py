@@ -64,10 +64,12 @@ def read_tum(folder: Path, options: CaptureOptions) -> Recording:
     def read_stored(index: int) -> NDArray[Any]:
         return read_picture(paths[index])
 
-    title = known.title if known else "TUM RGB-D"
+    title, source = known.title if known else "TUM RGB-D", Path(chosen.source).name
+    if known and not chosen.depth_scale:
+        source += f"; {known.units_per_metre:g} units per metre by the name of the folder"
     return Recording(
         path=folder,
-        origin=f"{title}: has {listing.name} with {len(paths)} entries, intrinsics from {Path(chosen.source).name}",
+        origin=f"{title}: has {listing.name} with {len(paths)} entries, intrinsics from {source}",
         camera=camera,
         frame_names=tuple(path.stem for path in paths),
         read_stored=read_stored,

@@ -105,6 +105,7 @@ FORMS = {
     "calibration.txt": "# fx fy cx cy\r\n50,0 51,0 19,5 14,5\r\n",
     "camera.txt": "50 0 19.5 0\n0 51 14.5 0\n0 0 1 0\n",
     "depth_intrinsics.txt": "fx: 50\nfy: 51\ncx: 19.5\ncy: 14.5\n",
+    "camera_matrix.csv": "50,0,19.5\n0,51,14.5\n0,0,1\n",
     "camera_info.json": json.dumps({"K": K.tolist(), "width": 40, "height": 30}),
     "metadata_camera.json": json.dumps({"K": K.T.reshape(-1).tolist(), "w": 40, "h": 30}),
     "depth_intrinsics.json": json.dumps(REALSENSE),
@@ -172,6 +173,8 @@ def test_a_file_that_states_units_and_frame_rate_is_believed(folder: Path) -> No
 def test_a_lens_distortion_that_is_not_corrected_is_said(folder: Path) -> None:
     put(folder, "camera.yaml", ROS.replace("data: [0, 0, 0, 0, 0]", "data: [0.1, -0.2, 0, 0, 0]"))
     assert "lens distortion that camera.yaml states is not corrected" in lines(open_capture(folder))
+    put(folder, "camera.yaml", f"width: 40\nheight: 30\nK: {ROWS}\nD: [0.1, 0, 0, 0, 0]\n")
+    assert "lens distortion that camera.yaml states is not corrected" in lines(open_capture(folder))
 
 
 @pytest.mark.parametrize("name", ["colorIntrinsics.txt", "intrinsic/intrinsic_color.txt", "camera_rgb.yaml"])
@@ -205,7 +208,7 @@ def test_what_looks_like_intrinsics_and_is_not_read_is_named(folder: Path, name:
     (folder / name).write_bytes(data)
     line = refusal(folder)
     assert "has no intrinsics for its 40x30 depth images" in line
-    assert name in line and word in line and "--intrinsics" in line
+    assert name in line and word in line and "or --intrinsics fx,fy,cx,cy" in line
 
 
 def test_a_matrix_of_the_full_size_beside_pictures_of_half_the_size_is_refused(folder: Path) -> None:

@@ -33,6 +33,7 @@ def test_a_list_of_associations_is_a_tum_recording(tmp_path: Path, name: str, or
     (folder / "associations.txt").write_text(text)
     sequence = open_capture(folder)
     assert sequence.origin.startswith("TUM RGB-D: has associations.txt with 2 entries")
+    assert sequence.origin.endswith("freiburg1; 5000 units per metre by the name of the folder")
     assert sequence.camera == FREIBURG_1 and sequence.warnings == ()
     np.testing.assert_allclose(sequence.depth_m(1), LARGE[1], atol=2e-4)
     np.testing.assert_allclose(np.diff(sequence.times_s), 1)
