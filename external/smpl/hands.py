@@ -47,7 +47,8 @@ def load_hand(path: Path, side: str | None, progress: Progress | None = None) ->
         fix = remedy("give MANO_RIGHT.pkl or MANO_LEFT.pkl; for bodies, {}", Task.IMPORT_BODIES)
         raise InputError(files[side], f"is not a hand model: it has {hand.joints} joints", fix)
     if side == "left":
-        hand = _compared_with_the_right(hand, files[side], progress or Progress())
+        right = files["right"] if path.is_dir() and "right" in files else _beside(files["left"])
+        hand = _compared(hand, files["left"], right, progress or Progress())
     try:
         faces = np.concatenate([hand.faces, flat_caps(hand.faces).astype(np.int32)])
     except ValueError as error:
@@ -55,17 +56,24 @@ def load_hand(path: Path, side: str | None, progress: Progress | None = None) ->
     return replace(hand, faces=faces), side
 
 
-def _compared_with_the_right(left: BodyModel, path: Path, progress: Progress) -> BodyModel:
+def _beside(path: Path) -> Path | None:
+    """The right hand in the folder of the left one."""
+    models = (each for each in path.parent.iterdir() if each.suffix.lower() in (".pkl", ".npz") and each.is_file())
+    found = [each for each in models if kind_of(Path(each.name), SIDES) == "right"]
+    return found[0] if len(found) == 1 else None
+
+
+def _compared(left: BodyModel, path: Path, right_path: Path | None, progress: Progress) -> BodyModel:
     """``left`` without the published fault, which is said, and so is it where nothing tells of the fault."""
     try:
-        right_path = find_model_files(path.parent, SIDES).get("right")
-    except InputError:
-        right_path = None
-    if right_path is None or right_path == path:
+        right = None if right_path is None else load_body_model(right_path)
+    except InputError:  # of another kind
+        right = None
+    if right is None:
         text = f"{path}: the published file of the left hand has shape directions with x of the wrong sign; whether "
         progress.notice(Notice(f"{text}this one has cannot be told without the right hand", Remedy(_ADD_RIGHT)))
         return left
-    corrected = without_the_left_fault(left, load_body_model(right_path))
+    corrected = without_the_left_fault(left, right)
     if corrected is not left:
         text = "as published, its shape directions are those of the right hand although it is mirrored in x: one shape "
         progress.message(f"{path}: {text}was two different hands; the sign of their x components is corrected")

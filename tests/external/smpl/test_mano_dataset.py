@@ -141,6 +141,13 @@ def test_one_shape_makes_a_left_hand_that_mirrors_the_right(
     assert ("is corrected" in printed.out + printed.err) == (not shapes_too)
 
 
+def test_the_right_hand_may_lie_in_a_folder_of_its_own(arrays: Arrays, tmp_path: Path) -> None:
+    write_hand_pickle(tmp_path / "right" / "model.pkl", arrays)
+    write_hand_pickle(tmp_path / "left" / "model.pkl", mirrored(arrays, False))
+    left, _ = load_hand(tmp_path, "left")
+    np.testing.assert_allclose(left.shape_directions[:, 0], -arrays.shapedirs[:, 0])
+
+
 def test_a_left_hand_without_the_right_is_taken_as_it_is_and_said(arrays: Arrays, tmp_path: Path) -> None:
     write_hand_pickle(tmp_path / "MANO_LEFT.pkl", mirrored(arrays, False))
     listener = Listener()
