@@ -36,6 +36,14 @@ def run(fitted_run: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(fitted_run, tmp_path / "run"))
 
 
+@pytest.fixture(autouse=True)
+def few_samples(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fewer than users get, where a test says nothing of their number."""
+    if request.node.get_closest_marker("slow") is None:
+        few = functools.partial(metrics.evaluate_sequence, samples=30_000, iou_points=10_000)
+        monkeypatch.setattr(metrics, "evaluate_sequence", few)
+
+
 def refusal(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
     assert main(["evaluate", *map(str, arguments)]) == 2
     captured = capsys.readouterr()
