@@ -45,6 +45,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     from engine.geometry.mesh import load_mesh
     from engine.methods.job import run_fit
     from engine.methods.request import FitRequest, check_out
+    from engine.methods.residual import residual_notice
     from engine.models.checkpoint import load_model
 
     check_out(options.out)
@@ -62,6 +63,9 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         result = run_fit(request, progress)
         kept = " (interrupted: the best so far)" if result.interrupted else ""
         progress.message(f"{result.folder}: {len(result.frames)} frames in {result.seconds:.1f} s{kept}")
+        left = residual_notice(result, sequence)
+        if left is not None:
+            progress.notice(left)
     return summary(result)
 
 
