@@ -5,7 +5,7 @@ from typing import Any
 
 from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtGui import QAction
-from PyQt6.QtWidgets import QListWidget, QListWidgetItem, QWidget
+from PyQt6.QtWidgets import QListWidget, QListWidgetItem, QSizePolicy, QWidget
 
 from engine.methods.run import Run
 from npm_studio.views.widgets.basics import ElidedLabel, Section, note
@@ -22,7 +22,9 @@ class RunList(Section):
     def __init__(self, show_folder: QAction, parent: QWidget | None = None) -> None:
         super().__init__("Runs", [show_folder], parent=parent)
         self.list = QListWidget()
-        self.list.setMinimumHeight(40)
+        self.list.setMinimumHeight(60)
+        # takes what is left: its own idea of a height would make the panel scroll on screens that have room
+        self.list.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
         self._note = note("Fits of this sequence are listed here.")
         self._place = ElidedLabel()
         self.body.addWidget(self.list, 1)

@@ -1,8 +1,8 @@
 """What every workspace of the window has."""
 
-from PyQt6.QtCore import pyqtSignal
+from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtGui import QAction
-from PyQt6.QtWidgets import QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from engine.geometry.similarity import Similarity
 from npm_studio.document.timeline import Playable, upcoming
@@ -35,9 +35,19 @@ class Workspace(QWidget):
     def __init__(self, session: Session, viewports: ViewportArea, actions: Actions) -> None:
         super().__init__()
         self.session, self.viewports, self.actions_by_id = session, viewports, actions
-        self.column = QVBoxLayout(self)
+        content = QWidget()
+        self.column = QVBoxLayout(content)
         self.column.setContentsMargins(MARGIN, MARGIN, MARGIN, MARGIN)
         self.column.setSpacing(12)
+        content.setMinimumWidth(1)  # its fields shrink with the panel
+        area = QScrollArea()  # on a small screen it scrolls: squeezed together, controls would be cut off
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setWidgetResizable(True)
+        area.setWidget(content)
+        around = QVBoxLayout(self)
+        around.setContentsMargins(0, 0, 0, 0)
+        around.addWidget(area)
         self.is_active = False
         self._framed: object = None
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from PyQt6.QtCore import Qt
-from PyQt6.QtWidgets import QSpinBox
+from PyQt6.QtWidgets import QScrollArea, QSpinBox
 from pytestqt.qtbot import QtBot
 
 from engine.core.errors import Cancelled
@@ -276,3 +276,15 @@ def test_a_project_brings_back_model_sequences_and_runs(
     qtbot.waitUntil(lambda: studio_window.fit.run is not None, timeout=SECONDS)
     assert "study" in studio_window.windowTitle()
     assert str(tmp_path / "study") in studio_window.files.recent()
+
+
+def test_on_a_small_screen_the_panel_scrolls_and_squeezes_nothing(qtbot: QtBot, studio_window: MainWindow) -> None:
+    studio_window.show_fit()
+    studio_window.resize(1024, 640)
+    qtbot.waitUntil(lambda: studio_window.height() == 640)
+    fit = studio_window.fit
+    area = present(fit.findChild(QScrollArea))
+    for part in (fit.sequences, fit.form, fit.progress, fit.display):
+        assert part.height() >= part.minimumSizeHint().height()
+        area.ensureWidgetVisible(part)
+        assert not part.visibleRegion().isEmpty()

@@ -79,6 +79,7 @@ def covers(view: Viewport) -> bool:
 def test_the_inset_covers_no_figure_and_no_caption_in_narrow_views(
     qtbot: QtBot, studio_window: MainWindow, fine: Fine
 ) -> None:
+    studio_window.resize(1000, 830)
     fine(studio_window, studio_window.show_transfer)
     studio_window.viewports.frame_all()
     before = studio_window.viewports.left.camera_state()
