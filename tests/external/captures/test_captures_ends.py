@@ -13,19 +13,9 @@ from external.captures.matroska_end import MatroskaEnd, matroska_end
 from external.captures.pcd_file import lzf_decompressed
 from external.captures.point_files import read_points
 from npm_studio.cli.words import words
-from tests.support.capture_files import (
-    HEIGHT,
-    WIDTH,
-    backproject,
-    depth_frames,
-    element,
-    kinect_calibration,
-    kinect_mkv,
-    lzf_bytes,
-    pcd_compressed,
-    xyz_bytes,
-)
+from tests.support.capture_files import HEIGHT, WIDTH, depth_frames, element, kinect_calibration, kinect_mkv
 from tests.support.captures import open_capture
+from tests.support.point_cloud_files import backproject, lzf_bytes, pcd_compressed, xyz_bytes
 
 FRAMES = depth_frames(8)
 MINIMAL = {"width": WIDTH, "height": HEIGHT, "fx": 50, "fy": 51, "cx": 20, "cy": 15}

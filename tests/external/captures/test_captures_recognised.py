@@ -19,19 +19,9 @@ from engine.sequences.mesh_sequence import frame_rate_of
 from engine.sequences.recording import Recording, finish
 from external.captures.point_files import project_points
 from npm_studio.cli.words import words
-from tests.support.capture_files import (
-    HEIGHT,
-    WIDTH,
-    backproject,
-    depth_frames,
-    obj_bytes,
-    open3d_json,
-    pcd_bytes,
-    ply_bytes,
-    sens_bytes,
-    write_pngs,
-)
+from tests.support.capture_files import HEIGHT, WIDTH, depth_frames, open3d_json, sens_bytes, write_pngs
 from tests.support.captures import open_capture
+from tests.support.point_cloud_files import backproject, obj_bytes, pcd_bytes, ply_bytes
 from tests.support.progress import Impatient
 
 CAMERA = PinholeCamera(WIDTH, HEIGHT, 50.0, 51.0, 20.0, 15.0)
