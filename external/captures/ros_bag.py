@@ -76,7 +76,8 @@ class RosBag(ABC):
         except Exception as error:  # the parser raises whatever damaged bytes lead to: assertions, struct, index errors
             subject = f"{self.path} {where}".strip()
             detail = " ".join(str(a) for a in error.args) or error.__class__.__name__
-            if isinstance(error, TypeError | struct.error | IndexError):  # words of Python that tell nobody anything
+            # words of Python that tell nobody anything
+            if isinstance(error, TypeError | struct.error | IndexError) or "Error(" in detail:
                 detail = "it is damaged or ends too early"
             raise InputError(subject, f"cannot be read as a {self.title} ({detail[:200]})", self.remedy) from None
 
