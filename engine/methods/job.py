@@ -1,19 +1,18 @@
 """A fit from request to run folder: what the command line and the application both start."""
 
 import time
-from dataclasses import replace
 from importlib.metadata import version
 
 import torch
 
 from engine.core.devices import resolve_device
-from engine.core.errors import InputError
 from engine.core.files import replacing_folder
 from engine.core.progress import Progress
 from engine.methods.log import LoggedProgress
-from engine.methods.method import FitResult, MethodInputs
+from engine.methods.method import MethodInputs
 from engine.methods.request import FitRequest, check_request
-from engine.methods.run import Run, RunFrame, RunInputs, frame_records, load_run, save_run
+from engine.methods.result_frames import frames_of
+from engine.methods.run import Run, RunInputs, load_run, save_run
 
 
 def run_fit(request: FitRequest, progress: Progress | None = None) -> Run:
@@ -32,7 +31,7 @@ def run_fit(request: FitRequest, progress: Progress | None = None) -> Run:
         logged = LoggedProgress(progress or Progress(), folder / "log.jsonl")
         inputs = MethodInputs(folder, device, request.seed, request.model, request.template)
         result = request.method.fit(request.sequence, inputs, request.config, logged)
-        frames = _frames(request, result)
+        frames = frames_of(request.sequence, result, request.method.id)
         timings = {**result.timings, "total": time.perf_counter() - started}
         run = Run(
             folder=folder,
@@ -60,21 +59,3 @@ def _inputs(request: FitRequest, device: torch.device) -> RunInputs:
         seed=request.seed,
         device=str(device),
     )
-
-
-def _frames(request: FitRequest, result: FitResult) -> tuple[RunFrame, ...]:
-    """What is known of each frame of the result; methods of others are not trusted to keep their promises."""
-    meshes, method = result.meshes, f"method {request.method.id!r}"
-    unknown = set(meshes.frame_names) - set(request.sequence.frame_names)
-    if unknown or len(set(meshes.frame_names)) < len(meshes) or meshes.frame != "world":
-        raise InputError(method, "gave meshes that are not those of the frames in the world", "tell its author")
-    poses, names = request.sequence.cameras_to_world, request.sequence.frame_names
-    chosen = [names.index(name) for name in meshes.frame_names]
-    known = not request.sequence.times_assumed
-    frames = frame_records(meshes, None if poses is None else poses[chosen], known)
-    confidence = result.confidence
-    if confidence is None:
-        return frames
-    if confidence.shape != (len(meshes),) or not ((confidence >= 0) & (confidence <= 1)).all():
-        raise InputError(method, "gave confidences that are not a number from 0 to 1 per frame", "tell its author")
-    return tuple(replace(frame, confidence=float(value)) for frame, value in zip(frames, confidence, strict=True))

@@ -94,6 +94,12 @@ class FitResult:
     """What else there is to tell; JSON."""
     interrupted: bool = False
     """Whether this is the best so far, after the user asked to stop."""
+    lost_below: float | None = None
+    """Confidence below which the method itself calls a frame lost; None where it has no such threshold."""
+    subject_to_world: NDArray[np.float64] | None = None
+    """(F, 4, 4) rigid pose of the subject in each frame; None where the method has none."""
+    doubt: str | None = None
+    """Why the result as a whole cannot be right, in plain words, such as 'nothing like a human body was found'."""
 
 
 class FitMethod(Protocol):

@@ -55,6 +55,11 @@ class RunFrame:
     confidence: float | None = None
     """From 0 to 1."""
     lost: bool | None = None
+    """Whether the method does not trust its mesh of this frame."""
+    filled: bool = False
+    """Whether the mesh of a lost frame was made from those of its neighbours."""
+    mean_distance_mm: float | None = None
+    """Of what was seen to the mesh, see `engine.methods.distances`; None also where nothing was seen."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -278,7 +283,8 @@ def _run(folder: Path, file: RunFile) -> Run:
 def _frame(file: FrameFile) -> RunFrame:
     poses = (file.camera_to_world, file.subject_to_world)
     camera, subject = (None if pose is None else np.array(pose, np.float64) for pose in poses)
-    return RunFrame(file.name, file.timestamp_s, camera, subject, file.confidence, file.lost)
+    known = file.confidence, file.lost, file.filled, file.mean_distance_mm
+    return RunFrame(file.name, file.timestamp_s, camera, subject, *known)
 
 
 def _meshes(folder: Path, file: RunFile) -> MeshSequence:
@@ -339,4 +345,6 @@ def _as_json(frame: RunFrame) -> dict[str, Any]:
         "subject_to_world": None if frame.subject_to_world is None else frame.subject_to_world.tolist(),
         "confidence": frame.confidence,
         "lost": frame.lost,
+        "filled": frame.filled,
+        "mean_distance_mm": frame.mean_distance_mm,
     }

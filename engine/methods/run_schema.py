@@ -17,6 +17,8 @@ class FrameFile(BaseModel):
     subject_to_world: _Pose | None
     confidence: Annotated[float, Field(ge=0, le=1)] | None
     lost: bool | None
+    filled: bool = False
+    mean_distance_mm: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
 
 
 class InputsFile(BaseModel):

@@ -156,3 +156,43 @@ def test_results_of_other_frames_are_refused_and_leave_nothing(
     with pytest.raises(InputError, match="method 'visible': gave meshes that are not those of the frames"):
         run_fit(request(sequence, tmp_path / "run"))
     assert list(tmp_path.iterdir()) == []
+
+
+def changed_result(monkeypatch: pytest.MonkeyPatch, **changed: Any) -> None:
+    """Have the method for tests give other values."""
+    fit = VisibleSurface.fit
+    monkeypatch.setattr(VisibleSurface, "fit", lambda *arguments: dataclasses.replace(fit(*arguments), **changed))
+
+
+def test_a_frame_is_lost_where_the_confidence_is_below_the_threshold_of_the_method(
+    sequence: DepthSequence, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poses = np.tile(np.eye(4), (3, 1, 1))
+    poses[:, 0, 3] = [0, 1, 2]
+    changed_result(monkeypatch, lost_below=0.5, subject_to_world=poses)
+    frames = run_fit(request(sequence, tmp_path / "run")).frames
+    assert [frame.lost for frame in frames] == [True, False, False]
+    np.testing.assert_array_equal([present(frame.subject_to_world)[0, 3] for frame in frames], [0, 1, 2])
+
+
+@pytest.mark.parametrize(
+    ("changed", "problem"),
+    [
+        ({"confidence": np.array([0.5, 1.5, 0.0])}, "gave confidences that are not a number from 0 to 1 per frame"),
+        ({"confidence": None, "lost_below": 0.5}, "gave a threshold that is not one of its confidences"),
+        ({"lost_below": 2.0}, "gave a threshold that is not one of its confidences"),
+        ({"subject_to_world": np.tile(2 * np.eye(4), (3, 1, 1))}, "gave poses of the subject that are not a rigid"),
+        ({"subject_to_world": np.eye(4)[None]}, "gave poses of the subject that are not a rigid transform per frame"),
+    ],
+)
+def test_promises_that_a_method_does_not_keep_are_named(
+    sequence: DepthSequence,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    changed: dict[str, Any],
+    problem: str,
+) -> None:
+    changed_result(monkeypatch, **changed)
+    with pytest.raises(InputError, match=problem):
+        run_fit(request(sequence, tmp_path / "run"))
+    assert list(tmp_path.iterdir()) == []

@@ -15,6 +15,7 @@ from engine.methods.run import Run, RunInputs, frame_records, load_run, save_run
 from engine.sequences.capture_options import CaptureOptions
 from engine.sequences.isolation import Isolation
 from engine.sequences.mesh_sequence import MeshSequence, mesh_sequence
+from tests.support.present import present
 
 SIMILARITY = Similarity(0.4, (0.1, 0.9, -0.2))
 NAMES = ("000000", "000005", "000007")
@@ -56,15 +57,22 @@ def test_a_run_says_what_is_known_and_null_for_what_is_not(tmp_path: Path) -> No
     assert description["method"] == "toy"
     assert {"inputs", "versions", "timings"} <= set(description)
     assert [description[key] for key in ("subject", "verdict", "reason")] == [None] * 3
-    unknown = dict.fromkeys(("camera_to_world", "subject_to_world", "confidence", "lost"))
-    assert description["frames"][1] == {"name": "000005", "timestamp_s": 12.2, **unknown}
+    unknown = dict.fromkeys(("camera_to_world", "subject_to_world", "confidence", "lost", "mean_distance_mm"))
+    assert description["frames"][1] == {"name": "000005", "timestamp_s": 12.2, "filled": False, **unknown}
 
 
 def test_a_run_comes_back_as_it_was_written(tmp_path: Path) -> None:
     poses = np.tile(np.eye(4), (3, 1, 1))
     poses[:, 0, 3] = [0.0, 0.5, 1.0]
     records = [
-        dataclasses.replace(record, confidence=0.5, lost=index == 2, subject_to_world=poses[index])
+        dataclasses.replace(
+            record,
+            confidence=0.5,
+            lost=index == 2,
+            filled=index == 2,
+            mean_distance_mm=7.5,
+            subject_to_world=poses[index],
+        )
         for index, record in enumerate(frame_records(spheres(), poses))
     ]
     inputs = RunInputs(tmp_path / "walk", tmp_path / "m.npm", SIMILARITY, NEAR, {"steps": 3}, 7, "cuda:1")
@@ -86,11 +94,23 @@ def test_a_run_comes_back_as_it_was_written(tmp_path: Path) -> None:
     assert run.cameras_to_world is not None
     np.testing.assert_array_equal(run.cameras_to_world, poses)
     assert [frame.lost for frame in run.frames] == [False, False, True]
-    assert [frame.confidence for frame in run.frames] == [0.5] * 3
+    assert [frame.filled for frame in run.frames] == [False, False, True]
+    assert [(frame.confidence, frame.mean_distance_mm) for frame in run.frames] == [(0.5, 7.5)] * 3
+    np.testing.assert_array_equal(np.stack([present(frame.subject_to_world) for frame in run.frames]), poses)
     assert run.artefacts == ("codes.npz",)
     assert run.meshes.frame_names == NAMES
     np.testing.assert_array_equal(run.meshes.times_s, TIMES)
     np.testing.assert_array_equal(run.meshes.vertices(), spheres().vertices())
+
+
+def test_a_run_that_was_written_before_distances_were_measured_is_read(tmp_path: Path) -> None:
+    save_run(a_run(tmp_path, spheres()))
+    frames = json.loads((tmp_path / "run.json").read_text())["frames"]
+    change(
+        tmp_path,
+        frames=[{k: v for k, v in frame.items() if k not in ("filled", "mean_distance_mm")} for frame in frames],
+    )
+    assert [(frame.filled, frame.mean_distance_mm) for frame in load_run(tmp_path).frames] == [(False, None)] * 3
 
 
 def test_times_that_nobody_stated_are_null_and_play_at_a_usual_rate(tmp_path: Path) -> None:
