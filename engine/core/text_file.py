@@ -1,6 +1,7 @@
 """Text files as people bring them: any encoding that Windows writes, and numbers with decimal commas."""
 
 import codecs
+import math
 import re
 from pathlib import Path
 
@@ -14,11 +15,13 @@ _MARKS = (  # that of UTF-32 begins with that of UTF-16
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _LATIN = 0x2FF
+_ENDS = "\0\x1a"
+"""What some programs put behind the end of a text, as C and DOS have it."""
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+([eE][+-]?\d+)?")
 
 
 def read_text(path: Path, remedy: str | Remedy = "", max_bytes: int | None = None) -> str:
-    """The text of a file in UTF-8, UTF-16, UTF-32 or Windows-1252, without byte order mark and zeros at its end.
+    """The text of a file in UTF-8, UTF-16, UTF-32 or Windows-1252, without byte order mark and zeros behind its end.
 
     Raises:
         InputError: it is missing, unreadable, larger than ``max_bytes``, or no text.
@@ -40,23 +43,37 @@ def read_text(path: Path, remedy: str | Remedy = "", max_bytes: int | None = Non
 def decoded(data: bytes) -> str:
     """Text of ``data``: by its byte order mark, else UTF-16 by the zeros of its Latin letters, UTF-8, Windows-1252.
 
+    Letters of other encodings become other letters; whatever is in ASCII stays.
+
     Raises:
         UnicodeDecodeError: it is none of these, or holds zeros as files of numbers do.
     """
     for mark, encoding in _MARKS:
         if data.startswith(mark):
-            return data[len(mark) :].decode(encoding).rstrip("\0")
-    plain = data.rstrip(b"\0")  # some programs end a text as C does
+            return data[len(mark) :].decode(encoding).rstrip(_ENDS)
+    plain = data.rstrip(_ENDS.encode())
+    if b"\0" in plain and b"\0" not in (ended := plain.rstrip(_ENDS.encode() + b" \t\r\n")):
+        plain = ended
     if b"\0" in plain:
         little = data[1:2] == b"\0"
         text = (plain + b"\0" * (little and len(plain) % 2)).decode("utf-16-le" if little else "utf-16-be")
         if not all(0 < ord(letter) <= _LATIN for letter in text):
             raise UnicodeDecodeError("utf-16", data, 0, 1, "is no text")
-        return text
+        return text.rstrip(_ENDS)
     try:
         return plain.decode("utf-8")
     except UnicodeDecodeError:
-        return plain.decode("cp1252")
+        return plain.decode("cp1252", errors="replace")
+
+
+def number(word: str) -> float:
+    """The one number that ``word`` stands for, NaN where it is none; one comma and no point is a decimal comma."""
+    if word.count(",") == 1 and "." not in word:
+        word = word.replace(",", ".")
+    try:
+        return float(word)
+    except ValueError:
+        return math.nan
 
 
 def numbers(text: str) -> list[float] | None:

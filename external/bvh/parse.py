@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from engine.core.errors import InputError, Notice, Remedy
+from engine.core.text_file import number, numbers, read_text
 from external.bvh.clip import CHANNELS, Array, BvhClip, Joint
-from external.bvh.texts import EXPORT_AGAIN, LARGEST_NUMBER, Words, decoded_lines, split_numbers, to_number
+from external.bvh.file_words import EXPORT_AGAIN, LARGEST_NUMBER, Words
 
 LARGEST_FILE_BYTES = 128 * 2**20
 LARGEST_DEPTH = 100
@@ -35,7 +36,7 @@ def read_bvh(path: Path) -> BvhClip:
     size = path.stat().st_size
     if size > LARGEST_FILE_BYTES:
         raise InputError(path, f"is {size / 1e6:.0f} MB large, the most is {LARGEST_FILE_BYTES / 1e6:.0f} MB")
-    lines = decoded_lines(path.read_bytes())
+    lines = read_text(path, EXPORT_AGAIN).splitlines()
     words = Words(path, lines)
     joints = _read_hierarchy(words)
     frames, seconds = _read_header(words, lines)
@@ -134,32 +135,34 @@ def _read_frames(path: Path, lines: list[str], first: int, frames: int, channels
     """Values (F, C) of the lines after line ``first``, and how they are not as declared."""
     if channels == 0:
         raise InputError(path, "has no channels", EXPORT_AGAIN)
-    numbers = [number for number in range(first, len(lines)) if lines[number].strip()]
+    rows = [row for row in range(first, len(lines)) if lines[row].strip()]
     notices = []
-    if numbers and len(split_numbers(lines[numbers[-1]])) < channels and len(numbers) > 1:
+    if len(rows) > 1 and len(_numbers(lines[rows[-1]])) < channels:
         notices.append(Notice(f"{path.name}: its last frame is cut off and left out"))
-        numbers.pop()
-    if 2 * len(numbers) < frames or not numbers:
-        raise InputError(path, f"declares {frames} frames and holds {len(numbers)}", EXPORT_AGAIN)
-    if len(numbers) != frames:
-        notices.append(Notice(f"{path.name}: declares {frames} frames and holds {len(numbers)}, which are taken"))
-    values = np.empty((len(numbers), channels))
-    for row, number in enumerate(numbers):
-        words = split_numbers(lines[number])
-        if len(words) != channels:
-            problem = f"holds {len(words)} values, its skeleton has {channels} channels"
-            raise InputError(f"{path}:{number + 1}", problem, EXPORT_AGAIN)
-        try:
-            values[row] = words
-        except ValueError:
-            values[row] = [to_number(word) for word in words]
-            if any(
-                np.isnan(value) and "nan" not in word.lower() for value, word in zip(values[row], words, strict=True)
-            ):
-                problem = "holds something that is not a number"
-                raise InputError(f"{path}:{number + 1}", problem, EXPORT_AGAIN) from None
-        if not np.isfinite(values[row]).all():
-            raise InputError(f"{path}:{number + 1}", "holds a value that is not finite", EXPORT_AGAIN)
+        rows.pop()
+    if 2 * len(rows) < frames or not rows:
+        raise InputError(path, f"declares {frames} frames and holds {len(rows)}", EXPORT_AGAIN)
+    if len(rows) != frames:
+        notices.append(Notice(f"{path.name}: declares {frames} frames and holds {len(rows)}, which are taken"))
+    values = np.empty((len(rows), channels))
+    for frame, row in enumerate(rows):
+        found = _numbers(lines[row])
+        if len(found) != channels:
+            problem = f"holds {len(found)} values, its skeleton has {channels} channels"
+            raise InputError(f"{path}:{row + 1}", problem, EXPORT_AGAIN)
+        values[frame] = found
+        if not np.isfinite(values[frame]).all():
+            raise InputError(f"{path}:{row + 1}", "holds something that is not a finite number", EXPORT_AGAIN)
     if np.abs(values).max() > LARGEST_NUMBER:
         raise InputError(path, f"holds values above {LARGEST_NUMBER:g}, which no motion has", EXPORT_AGAIN)
     return values, notices
+
+
+def _numbers(line: str) -> list[float]:
+    """The numbers of a line, apart by blanks, commas or semicolons; NaN for a word where it holds others."""
+    words = line.split()
+    try:
+        return [float(word) for word in words]
+    except ValueError:
+        found = numbers(line)
+        return [number(word) for word in words] if found is None else found

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.core.errors import InputError, Notice
-from engine.core.text_file import numbers, read_text
+from engine.core.text_file import number, numbers, read_text
 from engine.sequences.camera_path import Z_UP_TO_Y_UP, World
 from engine.sequences.capture_options import CaptureOptions
 from engine.sequences.reader import RecordingReader
@@ -99,9 +99,9 @@ def _entries(path: Path) -> tuple[NDArray[np.float64], list[str]]:
         InputError: a line has no meaning, or leads out of the folder.
     """
     rows: list[tuple[int, list[tuple[float, str]]]] = []
-    for number, line in enumerate(_lines(path), start=1):
+    for count, line in enumerate(_lines(path), start=1):
         if line.strip() and not line.lstrip().startswith("#"):
-            rows.append((number, _pairs(line, path, number)))
+            rows.append((count, _pairs(line, path, count)))
     if not rows:
         raise InputError(path, "lists no depth image", "write one line per frame: time stamp and file name")
     column = 0
@@ -112,29 +112,29 @@ def _entries(path: Path) -> tuple[NDArray[np.float64], list[str]]:
             raise InputError(path, problem, "put depth images into a folder depth/ and list them as depth/NAME.png")
         column = named[0]
     found = []
-    for number, pairs in rows:
+    for count, pairs in rows:
         if column >= len(pairs):
-            raise InputError(path, f"line {number} names fewer files than the first", _LINE_REMEDY)
+            raise InputError(path, f"line {count} names fewer files than the first", _LINE_REMEDY)
         found.append(pairs[column])
     found.sort(key=lambda entry: entry[0])
     return np.array([time for time, _ in found]), [name for _, name in found]
 
 
-def _pairs(line: str, path: Path, number: int) -> list[tuple[float, str]]:
+def _pairs(line: str, path: Path, count: int) -> list[tuple[float, str]]:
     """Time stamps and file names of a line, apart by blanks, commas or semicolons; decimal commas are read."""
     pairs, place = [], 0
     while match := _ENTRY.match(line, place):
         name = match[2].replace("\\", "/")
         relative = PurePosixPath(name)
-        time = float(match[1].replace(",", "."))
+        time = number(match[1])
         if not np.isfinite(time):
-            raise InputError(path, f"line {number} has no finite time stamp", "take the line out")
+            raise InputError(path, f"line {count} has no finite time stamp", "take the line out")
         if relative.is_absolute() or ".." in relative.parts or "\0" in name or re.match("[A-Za-z]:", name):
-            raise InputError(path, f"line {number} leads out of the folder: {name!r}", "use names below the folder")
+            raise InputError(path, f"line {count} leads out of the folder: {name!r}", "use names below the folder")
         pairs.append((time, name))
         place = match.end() + bool(line[match.end() : match.end() + 1] in (",", ";"))
     if not pairs:
-        raise InputError(path, f"line {number} is not a time stamp and a file name", _LINE_REMEDY)
+        raise InputError(path, f"line {count} is not a time stamp and a file name", _LINE_REMEDY)
     return pairs
 
 

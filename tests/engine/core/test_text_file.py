@@ -1,6 +1,7 @@
 """Text files in the encodings that Windows writes, and numbers with decimal commas."""
 
 import json
+import math
 import os
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 
 from engine.core.errors import InputError
 from engine.core.files import read_json
-from engine.core.text_file import decoded, numbers, read_text
+from engine.core.text_file import decoded, number, numbers, read_text
 
 TEXT = '{"naïve": [1, 2]}\r\n'
 
@@ -25,9 +26,28 @@ def test_a_text_in_utf_16_with_a_big_endian_mark_is_read() -> None:
     assert decoded(b"\xfe\xff" + "depth.txt\n".encode("utf-16-be")) == "depth.txt\n"
 
 
-def test_zeros_at_the_end_of_a_text_do_not_count() -> None:
-    assert decoded(b"1 2 3\0\0\0") == "1 2 3"
+@pytest.mark.parametrize("end", [b"\0\0\0", b"\x1a", b"\0\0\n", b"\r\n\0", b"\n\x1a\0"])
+def test_what_programs_put_behind_the_end_of_a_text_does_not_count(end: bytes) -> None:
+    assert decoded(b"1 2 3" + end).rstrip("\r\n") == "1 2 3"
+
+
+def test_zeros_at_the_end_of_a_text_in_utf_16_do_not_count() -> None:
     assert decoded("1 2 3".encode("utf-16-le") + bytes(4)) == "1 2 3"
+
+
+def test_letters_of_an_encoding_that_is_not_known_hide_nothing_else() -> None:
+    text = decoded("ROOT \u5168\u89aa\nFrames: 2".encode("shift-jis"))  # as programs in Japan name joints
+    assert text.startswith("ROOT ") and text.endswith("\nFrames: 2")
+
+
+@pytest.mark.parametrize(("word", "value"), [("0,05", 0.05), ("0.05", 0.05), ("5", 5), ("-1e3", -1000)])
+def test_one_number_may_have_a_decimal_comma(word: str, value: float) -> None:
+    assert number(word) == value
+
+
+@pytest.mark.parametrize("word", ["1,2.5", "1,2,3", "x", ""])
+def test_what_is_not_one_number_is_none(word: str) -> None:
+    assert math.isnan(number(word))
 
 
 @pytest.mark.parametrize("data", [b"\xff\xfe\x00\xd8", b"\xff\xfe\x00", b"\x89PNG\r\n\x1a\n\x00\x01\x90", b"a\0\0\0b"])

@@ -1,42 +1,15 @@
-"""Texts as programs of all platforms write them, and the words of one with the lines they stand in."""
+"""The words of a BVH file one after the other, with the lines they stand in."""
 
-import codecs
 import math
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from engine.core.errors import InputError
+from engine.core.text_file import number
 
 EXPORT_AGAIN = "export the motion again as BVH"
 LARGEST_NUMBER = 1e9
 """Of lengths and angles."""
-_MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
-_ENDS = "\x00\x1a"  # what some programs put behind the end of a text
-
-
-def decoded_lines(data: bytes) -> list[str]:
-    """The lines of a text in UTF-8, or UTF-16 with a byte order mark; ends of lines of any platform."""
-    mark = next((mark for mark in _MARKS if data.startswith(mark)), b"")
-    text = data[len(mark) :].decode(_MARKS.get(mark, "utf-8"), errors="replace").rstrip(_ENDS + " \t\r\n")
-    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-
-
-def to_number(word: str) -> float:
-    """The number that ``word`` stands for, NaN where it is none; one comma and no point is a decimal comma."""
-    if word.count(",") == 1 and "." not in word:
-        word = word.replace(",", ".")
-    try:
-        return float(word)
-    except ValueError:
-        return math.nan
-
-
-def split_numbers(line: str) -> list[str]:
-    """The numbers of a line, apart by blanks, or by commas or semicolons where points are decimal."""
-    if "." in line or not re.search(r"\s", line.strip()):
-        line = line.replace(",", " ")
-    return line.replace(";", " ").split()
 
 
 class Words:
@@ -49,9 +22,9 @@ class Words:
 
     @staticmethod
     def _split(lines: list[str]) -> Iterator[tuple[int, str]]:
-        for number, line in enumerate(lines, start=1):
+        for count, line in enumerate(lines, start=1):
             for word in line.replace("{", " { ").replace("}", " } ").split():
-                yield number, word
+                yield count, word
 
     def peek(self) -> str:
         if self._next is None:
@@ -78,7 +51,7 @@ class Words:
         return value
 
     def finite(self, word: str) -> float:
-        value = to_number(word)
+        value = number(word)
         if not math.isfinite(value):
             raise self.error(f"has {word[:40]!r} where a number belongs")
         return value
