@@ -174,6 +174,12 @@ class InputError(ValueError):
         """The error as something that stopped nothing; ``what`` happened instead: ``skipped``, ``left out``."""
         return Notice(f"{what}: {self.subject}: {self.problem}", self.remedy)
 
+    @property
+    def settings(self) -> tuple[Setting, ...]:
+        """What subject and remedy name of what a user can state."""
+        named = (part.setting if isinstance(part, Choice) else part for part in (self._named, *self.remedy.parts))
+        return tuple(part for part in named if isinstance(part, Setting))
+
     def name(self, words: Words = plain_words) -> str:
         """What cannot be used."""
         return self._named if isinstance(self._named, str) else words(self._named)

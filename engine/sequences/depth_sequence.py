@@ -72,6 +72,8 @@ class DepthSequence:
     """What the files were recognised as, and why."""
     warnings: tuple[Notice, ...] = ()
     """What a user should know, such as frames that were left out."""
+    streams: tuple[str, ...] = ()
+    """Names of the streams of depth of a recording that can be chosen, where there are several."""
 
     def __post_init__(self) -> None:
         count, poses = len(self.frame_names), self.cameras_to_world

@@ -51,6 +51,8 @@ class Recording:
     none. The identity in all frames says nothing."""
     world: World = World.PLACED
     warnings: tuple[Notice, ...] = ()
+    streams: tuple[str, ...] = ()
+    """Names of the streams of depth that can be chosen, where there are several."""
 
 
 def finish(recording: Recording, options: CaptureOptions, progress: Progress) -> DepthSequence:
@@ -91,6 +93,7 @@ def finish(recording: Recording, options: CaptureOptions, progress: Progress) ->
         times_assumed=recording.times_s is None and recording.frame_rate is None,
         origin=f"{recording.origin}; {unit.per_metre:g} units per metre, {unit.why}" if unit.why else recording.origin,
         warnings=(*recording.warnings, *skipped, *unit.warnings, *timing.warnings, *path.warnings),
+        streams=recording.streams,
     )
 
 

@@ -13,7 +13,7 @@ from engine.core.errors import Choice, InputError, Setting, remedy
 from engine.core.files import natural_key
 from engine.core.text_file import numbers
 from external.captures.intrinsics_forms import read_intrinsics
-from external.captures.intrinsics_values import GIVE, MINIMAL, REMEDY, Intrinsics, from_matrix, scaled_to
+from external.captures.intrinsics_values import GIVE, MINIMAL, REMEDY, Intrinsics, from_matrix, is_scaled, scaled_to
 from external.captures.stream_names import other_stream, says_depth
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "Intrinsics",
     "chosen_intrinsics",
     "from_matrix",
+    "is_scaled",
     "no_intrinsics",
     "parse_intrinsics",
     "read_intrinsics",

@@ -77,7 +77,7 @@ def scaled_to(intrinsics: Intrinsics, size: tuple[int, int]) -> tuple[PinholeCam
         camera = intrinsics.camera(width, height)
         return camera, _worth_saying(intrinsics, camera)
     stated = f"{stated_width}x{stated_height}"
-    if abs(stated_width * height / stated_height - width) > 1:  # a picture divided by three is rounded
+    if not is_scaled((stated_width, stated_height), size):
         problem = f"is for pictures of {stated}, which those of {width}x{height} cannot have been made from by scaling"
         raise InputError(intrinsics.source, problem, remedy("give the depth images' own with {}", Setting.INTRINSICS))
     across, down = width / stated_width, height / stated_height
@@ -93,6 +93,12 @@ def scaled_to(intrinsics: Intrinsics, size: tuple[int, int]) -> tuple[PinholeCam
     text = f"intrinsics are scaled from {stated} to the {width}x{height} of the depth images: fx {camera.fx:.4g}"
     fix = remedy("give the depth images' own with {} if they were cut out and not scaled", Setting.INTRINSICS)
     return camera, (Notice(text, fix), *_worth_saying(intrinsics, camera))
+
+
+def is_scaled(size: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Whether pictures of one size (width, height) can have been made from those of the other by scaling."""
+    (width, height), (other_width, other_height) = size, other
+    return abs(width * other_height / height - other_width) <= 1  # a picture divided by three is rounded
 
 
 def _worth_saying(intrinsics: Intrinsics, camera: PinholeCamera) -> tuple[Notice, ...]:

@@ -47,7 +47,7 @@ def read_kinect_mkv(path: Path, options: CaptureOptions) -> Recording:
         raise InputError(path, "needs PyAV to be read", "pip install av") from None
     try:
         with av.open(os.path.abspath(path), format="matroska") as container:
-            stream, warnings = _depth_stream(container.streams.video, path, options.stream)
+            stream, warnings, streams = _depth_stream(container.streams.video, path, options.stream)
             width, height = stream.codec_context.width, stream.codec_context.height
             if not 0 < width * height <= MAX_PIXELS:
                 raise InputError(path, f"declares depth images of {width}x{height} pixels", _REMEDY)
@@ -86,6 +86,7 @@ def read_kinect_mkv(path: Path, options: CaptureOptions) -> Recording:
         units_per_metre=UNITS_PER_METRE,
         times_s=np.array(times, np.float64) * unit,
         warnings=(*warnings, *notes, *_lost_frames(path, packets)),
+        streams=streams,
     )
 
 
@@ -97,29 +98,39 @@ def _stream_kind(stream: Any) -> str:
     return "infrared" if "K4A_IR_MODE" in stream.metadata else stream_of_path(stream.metadata.get("title", ""))
 
 
-def _depth_stream(streams: Any, path: Path, stated: str | None) -> tuple[Any, list[Notice]]:
-    """The track that is ``stated``, else one that says depth, else the only 16-bit one that says nothing."""
+def _depth_stream(streams: Any, path: Path, stated: str | None) -> tuple[Any, list[Notice], tuple[str, ...]]:
+    """The track that is ``stated``, else one that says depth, else the only 16-bit one that says nothing.
+
+    Returns:
+        the track, what to say of it, and the names of all that may be depth, where there are several.
+    """
     streams = [s for s in streams if s.codec_context is not None]  # None: a codec that FFmpeg does not know
-    titles = {s.index: s.metadata.get("title") or s.codec_context.name for s in streams}
+    titles = {s.index: s.metadata.get("title") or f"number {s.index} ({s.codec_context.name})" for s in streams}
     grey = [s for s in streams if (s.codec_context.pix_fmt or "").startswith("gray16")]
     has = ", ".join(titles.values()) or "no video"
+    said = [s for s in streams if _stream_kind(s) == "depth"]
+    silent = [s for s in grey if not _stream_kind(s)]
     if stated is not None:
-        named = [s for s in streams if stated.lower() in titles[s.index].lower()]
+        named = [s for s in streams if stated == titles[s.index]]
+        named = named or [s for s in streams if stated.lower() in titles[s.index].lower()]
         if len(named) != 1:
             raise InputError(Choice(Setting.STREAM, stated), f"names {len(named)} tracks of {path}", f"it has {has}")
     else:
-        named = [s for s in streams if _stream_kind(s) == "depth"]
-    silent = [s for s in grey if not _stream_kind(s)]
+        named = said
     chosen = named[:1] or (silent if len(silent) == 1 else [])
     if not chosen:
-        raise InputError(path, f"has no depth track (it has {has})", _REMEDY)
+        fix = remedy("name one that is depth with {}", Setting.STREAM) if silent else _REMEDY
+        raise InputError(path, f"has no depth track (it has {has})", fix)
     if chosen[0] not in grey:
         problem = f"its depth track is {chosen[0].codec_context.pix_fmt}, not 16-bit greyscale"
         raise InputError(path, problem, "a video made for viewing has lost the depth: hand over the recording itself")
+    possible = list(dict.fromkeys([titles[s.index] for s in (*chosen, *(said or silent))]))
+    several = tuple(sorted(possible)) if len(possible) > 1 else ()
     if len(named) < 2:
-        return chosen[0], []
+        return chosen[0], [], several
     others = ", ".join(titles[s.index] for s in named[1:])
-    return chosen[0], [Notice(f"other depth tracks are not read: {others}", remedy("choose with {}", Setting.STREAM))]
+    notice = Notice(f"other depth tracks are not read: {others}", remedy("choose with {}", Setting.STREAM))
+    return chosen[0], [notice], several
 
 
 def _only_one(track: "_DepthTrack", path: Path, name: str) -> list[Notice]:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.core.errors import InputError
+from engine.sequences.recording import MAX_PIXELS
 
 _REMEDY = "export the points again, as PLY or PCD"
 _MAX_BYTES = 2**29
@@ -25,16 +26,7 @@ def pcd_points(data: bytes, path: Path) -> NDArray[np.float64]:
     Raises:
         InputError: it is no PCD file, or holds less than it declares; ValueError and the like where it is damaged.
     """
-    header: dict[str, list[str]] = {}
-    start = 0
-    while "DATA" not in header:
-        end = data.find(b"\n", start)
-        if end < 0 or end - start > 10_000:
-            raise InputError(path, "is not a PCD file", _REMEDY)
-        words = data[start:end].decode("ascii", "replace").split()
-        if words and not words[0].startswith("#"):
-            header[words[0].upper()] = words[1:]
-        start = end + 1
+    header, start = _header(data, path)
     names = header["FIELDS"]
     counts = [int(count) for count in header.get("COUNT", ["1"] * len(names))]
     kinds = [_TYPES[kind, int(size)] for kind, size in zip(header["TYPE"], header["SIZE"], strict=True)]
@@ -55,6 +47,32 @@ def pcd_points(data: bytes, path: Path) -> NDArray[np.float64]:
     if len(rows) < number:
         raise InputError(path, f"is truncated: {len(rows)} of {number} points", _REMEDY)
     return np.array([[row[before[index]] for index in xyz] for row in rows[:number]], np.float64).reshape(-1, 3)
+
+
+def picture_size(path: Path) -> tuple[int, int] | None:
+    """Width and height of the picture that the points of a PCD file were made from; None where it does not say so."""
+    try:
+        with path.open("rb") as file:
+            header, _ = _header(file.read(20_000), path)
+        width, height = int(header["WIDTH"][0]), int(header["HEIGHT"][0])
+    except (OSError, InputError, KeyError, IndexError, ValueError):
+        return None
+    return (width, height) if min(width, height) > 1 and width * height <= MAX_PIXELS else None
+
+
+def _header(data: bytes, path: Path) -> tuple[dict[str, list[str]], int]:
+    """The lines of the header by their first words, and where the points begin."""
+    header: dict[str, list[str]] = {}
+    start = 0
+    while "DATA" not in header:
+        end = data.find(b"\n", start)
+        if end < 0 or end - start > 10_000:
+            raise InputError(path, "is not a PCD file", _REMEDY)
+        words = data[start:end].decode("ascii", "replace").split()
+        if words and not words[0].startswith("#"):
+            header[words[0].upper()] = words[1:]
+        start = end + 1
+    return header, start
 
 
 def _decompressed_fields(data: bytes, record: np.dtype[Any], number: int, path: Path) -> list[NDArray[Any]]:

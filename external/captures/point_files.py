@@ -1,6 +1,7 @@
 """Sequences of point clouds, one PLY, PCD, OBJ or XYZ file per frame, seen by a pinhole camera.
 
-With intrinsics, points are in the axes of that camera, metres or millimetres. Without them, a virtual camera is
+With intrinsics, points are in the axes of that camera, metres or millimetres; PCD files that are organised as a picture
+are seen in its size. Without them, a virtual camera is
 chosen from the first file: points all in front of the origin (z forward, or z backward with y up as OpenGL has it) are
 seen from the origin; other points are a scan in a world with Y up and are seen from in front, on the +z side.
 """
@@ -22,7 +23,7 @@ from engine.sequences.capture_options import CaptureOptions
 from engine.sequences.reader import RecordingReader
 from engine.sequences.recording import Recording
 from external.captures import intrinsics
-from external.captures.pcd_file import pcd_points
+from external.captures.pcd_file import pcd_points, picture_size
 
 ENDINGS = (".ply", ".pcd", ".obj", ".xyz")
 _MAX_BYTES = 2**29
@@ -54,11 +55,9 @@ def read_point_files(root: Path, options: CaptureOptions) -> Recording:
     axes, kind = _to_camera(first / scale, chosen is not None)
     if chosen is None:
         camera = virtual_camera(len(first))
-    elif chosen.width and chosen.height:
-        camera = chosen.camera(chosen.width, chosen.height)
     else:
-        needed = f"give a file with width and height, such as {intrinsics.MINIMAL}"
-        raise InputError(chosen.source, "does not state the size of the image that points are projected into", needed)
+        camera, said = intrinsics.scaled_to(chosen, _picture_size(chosen, paths))
+        warnings += said
 
     def read_stored(index: int) -> NDArray[Any]:
         points = read_points(paths[index]) / scale
@@ -75,6 +74,25 @@ def read_point_files(root: Path, options: CaptureOptions) -> Recording:
         units_per_metre=scale,
         warnings=warnings,
     )
+
+
+def _picture_size(chosen: intrinsics.Intrinsics, paths: Sequence[Path]) -> tuple[int, int]:
+    """Width and height of the image that points are projected into: that which they were made from, where it is known.
+
+    A cloud that was cut out of a larger picture is seen in the size that the intrinsics state.
+
+    Raises:
+        InputError: neither files nor intrinsics state a size.
+    """
+    clouds = (path for path in paths if path.suffix.lower() == ".pcd")
+    made_from = next((size for path in clouds if (size := picture_size(path)) is not None), None)
+    if not (chosen.width and chosen.height):
+        if made_from is not None:
+            return made_from
+        needed = f"give a file with width and height, such as {intrinsics.MINIMAL}"
+        raise InputError(chosen.source, "does not state the size of the image that points are projected into", needed)
+    stated = chosen.width, chosen.height
+    return made_from if made_from is not None and intrinsics.is_scaled(stated, made_from) else stated
 
 
 def virtual_camera(points: int) -> PinholeCamera:

@@ -24,6 +24,8 @@ from external.captures.stream_names import looks_like_depth, says_depth, stream_
 
 _INFO, _FLOAT = "sensor_msgs/msg/CameraInfo", "std_msgs/msg/Float32"
 _DEFAULT_UNIT_M = 0.001
+_RECTIFIED = re.compile(r"(?<![a-z])rect(ified)?(?![a-z])", re.IGNORECASE)
+"""In topics of images that are as a pinhole camera sees them, such as ``image_rect_raw`` (ROS, ``image_proc``)."""
 _SWITCH_ON = "record it again with the depth stream switched on"
 
 
@@ -41,10 +43,14 @@ def read_ros_depth(bag: RosBag, options: CaptureOptions) -> Recording:
         camera, notes = intrinsics.scaled_to(stated, size)
     else:
         source = _info_topic(bag, topic)
-        info = bag.message(source, 0)
-        camera, notes = intrinsics.scaled_to(_info_intrinsics(info, f"{bag.path} topic {source}"), size)
-        undistort, distorted = _distortion(info, camera)
-        notes = (*notes, *distorted)
+        info, rectified = bag.message(source, 0), _RECTIFIED.search(topic) is not None
+        stated = _info_intrinsics(info, f"{bag.path} topic {source}", rectified)
+        camera, notes = intrinsics.scaled_to(stated, size)
+        if rectified:
+            source += " for rectified images"
+        else:
+            undistort, distorted = _distortion(info, camera)
+            notes = (*notes, *distorted)
     warnings += notes
     units = 1.0
     if not form.is_float:
@@ -67,6 +73,7 @@ def read_ros_depth(bag: RosBag, options: CaptureOptions) -> Recording:
         units_per_metre=units,
         times_s=np.array([time / 1e9 for time in times], np.float64),
         warnings=tuple(warnings),
+        streams=found.streams,
     )
 
 
@@ -77,6 +84,8 @@ class DepthTopic:
     topic: str
     form: ImageForm
     warnings: tuple[Notice, ...] = ()
+    streams: tuple[str, ...] = ()
+    """All topics of depth images, where there are several."""
 
 
 def depth_topic(bag: RosBag, stated: str | None) -> DepthTopic:
@@ -86,15 +95,18 @@ def depth_topic(bag: RosBag, stated: str | None) -> DepthTopic:
         InputError: there is none; names what there is.
     """
     images = sorted(t for t, kind in bag.topics.items() if kind in (IMAGE, COMPRESSED) and bag.has_messages(t))
-    if stated is not None:
-        return _stated_topic(bag, images, stated)
     kinds = {topic: stream_of_path(_plain(topic)) for topic in images}
     said = sorted((topic for topic in images if kinds[topic] == "depth"), key=lambda topic: _rank(bag, topic))
+    streams = _distinct(bag, said)
+    if stated is not None:
+        chosen, form = _stated_topic(bag, images, stated)
+        others = [topic for topic in streams if _plain(topic) != _plain(chosen)]
+        return DepthTopic(chosen, form, streams=_several([chosen, *others]))
     for topic in said:
         form = _form(bag, topic)
         if not form.why_not:
             others = sorted({_plain(other) for other in said} - {_plain(topic)})
-            return DepthTopic(topic, form, _mentioned(others))
+            return DepthTopic(topic, form, _mentioned(others), _several(streams))
     forms = {topic: _form(bag, topic) for topic in images}
     silent = [t for t in images if not kinds[t] and forms[t].encoding != "mono16" and not forms[t].why_not]
     possible = _distinct(bag, silent)
@@ -107,7 +119,11 @@ def depth_topic(bag: RosBag, stated: str | None) -> DepthTopic:
     raise InputError(bag.path, f"{problem} (it has {has or 'no images at all'})", fix if images else _SWITCH_ON)
 
 
-def _stated_topic(bag: RosBag, images: list[str], stated: str) -> DepthTopic:
+def _several(topics: list[str]) -> tuple[str, ...]:
+    return tuple(sorted(topics)) if len(topics) > 1 else ()
+
+
+def _stated_topic(bag: RosBag, images: list[str], stated: str) -> tuple[str, ImageForm]:
     """The topic of that name, or the only one whose name holds it."""
     found = [topic for topic in images if topic == stated]
     found = found or _distinct(bag, [topic for topic in images if stated in topic])
@@ -118,7 +134,7 @@ def _stated_topic(bag: RosBag, images: list[str], stated: str) -> DepthTopic:
     form = _form(bag, found[0])
     if form.why_not:
         raise InputError(f"{bag.path} topic {found[0]}", f"is no depth: it is {form.why_not}", "name another topic")
-    return DepthTopic(found[0], form)
+    return found[0], form
 
 
 def _form(bag: RosBag, topic: str) -> ImageForm:
@@ -182,9 +198,15 @@ def _shared(a: str, b: str) -> int:
     return len(list(takewhile(lambda pair: pair[0] == pair[1], zip(a, b, strict=False))))
 
 
-def _info_intrinsics(info: Any, source: str) -> intrinsics.Intrinsics:
-    """Intrinsics of a camera_info, for pictures of the size of its region of interest."""
+def _info_intrinsics(info: Any, source: str, rectified: bool) -> intrinsics.Intrinsics:
+    """Intrinsics of a camera_info, for pictures of the size of its region of interest.
+
+    Rectified images have the matrix P and no distortion, all others K and D (REP 104); recorders that do not rectify
+    leave P at zero.
+    """
     k = np.reshape(info.K if hasattr(info, "K") else info.k, (3, 3))
+    p = np.reshape(info.P if hasattr(info, "P") else info.p, (3, 4))
+    k = p[:, :3] if rectified and p.any() else k
     found = intrinsics.from_matrix(k, source, width=int(info.width) or None, height=int(info.height) or None)
     roi = info.roi
     if roi.width and roi.height and (roi.width, roi.height) != (info.width, info.height):

@@ -20,6 +20,7 @@ from npm_studio.document.project import load_project, save_project
 from npm_studio.document.recognise import Kind, recognise
 from npm_studio.jobs.events import Advanced, JobEvent
 from npm_studio.jobs.status import JobStatus
+from npm_studio.views.words import FIELDS
 
 if TYPE_CHECKING:
     from npm_studio.views.main_window import MainWindow
@@ -69,8 +70,11 @@ class Files:
 
         self._load(lambda _: open_model(folder), finished)
 
-    def open_sequence(self, path: Path, fit: bool = False) -> None:
-        """Open a depth sequence or a recording; with ``fit`` it is fitted as soon as it is there."""
+    def open_sequence(self, path: Path, fit: bool = False, capture: CaptureOptions = AS_RECORDED) -> None:
+        """Open a depth sequence or a recording; with ``fit`` it is fitted as soon as it is there.
+
+        One that cannot be opened without what the panel of the workspace states is left to that.
+        """
         self._session.message.emit(f"Reading {path.name}…")
         model = self._document.model
 
@@ -90,10 +94,23 @@ class Files:
                 self._session.message.emit("Look at the notes on this recording before you press Fit.")
             self._place_recordings()
 
-        self._load(lambda progress: open_observation(path, AS_RECORDED, model, progress), finished)
+        def failed(error: Exception, traceback: str) -> None:
+            if isinstance(error, InputError) and FIELDS.keys() & error.settings:
+                self._window.fit.ask_how_to_open(path, capture, error)
+                self._window.show_fit()
+            self._session.failed.emit(error, traceback)
 
-    def open_again(self, observation: Observation, capture: CaptureOptions) -> None:
-        """Open a recording in another way, or with another choice of what belongs to its subject."""
+        self._load(lambda progress: open_observation(path, capture, model, progress), finished, failed)
+
+    def open_again(self, observation: Observation | Path, capture: CaptureOptions) -> None:
+        """Open a recording in another way, or with another choice of what belongs to its subject.
+
+        Args:
+            observation: or the path of a recording that could not be opened before.
+        """
+        if isinstance(observation, Path):
+            self.open_sequence(observation, capture=capture)
+            return
         self._session.message.emit("Isolating and placing the subject…")
         model = self._document.model
 

@@ -5,6 +5,7 @@ from npm_studio.cli.words import command
 
 FIELDS: dict[Setting, tuple[str, ...]] = {
     Setting.DEPTH_UNITS: ("Depth units per metre",),
+    Setting.STREAM: ("Depth stream",),
     Setting.DEPTH_RANGE: ("Nearest", "Farthest"),
     Setting.REMOVE_PLANES: ("Remove floor and walls",),
 }

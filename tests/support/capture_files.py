@@ -262,14 +262,19 @@ def compressed_depth(frame_m: np.ndarray, a: float = 0, b: float = 0) -> bytes:
     return struct.pack("<iff", 0, a, b) + png_bytes(values)
 
 
-def ros_camera_info(width: int = WIDTH, height: int = HEIGHT, distortion: Sequence[float] = (0.0,) * 5) -> bytes:
-    """sensor_msgs/CameraInfo with K."""
+def ros_camera_info(
+    width: int = WIDTH,
+    height: int = HEIGHT,
+    distortion: Sequence[float] = (0.0,) * 5,
+    rectified: np.ndarray | None = None,
+) -> bytes:
+    """sensor_msgs/CameraInfo with K, and ``rectified`` (3, 4) as P, zeros without."""
     out = ros_header(0) + struct.pack("<II", height, width) + ros_text("plumb_bob")
     out += struct.pack(f"<I{len(distortion)}d", len(distortion), *distortion)
     out += (
         struct.pack("<9d", *K.reshape(-1))
         + struct.pack("<9d", *np.eye(3).reshape(-1))
-        + struct.pack("<12d", *[0.0] * 12)
+        + struct.pack("<12d", *([0.0] * 12 if rectified is None else rectified.reshape(-1)))
     )
     return out + struct.pack("<II", 0, 0) + struct.pack("<IIIIB", 0, 0, 0, 0, 0)
 

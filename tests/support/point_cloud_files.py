@@ -16,10 +16,14 @@ def ply_bytes(points: np.ndarray, text: bool = False, declared: int | None = Non
     return header.encode() + b"".join(struct.pack("<3fB", *point, 200) for point in points)
 
 
-def pcd_bytes(points: np.ndarray, data: str = "binary", declared: int | None = None) -> bytes:
+def pcd_bytes(
+    points: np.ndarray, data: str = "binary", declared: int | None = None, size: tuple[int, int] | None = None
+) -> bytes:
+    """``size`` (width, height) of the picture that the points were made from, row by row."""
+    width, height = size or (len(points) if declared is None else declared, 1)
     number = len(points) if declared is None else declared
     header = "# .PCD v0.7 - Point Cloud Data file format\nVERSION 0.7\nFIELDS rgb x y z\nSIZE 4 4 4 4\nTYPE U F F F\n"
-    header += f"COUNT 1 1 1 1\nWIDTH {number}\nHEIGHT 1\nVIEWPOINT 0 0 0 1 0 0 0\nPOINTS {number}\nDATA {data}\n"
+    header += f"COUNT 1 1 1 1\nWIDTH {width}\nHEIGHT {height}\nVIEWPOINT 0 0 0 1 0 0 0\nPOINTS {number}\nDATA {data}\n"
     if data == "ascii":
         return (header + "".join(f"4278190080 {x:.9g} {y:.9g} {z:.9g}\n" for x, y, z in points)).encode()
     return header.encode() + b"".join(struct.pack("<I3f", 255, *point) for point in points)
@@ -68,6 +72,14 @@ def xyz_bytes(points: np.ndarray) -> bytes:
 
 def obj_bytes(points: np.ndarray) -> bytes:
     return ("# points\n" + "".join(f"v {x:.9g} {y:.9g} {z:.9g}\n" for x, y, z in points)).encode()
+
+
+def organised_points(depth_m: np.ndarray) -> np.ndarray:
+    """Camera points (H * W, 3) of all pixels in rows, NaN where nothing was measured."""
+    valid = depth_m > 0
+    points = np.full((*depth_m.shape, 3), np.nan)
+    points[valid] = backproject(depth_m)
+    return points.reshape(-1, 3)
 
 
 def backproject(depth_m: np.ndarray) -> np.ndarray:

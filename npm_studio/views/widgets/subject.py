@@ -1,12 +1,13 @@
 """How a depth recording is read, and what of it belongs to the subject."""
 
 import dataclasses
+from collections.abc import Sequence
 
 from PyQt6.QtCore import QTimer, pyqtSignal
-from PyQt6.QtWidgets import QCheckBox, QDoubleSpinBox, QHBoxLayout, QLabel, QWidget
+from PyQt6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QHBoxLayout, QLabel, QWidget
 
 from engine.core.errors import Notice
-from engine.sequences.capture_options import CaptureOptions
+from engine.sequences.capture_options import AS_RECORDED, CaptureOptions
 from npm_studio.views.widgets.basics import Section, note
 from npm_studio.views.words import words
 
@@ -15,7 +16,7 @@ _FARTHEST_M = 20.0
 
 
 class SubjectPanel(Section):
-    """Range of depth and removal of the surroundings; tells a change once the user pauses."""
+    """Stream and unit of depth, its range, and removal of the surroundings; tells a change once the user pauses."""
 
     changed = pyqtSignal(object)
     """A `engine.sequences.capture_options.CaptureOptions`."""
@@ -35,7 +36,14 @@ class SubjectPanel(Section):
         self.scale.setSpecialValueText("as recorded")
         self.scale.setKeyboardTracking(False)
         self.scale.setToolTip("Stored depth units per metre, 1000 for millimetres")
+        self.stream = _streams()
+        self.stream_row = QWidget()
         self.notes = note("")
+        row = QHBoxLayout(self.stream_row)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(QLabel("Depth stream"))
+        row.addWidget(self.stream, 1)
+        self.body.addWidget(self.stream_row)
         row = QHBoxLayout()
         for label, box in (("Nearest", self.near), ("Farthest", self.far)):
             row.addWidget(QLabel(label))
@@ -56,7 +64,12 @@ class SubjectPanel(Section):
         self.near.valueChanged.connect(lambda _: self._pause.start())
         self.far.valueChanged.connect(lambda _: self._pause.start())
         self.scale.valueChanged.connect(lambda _: self._pause.start())
+        self.stream.activated.connect(lambda _: self._pause.start())
+        line = self.stream.lineEdit()
+        assert line is not None
+        line.editingFinished.connect(self._pause.start)
         self.surroundings.toggled.connect(lambda _: self._pause.start())
+        self.show_choice(AS_RECORDED, ())
         self.setEnabled(False)
 
     @property
@@ -70,12 +83,32 @@ class SubjectPanel(Section):
             remove_planes=remove,
             largest_component=remove,
         )
-        return dataclasses.replace(self._options, depth_scale=self.scale.value() or None, isolation=isolation)
+        stream = self.stream.currentText().strip() or None
+        return dataclasses.replace(
+            self._options, depth_scale=self.scale.value() or None, stream=stream, isolation=isolation
+        )
 
-    def show_choice(self, options: CaptureOptions, warnings: tuple[Notice, ...]) -> None:
-        """Put the choice for a recording on show, and what there is to know about it, without telling anybody."""
+    def show_choice(
+        self,
+        options: CaptureOptions,
+        warnings: tuple[Notice, ...],
+        streams: Sequence[str] = (),
+        asks_for_stream: bool = False,
+    ) -> None:
+        """Put the choice for a recording on show, and what there is to know about it, without telling anybody.
+
+        Args:
+            streams: of depth, of which one can be chosen.
+            asks_for_stream: whether the name of a stream may be what is missing.
+        """
         self._pause.stop()
         self._options, isolation = options, options.isolation
+        self.stream.blockSignals(True)
+        self.stream.clear()
+        self.stream.addItems(list(streams))
+        self.stream.setCurrentText(options.stream or "")
+        self.stream.blockSignals(False)
+        self.stream_row.setVisible(bool(streams or options.stream or asks_for_stream))
         values = ((self.near, isolation.near_m), (self.far, isolation.far_m), (self.scale, options.depth_scale))
         for box, value in values:
             box.blockSignals(True)
@@ -97,6 +130,20 @@ class SubjectPanel(Section):
 def _sentence(notice: Notice) -> str:
     text = notice.line(words)
     return text[:1].upper() + text[1:] + "."
+
+
+def _streams() -> QComboBox:
+    """A choice of names to which others can be added."""
+    box = QComboBox()
+    box.setEditable(True)
+    box.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
+    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    box.setMinimumContentsLength(8)
+    box.setToolTip("Which of several depth cameras: a topic or track, or a part of its name")
+    line = box.lineEdit()
+    assert line is not None
+    line.setPlaceholderText("as recorded")
+    return box
 
 
 def _distance(nothing: str) -> QDoubleSpinBox:

@@ -1,10 +1,12 @@
 """A depth sequence, the fit of the model to it, and the fitted mesh over the observed points."""
 
+from pathlib import Path
+
 from PyQt6.QtCore import QUrl, pyqtSignal
 from PyQt6.QtGui import QDesktopServices
 from PyQt6.QtWidgets import QComboBox
 
-from engine.core.errors import InputError
+from engine.core.errors import InputError, Setting
 from engine.geometry.mesh import vertex_normals
 from engine.geometry.similarity import Similarity
 from engine.methods.run import Run
@@ -34,12 +36,15 @@ class FitWorkspace(Workspace):
     """Shows one sequence at a time; a run of it, or the preview of a running fit, is drawn over the points."""
 
     capture_wanted = pyqtSignal(object, object)
-    """An observation, and how the user wants it opened: a `engine.sequences.capture_options.CaptureOptions`."""
+    """An observation, or the path of a recording that is not open, and how the user wants it opened: a
+    `engine.sequences.capture_options.CaptureOptions`."""
     can_fit_changed = pyqtSignal()
 
     def __init__(self, session: Session, viewports: ViewportArea, actions: Actions) -> None:
         super().__init__(session, viewports, actions)
         self.observation: Observation | None = None
+        self._asked: Path | None = None
+        """The recording that could not be opened as it is, while the panel of the subject asks how."""
         self.run: Run | None = None
         self._meshes: MeshSequence | None = None
         self._ground = 0.0
@@ -179,14 +184,23 @@ class FitWorkspace(Workspace):
 
     def show_capture(self) -> None:
         """Bring the panel of the subject back to how the recording on show was opened."""
+        self._asked = None
         if self.observation is None:
             self.subject.show_choice(AS_RECORDED, ())
         else:
-            self.subject.show_choice(self.observation.capture, self.observation.sequence.warnings)
+            sequence = self.observation.sequence
+            self.subject.show_choice(self.observation.capture, sequence.warnings, sequence.streams)
+
+    def ask_how_to_open(self, path: Path, options: CaptureOptions, error: InputError) -> None:
+        """Have the panel of the subject state what the recording ``path`` cannot be opened without."""
+        notice = error.as_notice("not open yet")
+        self.subject.show_choice(options, (notice,), asks_for_stream=Setting.STREAM in error.settings)
+        self.subject.setEnabled(True)
+        self._asked = path
 
     def _on_capture(self, options: CaptureOptions) -> None:
-        if self.observation is not None:
-            self.capture_wanted.emit(self.observation, options)
+        if (what := self._asked or self.observation) is not None:
+            self.capture_wanted.emit(what, options)
 
     def _on_event(self, event: JobEvent) -> None:
         self.status.update(event)

@@ -94,6 +94,18 @@ def test_one_of_two_depth_tracks_can_be_chosen(tmp_path: Path) -> None:
     assert "names 0 tracks" in refusal(path, stream="left", **STATED)
     chosen = open_capture(path, CaptureOptions(intrinsics="50,51,20,15", stream="right", depth_scale=5))
     assert "track DEPTH_RIGHT" in chosen.origin
+    assert chosen.streams == ("DEPTH", "DEPTH_RIGHT")
+    for stream in chosen.streams:  # each by the name that it is listed under
+        assert f"track {stream} " in open_capture(path, CaptureOptions(**STATED, stream=stream)).origin
+
+
+def test_one_of_two_tracks_without_names_can_be_chosen(tmp_path: Path) -> None:
+    path = tmp_path / "a.mkv"
+    path.write_bytes(kinect_mkv(FRAMES, None, ("", "")))
+    line = refusal(path, **STATED)
+    assert "number 0 (rawvideo), number 1 (rawvideo)" in line and "name one that is depth with --stream" in line
+    chosen = open_capture(path, CaptureOptions(**STATED, stream="number 1"))
+    assert "track 1 (rawvideo)" in chosen.origin and len(chosen.streams) == 2
 
 
 @pytest.mark.parametrize(

@@ -189,6 +189,37 @@ def test_the_camera_of_the_depth_is_found_beside_it(bag: Path, depth: str, besid
     assert f"intrinsics from {beside}" in open_capture(bag).origin
 
 
+@pytest.mark.parametrize("topic", ["/camera/depth/image_rect_raw", "/camera/depth/image_rect", "/rectified/depth"])
+def test_images_that_are_rectified_have_the_camera_of_rectified_images_and_no_distortion(bag: Path, topic: str) -> None:
+    """REP 104: K and D describe the image of the lens, P the one that has been rectified."""
+    rectified = np.array([[45.0, 0, 20.5, 0], [0, 46.0, 13.5, 0], [0, 0, 1, 0]])
+    lens = (0.3, -0.1, 0.01, 0.0, 0.0)
+    beside = f"{topic.rsplit('/', 1)[0]}/camera_info"
+    bag.write_bytes(
+        bag_bytes([(beside, CAMERA_INFO, ros_camera_info(distortion=lens, rectified=rectified)), *images(topic)])
+    )
+    sequence = open_capture(bag)
+    assert sequence.camera == PinholeCamera(WIDTH, HEIGHT, 45.0, 46.0, 21.0, 14.0)
+    assert "for rectified images" in sequence.origin
+    assert_depths(sequence)
+    bag.write_bytes(bag_bytes([(beside, CAMERA_INFO, ros_camera_info(distortion=lens)), *images(topic)]))
+    unstated = open_capture(bag)  # of a recorder that leaves P at zero
+    assert unstated.camera == CAMERA
+    assert_depths(unstated)
+
+
+def test_images_of_the_lens_keep_its_camera_whatever_rectified_ones_have(bag: Path) -> None:
+    rectified = np.array([[45.0, 0, 20.5, 0], [0, 46.0, 13.5, 0], [0, 0, 1, 0]])
+    about = ros_camera_info(rectified=rectified, distortion=(0.2, 0, 0, 0, 0))
+    bag.write_bytes(bag_bytes([("/depth/camera_info", CAMERA_INFO, about), *images("/depth/image_raw")]))
+    sequence = open_capture(bag)
+    assert sequence.camera == CAMERA
+    x, y = (5.5 - 20) / 50, (25.5 - 15) / 51
+    radial = 1 + 0.2 * (x * x + y * y)
+    shown = FRAMES[0][int(51 * y * radial + 15), int(50 * x * radial + 20)]
+    assert sequence.depth_m(0)[25, 5] == pytest.approx(shown, abs=6e-4)
+
+
 def test_a_second_camera_is_mentioned_and_can_be_chosen(bag: Path) -> None:
     messages = [info(f"/{side}/depth/camera_info") for side in ("left", "right")]
     messages += [*images("/left/depth/image"), *images("/right/depth/image", FRAMES[:2])]
@@ -197,8 +228,12 @@ def test_a_second_camera_is_mentioned_and_can_be_chosen(bag: Path) -> None:
     sequence = open_capture(bag)
     assert len(sequence) == 3 and "topic /left/depth/image (16uc1)" in sequence.origin
     assert "1 other depth stream is not read: /right/depth/image; choose with --stream" in notices(sequence)
+    assert sequence.streams == ("/left/depth/image", "/right/depth/image")
     chosen = open_capture(bag, CaptureOptions(stream="right"))
     assert len(chosen) == 2 and "from /right/depth/camera_info" in chosen.origin
+    assert sorted(chosen.streams) == ["/left/depth/image", "/right/depth/image"]
+    for stream in sequence.streams:
+        assert f"topic {stream} " in open_capture(bag, CaptureOptions(stream=stream)).origin
     assert "names no topic with images" in refusal(bag, stream="middle")
     assert "names 2 of its topics" in refusal(bag, stream="image")
 

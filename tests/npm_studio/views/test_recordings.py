@@ -16,6 +16,7 @@ from npm_studio.document.project import load_project
 from npm_studio.views.main_window import MainWindow
 from npm_studio.views.workspaces.fit import FitWorkspace
 from tests.npm_studio.views.drops import drop
+from tests.support import capture_files as files
 from tests.support.present import present
 
 SECONDS = 30_000
@@ -133,3 +134,79 @@ def test_notes_on_a_recording_speak_of_the_panel_and_not_of_the_command_line(
     qtbot.waitUntil(lambda: notes.text() != "", timeout=SECONDS)
     assert "does not fit into the model" in notes.text()
     assert "--" not in notes.text()
+
+
+def bag_of(tmp_path: Path, *topics: str) -> Path:
+    """A ROS bag with frames of each of ``topics``: three of the first, one more of each that follows."""
+    messages = []
+    for place, topic in enumerate(topics):
+        beside = f"{topic.rsplit('/', 1)[0]}/camera_info"
+        messages.append((beside, "sensor_msgs/CameraInfo", files.ros_camera_info()))
+        for index, frame in enumerate(files.depth_frames(3 + place)):
+            image = files.ros_image(files.stored(frame, 1000).astype("<u2"), "16UC1", index)
+            messages.append((topic, "sensor_msgs/Image", image))
+    (tmp_path / "two.bag").write_bytes(files.bag_bytes(messages))
+    return tmp_path / "two.bag"
+
+
+def name_stream(fit: FitWorkspace, name: str) -> None:
+    line = present(fit.subject.stream.lineEdit())
+    line.setText(name)
+    line.editingFinished.emit()
+
+
+def test_the_second_camera_of_a_recording_is_chosen_in_the_panel_and_remembered(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path
+) -> None:
+    fit = opened(qtbot, window, bag_of(tmp_path, "/left/depth/image", "/right/depth/image"))
+    first = fit.observation
+    assert first is not None and len(first) == 3
+    assert "choose with “Depth stream”" in fit.subject.notes.text()
+    choices = [fit.subject.stream.itemText(index) for index in range(fit.subject.stream.count())]
+    assert choices == ["/left/depth/image", "/right/depth/image"]
+    assert fit.subject.stream_row.isVisibleTo(fit) and fit.subject.stream.currentText() == ""
+    name_stream(fit, "/right/depth/image")
+    qtbot.waitUntil(lambda: fit.observation is not first, timeout=SECONDS)
+    assert fit.observation is not None and len(fit.observation) == 4
+    assert fit.subject.stream.currentText() == "/right/depth/image"
+    window.files._save_project(tmp_path / "project")
+    (capture,) = load_project(tmp_path / "project").captures.values()
+    assert capture == CaptureOptions(stream="/right/depth/image")
+
+
+def test_recordings_of_one_camera_have_no_choice_of_streams(
+    qtbot: QtBot, studio_window: MainWindow, recording: Path
+) -> None:
+    fit = opened(qtbot, studio_window, recording)
+    assert not fit.subject.stream_row.isVisibleTo(fit)
+
+
+def test_a_recording_that_cannot_be_opened_without_a_name_asks_for_it_in_the_panel(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path
+) -> None:
+    drop(window, bag_of(tmp_path, "/a/image", "/b/image"))
+    qtbot.waitUntil(lambda: window.error is not None, timeout=SECONDS)
+    assert "name one that is depth with “Depth stream”" in present(window.error).remedy
+    present(window.error).close()
+    fit = window.fit
+    assert fit.observation is None and fit.subject.isEnabled() and fit.subject.stream_row.isVisibleTo(fit)
+    assert "has no depth topic" in fit.subject.notes.text()
+    name_stream(fit, "/b/image")
+    qtbot.waitUntil(lambda: fit.observation is not None, timeout=SECONDS)
+    assert fit.observation is not None and len(fit.observation) == 4
+    assert "not open" not in fit.subject.notes.text()
+
+
+def test_a_recording_of_an_unknown_unit_asks_for_it_in_the_panel(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path
+) -> None:
+    np.savez(tmp_path / "a.npz", depth=(files.depth_frames() * 20).astype(np.uint16), K=files.K)
+    drop(window, tmp_path / "a.npz")
+    qtbot.waitUntil(lambda: window.error is not None, timeout=SECONDS)
+    present(window.error).close()
+    fit = window.fit
+    assert "does not state its unit of depth" in fit.subject.notes.text()
+    fit.subject.scale.setValue(20.0)
+    qtbot.waitUntil(lambda: fit.observation is not None, timeout=SECONDS)
+    assert fit.observation is not None
+    assert fit.observation.depth_range[1] == pytest.approx(2.0, abs=0.2)
