@@ -1,7 +1,8 @@
 """Which topics of a ROS recording are depth, whose camera_info belongs to it, and in what unit it is.
 
 A topic is depth because its name says so; else the only one of 16UC1 or 32FC1 is taken where its numbers agree. The
-unit of integers is that of the option topic ``Depth_Units`` of the RealSense SDK, 1000 per metre without one.
+unit of integers is that of the option topic ``Depth_Units`` of the RealSense SDK; without one, millimetres, which ROS
+defines for 16UC1 (REP 118) and for no other encoding.
 """
 
 import re
@@ -26,6 +27,8 @@ _INFO, _FLOAT = "sensor_msgs/msg/CameraInfo", "std_msgs/msg/Float32"
 _DEFAULT_UNIT_M = 0.001
 _RECTIFIED = re.compile(r"(?<![a-z])rect(ified)?(?![a-z])", re.IGNORECASE)
 """In topics of images that are as a pinhole camera sees them, such as ``image_rect_raw`` (ROS, ``image_proc``)."""
+_MILLIMETRES = "16uc1"
+"""The encoding whose integers ROS defines as millimetres: REP 118, Depth Images."""
 _SWITCH_ON = "record it again with the depth stream switched on"
 
 
@@ -54,7 +57,7 @@ def read_ros_depth(bag: RosBag, options: CaptureOptions) -> Recording:
     warnings += notes
     units = 1.0
     if not form.is_float:
-        units, stated_units = _units_per_metre(bag, topic)
+        units, stated_units = _units_per_metre(bag, topic, form)
         warnings += stated_units
     kind = bag.topics[topic]
 
@@ -161,7 +164,7 @@ def _rank(bag: RosBag, topic: str) -> tuple[bool, bool, str]:
 
 
 def _looks_it(bag: RosBag, topic: str, form: ImageForm) -> bool:
-    units = 1.0 if form.is_float else _units_per_metre(bag, topic)[0]
+    units = 1.0 if form.is_float else _units_per_metre(bag, topic, form)[0]
     stored = read_image(bag.message(topic, 0), bag.topics[topic], form, str(bag.path), bag.remedy)
     return looks_like_depth(stored, units)
 
@@ -224,13 +227,15 @@ def _distortion(info: Any, camera: PinholeCamera) -> tuple[Undistort | None, lis
     return None, [Notice(f"lens distortion of the model {info.distortion_model!r} is not corrected")]
 
 
-def _units_per_metre(bag: RosBag, topic: str) -> tuple[float, list[Notice]]:
-    """As the option of the sensor nearest to ``topic`` says."""
+def _units_per_metre(bag: RosBag, topic: str, form: ImageForm) -> tuple[float, list[Notice]]:
+    """As the option of the sensor nearest to ``topic`` says, or else the encoding of its images."""
     options = [name for name, kind in bag.topics.items() if kind == _FLOAT and bag.has_messages(name)]
     options = [name for name in options if re.search(r"/option/depth[ _]units/value$", name, re.IGNORECASE)]
     for name in sorted(options, key=lambda name: (-_shared(name, topic), name)):
         unit = float(bag.message(name, 0).data)
         if np.isfinite(unit) and unit > 0:
             return round(1 / unit, 6), []
-    text = "the bag does not state the depth unit, millimetres are taken"
+    if form.encoding == _MILLIMETRES:
+        return 1 / _DEFAULT_UNIT_M, []
+    text = f"the bag does not state the unit of its {form.encoding} images, millimetres are taken"
     return 1 / _DEFAULT_UNIT_M, [Notice(text, remedy("state {} if that is wrong", Setting.DEPTH_UNITS))]

@@ -190,10 +190,14 @@ def test_the_depth_unit_of_a_bag_counts(tmp_path: Path) -> None:
     np.testing.assert_allclose(open_capture(tmp_path / "a.bag").depth_m(1), FRAMES[1], atol=2e-4)
 
 
-def test_a_bag_without_depth_unit_is_in_millimetres_with_a_warning(tmp_path: Path) -> None:
-    (tmp_path / "a.bag").write_bytes(bag_bytes(realsense_messages(FRAMES, None, "16UC1"), "bz2"))
+@pytest.mark.parametrize(("encoding", "said"), [("16UC1", 0), ("mono16", 1)])
+def test_a_bag_without_depth_unit_is_in_millimetres_which_is_said_where_ros_does_not_define_it(
+    encoding: str, said: int, tmp_path: Path
+) -> None:
+    (tmp_path / "a.bag").write_bytes(bag_bytes(realsense_messages(FRAMES, None, encoding), "bz2"))
     sequence = open_capture(tmp_path / "a.bag")
-    assert "does not state the depth unit" in sequence.warnings[0].line(words)
+    assert len(sequence.warnings) == said
+    assert all("does not state the unit of its mono16 images" in each.line(words) for each in sequence.warnings)
     np.testing.assert_allclose(sequence.depth_m(2), FRAMES[2], atol=6e-4)
 
 
