@@ -23,9 +23,14 @@ POSSIBLE_DEPTH_M = (0.003, 300.0)
 _USUAL_DEPTH_M = (0.05, 30.0)
 """Beyond it, a unit that is stated is taken and its distance said."""
 
+_ALSO_POSSIBLE_M = (0.05, 6.0)
+"""Where a guess between millimetres and centimetres names what the other would be."""
+
 _TYPICAL_DEPTH_M = 2.0
-_GUESSES = (1000.0, 5000.0, 4000.0, 10000.0, 1.0)
-"""In order of how common they are: millimetres, TUM, RealSense L515, a tenth of a millimetre, metres."""
+_CENTIMETRES = 100.0
+_GUESSES = (1000.0, 5000.0, 4000.0, 10000.0, 1.0, _CENTIMETRES)
+"""In order of how common they are: millimetres, TUM, RealSense L515, a tenth of a millimetre, metres, centimetres."""
+_EIGHT_BITS = 255
 _FACTORS = {
     8: "whose bits are rotated by three, as those of SUN3D and SUN RGB-D are",
     5: "times five, as those of TUM RGB-D are",
@@ -105,6 +110,10 @@ class DepthValues:
             return 8
         return max((factor for factor in _FACTORS if common % factor == 0), default=1)
 
+    def largest(self) -> int:
+        """Of the first frames' integers; 0 where there are none."""
+        return int(self._values().max(initial=0))
+
     def _values(self) -> NDArray[np.int64]:
         return np.unique(np.concatenate(self._samples)) if self._samples else np.zeros(0, np.int64)
 
@@ -177,10 +186,13 @@ def _guessed(path: Path, values: DepthValues) -> DepthUnit:
         rotated = factor == 8
         return DepthUnit(1000.0 if rotated else 1000.0 * factor, why, rotated, (Notice(text, fix),))
     guess = next((scale for scale in _GUESSES if _within(median / scale, PLAUSIBLE_DEPTH_M)), None)
-    if guess is None:
+    if guess is None or (guess == _CENTIMETRES and values.largest() == _EIGHT_BITS):  # rather a picture of depth
         problem = f"does not state its unit of depth, and a median of {median:.4g} fits none of the usual ones"
         raise InputError(path, problem, remedy("give {}, 1000 for millimetres", Setting.DEPTH_UNITS))
     text = f"depth scale guessed: {_gives(guess, median)}"
+    other = 1000.0 if guess == _CENTIMETRES else _CENTIMETRES
+    if guess in (1000.0, _CENTIMETRES) and _within(median / other, _ALSO_POSSIBLE_M):
+        text += f", {other:g} would be {median / other:.2f} m"
     return DepthUnit(guess, "guessed by the distance", warnings=(Notice(text, fix),))
 
 

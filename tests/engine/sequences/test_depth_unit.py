@@ -93,7 +93,32 @@ def test_what_recordings_of_a_kind_have_is_taken_without_a_word_where_it_is_plau
 
 def test_depths_that_no_unit_explains_are_refused() -> None:
     with pytest.raises(InputError, match=r"fits none of the usual ones"):
-        settled(np.full((4, 4), 100, np.uint16))
+        settled(np.full((4, 4), 20, np.uint16))
+
+
+@pytest.mark.parametrize(("units", "guessed", "said"), [(100, 100, "1000 would be 0.2"), (1000, 1000, "")])
+def test_centimetres_are_considered_where_all_else_is_implausible_and_what_millimetres_would_be_is_said(
+    units: int, guessed: int, said: str
+) -> None:
+    stored = np.rint(WALL_M * units).astype(np.uint16)
+    unit = settled(stored)
+    assert unit.per_metre == guessed
+    (notice,) = unit.warnings
+    line = notice.line(words)
+    assert f"{guessed} units per metre gives a median depth of 2.1" in line and "--depth-scale" in line
+    assert said in line and ("would be" in line) == bool(said)
+
+
+def test_between_millimetres_and_centimetres_the_usual_is_taken_and_the_other_named() -> None:
+    unit = settled(np.rint(WALL_M * 200).astype(np.uint16))
+    assert unit.per_metre == 1000
+    assert "median depth of 0.43 m, 100 would be 4.30 m" in unit.warnings[0].line(words)
+
+
+def test_pictures_of_depth_in_eight_bits_are_no_centimetres() -> None:
+    stored = np.rint(np.linspace(40, 255, 4000)).astype(np.uint16).reshape(50, 80)
+    with pytest.raises(InputError, match="fits none of the usual ones"):
+        settled(stored)
 
 
 def test_millimetres_in_the_layout_of_a_kind_that_multiplies_them_are_told_by_their_values() -> None:

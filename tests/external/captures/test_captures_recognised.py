@@ -49,7 +49,7 @@ def test_the_unit_of_depth_can_be_stated(tmp_path: Path, units: int) -> None:
     assert sequence.warnings == ()
 
 
-@pytest.mark.parametrize(("units", "guess"), [(1000, 1000), (5000, 5000), (10000, 10000)])
+@pytest.mark.parametrize(("units", "guess"), [(1000, 1000), (5000, 5000), (10000, 10000), (100, 100)])
 def test_the_unit_of_depth_is_guessed_with_a_warning_that_says_the_cure(tmp_path: Path, units: int, guess: int) -> None:
     (warning,) = open_capture(pngs(tmp_path, units)).warnings
     text = warning.line(words)
@@ -58,7 +58,7 @@ def test_the_unit_of_depth_is_guessed_with_a_warning_that_says_the_cure(tmp_path
 
 
 def test_depths_that_no_unit_explains_are_refused(tmp_path: Path) -> None:
-    assert "give --depth-scale" in refusal(pngs(tmp_path, 60, FRAMES))
+    assert "give --depth-scale" in refusal(pngs(tmp_path, 6, FRAMES))
 
 
 def test_a_stated_unit_is_taken_even_where_it_is_implausible(tmp_path: Path) -> None:
