@@ -19,8 +19,9 @@ from engine.sequences.masks import Masks
 from engine.sequences.planes import Plane, background_planes, thickness, to_first_camera
 
 _RANGE_REMEDY = remedy("correct {}", Setting.DEPTH_RANGE)
-MAX_GAP_M = 0.1
-"""Neighbouring pixels whose depths differ by more belong to different things."""
+MAX_GAP = 0.04
+"""Of the nearer depth: neighbouring pixels whose depths differ by more belong to different things, whatever their size.
+For a person at two and a half metres this is a decimetre."""
 
 
 @dataclass(frozen=True)
@@ -139,11 +140,12 @@ def largest_component(
     depth_m: NDArray[np.float32],
     kept: NDArray[np.bool_],
     area: NDArray[np.floating[Any]],
-    max_gap_m: float = MAX_GAP_M,
+    max_gap: float = MAX_GAP,
 ) -> NDArray[np.bool_]:
     """Of the pixels ``kept`` (H, W), the connected ones with the largest sum of ``area`` (H, W).
 
-    Neighbours to the right and below are connected where their depths (H, W) differ by at most ``max_gap_m``.
+    Neighbours to the right and below are connected where their depths (H, W) differ by at most ``max_gap`` of the
+    smaller one.
     """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
@@ -157,7 +159,8 @@ def largest_component(
         ((slice(None), slice(None, -1)), (slice(None), slice(1, None))),
         ((slice(None, -1), slice(None)), (slice(1, None), slice(None))),
     ):
-        joined = kept[here] & kept[there] & (np.abs(depth_m[here] - depth_m[there]) <= max_gap_m)
+        one, other = depth_m[here], depth_m[there]
+        joined = kept[here] & kept[there] & (np.abs(one - other) <= max_gap * np.minimum(one, other))
         pairs.append(np.stack([number[here][joined], number[there][joined]]))
     row, column = np.concatenate(pairs, axis=1)
     count = int(kept.sum())

@@ -2,6 +2,7 @@
 
 import re
 from collections import deque
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +36,11 @@ def flooded(depth: np.ndarray, kept: np.ndarray, area: np.ndarray, gap: float) -
             members.append((row, column))
             for r, c in ((row + 1, column), (row - 1, column), (row, column + 1), (row, column - 1)):
                 inside = 0 <= r < kept.shape[0] and 0 <= c < kept.shape[1]
-                if inside and not seen[r, c] and abs(depth[r, c] - depth[row, column]) <= gap:
+                if (
+                    inside
+                    and not seen[r, c]
+                    and abs(depth[r, c] - depth[row, column]) <= gap * min(depth[r, c], depth[row, column])
+                ):
                     seen[r, c] = True
                     queue.append((r, c))
         size = sum(area[member] for member in members)
@@ -133,6 +138,27 @@ def test_the_largest_component_is_that_of_a_flood_fill(seed: int) -> None:
     kept = rng.random(depth.shape) < 0.8
     area = rng.random(depth.shape)
     np.testing.assert_array_equal(largest_component(depth, kept, area, 0.1), flooded(depth, kept, area, 0.1))
+
+
+@pytest.mark.parametrize("size", [0.05, 1.0, 12.0])
+def test_a_subject_of_any_size_is_one_thing_and_what_stands_behind_it_another(size: float) -> None:
+    """From the size of a shoe to that of a hall: a slope of steps of three hundredths, and a wall a seventh behind."""
+    depth = np.full((20, 30), 1.3, np.float32)
+    depth[4:16, 5:25] = np.where(np.arange(20) % 2, 1.03, 1.0)
+    kept = depth < 2
+    kept[:3] = False
+    area = np.where(depth < 1.1, 2.0, 1.0)
+    np.testing.assert_array_equal(largest_component(depth * np.float32(size), kept, area), depth < 1.1)
+
+
+@pytest.mark.parametrize("size", [0.05, 1.0, 12.0])
+def test_floor_and_walls_of_any_size_go_and_the_subject_stays(size: float) -> None:
+    """A room with all that is in it, from the size of a shoe box to that of a hangar."""
+    sequence, masks, _ = room_sequence(noise=False)
+    scaled = replace(sequence, read_frame=lambda index: sequence.depth_m(index) * np.float32(size))
+    isolated = isolate(scaled, Isolation(remove_planes=True, largest_component=True))
+    for index in range(3):
+        assert overlap(isolated.depth_m(index) > 0, masks[index]) > 0.95
 
 
 def test_of_no_pixels_nothing_is_the_largest_component() -> None:
