@@ -9,6 +9,7 @@ from torch import Tensor
 
 from engine.core.errors import InputError
 from engine.core.progress import Progress
+from engine.dataset.fingerprint import data_note
 from engine.dataset.registered import RegisteredDataset
 from engine.dataset.splits import shape_rows
 from engine.evaluate.code_fitting import fit_shape_codes
@@ -58,7 +59,7 @@ class EncoderTraining:
         """
         self.name = f"{kind}-encoder"
         self.kind, self.config, self.half, self.base = kind, config, half, model.to(device)
-        self.schedule = config.schedule
+        self.schedule, self.data = config.schedule, data_note(dataset, frames=True)
         self.rows, self.rows_per_batch = len(dataset.labels), config.frames_per_batch
         self._names = [f"{dataset.identities[label.identity]}/{label}" for label in dataset.labels]
         identities = shape_rows(dataset, model.info)

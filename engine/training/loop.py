@@ -15,10 +15,12 @@ from torch import Tensor
 from engine.core.cuda_graphs import GRAPH_LOCK
 from engine.core.errors import InputError, Notice, Remedy, Setting, remedy
 from engine.core.progress import Progress
+from engine.dataset.fingerprint import data_difference
 from engine.training.config import TrainingConfig
 from engine.training.log import TrainingLog
 from engine.training.preview import preview_picture, write_png
 from engine.training.stage import TrainingStage
+from engine.training.start import instead_of_going_on
 from engine.training.state import BUILT_ON, forget_states, read_state, state_file, training_folder, write_state
 from engine.training.stepper import Stepper
 
@@ -244,6 +246,7 @@ class _Loop:
         if self.fabric.is_global_zero:
             state = self.stepper.state_dict() | {
                 "rows": self.rows,
+                "data": self.stage.data,
                 "basis": self.basis,
                 "batch": self.batch,
                 "rows_per_batch": self.stage.rows_per_batch,
@@ -264,6 +267,8 @@ class _Loop:
         if state.get("rows") != self.rows:
             fix = remedy("train without {}, or with its dataset", Setting.RESUME)
             raise InputError(path, "belongs to other identities or frames", fix)
+        if difference := data_difference(state.get("data", self.stage.data), self.stage.data):
+            raise InputError(path, f"was trained on {difference}", instead_of_going_on(self.model))
         if state.get("basis") != self.basis:
             fix = remedy("train {} without {}, or on the model that it began with", self.stage.name, Setting.RESUME)
             raise InputError(path, "belongs to other codes of the previous stage", fix)

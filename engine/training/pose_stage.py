@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from engine.core.progress import Progress
+from engine.dataset.fingerprint import data_note
 from engine.dataset.registered import RegisteredDataset
 from engine.dataset.splits import shape_rows
 from engine.evaluate.code_fitting import fit_pose_codes, fit_shape_codes
@@ -44,7 +45,7 @@ class PoseTraining:
         """
         self.config, self.half, self.device, self.shape_model = config, half, device, shape_model
         self.stage = config.pose
-        self.schedule = self.stage.schedule
+        self.schedule, self.data = self.stage.schedule, data_note(dataset, frames=True)
         rows = shape_rows(dataset, shape_model.info)
         self.sampler = load_sampler(dataset, self.stage.sigmas, device, progress)
         self.shape_codes = shape_model.shape_codes[torch.from_numpy(rows).to(device)][self.sampler.identity_of_frame]

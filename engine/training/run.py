@@ -12,6 +12,7 @@ from torch import Tensor
 
 from engine.core.errors import Choice, InputError, Setting, Task, remedy
 from engine.core.progress import Progress
+from engine.dataset.fingerprint import data_note
 from engine.dataset.registered import RegisteredDataset
 from engine.models.checkpoint import check_replaceable, load_model, save_model
 from engine.models.model import NeuralParametricModel
@@ -22,7 +23,7 @@ from engine.training.loop import LoopResult, optimise
 from engine.training.pose_stage import PoseTraining
 from engine.training.shape_stage import ShapeTraining
 from engine.training.stage import TrainingStage, say_what_is_scarce
-from engine.training.start import ANEW, Start, begin_on, check_same, check_start, data_note
+from engine.training.start import ANEW, Start, begin_on, check_same, check_start
 from engine.training.state import read_state, state_file
 
 STAGES = ("shape", "pose", "shape-encoder", "pose-encoder")
@@ -86,7 +87,7 @@ def train_stage(
         fix = remedy("{}, or use {}", Task.SUBSAMPLE, Choice(Setting.DEVICE, "cpu"))
         raise InputError(f"train {name}", f"the data do not fit in the memory of {device}", fix) from None
     model = stage.model()
-    summary = _summary(config, name, result, fabric, seed) | {"data": data_note(dataset)}
+    summary = _summary(config, name, result, fabric, seed) | {"data": stage.data}
     if start.warm is not None:
         summary["began_on"] = start.warm.info.name
     notes = model.info.training | {"dataset": dataset.name, _field(name): summary}
@@ -128,7 +129,8 @@ def train_all(
     results: dict[str, LoopResult] = {}
     for name in stages_of(config):
         if start.resume is not None and _is_finished(out, name, config):
-            check_same(out, name, _note(out, name) or {}, as_dict(getattr(config, _field(name))), dataset)
+            data = data_note(dataset, frames=name != "shape")
+            check_same(out, name, _note(out, name) or {}, as_dict(getattr(config, _field(name))), data)
             progress.message(f"{out}: the {name} stage is finished")
             continue
         _, results[name] = train_stage(

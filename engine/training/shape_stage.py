@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from engine.core.progress import Progress
+from engine.dataset.fingerprint import data_note
 from engine.dataset.registered import RegisteredDataset
 from engine.evaluate.code_fitting import fit_shape_codes
 from engine.models.labels import ModelInfo
@@ -41,7 +42,7 @@ class ShapeTraining:
         """
         self.config, self.half, self.device = config, half, device
         self.stage = config.shape
-        self.schedule = self.stage.schedule
+        self.schedule, self.data = self.stage.schedule, data_note(dataset, frames=False)
         self.info = ModelInfo(
             name=config.name,
             category=dataset.category,

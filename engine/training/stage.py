@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -29,6 +29,8 @@ class TrainingStage(Protocol):
     """N"""
     rows_per_batch: int
     schedule: Schedule
+    data: dict[str, Any]
+    """What states and the model say of its data, see `engine.dataset.fingerprint.data_note`."""
     compilable: bool
     """Whether `loss` is worth compiling."""
     capturable: bool

@@ -10,7 +10,7 @@ import torch
 
 from engine.core.errors import Choice, Do, InputError, Notice, Remedy, Setting, Task, remedy
 from engine.core.progress import Progress
-from engine.dataset.fingerprint import dataset_fingerprint
+from engine.dataset.fingerprint import data_difference
 from engine.dataset.registered import RegisteredDataset
 from engine.models.model import NeuralParametricModel
 from engine.training.stage import TrainingStage
@@ -64,12 +64,13 @@ def check_start(out: Path, stages: Iterable[str], trained: Iterable[str], start:
     raise InputError(folder if states else out, problem, fix)
 
 
-def check_same(out: Path, name: str, note: dict[str, Any], config: dict[str, Any], dataset: RegisteredDataset) -> None:
+def check_same(out: Path, name: str, note: dict[str, Any], config: dict[str, Any], data: dict[str, Any]) -> None:
     """Refuse to call a stage finished that was trained otherwise than is asked for now.
 
     Args:
         note: what the model says of the training of the stage
         config: of the stage, as it is asked for; fewer steps than were done are no difference
+        data: a note of the data that are there now
 
     Raises:
         InputError: naming the first difference.
@@ -81,20 +82,18 @@ def check_same(out: Path, name: str, note: dict[str, Any], config: dict[str, Any
         key = differing[0]
         more = f" (and {len(differing) - 1} more fields)" if len(differing) > 1 else ""
         problem = f"its {name} stage was trained with {key} {before.get(key)}, not {now.get(key)}{more}"
-    elif (data := note.get("data")) is not None and data.get("fingerprint") != dataset_fingerprint(dataset):
-        identities, frames = len(dataset.identities), len(dataset.labels)
-        problem = f"its {name} stage was trained on {data['identities']} identities in {data['frames']} frames"
-        counts = (identities, frames) != (data["identities"], data["frames"])
-        problem += f", not {identities} in {frames}" if counts else " with other names or canonical meshes"
+    elif difference := data_difference(note.get("data", data), data):
+        problem = f"its {name} stage was trained on {difference}"
     if problem:
-        fix = "train with those, begin on this model with {} and another folder for {}, or begin anew with {}"
-        raise InputError(out, problem, remedy(fix, Choice(Setting.START_MODEL, str(out)), Setting.OUT, Setting.RESTART))
+        raise InputError(out, problem, instead_of_going_on(out))
 
 
-def data_note(dataset: RegisteredDataset) -> dict[str, Any]:
-    """What a model says of the data of a stage."""
-    counts = {"identities": len(dataset.identities), "frames": len(dataset.labels)}
-    return {**counts, "fingerprint": dataset_fingerprint(dataset)}
+def instead_of_going_on(out: Path) -> Remedy:
+    """What to do where data or configuration are others than those of the training beside model ``out``."""
+    if not (out / "model.json").is_file():
+        return remedy("train with those, or begin anew with {}", Setting.RESTART)
+    fix = "train with those, begin on this model with {} and another folder for {}, or begin anew with {}"
+    return remedy(fix, Choice(Setting.START_MODEL, str(out)), Setting.OUT, Setting.RESTART)
 
 
 def begin_on(

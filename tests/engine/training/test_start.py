@@ -9,11 +9,13 @@ import pytest
 import torch
 
 from engine.core.errors import InputError
+from engine.dataset.preparation.sdf_pools import prepare_pools
 from engine.dataset.registered import RegisteredDataset, load_registered_dataset
 from engine.models.checkpoint import load_model
 from engine.training import loop
 from engine.training.run import STAGES, train_all, train_stage
 from engine.training.start import Start
+from engine.training.state import read_state, state_file, write_state
 from tests.support.progress import Impatient, Listener
 from tests.support.training import CPU, prepared_ellipsoids, tiny_config
 
@@ -107,6 +109,54 @@ def test_going_on_with_other_data_does_not_say_finished(
     with pytest.raises(InputError, match="other names or canonical meshes"):
         train_all(load_registered_dataset(other), config, copied, CPU, start=Start("last"))
     assert files(copied.parent) == before
+
+
+def test_posed_meshes_that_are_others_under_the_same_names_do_not_say_finished(
+    dataset: RegisteredDataset, copied: Path, tmp_path: Path
+) -> None:
+    other, before = Path(shutil.copytree(dataset.root, tmp_path / "other")), files(copied.parent)
+    path = other / "ellipsoid_001" / "bend_1.npy"
+    frames = np.load(path)
+    frames[-1] *= np.float32(0.99)
+    np.save(path, frames)
+    with pytest.raises(InputError, match="its pose stage was trained on 3 identities in 24 frames with other posed"):
+        train_all(load_registered_dataset(other), tiny_config(tmp_path), copied, CPU, start=Start("last"))
+    assert files(copied.parent) == before
+
+
+@pytest.mark.parametrize(
+    ("stage", "changed", "said"),
+    [
+        ("shape", "canonical.npy", r"shape\.last\.state: was trained on .* other names or canonical meshes"),
+        ("pose", "bend_0.npy", r"pose\.last\.state: was trained on .* with other posed meshes"),
+        ("pose-encoder", "bend_0.npy", r"pose-encoder\.last\.state: was trained on .* with other posed meshes"),
+    ],
+)
+def test_an_unfinished_stage_does_not_go_on_with_other_meshes_of_the_same_names(
+    stage: str, changed: str, said: str, dataset: RegisteredDataset, whole: Path, no_pictures: None, tmp_path: Path
+) -> None:
+    config, out = tiny_config(tmp_path), Path(shutil.copytree(whole, tmp_path / "copy")) / "e.npm"
+    other = load_registered_dataset(Path(shutil.copytree(dataset.root, tmp_path / "other")))
+    train_stage(stage, other, config, out, CPU, start=Start(restart=True), progress=Impatient(2))
+    path = other.root / "ellipsoid_001" / changed
+    np.save(path, np.load(path) * np.float32(0.99))
+    prepare_pools(other, (4000, 2000, 1000))
+    before = files(out.parent)
+    with pytest.raises(InputError, match=said) as caught:
+        train_stage(stage, other, config, out, CPU, start=Start("last"))
+    assert "begin anew with" in str(caught.value)
+    assert files(out.parent) == before
+
+
+def test_states_from_before_data_were_noted_go_on(
+    dataset: RegisteredDataset, no_pictures: None, tmp_path: Path
+) -> None:
+    config, out = tiny_config(tmp_path), tmp_path / "e.npm"
+    train_stage("shape", dataset, config, out, CPU, progress=Impatient(2))
+    path = state_file(out, "shape", "last")
+    write_state(path, {key: value for key, value in read_state(path).items() if key != "data"})
+    _, result = train_stage("shape", dataset, config, out, CPU, start=Start("last"))
+    assert result.steps == 12
 
 
 def test_fewer_steps_than_were_done_are_finished(dataset: RegisteredDataset, copied: Path, tmp_path: Path) -> None:
