@@ -48,8 +48,8 @@ from engine.models.labels import ModelInfo
 from engine.models.model import NeuralParametricModel
 from engine.models.networks.decoder import ShapeDecoder
 from engine.training.config import TrainingConfig, load_training_config
+from engine.training.fabric import make_fabric
 from engine.training.pose_stage import PoseTraining
-from engine.training.run import make_fabric
 from engine.training.shape_stage import ShapeTraining
 from engine.training.stage import TrainingStage
 from engine.training.stepper import Stepper

@@ -28,8 +28,8 @@ from engine.core.files import write_json
 from engine.core.process import prepare_process
 from engine.core.progress import Progress
 from engine.training.config import load_training_config
+from engine.training.fabric import make_fabric
 from engine.training.pose_stage import PoseTraining
-from engine.training.run import make_fabric
 from engine.training.stepper import Stepper
 from external.datasets import open_dataset
 

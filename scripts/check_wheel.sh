@@ -52,7 +52,7 @@ studio reconstruct --model hand-compact --identity 0 --resolution 64 --out hand.
 studio dataset anny bodies --identities 3 --sequences 2 --frames 6 --seed 3
 studio prepare bodies
 studio train all --config anny/tiny --data bodies --out bodies.npm \
-  --shape.schedule.steps 20 --pose.schedule.steps 20 --shape_encoder.schedule.steps 5 --pose_encoder.schedule.steps 5
+  --shape.schedule.steps 20 --pose.schedule.steps 20 --shape_encoder.schedule.steps 5 --pose_encoder.schedule.steps 5 --coordinates.schedule.steps 5
 studio demo --out demo
 [ -s demo/report.html ] || refuse "no report"
 

@@ -7,17 +7,23 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from engine.core.errors import InputError, Setting, remedy
 from engine.core.files import check_name, read_json, replacing_folder, write_json
 from engine.geometry.similarity import Similarity
+from engine.models.coordinate_file import (
+    FILE_NAME,
+    CoordinateNetworkFile,
+    network_path,
+    read_coordinate_network,
+    write_coordinate_network,
+)
 from engine.models.labels import FrameLabel, ModelInfo
 from engine.models.model import NeuralParametricModel
 from engine.models.networks.decoder import DecoderConfig, PoseDecoder, ShapeDecoder
 from engine.models.networks.encoder import EncoderConfig, VoxelEncoder
+from engine.models.tensor_files import first_line, read_tensors, write_tensors
 
 _log = logging.getLogger(__name__)
 
@@ -64,22 +70,20 @@ def save_model(model: NeuralParametricModel, folder: Path, dtype: torch.dtype = 
         if encoder is not None:
             description[name] = _as_dict(encoder.config)
             tensors[name] = encoder.state_dict()
+    if model.coordinate_network is not None:
+        description["coordinate_network"] = {"file": FILE_NAME}
     with replacing_folder(folder) as temporary:
         for name, state in tensors.items():
-            flat = {key: _stored(key, value, dtype) for key, value in state.items()}
-            save_file(flat, temporary / f"{name}.safetensors")
-            (temporary / f"{name}.safetensors").chmod(0o644)  # the library leaves it readable by its owner only
+            write_tensors(temporary / f"{name}.safetensors", state, dtype)
+        if model.coordinate_network is not None:
+            note = info.training.get("coordinates", {})
+            file = CoordinateNetworkFile(model.coordinate_network, info.category, info.licence, info.similarity, note)
+            write_coordinate_network(file, temporary / FILE_NAME)
         write_json(temporary / "model.json", description)
         for extra in sorted(folder.glob("*.md")):  # the model card and its pictures outlive a re-save
             (temporary / extra.name).write_bytes(extra.read_bytes())
         if (folder / "card").is_dir():
             shutil.copytree(folder / "card", temporary / "card")
-
-
-def _stored(key: str, value: Tensor, dtype: torch.dtype) -> Tensor:
-    value = value.detach().cpu().contiguous()
-    # the statistics of a batch normalisation span more than float16 does
-    return value if "running_" in key or not value.is_floating_point() else value.to(dtype)
 
 
 def check_replaceable(folder: Path) -> None:
@@ -117,7 +121,7 @@ def load_model(folder: Path, device: torch.device | str = "cpu") -> NeuralParame
     except (KeyError, TypeError, ValueError, AssertionError, RuntimeError) as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(folder, f"does not fit together ({_first_line(error)})", "copy or train it again") from None
+        raise InputError(folder, f"does not fit together ({first_line(error)})", "copy or train it again") from None
     return model.to(device)
 
 
@@ -155,8 +159,14 @@ def _build(folder: Path, description: dict[str, Any]) -> NeuralParametricModel:
         training=dict(description["training"]),
     )
     shape_encoder, pose_encoder = (_encoder(folder, description, name) for name in ("shape_encoder", "pose_encoder"))
+    network = None
+    if "coordinate_network" in description:
+        file = read_coordinate_network(network_path(folder, description["coordinate_network"]["file"]))
+        file.check_goes_with(info, folder)
+        network = file.network
+        info = dataclasses.replace(info, training={"coordinates": file.training, **info.training})
     return NeuralParametricModel(
-        info, shape_decoder, shape_codes, pose_decoder, pose_codes, shape_encoder, pose_encoder
+        info, shape_decoder, shape_codes, pose_decoder, pose_codes, shape_encoder, pose_encoder, network
     )
 
 
@@ -165,29 +175,13 @@ def _encoder(folder: Path, description: dict[str, Any], name: str) -> VoxelEncod
         return None
     with torch.device("meta"):
         encoder = VoxelEncoder(EncoderConfig(**description[name]))
-    state = _read(folder, name)
-    counters = {key: value.long() for key, value in state.items() if key.endswith("num_batches_tracked")}
-    encoder.load_state_dict({**state, **counters}, assign=True)
+    encoder.load_state_dict(_read(folder, name), assign=True)
     return encoder
 
 
 def _read(folder: Path, name: str) -> dict[str, Tensor]:
-    path = folder / f"{name}.safetensors"
-    if not path.is_file():
-        raise InputError(path, "is missing", "copy the whole model folder again")
-    try:
-        state = load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise InputError(path, f"is damaged ({_first_line(error)})", "copy the model folder again") from None
-    state = {key: value.float() for key, value in state.items()}
-    if not all(bool(torch.isfinite(value).all()) for value in state.values()):
-        raise InputError(path, "holds numbers that are not finite", "train it again")
-    return state
+    return read_tensors(folder / f"{name}.safetensors")
 
 
 def _as_dict(config: DecoderConfig | EncoderConfig) -> dict[str, Any]:
     return dataclasses.asdict(config)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else error.__class__.__name__

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.models.labels import ModelInfo
+from engine.models.networks.coordinates import CoordinateNetwork
 from engine.models.networks.decoder import PoseDecoder, ShapeDecoder
 from engine.models.networks.encoder import VoxelEncoder
 
@@ -30,6 +31,8 @@ class NeuralParametricModel:
     shape_encoder: VoxelEncoder | None = None
     """From what a camera saw to a first guess of the shape code."""
     pose_encoder: VoxelEncoder | None = None
+    coordinate_network: CoordinateNetwork | None = None
+    """From what a camera sees to canonical coordinates, pixel by pixel."""
 
     def __post_init__(self) -> None:
         assert self.shape_codes.ndim == 2 and self.shape_codes.shape[1] == self.shape_decoder.code_size
@@ -63,6 +66,7 @@ class NeuralParametricModel:
             pose_codes=None if self.pose_codes is None else self.pose_codes.detach().to(device),
             shape_encoder=None if self.shape_encoder is None else _frozen(self.shape_encoder, device),
             pose_encoder=None if self.pose_encoder is None else _frozen(self.pose_encoder, device),
+            coordinate_network=None if self.coordinate_network is None else _frozen(self.coordinate_network, device),
         )
 
     def sdf(self, shape_codes: Tensor, points: Tensor, half: bool = False) -> Tensor:

@@ -133,6 +133,39 @@ class EncoderStage:
 
 @_strict
 @dataclasses.dataclass(frozen=True)
+class CoordinateStage:
+    """From depth to canonical coordinates, pixel by pixel, without any other stage."""
+
+    schedule: Schedule
+    size: Count = 192
+    """Pixels on a side of the crop that the network sees."""
+    channels: tuple[int, ...] = (32, 64, 96, 160, 224)
+    """Of the network, at that size and after each halving of it."""
+    heads: Count = 4
+    """Of its attention."""
+    crops_per_batch: Count = 64
+    average: Annotated[float, Field(ge=0, lt=1)] = 0.998
+    """Share of the averaged network that stays from step to step; the average is what is kept."""
+    distances: tuple[float, float] = (0.5, 2.4)
+    """Nearest and farthest depth of the subject, canonical units."""
+    tilt_degrees: tuple[float, float] = (-10.0, 50.0)
+    """How far cameras look down, at least and at most."""
+    roll_degrees: Weight = 4.0
+    """Standard deviation of the camera's roll."""
+    gravity_error_degrees: Weight = 3.0
+    """Standard deviation of the direction of gravity, about each axis; a share of the crops has three times as much."""
+    isolated: Fraction = 0.25
+    """Fraction of the crops that show the subject and nothing else."""
+    company: Fraction = 0.15
+    """Fraction of the other crops with a second body."""
+    clothes: Weight = 0.01
+    """Thickest clothes, canonical units; most are thinner than 40 % of that."""
+    clean: Fraction = 0.25
+    """Fraction of the crops without the noise of a sensor: more of the isolated ones, fewer of the others."""
+
+
+@_strict
+@dataclasses.dataclass(frozen=True)
 class Validation:
     """How held-out data are looked at during training; codes that the model lacks are fitted to them first."""
 
@@ -154,6 +187,7 @@ class TrainingConfig:
     pose: PoseStage
     shape_encoder: EncoderStage | None = None
     pose_encoder: EncoderStage | None = None
+    coordinates: CoordinateStage | None = None
     validation: Validation = Validation()
     keep_every: Steps = 0
     """Steps between two states that are kept for good; 0: the last and the best one only."""

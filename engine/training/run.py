@@ -17,30 +17,20 @@ from engine.dataset.registered import RegisteredDataset
 from engine.models.checkpoint import check_replaceable, load_model, save_model
 from engine.models.model import NeuralParametricModel
 from engine.surface.lipschitz import measure_lipschitz
+from engine.training import coordinate_run
 from engine.training.config import EncoderStage, TrainingConfig, as_dict
 from engine.training.encoder_stage import EncoderTraining, Kind
+from engine.training.fabric import make_fabric
 from engine.training.loop import LoopResult, optimise
 from engine.training.pose_stage import PoseTraining
 from engine.training.shape_stage import ShapeTraining
 from engine.training.stage import TrainingStage, say_what_is_scarce
 from engine.training.start import ANEW, Start, begin_on, check_same, check_start
 from engine.training.state import read_state, state_file
+from engine.training.summary import field_of, has_finished, summary
 
-STAGES = ("shape", "pose", "shape-encoder", "pose-encoder")
+STAGES = ("shape", "pose", "shape-encoder", "pose-encoder", "coordinates")
 """In the order in which each builds on those before."""
-
-
-def make_fabric(device: torch.device) -> Fabric:
-    """Fabric for ``device``, or for all processes that torchrun or `fabric run` started, one device each."""
-    processes = int(os.environ.get("WORLD_SIZE", "1"))
-    if processes == 1:
-        index = [device.index or 0] if device.type == "cuda" else 1
-        fabric = Fabric(accelerator=device.type, devices=index)
-    else:
-        local = int(os.environ.get("LOCAL_WORLD_SIZE", processes))
-        fabric = Fabric(accelerator=device.type, devices=local, num_nodes=processes // local, strategy="ddp")
-    fabric.launch()
-    return fabric
 
 
 def train_stage(
@@ -59,7 +49,7 @@ def train_stage(
     """Train one stage and write the model with it to ``out``.
 
     Args:
-        name: one of `STAGES`.
+        name: one of `STAGES`, other than that of `engine.training.coordinate_run`.
         start: what to begin from; where an earlier training would be lost, it has to say so.
         validation: held-out identities and frames, looked at now and then.
         shape_model: model whose shape part the pose stage builds on; ``out`` itself by default.
@@ -87,17 +77,17 @@ def train_stage(
         fix = remedy("{}, or use {}", Task.SUBSAMPLE, Choice(Setting.DEVICE, "cpu"))
         raise InputError(f"train {name}", f"the data do not fit in the memory of {device}", fix) from None
     model = stage.model()
-    summary = _summary(config, name, result, fabric, seed) | {"data": stage.data}
+    told = summary(config, name, result, fabric, seed) | {"data": stage.data}
     if start.warm is not None:
-        summary["began_on"] = start.warm.info.name
-    notes = model.info.training | {"dataset": dataset.name, _field(name): summary}
+        told["began_on"] = start.warm.info.name
+    notes = model.info.training | {"dataset": dataset.name, field_of(name): told}
     if name == "shape":
         notes |= {"recipe": _recipe(dataset)}
         # measured once here, so that nobody who meshes the model has to
         notes |= {"lipschitz": measure_lipschitz(model).as_dict()}
     info = dataclasses.replace(model.info, name=Path(os.path.abspath(out)).stem, training=notes)
     model = dataclasses.replace(model, info=info)
-    if fabric.is_global_zero and not (result.interrupted and _has_finished(out, name)):
+    if fabric.is_global_zero and not (result.interrupted and has_finished(_note(out, name))):
         # a finished model is worth more than half of a new one, which the states keep
         save_model(model, out, getattr(torch, config.storage))
     fabric.barrier()
@@ -130,12 +120,17 @@ def train_all(
     for name in stages_of(config):
         if start.resume is not None and _is_finished(out, name, config):
             data = data_note(dataset, frames=name != "shape")
-            check_same(out, name, _note(out, name) or {}, as_dict(getattr(config, _field(name))), data)
+            check_same(out, name, _note(out, name) or {}, as_dict(getattr(config, field_of(name))), data)
             progress.message(f"{out}: the {name} stage is finished")
             continue
-        _, results[name] = train_stage(
-            name, dataset, config, out, device, seed, start, validation, progress=progress, fabric=fabric
-        )
+        if name == coordinate_run.NAME:
+            results[name] = coordinate_run.train_coordinates(
+                dataset, config, out, device, seed, start, validation, progress, fabric
+            )
+        else:
+            _, results[name] = train_stage(
+                name, dataset, config, out, device, seed, start, validation, progress=progress, fabric=fabric
+            )
         if results[name].interrupted:
             break
     return results
@@ -143,7 +138,7 @@ def train_all(
 
 def stages_of(config: TrainingConfig) -> Sequence[str]:
     """Names of the stages that a preset has."""
-    return [name for name in STAGES if getattr(config, _field(name)) is not None]
+    return [name for name in STAGES if getattr(config, field_of(name)) is not None]
 
 
 def _make_stage(
@@ -170,11 +165,6 @@ def _make_stage(
     return stage, basis.shape_codes if kind == "shape" else basis.pose_codes
 
 
-def _field(name: str) -> str:
-    """What a configuration and a model call the stage ``name``."""
-    return name.replace("-", "_")
-
-
 def _basis(name: str, out: Path, shape_model: Path | None, device: torch.device) -> NeuralParametricModel:
     """The model that a stage builds on."""
     folder = shape_model if shape_model is not None and name == "pose" else out
@@ -189,23 +179,17 @@ def _basis(name: str, out: Path, shape_model: Path | None, device: torch.device)
 
 
 def _encoder_config(config: TrainingConfig, name: str) -> EncoderStage:
-    field = _field(name)
+    field = field_of(name)
     encoder: EncoderStage | None = getattr(config, field)
     if encoder is None:
         raise InputError(f"preset {config.name}", f"has no {field}", "see the built-in presets")
     return encoder
 
 
-def _has_finished(out: Path, name: str) -> bool:
-    """Whether the model in ``out`` has stage ``name``, and not from a training that was interrupted."""
-    note = _note(out, name)
-    return note is not None and not note.get("interrupted", False)
-
-
 def _is_finished(out: Path, name: str, config: TrainingConfig) -> bool:
     """Whether the model in ``out`` holds stage ``name``, trained to the end of its schedule, and no newer one began."""
     note = _note(out, name)
-    total = getattr(config, _field(name)).schedule.steps
+    total = getattr(config, field_of(name)).schedule.steps
     if note is None or note.get("interrupted", False) or note.get("steps", 0) < total:
         return False
     last = state_file(out, name, "last")
@@ -217,10 +201,12 @@ def _note(out: Path, name: str) -> dict[str, Any] | None:
     """What the model in ``out`` says of the training of stage ``name``; None without a model that has that stage."""
     if not (out / "model.json").is_file():
         return None
+    if name == coordinate_run.NAME:
+        return coordinate_run.note(out)
     model = load_model(out)
-    if getattr(model, f"{name}_codes" if name in ("shape", "pose") else _field(name)) is None:
+    if getattr(model, f"{name}_codes" if name in ("shape", "pose") else field_of(name)) is None:
         return None
-    note = model.info.training.get(_field(name))
+    note = model.info.training.get(field_of(name))
     return note if isinstance(note, dict) else {}
 
 
@@ -234,20 +220,4 @@ def _short(recipe: dict[str, Any]) -> dict[str, Any]:
         key: _short(value) if isinstance(value, dict) else value
         for key, value in recipe.items()
         if not isinstance(value, dict) or len(value) < 20
-    }
-
-
-def _summary(config: TrainingConfig, name: str, result: LoopResult, fabric: Fabric, seed: int) -> dict[str, Any]:
-    device = fabric.device
-    return {
-        "config": as_dict(getattr(config, _field(name))),
-        "steps": result.steps,
-        "interrupted": result.interrupted,
-        "seconds": round(result.seconds, 1),
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU",
-        "devices": fabric.world_size,
-        "torch": torch.__version__,
-        "seed": seed,
-        "final": {key: round(value, 7) for key, value in result.metrics.items()},
-        "validation": {key: round(value, 7) for key, value in result.validation.items()},
     }

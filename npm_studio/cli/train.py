@@ -7,7 +7,7 @@ from typing import Any
 from npm_studio.cli.console import ConsoleProgress, add_device, add_json, add_seed
 from npm_studio.resources import model_path, preset_path, presets
 
-STAGES = ("shape", "pose", "shape-encoder", "pose-encoder", "all")
+STAGES = ("shape", "pose", "shape-encoder", "pose-encoder", "coordinates", "all")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -19,7 +19,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help=f"how to train: a file, or a built-in preset by name: {', '.join(presets())}",
     )
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="a registered, prepared dataset")
-    parser.add_argument("--out", type=Path, required=True, metavar="MODEL", help="model folder NAME.npm to write")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="MODEL",
+        help="model folder NAME.npm to write; for the coordinates also a file NAME.safetensors that models may share",
+    )
     parser.add_argument(
         "--validation", type=Path, metavar="DIR", help="a dataset of held-out identities or frames, looked at meanwhile"
     )
@@ -60,6 +66,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     from engine.core.errors import InputError
     from engine.models.checkpoint import load_model
     from engine.training.config import load_training_config
+    from engine.training.coordinate_run import train_coordinates
     from engine.training.run import train_all, train_stage
     from engine.training.start import Start
     from external.datasets import open_dataset
@@ -79,6 +86,12 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     with ConsoleProgress() as progress:
         if options.stage == "all":
             results = train_all(dataset, config, options.out, device, options.seed, start, validation, progress)
+        elif options.stage == "coordinates":
+            results = {
+                "coordinates": train_coordinates(
+                    dataset, config, options.out, device, options.seed, start, validation, progress
+                )
+            }
         else:
             _, result = train_stage(
                 options.stage,

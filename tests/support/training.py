@@ -14,8 +14,8 @@ from engine.dataset.preparation.sdf_pools import prepare_pools
 from engine.dataset.registered import RegisteredDataset, load_registered_dataset
 from engine.models.model import NeuralParametricModel
 from engine.training.config import TrainingConfig, load_training_config
+from engine.training.fabric import make_fabric
 from engine.training.pose_stage import PoseTraining
-from engine.training.run import make_fabric
 from engine.training.shape_stage import ShapeTraining
 from engine.training.stepper import Stepper
 from tests.support.ellipsoids import write_ellipsoids
@@ -38,6 +38,7 @@ pose:
 shape_encoder: {resolution: 16, channels: [2, 4], frames_per_batch: 4, schedule: {steps: 5}}
 pose_encoder:
   {resolution: 16, channels: [2, 4], frames_per_batch: 4, surface_points: 8, surface_weight: 0.5, schedule: {steps: 5}}
+coordinates: {size: 16, channels: [4, 8], heads: 2, crops_per_batch: 4, schedule: {steps: 5}}
 validation: {every: 6, rows: 2, fit_steps: 3}
 """
 LONGER = {
@@ -98,7 +99,7 @@ def same_networks(first: NeuralParametricModel, second: NeuralParametricModel) -
     one, two = (
         {
             f"{name}.{key}": value
-            for name in ("shape_decoder", "pose_decoder", "shape_encoder", "pose_encoder")
+            for name in ("shape_decoder", "pose_decoder", "shape_encoder", "pose_encoder", "coordinate_network")
             if getattr(model, name) is not None
             for key, value in getattr(model, name).state_dict().items()
         }

@@ -11,7 +11,8 @@ from pathlib import Path
 import torch
 
 from engine.dataset.registered import load_registered_dataset
-from engine.training.run import make_fabric, train_stage
+from engine.training.fabric import make_fabric
+from engine.training.run import train_stage
 from tests.support.progress import Impatient, Listener
 from tests.support.training import CPU, decoder_stage, make_stepper, tiny_config
 

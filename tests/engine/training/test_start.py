@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from engine.dataset.preparation.sdf_pools import prepare_pools
 from engine.dataset.registered import RegisteredDataset, load_registered_dataset
 from engine.models.checkpoint import load_model
 from engine.training import loop
+from engine.training.coordinate_run import train_coordinates
 from engine.training.run import STAGES, train_all, train_stage
 from engine.training.start import Start
 from engine.training.state import read_state, state_file, write_state
@@ -27,7 +29,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> RegisteredDataset:
 
 @pytest.fixture(scope="module")
 def whole(dataset: RegisteredDataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model of four stages with its states; copy before changing."""
+    """A model of all stages with its states; copy before changing."""
     folder = tmp_path_factory.mktemp("whole")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(loop, "preview_picture", lambda model: np.full((4, 4, 3), 200, np.uint8))
@@ -48,9 +50,10 @@ def files(folder: Path) -> dict[Path, bytes]:
 def test_a_stage_is_not_trained_over_an_earlier_one_unless_it_is_said(
     stage: str, dataset: RegisteredDataset, copied: Path, tmp_path: Path
 ) -> None:
-    before = files(copied.parent)
+    before, config = files(copied.parent), tiny_config(tmp_path)
+    train = train_coordinates if stage == "coordinates" else partial(train_stage, stage)
     with pytest.raises(InputError, match="holds an earlier training, which would be lost") as caught:
-        train_stage(stage, dataset, tiny_config(tmp_path), copied, CPU)
+        train(dataset, config, copied, CPU)
     assert f"{stage}." in str(caught.value)
     with pytest.raises(InputError, match="would be lost"):
         train_all(dataset, tiny_config(tmp_path), copied, CPU)

@@ -1,0 +1,193 @@
+"""The stage of the coordinate network: from depth to canonical coordinates, with what the network is unsure of."""
+
+import copy
+import dataclasses
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from engine.core.errors import InputError
+from engine.core.progress import Progress
+from engine.dataset.fingerprint import data_note
+from engine.dataset.registered import RegisteredDataset
+from engine.models.model import NeuralParametricModel
+from engine.models.networks.coordinates import CoordinateConfig, CoordinateNetwork, PixelCoordinates
+from engine.training.config import CoordinateStage, Validation
+from engine.training.coordinate_inputs import CoordinateInputs
+from engine.training.flow_points import lacks_meshes
+from engine.training.flow_samples import FlowSampler
+from engine.training.stage import Metrics
+
+_VIEWS = 4
+"""Times that each held-out frame is looked at."""
+_CROPS = 32
+"""Held-out crops in one pass through the network."""
+_FIRST_WEIGHT = 5.0
+"""Of the plain distance beside the likelihood, which asks little as long as the network calls itself unsure."""
+
+
+class CoordinateTraining:
+    """See `engine.training.stage.TrainingStage`; a row is a frame, seen from somewhere else each time.
+
+    The loss is the binary cross entropy of the foreground and, on the subject, the negative logarithm of the likelihood
+    of the position error d under an isotropic Laplace distribution, ``2 |d| / sigma + 3 log sigma``, whose standard
+    deviation along each axis is sigma.
+    """
+
+    name = "coordinates"
+    codes: Tensor | None = None
+    capturable = False  # a ray caster of its own stream renders the inputs
+    compilable = False
+
+    def __init__(
+        self,
+        dataset: RegisteredDataset,
+        config: CoordinateStage,
+        half: bool,
+        device: torch.device,
+        validation: RegisteredDataset | None,
+        settings: Validation,
+        progress: Progress,
+    ) -> None:
+        """
+        Args:
+            half: convolutions in bfloat16, on CUDA only.
+            settings: how many frames of ``validation`` are looked at.
+
+        Raises:
+            InputError: a dataset has no meshes, or arrays are missing or damaged.
+        """
+        self.config, self.half, self.schedule = config, half, config.schedule
+        self.data = data_note(dataset, frames=True)
+        self.rows, self.rows_per_batch = len(dataset.labels), config.crops_per_batch
+        self._names = [f"{dataset.identities[label.identity]}/{label}" for label in dataset.labels]
+        network = CoordinateNetwork(CoordinateConfig(config.size, config.channels, config.heads)).to(device)
+        self.network = _Averaged(network)
+        self._inputs = _inputs(dataset, config, device, progress)
+        self._held_out: CoordinateInputs | None = None
+        if validation is not None:
+            count = len(validation.labels)
+            kept = torch.linspace(0, count - 1, min(count, settings.rows)).round().long().tolist()
+            shown = dataclasses.replace(validation, labels=tuple(validation.labels[row] for row in kept))
+            self._held_out = _inputs(shown, config, device, progress)
+            self._held_out_rows = torch.arange(len(kept), device=device).repeat(_VIEWS)
+
+    def draw(self, rows: Tensor, mine: slice, generator: torch.Generator) -> tuple[Tensor, ...]:
+        return self._inputs.draw(rows, mine, generator)
+
+    def settings(self, step: int) -> tuple[float, ...]:
+        """How much of the network is new to its average."""
+        return (1 - min(self.config.average, (1 + step) / (10 + step)),)
+
+    def loss(self, codes: Tensor | None, settings: Tensor, *samples: Tensor) -> tuple[Tensor, Metrics]:
+        """
+        Args:
+            samples: crops (B, 4, S, S), canonical coordinates (B, 3, S, S) and foreground (B, S, S) bool.
+        """
+        crops, canonical, foreground = samples
+        self.network.average(settings[0])
+        predicted = _predict(self.network.learned, crops, self.half)
+        distance = _distance(predicted, canonical)
+        on_subject = foreground.float()
+        count = on_subject.sum().clamp_min(1)
+        likelihood = 2 * distance * torch.exp(-predicted.log_deviation) + 3 * predicted.log_deviation
+        position = ((likelihood + _FIRST_WEIGHT * distance) * on_subject).sum() / count
+        seen = crops[:, 3]
+        entropy = functional.binary_cross_entropy_with_logits(predicted.foreground, on_subject, reduction="none")
+        told_apart = (entropy * seen).sum() / seen.sum().clamp_min(1)
+        with torch.no_grad():
+            metrics = {
+                "error": (distance * on_subject).sum() / count,
+                "iou": _overlap(predicted, foreground, seen),
+                "foreground": told_apart.detach(),
+                "likelihood": (likelihood * on_subject).sum() / count,
+            }
+        return position + 5 * told_apart, metrics
+
+    def describe(self, rows: list[int]) -> str:
+        return ", ".join(self._names[row] for row in rows)
+
+    def learned(self) -> CoordinateNetwork:
+        """A copy of the averaged network, frozen and in evaluation mode."""
+        return self.network.averaged().eval().requires_grad_(False)
+
+    def begin_on(self, network: CoordinateNetwork) -> None:
+        """
+        Raises:
+            RuntimeError: the network is of another size.
+        """
+        for mine in (self.network.learned, self.network.mean):
+            mine.load_state_dict(network.state_dict())
+
+    def model(self) -> NeuralParametricModel:
+        """The network belongs to no model until it is put into one; see `learned`."""
+        raise NotImplementedError("this stage learns no model")
+
+    @torch.no_grad()
+    def validate(self, seed: int) -> dict[str, float]:
+        """Mean and median error of the foreground in canonical units, and intersection over union of the foreground."""
+        if self._held_out is None:
+            return {}
+        network, rows = self.learned(), self._held_out_rows
+        generator = torch.Generator(rows.device).manual_seed(seed)
+        distances, overlaps = [], []
+        for some in rows.split(_CROPS):
+            crops, canonical, foreground = self._held_out.draw(some, slice(None), generator)
+            predicted = _predict(network, crops, self.half)
+            distances.append(_distance(predicted, canonical)[foreground])
+            overlaps.append(_overlap(predicted, foreground, crops[:, 3]) * len(some))
+        distance = torch.cat(distances)
+        if len(distance) == 0:
+            raise InputError("the held-out frames", "show nothing of their subjects")
+        return {
+            "error": float(distance.mean()),
+            "median": float(distance.median()),
+            "iou": float(torch.stack(overlaps).sum()) / len(rows),
+        }
+
+
+class _Averaged(nn.Module):
+    """A network, and the exponential average of its weights and statistics, which is what is used after training."""
+
+    def __init__(self, network: CoordinateNetwork) -> None:
+        super().__init__()
+        self.learned = network
+        self.mean = copy.deepcopy(network).requires_grad_(False)
+
+    def average(self, fresh: Tensor) -> None:
+        """Take a share ``fresh`` (a 0-d tensor) of the network as it is now into the average."""
+        with torch.no_grad():
+            now = [value for value in self.learned.state_dict().values() if value.is_floating_point()]
+            mean = [value for value in self.mean.state_dict().values() if value.is_floating_point()]
+            change = torch._foreach_sub(now, mean)
+            torch._foreach_mul_(change, fresh)
+            torch._foreach_add_(mean, change)
+
+    def averaged(self) -> CoordinateNetwork:
+        return copy.deepcopy(self.mean)
+
+
+def _predict(network: CoordinateNetwork, crops: Tensor, half: bool) -> PixelCoordinates:
+    with torch.autocast(crops.device.type, torch.bfloat16, enabled=half and crops.is_cuda):
+        predicted: PixelCoordinates = network(crops.contiguous(memory_format=torch.channels_last))
+    return predicted
+
+
+def _distance(predicted: PixelCoordinates, canonical: Tensor) -> Tensor:
+    """(B, S, S), smooth at zero"""
+    return ((predicted.canonical - canonical).square().sum(1) + 1e-10).sqrt()
+
+
+def _overlap(predicted: PixelCoordinates, foreground: Tensor, seen: Tensor) -> Tensor:
+    """Intersection over union of the foreground in all crops together."""
+    told = (predicted.foreground > 0) & (seen > 0)
+    return (told & foreground).sum() / (told | foreground).sum().clamp_min(1)
+
+
+def _inputs(
+    dataset: RegisteredDataset, config: CoordinateStage, device: torch.device, progress: Progress
+) -> CoordinateInputs:
+    if lacks_meshes(dataset):
+        raise InputError(dataset.root, "has no meshes for the coordinates", "use a dataset with registered meshes")
+    return CoordinateInputs(FlowSampler.load(dataset, device, progress), dataset.similarity, config)
