@@ -4,8 +4,10 @@ Layout of a sequence folder::
 
     intrinsics.json     width, height, fx, fy, cx, cy in pixels; optional depth_scale (stored units per metre, 1000
                         when absent), frame_rate (30 when absent), times_s (seconds, one number per frame, where they
-                        are not those of frame_rate from zero) and camera_to_world (4x4 rows, or one such matrix per
-                        frame where the camera moves; absent or the identity where nobody knows)
+                        are not those of frame_rate from zero), camera_to_world (4x4 rows, or one such matrix per
+                        frame where the camera moves; absent or the identity where nobody knows) and world (of these
+                        poses: ``placed`` when absent, that the subject is where models expect it; ``upright``, of the
+                        recording with y up; ``arbitrary``, of the recording, its vertical unknown)
     depth/*.png         16-bit greyscale, one per frame, in natural order; or directly in the folder
     depth/*.npz         instead of PNG: float32 metres under the key depth_m (depth_scale does not apply)
     truth/              optional: the true surface of each frame, see `engine.sequences.truth`
@@ -38,6 +40,7 @@ from engine.sequences.intrinsics_file import (
     poses_of,
     positive_of,
     times_of,
+    world_of,
     write_intrinsics,
 )
 from engine.sequences.mesh_sequence import frame_rate_of
@@ -179,6 +182,7 @@ def load_depth_sequence(folder: Path) -> DepthSequence:
         times_s=times_of(description, len(paths), source),
         read_frame=read_frame,
         cameras_to_world=stated_poses(poses_of(description, len(paths), source)),
+        world=world_of(description, source),
         times_assumed="frame_rate" not in description and "times_s" not in description,
     )
     is_stated = "depth_scale" in description or paths[0].suffix.lower() == ".npz"
@@ -218,20 +222,23 @@ def save_depth_sequence(
     folder: Path,
     depths_m: Iterable[NDArray[np.floating[Any]]],
     camera: PinholeCamera,
-    camera_to_world: ArrayLike,
+    camera_to_world: ArrayLike | None,
     timing: float | ArrayLike | None = DEFAULT_FRAME_RATE,
     names: Sequence[str] | None = None,
     file_format: Literal["png", "npz"] = "png",
+    world: World = World.PLACED,
 ) -> None:
     """Write ``folder/intrinsics.json`` and ``folder/depth``, replacing these two and nothing else.
 
     Args:
         depths_m: F depth images (H, W) in metres; an iterator may make them one by one. Values that are not finite or
             not positive are stored as invalid.
-        camera_to_world: (4, 4) rigid, OpenCV camera axes to world metres; (F, 4, 4) where the camera moves.
+        camera_to_world: (4, 4) rigid, OpenCV camera axes to world metres; (F, 4, 4) where the camera moves; None where
+            nobody knows.
         timing: frames per second, or increasing time stamps (F,) in seconds, or None where nobody knows.
         names: F file names without ending; 000000, 000001, ... when absent.
         file_format: ``png`` rounds to millimetres, ``npz`` keeps float32.
+        world: what is known of the world of ``camera_to_world``.
 
     Raises:
         ValueError: an image has not the camera's size, or names, time stamps or poses are not as many as images.
@@ -250,7 +257,7 @@ def save_depth_sequence(
         for what, values, dimensions in (("time stamps", timing, 1), ("camera poses", camera_to_world, 3)):
             if values is not None and np.ndim(values) == dimensions and len(np.asarray(values)) != count:
                 raise ValueError(f"there are {len(np.asarray(values))} {what} for {count} depth images")
-    write_intrinsics(folder, camera, camera_to_world, timing)
+    write_intrinsics(folder, camera, camera_to_world, timing, world=world)
 
 
 def write_frame(path: Path, depth_m: NDArray[np.floating[Any]], depth_scale: float = DEFAULT_DEPTH_SCALE) -> None:
@@ -274,7 +281,7 @@ def write_frame(path: Path, depth_m: NDArray[np.floating[Any]], depth_scale: flo
         problem = f"{beyond.sum()} of {valid.sum()} pixels lie beyond {farthest:.4g} m, which 16 bits cannot hold"
         raise InputError(path.name, problem, "store metres as npz instead")
     stored[beyond] = 0
-    Image.fromarray(stored.astype(np.uint16)).save(path, optimize=True)
+    Image.fromarray(stored.astype(np.uint16)).save(path)
 
 
 def _find_frames(folder: Path) -> tuple[Path, ...]:

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from engine.core.errors import InputError
 from engine.core.files import write_json
 from engine.geometry.camera import PinholeCamera
-from engine.sequences.camera_path import are_rigid, stands_still
+from engine.sequences.camera_path import World, are_rigid, stands_still
 from engine.sequences.mesh_sequence import frame_rate_of, regular_times
 from engine.sequences.timing import DEFAULT_FRAME_RATE, is_regular
 
@@ -30,21 +30,27 @@ _TIMES_REMEDY = "give one increasing number of seconds per frame, or remove it a
 def write_intrinsics(
     folder: Path,
     camera: PinholeCamera,
-    camera_to_world: ArrayLike,
+    camera_to_world: ArrayLike | None,
     timing: float | ArrayLike | None,
     depth_scale: float = DEFAULT_DEPTH_SCALE,
+    world: World = World.PLACED,
 ) -> None:
     """Write ``folder/intrinsics.json``.
 
     Args:
-        camera_to_world: (4, 4) or (F, 4, 4) rigid, OpenCV camera axes to world metres.
+        camera_to_world: (4, 4) or (F, 4, 4) rigid, OpenCV camera axes to world metres; None where nobody knows.
         timing: frames per second, increasing time stamps (F,) in seconds, or None where nobody knows.
         depth_scale: stored units per metre.
+        world: what is known of the world of ``camera_to_world``.
     """
-    poses = np.asarray(camera_to_world, np.float64)
-    if poses.ndim == 3 and stands_still(poses):
-        poses = poses[0]
-    description = {**asdict(camera), "depth_scale": depth_scale, "camera_to_world": poses.tolist()}
+    description: dict[str, Any] = {**asdict(camera), "depth_scale": depth_scale}
+    if camera_to_world is not None:
+        poses = np.asarray(camera_to_world, np.float64)
+        if poses.ndim == 3 and stands_still(poses):
+            poses = poses[0]
+        description["camera_to_world"] = poses.tolist()
+        if world is not World.PLACED:
+            description["world"] = world.name.lower()
     if timing is not None:
         times_s = np.asarray(timing, np.float64)
         rate = float(times_s) if times_s.ndim == 0 else frame_rate_of(times_s, DEFAULT_FRAME_RATE)
@@ -134,6 +140,19 @@ def poses_of(description: dict[str, Any], count: int, source: Path) -> NDArray[n
     if len(poses) != count:
         raise InputError(source, f"camera_to_world holds {len(poses)} poses for {count} frames", _POSE_REMEDY)
     return poses
+
+
+def world_of(description: dict[str, Any], source: Path) -> World:
+    """What the JSON ``description`` of file ``source`` says of the world of its poses; placed when it says nothing.
+
+    Raises:
+        InputError: it names no such world.
+    """
+    name = description.get("world", World.PLACED.name.lower())
+    known = {world.name.lower(): world for world in World}
+    if name not in known:
+        raise InputError(source, f"world must be one of {', '.join(known)}, is {name!r}", "correct or remove it")
+    return known[name]
 
 
 def _rigid_of(description: dict[str, Any], source: Path) -> NDArray[np.float64]:

@@ -121,6 +121,27 @@ def save_truth(
         canonical: (V, 3) the vertices in the canonical pose
     """
     assert len(times_s) == len(frame_names)
+    _write_arrays(folder, zip(frame_names, vertices, strict=True), faces, canonical)
+    _write_description(folder, CANONICAL, "world", frame_names, times_s, similarity)
+
+
+def save_metric_truth(folder: Path, truth: Truth) -> None:
+    """Write ``truth`` into ``folder`` in metres and its own frame of reference, single precision."""
+    meshes = truth.meshes
+    assert meshes.one_topology, meshes.title
+    moving = ((name, meshes.read(index).vertices) for index, name in enumerate(meshes.frame_names))
+    canonical = None if truth.canonical is None else truth.canonical.astype(np.float32)
+    _write_arrays(folder, moving, meshes.read(0).faces, canonical)
+    _write_description(folder, "m", meshes.frame, meshes.frame_names, meshes.times_s, truth.similarity)
+
+
+def _write_arrays(
+    folder: Path,
+    frames: Iterable[tuple[str, NDArray[np.floating]]],
+    faces: NDArray[np.integer],
+    canonical: NDArray[np.floating] | None,
+) -> None:
+    """``meshes.npz`` from the name and vertices (V, 3) of each frame."""
     with (
         replacing_file(folder / ARRAYS) as temporary,
         zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive,
@@ -133,15 +154,25 @@ def save_truth(
         write("faces", faces.astype(np.uint16 if faces.max() < 2**16 else np.int32))
         if canonical is not None:
             write("canonical", canonical)
-        for name, positions in zip(frame_names, vertices, strict=True):
+        for name, positions in frames:
             write(f"vertices/{name}", positions)
+
+
+def _write_description(
+    folder: Path,
+    unit: str,
+    frame: FrameOfReference,
+    frame_names: Sequence[str],
+    times_s: NDArray[np.float64],
+    similarity: Similarity | None,
+) -> None:
     description = {
         "version": VERSION,
-        "unit": CANONICAL,
-        "frame": "world",
-        "similarity": similarity.as_dict(),
+        "unit": unit,
+        "frame": frame,
+        "similarity": None if similarity is None else similarity.as_dict(),
         "frames": list(frame_names),
-        "timestamps_s": times_s.tolist(),
+        "timestamps_s": times_s.tolist() if np.isfinite(times_s).all() else None,
     }
     write_json(folder / DESCRIPTION, description)
 

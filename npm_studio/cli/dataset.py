@@ -9,6 +9,7 @@ KINDS: dict[str, tuple[str, str]] = {
     "anny": ("generate", "bodies in motion from the Anny body model"),
     "hands": ("generate", "hands in motion from Anny's hand model"),
     "bvh": ("generate", "Anny bodies that move as motion capture (.bvh) says"),
+    "scene": ("record", "depth recordings of people in rooms, with ground truth"),
     "smpl": ("import", "bodies from your own SMPL model file, in random or recorded motions"),
     "mano": ("import", "hands from your own MANO model file"),
     "cape": ("import", "the raw release of CAPE: clothed people, scans included"),

@@ -14,6 +14,7 @@ from PIL import Image
 from engine.core.errors import InputError
 from engine.geometry.camera import PinholeCamera, front_camera_to_world
 from engine.geometry.similarity import Similarity
+from engine.sequences.camera_path import World
 from engine.sequences.depth_sequence import load_depth_sequence, observed_points_and_normals, save_depth_sequence
 from tests.support.present import present
 
@@ -78,6 +79,18 @@ def test_time_stamps_and_a_pose_per_frame_are_stored_and_read_back(tmp_path: Pat
     np.testing.assert_allclose(
         moved - load_depth_sequence(tmp_path).points_world(2), [[0.25, 0, 0]] * len(moved), atol=1e-6
     )
+
+
+@pytest.mark.parametrize("world", list(World))
+def test_what_is_known_of_the_world_of_the_poses_is_read_back(world: World, tmp_path: Path) -> None:
+    save_depth_sequence(tmp_path, depth_images(), CAMERA, POSE, world=world)
+    assert load_depth_sequence(tmp_path).world is world
+    assert ("world" in json.loads((tmp_path / "intrinsics.json").read_text())) == (world is not World.PLACED)
+
+
+def test_a_world_that_nobody_knows_is_refused(folder: Path) -> None:
+    change(folder, world="sideways")
+    assert "world must be one of placed, upright, arbitrary, is 'sideways'" in refusal(folder)
 
 
 def test_of_regular_frames_of_a_still_camera_one_rate_and_one_pose_are_stored(tmp_path: Path) -> None:

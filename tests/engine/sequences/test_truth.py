@@ -11,8 +11,8 @@ import trimesh
 from engine.core.errors import InputError
 from engine.geometry.mesh import Mesh, save_mesh
 from engine.geometry.similarity import Similarity
-from engine.sequences.mesh_sequence import regular_times
-from engine.sequences.truth import load_truth, read_stored_truth, save_truth
+from engine.sequences.mesh_sequence import mesh_sequence, regular_times
+from engine.sequences.truth import Truth, load_truth, read_stored_truth, save_metric_truth, save_truth
 from tests.support.present import present
 
 SIMILARITY = Similarity(0.4, (0.0, 0.125, 1.0))
@@ -160,3 +160,14 @@ def test_a_truncated_archive_is_refused_with_its_name(tmp_path: Path) -> None:
     assert not zipfile.is_zipfile(tmp_path / "meshes.npz")
     with pytest.raises(InputError, match=r"meshes\.npz: is truncated"):
         load_truth(tmp_path)
+
+
+def test_metric_truth_comes_back_in_metres_and_its_own_axes(tmp_path: Path) -> None:
+    vertices = np.stack([sphere().vertices + 3, sphere().vertices * 0.9 + 4])
+    meshes = mesh_sequence("two", vertices, sphere().faces, ("a", "b"), regular_times(2, 15.0), "camera")
+    save_metric_truth(tmp_path, Truth(meshes, SIMILARITY, sphere().vertices.astype(np.float64)))
+    truth = load_truth(tmp_path)
+    assert (truth.meshes.frame, truth.similarity, truth.meshes.frame_names) == ("camera", SIMILARITY, ("a", "b"))
+    np.testing.assert_array_equal(truth.meshes.vertices(), vertices)
+    np.testing.assert_array_equal(present(truth.canonical), sphere().vertices)
+    np.testing.assert_array_equal(truth.meshes.times_s, meshes.times_s)

@@ -1,0 +1,1 @@
+"""Depth recordings of people who move through rooms, with ground truth, to measure a fit on."""

@@ -1,0 +1,109 @@
+"""A scene from its plan: who moves how in which room, before what camera."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from external.anny.character import random_numbers
+from external.anny.rig import Array, RestBody, Rig
+from external.scenes.build import measure
+from external.scenes.cameras import Viewpoint, device, handheld, looking_at, recorded_poses, strip_tilt
+from external.scenes.motions import MOTIONS
+from external.scenes.movement import Performance, perform
+from external.scenes.plan import ScenePlan
+from external.scenes.rooms import furniture, hiding_table, walls_and_floor
+from external.scenes.solids import Solid, together
+
+_MOTION, _ROOM, _CAMERA, NOISE = range(1, 5)
+"""Streams of random numbers of one seed; bodies have their own."""
+
+
+@dataclass(frozen=True, eq=False)
+class Person:
+    """Who is in a scene."""
+
+    rig: Rig
+    body: RestBody
+    about: Mapping[str, Any]
+    """What is written of them, such as phenotypes."""
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """Everything but the picture."""
+
+    plan: ScenePlan
+    people: tuple[Person, ...]
+    performances: tuple[Performance, ...]
+    times_s: Array
+    room: Solid
+    view: Viewpoint
+
+    def vertices(self, subject: int, frame: int) -> NDArray[np.float32]:
+        """(V, 3) the surface of a subject in the room, metres."""
+        person = self.people[subject]
+        return self.performances[subject].vertices(person.rig, person.body, frame)
+
+
+def times_of(plan: ScenePlan) -> Array:
+    """Time stamps (F,) in seconds of its frames."""
+    return np.arange(plan.frames) / plan.fps
+
+
+def make_scene(plan: ScenePlan, people: Sequence[Person]) -> Scene:
+    """The scene of a plan; the same plan and people give the same one."""
+    times_s = times_of(plan)
+    performances = [_performed(plan, person, times_s) for person in people]
+    swept = _swept(people, performances)
+    middle = (swept[:, 0].min(axis=0) + swept[:, 1].max(axis=0)) / 2
+    stature = max(measure(person.rig, person.body).stature for person in people)
+    back = float(swept[:, 0, 2].min())
+    view = _view(plan, middle, stature, back, times_s)
+    random = random_numbers(plan.seed, _ROOM)
+    solids = walls_and_floor(back, plan.wall, random)
+    solids += furniture(plan.furniture, view, swept, back - plan.wall, random)
+    if plan.motion == "behind-table":
+        solids.append(hiding_table(swept, stature, random))
+    return Scene(plan, tuple(people), tuple(performances), times_s, together(solids), view)
+
+
+def _view(plan: ScenePlan, middle: Array, stature: float, back: float, times_s: Array) -> Viewpoint:
+    """The camera, which looks at somebody of a ``stature`` in the ``middle`` (3,) of the path, ``back`` its least z."""
+    random = random_numbers(plan.seed, _CAMERA)
+    camera = device(plan, random)
+    target = np.array([middle[0] + random.uniform(-0.1, 0.1), stature * random.uniform(0.47, 0.55), middle[2]])
+    if plan.floor_strip is None:
+        pose = looking_at(target, plan.distance, np.radians(plan.tilt))
+    else:
+        height = float(target[1] + random.uniform(0.1, 0.4))
+        pose = looking_at(
+            target,
+            plan.distance,
+            strip_tilt(camera, plan.floor_strip, height, plan.distance + middle[2] - back + plan.wall),
+        )
+        pose[1, 3] = height
+    if plan.camera in ("still", "gravity"):
+        poses = np.tile(pose, (plan.frames, 1, 1))
+    else:
+        poses = handheld(pose, target, times_s, random)
+    return Viewpoint(camera, poses, recorded_poses(poses, plan.camera, times_s, random))
+
+
+def _performed(plan: ScenePlan, person: Person, times_s: Array) -> Performance:
+    random = random_numbers(plan.seed, _MOTION)
+    build = measure(person.rig, person.body)
+    movement = MOTIONS[plan.motion](times_s, lambda low, high: float(random.uniform(low, high)), build)
+    return perform(person.rig, person.body, build, movement, 1 / plan.fps)
+
+
+def _swept(people: Sequence[Person], performances: Sequence[Performance]) -> Array:
+    """(N, 2, 3) least and largest coordinates of each subject in each frame."""
+    boxes = []
+    for person, performance in zip(people, performances, strict=True):
+        for frame in range(len(performance)):
+            vertices = performance.vertices(person.rig, person.body, frame)
+            boxes.append(np.stack([vertices.min(axis=0), vertices.max(axis=0)]))
+    return np.stack(boxes).astype(np.float64)
