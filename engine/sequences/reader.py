@@ -17,6 +17,8 @@ from engine.sequences.recording import Recording
 
 _PICTURES = (".jpg", ".jpeg", ".bmp")
 _COPY = "copy or record it again"
+_LOOKED_AT = 100
+"""Subfolders of what is no recording itself."""
 _log = logging.getLogger(__name__)
 
 
@@ -88,9 +90,9 @@ def recording_at(path: Path, readers: Readers) -> Path | None:
         return _recording_of_file(path, readers)
     if "depth" in path.name.lower() and (path.parent / "intrinsics.json").is_file():
         return path.parent
-    if (path / "intrinsics.json").is_file() or any(reader.folder(path) for reader in readers):
+    if (path / "intrinsics.json").is_file() or _is_recording(path, readers):
         return path
-    return path if _files(path, _alone(readers)) else None
+    return path if _recordings_in(path, readers) else None
 
 
 def _recording_of_file(path: Path, readers: Readers) -> Path | None:
@@ -126,7 +128,23 @@ def choose_reader(path: Path, readers: Readers) -> tuple[RecordingReader, Path]:
     if pictures := _files(path, _PICTURES):
         problem = f"holds pictures such as {pictures[0].name}, no depth"
         raise InputError(path, problem, "export raw depth as 16-bit PNG: a picture made for viewing has lost it")
+    if within := _recordings_in(path, readers):
+        names = ", ".join(f"{folder.name}/" for folder in within[:4])
+        fix = f"give {within[0]}" if len(within) == 1 else "give one of these folders"
+        raise InputError(
+            path, f"holds no depth recording itself, but {names} {'does' if len(within) == 1 else 'do'}", fix
+        )
     raise InputError(path, "holds no depth recording that is known", _what(readers))
+
+
+def _is_recording(folder: Path, readers: Readers) -> bool:
+    return any(reader.folder(folder) for reader in readers) or bool(_files(folder, _alone(readers)))
+
+
+def _recordings_in(folder: Path, readers: Readers) -> list[Path]:
+    """Those of the first subfolders that are recordings."""
+    inner = sorted((p for p in folder.iterdir() if p.is_dir() and not p.name.startswith(".")), key=natural_key)
+    return [path for path in inner[:_LOOKED_AT] if _is_recording(path, readers)]
 
 
 def _reader_of_file(path: Path, readers: Readers) -> RecordingReader:

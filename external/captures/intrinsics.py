@@ -43,15 +43,18 @@ _UNREAD = (".xml", ".ini", ".cfg", ".conf", ".toml", ".npz", ".mat", ".pkl", ".p
 _FOLDERS = ("intrinsic", "intrinsics", "calibration", "calib", "camera")
 
 
-def chosen_intrinsics(stated: str | Path | None, folder: Path) -> Intrinsics | None:
+def chosen_intrinsics(stated: str | Path | None, folder: Path, images: Path | None = None) -> Intrinsics | None:
     """What the user stated, or else the most likely file beside the frames of ``folder``; None without either.
+
+    Args:
+        images: the folder of the frames, where they are in one of their own; all others belong to other recordings.
 
     Raises:
         InputError: what is stated, or a file of a usual name, cannot be used.
     """
     if stated is not None:
         return parse_intrinsics(stated)
-    for path in _files(folder):
+    for path in _files(folder, images):
         if path.suffix.lower() not in _READ or other_stream(path.stem):
             continue
         try:
@@ -62,10 +65,10 @@ def chosen_intrinsics(stated: str | Path | None, folder: Path) -> Intrinsics | N
     return None
 
 
-def no_intrinsics(folder: Path, size: tuple[int, int], also: str = "") -> InputError:
+def no_intrinsics(folder: Path, images: Path | None, size: tuple[int, int], also: str = "") -> InputError:
     """The refusal of depth images of ``size`` (width, height) without intrinsics; names those that are not used."""
     problem = f"has no intrinsics for its {size[0]}x{size[1]} depth images{also}"
-    unused = [(path, _why_not(path)) for path in _files(folder)]
+    unused = [(path, _why_not(path)) for path in _files(folder, images)]
     if not unused:
         return InputError(folder, problem, REMEDY)
     said = ", ".join(f"{path.relative_to(_top(folder))} {why}" for path, why in unused[:3])
@@ -108,9 +111,11 @@ def _top(folder: Path) -> Path:
     return folder.parent if says_depth(folder.name) else folder
 
 
-def _files(folder: Path) -> list[Path]:
+def _files(folder: Path, images: Path | None) -> list[Path]:
     """What looks like intrinsics, the most likely first: usual names, those that say depth, all others."""
-    places = [place for top in dict.fromkeys((folder, _top(folder))) for place in _places(top)]
+    places = [*dict.fromkeys(place for top in (folder, _top(folder)) for place in _places(top))]
+    if images is not None and images not in places:
+        places.insert(1, images)
     found = [path for place in places for path in _looking_so(place, folder.resolve().name)]
 
     def rank(path: Path) -> tuple[int, int]:
@@ -123,15 +128,11 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _places(top: Path) -> Iterator[Path]:
-    """Where intrinsics lie: the folder, and of its subfolders those of a name for it or with depth in it."""
+    """Where intrinsics lie: the folder, and those of its subfolders that are called so."""
     yield top
     with os.scandir(top) as entries:  # which tells files from folders without asking for each
-        names = [entry.name for entry in entries if _is_place(entry.name) and entry.is_dir()]
-    yield from (top / name for name in sorted(names, key=lambda name: (name.lower() not in _FOLDERS, name)))
-
-
-def _is_place(name: str) -> bool:
-    return name.lower() in _FOLDERS or (says_depth(name) and "." not in name)
+        names = [entry.name for entry in entries if entry.name.lower() in _FOLDERS and entry.is_dir()]
+    yield from (top / name for name in sorted(names))
 
 
 def _looking_so(place: Path, recording: str) -> list[Path]:

@@ -82,7 +82,8 @@ def read_npy_file(path: Path, options: CaptureOptions) -> Recording:
     height, width = images.shape[1:]
     camera = intrinsics.chosen_intrinsics(options.intrinsics, path.parent)
     if camera is None:
-        raise InputError(path, f"has no intrinsics for its {width}x{height} depth images", intrinsics.REMEDY)
+        error = intrinsics.no_intrinsics(path.parent, None, (width, height))
+        raise InputError(path, error.problem, error.remedy)
     scaled, warnings = intrinsics.scaled_to(camera, (width, height))
     return Recording(
         path=path,

@@ -92,11 +92,12 @@ def read_png_folder(folder: Path, options: CaptureOptions) -> Recording:
     paths = () if images is None else images.paths
     size = first_size(paths, folder)
     known = known_dataset(folder)
-    chosen = intrinsics.chosen_intrinsics(options.intrinsics, folder) or (known.camera if known else None)
     assert images is not None
+    chosen = intrinsics.chosen_intrinsics(options.intrinsics, folder, images.place)
+    chosen = chosen or (known.camera if known else None)
     _refuse_other_streams(images, folder)
     if chosen is None:
-        raise intrinsics.no_intrinsics(folder, size)
+        raise intrinsics.no_intrinsics(folder, images.place, size)
     camera, said = intrinsics.scaled_to(chosen, size)
     if known is not None and chosen is known.camera:
         text = f"{known.camera.source} is taken by the name of the folder"

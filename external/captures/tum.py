@@ -50,9 +50,10 @@ def read_tum(folder: Path, options: CaptureOptions) -> Recording:
     paths = _located(folder, names)
     size = first_size(paths, folder)
     known = known_dataset(folder)
-    chosen = intrinsics.chosen_intrinsics(options.intrinsics, folder) or (known.camera if known else None)
+    images = paths[0].parent
+    chosen = intrinsics.chosen_intrinsics(options.intrinsics, folder, images) or (known.camera if known else None)
     if chosen is None:
-        raise intrinsics.no_intrinsics(folder, size, ", and its name says no Freiburg camera")
+        raise intrinsics.no_intrinsics(folder, images, size, ", and its name says no Freiburg camera")
     camera, warnings = intrinsics.scaled_to(chosen, size)
     poses, said = _poses(folder / "groundtruth.txt", times)
     if poses is not None and known is not None and known.title != "TUM RGB-D":

@@ -245,6 +245,18 @@ def test_a_stack_of_arrays_is_read_with_intrinsics_beside_it_or_stated(recording
     assert stated.camera == CAMERA
 
 
+def test_intrinsics_of_another_recording_are_never_taken(tmp_path: Path) -> None:
+    """Of a stack beside other recordings, and of one of several folders of depth beside each other."""
+    np.save(tmp_path / "stack.npy", FRAMES)
+    for name in ("depth_left", "depth_right"):
+        write_pngs(tmp_path / name, FRAMES)
+    (tmp_path / "depth_right" / "intrinsics.json").write_text(json.dumps(MINIMAL))
+    line = refusal(tmp_path / "stack.npy")
+    assert "stack.npy: has no intrinsics for its 40x30 depth images" in line and "--intrinsics" in line
+    assert "has no intrinsics" in refusal(tmp_path / "depth_left")
+    assert open_capture(tmp_path / "depth_right").camera == CAMERA
+
+
 def test_a_stack_of_integers_and_in_fortran_order_is_read(recording: Path) -> None:
     np.save(recording / "stack.npy", np.asfortranarray(MILLIMETRES))
     assert_depths(recording / "stack.npy")

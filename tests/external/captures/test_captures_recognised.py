@@ -19,6 +19,7 @@ from engine.sequences.mesh_sequence import frame_rate_of
 from engine.sequences.recording import Recording, finish
 from external.captures.point_files import project_points
 from npm_studio.cli.words import words
+from npm_studio.document.recognise import recognise
 from tests.support.capture_files import HEIGHT, WIDTH, depth_frames, open3d_json, sens_bytes, write_pngs
 from tests.support.captures import open_capture
 from tests.support.point_cloud_files import backproject, obj_bytes, pcd_bytes, ply_bytes
@@ -112,6 +113,17 @@ def test_what_is_no_recording_is_refused_with_what_is(tmp_path: Path) -> None:
     assert "pictures such as a.jpg" in refusal(tmp_path)
     (tmp_path / "a.png").write_bytes(b"")
     assert "give the folder" in refusal(tmp_path / "a.png")
+
+
+def test_a_folder_around_recordings_names_them(tmp_path: Path) -> None:
+    write_pngs(tmp_path / "umbrella" / "data", FRAMES)
+    assert f"holds no depth recording itself, but data/ does; give {tmp_path}/umbrella/data" in refusal(
+        tmp_path / "umbrella"
+    )
+    with pytest.raises(InputError, match="but data/ does"):
+        open_capture(recognise(tmp_path / "umbrella")[1])
+    write_pngs(tmp_path / "umbrella" / "more", FRAMES)
+    assert "but data/, more/ do; give one of these folders" in refusal(tmp_path / "umbrella")
 
 
 @pytest.mark.parametrize(
