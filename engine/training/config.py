@@ -161,7 +161,7 @@ class CoordinateStage:
     clothes: Weight = 0.01
     """Thickest clothes, canonical units; most are thinner than 40 % of that."""
     clean: Fraction = 0.25
-    """Fraction of the crops without the noise of a sensor: more of the isolated ones, fewer of the others."""
+    """Fraction of the crops without the noise of a sensor; among the isolated ones it is twice as large."""
 
 
 @_strict

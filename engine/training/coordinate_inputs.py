@@ -92,6 +92,11 @@ class CoordinateInputs:
         """
         self._source, self._scale, self._config = BodySource(sampler), similarity.scale, config
 
+    def broken_frames(self) -> list[int]:
+        """Frames with vertices that are not finite, which no ray would ever hit."""
+        finite = torch.isfinite(self._source.centres).all(1)
+        return (~finite).nonzero()[:, 0].tolist()
+
     def draw(self, frames: Tensor, mine: slice, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """Crops (B', 4, S, S), canonical coordinates (B', 3, S, S) and foreground (B', S, S) bool of ``frames[mine]``.
 
@@ -154,7 +159,9 @@ class CoordinateInputs:
     ) -> tuple[Tensor, Tensor, Tensor]:
         """What the sensor makes of it, as crops with labels."""
         config, choices, size = self._config, numbers.choices, self._config.size
-        noisy = choices[:, 7] > torch.where(scene.isolated, 2.0, 0.667) * config.clean
+        alone = min(1.0, 2 * config.clean)
+        others = max(0.0, config.clean - config.isolated * alone) / max(1e-6, 1 - config.isolated)
+        noisy = choices[:, 7] >= torch.where(scene.isolated, alone, others)
         measured, same = add_sensor_noise(depth, noisy, self._scale, numbers.noise)
         outside = cut_off(size, choices[:, 8], 0.6 * choices[:, 9])
         outside &= (choices[:, 10] < 0.15)[:, None, None]

@@ -190,4 +190,9 @@ def _inputs(
 ) -> CoordinateInputs:
     if lacks_meshes(dataset):
         raise InputError(dataset.root, "has no meshes for the coordinates", "use a dataset with registered meshes")
-    return CoordinateInputs(FlowSampler.load(dataset, device, progress), dataset.similarity, config)
+    inputs = CoordinateInputs(FlowSampler.load(dataset, device, progress), dataset.similarity, config)
+    if broken := inputs.broken_frames():
+        label = dataset.labels[broken[0]]
+        problem = f"frame {dataset.identities[label.identity]}/{label} has vertices that are not finite"
+        raise InputError(dataset.root, problem, "leave it out, or make the dataset again")
+    return inputs

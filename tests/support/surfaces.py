@@ -15,3 +15,9 @@ def square(height: float = 0.0, side: float = 0.4) -> Surface:
     corners = np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) * side - side / 2
     vertices = np.column_stack((corners[:, 0], np.full(4, height), -corners[:, 1]))
     return vertices.astype(np.float32), np.array([[0, 1, 2], [0, 2, 3]], np.int32)
+
+
+def block(lowest: tuple[float, float, float], highest: tuple[float, float, float]) -> Surface:
+    """A box with sides along the axes."""
+    mesh = trimesh.creation.box(bounds=(lowest, highest))
+    return np.asarray(mesh.vertices, np.float32), np.asarray(mesh.faces, np.int32)

@@ -1,0 +1,201 @@
+"""Crops for the coordinate network: ellipsoids that bend, of which the canonical point of each posed one is known."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from engine.dataset.registered import RegisteredDataset, load_registered_dataset
+from engine.geometry.metric_crop import gravity_aligned
+from engine.training.config import CoordinateStage, Schedule
+from engine.training.coordinate_inputs import CoordinateInputs, _Numbers
+from engine.training.coordinate_noise import add_sensor_noise, coarser_pixels, cut_off, draw_noise, turned
+from engine.training.flow_samples import FlowSampler
+from engine.training.posed_bodies import BodySource, draw_waves, dressed
+from external.datasets import open_dataset
+from external.npms.view import write_view
+from tests.support.ellipsoids import write_ellipsoids
+from tests.support.npms_tree import SPLIT, write_tree
+
+ALL = slice(None)
+CPU = torch.device("cpu")
+PLAIN = CoordinateStage(
+    Schedule(1), size=48, isolated=1.0, company=0.0, clothes=0.0, clean=1.0, gravity_error_degrees=0.0
+)
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> RegisteredDataset:
+    return load_registered_dataset(write_ellipsoids(tmp_path_factory.mktemp("data") / "ellipsoids"))
+
+
+@pytest.fixture(scope="module")
+def sampler(dataset: RegisteredDataset) -> FlowSampler:
+    return FlowSampler.load(dataset, CPU)
+
+
+def inputs(dataset: RegisteredDataset, sampler: FlowSampler, **changes: object) -> CoordinateInputs:
+    return CoordinateInputs(sampler, dataset.similarity, dataclasses.replace(PLAIN, **changes))  # type: ignore[arg-type]
+
+
+def seeded(seed: int = 3) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def straightened(dataset: RegisteredDataset, frame: int, posed: Tensor) -> Tensor:
+    """Canonical points (N, 3) of ``posed`` (N, 3), as `write_ellipsoids` bends them."""
+    label = dataset.labels[frame]
+    phase = np.linspace(0, np.pi, 4)[int(label.sample)] + int(label.sequence[-1])
+    straight = posed.clone()
+    straight[:, 0] -= 0.4 * np.sin(phase) * posed[:, 1] ** 2
+    return straight
+
+
+def in_dataset(source: CoordinateInputs, frames: Tensor, crops: Tensor) -> Tensor:
+    """Points (B, S, S, 3) in the axes of the dataset of crops drawn with `seeded`."""
+    numbers = _Numbers.draw(len(frames), ALL, crops.shape[-1], seeded())
+    scene = source._place(frames, numbers)
+    scale = (0.98 + 0.04 * numbers.choices[:, 12])[:, None, None, None]
+    to_dataset = scene.cameras.rotation @ gravity_aligned(scene.cameras.up).transpose(1, 2)
+    return torch.einsum("bij,bjrc->brci", to_dataset, crops[:, :3] / scale) + scene.anchors[:, None, None]
+
+
+@pytest.mark.parametrize("surroundings", [{}, {"isolated": 0.0}, {"isolated": 0.0, "company": 1.0}])
+def test_labels_are_the_canonical_coordinates_of_what_is_hit(
+    surroundings: dict[str, object], dataset: RegisteredDataset, sampler: FlowSampler
+) -> None:
+    """Alone, in rooms, and beside a second body of the same kind."""
+    source, frames = inputs(dataset, sampler, **surroundings), torch.tensor([0, 5, 9, 14, 19, 23])
+    crops, canonical, foreground = source.draw(frames, ALL, seeded())
+    assert crops.shape == (6, 4, 48, 48) and canonical.shape == (6, 3, 48, 48) and foreground.shape == (6, 48, 48)
+    points, checked = in_dataset(source, frames, crops), 0
+    for row, frame in enumerate(frames.tolist()):
+        expected = straightened(dataset, frame, points[row][foreground[row]])
+        found = canonical[row].movedim(0, -1)[foreground[row]]
+        torch.testing.assert_close(found, expected, atol=3e-3, rtol=0)  # facets, and vertices stored in half precision
+        checked += len(found)
+    assert checked > 300
+    assert (crops[:, 3] > 0)[foreground].all()
+    assert (canonical == 0)[~foreground[:, None].expand_as(canonical)].all()
+
+
+def test_what_is_isolated_shows_the_subject_and_nothing_else(dataset: RegisteredDataset, sampler: FlowSampler) -> None:
+    frames = torch.arange(12)
+    crops, _, foreground = inputs(dataset, sampler).draw(frames, ALL, seeded())
+    assert torch.equal(crops[:, 3] > 0, foreground)
+    rooms, _, foreground = inputs(dataset, sampler, isolated=0.0).draw(frames, ALL, seeded())
+    assert (rooms[:, 3].flatten(1).sum(1) > 1.3 * foreground.flatten(1).sum(1)).float().mean() > 0.7
+
+
+def test_a_second_body_is_seen_and_is_no_foreground(dataset: RegisteredDataset, sampler: FlowSampler) -> None:
+    frames = torch.arange(12)
+    source = inputs(dataset, sampler, isolated=0.0, company=1.0)
+    numbers = _Numbers.draw(12, ALL, 48, seeded())
+    bodies, images = source._bodies(source._place(frames, numbers), numbers)
+    counts = torch.bincount(bodies.body_of_vertex)
+    assert len(counts) == 24 and torch.equal(
+        torch.bincount(images), 2 * torch.bincount(images)[0] // 2 * torch.ones(12).long()
+    )
+    first, second = (bodies.vertices[bodies.body_of_vertex == body] for body in (2, 14))
+    apart = (first.mean(0) - second.mean(0))[[0, 2]].norm()
+    assert 0.15 < apart < 0.6
+    floor = source._place(frames, numbers).floors[2]
+    torch.testing.assert_close(second[:, 1].min(), floor, atol=1e-3, rtol=0)
+
+
+def test_a_crop_looks_the_same_alone_and_in_any_share_of_a_batch(
+    dataset: RegisteredDataset, sampler: FlowSampler
+) -> None:
+    source = inputs(dataset, sampler, isolated=0.3, company=0.5, clothes=0.02, clean=0.4, gravity_error_degrees=3.0)
+    frames = torch.tensor([0, 17, 6, 9])
+    whole = source.draw(frames, ALL, seeded())
+    for mine in (slice(0, 2), slice(2, 3), slice(3, 4)):
+        for part, expected in zip(source.draw(frames, mine, seeded()), whole, strict=True):
+            torch.testing.assert_close(part, expected[mine], atol=1e-6, rtol=0)
+    again = source.draw(frames, ALL, seeded())
+    assert all(torch.equal(one, other) for one, other in zip(whole, again, strict=True))
+    assert not torch.equal(source.draw(frames, ALL, seeded(4))[0], whole[0])
+
+
+def test_frames_of_several_topologies_are_drawn_together(tmp_path: Path) -> None:
+    write_view(write_tree(tmp_path / "tree", pools=False, flow=False), tmp_path / "view", SPLIT)
+    view = open_dataset(tmp_path / "view")
+    sampler = FlowSampler.load(view, CPU)
+    bodies = BodySource(sampler)
+    frames = [1, 14, 0]  # of two topologies
+    packed = bodies.pack(torch.tensor(frames), frames)
+    for body, frame in enumerate(frames):
+        label = view.labels[frame]
+        row = view.samples_of(label.identity, label.sequence).index(label.sample)
+        posed = np.asarray(view.sequence(label.identity, label.sequence)[row], np.float32)
+        mine = packed.body_of_vertex == body
+        np.testing.assert_array_equal(packed.vertices[mine].numpy(), posed)
+        np.testing.assert_array_equal(packed.canonical[mine].numpy(), view.canonical(label.identity))
+        first = int(mine.nonzero()[0])
+        np.testing.assert_array_equal(
+            packed.faces[packed.body_of_face == body].numpy() - first, view.faces(label.identity)
+        )
+        np.testing.assert_allclose(bodies.lowest[frame], posed[:, 1].min())
+        np.testing.assert_allclose(bodies.centres[frame], posed.mean(0), atol=1e-5)
+
+
+def test_clothes_lie_outside_the_body_no_thicker_than_asked_for_and_smooth(sampler: FlowSampler) -> None:
+    frames = [3, 10]
+    bodies = BodySource(sampler).pack(torch.tensor(frames), frames)
+    clothed = dressed(bodies, torch.tensor([0.02, 0.0]), draw_waves(2, seeded()))
+    moved = clothed - bodies.vertices
+    subject = bodies.body_of_vertex == 0
+    assert (moved[~subject] == 0).all()
+    thickness = moved[subject].norm(dim=1)
+    assert 0.015 < thickness.max() <= 0.0201 and thickness.std() > 0.002
+    outward = bodies.vertices[subject] - bodies.vertices[subject].mean(0)
+    assert ((moved[subject] * outward).sum(1) >= -1e-6).float().mean() > 0.99
+    edges = torch.cat([bodies.faces[bodies.body_of_face == 0][:, pair] for pair in ([0, 1], [1, 2])])
+    assert (thickness[edges[:, 0]] - thickness[edges[:, 1]]).abs().max() < 0.008
+
+
+def test_a_sensor_adds_noise_and_loses_pixels_where_it_is_asked_to() -> None:
+    """A plate before a wall, 2 and 3 metres away."""
+    depth = torch.full((40, 32, 32), 1.2)
+    depth[:, 8:24, 8:24] = 0.8
+    noisy = torch.arange(40) % 2 == 0
+    measured, same = add_sensor_noise(depth, noisy, 0.4, draw_noise(40, 32, seeded()))
+    assert torch.equal(measured[~noisy], depth[~noisy]) and same[~noisy].all()
+    inner = measured[noisy][:, 12:20, 12:20]
+    error = (inner - 0.8)[inner > 0].abs()
+    assert 1e-4 < error.median() < 0.01 and error.max() < 0.1
+    assert 0.02 < (measured[noisy] == 0).float().mean() < 0.5
+    kept = measured[noisy] > 0
+    assert not same[noisy][~kept].any()
+    off = (measured - depth)[noisy].abs() > 0.15  # moved to the other thing or in between
+    assert off[kept].any() and not same[noisy][off & kept].any()
+
+
+def test_coarser_pixels_show_the_middle_of_what_they_cover() -> None:
+    factors = torch.tensor([1.0, 2.0, 2.5])
+    found = coarser_pixels(10, factors)
+    for row, factor in enumerate(factors.tolist()):
+        for i in range(10):
+            for j in range(10):
+                y, x = (min(9, int((int(place / factor) + 0.5) * factor)) for place in (i, j))
+                assert found[row, i * 10 + j] == y * 10 + x
+
+
+def test_a_picture_ends_at_one_side_of_the_crop() -> None:
+    sides = torch.tensor([0.1, 0.3, 0.6, 0.9])
+    cut = cut_off(8, sides, torch.tensor([0.25, 0.25, 0.5, 0.0]))
+    assert cut[0, :, :2].all() and not cut[0, :, 2:].any()
+    assert cut[1, :, 6:].all() and not cut[1, :, :6].any()
+    assert cut[2, :4].all() and not cut[2, 4:].any()
+    assert not cut[3].any()
+
+
+def test_gravity_is_wrong_by_what_is_asked_for() -> None:
+    up = torch.nn.functional.normalize(torch.randn((4000, 3), generator=seeded()), dim=1)
+    wrong = turned(up, torch.full((4000,), 3.0), torch.randn((4000, 3), generator=seeded(5)))
+    angles = torch.rad2deg(torch.acos((up * wrong).sum(1).clamp(-1, 1)))
+    assert 3.5 < angles.mean() < 4.0  # of two directions, 3 degrees each
+    torch.testing.assert_close(wrong.norm(dim=1), torch.ones(4000))
