@@ -20,6 +20,7 @@ class Setting(Enum):
     RESUME = "resuming"
     RESTART = "beginning anew"
     START_MODEL = "the model to begin on"
+    FILL_LOST = "the filling of lost frames"
 
     DEPTH_UNITS = "the depth units per metre"
     INTRINSICS = "the intrinsics"

@@ -31,6 +31,8 @@ class FitRequest:
     seed: int = 0
     device: str = "auto"
     """Where a method without a model computes; others do so where the model is."""
+    fill_lost: bool = False
+    """Whether meshes of lost frames are interpolated between their neighbours."""
     capture: CaptureOptions = AS_RECORDED
     """How the sequence was opened; kept for those who show the run."""
 

@@ -26,7 +26,7 @@ from engine.core.npz import NpzFile
 from engine.geometry.mesh import Mesh, load_mesh
 from engine.geometry.ply import compact_layout, load_compact_ply, save_compact_ply
 from engine.geometry.similarity import Similarity
-from engine.methods.run_schema import FrameFile, RunFile, Verdict
+from engine.methods.run_schema import FrameFile, RunFile, VerdictWord
 from engine.methods.run_version_1 import as_version_2
 from engine.sequences.capture_options import AS_RECORDED, CaptureOptions
 from engine.sequences.depth_sequence import DepthSequence
@@ -59,7 +59,7 @@ class RunFrame:
     filled: bool = False
     """Whether the mesh of a lost frame was made from those of its neighbours."""
     mean_distance_mm: float | None = None
-    """Of what was seen to the mesh, see `engine.methods.distances`; None also where nothing was seen."""
+    """Of what was seen to the mesh, see `engine.methods.distances.measure`; None also where nothing was seen."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,8 +94,8 @@ class Run:
     interrupted: bool = False
     subject: int | None = None
     """Which of several subjects of the recording this is; None where there is one."""
-    verdict: Verdict | None = None
-    """What the method says of its own result, None where it cannot."""
+    verdict: VerdictWord | None = None
+    """What is said of it without knowing the truth, see `engine.methods.verdict`; None where nobody did."""
     reason: str | None = None
     """Of the verdict."""
     versions: Mapping[str, str] = field(default_factory=dict)

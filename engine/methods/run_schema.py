@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Verdict = Literal["good", "poor", "failed"]
+VerdictWord = Literal["good", "poor", "failed"]
 _Number = Annotated[float, Field(allow_inf_nan=False)]
 _Row = tuple[_Number, _Number, _Number, _Number]
 _Pose = tuple[_Row, _Row, _Row, _Row]
@@ -43,7 +43,7 @@ class RunFile(BaseModel):
     timings: dict[str, _Number]
     interrupted: bool
     subject: int | None
-    verdict: Verdict | None
+    verdict: VerdictWord | None
     reason: str | None
     unit: Literal["m", "canonical"]
     one_topology: bool

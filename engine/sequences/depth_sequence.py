@@ -17,6 +17,7 @@ The values 0 and 65535 of a PNG, and what is not finite or not positive in an np
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -119,14 +120,24 @@ class DepthSequence:
         return folder if folder.is_dir() else None
 
     def depth_m(self, index: int) -> NDArray[np.float32]:
-        """Depth image (H, W) of one frame in metres; 0 is invalid.
+        """Depth image (H, W) of one frame in metres; 0 is invalid, and all of it is where nothing was seen.
 
         Raises:
-            InputError: the file is damaged, of another size than the camera's, or without a single valid pixel.
+            InputError: the file is damaged or of another size than the camera's.
         """
         depth = self.read_frame(index)
-        check_depth(depth, self.camera, f"{self.root}: frame {self.frame_names[index]}")
+        check_size(depth, self.camera, f"{self.root}: frame {self.frame_names[index]}")
+        if not (depth.min() >= 0 and depth.max() < np.inf):  # of a source that leaves it to others
+            depth = np.where(np.isfinite(depth) & (depth > 0), depth, np.float32(0))
         return depth
+
+    def first_seen(self, count: int = 1) -> list[int]:
+        """Indices of the first ``count`` frames in which anything was seen; fewer where there are no more.
+
+        Raises:
+            InputError: a frame before them is damaged.
+        """
+        return list(islice((index for index in range(len(self)) if self.depth_m(index).any()), count))
 
     def points_world(self, index: int) -> NDArray[np.float32]:
         """World points (P, 3), metres, of the valid pixels of one frame in row-major order."""
@@ -150,7 +161,7 @@ def observed_points_and_normals(sequence: DepthSequence, index: int) -> tuple[ND
 
 
 def load_depth_sequence(folder: Path) -> DepthSequence:
-    """Open a sequence folder; reads the header of every frame and decodes the first one.
+    """Open a sequence folder; reads the header of every frame and decodes the first one that shows anything.
 
     Raises:
         InputError: the folder or a file of it cannot be used; names the file and the remedy.
@@ -171,7 +182,7 @@ def load_depth_sequence(folder: Path) -> DepthSequence:
     def read_frame(index: int) -> NDArray[np.float32]:
         path = paths[index]
         depth = _read_npz(path, camera) if path.suffix.lower() == ".npz" else read_depth_png(path, depth_scale)
-        check_depth(depth, camera, path)
+        check_size(depth, camera, path)
         return depth
 
     sequence = DepthSequence(
@@ -186,7 +197,7 @@ def load_depth_sequence(folder: Path) -> DepthSequence:
         times_assumed="frame_rate" not in description and "times_s" not in description,
     )
     is_stated = "depth_scale" in description or paths[0].suffix.lower() == ".npz"
-    _check_plausible(sequence, paths[0], depth_scale if is_stated else None, source)
+    _check_plausible(sequence, paths, depth_scale if is_stated else None, source)
     return sequence
 
 
@@ -205,8 +216,8 @@ def is_native(folder: Path) -> bool:
     return not has_png and bool(_images(folder / "depth", ".npz"))
 
 
-def check_depth(depth_m: NDArray[np.float32], camera: PinholeCamera, what: str | Path) -> None:
-    """Refuse a depth image that has not the size of ``camera`` or not a single valid pixel.
+def check_size(depth_m: NDArray[np.float32], camera: PinholeCamera, what: str | Path) -> None:
+    """Refuse a depth image that has not the size of ``camera``.
 
     Raises:
         InputError: naming ``what``, the file or frame.
@@ -214,8 +225,6 @@ def check_depth(depth_m: NDArray[np.float32], camera: PinholeCamera, what: str |
     height, width = depth_m.shape
     if (width, height) != (camera.width, camera.height):
         raise InputError(what, _wrong_size(width, height, camera), _SIZE_REMEDY)
-    if not depth_m.any():
-        raise InputError(what, "holds no valid depth (every pixel is invalid)", "take it out of the folder")
 
 
 def save_depth_sequence(
@@ -300,9 +309,13 @@ def _images(folder: Path, ending: str) -> tuple[Path, ...]:
     return tuple(sorted(found, key=natural_key))
 
 
-def _check_plausible(sequence: DepthSequence, first: Path, depth_scale: float | None, source: Path) -> None:
+def _check_plausible(sequence: DepthSequence, paths: Sequence[Path], depth_scale: float | None, source: Path) -> None:
     """A wrong depth_scale gives depths far from what depth cameras measure; None: nobody states one."""
-    depth = sequence.depth_m(0)
+    seen = sequence.first_seen()
+    if not seen:
+        problem = "holds no valid depth: every pixel of every frame is invalid"
+        raise InputError(sequence.root, problem, "record it again with the depth stream switched on")
+    first, depth = paths[seen[0]], sequence.depth_m(seen[0])
     median = float(np.median(depth[depth > 0]))
     near, far = PLAUSIBLE_DEPTH_M if depth_scale is None else POSSIBLE_DEPTH_M
     if near <= median <= far:

@@ -15,6 +15,7 @@ from engine.geometry.camera import transform_points
 from engine.geometry.depth import point_image
 from engine.sequences.camera_path import stands_still
 from engine.sequences.depth_sequence import DepthSequence
+from engine.sequences.empty_frames import settle_empty
 from engine.sequences.masks import Masks
 from engine.sequences.planes import Plane, background_planes, thickness, to_first_camera
 
@@ -88,9 +89,10 @@ class Isolator:
 
 
 def isolate(sequence: DepthSequence, isolation: Isolation, progress: Progress | None = None) -> DepthSequence:
-    """``sequence`` with everything but the subject invalid; frames of which nothing is left are left out.
+    """``sequence`` with everything but the subject invalid.
 
-    Each frame is looked at once; what is kept is remembered as a compressed mask of some kilobytes.
+    Frames of which nothing is left stay between others, and are left out before the first and after the last one that
+    shows the subject. Each frame is looked at once; what is kept is remembered as a compressed mask of some kilobytes.
 
     Raises:
         InputError: nothing is left of any frame, or a mask is missing.
@@ -101,29 +103,25 @@ def isolate(sequence: DepthSequence, isolation: Isolation, progress: Progress | 
     progress = progress or Progress()
     isolator = Isolator(sequence, isolation)
     masks: list[bytes] = []
-    frames: list[int] = []
+    empty: set[int] = set()
     fractions: list[float] = []
     progress.stage("isolating the subject", len(sequence))
     for index in range(len(sequence)):
         if progress.cancelled():
             raise Cancelled
         depth, kept = isolator(index)
+        masks.append(zlib.compress(np.packbits(kept).tobytes(), 1))
         if kept.any():
-            frames.append(index)
-            masks.append(zlib.compress(np.packbits(kept).tobytes(), 1))
             fractions.append(float(kept.sum() / (depth > 0).sum()))
+        else:
+            empty.add(index)
         progress.advance(index + 1)
-    if not frames:
+    if not fractions:
         parts = (Setting.DEPTH_RANGE, Setting.MASKS, Setting.REMOVE_PLANES)
         fix = remedy("widen {}, check {}, or leave out {}", *parts)
         raise InputError(sequence.root, "nothing is left of any frame after isolating the subject", fix)
-    warnings = list(sequence.warnings)
-    if len(frames) < len(sequence):
-        missing = min(set(range(len(sequence))) - set(frames))
-        name = sequence.frame_names[missing]
-        lost = len(sequence) - len(frames)
-        text = f"{lost} of {len(sequence)} frames left out: the first, {name}, shows nothing of the subject"
-        warnings.append(Notice(text))
+    frames, said = settle_empty(range(len(sequence)), empty, sequence.frame_names, " of the subject")
+    warnings = [*sequence.warnings, *said]
     if isolation.remove_planes and not isolator.planes:
         warnings.append(Notice("no floor or wall was found to remove"))
     found = ", by the alpha channel of the masks" if isolator.masks is not None and isolator.masks.by_alpha else ""
@@ -177,7 +175,7 @@ def _masked(
 ) -> Callable[[int], NDArray[np.float32]]:
     def read(index: int) -> NDArray[np.float32]:
         depth = read_frame(frames[index])
-        bits = np.frombuffer(zlib.decompress(masks[index]), np.uint8)
+        bits = np.frombuffer(zlib.decompress(masks[frames[index]]), np.uint8)
         kept = np.unpackbits(bits, count=depth.size).reshape(depth.shape).astype(bool)
         return np.where(kept, depth, np.float32(0))
 

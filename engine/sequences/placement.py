@@ -98,8 +98,8 @@ def place(sequence: DepthSequence, placement: CameraPlacement, scene: DepthSeque
     up, how = _up_world(sequence, scene or sequence)
     moved = np.eye(4)
     moved[:3, :3] = upright(up, _ahead(recorded[0], up))
-    first = [_points(sequence, index) for index in range(min(_FRAMES, len(sequence)))]
-    poses = [moved @ recorded[index] for index in range(len(first))]
+    seen = sequence.first_seen(_FRAMES)
+    first, poses = [_points(sequence, index) for index in seen], [moved @ recorded[index] for index in seen]
     points = [p @ pose[:3, :3].T + pose[:3, 3] for p, pose in zip(first, poses, strict=True)]
     moved[:3, 3] = np.asarray(placement.visible_world) - np.median([np.median(p, axis=0) for p in points], axis=0)
     warnings = [Notice(f"the position of the camera was estimated ({how}, subject facing it)")]
@@ -185,7 +185,7 @@ def size_notice(sequence: DepthSequence, model: "NeuralParametricModel", is_stat
         is_stated: whether the recording says where its camera is; `place` has said what is too large else.
     """
     info = model.info
-    points = [info.similarity.to_canonical(sequence.points_world(i)) for i in range(min(_FRAMES, len(sequence)))]
+    points = [info.similarity.to_canonical(sequence.points_world(i)) for i in sequence.first_seen(_FRAMES)]
     outside = float(np.mean([(np.abs(each) > 0.5).any(axis=1).mean() for each in points]))
     extents = [np.diff(np.quantile(each, (0.005, 0.995), axis=0), axis=0).max() for each in points]
     extent, size_m = float(np.median(extents)), 1 / info.similarity.scale

@@ -16,6 +16,7 @@ from engine.sequences.camera_path import CameraPath, World, settle_poses
 from engine.sequences.capture_options import CaptureOptions
 from engine.sequences.depth_sequence import DepthSequence
 from engine.sequences.depth_unit import DepthUnit, DepthValues, Stated, settle_unit
+from engine.sequences.empty_frames import settle_empty
 from engine.sequences.mesh_sequence import regular_times
 from engine.sequences.timing import DEFAULT_FRAME_RATE, Timing, settle_times
 
@@ -23,6 +24,7 @@ MAX_PIXELS = 2**25
 """Larger images are refused before they are decoded; depth cameras give a tenth of that at most."""
 
 _SENSOR_MAXIMUM = 65535
+_EMPTY = "holds no valid depth (every pixel is invalid)", "check the depth stream of the camera"
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +69,7 @@ def finish(recording: Recording, options: CaptureOptions, progress: Progress) ->
     if count == 0:
         raise InputError(recording.path, "holds no depth frames", "record it again with the depth stream switched on")
     timing = Timing(np.arange(count)) if recording.times_s is None else settle_times(recording.times_s)
-    usable, values, skipped = _check_frames(recording, timing.kept, progress)
+    usable, values, notices = _check_frames(recording, timing.kept, progress)
     names = recording.frame_names
     if len(set(names)) < count:  # of several folders, or differing in their ending alone
         names = tuple(f"{index:06d}" for index in range(count))
@@ -92,7 +94,7 @@ def finish(recording: Recording, options: CaptureOptions, progress: Progress) ->
         world=recording.world,
         times_assumed=recording.times_s is None and recording.frame_rate is None,
         origin=f"{recording.origin}; {unit.per_metre:g} units per metre, {unit.why}" if unit.why else recording.origin,
-        warnings=(*recording.warnings, *skipped, *unit.warnings, *timing.warnings, *path.warnings),
+        warnings=(*recording.warnings, *notices, *unit.warnings, *timing.warnings, *path.warnings),
         streams=recording.streams,
     )
 
@@ -100,39 +102,50 @@ def finish(recording: Recording, options: CaptureOptions, progress: Progress) ->
 def _check_frames(
     recording: Recording, asked: NDArray[np.intp], progress: Progress
 ) -> tuple[NDArray[np.intp], DepthValues, tuple[Notice, ...]]:
-    """Of the frames ``asked`` (A,) those (K,) that can be used, what their values are like, what was skipped.
+    """Of the frames ``asked`` (A,) those (K,) that can be used, what their values are like, what is to be said.
+
+    Frames that show nothing stay between others, so that what was lost for a while keeps its time; before the first
+    and after the last one that shows something they are skipped.
 
     Raises:
-        InputError: none can be used.
+        InputError: none can be used, or none shows anything.
     """
-    usable, values = [], DepthValues()
+    usable: list[int] = []
+    empty: list[int] = []
+    values = DepthValues()
     first: InputError | None = None  # of the failures; each of them would keep its image in memory
     progress.stage("checking frames", len(asked))
     for done, index in enumerate(asked.tolist(), start=1):
         if progress.cancelled():
             raise Cancelled
         try:
-            values.add(read_checked(recording, index))
+            stored = read_checked(recording, index)
+            if stored.any():
+                values.add(stored)
+            else:
+                empty.append(index)
             usable.append(index)
         except InputError as failure:
             first = first or InputError(failure.subject, failure.problem, failure.remedy)
         progress.advance(done)
-    if first is None:
-        return asked, values, ()
     count = len(asked)
-    if not usable:
+    if len(empty) == len(usable):
+        first = first or InputError(recording.frame_names[empty[0]], *_EMPTY)
         problem = f"none of its {count} frames can be used, the first ({Path(first.subject).name}) {first.problem}"
         raise InputError(recording.path, problem, first.remedy)
-    problem = f"the first is {Path(first.subject).name}, which {first.problem}"
-    text = f"{count - len(usable)} of {count} frames skipped: {problem}"
-    return np.array(usable), values, (Notice(text),)
+    notices = []
+    if first is not None:
+        problem = f"the first is {Path(first.subject).name}, which {first.problem}"
+        notices.append(Notice(f"{count - len(usable)} of {count} frames skipped: {problem}"))
+    kept, said = settle_empty(usable, set(empty), recording.frame_names)
+    return np.array(kept), values, (*notices, *said)
 
 
 def read_checked(recording: Recording, index: int) -> NDArray[Any]:
     """Stored image (H, W) of one frame, invalid pixels 0.
 
     Raises:
-        InputError: the frame is damaged, of another size than the camera's, or without a valid pixel.
+        InputError: the frame is damaged or of another size than the camera's.
     """
     stored, camera = recording.read_stored(index), recording.camera
     name = f"{recording.path} frame {recording.frame_names[index]}"
@@ -144,8 +157,6 @@ def read_checked(recording: Recording, index: int) -> NDArray[Any]:
         stored = np.where(np.isfinite(stored) & (stored > 0), stored, stored.dtype.type(0))
     else:
         stored = np.where((stored > 0) & (stored != _SENSOR_MAXIMUM), stored, stored.dtype.type(0))
-    if not stored.any():
-        raise InputError(name, "holds no valid depth (every pixel is invalid)", "check the depth stream of the camera")
     return stored
 
 

@@ -48,7 +48,10 @@ def write_view_grids(
     def write(index: int) -> int:
         if progress.cancelled():
             return 0
-        view = PosedDepthImage(sequence.depth_m(index), sequence.camera, sequence.camera_at(index), similarity)
+        depth_m = sequence.depth_m(index)
+        if not depth_m.any():
+            raise InputError(f"{sequence.root}: frame {names[index]}", "shows nothing", "take it out of the folder")
+        view = PosedDepthImage(depth_m, sequence.camera, sequence.camera_at(index), similarity)
         occupancy = occupancy_grid(view, resolution)
         if not occupancy.occupied.any():
             problem = "shows no surface inside the canonical cube"

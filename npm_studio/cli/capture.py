@@ -49,7 +49,8 @@ def _info(options: argparse.Namespace, progress: ConsoleProgress) -> dict[str, A
     from engine.sequences.planes import frame_indices
 
     sequence = open_from_options(options.source, options, None, progress)
-    frames = [sequence.depth_m(index) for index in frame_indices(len(sequence), _HISTOGRAM_FRAMES)]
+    chosen = {*frame_indices(len(sequence), _HISTOGRAM_FRAMES), *sequence.first_seen()}
+    frames = [sequence.depth_m(index) for index in sorted(chosen)]
     depths = np.concatenate([frame[frame > 0] for frame in frames])
     quantiles = {f"{q:g}": round(float(np.quantile(depths, q / 100)), 3) for q in (0, 5, 25, 50, 75, 95, 100)}
     valid = len(depths) / sum(frame.size for frame in frames)

@@ -137,7 +137,8 @@ def run_grids(options: argparse.Namespace) -> dict[str, Any]:
     sequence = load_depth_sequence(options.sequence)
     similarity = normalisation.similarity
     if normalisation.by != "fixed":
-        similarity = fit_cube(*bounds(sequence.points_world(index) for index in range(len(sequence))))
+        points = (sequence.points_world(index) for index in range(len(sequence)))
+        similarity = fit_cube(*bounds(each for each in points if len(each)))
     kinds = KINDS if options.kind == "both" else (options.kind,)
     with ConsoleProgress() as progress:
         frames = write_view_grids(sequence, options.out, similarity, options.resolution, kinds, progress)

@@ -1,6 +1,8 @@
 """`npm-studio fit`: a method to a depth sequence."""
 
 import argparse
+import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +27,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     add_model(parser)
     parser.add_argument("--template", type=Path, metavar="FILE", help="mesh for methods that need one, metres")
+    parser.add_argument(
+        "--fill-lost", action="store_true", help="interpolate the meshes of lost frames between their neighbours"
+    )
     add_capture_options(parser)
     add_device(parser)
     add_seed(parser)
@@ -42,10 +47,10 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     config = read_config(method.config_type, values)
 
     from engine.core.devices import resolve_device
+    from engine.core.errors import InputError
     from engine.geometry.mesh import load_mesh
     from engine.methods.job import run_fit
     from engine.methods.request import FitRequest, check_out
-    from engine.methods.residual import residual_notice
     from engine.models.checkpoint import load_model
 
     check_out(options.out)
@@ -58,19 +63,48 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         for warning in sequence.warnings:
             progress.message(f"warning: {warning.line(words)}")
         request = FitRequest(
-            method, config, sequence, options.out, loaded, template, options.seed, options.device, stated(options)
+            method,
+            config,
+            sequence,
+            options.out,
+            loaded,
+            template,
+            options.seed,
+            options.device,
+            options.fill_lost,
+            stated(options),
         )
         result = run_fit(request, progress)
-        kept = " (interrupted: the best so far)" if result.interrupted else ""
-        progress.message(f"{result.folder}: {len(result.frames)} frames in {result.seconds:.1f} s{kept}")
-        left = residual_notice(result, sequence)
-        if left is not None:
-            progress.notice(left)
-    return summary(result)
+        for line in _lines(result):
+            progress.message(line)
+    results = summary(result)
+    if result.verdict == "failed" and not result.interrupted:
+        if options.json:
+            print(json.dumps(results))
+        raise InputError(result.folder, f"the fit has failed: {result.reason}", "the run is kept, look at it")
+    return results
+
+
+def _lines(run: "Run") -> Iterator[str]:
+    """What a user wants to know of a run."""
+    from engine.methods.run_summary import lost_text, mean_distance_mm
+
+    kept = " (interrupted: the best so far)" if run.interrupted else ""
+    yield f"{run.folder}: {len(run.frames)} frames in {run.seconds:.1f} s{kept}"
+    mean_mm = mean_distance_mm(run)
+    if mean_mm is not None:
+        yield f"mean distance of what was seen to the fit: {mean_mm:.3g} mm"
+    if lost := lost_text(run):
+        yield lost
+    if run.verdict != "failed" or run.interrupted:  # else it is the error
+        yield f"verdict: {run.verdict}: {run.reason}"
 
 
 def summary(run: "Run") -> dict[str, Any]:
     """What is known of a run, null where nothing is."""
+    from engine.methods.run_summary import lost_rows, mean_distance_mm
+
+    mean_mm = mean_distance_mm(run)
     return {
         "run": str(run.folder),
         "method": run.method,
@@ -79,8 +113,16 @@ def summary(run: "Run") -> dict[str, Any]:
         "interrupted": run.interrupted,
         "verdict": run.verdict,
         "reason": run.reason,
+        "mean_distance_mm": None if mean_mm is None else round(mean_mm, 3),
+        "lost_frames": len(lost_rows(run)),
         "per_frame": [
-            {"name": frame.name, "mean_distance_mm": None, "confidence": frame.confidence, "lost": frame.lost}
+            {
+                "name": frame.name,
+                "mean_distance_mm": frame.mean_distance_mm,
+                "confidence": frame.confidence,
+                "lost": frame.lost,
+                "filled": frame.filled,
+            }
             for frame in run.frames
         ],
     }

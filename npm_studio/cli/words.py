@@ -11,6 +11,7 @@ FLAGS: dict[Setting, tuple[str, ...]] = {
     Setting.RESUME: ("--resume",),
     Setting.RESTART: ("--restart",),
     Setting.START_MODEL: ("--from",),
+    Setting.FILL_LOST: ("--fill-lost",),
     Setting.DEPTH_UNITS: ("--depth-scale",),
     Setting.INTRINSICS: ("--intrinsics",),
     Setting.STREAM: ("--stream",),

@@ -58,7 +58,7 @@ class Observation:
         self._frames: OrderedDict[int, ObservedFrame] = OrderedDict()
         self._held = 0
         picks = np.unique(np.linspace(0, len(sequence) - 1, _FRAMES_FOR_RANGE).astype(int))
-        frames = [self.frame(int(index)) for index in picks]
+        frames = [self.frame(int(index)) for index in (*picks, *self.sequence.first_seen())]
         depths = np.concatenate([frame.depth_m for frame in frames])
         points = np.concatenate([frame.points_world for frame in frames])
         near, far = np.percentile(depths, [1, 99])

@@ -23,6 +23,7 @@ WHERE: dict[Setting, tuple[str, ...]] = {
     Setting.RESUME: ("train",),
     Setting.RESTART: ("train",),
     Setting.START_MODEL: ("train",),
+    Setting.FILL_LOST: ("fit",),
     Setting.DEPTH_UNITS: RECORDINGS,
     Setting.INTRINSICS: RECORDINGS,
     Setting.STREAM: RECORDINGS,

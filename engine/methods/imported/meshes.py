@@ -50,7 +50,7 @@ def import_meshes(source: DepthSequence, config: ImportConfig, progress: Progres
 
     progress.stage("read meshes", len(chosen))
     first = read(0)
-    _check_unit(first, source, frames[0], config)
+    _check_unit(read, source, frames, config)
     one_topology = True
     for index in range(len(chosen)):
         if progress.cancelled():
@@ -119,8 +119,15 @@ def _of_glb(path: Path) -> NamedMeshes:
     return NamedMeshes(tuple(frames), lambda index: meshes[index])
 
 
-def _check_unit(mesh: Mesh, source: DepthSequence, frame: int, config: ImportConfig) -> None:
-    seen, size = (float(np.ptp(points, axis=0).max()) for points in (source.points_world(frame), mesh.vertices))
+def _check_unit(
+    read: Callable[[int], Mesh], source: DepthSequence, frames: tuple[int, ...], config: ImportConfig
+) -> None:
+    """By the first of ``frames`` in which anything was seen."""
+    row = next((row for row, frame in enumerate(frames) if source.depth_m(frame).any()), None)
+    if row is None:
+        return
+    pair = source.points_world(frames[row]), read(row).vertices
+    seen, size = (float(np.ptp(points, axis=0).max()) for points in pair)
     if not 1 / _PLAUSIBLE_RATIO < size / max(seen, 1e-6) < _PLAUSIBLE_RATIO:
         problem = f"its first mesh is {size:.3g} m large, the recording shows {seen:.3g} m"
         raise InputError(config.meshes, problem, remedy("state {}", ConfigField("unit")))

@@ -58,6 +58,8 @@ class PointErrors:
             return False
         try:
             points = observation.frame(frame).points_world
+            if not len(points):
+                return False
             mesh = meshes.read(index)
         except InputError:  # named when it comes on show
             return False

@@ -88,7 +88,7 @@ def test_a_fit_finds_the_posed_surface(truth: tuple[Path, np.ndarray], toy_folde
     listener = Listener()
     config = QUICK.model_copy(update={"iterations": 120})
     run = run_fit(request(sequence, toy_folder, tmp_path / "run", config), listener)
-    assert listener.stages == ["read depth", "search", "fit", "mesh"]
+    assert listener.stages == ["read depth", "search", "fit", "mesh", "measure"]
     assert len(listener.previews) == 120 // config.preview_interval
     assert listener.previews[0].vertices.shape[0] == FRAMES
     assert run.inputs.similarity == toy_model().info.similarity
@@ -99,7 +99,7 @@ def test_a_fit_finds_the_posed_surface(truth: tuple[Path, np.ndarray], toy_folde
     assert np.array_equal(stored.meshes.vertices(), run.meshes.vertices())
     assert stored.artefacts == ("canonical.ply", "codes.npz")
     assert stored.inputs.config == config.model_dump()
-    assert set(stored.timings) == {"read", "fit", "mesh", "total"}
+    assert set(stored.timings) == {"read", "fit", "mesh", "measure", "total"}
     assert stored.cameras_to_world is not None
     steps = [json.loads(line)["step"] for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
     assert steps == list(range(10, 121, 10))

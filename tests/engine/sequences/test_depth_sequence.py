@@ -15,7 +15,12 @@ from engine.core.errors import InputError
 from engine.geometry.camera import PinholeCamera, front_camera_to_world
 from engine.geometry.similarity import Similarity
 from engine.sequences.camera_path import World
-from engine.sequences.depth_sequence import load_depth_sequence, observed_points_and_normals, save_depth_sequence
+from engine.sequences.depth_sequence import (
+    DepthSequence,
+    load_depth_sequence,
+    observed_points_and_normals,
+    save_depth_sequence,
+)
 from tests.support.present import present
 
 CAMERA = PinholeCamera(40, 30, 50.0, 51.0, 20.3, 14.8)
@@ -317,15 +322,25 @@ def test_a_frame_of_another_size_is_refused_with_both_sizes(folder: Path) -> Non
     assert "40x30" in line
 
 
-def test_a_frame_without_valid_depth_is_refused_with_its_name(folder: Path) -> None:
-    Image.fromarray(np.zeros((30, 40), np.uint16)).save(folder / "depth" / "000001.png")
-    with pytest.raises(InputError, match=r"000001\.png.*no valid depth"):
-        load_depth_sequence(folder).depth_m(1)
+@pytest.mark.parametrize("place", [0, 1])
+def test_frames_without_valid_depth_show_nothing_and_stay(folder: Path, place: int) -> None:
+    Image.fromarray(np.full((30, 40), 65535, np.uint16)).save(folder / "depth" / f"00000{place}.png")
+    sequence = load_depth_sequence(folder)
+    assert not sequence.depth_m(place).any()
+    assert len(sequence.points_world(place)) == 0
+    assert sequence.first_seen(len(sequence)) == [index for index in range(len(sequence)) if index != place]
 
 
-def test_a_sequence_that_starts_without_valid_depth_is_refused(folder: Path) -> None:
-    Image.fromarray(np.full((30, 40), 65535, np.uint16)).save(folder / "depth" / "000000.png")
-    assert "000000.png" in refusal(folder)
+def test_a_sequence_without_any_valid_depth_is_refused(folder: Path) -> None:
+    for path in (folder / "depth").iterdir():
+        Image.fromarray(np.zeros((30, 40), np.uint16)).save(path)
+    assert "holds no valid depth: every pixel of every frame is invalid; record it again" in refusal(folder)
+
+
+def test_depth_that_is_no_number_or_not_ahead_is_invalid() -> None:
+    depth = np.array([[np.nan, 1.0, -1.0], [np.inf, 0.0, 2.0]], np.float32)
+    sequence = DepthSequence("s", Path("s"), PinholeCamera(3, 2, 2, 2, 1.5, 1), ("0",), np.zeros(1), lambda _: depth)
+    np.testing.assert_array_equal(sequence.depth_m(0), [[0, 1, 0], [0, 0, 2]])
 
 
 @pytest.mark.parametrize("depth_scale", [1, 10_000_000])

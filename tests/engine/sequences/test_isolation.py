@@ -176,14 +176,20 @@ def test_masks_apply_by_name_or_by_order(tmp_path: Path, name: str) -> None:
         np.testing.assert_array_equal(isolated.depth_m(index) > 0, masks[index])
 
 
-def test_frames_whose_mask_is_empty_are_left_out_with_their_number(tmp_path: Path) -> None:
-    sequence, masks, _ = room_sequence()
+def test_frames_that_show_nothing_of_the_subject_stay_between_others_and_go_at_the_ends(tmp_path: Path) -> None:
+    sequence, masks, _ = room_sequence(frames=6)
     for index, mask in enumerate(masks):
-        Image.fromarray((mask * (index != 1)).astype(np.uint8)).save(tmp_path / f"{index:06d}.png")
+        Image.fromarray((mask * (index not in (0, 2, 5))).astype(np.uint8)).save(tmp_path / f"{index:06d}.png")
     isolated = isolate(sequence, Isolation(masks=tmp_path))
-    assert isolated.frame_names == ("000000", "000002")
-    np.testing.assert_array_equal(isolated.depth_m(1) > 0, masks[2])
-    assert "1 of 3 frames left out: the first, 000001" in str(isolated.warnings[0])
+    assert isolated.frame_names == ("000001", "000002", "000003", "000004")
+    assert not isolated.depth_m(1).any()
+    for place, index in ((0, 1), (2, 3), (3, 4)):
+        np.testing.assert_array_equal(isolated.depth_m(place) > 0, masks[index])
+    said = [str(warning) for warning in isolated.warnings]
+    assert said[0] == "2 of 6 frames left out: the first, 000000, shows nothing of the subject"
+    assert said[1].startswith(
+        "1 of 4 frames between others show nothing of the subject, the first is 000002: they stay"
+    )
 
 
 def test_masks_that_do_not_fit_are_refused(tmp_path: Path) -> None:

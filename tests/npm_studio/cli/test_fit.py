@@ -3,11 +3,15 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from engine.methods.method import method_names
+from engine.methods.method import FitResult, method_names
 from engine.methods.run import load_run
+from engine.sequences.depth_sequence import save_depth_sequence
 from npm_studio.cli.main import main
+from tests.support.walking_ball import CAMERA as BALL_CAMERA
+from tests.support.walking_ball import RATE, Tells, ball_depths, ball_meshes, moved
 
 
 @pytest.fixture
@@ -55,15 +59,91 @@ def test_fields_of_the_method_are_flags_in_any_place(
     assert run.inputs.model == toy_folder.resolve()
 
 
-def test_what_a_method_cannot_know_is_null_in_what_is_printed(
+def test_what_is_printed_has_a_verdict_and_distances_and_null_for_what_a_method_cannot_know(
     meshes: Path, depth_capture: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = ("--method", "imported", "--meshes", meshes)
     printed = fit(capsys, depth_capture, "--out", tmp_path / "run", *arguments)
-    assert (printed["method"], printed["verdict"], printed["reason"]) == ("imported", None, None)
-    unknown = dict.fromkeys(("mean_distance_mm", "confidence", "lost"))
-    assert printed["per_frame"][1] == {"name": "000001", **unknown}
-    assert load_run(tmp_path / "run").inputs.model is None
+    assert (printed["method"], printed["verdict"], printed["lost_frames"]) == ("imported", "good", 0)
+    assert printed["reason"].startswith("what was seen lies ")
+    frame = printed["per_frame"][1]
+    assert 1 < frame["mean_distance_mm"] < 30  # the meshes are 25 mm beside their place
+    assert {**frame, "mean_distance_mm": 0} == {
+        "name": "000001",
+        "mean_distance_mm": 0,
+        "confidence": None,
+        "lost": None,
+        "filled": False,
+    }
+    distances = [each["mean_distance_mm"] for each in printed["per_frame"]]
+    assert printed["mean_distance_mm"] == pytest.approx(sum(distances) / 3, abs=1e-3)
+    run = load_run(tmp_path / "run")
+    assert run.inputs.model is None
+    assert (run.verdict, run.reason) == (printed["verdict"], printed["reason"])
+
+
+@pytest.fixture
+def ball(tmp_path: Path) -> Path:
+    """A recording of the walking ball, on disk."""
+    folder = tmp_path / "ball"
+    save_depth_sequence(folder, ball_depths(6), BALL_CAMERA, np.eye(4), RATE)
+    return folder
+
+
+def told(monkeypatch: pytest.MonkeyPatch, result: FitResult) -> tuple[str, str]:
+    """Install a method that gives ``result``; returns the arguments that choose it."""
+    monkeypatch.setattr("engine.methods.method.load_method", lambda name: Tells(result))
+    return "--method", "tells"
+
+
+LOST = np.where(np.arange(6) == 3, 0.1, 0.9)
+
+
+def test_lost_frames_are_counted_and_named_and_filled_on_request(
+    ball: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    method = told(monkeypatch, FitResult(ball_meshes(6), LOST, lost_below=0.5))
+    assert main(["fit", str(ball), "--out", str(tmp_path / "run"), *method, "--json"]) == 0
+    captured = capsys.readouterr()
+    assert "1 of 6 frames are lost: 000003\n" in captured.err
+    assert "to interpolate them, use --fill-lost\n" in captured.err
+    assert "verdict: poor: 1 of the 6 frames in which the subject is seen are lost\n" in captured.err
+    printed = json.loads(captured.out.splitlines()[-1])
+    assert (printed["lost_frames"], printed["verdict"]) == (1, "poor")
+    assert [frame["lost"] for frame in printed["per_frame"]] == [False] * 3 + [True] + [False] * 2
+    filled = fit(capsys, ball, "--out", tmp_path / "run", *method, "--fill-lost")
+    assert [frame["filled"] for frame in filled["per_frame"]] == [False] * 3 + [True] + [False] * 2
+    assert [frame["lost"] for frame in filled["per_frame"]] == [False] * 3 + [True] + [False] * 2
+
+
+def test_a_fit_that_has_failed_ends_with_2_prints_its_object_and_keeps_the_run(
+    ball: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    method = told(monkeypatch, FitResult(moved(ball_meshes(6), range(6), (0, 4, 0))))
+    out = tmp_path / "run"
+    assert main(["fit", str(ball), "--out", str(out), *method, "--json"]) == 2
+    captured = capsys.readouterr()
+    printed = json.loads(captured.out.splitlines()[-1])
+    assert printed["verdict"] == "failed"
+    assert printed["reason"].startswith("100% of what was seen lies more than 0.1 m from the fit")
+    last = captured.err.splitlines()[-1]
+    assert last == f"npm-studio: {out}: the fit has failed: {printed['reason']}; the run is kept, look at it"
+    assert load_run(out).verdict == "failed"
+    assert main(["fit", str(ball), "--out", str(out), *method]) == 2
+    assert capsys.readouterr().out == ""
+
+
+def test_an_interrupted_fit_prints_its_object_keeps_the_run_and_ends_with_130(
+    ball: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    method = told(monkeypatch, FitResult(ball_meshes(6), interrupted=True))
+    monkeypatch.setattr("npm_studio.cli.console._interrupted", True)  # as Ctrl-C leaves it
+    assert main(["fit", str(ball), "--out", str(tmp_path / "run"), *method, "--json"]) == 130
+    captured = capsys.readouterr()
+    printed = json.loads(captured.out.splitlines()[-1])
+    assert (printed["interrupted"], printed["verdict"]) == (True, "good")
+    assert "(interrupted: the best so far)" in captured.err
+    assert load_run(tmp_path / "run").interrupted
 
 
 @pytest.mark.parametrize(

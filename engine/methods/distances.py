@@ -1,0 +1,166 @@
+"""How far what was seen lies from the meshes of a result, and what of them nobody saw: for every method and frame.
+
+The method is not asked. Distances are measured on `POINTS` pixels of each frame that are drawn here, so that they are
+not those that a method has been fitted to.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.core.progress import Progress
+from engine.geometry.camera import PinholeCamera, transform_points
+from engine.geometry.mesh import Mesh
+from engine.geometry.mesh_distance import MeshDistance
+from engine.geometry.signed_distance import face_normals, sample_surface
+from engine.sequences.depth_sequence import DepthSequence
+from engine.sequences.mesh_sequence import MeshSequence
+
+POINTS = 1000
+"""Pixels per frame, and samples of its mesh."""
+REACH = 0.1
+"""Of the size of the subject: what is farther apart has nothing to do with each other."""
+_SIZED_FRAMES = 9
+_OF_EXTENT = 0.005, 0.995
+"""Quantiles between which most of what was seen lies; single pixels lie anywhere."""
+
+
+@dataclass(frozen=True)
+class FrameMeasure:
+    """What one frame says of the mesh that was found for it."""
+
+    pixels: int
+    """In which the subject was seen."""
+    seen_m: float | None = None
+    """Longest side, metres, of the box in world axes around what was seen; None where nothing was."""
+    mean_m: float | None = None
+    """Mean distance, metres, of what was seen to the mesh, see `measure`; None where either is missing."""
+    beyond: float | None = None
+    """Fraction of what was seen that is out of reach of the mesh."""
+    unseen: float | None = None
+    """Fraction of the mesh that should have been seen but was not; None where none of it should."""
+
+
+@dataclass(frozen=True, eq=False)
+class Measures:
+    """Of the frames of a result, or some of them."""
+
+    size_m: float
+    """Of its meshes: the median of the longest side, metres, of their boxes in world axes; 0 if all are empty."""
+    frames: tuple[FrameMeasure, ...]
+
+    @property
+    def reach_m(self) -> float:
+        """Distance, metres, beyond which it does not matter how far apart things are."""
+        return REACH * self.size_m
+
+
+def measure(
+    meshes: MeshSequence,
+    sequence: DepthSequence,
+    rows: Sequence[int] | None = None,
+    progress: Progress | None = None,
+) -> Measures:
+    """Compare ``meshes`` with what ``sequence``, which shows the subject alone, has in the frames of the same names.
+
+    The mean distance is one of distances that are cut off at the reach, a tenth of the size of the subject: an error
+    counts in full as long as it can be one of the fit, while a pixel of the background in a hundred adds a thousandth
+    of that size at most. A trimmed mean would not do: an arm that is lost is a twentieth of what is seen of a body.
+    How much was cut off is said beside it (`FrameMeasure.beyond`).
+
+    Distances to the mesh are small too where a mesh covers more than what is there, as a body beside a hand does.
+    So the other direction is looked at: of the surface that faces the camera, is in the picture and has nothing nearer
+    before it, `FrameMeasure.unseen` is the fraction without anything that was seen within reach.
+
+    Args:
+        rows: the meshes that are measured; all when absent
+
+    Raises:
+        InputError: a frame or a mesh cannot be read.
+    """
+    progress, rows = progress or Progress(), range(len(meshes)) if rows is None else rows
+    size_m = _size(meshes)
+    progress.stage("measure", len(rows))
+    measured, meter = [], _Meter(sequence, REACH * size_m)
+    index_of = {name: index for index, name in enumerate(sequence.frame_names)}
+    for done, row in enumerate(rows, start=1):
+        measured.append(meter(index_of[meshes.frame_names[row]], meshes.read(row)))
+        progress.advance(done)
+    return Measures(size_m, tuple(measured))
+
+
+class _Meter:
+    """Compares frames of a sequence with meshes; what depends on the triangles alone is kept for the next frame."""
+
+    def __init__(self, sequence: DepthSequence, reach_m: float) -> None:
+        self._sequence, self._reach_m = sequence, reach_m
+        self._distance_to = MeshDistance()
+        self._faces: NDArray[np.int32] | None = None
+
+    def __call__(self, index: int, mesh: Mesh) -> FrameMeasure:
+        depth_m, pose = self._sequence.depth_m(index), self._sequence.camera_at(index)
+        pixels = np.flatnonzero(depth_m)
+        if len(pixels) == 0:
+            return FrameMeasure(0)
+        chosen = np.random.default_rng(index).choice(pixels, min(POINTS, len(pixels)), replace=False)
+        points = transform_points(pose, _points(self._sequence.camera, depth_m, chosen))
+        seen_m = float(np.ptp(np.quantile(points, _OF_EXTENT, axis=0), axis=0).max())
+        if mesh.is_empty or self._reach_m <= 0 or not np.isfinite(mesh.vertices).all():
+            return FrameMeasure(len(pixels), seen_m)
+        distances = self._distance_to(points, mesh, self._reach_m)
+        mean_m, beyond = float(distances.mean(dtype=np.float64)), float((distances >= self._reach_m).mean())
+        return FrameMeasure(len(pixels), seen_m, mean_m, beyond, self._unseen(mesh, depth_m, pose, points))
+
+    def _unseen(
+        self, mesh: Mesh, depth_m: NDArray[np.float32], pose: NDArray[np.float64], points: NDArray[np.float32]
+    ) -> float | None:
+        """`FrameMeasure.unseen`, for the camera at ``pose`` (4, 4) that saw ``points`` (P, 3) of the world."""
+        from scipy.spatial import cKDTree
+
+        surface = self._facing(mesh, pose[:3, 3])
+        local = (surface - pose[:3, 3]) @ pose[:3, :3]
+        ahead = local[:, 2] > self._reach_m
+        surface, local = surface[ahead], local[ahead]
+        column, row = np.floor(self._sequence.camera.project(local)).T
+        inside = (column >= 0) & (column < depth_m.shape[1]) & (row >= 0) & (row < depth_m.shape[0])
+        there = depth_m[row[inside].astype(int), column[inside].astype(int)]
+        nearer = local[inside, 2] - there  # of what was seen in the same pixel
+        expected = (there == 0) | (nearer <= self._reach_m)
+        if not expected.any():
+            return None
+        missed = (there == 0) | (nearer < -self._reach_m)  # in this pixel; perhaps it is beside it
+        distances = cKDTree(points).query(surface[inside][missed], distance_upper_bound=self._reach_m)[0]
+        return float(np.isinf(distances).sum() / expected.sum())
+
+    def _facing(self, mesh: Mesh, eye: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Samples (N, 3) of the surface, spread evenly, that face ``eye`` (3,)."""
+        if self._faces is not mesh.faces:
+            self._samples = sample_surface(mesh.vertices, mesh.faces, POINTS, np.random.default_rng(0))
+            self._faces = mesh.faces
+        picks, barycentric = self._samples
+        corners = mesh.faces[picks]
+        surface = (mesh.vertices[corners] * barycentric[:, :, None]).sum(axis=1)
+        towards = ((eye - surface) * face_normals(mesh.vertices, corners)).sum(axis=1) > 0
+        facing: NDArray[np.float64] = surface[towards]
+        return facing
+
+
+def _points(camera: PinholeCamera, depth_m: NDArray[np.float32], pixels: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Camera points (N, 3) of the flat indices ``pixels`` (N,)."""
+    z = depth_m.reshape(-1)[pixels].astype(np.float64)
+    row, column = np.divmod(pixels, camera.width)
+    x, y = (column + 0.5 - camera.cx) / camera.fx, (row + 0.5 - camera.cy) / camera.fy
+    return np.stack((x * z, y * z, z), axis=1)
+
+
+def _size(meshes: MeshSequence) -> float:
+    rows = np.linspace(0, len(meshes) - 1, min(_SIZED_FRAMES, len(meshes))).round().astype(int)
+    read = (meshes.read(int(row)) for row in rows)
+    sizes = [
+        float(np.ptp(mesh.vertices.astype(np.float64), axis=0).max())
+        for mesh in read
+        if not mesh.is_empty and np.isfinite(mesh.vertices).all()
+    ]
+    return float(np.median(sizes)) if sizes else 0.0

@@ -1,0 +1,71 @@
+"""From what a method gives to what a run says: frames measured, lost ones marked and perhaps filled, a verdict."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from engine.core.errors import Notice, Setting, remedy
+from engine.core.progress import Progress
+from engine.methods.distances import FrameMeasure, measure
+from engine.methods.filling import fill_lost
+from engine.methods.method import FitResult
+from engine.methods.request import FitRequest
+from engine.methods.result_frames import check_result, frames_of, with_meshes_only
+from engine.methods.run import RunFrame
+from engine.methods.verdict import Evidence, Verdict, verdict_of
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """A result that has been looked at."""
+
+    result: FitResult
+    frames: tuple[RunFrame, ...]
+    verdict: Verdict
+
+
+def outcome_of(request: FitRequest, result: FitResult, progress: Progress) -> Outcome:
+    """Measure ``result``, judge it, and fill its lost frames where ``request`` wants that.
+
+    A frame in which nothing of the subject is seen is lost, whatever the method says. The verdict is about what the
+    method found: filling does not make it better.
+
+    Raises:
+        InputError: the result is not of the form that `FitResult` promises, or a frame cannot be read.
+    """
+    sequence, method = request.sequence, request.method.id
+    check_result(sequence, result, method)
+    result = with_meshes_only(result, method, progress)
+    frames = frames_of(sequence, result)
+    measures = measure(result.meshes, sequence, progress=progress)
+    lost = tuple(True if each.pixels == 0 else frame.lost for frame, each in zip(frames, measures.frames, strict=True))
+    frames = tuple(replace(frame, lost=is_lost) for frame, is_lost in zip(frames, lost, strict=True))
+    frames = _with_distances(frames, range(len(frames)), measures.frames)
+    model = None if request.model is None else request.model.model.info
+    verdict = verdict_of(Evidence(measures, lost, result.doubt, model))
+    if request.fill_lost:
+        result, frames = fill_lost(result, frames)
+        filled = [row for row, frame in enumerate(frames) if frame.filled]
+        frames = _with_distances(frames, filled, measure(result.meshes, sequence, filled).frames)
+    _tell(request, frames, progress)
+    return Outcome(result, frames, verdict)
+
+
+def _with_distances(
+    frames: tuple[RunFrame, ...], rows: Sequence[int], measures: Sequence[FrameMeasure]
+) -> tuple[RunFrame, ...]:
+    changed = list(frames)
+    for row, measured in zip(rows, measures, strict=True):
+        mean_mm = None if measured.mean_m is None else round(1000 * measured.mean_m, 3)
+        changed[row] = replace(frames[row], mean_distance_mm=mean_mm)
+    return tuple(changed)
+
+
+def _tell(request: FitRequest, frames: tuple[RunFrame, ...], progress: Progress) -> None:
+    """What the user may want to do about lost frames."""
+    lost, filled = sum(bool(frame.lost) for frame in frames), sum(frame.filled for frame in frames)
+    if lost and not request.fill_lost:
+        text = f"{lost} of {len(frames)} frames are lost; their meshes are not to be trusted"
+        progress.notice(Notice(text, remedy("to interpolate them, use {}", Setting.FILL_LOST)))
+    elif lost > filled:
+        why = "all are lost" if lost == len(frames) else "frames of this method differ in their triangles"
+        progress.notice(Notice(f"the lost frames were not filled: {why}"))

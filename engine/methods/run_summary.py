@@ -1,0 +1,39 @@
+"""What a run says of itself, in numbers and words that every front end shares."""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from engine.methods.run import Run
+
+
+def mean_distance_mm(run: Run) -> float | None:
+    """Mean over the frames that are not lost of how far what was seen lies from the mesh; None where nothing tells."""
+    known = [frame.mean_distance_mm for frame in run.frames if not frame.lost and frame.mean_distance_mm is not None]
+    return float(np.mean(known)) if known else None
+
+
+def lost_rows(run: Run) -> list[int]:
+    """Rows of the frames that the method does not trust."""
+    return [row for row, frame in enumerate(run.frames) if frame.lost]
+
+
+def ranges(names: tuple[str, ...], rows: Iterable[int]) -> str:
+    """The ``rows`` of ``names`` in words, with runs of neighbours as one: ``000003, 000007 to 000009``."""
+    parts: list[list[int]] = []
+    for row in sorted(rows):
+        if parts and row == parts[-1][1] + 1:
+            parts[-1][1] = row
+        else:
+            parts.append([row, row])
+    return ", ".join(names[first] if first == last else f"{names[first]} to {names[last]}" for first, last in parts)
+
+
+def lost_text(run: Run) -> str:
+    """Which frames are lost and what became of them; empty where none is."""
+    rows = lost_rows(run)
+    if not rows:
+        return ""
+    filled = sum(run.frames[row].filled for row in rows)
+    how = "" if not filled else ", filled between their neighbours" if filled == len(rows) else f", {filled} filled"
+    return f"{len(rows)} of {len(run.frames)} frames are lost: {ranges(run.frame_names, rows)}{how}"
