@@ -306,11 +306,27 @@ def test_frames_that_fail_are_skipped_with_their_number_and_the_first_name(pngs:
     damaged[start : start + 12] = bytes(12)
     (folder / "7.png").write_bytes(damaged)
     sequence = open_capture(pngs)
-    assert sequence.frame_names == ("0", "1", "8", "9", "10", "11")
-    assert_depths(sequence, depth_frames(12)[[0, 1, 8, 9, 10, 11]])
+    assert sequence.frame_names == ("0", "1", "5", "8", "9", "10", "11")
+    assert not sequence.depth_m(2).any()
+    assert_depths(sequence.subset([0, 1, 3, 4, 5, 6]), depth_frames(12)[[0, 1, 8, 9, 10, 11]])
+    skipped, empty = (warning.line(words) for warning in sequence.warnings)
+    assert "5 of 12 frames skipped" in skipped and "2.png" in skipped and "truncated" in skipped
+    assert empty.startswith("1 of 7 frames between others show nothing, the first is 5: they stay")
+
+
+def test_frames_that_show_nothing_before_and_after_all_others_are_left_out(pngs: Path) -> None:
+    for name in ("0", "1", "11"):
+        (pngs / "depth" / f"{name}.png").write_bytes(png_bytes(np.zeros((HEIGHT, WIDTH))))
+    sequence = open_capture(pngs)
+    assert sequence.frame_names == tuple(str(index) for index in range(2, 11))
     (warning,) = sequence.warnings
-    text = warning.line(words)
-    assert "6 of 12 frames skipped" in text and "2.png" in text and "truncated" in text
+    assert warning.line(words) == "3 of 12 frames left out: the first, 0, shows nothing"
+
+
+def test_a_recording_that_shows_nothing_at_all_is_refused(pngs: Path) -> None:
+    for path in (pngs / "depth").iterdir():
+        path.write_bytes(png_bytes(np.zeros((HEIGHT, WIDTH))))
+    assert "none of its 12 frames can be used, the first (0) holds no valid depth (every pixel" in refusal(pngs)
 
 
 @pytest.mark.parametrize(

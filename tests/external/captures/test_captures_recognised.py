@@ -225,7 +225,7 @@ def test_frames_that_fail_do_not_stay_in_memory(tmp_path: Path) -> None:
     images: list[weakref.ref] = []
 
     def read_stored(index: int) -> np.ndarray:
-        image = np.full((HEIGHT, WIDTH), index == 99, np.float32)
+        image = np.ones((HEIGHT, WIDTH + (index != 99)), np.float32)
         images.append(weakref.ref(image))
         assert sum(earlier() is not None for earlier in images) <= 3
         return image
