@@ -92,6 +92,21 @@ def compact_layout(path: Path) -> CompactLayout | None:
     return layout
 
 
+def stated_unit(path: Path) -> str:
+    """What the comment of a PLY file says of its unit, as `save_compact_ply` writes it; empty where it says nothing.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(_LONGEST_HEADER)
+    except OSError as error:
+        raise InputError(path, f"cannot be read ({error.__class__.__name__})", "copy or make it again") from None
+    found = re.search(rb"(?m)^comment unit: (.*?)\r?$", head.split(_END.rstrip())[0])
+    return "" if found is None else found.group(1).decode("ascii", "replace").strip()
+
+
 def load_compact_ply(path: Path) -> Mesh:
     """Read one mesh: at once where the file is compact, else as `engine.geometry.mesh.load_mesh` does.
 

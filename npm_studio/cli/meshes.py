@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 MESH_SUFFIXES = (".ply", ".obj", ".stl", ".off")
 FRAMES_PER_SECOND = 24.0
+CANONICAL_UNITS = "canonical units"
 NO_SURFACE = "has no surface inside the cube", "use the codes of a trained shape"
 """What is wrong with a shape code, and the remedy."""
 T = TypeVar("T")
@@ -65,9 +66,16 @@ def is_file_target(path: Path, suffixes: tuple[str, ...]) -> bool:
 
 
 def write_meshes(
-    meshes: Iterable[tuple[Path, "Mesh"]], total: int, progress: ConsoleProgress, stage: str
+    meshes: Iterable[tuple[Path, "Mesh"]],
+    total: int,
+    progress: ConsoleProgress,
+    stage: str,
+    unit: str = CANONICAL_UNITS,
 ) -> list[dict[str, Any]]:
     """Write each mesh to its path until all are done or the user stops; returns a summary of each, in order.
+
+    Args:
+        unit: of the coordinates, for the comments of PLY files.
 
     Raises:
         InputError: some were empty; all others have been written.
@@ -88,7 +96,7 @@ def write_meshes(
             else:
                 yield path, mesh
 
-    for path, mesh in stream_meshes(with_surface()):
+    for path, mesh in stream_meshes(with_surface(), unit=unit):
         written.append({"path": str(path), "vertices": len(mesh.vertices), "triangles": len(mesh.faces)})
         progress.advance(len(written) + len(empty))
     if empty and not progress.cancelled():
@@ -98,7 +106,7 @@ def write_meshes(
 
 
 def stream_meshes(
-    meshes: Iterable[tuple[Path, "Mesh"]], threads: int = 2, waiting: int = 8
+    meshes: Iterable[tuple[Path, "Mesh"]], threads: int = 2, waiting: int = 8, unit: str = CANONICAL_UNITS
 ) -> Iterator[tuple[Path, "Mesh"]]:
     """Write meshes while the next ones are computed; yields each, in order, once its file is whole.
 
@@ -110,7 +118,7 @@ def stream_meshes(
 
     def write(path: Path, mesh: "Mesh") -> None:
         if path.suffix.lower() == ".ply":
-            save_compact_ply(mesh, path, "canonical units")
+            save_compact_ply(mesh, path, unit)
         else:
             save_mesh(mesh, path)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from npm_studio.cli.console import ConsoleProgress
-from npm_studio.cli.meshes import MESH_SUFFIXES, add_common, is_file_target, open_model, write_meshes
+from npm_studio.cli.meshes import CANONICAL_UNITS, MESH_SUFFIXES, add_common, is_file_target, open_model, write_meshes
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     started = time.perf_counter()
     one_file = is_file_target(options.out, MESH_SUFFIXES)
     model = open_model(options)
-    place = _placing(options.unit, model)
+    place, unit = _placing(options.unit, model)
     wanted = _of_codes(options, model, one_file) if options.codes else _of_identities(options, model)
     if one_file and len(wanted) > 1:
         remedy = "add --frame, or give a folder" if options.codes else "add --identity, or give a folder"
@@ -65,7 +65,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         meshes = map(place, extract_meshes(model, codes, options.resolution, progress.cancelled))
         paths = (options.out if one_file else options.out / f"{name}.ply" for name, *_ in wanted)
         computing = time.perf_counter()
-        written = write_meshes(zip(paths, meshes, strict=True), len(wanted), progress, "reconstruct")
+        written = write_meshes(zip(paths, meshes, strict=True), len(wanted), progress, "reconstruct", unit)
         rate = len(written) / (time.perf_counter() - computing)
         progress.message(f"{options.out}: {len(written)} of {len(wanted)} meshes, {rate:.3g} per second")
     return {
@@ -76,8 +76,8 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def _placing(unit: str, model: "NeuralParametricModel") -> "Callable[[Mesh], Mesh]":
-    """From canonical meshes to meshes in ``unit``.
+def _placing(unit: str, model: "NeuralParametricModel") -> "tuple[Callable[[Mesh], Mesh], str]":
+    """From canonical meshes to meshes in ``unit``, and what to call that in their files.
 
     Raises:
         InputError: the model does not say what its files were like.
@@ -87,12 +87,13 @@ def _placing(unit: str, model: "NeuralParametricModel") -> "Callable[[Mesh], Mes
     from engine.geometry.mesh import Mesh
 
     if unit == "canonical":
-        return lambda mesh: mesh
+        return lambda mesh: mesh, CANONICAL_UNITS
     axes = SourceAxes("m", "y") if unit == "m" else source_axes(model.info.training.get("recipe"))
     if axes is None:
         remedy = "use --unit m, or train it on a dataset of `npm-studio dataset meshes`"
         raise InputError(f"model {model.info.name}", "does not say in what unit its files were", remedy)
-    return lambda mesh: Mesh(axes.from_world(model.info.similarity.to_world(mesh.vertices)), mesh.faces)
+    placed = model.info.similarity.to_world
+    return lambda mesh: Mesh(axes.from_world(placed(mesh.vertices)), mesh.faces), str(axes)
 
 
 def _of_identities(options: argparse.Namespace, model: "NeuralParametricModel") -> "list[Wanted]":
