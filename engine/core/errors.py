@@ -34,6 +34,8 @@ class Setting(Enum):
     SURFACE_SAMPLES = "the number of surface samples"
     NORMALISATION = "the normalisation"
     CANONICAL_MESH = "the canonical mesh"
+    MESH_UNIT = "the unit of the meshes"
+    UP_AXIS = "the axis that points up in the meshes"
     IDENTITIES = "the number of identities"
     SEQUENCES = "the number of sequences"
     FRAMES = "the number of frames"

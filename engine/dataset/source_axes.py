@@ -1,5 +1,6 @@
-"""The unit and the axes that meshes had before they were imported, and the way back to them."""
+"""The unit and the axes of mesh files: the way from them to metres with Y up, and back."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,7 @@ _FROM_Y_UP = {"y": np.eye(3), "z": np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], 
 
 @dataclass(frozen=True)
 class SourceAxes:
-    """Unit of length and vertical axis of files that a dataset was made from."""
+    """Unit of length and vertical axis of mesh files."""
 
     unit: str
     """``m``, ``cm`` or ``mm``"""
@@ -25,8 +26,21 @@ class SourceAxes:
         turned = np.asarray(points_world, np.float64) @ _FROM_Y_UP[self.up].T
         return (turned * UNITS_PER_METRE[self.unit]).astype(np.float32)
 
+    def to_world(self, points: ArrayLike) -> NDArray[np.float64]:
+        """``points`` (..., 3) of the files in metres, Y up."""
+        turned: NDArray[np.float64] = np.asarray(points, np.float64) @ _FROM_Y_UP[self.up]
+        return turned / UNITS_PER_METRE[self.unit]
+
     def __str__(self) -> str:
         return f"{self.unit}, {self.up.upper()} up"
+
+
+def axes_of_text(text: str) -> SourceAxes | None:
+    """What a text such as ``cm, Z up`` or ``metres`` says, Y up where it does not; None for anything else."""
+    found = re.fullmatch(r"(m|cm|mm|metres)(?:, ([YZ]) up)?", text)
+    if found is None:
+        return None
+    return SourceAxes("m" if found[1] == "metres" else found[1], (found[2] or "Y").lower())
 
 
 def source_axes(recipe: object) -> SourceAxes | None:

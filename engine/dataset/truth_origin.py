@@ -31,20 +31,21 @@ def open_truth(
             problem = f"states its unit itself, in {DESCRIPTION}"
             raise InputError(folder, problem, remedy("leave out {}", Setting.DATASET))
         return load_truth(folder), None
-    root = dataset or _dataset_around(folder)
+    root = dataset or dataset_around(folder)
     if root is None:
         return load_truth(folder), None  # says what is missing
     found = open_dataset(root)
     identity = _identity_of(stored, found)
     if identity is None:
         problem = f"has no sequence that begins with the mesh {stored.meshes.frame_names[0]} of {folder}"
-        raise InputError(root, problem, "name the dataset that it was rendered from, or render it again")
+        fix = remedy("name the dataset that it was rendered from, or state {}", Setting.MESH_UNIT)
+        raise InputError(root, problem, fix)
     canonical = np.asarray(found.canonical(identity), np.float64)
     truth = canonical_truth(replace(stored, canonical=canonical), found.similarity_of(identity))
     return truth, f"{folder} has no {DESCRIPTION}: its similarity is that of {found.identities[identity]} in {root}"
 
 
-def _dataset_around(folder: Path) -> Path | None:
+def dataset_around(folder: Path) -> Path | None:
     """The nearest folder above that is a registered dataset."""
     return next((place for place in folder.resolve().parents if (place / "dataset.json").is_file()), None)
 

@@ -32,6 +32,7 @@ from engine.sequences.truth import Truth
 
 FAILED_CHAMFER_L2 = 0.05e-3
 """Canonical units squared. A frame above it has lost at least a limb: its fit is in a wrong local minimum."""
+_UNKNOWN = "correspondence is unknown: the truth has other triangles in each frame"
 _SPLIT = tuple(f"{name}_{which}" for name in ("accuracy", "completeness") for which in ("visible", "hidden"))
 
 
@@ -152,8 +153,8 @@ def evaluate_sequence(
     per_frame = {m.name: np.array([row.get(m.name, math.nan) for row in rows]) for m in METRICS}
     means = {name: _mean_of_known(values) for name, values in per_frame.items()}
     keyframes, times_s = keyframes_of(len(joined.pairs)), sides.times_s()
-    undefined |= _why_untracked(prediction.meshes, times_s)
-    if prediction.meshes.one_topology:
+    undefined |= _why_untracked(prediction.meshes, truth.meshes, times_s)
+    if prediction.meshes.one_topology and truth.meshes.one_topology:
         surfaces = (sides.moving("predicted"), sides.moving("true"))
         errors, accelerations = tracking_errors(*surfaces, times_s, keyframes, samples, tracking)
         per_frame["epe_mm"] = 1e3 * np.array([_mean_of_known(column) for column in errors.T])
@@ -214,6 +215,8 @@ def _correspondences(prediction: Prediction, truth: Truth, sides: Sides) -> Corr
     """Points of the prediction for the true vertices, or why there are none."""
     if not prediction.meshes.one_topology:
         return "the prediction has other triangles in each frame"
+    if not truth.meshes.one_topology:
+        return _UNKNOWN
     predicted_faces, faces = sides.predicted(0)[1], sides.true(0)[1]
     if same_triangles(predicted_faces, faces):
         return vertex_correspondences(predicted_faces)
@@ -225,10 +228,13 @@ def _correspondences(prediction: Prediction, truth: Truth, sides: Sides) -> Corr
     return found or "the canonical surfaces of prediction and truth are in different poses"
 
 
-def _why_untracked(meshes: MeshSequence, times_s: NDArray[np.float64]) -> dict[str, str]:
+def _why_untracked(predicted: MeshSequence, true: MeshSequence, times_s: NDArray[np.float64]) -> dict[str, str]:
     """Which metrics of tracking are not defined, and why."""
-    if not meshes.one_topology:
-        return dict.fromkeys(("epe_mm", "jitter_m_per_s2"), "the prediction has other triangles in each frame")
+    tracking = ("epe_mm", "jitter_m_per_s2")
+    if not predicted.one_topology:
+        return dict.fromkeys(tracking, "the prediction has other triangles in each frame")
+    if not true.one_topology:
+        return dict.fromkeys(tracking, _UNKNOWN)
     reasons = {}
     if len(times_s) < 2:
         reasons["epe_mm"] = "one frame has no motion"

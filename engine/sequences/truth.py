@@ -42,7 +42,7 @@ class Truth:
     """True surfaces, and what is known of them."""
 
     meshes: MeshSequence
-    """Metres, one topology."""
+    """Metres; of one topology, but for mesh files of others."""
     similarity: Similarity | None
     """Between metres and the canonical units that metrics of this truth are given in; None where it names none."""
     canonical: NDArray[np.float64] | None = None

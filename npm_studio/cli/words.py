@@ -23,6 +23,8 @@ FLAGS: dict[Setting, tuple[str, ...]] = {
     Setting.SURFACE_SAMPLES: ("--surface",),
     Setting.NORMALISATION: ("--normalise",),
     Setting.CANONICAL_MESH: ("--canonical",),
+    Setting.MESH_UNIT: ("--unit",),
+    Setting.UP_AXIS: ("--up",),
     Setting.IDENTITIES: ("--identities",),
     Setting.SEQUENCES: ("--sequences",),
     Setting.FRAMES: ("--frames",),

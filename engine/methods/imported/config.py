@@ -10,6 +10,6 @@ class ImportConfig(Config):
     """Which meshes, and how long their unit is."""
 
     meshes: Path
-    """A folder of mesh files, one per frame, or a GLB file with a node per frame; in the world of the recording."""
+    """A mesh file, a folder with one per frame, or a GLB file with a node per frame; in the world of the recording."""
     unit: Literal["m", "cm", "mm"] = "m"
     """Unit of their coordinates."""

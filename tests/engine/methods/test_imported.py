@@ -106,6 +106,23 @@ def test_another_number_of_meshes_is_refused(depth_capture: Path, tmp_path: Path
     assert "has 2 meshes for 3 frames, and 'a' is not the name" in refusal(depth_capture, folder, tmp_path / "run")
 
 
+def test_meshes_without_a_frame_are_left_out_and_counted(depth_capture: Path, tmp_path: Path) -> None:
+    first = dolls()[0]
+    folder = folder_of(tmp_path / "meshes", [*dolls(), first], [*(f"{name}.glb" for name in FRAMES), "rest.ply"])
+    listener = Listener()
+    run = take(depth_capture, folder, tmp_path / "run", listener)
+    assert run.frame_names == FRAMES
+    assert ["1 of 4 meshes have no frame" in text for text in listener.messages] == [True]
+
+
+def test_a_single_file_is_the_mesh_of_the_frame_of_its_name(depth_capture: Path, tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "meshes", dolls()[1:2], [f"{FRAMES[1]}.obj"])
+    run = take(depth_capture, folder / f"{FRAMES[1]}.obj", tmp_path / "run")
+    assert run.frame_names == FRAMES[1:2]
+    (folder / "notes.txt").write_text("not a mesh")
+    assert "is neither a folder nor a mesh file" in refusal(depth_capture, folder / "notes.txt", tmp_path / "other")
+
+
 def test_folders_without_or_with_doubled_or_damaged_meshes_are_refused(depth_capture: Path, tmp_path: Path) -> None:
     assert "no such folder or file" in refusal(depth_capture, tmp_path / "nowhere", tmp_path / "run")
     (tmp_path / "empty").mkdir()

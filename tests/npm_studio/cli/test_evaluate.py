@@ -97,7 +97,7 @@ def test_evaluate_refuses_truth_that_is_missing_or_empty(
 ) -> None:
     assert "no such folder" in refusal(capsys, run, "--truth", tmp_path / "nowhere")
     (tmp_path / "empty").mkdir()
-    assert "has no PLY files" in refusal(capsys, run, "--truth", tmp_path / "empty")
+    assert "has no meshes" in refusal(capsys, run, "--truth", tmp_path / "empty")
 
 
 def test_evaluate_leaves_out_a_frame_that_the_truth_lacks_and_names_it(
@@ -196,7 +196,8 @@ def test_older_truth_is_refused_in_one_line_that_says_what_is_missing(
 ) -> None:
     line = refusal(capsys, run, "--truth", older(depth_capture, tmp_path / "truth"))
     assert "has no truth.json, which says the unit and the similarity of its meshes" in line
-    assert line.endswith("or name --dataset that it was rendered from")
+    assert "by size and place they are in canonical units" in line
+    assert "name --dataset that it was rendered from" in line
 
 
 def test_older_truth_is_converted_through_the_dataset_that_is_named(
