@@ -7,6 +7,7 @@ from external.anny.rig import Array, Rig
 from external.scenes.build import Build, knees_of
 from external.scenes.feet import Feet, ankles, foot_rotations
 
+_RELAXED = 3.0
 _ERODED_S, _SMOOTHED_S = 0.07, 0.05
 
 
@@ -48,6 +49,8 @@ def root_heights(
 ) -> Array:
     """Heights (F,) of the root: as ``wanted`` (F,), lower where a leg would not reach its foot, and smooth.
 
+    The higher a foot is above the floor, the less it matters whether it is reached.
+
     Args:
         pelvis: (F, 3, 3) its rotations, without the heading.
         ground: (F, 2) x and z of the root.
@@ -57,7 +60,7 @@ def root_heights(
     reached = ankles(feet, build)
     across = reached[:, :, [0, 2]] - ground[:, None] - hips[:, :, [0, 2]]
     squared = build.leg**2 - (across**2).sum(axis=-1)
-    allowed = (reached[..., 1] + np.sqrt(np.maximum(squared, 0.0)) - hips[..., 1]).min(axis=1)
+    allowed = (reached[..., 1] + np.sqrt(np.maximum(squared, 0.0)) - hips[..., 1] + _RELAXED * feet.lift).min(axis=1)
     allowed = np.minimum(allowed, wanted)
     return np.minimum(_smoothed(_eroded(allowed, _ERODED_S / seconds), _SMOOTHED_S / seconds), allowed)
 
@@ -65,7 +68,7 @@ def root_heights(
 def _eroded(values: Array, frames: float) -> Array:
     from scipy.ndimage import minimum_filter1d
 
-    return np.asarray(minimum_filter1d(values, 2 * int(np.ceil(frames)) + 1, mode="nearest"))
+    return np.asarray(minimum_filter1d(values, 2 * round(frames) + 1, mode="nearest"))
 
 
 def _smoothed(values: Array, frames: float) -> Array:

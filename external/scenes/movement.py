@@ -1,6 +1,6 @@
 """What a person does in a scene, and the body that does it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,9 @@ from external.anny.rig import Array, RestBody, Rig, bone_transforms, skin
 from external.scenes.build import Build
 from external.scenes.feet import Feet
 from external.scenes.legs import root_heights, with_legs
+
+Draw = Callable[[float, float], float]
+"""A random number between two others."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,10 +45,10 @@ class Performance:
     def __len__(self) -> int:
         return len(self.path)
 
-    @property
-    def heading(self) -> Array:
-        """(F,) radians about y in which the pelvis faces, in the room."""
-        front = (self.path[:, :3, :3] @ self.poses[:, 0, :3, :3])[:, :, 2]
+    def heading(self, rig: Rig) -> Array:
+        """(F,) radians about y in which the pelvis faces, in the room; 0 faces +z."""
+        pelvis = self.poses[:, 0, :3, :3] @ rig.reference_rotations[0].T
+        front = (self.path[:, :3, :3] @ pelvis)[:, :, 2]
         return np.arctan2(front[:, 0], front[:, 2])
 
     def moved(self, transform: Array) -> "Performance":

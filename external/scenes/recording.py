@@ -63,7 +63,7 @@ def record(scene: Scene, out: Path, device: torch.device | str = "cpu", progress
                 if progress.cancelled():
                     raise Cancelled
                 bodies = [scene.vertices(subject, frame) for subject in range(subjects)]
-                view = renderer.render(frame, bodies)
+                view = renderer.render(frame, bodies, [thing.at(frame) for thing in scene.carried])
                 _write_labels(labels / f"{names[frame]}.png", view.subject)
                 seen.append(view)
                 yield sensed(scene, view, frame)
@@ -108,7 +108,7 @@ def describe(scene: Scene, seen: Sequence[Seen]) -> dict[str, Any]:
                 **person.about,
                 "in_picture": [round(view.in_picture[index], 4) for view in seen],
                 "visible": [round(view.visible[index], 4) for view in seen],
-                "heading": performance.heading.round(5).tolist(),
+                "heading": performance.heading(person.rig).round(5).tolist(),
                 "root": performance.path[:, :3, 3].round(5).tolist(),
                 "planted": performance.planted.astype(int).tolist(),
             }

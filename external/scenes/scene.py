@@ -14,6 +14,7 @@ from external.scenes.cameras import Viewpoint, device, handheld, looking_at, rec
 from external.scenes.motions import MOTIONS
 from external.scenes.movement import Performance, perform
 from external.scenes.plan import ScenePlan
+from external.scenes.props import Carried, box_for, seat_for
 from external.scenes.rooms import furniture, hiding_table, walls_and_floor
 from external.scenes.solids import Solid, together
 
@@ -40,6 +41,7 @@ class Scene:
     performances: tuple[Performance, ...]
     times_s: Array
     room: Solid
+    carried: tuple[Carried, ...]
     view: Viewpoint
 
     def vertices(self, subject: int, frame: int) -> NDArray[np.float32]:
@@ -56,25 +58,28 @@ def times_of(plan: ScenePlan) -> Array:
 def make_scene(plan: ScenePlan, people: Sequence[Person]) -> Scene:
     """The scene of a plan; the same plan and people give the same one."""
     times_s = times_of(plan)
-    performances = [_performed(plan, person, times_s) for person in people]
+    performances = [_performed(plan, subject, person, times_s) for subject, person in enumerate(people)]
     swept = _swept(people, performances)
-    middle = (swept[:, 0].min(axis=0) + swept[:, 1].max(axis=0)) / 2
     stature = max(measure(person.rig, person.body).stature for person in people)
     back = float(swept[:, 0, 2].min())
-    view = _view(plan, middle, stature, back, times_s)
+    view = _view(plan, stature, back, times_s)
     random = random_numbers(plan.seed, _ROOM)
     solids = walls_and_floor(back, plan.wall, random)
     solids += furniture(plan.furniture, view, swept, back - plan.wall, random)
+    first, performance = people[0], performances[0]
     if plan.motion == "behind-table":
         solids.append(hiding_table(swept, stature, random))
-    return Scene(plan, tuple(people), tuple(performances), times_s, together(solids), view)
+    if plan.motion == "sitting-down":
+        solids.append(seat_for(first.rig, first.body, performance, random))
+    carried = (box_for(first.rig, first.body, performance, random),) if plan.motion == "holding-box" else ()
+    return Scene(plan, tuple(people), tuple(performances), times_s, together(solids), carried, view)
 
 
-def _view(plan: ScenePlan, middle: Array, stature: float, back: float, times_s: Array) -> Viewpoint:
-    """The camera, which looks at somebody of a ``stature`` in the ``middle`` (3,) of the path, ``back`` its least z."""
+def _view(plan: ScenePlan, stature: float, back: float, times_s: Array) -> Viewpoint:
+    """The camera, which looks at somebody of a ``stature`` at the origin of a path whose least z is ``back``."""
     random = random_numbers(plan.seed, _CAMERA)
     camera = device(plan, random)
-    target = np.array([middle[0] + random.uniform(-0.1, 0.1), stature * random.uniform(0.47, 0.55), middle[2]])
+    target = np.array([random.uniform(-0.1, 0.1), stature * random.uniform(0.47, 0.55), 0.0])
     if plan.floor_strip is None:
         pose = looking_at(target, plan.distance, np.radians(plan.tilt))
     else:
@@ -82,7 +87,7 @@ def _view(plan: ScenePlan, middle: Array, stature: float, back: float, times_s: 
         pose = looking_at(
             target,
             plan.distance,
-            strip_tilt(camera, plan.floor_strip, height, plan.distance + middle[2] - back + plan.wall),
+            strip_tilt(camera, plan.floor_strip, height, plan.distance - back + plan.wall),
         )
         pose[1, 3] = height
     if plan.camera in ("still", "gravity"):
@@ -92,10 +97,10 @@ def _view(plan: ScenePlan, middle: Array, stature: float, back: float, times_s: 
     return Viewpoint(camera, poses, recorded_poses(poses, plan.camera, times_s, random))
 
 
-def _performed(plan: ScenePlan, person: Person, times_s: Array) -> Performance:
-    random = random_numbers(plan.seed, _MOTION)
+def _performed(plan: ScenePlan, subject: int, person: Person, times_s: Array) -> Performance:
+    random = random_numbers(plan.seed, _MOTION, subject)
     build = measure(person.rig, person.body)
-    movement = MOTIONS[plan.motion](times_s, lambda low, high: float(random.uniform(low, high)), build)
+    movement = MOTIONS[plan.motion][subject](times_s, lambda low, high: float(random.uniform(low, high)), build)
     return perform(person.rig, person.body, build, movement, 1 / plan.fps)
 
 
