@@ -1,7 +1,7 @@
 #!/bin/bash
 # Trains the built-in models from nothing: data by recorded seeds, all stages, quality, encoders, cards.
 #
-#     scripts/train_models.sh WORK [data] [anny-full] [anny-compact] [hand-compact]
+#     scripts/train_models.sh WORK [data] [coordinates] [anny-full] [anny-compact] [hand-compact]
 #
 # Everything is written below WORK; without names, all of it is done. Each model takes about a quarter of an hour on a
 # large GPU and can be interrupted (Ctrl-C, SIGTERM) and started again: it goes on where it stopped.
@@ -11,7 +11,7 @@ studio() { "${PYTHON:-python3}" -m npm_studio "$@"; }
 work=$1
 shift
 wanted=("$@")
-[ ${#wanted[@]} -gt 0 ] || wanted=(data anny-full anny-compact hand-compact)
+[ ${#wanted[@]} -gt 0 ] || wanted=(data coordinates anny-full anny-compact hand-compact)
 
 make_data() {
   [ -d "$work/bodies" ] || studio dataset anny "$work/bodies" --identities 160 --sequences 8 --frames 8 --seed 11
@@ -29,9 +29,16 @@ make_data() {
   for job in "${jobs[@]}"; do wait "$job"; done
 }
 
+coordinates() { # DATA PRESET; one network for all models of a class
+  studio train coordinates --config "configs/$2" --data "$work/$1" --validation "$work/$1-held-out" \
+    --out "$work/human-$1.safetensors" --seed 1 --resume
+}
+
 train() { # NAME PRESET DATA SPLIT
   local model=$work/$1.npm
-  studio train all --config "configs/$2" --data "$work/$3" --validation "$work/$3-held-out" --out "$model" --seed 1 --resume
+  studio train all --config "configs/$2" --data "$work/$3" --validation "$work/$3-held-out" --out "$model" --seed 1 \
+    --resume --coordinates null
+  "${PYTHON:-python3}" scripts/share_coordinates.py "$model" "../human-$3.safetensors"
   # a bar that is missed is told by the card, too
   "${PYTHON:-python3}" benchmarks/model_quality.py --model "$model" --data "$work/$3" --split "configs/$4" \
     --json "$work/$1.quality.json" || [ $? -eq 1 ]
@@ -43,11 +50,12 @@ train() { # NAME PRESET DATA SPLIT
 for name in "${wanted[@]}"; do
   case $name in
     data) make_data ;;
+    coordinates) coordinates bodies anny/full.yaml && coordinates hands hands/compact.yaml ;;
     anny-full) train anny-full anny/full.yaml bodies anny/quality.yaml ;;
     anny-compact) train anny-compact anny/compact.yaml bodies anny/quality.yaml ;;
     hand-compact) train hand-compact hands/compact.yaml hands hands/quality.yaml ;;
     *)
-      echo "train_models.sh: $name is neither data nor one of the built-in models" >&2
+      echo "train_models.sh: $name is neither data, coordinates nor one of the built-in models" >&2
       exit 2
       ;;
   esac

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-FORMATS = ("npm-studio registered dataset", "npm-studio model", "npm-studio run")
+FORMATS = ("npm-studio registered dataset", "npm-studio model", "npm-studio coordinate network", "npm-studio run")
 """Names of this project's file formats, which begin as commands do."""
 COMMAND_LINE = re.compile(r"(?<![\w-])--[a-z]|npm-studio [a-z]")
 """A flag or a command."""

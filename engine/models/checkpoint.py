@@ -125,6 +125,25 @@ def load_model(folder: Path, device: torch.device | str = "cpu") -> NeuralParame
     return model.to(device)
 
 
+def share_coordinate_network(folder: Path, name: str) -> None:
+    """Have the model in ``folder`` name a coordinate network beside it, in place of one of its own.
+
+    Args:
+        name: ``../NAME.safetensors``
+
+    Raises:
+        InputError: the folder is no model, or the file is missing, damaged or goes with other models.
+    """
+    model = load_model(folder)
+    file = read_coordinate_network(network_path(folder, name))
+    file.check_goes_with(model.info, folder)
+    description = read_json(folder / "model.json", _REMEDY)
+    training = {key: value for key, value in description["training"].items() if key != "coordinates"}
+    write_json(folder / "model.json", {**description, "training": training, "coordinate_network": {"file": name}})
+    if name != FILE_NAME:
+        (folder / FILE_NAME).unlink(missing_ok=True)
+
+
 def _build(folder: Path, description: dict[str, Any]) -> NeuralParametricModel:
     shape = description["shape"]
     # on the meta device: sizes that the files do not have cost no memory, and nothing is initialised in vain

@@ -144,6 +144,8 @@ class CoordinateStage:
     heads: Count = 4
     """Of its attention."""
     crops_per_batch: Count = 64
+    weight_decay: Weight = 0.01
+    """Of the weights, decoupled from the gradients (Loshchilov and Hutter 2019)."""
     average: Annotated[float, Field(ge=0, lt=1)] = 0.998
     """Share of the averaged network that stays from step to step; the average is what is kept."""
     distances: tuple[float, float] = (0.5, 2.4)

@@ -59,6 +59,7 @@ class CoordinateTraining:
             InputError: a dataset has no meshes, or arrays are missing or damaged.
         """
         self.config, self.half, self.schedule = config, half, config.schedule
+        self.weight_decay = config.weight_decay
         self.data = data_note(dataset, frames=True)
         self.rows, self.rows_per_batch = len(dataset.labels), config.crops_per_batch
         self._names = [f"{dataset.identities[label.identity]}/{label}" for label in dataset.labels]

@@ -36,6 +36,7 @@ class EncoderTraining:
     codes: Tensor | None = None
     capturable = False  # a ray caster of its own stream renders the inputs
     compilable = False
+    weight_decay = 0.0
 
     def __init__(
         self,

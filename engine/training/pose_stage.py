@@ -28,6 +28,7 @@ class PoseTraining:
     name = "pose"
     capturable = True
     compilable = True
+    weight_decay = 0.0
 
     def __init__(
         self,

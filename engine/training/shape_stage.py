@@ -26,6 +26,7 @@ class ShapeTraining:
 
     name = "shape"
     capturable = True
+    weight_decay = 0.0
 
     def __init__(
         self,

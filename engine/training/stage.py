@@ -24,13 +24,15 @@ class TrainingStage(Protocol):
     """
 
     name: str
-    """shape, pose, shape-encoder or pose-encoder."""
+    """shape, pose, shape-encoder, pose-encoder or coordinates."""
     rows: int
     """N"""
     rows_per_batch: int
     schedule: Schedule
     data: dict[str, Any]
     """What states and the model say of its data, see `engine.dataset.fingerprint.data_note`."""
+    weight_decay: float
+    """Of the network, decoupled from the gradients (Loshchilov and Hutter 2019); 0 for none."""
     compilable: bool
     """Whether `loss` is worth compiling."""
     capturable: bool

@@ -67,7 +67,16 @@ class Stepper:
             parameter.grad = part.view_as(parameter)
         self._code_gradients = codes_part.view(self.rows_per_batch, code_size)
         self._rate = torch.zeros((), device=self.device)
-        self.optimiser = torch.optim.Adam(parameters, lr=self._rate, fused=True, capturable=self.device.type == "cuda")
+        decay = stage.weight_decay
+        # AdamW for a stage that decays; a plain Adam otherwise
+        self.optimiser = torch.optim.Adam(
+            parameters,
+            lr=self._rate,
+            weight_decay=decay,
+            decoupled_weight_decay=decay > 0,
+            fused=True,
+            capturable=self.device.type == "cuda",
+        )
         self.row_adam = None if stage.codes is None else RowAdam(stage.codes)
         self._rows = torch.zeros(self.rows_per_batch, dtype=torch.int64, device=self.device)
         self._names: tuple[str, ...] = ()

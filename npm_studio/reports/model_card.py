@@ -10,11 +10,12 @@ from torch import nn
 
 from engine.evaluate.representation import multiply_adds
 from engine.models.model import NeuralParametricModel
+from engine.models.networks.coordinates import CoordinateNetwork
 from engine.models.networks.decoder import Decoder
 from engine.models.networks.encoder import VoxelEncoder
 from npm_studio.reports.metric_tables import cell, metric_tables, show, table, words
 
-_STAGES = ("shape", "pose", "shape_encoder", "pose_encoder")
+_STAGES = ("shape", "pose", "shape_encoder", "pose_encoder", "coordinates")
 _DATASET_COMMANDS = {
     "anny": ("npm-studio dataset anny", ("identities", "sequences", "frames", "seed")),
     "anny hands": ("npm-studio dataset hands", ("identities", "sequences", "frames", "side", "seed")),
@@ -80,6 +81,8 @@ def _sizes(model: NeuralParametricModel, folder: Path) -> list[str]:
     for name, encoder in (("shape encoder", model.shape_encoder), ("pose encoder", model.pose_encoder)):
         if encoder is not None:
             rows[name] = _encoder(encoder)
+    if model.coordinate_network is not None:
+        rows["coordinate network"] = _coordinate_network(model.coordinate_network)
     rows["size on disk"] = f"{files / 1e6:.1f} MB"
     centre = ", ".join(f"{value:g}" for value in info.similarity.centre)
     rows["space"] = f"canonical = {info.similarity.scale:g} x (metres - ({centre}))"
@@ -101,6 +104,12 @@ def _encoder(encoder: VoxelEncoder) -> str:
     config = encoder.config
     channels = ", ".join(str(count) for count in config.channels[: config.halvings])
     return f"occupancy of {config.resolution}^3, channels {channels}; {_parameters(encoder)} parameters"
+
+
+def _coordinate_network(network: CoordinateNetwork) -> str:
+    config = network.config
+    channels = ", ".join(str(count) for count in config.channels)
+    return f"crops of {config.size} x {config.size}, channels {channels}; {_parameters(network)} parameters"
 
 
 def _parameters(module: nn.Module) -> str:

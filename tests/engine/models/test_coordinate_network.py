@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 
 from engine.core.errors import InputError
 from engine.geometry.similarity import Similarity
-from engine.models.checkpoint import load_model, save_model
+from engine.models.checkpoint import load_model, save_model, share_coordinate_network
 from engine.models.coordinate_file import (
     FILE_NAME,
     CoordinateNetworkFile,
@@ -122,6 +122,19 @@ def test_models_of_one_class_share_a_file_beside_them_and_take_it_along_when_sav
     save_model(one, tmp_path / "elsewhere" / "three.npm")
     shutil.rmtree(tmp_path / "one.npm")
     assert same(load_model(tmp_path / "elsewhere" / "three.npm").coordinate_network, network())
+
+
+def test_a_model_exchanges_its_own_network_for_a_shared_one(tmp_path: Path) -> None:
+    shared(tmp_path)
+    save_model(with_network(seed=1), tmp_path / "m.npm")
+    share_coordinate_network(tmp_path / "m.npm", "../dolls.safetensors")
+    assert not (tmp_path / "m.npm" / FILE_NAME).exists()
+    model = load_model(tmp_path / "m.npm")
+    assert same(model.coordinate_network, network()) and model.info.training["coordinates"] == {"steps": 3}
+    before = (tmp_path / "m.npm" / "model.json").read_bytes()
+    with pytest.raises(InputError, match="is missing"):
+        share_coordinate_network(tmp_path / "m.npm", "../other.safetensors")
+    assert (tmp_path / "m.npm" / "model.json").read_bytes() == before
 
 
 @pytest.mark.parametrize(

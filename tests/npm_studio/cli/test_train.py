@@ -57,7 +57,7 @@ def test_all_stages_with_held_out_data_in_one_command(
 ) -> None:
     assert main(["train", "all", *words, "--validation", str(dataset), "--json"]) == 0
     told = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert list(told) == ["shape", "pose", "shape-encoder", "pose-encoder"]
+    assert list(told) == ["shape", "pose", "shape-encoder", "pose-encoder", "coordinates"]
     for stage, figure in (
         ("shape", "sdf"),
         ("pose", "flow"),
