@@ -11,7 +11,6 @@ from engine.core.errors import InputError
 from engine.core.progress import Progress
 from engine.dataset.fingerprint import data_note
 from engine.dataset.registered import RegisteredDataset
-from engine.models.model import NeuralParametricModel
 from engine.models.networks.coordinates import CoordinateConfig, CoordinateNetwork, PixelCoordinates
 from engine.training.config import CoordinateStage, Validation
 from engine.training.coordinate_inputs import CoordinateInputs
@@ -120,10 +119,6 @@ class CoordinateTraining:
         """
         for mine in (self.network.learned, self.network.mean):
             mine.load_state_dict(network.state_dict())
-
-    def model(self) -> NeuralParametricModel:
-        """The network belongs to no model until it is put into one; see `learned`."""
-        raise NotImplementedError("this stage learns no model")
 
     @torch.no_grad()
     def validate(self, seed: int) -> dict[str, float]:

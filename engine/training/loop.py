@@ -19,7 +19,7 @@ from engine.dataset.fingerprint import data_difference
 from engine.training.config import TrainingConfig
 from engine.training.log import TrainingLog
 from engine.training.preview import preview_picture, write_png
-from engine.training.stage import TrainingStage
+from engine.training.stage import ModelStage, TrainingStage
 from engine.training.start import instead_of_going_on
 from engine.training.state import BUILT_ON, forget_states, read_state, state_file, training_folder, write_state
 from engine.training.stepper import Stepper
@@ -211,6 +211,7 @@ class _Loop:
         """A picture of what has been learned, beside the model, in TensorBoard and to who listens."""
         if not self.fabric.is_global_zero or self.stage.codes is None:  # an encoder changes no surface
             return
+        assert isinstance(self.stage, ModelStage)
         self.stage.network.eval()
         picture = preview_picture(self.stage.model())
         self.stage.network.train()

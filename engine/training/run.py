@@ -24,7 +24,7 @@ from engine.training.fabric import make_fabric
 from engine.training.loop import LoopResult, optimise
 from engine.training.pose_stage import PoseTraining
 from engine.training.shape_stage import ShapeTraining
-from engine.training.stage import TrainingStage, say_what_is_scarce
+from engine.training.stage import ModelStage, say_what_is_scarce
 from engine.training.start import ANEW, Start, begin_on, check_same, check_start
 from engine.training.state import read_state, state_file
 from engine.training.summary import field_of, has_finished, summary
@@ -151,7 +151,7 @@ def _make_stage(
     validation: RegisteredDataset | None,
     shape_model: Path | None,
     progress: Progress,
-) -> tuple[TrainingStage, Tensor | None]:
+) -> tuple[ModelStage, Tensor | None]:
     """The stage ``name``, and the codes (N, C) of an earlier one that it goes with."""
     if name == "shape":
         return ShapeTraining(dataset, config, half, device, validation, progress), None

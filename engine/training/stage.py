@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -71,15 +71,20 @@ class TrainingStage(Protocol):
         """Names of identities or frames, for messages."""
         ...
 
-    def model(self) -> NeuralParametricModel:
-        """A copy of the model as it is now, frozen and in evaluation mode."""
-        ...
-
     def validate(self, seed: int) -> dict[str, float]:
         """Metrics on what is held out, the first of which says which state is best (lower is better).
 
         Empty when nothing is held out.
         """
+        ...
+
+
+@runtime_checkable
+class ModelStage(TrainingStage, Protocol):
+    """A stage that learns a part of a model."""
+
+    def model(self) -> NeuralParametricModel:
+        """A copy of the model as it is now, frozen and in evaluation mode."""
         ...
 
 

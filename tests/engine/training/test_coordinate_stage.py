@@ -223,3 +223,13 @@ def test_the_command_trains_a_file(capsys: pytest.CaptureFixture[str], tmp_path:
     told = json.loads(capsys.readouterr().out)
     assert told["steps"] == 2 and told["error"] > 0
     assert read_coordinate_network(tmp_path / "e.safetensors").network.config.size == 16
+
+
+def test_weights_decay_by_themselves_and_not_through_the_gradients(dataset: RegisteredDataset) -> None:
+    schedule, weights = Schedule(20, network_rate=1e-2), []
+    for decay in (0.0, 0.5):
+        stage = training(dataset, weight_decay=decay, schedule=schedule)
+        begun = stage.network.learned.head.weight.detach().clone()
+        make_stepper(stage).step()
+        weights.append(stage.network.learned.head.weight.detach())
+    torch.testing.assert_close(weights[1] - weights[0], -1e-2 * 0.5 * begun, atol=1e-6, rtol=1e-3)
