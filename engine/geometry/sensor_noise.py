@@ -1,5 +1,7 @@
 """What a structured-light depth camera does to a perfect depth image, on the device of the images.
 
+`engine.geometry.time_of_flight` and `engine.geometry.stereo_noise` do what other depth cameras do.
+
 The model has four parts:
 
 * *Axial noise and quantisation.* The sensor measures a disparity ``d = 1 / (k z)`` with noise of constant deviation and
@@ -21,6 +23,7 @@ import torch
 from torch import Tensor
 
 from engine.geometry.camera import PinholeCamera
+from engine.geometry.depth_edges import at_discontinuity, is_discontinuity, looked_up
 
 
 @dataclass(frozen=True)
@@ -93,16 +96,10 @@ def add_noise(
     steepest = float(np.tan(np.radians(noise.steepest_degrees)))
     focal = (camera.fx + camera.fy) / 2
 
-    rows = torch.arange(height, device=depth_m.device)[:, None]
-    columns = torch.arange(width, device=depth_m.device)
-    jitter = torch.round(noise.lateral_deviation * draws.lateral).long()
-    there_row = (rows + jitter[..., 0]).clamp(0, height - 1)
-    there_column = (columns + jitter[..., 1]).clamp(0, width - 1)
-    there = depth_m.flatten(1).gather(1, (there_row * width + there_column).flatten(1)).view_as(depth_m)
-    pixels = torch.maximum((there_row - rows).abs(), (there_column - columns).abs())
-    moved = torch.where(_is_discontinuity(depth_m, there, pixels, steepest / focal), there, depth_m)
+    there, pixels = looked_up(depth_m, torch.round(noise.lateral_deviation * draws.lateral).long())
+    moved = torch.where(is_discontinuity(depth_m, there, pixels, steepest / focal), there, depth_m)
 
-    lost = _at_discontinuity(depth_m, steepest / focal) & (draws.dropout < noise.edge_dropout)
+    lost = at_discontinuity(depth_m, steepest / focal) & (draws.dropout < noise.edge_dropout)
     valid = (depth_m > 0) & (moved > 0) & ~lost
     if noise.disparity_step > 0:
         disparity = 1 / (noise.disparity_step * torch.where(valid, moved, torch.ones_like(moved)))
@@ -110,21 +107,3 @@ def add_noise(
         valid &= disparity > 0
         moved = 1 / (noise.disparity_step * disparity.clamp(min=1))
     return torch.where(valid, moved, torch.zeros_like(moved))
-
-
-def _is_discontinuity(here: Tensor, there: Tensor, pixels: Tensor | int, slope: float) -> Tensor:
-    """Whether depths ``pixels`` apart change by more than ``slope`` times their distance; to nothing is always one."""
-    nearer = torch.minimum(here, there)
-    return ((here - there).abs() > slope * nearer * pixels) & (here > 0)
-
-
-def _at_discontinuity(depth: Tensor, slope: float) -> Tensor:
-    """Pixels (B, H, W) with a discontinuity to one of their four neighbours."""
-    edge = torch.zeros_like(depth, dtype=torch.bool)
-    above, below = depth[:, :-1], depth[:, 1:]
-    edge[:, :-1] |= _is_discontinuity(above, below, 1, slope)
-    edge[:, 1:] |= _is_discontinuity(below, above, 1, slope)
-    left, right = depth[..., :-1], depth[..., 1:]
-    edge[..., :-1] |= _is_discontinuity(left, right, 1, slope)
-    edge[..., 1:] |= _is_discontinuity(right, left, 1, slope)
-    return edge

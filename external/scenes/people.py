@@ -6,6 +6,8 @@ from itertools import count
 from external.anny.character import random_numbers
 from external.anny.identities import sample_identity, stature_m
 from external.anny.rig import AnnyModel
+from external.scenes.motions import MOTIONS
+from external.scenes.plan import ScenePlan
 from external.scenes.scene import Person
 
 _YOUNGEST_ADULT = 0.6
@@ -13,11 +15,16 @@ _YOUNGEST_ADULT = 0.6
 _BODIES = 0
 """Stream of random numbers of a scene's seed."""
 
-Casting = Callable[[int, int, bool], Person]
+Cast = Callable[[int, int, bool], Person]
 """From the seed of a scene, the number of the subject and whether that is a child to somebody."""
 
 
-def anny_casting() -> Casting:
+def people_of(plan: ScenePlan, cast: Cast) -> list[Person]:
+    """Everybody in a scene; where it has a child that is the first of them."""
+    return [cast(plan.seed, subject, plan.child and subject == 0) for subject in range(len(MOTIONS[plan.motion]))]
+
+
+def anny_casting() -> Cast:
     """People from the Anny model, which is loaded once."""
     model = AnnyModel()
 

@@ -8,7 +8,7 @@ truth/labels/<frame>.png  8 bit: 0 what is no subject, 1 the first subject, 2 th
 scene.json                the plan with its seed, and by subject and frame what `describe` says
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ from external.anny.rig import bone_transforms, skin
 from external.scenes.cameras import stated
 from external.scenes.rendering import SceneRenderer, Seen
 from external.scenes.scene import Person, Scene
-from external.scenes.sensing import sensed
+from external.scenes.sensing import sensor_of
 
 DESCRIPTION = "scene.json"
 
@@ -53,6 +53,7 @@ def record(scene: Scene, out: Path, device: torch.device | str = "cpu", progress
     progress.stage("frames", frames)
     subjects = len(scene.people)
     renderer = SceneRenderer(scene.view, scene.people[0].rig.faces, subjects, scene.room, device)
+    sense, noise = sensor_of(scene)
     seen: list[Seen] = []
     with replacing_folder(out) as folder:
         labels = folder / "truth" / "labels"
@@ -66,7 +67,7 @@ def record(scene: Scene, out: Path, device: torch.device | str = "cpu", progress
                 view = renderer.render(frame, bodies, [thing.at(frame) for thing in scene.carried])
                 _write_labels(labels / f"{names[frame]}.png", view.subject)
                 seen.append(view)
-                yield sensed(scene, view, frame)
+                yield sense(view, frame)
                 progress.advance(frame + 1)
 
         camera = stated(scene.view.camera, scene.plan.intrinsics_error)
@@ -75,7 +76,7 @@ def record(scene: Scene, out: Path, device: torch.device | str = "cpu", progress
             place = folder / "truth" if subjects == 1 else folder / "truth" / f"subject_{subject}"
             place.mkdir(exist_ok=True)
             save_metric_truth(place, truth_of(scene, subject, names))
-        write_json(folder / DESCRIPTION, describe(scene, seen))
+        write_json(folder / DESCRIPTION, describe(scene, seen, noise))
 
 
 def truth_of(scene: Scene, subject: int, names: Sequence[str]) -> Truth:
@@ -96,7 +97,7 @@ def canonical_vertices(person: Person) -> NDArray[np.float64]:
     return skin(person.rig, person.body, bone_transforms(person.rig, person.body, rotations))[0].astype(np.float64)
 
 
-def describe(scene: Scene, seen: Sequence[Seen]) -> dict[str, Any]:
+def describe(scene: Scene, seen: Sequence[Seen], noise: Mapping[str, Any]) -> dict[str, Any]:
     """What a scene is, ready for JSON; lengths in metres, directions in radians.
 
     The room has y up and its floor at ``ground`` = 0; ``camera_to_room`` are the true poses of the camera.
@@ -119,6 +120,7 @@ def describe(scene: Scene, seen: Sequence[Seen]) -> dict[str, Any]:
         "version": 1,
         "plan": asdict(scene.plan),
         "camera": asdict(scene.view.camera),
+        "noise": dict(noise),
         "camera_to_room": (poses[0] if still else poses).tolist(),
         "ground": 0.0,
         "times_s": scene.times_s.tolist(),

@@ -11,6 +11,7 @@ from external.anny.character import random_numbers
 from external.anny.rig import Array, RestBody, Rig
 from external.scenes.build import measure
 from external.scenes.cameras import Viewpoint, device, handheld, looking_at, recorded_poses, strip_tilt
+from external.scenes.clothes import cloth_offsets, clothed
 from external.scenes.motions import MOTIONS
 from external.scenes.movement import Performance, perform
 from external.scenes.plan import ScenePlan
@@ -18,7 +19,7 @@ from external.scenes.props import Carried, box_for, seat_for
 from external.scenes.rooms import furniture, hiding_table, walls_and_floor
 from external.scenes.solids import Solid, together
 
-_MOTION, _ROOM, _CAMERA, NOISE = range(1, 5)
+_MOTION, _ROOM, _CAMERA, NOISE, _CLOTHES = range(1, 6)
 """Streams of random numbers of one seed; bodies have their own."""
 
 
@@ -39,6 +40,8 @@ class Scene:
     plan: ScenePlan
     people: tuple[Person, ...]
     performances: tuple[Performance, ...]
+    clothes: tuple[NDArray[np.float32], ...]
+    """(V,) metres by which the surface of each person lies outside of their skin."""
     times_s: Array
     room: Solid
     carried: tuple[Carried, ...]
@@ -47,7 +50,8 @@ class Scene:
     def vertices(self, subject: int, frame: int) -> NDArray[np.float32]:
         """(V, 3) the surface of a subject in the room, metres."""
         person = self.people[subject]
-        return self.performances[subject].vertices(person.rig, person.body, frame)
+        skin = self.performances[subject].vertices(person.rig, person.body, frame)
+        return clothed(person.rig, skin, self.clothes[subject]) if self.clothes[subject].any() else skin
 
 
 def times_of(plan: ScenePlan) -> Array:
@@ -72,7 +76,16 @@ def make_scene(plan: ScenePlan, people: Sequence[Person]) -> Scene:
     if plan.motion == "sitting-down":
         solids.append(seat_for(first.rig, first.body, performance, random))
     carried = (box_for(first.rig, first.body, performance, random),) if plan.motion == "holding-box" else ()
-    return Scene(plan, tuple(people), tuple(performances), times_s, together(solids), carried, view)
+    return Scene(
+        plan, tuple(people), tuple(performances), _dressed(plan, people), times_s, together(solids), carried, view
+    )
+
+
+def _dressed(plan: ScenePlan, people: Sequence[Person]) -> tuple[NDArray[np.float32], ...]:
+    return tuple(
+        cloth_offsets(person.rig, person.body, plan.clothes_mm / 1000, random_numbers(plan.seed, _CLOTHES, subject))
+        for subject, person in enumerate(people)
+    )
 
 
 def _view(plan: ScenePlan, stature: float, back: float, times_s: Array) -> Viewpoint:

@@ -55,7 +55,7 @@ def configure_scene(parser: argparse.ArgumentParser) -> None:
 
 def run_scene(options: argparse.Namespace) -> dict[str, Any]:
     from engine.core.devices import resolve_device
-    from external.scenes.people import anny_casting
+    from external.scenes.people import anny_casting, people_of
     from external.scenes.plan import ScenePlan, checked_plan
     from external.scenes.recording import record
     from external.scenes.scene import make_scene
@@ -64,8 +64,7 @@ def run_scene(options: argparse.Namespace) -> dict[str, Any]:
     plan = checked_plan({field.name: getattr(options, field.name) for field in dataclasses.fields(ScenePlan)})
     with ConsoleProgress() as progress:
         progress.stage("body model", 1)
-        cast = anny_casting()
-        scene = make_scene(plan, [cast(plan.seed, 0, plan.child)])
+        scene = make_scene(plan, people_of(plan, anny_casting()))
         record(scene, options.out, device, progress)
         progress.message(f"{options.out}: {plan.frames} frames of {plan.motion}")
     return {"out": str(options.out), **dataclasses.asdict(plan)}
