@@ -44,6 +44,11 @@ def presets() -> dict[str, Path]:
     return {name: path for name, path in found.items() if not path.stem.startswith(_NOT_TRAINING)}
 
 
+def scene_sets() -> Path:
+    """The file with the sets of scenes that fits are measured on."""
+    return _data("configs") / "scenes.yaml"
+
+
 def preset_path(text: str) -> Path:
     """The preset that a user names: a file, or else a built-in one as ``anny/tiny`` or ``configs/anny/tiny.yaml``.
 

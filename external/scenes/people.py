@@ -21,7 +21,8 @@ Cast = Callable[[int, int, bool], Person]
 
 def people_of(plan: ScenePlan, cast: Cast) -> list[Person]:
     """Everybody in a scene; where it has a child that is the first of them."""
-    return [cast(plan.seed, subject, plan.child and subject == 0) for subject in range(len(MOTIONS[plan.motion]))]
+    subjects = 1 if plan.is_captured else len(MOTIONS[plan.motion])
+    return [cast(plan.seed, subject, plan.child and subject == 0) for subject in range(subjects)]
 
 
 def anny_casting() -> Cast:

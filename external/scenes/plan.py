@@ -17,11 +17,16 @@ class ScenePlan:
     """One scene; lengths are metres where nothing else is said."""
 
     motion: str
-    """A name of `external.scenes.motions.MOTIONS`."""
+    """A name of `external.scenes.motions.MOTIONS`, or the path of a BVH file."""
     seed: Annotated[int, Field(ge=0)]
     """Of body, clothes, motion, room, camera and noise."""
     frames: Annotated[int, Field(ge=1)] = 80
     fps: Annotated[float, Field(gt=0, le=240, allow_inf_nan=False)] = 30.0
+    start_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    """Seconds of motion capture that are passed over."""
+    turn: Annotated[float, Field(ge=-360, le=360)] = 0.0
+    """Degrees about the vertical by which the motion is turned to the left; at 0 motion capture begins facing the
+    camera."""
     sensor: SensorName = "kinect"
     """Its picture and its noise."""
     noise: bool = True
@@ -43,6 +48,11 @@ class ScenePlan:
     intrinsics_error: Annotated[float, Field(ge=-0.1, le=0.1)] = 0.0
     """By which part the focal lengths that the recording states are too long."""
 
+    @property
+    def is_captured(self) -> bool:
+        """Whether the motion comes from a BVH file."""
+        return self.motion.lower().endswith(".bvh")
+
 
 setattr(ScenePlan, "__pydantic_config__", ConfigDict(extra="forbid"))  # noqa: B010
 
@@ -61,6 +71,7 @@ def checked_plan(values: Mapping[str, Any], what: str = "the scene") -> ScenePla
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"])
         raise InputError(what, f"{field or 'all of it'}: {first['msg']}", "correct it") from None
-    if plan.motion not in MOTIONS:
-        raise InputError(what, f"there is no motion {plan.motion!r}", f"choose from {', '.join(MOTIONS)}")
+    if plan.motion not in MOTIONS and not plan.is_captured:
+        choice = f"choose from {', '.join(MOTIONS)}, or name a BVH file"
+        raise InputError(what, f"there is no motion {plan.motion!r}", choice)
     return plan

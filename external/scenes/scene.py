@@ -2,15 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.core.errors import InputError
 from external.anny.character import random_numbers
+from external.anny.joints import turn
 from external.anny.rig import Array, RestBody, Rig
 from external.scenes.build import measure
 from external.scenes.cameras import Viewpoint, device, handheld, looking_at, recorded_poses, strip_tilt
+from external.scenes.captured import captured_performance
 from external.scenes.clothes import cloth_offsets, clothed
 from external.scenes.motions import MOTIONS
 from external.scenes.movement import Performance, perform
@@ -21,6 +25,8 @@ from external.scenes.solids import Solid, together
 
 _MOTION, _ROOM, _CAMERA, NOISE, _CLOTHES = range(1, 6)
 """Streams of random numbers of one seed; bodies have their own."""
+
+_NEAREST_M = 0.4
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,19 +60,19 @@ class Scene:
         return clothed(person.rig, skin, self.clothes[subject]) if self.clothes[subject].any() else skin
 
 
-def times_of(plan: ScenePlan) -> Array:
-    """Time stamps (F,) in seconds of its frames."""
-    return np.arange(plan.frames) / plan.fps
-
-
 def make_scene(plan: ScenePlan, people: Sequence[Person]) -> Scene:
-    """The scene of a plan; the same plan and people give the same one."""
-    times_s = times_of(plan)
-    performances = [_performed(plan, subject, person, times_s) for subject, person in enumerate(people)]
+    """The scene of a plan; the same plan and people give the same one.
+
+    Raises:
+        InputError: motion capture cannot be used, or somebody comes too close to the camera.
+    """
+    performances = [_performed(plan, subject, person) for subject, person in enumerate(people)]
+    times_s = np.arange(len(performances[0])) / plan.fps
     swept = _swept(people, performances)
     stature = max(measure(person.rig, person.body).stature for person in people)
     back = float(swept[:, 0, 2].min())
     view = _view(plan, stature, back, times_s)
+    _check_room(swept, view)
     random = random_numbers(plan.seed, _ROOM)
     solids = walls_and_floor(back, plan.wall, random)
     solids += furniture(plan.furniture, view, swept, back - plan.wall, random)
@@ -79,6 +85,20 @@ def make_scene(plan: ScenePlan, people: Sequence[Person]) -> Scene:
     return Scene(
         plan, tuple(people), tuple(performances), _dressed(plan, people), times_s, together(solids), carried, view
     )
+
+
+def _check_room(swept: Array, view: Viewpoint) -> None:
+    """Refuse scenes in which somebody walks into the camera.
+
+    Raises:
+        InputError: so it is.
+    """
+    pose = view.poses[0]
+    corners = np.stack([swept.min(axis=0).min(axis=0), swept.max(axis=0).max(axis=0)])
+    ahead = (np.stack(np.meshgrid(*corners.T), axis=-1).reshape(-1, 3) - pose[:3, 3]) @ pose[:3, 2]
+    if ahead.min() < _NEAREST_M:
+        problem = f"somebody comes as near to the camera as {ahead.min():.2f} m"
+        raise InputError("the scene", problem, "place the camera farther away")
 
 
 def _dressed(plan: ScenePlan, people: Sequence[Person]) -> tuple[NDArray[np.float32], ...]:
@@ -104,17 +124,24 @@ def _view(plan: ScenePlan, stature: float, back: float, times_s: Array) -> Viewp
         )
         pose[1, 3] = height
     if plan.camera in ("still", "gravity"):
-        poses = np.tile(pose, (plan.frames, 1, 1))
+        poses = np.tile(pose, (len(times_s), 1, 1))
     else:
         poses = handheld(pose, target, times_s, random)
     return Viewpoint(camera, poses, recorded_poses(poses, plan.camera, times_s, random))
 
 
-def _performed(plan: ScenePlan, subject: int, person: Person, times_s: Array) -> Performance:
-    random = random_numbers(plan.seed, _MOTION, subject)
-    build = measure(person.rig, person.body)
-    movement = MOTIONS[plan.motion][subject](times_s, lambda low, high: float(random.uniform(low, high)), build)
-    return perform(person.rig, person.body, build, movement, 1 / plan.fps)
+def _performed(plan: ScenePlan, subject: int, person: Person) -> Performance:
+    times_s = np.arange(plan.frames) / plan.fps
+    if plan.is_captured:
+        performance = captured_performance(person.rig, person.body, Path(plan.motion), plan.start_s, times_s)
+    else:
+        random, build = random_numbers(plan.seed, _MOTION, subject), measure(person.rig, person.body)
+        motion = MOTIONS[plan.motion][subject]
+        movement = motion(times_s, lambda low, high: float(random.uniform(low, high)), build)
+        performance = perform(person.rig, person.body, build, movement, 1 / plan.fps)
+    turned = np.eye(4)
+    turned[:3, :3] = turn(np.eye(3)[1], np.radians(plan.turn))
+    return performance.moved(turned)
 
 
 def _swept(people: Sequence[Person], performances: Sequence[Performance]) -> Array:

@@ -8,7 +8,8 @@ from typing import Any, get_args
 from npm_studio.cli.console import ConsoleProgress, add_device, add_json, add_seed
 
 _EPILOG = """A scene is a depth sequence folder with its truth in metres (truth/) and scene.json, which tells all that
-is known of it. The same options and seed give the same scene."""
+is known of it. The same options and seed give the same scene. With --set, OUT gets a folder for each scene of a set of
+configs/scenes.yaml, and options for a single one do not apply."""
 
 
 def configure_scene(parser: argparse.ArgumentParser) -> None:
@@ -19,20 +20,24 @@ def configure_scene(parser: argparse.ArgumentParser) -> None:
     def add(name: str, kind: type, what: str) -> None:
         flag = f"--{name.replace('_', '-')}"
         shown = "" if usual[name] is None else f" (default: {usual[name]:g})"
-        letter = "N" if kind is int else "X"
-        parser.add_argument(flag, type=kind, default=usual[name], metavar=letter, help=what + shown)
+        parser.add_argument(
+            flag, type=kind, default=usual[name], metavar="N" if kind is int else "X", help=what + shown
+        )
 
     parser.epilog = _EPILOG
-    parser.add_argument("out", type=Path, metavar="OUT", help="scene folder to write; a scene there is replaced")
-    parser.add_argument("--motion", default="walk-towards", metavar="M", help="what is done (default: walk-towards)")
-    add("frames", int, "number of frames")
-    add("fps", float, "frames per second")
+    parser.add_argument("out", type=Path, metavar="OUT", help="folder to write; a scene there is replaced")
+    parser.add_argument("--set", dest="scene_set", metavar="SET", help="scenes of a set: test, development, ...")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="these scenes of the set only")
+    parser.add_argument("--sets", type=Path, metavar="FILE", help="sets of your own (default: configs/scenes.yaml)")
     parser.add_argument(
-        "--sensor",
-        choices=get_args(SensorName),
-        default=usual["sensor"],
-        help="whose picture and noise (default: kinect)",
+        "--motion", default="walk-towards", metavar="M", help="a motion, or a BVH file (default: walk-towards)"
     )
+    add("frames", int, "number of frames; motion capture may have fewer")
+    add("fps", float, "frames per second")
+    add("start_s", float, "seconds of motion capture to pass over")
+    add("turn", float, "degrees by which the motion is turned to the left")
+    sensor = "whose picture and noise: structured light, time of flight, stereo (default: kinect)"
+    parser.add_argument("--sensor", choices=get_args(SensorName), default=usual["sensor"], help=sensor)
     parser.add_argument("--no-noise", dest="noise", action="store_false", help="depth as it is")
     add("distance", float, "metres from the camera to the middle of the path")
     add("tilt", float, "degrees by which the camera looks down")
@@ -41,12 +46,8 @@ def configure_scene(parser: argparse.ArgumentParser) -> None:
     add("floor_strip", float, "part of the picture that shows the floor; the tilt follows from it")
     parser.add_argument("--child", action="store_true", help="a child instead of an adult")
     add("clothes_mm", float, "farthest distance of clothes from the skin")
-    parser.add_argument(
-        "--camera",
-        choices=get_args(CameraKind),
-        default=usual["camera"],
-        help="what it does, and says of its pose (default: still, which says nothing)",
-    )
+    camera = "what it does, and says of its pose (default: still, which says nothing)"
+    parser.add_argument("--camera", choices=get_args(CameraKind), default=usual["camera"], help=camera)
     add("intrinsics_error", float, "by which part the stated focal lengths are too long")
     add_seed(parser)
     add_device(parser)
@@ -56,15 +57,38 @@ def configure_scene(parser: argparse.ArgumentParser) -> None:
 def run_scene(options: argparse.Namespace) -> dict[str, Any]:
     from engine.core.devices import resolve_device
     from external.scenes.people import anny_casting, people_of
-    from external.scenes.plan import ScenePlan, checked_plan
     from external.scenes.recording import record
     from external.scenes.scene import make_scene
 
     device = resolve_device(options.device)
-    plan = checked_plan({field.name: getattr(options, field.name) for field in dataclasses.fields(ScenePlan)})
+    plans = _plans(options)
     with ConsoleProgress() as progress:
         progress.stage("body model", 1)
-        scene = make_scene(plan, people_of(plan, anny_casting()))
-        record(scene, options.out, device, progress)
-        progress.message(f"{options.out}: {plan.frames} frames of {plan.motion}")
-    return {"out": str(options.out), **dataclasses.asdict(plan)}
+        cast = anny_casting()
+        for number, (out, plan) in enumerate(plans.items(), start=1):
+            scene = make_scene(plan, people_of(plan, cast))
+            record(scene, out, device, progress)
+            progress.message(f"{out}: {len(scene.times_s)} frames of {plan.motion} ({number} of {len(plans)})")
+    return {"out": str(options.out), "scenes": {str(out): dataclasses.asdict(plan) for out, plan in plans.items()}}
+
+
+def _plans(options: argparse.Namespace) -> dict[Path, Any]:
+    """Plans by the folders that they are written to."""
+    from engine.core.errors import InputError
+    from external.scenes.plan import ScenePlan, checked_plan
+    from external.scenes.sets import load_scene_sets
+    from npm_studio.resources import scene_sets
+
+    if options.scene_set is None:
+        if options.only or options.sets:
+            raise InputError("--only and --sets", "are of no use without --set", "name a set with --set")
+        values = {field.name: getattr(options, field.name) for field in dataclasses.fields(ScenePlan)}
+        return {options.out: checked_plan(values)}
+    sets = load_scene_sets(options.sets or scene_sets())
+    if options.scene_set not in sets:
+        raise InputError(f"--set {options.scene_set}", "there is no such set", f"choose from {', '.join(sets)}")
+    plans = sets[options.scene_set]
+    for name in options.only or ():
+        if name not in plans:
+            raise InputError(f"--only {name}", f"is no scene of {options.scene_set}", f"choose from {', '.join(plans)}")
+    return {options.out / name: plan for name, plan in plans.items() if not options.only or name in options.only}
