@@ -12,6 +12,7 @@ A script opens a model, makes a mesh, fits a recording and measures and writes t
     method = api.load_method("npm")
     request = api.FitRequest(method, method.config_type(), sequence, Path("run"), api.LoadedModel(folder, model))
     run = api.run_fit(request)
+    print(run.verdict, run.reason, api.mean_distance_mm(run), api.lost_rows(run))
     truth, _ = api.open_truth(Path("truth"), api.open_dataset)
     print(api.evaluate_sequence(api.prediction_of(run, Path("truth")), truth).summary())
     for name, mesh in zip(run.frame_names, run.meshes):  # metres, world
@@ -58,7 +59,10 @@ if TYPE_CHECKING:
     from engine.methods.method import method_names as method_names
     from engine.methods.request import FitRequest as FitRequest
     from engine.methods.run import Run as Run
+    from engine.methods.run import RunFrame as RunFrame
     from engine.methods.run import load_run as load_run
+    from engine.methods.run_summary import lost_rows as lost_rows
+    from engine.methods.run_summary import mean_distance_mm as mean_distance_mm
     from engine.models.checkpoint import load_model as load_model
     from engine.models.checkpoint import save_model as save_model
     from engine.models.model import NeuralParametricModel as NeuralParametricModel
@@ -129,7 +133,12 @@ _MODULES = {
     "engine.methods.request": ("FitRequest",),
     "engine.methods.run": (
         "Run",
+        "RunFrame",
         "load_run",
+    ),
+    "engine.methods.run_summary": (
+        "lost_rows",
+        "mean_distance_mm",
     ),
     "engine.models.checkpoint": (
         "load_model",

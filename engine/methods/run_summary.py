@@ -30,10 +30,10 @@ def ranges(names: tuple[str, ...], rows: Iterable[int]) -> str:
 
 
 def lost_text(run: Run) -> str:
-    """Which frames are lost and what became of them; empty where none is."""
+    """``lost: 000003, 000007 to 000009 (4 of 60 frames), filled between their neighbours``; empty where none is."""
     rows = lost_rows(run)
     if not rows:
         return ""
-    filled = sum(run.frames[row].filled for row in rows)
-    how = "" if not filled else ", filled between their neighbours" if filled == len(rows) else f", {filled} filled"
-    return f"{len(rows)} of {len(run.frames)} frames are lost: {ranges(run.frame_names, rows)}{how}"
+    filled = any(run.frames[row].filled for row in rows)
+    count = f"{len(rows)} of {len(run.frames)} frames{', filled between their neighbours' if filled else ''}"
+    return f"lost: {ranges(run.frame_names, rows)} ({count})"

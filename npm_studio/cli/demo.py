@@ -26,6 +26,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         results = make_demo(options.out, options.device, options.seed, progress)
         if "report" in results:
             seconds = sum(results["seconds"].values())
+            progress.message(f"verdict of the fit: {results['verdict']}: {results['reason']}")
             progress.message(f"IoU {results['iou']:.3f} after {seconds:.0f} s; open {results['report']}")
         else:
             progress.message(f"interrupted; the best fit so far is in {results['run']}")

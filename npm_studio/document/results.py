@@ -11,6 +11,7 @@ from engine.models.model import NeuralParametricModel
 from engine.sequences.depth_sequence import DepthSequence
 from engine.sequences.mesh_sequence import MeshSequence, mesh_sequence
 from npm_studio.document.explorer import pretty
+from npm_studio.document.timeline import FrameFit
 
 IDENTITY_RESOLUTION = 128
 FRAMES_FOR_GROUND = 64
@@ -27,6 +28,18 @@ def mesh_sequence_of_run(run: Run, shown: DepthSequence | None = None) -> MeshSe
     if motion is None:
         return run.meshes
     return run.meshes.map(lambda _, vertices: transform_points(motion, vertices))
+
+
+def fits_of_run(run: Run | None, sequence: DepthSequence) -> tuple[FrameFit | None, ...]:
+    """What ``run`` says of each frame of ``sequence``; empty without a run or where it says nothing of any."""
+    if run is None:
+        return ()
+    known = {
+        frame.name: FrameFit(frame.mean_distance_mm, frame.confidence, bool(frame.lost), frame.filled)
+        for frame in run.frames
+    }
+    fits = tuple(known.get(name) for name in sequence.frame_names)
+    return fits if any(fit is not None and fit.in_words() for fit in fits) else ()
 
 
 def mesh_sequence_of_preview(preview: object, sequence: DepthSequence, similarity: Similarity) -> MeshSequence | None:

@@ -6,6 +6,26 @@ from npm_studio.document.signal import Signal
 
 
 @dataclass(frozen=True)
+class FrameFit:
+    """What a run says of the mesh of one frame; None where nobody can say."""
+
+    distance_mm: float | None = None
+    """Mean, of what was seen to the mesh."""
+    confidence: float | None = None
+    """From 0 to 1."""
+    lost: bool = False
+    filled: bool = False
+    """Whether the mesh of a lost frame was made from those of its neighbours."""
+
+    def in_words(self) -> str:
+        """``6.3 mm · confidence 0.92 · lost``; nothing where nothing is known."""
+        parts = [] if self.distance_mm is None else [f"{self.distance_mm:.3g} mm from what was seen"]
+        parts += [] if self.confidence is None else [f"confidence {self.confidence:.2f}"]
+        parts += ["lost, filled" if self.filled else "lost"] if self.lost else []
+        return " · ".join(parts)
+
+
+@dataclass(frozen=True)
 class Playable:
     """Something that can be played."""
 
@@ -13,6 +33,8 @@ class Playable:
     frame_rate: float = 30.0
     frame: int = 0
     """Where to begin."""
+    fits: tuple[FrameFit | None, ...] = ()
+    """Of the run on show, for each frame; empty where there is none."""
 
 
 class Timeline:
@@ -24,6 +46,8 @@ class Timeline:
         self.frame, self.playing, self.loop = 0, False, True
         self.frame_changed = Signal()
         self.state_changed = Signal()
+        self.fits: tuple[FrameFit | None, ...] = ()
+        self.fits_changed = Signal()
         self._fraction = 0.0
 
     @property
@@ -36,6 +60,14 @@ class Timeline:
         self.frame = max(0, min(playable.frame, self.frame_count - 1))
         self.playing, self._fraction = False, 0.0
         self.state_changed.emit()
+        self.set_fits(playable.fits)
+
+    def set_fits(self, fits: tuple[FrameFit | None, ...]) -> None:
+        """Another run of what plays is on show, or none."""
+        assert len(fits) in (0, self.frame_count), (len(fits), self.frame_count)
+        if fits != self.fits:
+            self.fits = fits
+            self.fits_changed.emit()
 
     def seek(self, frame: int) -> None:
         """Go to ``frame``, clamped to the clip."""

@@ -30,12 +30,13 @@ def new_run_folder(sequence: Path, now: datetime | None = None) -> Path:
 
 
 def fit_request(
-    method: FitMethod, values: Mapping[str, Any], observation: Observation, document: Document
+    method: FitMethod, values: Mapping[str, Any], observation: Observation, document: Document, fill_lost: bool = False
 ) -> FitRequest:
     """A fit of ``observation`` with the open model, whose run goes into a new folder.
 
     Args:
         values: fields of the configuration of ``method``
+        fill_lost: whether meshes of lost frames are interpolated between their neighbours
 
     Raises:
         InputError: a field is missing or cannot have such a value.
@@ -45,7 +46,7 @@ def fit_request(
     if method.requires.any_model and document.model is not None and document.model_folder is not None:
         loaded = LoadedModel(document.model_folder, document.model)
     out = new_run_folder(sequence.root)
-    return FitRequest(method, config, sequence, out, loaded, capture=observation.capture)
+    return FitRequest(method, config, sequence, out, loaded, fill_lost=fill_lost, capture=observation.capture)
 
 
 def what_lacks_here(needs: Requirements, model: NeuralParametricModel | None) -> str:

@@ -79,7 +79,8 @@ def make_demo(out: Path, device: str, seed: int, progress: Progress) -> dict[str
         _export(run, bodies, model.info.similarity, out)
     write_report(_report(model, run, metrics, tuple(bodies), seconds, out), out / "report.html")
     rounded = {step: round(value, 2) for step, value in seconds.items()}
-    return {**metrics.summary(), "run": str(run.folder), "report": str(out / "report.html"), "seconds": rounded}
+    said = {"verdict": run.verdict, "reason": run.reason, "run": str(run.folder)}
+    return {**metrics.summary(), **said, "report": str(out / "report.html"), "seconds": rounded}
 
 
 def training_bodies(model: NeuralParametricModel, progress: Progress) -> dict[str, tuple[Mesh, Mesh]]:
@@ -163,6 +164,7 @@ def _report(
                 f"own poses: {'; '.join(bodies)}.",
             ),
         ),
+        run=run,
         metrics=metrics,
         timings={step[0].upper() + step[1:]: value for step, value in seconds.items()},
         machine=machine,

@@ -2,7 +2,7 @@
 
 import base64
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from engine.core.files import replacing_file
 from engine.evaluate.definitions import CANONICAL_METRICS, METRICS, MetricDefinition
 from engine.evaluate.metrics import FAILED_CHAMFER_L2, SequenceMetrics
+from engine.methods.run import Run
+from engine.methods.run_summary import lost_rows, lost_text
 
 _TEMPLATE = Path(__file__).parents[1] / "resources" / "report.html"
 _TYPES = {".png": "image/png", ".mp4": "video/mp4"}
@@ -34,6 +36,7 @@ class Report:
     title: str
     summary: str
     figures: Sequence[Figure]
+    run: Run
     metrics: SequenceMetrics
     timings: Mapping[str, float]
     """Seconds by step, in order."""
@@ -61,6 +64,7 @@ def write_report(report: Report, path: Path) -> None:
         summary=escape(report.summary),
         tiles="".join(_tile(name, value) for name, value in tiles.items()),
         figures="\n".join(_figure(figure) for figure in report.figures),
+        verdict=_verdict(report.run),
         metrics_note=escape(_note(metrics)),
         metrics="\n".join(_metric_row(metric, metrics) for metric in METRICS),
         chart=chart,
@@ -72,11 +76,16 @@ def write_report(report: Report, path: Path) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def line_chart(series: Mapping[str, NDArray[np.float64]], title: str) -> str:
-    """An SVG of one or two ``series`` (F,) over the frames, from zero up."""
+def line_chart(series: Mapping[str, NDArray[np.float64]], title: str, marked: Collection[int] = ()) -> str:
+    """An SVG of one or two ``series`` (F,) over the frames, from zero up, with gaps where they are NaN.
+
+    Args:
+        marked: frames with a coloured ground
+    """
     width, height, left, bottom, top = 1000, 240, 48, 24, 34
     count = max(len(values) for values in series.values())
-    peak = max(float(np.nanmax(values)) for values in series.values()) or 1.0
+    known = np.concatenate([values[np.isfinite(values)] for values in series.values()])
+    peak = float(known.max(initial=0)) or 1.0
     step = 10 ** math.floor(math.log10(peak))
     step = next(step * part for part in (0.2, 0.5, 1, 2, 5) if step * part * 5 >= peak)
     ceiling = step * math.ceil(peak / step)
@@ -89,15 +98,48 @@ def line_chart(series: Mapping[str, NDArray[np.float64]], title: str) -> str:
     for tick in np.arange(0, ceiling + step / 2, step):
         parts.append(f'<line class="rule" x1="{left}" x2="{width}" y1="{y(tick):.1f}" y2="{y(tick):.1f}"/>')
         parts.append(f'<text x="{left - 8}" y="{y(tick) + 4:.1f}" text-anchor="end">{tick:g}</text>')
+    x = left + 12 + (width - left - 24) * np.arange(count) / max(count - 1, 1)
+    step_x = (width - left - 24) / max(count - 1, 1)
+    for frame in sorted(marked):
+        start = max(x[frame] - step_x / 2, left)
+        end = min(x[frame] + step_x / 2, width)
+        size = f'y="{top}" width="{end - start:.1f}" height="{height - bottom - top}"'
+        parts.append(f'<rect class="lost" x="{start:.1f}" {size}/>')
     for index, (name, values) in enumerate(series.items()):
         colour = ("var(--first)", "var(--second)")[index]
-        x = left + 12 + (width - left - 24) * np.arange(len(values)) / max(count - 1, 1)
-        points = " ".join(f"{a:.1f},{y(b):.1f}" for a, b in zip(x, values, strict=True))
-        parts.append(f'<polyline class="line" style="stroke:{colour}" points="{points}"/>')
+        for piece in _without_gaps(values):
+            points = " ".join(f"{x[frame]:.1f},{y(values[frame]):.1f}" for frame in piece)
+            parts.append(f'<polyline class="line" style="stroke:{colour}" points="{points}"/>')
         parts.append(
             f'<text x="{width - 130 * (len(series) - index)}" y="16" style="fill:{colour}">{escape(name)}</text>'
         )
     return "".join([*parts, "</svg>"])
+
+
+def _without_gaps(values: NDArray[np.float64]) -> list[NDArray[np.intp]]:
+    """Indices of ``values`` (F,) in runs of neighbours that are not NaN."""
+    finite = np.flatnonzero(np.isfinite(values))
+    pieces = np.split(finite, np.flatnonzero(np.diff(finite) > 1) + 1)
+    return [piece for piece in pieces if len(piece)]
+
+
+def _verdict(run: Run) -> str:
+    """What the run says of itself, without knowing the truth."""
+    if run.verdict is None:
+        return '<p class="quiet">This run says nothing of itself.</p>'
+    word = f'<b class="{run.verdict}">{run.verdict}</b>'
+    parts = [f'<p class="verdict">{word} {escape(run.reason or "")}</p>']
+    if lost := lost_text(run):
+        parts.append(f'<p class="quiet">{escape(lost[0].upper() + lost[1:])}.</p>')
+    series = {
+        "mean distance of what was seen to the fit [mm]": [frame.mean_distance_mm for frame in run.frames],
+        "confidence of the method": [frame.confidence for frame in run.frames],
+    }
+    for title, values in series.items():
+        if any(value is not None for value in values):
+            numbers = np.array([math.nan if value is None else value for value in values])
+            parts.append(line_chart({"": numbers}, title, lost_rows(run)))
+    return "\n".join(parts)
 
 
 def _tile(name: str, value: str) -> str:

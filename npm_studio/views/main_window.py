@@ -41,7 +41,7 @@ from npm_studio.views.software_rendering import renderer_name
 from npm_studio.views.theme import DARK, LIGHT, RESOURCES, Theme, apply_theme, icon
 from npm_studio.views.timeline_bar import TimelineBar
 from npm_studio.views.viewport_area import ViewportArea
-from npm_studio.views.widgets.badge import Badge
+from npm_studio.views.widgets.badge import Badge, Tone
 from npm_studio.views.widgets.basics import Segments, tool_button
 from npm_studio.views.workspaces.base import Actions, Workspace
 from npm_studio.views.workspaces.compare import CompareWorkspace
@@ -258,7 +258,7 @@ class MainWindow(QMainWindow):
         self.segments.choose(self.workspaces.index(workspace))
         self.panel.setCurrentWidget(workspace)
         self.library.setVisible(workspace.uses_library and self.library_wanted)
-        self._show_quality("", True, "")
+        self._show_quality("", "good", "")
         workspace.enter()
         self._load_clip()
         self.refresh_actions()
@@ -288,7 +288,6 @@ class MainWindow(QMainWindow):
                 action.setIconVisibleInMenu(False)
         self.timeline.set_theme(self.theme)
         self.viewports.set_theme(self.theme)
-        self.badge.set_theme(self.theme)
 
     def update_title(self) -> None:
         document = self.session.document
@@ -350,8 +349,8 @@ class MainWindow(QMainWindow):
         if self.sender() in (None, self.workspace) or not isinstance(self.sender(), Workspace):
             self.timeline.load(self.workspace.playable())
 
-    def _show_quality(self, badge: str, final: bool, detail: str) -> None:
-        self.badge.set_state(badge, final)
+    def _show_quality(self, badge: str, tone: Tone, detail: str) -> None:
+        self.badge.set_state(badge, tone)
         self.quality.setText(detail)
 
     # ---- Qt events

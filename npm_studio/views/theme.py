@@ -7,7 +7,7 @@ from pathlib import Path
 from PyQt6.QtCore import QByteArray, QDir, QRectF, QSize, Qt
 from PyQt6.QtGui import QColor, QFont, QFontDatabase, QIcon, QPainter, QPalette, QPixmap
 from PyQt6.QtSvg import QSvgRenderer
-from PyQt6.QtWidgets import QApplication
+from PyQt6.QtWidgets import QApplication, QWidget
 
 RESOURCES = Path(__file__).resolve().parents[1] / "resources"
 
@@ -30,6 +30,7 @@ class Theme:
     accent_text: str
     good: str
     warn: str
+    bad: str
     view_top: str
     view_bottom: str
     floor: str
@@ -51,6 +52,7 @@ DARK = Theme(
     accent_text="#ffffff",
     good="#4fb286",
     warn="#e0a346",
+    bad="#e5695e",
     view_top="#41454f",
     view_bottom="#1e2025",
     floor="#aab0be",
@@ -69,12 +71,19 @@ LIGHT = Theme(
     accent_text="#ffffff",
     good="#2c8a60",
     warn="#b57410",
+    bad="#c0392f",
     view_top="#fbfcfd",
     view_bottom="#ccd2da",
     floor="#5b6270",
     mesh="#cfc4b8",
     edges="#3a4150",
 )
+
+
+def theme_of(widget: QWidget) -> Theme:
+    """The theme that ``widget`` is shown in, for what paints itself."""
+    window = widget.palette().color(QPalette.ColorRole.Window).name()
+    return LIGHT if window == LIGHT.panel else DARK
 
 
 def apply_theme(app: QApplication, theme: Theme) -> None:
@@ -233,8 +242,10 @@ def choose_font(app: QApplication) -> None:
 def icon(name: str, theme: Theme, colour: str | None = None) -> QIcon:
     """An icon of the resources, drawn in the theme's text colour or in ``colour``."""
     result = QIcon()
-    states = ((QIcon.Mode.Normal, colour or theme.text), (QIcon.Mode.Disabled, mixed(theme.panel, theme.muted, 0.5)))
-    for mode, tint in states:
+    states = {QIcon.Mode.Normal: colour or theme.text, QIcon.Mode.Disabled: mixed(theme.panel, theme.muted, 0.5)}
+    if colour is not None:
+        states[QIcon.Mode.Selected] = colour  # which means something: not tinted
+    for mode, tint in states.items():
         for size in (16, 20, 24, 32, 48):
             result.addPixmap(pixmap(name, tint, size), mode)
     return result

@@ -2,11 +2,12 @@
 
 from PyQt6.QtCore import QElapsedTimer, Qt, QTimer
 from PyQt6.QtGui import QFontMetrics
-from PyQt6.QtWidgets import QHBoxLayout, QLabel, QSpinBox, QWidget
+from PyQt6.QtWidgets import QHBoxLayout, QLabel, QSpinBox, QVBoxLayout, QWidget
 
 from npm_studio.document.timeline import Playable, Timeline
 from npm_studio.views.theme import Theme, icon
 from npm_studio.views.widgets.basics import MARGIN, tool_button
+from npm_studio.views.widgets.frame_track import FrameTrack
 from npm_studio.views.widgets.slider import BarSlider
 from npm_studio.views.workspaces.base import Actions
 
@@ -14,7 +15,7 @@ _TICK_MS = 15
 
 
 class TimelineBar(QWidget):
-    """Buttons, a scrubber, the frame on show, and the speed."""
+    """Buttons, a scrubber with the quality of each frame above it, the frame on show, and the speed."""
 
     def __init__(self, timeline: Timeline, actions: Actions, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -24,6 +25,7 @@ class TimelineBar(QWidget):
         self.slider = BarSlider(0)
         self.slider.setAccessibleName("Frame")
         self.slider.valueChanged.connect(self._on_scrub)
+        self.track = FrameTrack(self.slider)
         self.readout = QLabel()
         self.readout.setObjectName("muted")
         self.readout.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
@@ -39,7 +41,11 @@ class TimelineBar(QWidget):
         for name in ("playback.previous", "playback.play", "playback.next"):
             row.addWidget(tool_button(actions[name], 20))
         row.addSpacing(8)
-        row.addWidget(self.slider, 1)
+        column = QVBoxLayout()
+        column.setSpacing(1)
+        column.addWidget(self.track)
+        column.addWidget(self.slider)
+        row.addLayout(column, 1)
         row.addSpacing(4)
         row.addWidget(self.readout)
         row.addSpacing(10)
@@ -53,6 +59,7 @@ class TimelineBar(QWidget):
         self._timer.timeout.connect(self._on_tick)
         timeline.frame_changed.connect(lambda _: self._show())
         timeline.state_changed.connect(self._on_state)
+        timeline.fits_changed.connect(lambda: self.track.show_fits(timeline.fits))
         self._on_state()
 
     def load(self, playable: Playable) -> None:

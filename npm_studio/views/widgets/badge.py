@@ -1,33 +1,38 @@
-"""The small coloured word in the status bar that says how good the mesh on show is."""
+"""A small coloured word that says how good something is: the mesh on show, a run."""
+
+from typing import Literal
 
 from PyQt6.QtCore import QRectF, QSize, Qt
 from PyQt6.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent
 from PyQt6.QtWidgets import QWidget
 
-from npm_studio.views.theme import DARK, Theme
+from npm_studio.views.theme import Theme, theme_of
+
+Tone = Literal["good", "warn", "bad"]
+
+
+def tone_colour(tone: Tone, theme: Theme) -> str:
+    return {"good": theme.good, "warn": theme.warn, "bad": theme.bad}[tone]
 
 
 class Badge(QWidget):
-    """A word on a rounded ground: "fine" is green, everything that is not final is amber."""
+    """A word on a rounded ground, in a colour of the theme."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._text, self._final, self._theme = "", True, DARK
+        self._text: str = ""
+        self._tone: Tone = "good"
         self.hide()
 
     @property
     def text(self) -> str:
         return self._text
 
-    def set_state(self, text: str, final: bool) -> None:
+    def set_state(self, text: str, tone: Tone) -> None:
         """Show ``text``; an empty one hides the badge."""
-        self._text, self._final = text, final
+        self._text, self._tone = text, tone
         self.setVisible(bool(text))
         self.updateGeometry()
-        self.update()
-
-    def set_theme(self, theme: Theme) -> None:
-        self._theme = theme
         self.update()
 
     def sizeHint(self) -> QSize:
@@ -39,7 +44,7 @@ class Badge(QWidget):
     def paintEvent(self, event: QPaintEvent | None) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        colour = QColor(self._theme.good if self._final else self._theme.warn)
+        colour = QColor(tone_colour(self._tone, theme_of(self)))
         ground = QColor(colour)
         ground.setAlpha(45)
         painter.setPen(Qt.PenStyle.NoPen)

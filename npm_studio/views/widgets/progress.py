@@ -12,6 +12,7 @@ _STAGES = {
     "search": "Searching first poses",
     "fit": "Fitting",
     "mesh": "Making meshes",
+    "measure": "Measuring distances",
 }
 
 

@@ -3,18 +3,21 @@
 from collections.abc import Sequence
 from typing import Any
 
-from PyQt6.QtCore import Qt, pyqtSignal
+from PyQt6.QtCore import QEvent, Qt, pyqtSignal
 from PyQt6.QtGui import QAction
 from PyQt6.QtWidgets import QListWidget, QListWidgetItem, QSizePolicy, QWidget
 
 from engine.methods.run import Run
+from npm_studio.views.theme import icon, theme_of
+from npm_studio.views.widgets.badge import tone_colour
 from npm_studio.views.widgets.basics import ElidedLabel, Section, note
+from npm_studio.views.widgets.verdict import TONES, VerdictNote
 
-_FOLDER = Qt.ItemDataRole.UserRole
+_FOLDER, _VERDICT = Qt.ItemDataRole.UserRole, Qt.ItemDataRole.UserRole + 1
 
 
 class RunList(Section):
-    """Runs by name, the one on show marked, and where that is on disk."""
+    """Runs by verdict and name; the one on show is marked, with what it says of itself and where it is on disk."""
 
     chosen = pyqtSignal(object)
     """The folder of the run that the user wants to see, as text."""
@@ -26,9 +29,11 @@ class RunList(Section):
         # takes what is left: its own idea of a height would make the panel scroll on screens that have room
         self.list.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
         self._note = note("Fits of this sequence are listed here.")
+        self.verdict = VerdictNote()
         self._place = ElidedLabel()
         self.body.addWidget(self.list, 1)
         self.body.addWidget(self._note)
+        self.body.addWidget(self.verdict)
         self.body.addWidget(self._place)
         self.list.currentItemChanged.connect(lambda item, _: self.chosen.emit(_folder_of(item)))
 
@@ -37,10 +42,12 @@ class RunList(Section):
         self.list.blockSignals(True)
         self.list.clear()
         for run in runs:
-            item = QListWidgetItem(run.folder.name + ("  (stopped early)" if run.interrupted else ""))
+            item = QListWidgetItem(_title(run))
             item.setData(_FOLDER, str(run.folder))
-            item.setToolTip(str(run.folder))
+            item.setData(_VERDICT, run.verdict)
+            item.setToolTip("\n".join(filter(None, (str(run.folder), run.reason))))
             self.list.addItem(item)
+        self._colour()
         self.list.blockSignals(False)
         self._note.setVisible(not runs)
         self.mark(on_show)
@@ -52,8 +59,27 @@ class RunList(Section):
         self.list.blockSignals(True)
         self.list.setCurrentRow(rows[0] if rows else -1)
         self.list.blockSignals(False)
+        self.verdict.show_run(on_show)
         self._place.setText(f"Saved in {folder}" if folder else "")
         self._place.setToolTip(folder)
+
+    def changeEvent(self, event: QEvent | None) -> None:
+        super().changeEvent(event)
+        if event is not None and event.type() == QEvent.Type.PaletteChange:
+            self._colour()
+
+    def _colour(self) -> None:
+        """Dots beside the runs, in the colours of their verdicts and of the theme."""
+        theme = theme_of(self)
+        for row in range(self.list.count()):
+            item = self.list.item(row)
+            if item is not None and item.data(_VERDICT) is not None:
+                item.setIcon(icon("dot", theme, tone_colour(TONES[item.data(_VERDICT)], theme)))
+
+
+def _title(run: Run) -> str:
+    word = "" if run.verdict is None else f"{run.verdict} · "
+    return f"{word}{run.folder.name}" + ("  (stopped early)" if run.interrupted else "")
 
 
 def _folder_of(item: QListWidgetItem | None) -> Any:

@@ -29,8 +29,8 @@ class Workspace(QWidget):
 
     clip_changed = pyqtSignal()
     """`playable` has a new answer."""
-    quality_changed = pyqtSignal(str, bool, str)
-    """Badge of the status bar, whether the mesh is final, and numbers beside it."""
+    quality_changed = pyqtSignal(str, str, str)
+    """Badge of the status bar, its `Tone`, and numbers beside it."""
 
     def __init__(self, session: Session, viewports: ViewportArea, actions: Actions) -> None:
         super().__init__()
@@ -99,9 +99,9 @@ class Workspace(QWidget):
     def report_quality(self, reply: MeshReply) -> None:
         """Tell the status bar how good the meshes of ``reply`` are."""
         if any(len(mesh.faces) == 0 for mesh in reply.meshes):
-            self.quality_changed.emit("No surface", False, "These codes are too far from the training ones.")
+            self.quality_changed.emit("No surface", "warn", "These codes are too far from the training ones.")
             return
         vertices = sum(len(mesh.vertices) for mesh in reply.meshes)
         detail = f"{reply.resolution}³ grid · {vertices:,} vertices · {reply.milliseconds:.0f} ms"
-        final = reply.quality is Quality.FINE
-        self.quality_changed.emit("Fine" if final else "Preview", final, detail)
+        word, tone = ("Fine", "good") if reply.quality is Quality.FINE else ("Preview", "warn")
+        self.quality_changed.emit(word, tone, detail)

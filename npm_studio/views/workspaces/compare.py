@@ -266,7 +266,7 @@ class CompareWorkspace(Workspace):
         summary = self.comparison.summary(frame)
         for name, label in self.metrics.items():
             label.setText("–" if summary is None else f"{getattr(summary, name):.1f} mm")
-        self.quality_changed.emit("", True, f"Frame {frame + 1} of {len(self.comparison)}")
+        self.quality_changed.emit("", "good", f"Frame {frame + 1} of {len(self.comparison)}")
 
     def _draw_side(self, view: Viewport, side: MeshSequence, index: int) -> None:
         mesh = side.read(index)

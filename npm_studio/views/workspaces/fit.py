@@ -4,7 +4,7 @@ from pathlib import Path
 
 from PyQt6.QtCore import QUrl, pyqtSignal
 from PyQt6.QtGui import QDesktopServices
-from PyQt6.QtWidgets import QComboBox
+from PyQt6.QtWidgets import QCheckBox
 
 from engine.core.errors import InputError, Setting
 from engine.geometry.mesh import vertex_normals
@@ -12,22 +12,23 @@ from engine.geometry.similarity import Similarity
 from engine.methods.run import Run
 from engine.sequences.capture_options import AS_RECORDED, CaptureOptions
 from engine.sequences.mesh_sequence import MeshSequence
-from engine.sequences.reader import registered_readers
 from npm_studio.document.observation import Observation
-from npm_studio.document.results import lowest_height, mesh_sequence_of_preview, mesh_sequence_of_run
-from npm_studio.document.timeline import Playable
+from npm_studio.document.results import fits_of_run, lowest_height, mesh_sequence_of_preview, mesh_sequence_of_run
+from npm_studio.document.timeline import FrameFit, Playable
 from npm_studio.jobs.events import JobEvent, Previewed
 from npm_studio.jobs.fitting import fit_request, fit_work, what_lacks_here, what_to_do_first
 from npm_studio.jobs.status import JobStatus
 from npm_studio.views.scene import DEPTH_COLOURS, colours_of
 from npm_studio.views.session import Session
 from npm_studio.views.viewport_area import ViewportArea
-from npm_studio.views.widgets.basics import Section, note
+from npm_studio.views.widgets.basics import Section
 from npm_studio.views.widgets.display_options import DisplayOptions
 from npm_studio.views.widgets.method_form import MethodForm
 from npm_studio.views.widgets.progress import FitProgress
 from npm_studio.views.widgets.run_list import RunList
+from npm_studio.views.widgets.sequence_list import SequenceList, what_can_be_opened
 from npm_studio.views.widgets.subject import SubjectPanel
+from npm_studio.views.widgets.verdict import TONES
 from npm_studio.views.workspaces.base import Actions, Workspace
 from npm_studio.views.workspaces.point_errors import PointErrors
 
@@ -47,6 +48,7 @@ class FitWorkspace(Workspace):
         """The recording that could not be opened as it is, while the panel of the subject asks how."""
         self.run: Run | None = None
         self._meshes: MeshSequence | None = None
+        self._fits: tuple[FrameFit | None, ...] = ()
         self._ground = 0.0
         """Height (m) of the lowest vertex of the run on show."""
         self._preview: MeshSequence | None = None
@@ -55,12 +57,7 @@ class FitWorkspace(Workspace):
         self._frame = 0
         self.status = JobStatus()
 
-        sequence = Section("Depth sequence", [actions["file.open_sequence"]])
-        self.sequences = QComboBox()
-        self.sequence_note = note("")
-        sequence.body.addWidget(self.sequences)
-        sequence.body.addWidget(self.sequence_note)
-
+        self.sequences = SequenceList(actions["file.open_sequence"])
         self.subject = SubjectPanel()
         self.subject.changed.connect(self._on_capture)
 
@@ -68,13 +65,16 @@ class FitWorkspace(Workspace):
         self.form = MethodForm()
         self.form.changed.connect(self._on_form)
         self.progress = FitProgress(actions["fit.start"], actions["fit.cancel"])
+        self.fill_lost = QCheckBox("Fill lost frames")
+        self.fill_lost.setToolTip("Interpolate the meshes of lost frames between their neighbours; they stay marked")
         fit.body.addWidget(self.form)
+        fit.body.addWidget(self.fill_lost)
         fit.body.addWidget(self.progress)
 
         self.runs = RunList(actions["fit.show_folder"])
 
         self.column.setSpacing(18)
-        self.column.addWidget(sequence)
+        self.column.addWidget(self.sequences)
         self.column.addWidget(self.subject)
         self.column.addWidget(fit)
         self.column.addWidget(self.runs, 1)
@@ -83,7 +83,7 @@ class FitWorkspace(Workspace):
         self._errors = PointErrors(session.jobs, self._draw, session.failed.emit)
         self.column.addWidget(self.display)
 
-        self.sequences.activated.connect(self._on_sequence)
+        self.sequences.chosen.connect(lambda row: self.show_observation(session.document.observations[row]))
         self.runs.chosen.connect(self._on_run)
         session.document.contents_changed.connect(self._refill)
         session.document.model_changed.connect(self._show_state)
@@ -101,7 +101,7 @@ class FitWorkspace(Workspace):
             self.viewports.invite(
                 "drop",
                 "Drop a depth recording here",
-                f"{_what_can_be_opened()} The model is fitted to it in the background.",
+                f"{what_can_be_opened()} The model is fitted to it in the background.",
                 (self.actions_by_id["file.open_sequence"], self.actions_by_id["file.demo_sequence"]),
             )
             return
@@ -114,7 +114,7 @@ class FitWorkspace(Workspace):
         if self.observation is None:
             return Playable()
         sequence = self.observation.sequence
-        return Playable(sequence.frame_names, sequence.frame_rate, self._frame)
+        return Playable(sequence.frame_names, sequence.frame_rate, self._frame, self._fits)
 
     def show_frame(self, frame: int) -> None:
         self._frame = frame
@@ -151,7 +151,8 @@ class FitWorkspace(Workspace):
         if not self.can_fit or self.observation is None:
             return
         try:
-            request = fit_request(self.form.method, self.form.values(), self.observation, document)
+            values, fill_lost = self.form.values(), self.fill_lost.isChecked()
+            request = fit_request(self.form.method, values, self.observation, document, fill_lost)
         except InputError as error:
             self.session.failed.emit(error, "")
             return
@@ -160,6 +161,7 @@ class FitWorkspace(Workspace):
         self.status, self._preview, self._fitted = JobStatus(), None, self.observation
         self._take_run(None)
         self.runs.mark(self.run)
+        self._show_fits()
         self.session.jobs.submit(
             "fit",
             fit_work(request),
@@ -214,7 +216,8 @@ class FitWorkspace(Workspace):
         assert isinstance(result, Run)
         self._preview = None
         words = "stopped, the best so far is kept" if result.interrupted else "finished"
-        self.progress.end(f"Fit {words} after {result.seconds:.0f} s.")
+        verdict = "" if result.verdict is None else f" Verdict: {result.verdict}."
+        self.progress.end(f"Fit {words} after {result.seconds:.0f} s.{verdict}")
         self.session.message.emit(f"Fit {words}: {result.folder}")
         fitted_on_show = self.observation is self._fitted
         self.session.document.add_run(result)
@@ -239,11 +242,12 @@ class FitWorkspace(Workspace):
         self._refill()
         if self.is_active and self.observation is not None:
             self._place_ground()
+        self._show_fits()
         self._draw()
         self._report()
 
     def _take_run(self, run: Run | None) -> None:
-        self.run, self._meshes = None, None
+        self.run, self._meshes, self._fits = None, None, ()
         if run is None:
             return
         meshes = mesh_sequence_of_run(run, None if self.observation is None else self.observation.sequence)
@@ -253,6 +257,12 @@ class FitWorkspace(Workspace):
             self.session.failed.emit(error, "")
             return
         self.run, self._meshes = run, meshes
+        self._fits = () if self.observation is None else fits_of_run(run, self.observation.sequence)
+
+    def _show_fits(self) -> None:
+        """On the timeline, which plays the sequence on show."""
+        if self.is_active:
+            self.session.document.timeline.set_fits(self._fits)
 
     def _place_ground(self) -> None:
         assert self.observation is not None
@@ -299,7 +309,9 @@ class FitWorkspace(Workspace):
             view.surroundings.hide()
             view.colour_bar.hide()
         what = "observed points" if meshes is None else "preview of the fit" if self._is_preview else "fitted mesh"
-        view.caption.set_text(sequence.name, f"Frame {frame + 1} of {len(sequence)} · {what}")
+        fit = self._fits[frame] if self._fits else None
+        said = "" if fit is None else f" · {fit.in_words()}"
+        view.caption.set_text(sequence.name, f"Frame {frame + 1} of {len(sequence)} · {what}{said}")
         view.redraw()
 
     @property
@@ -314,10 +326,14 @@ class FitWorkspace(Workspace):
             return
         meshes = self._meshes_on_show()
         if meshes is None:
-            self.quality_changed.emit("", False, "")
+            self.quality_changed.emit("", "good", "")
             return
         detail = f"{len(meshes.read(0).vertices):,} vertices · {len(meshes)} frames"
-        self.quality_changed.emit("Preview" if self._is_preview else "Fitted", not self._is_preview, detail)
+        verdict = None if self.run is None else self.run.verdict
+        word, tone = ("Preview", "warn") if self._is_preview else ("Fitted", "good")
+        if verdict is not None:
+            word, tone = f"{verdict.capitalize()} fit", TONES[verdict]
+        self.quality_changed.emit(word, tone, detail)
 
     def _refill(self) -> None:
         """Lists of sequences and runs from the document."""
@@ -333,16 +349,7 @@ class FitWorkspace(Workspace):
             self.observation = observations[-1] if observations else None
             self._take_run(None)
             self._frame = 0
-        self.sequences.clear()
-        self.sequences.addItems([observation.sequence.name for observation in observations])
-        self.sequences.setEnabled(bool(observations))
-        if self.observation is None:
-            self.sequences.setPlaceholderText("No sequence is open")
-            self.sequences.setCurrentIndex(-1)
-            self.sequence_note.setText(_what_can_be_opened())
-        else:
-            self.sequences.setCurrentIndex(observations.index(self.observation))
-            self._describe_sequence(self.observation)
+        self.sequences.fill(observations, self.observation)
         self.show_capture()
         self.subject.setEnabled(self.observation is not None and not self.session.is_fitting)
         sequence = None if self.observation is None else self.observation.sequence
@@ -352,22 +359,10 @@ class FitWorkspace(Workspace):
             self.enter()
             self.clip_changed.emit()
 
-    def _describe_sequence(self, observation: Observation) -> None:
-        sequence = observation.sequence
-        near, far = observation.depth_range
-        truth = " With ground truth." if sequence.truth_folder else ""
-        self.sequence_note.setText(
-            f"{len(sequence)} frames at {sequence.frame_rate:g} per second, {sequence.camera.width} × "
-            f"{sequence.camera.height} pixels, {near:.2f} to {far:.2f} m away.{truth}"
-        )
-        self.sequences.setToolTip(str(sequence.root))
-
-    def _on_sequence(self, index: int) -> None:
-        self.show_observation(self.session.document.observations[index])
-
     def _on_run(self, folder: str | None) -> None:
         self._take_run(next((run for run in self.session.document.runs if str(run.folder) == folder), None))
         self.runs.mark(self.run)
+        self._show_fits()
         self._draw()
         self._report()
 
@@ -389,8 +384,3 @@ class FitWorkspace(Workspace):
         return (
             what_to_do_first(self.form.method, self.observation, self.session.document.model) or self.form.to_fill_in()
         )
-
-
-def _what_can_be_opened() -> str:
-    titles = ", ".join(reader.title for reader in registered_readers())
-    return f"A folder of depth images or a recording: {titles}."

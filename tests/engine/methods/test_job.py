@@ -55,7 +55,7 @@ def test_lost_frames_are_marked_named_and_left_as_they_are(tmp_path: Path) -> No
     listener = Listener()
     run = fit(tmp_path / "run", half_lost(), progress=listener)
     assert lost_rows(run) == [2, 3]
-    assert lost_text(run) == "2 of 6 frames are lost: 000002 to 000003"
+    assert lost_text(run) == "lost: 000002 to 000003 (2 of 6 frames)"
     assert [frame.filled for frame in run.frames] == [False] * 6
     distances = [frame.mean_distance_mm or 0 for frame in run.frames]
     assert min(distances[2:4]) > 30 > max(distances[:2] + distances[4:])
@@ -70,7 +70,7 @@ def test_lost_frames_are_filled_on_request_and_stay_marked(tmp_path: Path) -> No
     run = fit(tmp_path / "run", half_lost(), fill_lost=True)
     assert [frame.lost for frame in run.frames] == [False, False, True, True, False, False]
     assert [frame.filled for frame in run.frames] == [False, False, True, True, False, False]
-    assert lost_text(run).endswith("000002 to 000003, filled between their neighbours")
+    assert lost_text(run) == "lost: 000002 to 000003 (2 of 6 frames, filled between their neighbours)"
     np.testing.assert_allclose(run.meshes.vertices(), ball_meshes(6).vertices(), atol=1e-5)
     assert max(frame.mean_distance_mm or 0 for frame in run.frames) < 1  # of the meshes that are in the run
     assert run.verdict == "poor"  # nothing more was found

@@ -105,7 +105,7 @@ def test_lost_frames_are_counted_and_named_and_filled_on_request(
     method = told(monkeypatch, FitResult(ball_meshes(6), LOST, lost_below=0.5))
     assert main(["fit", str(ball), "--out", str(tmp_path / "run"), *method, "--json"]) == 0
     captured = capsys.readouterr()
-    assert "1 of 6 frames are lost: 000003\n" in captured.err
+    assert "lost: 000003 (1 of 6 frames)\n" in captured.err
     assert "to interpolate them, use --fill-lost\n" in captured.err
     assert "verdict: poor: 1 of the 6 frames in which the subject is seen are lost\n" in captured.err
     printed = json.loads(captured.out.splitlines()[-1])

@@ -1,7 +1,9 @@
 import math
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,9 +11,11 @@ import pytest
 from engine.evaluate.definitions import CANONICAL_METRICS, METRICS
 from engine.evaluate.metrics import SequenceMetrics
 from engine.geometry.similarity import Similarity
+from engine.methods.run import Run, RunInputs, frame_records
 from engine.sequences.joining import JoinedFrames
 from npm_studio.reports.pictures import save_picture
 from npm_studio.reports.report import Figure, Report, line_chart, write_report
+from tests.support.walking_ball import ball_meshes
 
 
 class Outline(HTMLParser):
@@ -23,7 +27,7 @@ class Outline(HTMLParser):
         self.text: list[str] = []
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        if tag not in ("meta", "img", "line"):
+        if tag not in ("meta", "img", "line", "rect"):
             self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
@@ -35,6 +39,17 @@ class Outline(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         self.text.append(data)
+
+
+def run_of_three(**changed: Any) -> Run:
+    """The second of its frames is lost."""
+    meshes = ball_meshes(3)
+    records = [
+        replace(frame, confidence=0.9, lost=row == 1, mean_distance_mm=None if row == 1 else 6.5)
+        for row, frame in enumerate(frame_records(meshes))
+    ]
+    run = Run(Path("run"), "npm", RunInputs(Path("walk")), meshes, tuple(records), {"total": 1.0})
+    return replace(run, verdict="poor", reason="1 of 3 <frames> is lost", **changed)
 
 
 def report(tmp_path: Path, epe: float = 0.004) -> Report:
@@ -63,6 +78,7 @@ def report(tmp_path: Path, epe: float = 0.004) -> Report:
         title="<dolls> & more",
         summary="Two frames.",
         figures=[Figure(picture, 'a "picture"')],
+        run=run_of_three(),
         metrics=metrics,
         timings={"Fit": 12.3},
         machine={"cpu": "two cores"},
@@ -108,6 +124,30 @@ def test_a_tracking_error_that_is_not_defined_is_a_dash(tmp_path: Path) -> None:
 def test_a_report_follows_the_light_or_dark_preference(tmp_path: Path) -> None:
     html, _ = written(tmp_path, report(tmp_path))
     assert "prefers-color-scheme: dark" in html
+
+
+def test_a_report_has_the_verdict_its_reason_and_the_lost_frames(tmp_path: Path) -> None:
+    html, text = written(tmp_path, report(tmp_path))
+    assert "poor 1 of 3 <frames> is lost" in text
+    assert "<frames>" not in html
+    assert "Lost: 000001 (1 of 3 frames)." in text
+    assert "mean distance of what was seen to the fit [mm]" in text and "confidence of the method" in text
+    assert html.count('class="lost"') == 2  # in both charts
+
+
+def test_a_report_of_a_run_without_a_verdict_says_so(tmp_path: Path) -> None:
+    silent = replace(run_of_three(), verdict=None, reason=None)
+    _, text = written(tmp_path, replace(report(tmp_path), run=silent))
+    assert "This run says nothing of itself." in text
+
+
+def test_a_chart_has_gaps_where_nothing_is_known() -> None:
+    chart = ElementTree.fromstring(line_chart({"d": np.array([1.0, 2.0, np.nan, 3.0])}, "distance [mm]", [2]))
+    lines = [line.attrib["points"].split() for line in chart.findall("polyline")]
+    assert [len(points) for points in lines] == [2, 1]
+    assert len(chart.findall("rect")) == 1
+    nothing = ElementTree.fromstring(line_chart({"d": np.array([np.nan, np.nan])}, "distance [mm]"))
+    assert nothing.findall("polyline") == []
 
 
 @pytest.mark.parametrize("values", [[0.0, 3.0, 7.4], [5.0], [0.0, 0.0], [1e-5, 2e-5]])

@@ -101,7 +101,7 @@ def test_dropping_a_sequence_folder_starts_a_fit_that_ends_with_a_mesh_over_the_
     assert view.mesh.is_visible
     assert view.points.count > 100
     assert np.median(distances_to_points(studio_window)) < 0.06
-    assert studio_window.badge.text == "Fitted"
+    assert studio_window.badge.text == "Good fit"
     assert studio_window.session.document.timeline.playing
 
 
@@ -182,7 +182,7 @@ def test_a_second_drop_during_a_fit_opens_the_sequence_and_leaves_the_fit_alone(
     stand_in.step.release(4)
     qtbot.waitUntil(lambda: len(fitting.session.document.runs) == 1, timeout=SECONDS)
     assert fitting.fit.run is None  # it belongs to the first sequence
-    fitting.fit.sequences.activated.emit(fitting.fit.sequences.findText("doll"))
+    fitting.fit.sequences.chosen.emit(fitting.fit.sequences.choice.findText("doll"))
     assert fitting.fit.run is not None
 
 

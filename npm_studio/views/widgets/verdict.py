@@ -1,0 +1,45 @@
+"""What a run says of itself: the verdict as a coloured word, its reason, and which frames are lost."""
+
+from PyQt6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+
+from engine.methods.run import Run
+from engine.methods.run_schema import VerdictWord
+from engine.methods.run_summary import lost_text, mean_distance_mm
+from npm_studio.views.widgets.badge import Badge, Tone
+from npm_studio.views.widgets.basics import note
+
+TONES: dict[VerdictWord, Tone] = {"good": "good", "poor": "warn", "failed": "bad"}
+
+
+class VerdictNote(QWidget):
+    """Hidden while no run is on show, or one that says nothing, as older ones do."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.badge = Badge()
+        self.distance = QLabel()
+        self.reason, self.lost = note(""), note("")
+        row = QHBoxLayout()
+        row.setSpacing(8)
+        row.addWidget(self.badge)
+        row.addWidget(self.distance)
+        row.addStretch(1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        column.addLayout(row)
+        column.addWidget(self.reason)
+        column.addWidget(self.lost)
+        self.show_run(None)
+
+    def show_run(self, run: Run | None) -> None:
+        self.setVisible(run is not None and run.verdict is not None)
+        if run is None or run.verdict is None:
+            return
+        mean_mm, lost, reason = mean_distance_mm(run), lost_text(run), run.reason or ""
+        self.badge.set_state(run.verdict, TONES[run.verdict])
+        self.distance.setText("" if mean_mm is None else f"{mean_mm:.3g} mm on average")
+        self.distance.setToolTip("Mean distance of what was seen to the mesh, over the frames that are not lost")
+        for label, text in ((self.reason, reason), (self.lost, lost)):
+            label.setText(f"{text[:1].upper()}{text[1:]}." if text else "")
+            label.setVisible(bool(text))
