@@ -93,6 +93,13 @@ class MeshFolder:
             "canonical": self._canonical,
         }
 
+    @property
+    def guessed(self) -> tuple[str, ...]:
+        """Identities whose canonical mesh nobody named: one of their frames is taken."""
+        if self._canonical is not None:
+            return ()
+        return tuple(name for name in self._files if named_canonical(self._base(name)) is None)
+
     def faces(self, identity: str) -> NDArray[np.int64]:
         return self._reference(identity).topology.faces
 
@@ -162,7 +169,7 @@ class MeshFolder:
     @cached_property
     def _common_guess(self) -> str | None:
         """The file that serves all identities without a canonical mesh of their own; None for one, or without such."""
-        guessed = [name for name in self._files if named_canonical(self._base(name)) is None]
+        guessed = self.guessed
         state = Setting.CANONICAL_MESH
         if len(guessed) < len(self._files):
             some = ", ".join(guessed[:5])
@@ -176,7 +183,7 @@ class MeshFolder:
             fix = remedy("poses may differ: put one of the same pose into every folder and name it with {}", state)
         else:
             text = f"canonical meshes are guessed: {found} of every identity, where limbs are stretched out most"
-            fix = remedy("look at them in a picture of the dataset; if they are of different poses, state {}", state)
+            fix = remedy("if they are of different poses, state {}", state)
         self._progress.notice(Notice(text, fix))
         return found
 

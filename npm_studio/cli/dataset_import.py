@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
 
     from engine.dataset.importing import RawDataset
     from engine.geometry.similarity import Similarity
+
+
+_MOST_SHOWN = 48
+"""Identities in the picture of guessed canonical meshes."""
 
 
 def add_import_options(parser: argparse.ArgumentParser, normalise: str = "bounds") -> None:
@@ -228,7 +233,33 @@ def run_meshes(options: argparse.Namespace) -> dict[str, Any]:
             options.frame_rate,
             progress=progress,
         )
-        return run_import(raw, options, progress)
+        results = run_import(raw, options, progress)
+        if raw.guessed:
+            results["canonical_picture"] = _show_guessed(options.out, progress)
+        return results
+
+
+def _show_guessed(out: Path, progress: ConsoleProgress) -> str | None:
+    """Write a picture of the canonical meshes beside the dataset ``out``, and say where; None where none can be drawn.
+
+    Last of all: a graphics driver that fails takes nothing with it.
+    """
+    from engine.core.errors import InputError, Notice, Remedy
+    from external.datasets import open_dataset
+    from npm_studio.reports.pictures import save_picture
+    from npm_studio.reports.pictures.dataset_sheet import dataset_sheet
+
+    picture = out.absolute().with_name(f"{out.absolute().name}.canonical.png")
+    try:
+        save_picture(dataset_sheet(open_dataset(out), "canonical", _MOST_SHOWN, progress), picture)
+    except InputError as error:
+        again = f"npm-studio dataset show {shlex.quote(str(out))} --kind canonical --out {shlex.quote(picture.name)}"
+        text = f"no picture of the guessed canonical meshes: {error.subject}: {error.problem}"
+        progress.notice(Notice(text, Remedy(f"look at them where pictures can be drawn, by `{again}`")))
+        return None
+    fix = Remedy("look whether all are in one pose with nothing touching; if not, name a file with --canonical")
+    progress.notice(Notice(f"{picture} shows the canonical meshes that were guessed", fix))
+    return str(picture)
 
 
 def configure_dt4d(parser: argparse.ArgumentParser) -> None:
