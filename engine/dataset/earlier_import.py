@@ -49,7 +49,10 @@ def read_earlier_import(out: Path, request: Mapping[str, Any], each_its_own: boo
     path = out / _REQUEST
     stored = read_json(path)
     if not isinstance(stored, dict) or {key: stored.get(key) for key in request} != request:
-        raise InputError(out, "holds an import of something else or with other options", "name another folder")
+        problem = "holds an import of something else or with other options"
+        if difference := _difference(stored, request):
+            problem = f"{problem}: {difference}"
+        raise InputError(out, problem, "import with those, or name another folder")
     found = stored.get("similarity")
     similarity = Similarity.from_dict(found, path) if found else None
     own = {name: Similarity.from_dict(value, path) for name, value in stored.get("similarities", {}).items()}
@@ -59,6 +62,23 @@ def read_earlier_import(out: Path, request: Mapping[str, Any], each_its_own: boo
     own |= {each.name: each.similarity for each in dataset.stored}
     shared = None if each_its_own else dataset.similarity
     return EarlierImport(shared, own, dataset.identities, True)
+
+
+def _difference(stored: object, request: Mapping[str, Any]) -> str:
+    """The first of the options in which two imports differ; empty where there is no such."""
+    before, now = _options(stored), _options(request)
+    differing = [key for key in now if key in before and before[key] != now[key]]
+    return f"{differing[0]} {before[differing[0]]}, not {now[differing[0]]}" if differing else ""
+
+
+def _options(request: object) -> dict[str, Any]:
+    """What an import was asked for that can be said in a word."""
+    if not isinstance(request, Mapping) or not isinstance(request.get("recipe"), Mapping):
+        return {}
+    normalise = request.get("normalise")
+    how = {"normalise": normalise[0]} if isinstance(normalise, list) and normalise else {}
+    options = {**request["recipe"], **how}
+    return {key: value for key, value in options.items() if value is None or isinstance(value, str | int | float)}
 
 
 def write_request(

@@ -101,6 +101,8 @@ def import_dataset(
     fixed = earlier.similarity
     if fixed is None and not known:
         fixed = _dataset_similarity(raw, normalisation, progress)
+    if earlier.identities:  # nothing of a finished dataset is touched where its source cannot be used
+        _check_all(raw, progress)
     out.mkdir(parents=True, exist_ok=True)
     writer = _Writer(raw, out, earlier, request)
     progress.stage("import", sum(len(raw.sequences(name)) for name in raw.identities))
@@ -255,6 +257,21 @@ def _dataset_similarity(raw: RawDataset, normalisation: Normalisation, progress:
                 raise Cancelled
 
     return _cube_of(meshes(), raw.name)
+
+
+def _check_all(raw: RawDataset, progress: Progress) -> None:
+    """Read all meshes once.
+
+    Raises:
+        InputError: as `import_dataset` says.
+        Cancelled: asked to stop.
+    """
+    progress.stage("check the source", len(raw.identities))
+    for done, identity in enumerate(raw.identities, 1):
+        for _ in _all_meshes(raw, identity):
+            if progress.cancelled():
+                raise Cancelled
+        progress.advance(done)
 
 
 def _own_similarity(raw: RawDataset, identity: str) -> Similarity:

@@ -1,5 +1,6 @@
 """Fixtures of several rooms: a small published checkpoint, what trains in no time, a log of its own."""
 
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from engine.evaluate import metrics
 from engine.models.checkpoint import save_model
 from tests.support.official_checkpoints import checkpoint, saved
 from tests.support.toy_model import toy_model
@@ -54,3 +56,11 @@ def preset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def small(tmp_path: Path) -> Path:
     return saved(checkpoint(), tmp_path / "small.tar")
+
+
+@pytest.fixture
+def in_little(monkeypatch: pytest.MonkeyPatch, no_pictures: None) -> None:
+    """Commands work in this process, draw no previews of a training, and measure by fewer samples than users get."""
+    few = functools.partial(metrics.evaluate_sequence, samples=10_000, iou_points=20_000)
+    monkeypatch.setattr(metrics, "evaluate_sequence", few)
+    monkeypatch.setattr("npm_studio.cli.prepare.os.cpu_count", lambda: 1)

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.core.errors import Cancelled, Choice, InputError, Setting, remedy
+from engine.core.errors import Cancelled, Choice, InputError, Setting, Task, remedy
 from engine.core.files import read_json, replacing_folder, write_json
 from engine.core.progress import Progress
 from engine.dataset.arrays import SdfPools
@@ -156,7 +156,8 @@ def check_canonical(vertices: NDArray[np.floating], path: Path) -> None:
         raise InputError(path, "has vertices that are not finite", "export it again")
     extent = float(np.abs(vertices).max(initial=0.0))
     if extent > 0.5:
-        raise InputError(path, f"leaves the cube [-0.5, 0.5]^3 (reaches {extent:.3f})", "normalise the dataset again")
+        problem = f"leaves the cube [-0.5, 0.5]^3 (reaches {extent:.3f})"
+        raise InputError(path, problem, remedy("bring it into the cube: {}", Task.NORMALISE))
 
 
 def prepare_pools(

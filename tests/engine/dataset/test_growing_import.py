@@ -1,7 +1,6 @@
 """A source folder that grows, and a dataset that was made from it before."""
 
 import json
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,6 @@ from engine.dataset.pools import load_pools, pools_folder
 from engine.dataset.preparation.sdf_pools import prepare_pools
 from engine.dataset.registered import RegisteredDataset, load_registered_dataset
 from engine.dataset.renormalised import DatasetInMetres
-from npm_studio.cli.main import main
 from tests.support.ellipsoids import write_ellipsoids
 from tests.support.progress import Listener
 from tests.support.verification import B, lines, write_clean_dataset
@@ -86,6 +84,19 @@ def test_what_the_source_says_otherwise_now_is_written_anew_and_named(tmp_path: 
     assert np.abs(after.similarity.to_world(after.sequence(1, "bend_0")) - expected).max() < 2e-3
 
 
+def test_a_source_that_cannot_be_used_any_more_leaves_the_dataset_as_it_is(tmp_path: Path) -> None:
+    class Damaged(Source):
+        def frames(self, identity: str, sequence: str) -> np.ndarray:
+            found = super().frames(identity, sequence)
+            return np.full_like(found, np.nan) if (identity, sequence) == ("b", "bend_1") else found
+
+    imported(Source(tmp_path / "s", {"a": 1.0, "b": 1.0}), tmp_path / "d")
+    before = {path: path.read_bytes() for path in (tmp_path / "d").rglob("*") if path.is_file()}
+    with pytest.raises(InputError, match="b/bend_1: has coordinates that are not finite"):
+        imported(Damaged(tmp_path / "s", {"a": 0.9, "b": 1.0}), tmp_path / "d")
+    assert {path: path.read_bytes() for path in (tmp_path / "d").rglob("*") if path.is_file()} == before
+
+
 def test_an_identity_that_the_source_has_no_more_is_said(tmp_path: Path) -> None:
     imported(Source(tmp_path / "s", {"a": 1.0, "b": 1.0}), tmp_path / "d")
     after, told = imported(Source(tmp_path / "s", {"b": 1.0}), tmp_path / "d")
@@ -130,32 +141,3 @@ def test_pools_from_before_fingerprints_are_read(tmp_path: Path) -> None:
     del values["mesh"]
     report.write_text(json.dumps(values))
     assert len(load_pools(dataset, 0).near) == 4000
-
-
-def test_a_folder_of_meshes_grows_by_a_larger_one_from_the_command_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    import trimesh
-
-    ball = trimesh.creation.icosphere(3, 20.0)
-    for name, size in (("a", 1.0), ("b", 1.05), ("later", 1.3)):
-        for frame in range(3):
-            place = tmp_path / "s" / name / "move"
-            place.mkdir(parents=True, exist_ok=True)
-            bent = np.asarray(ball.vertices) * size * [1.0, 1.0, 2.0] + [0.2 * frame, 0, 0]
-            bent[:, 0] += 0.004 * frame * bent[:, 2] ** 2
-            trimesh.Trimesh(bent, ball.faces, process=False).export(place / f"{frame}.ply")
-    shutil.move(tmp_path / "s" / "later", tmp_path / "later")
-    words = ["dataset", "meshes", str(tmp_path / "s"), str(tmp_path / "d"), "--unit", "cm", "--up", "z"]
-    assert main(words) == 0
-    assert main(["prepare", str(tmp_path / "d"), "--near", "2000", "--uniform", "2000", "--surface", "500"]) == 0
-    shutil.move(tmp_path / "later", tmp_path / "s" / "later")
-    capsys.readouterr()
-    assert main(words) == 0
-    told = capsys.readouterr().err
-    assert "later added" in told
-    assert "leaves the cube" in told
-    assert main(["dataset", "verify", str(tmp_path / "d")]) == 2
-    found = capsys.readouterr().out
-    assert "later" in found
-    assert "/a:" not in found
