@@ -83,7 +83,8 @@ class FitResult:
     """What a method found."""
 
     meshes: MeshSequence
-    """Of the frames of the depth sequence or some of them, by their names; metres, world."""
+    """Of the frames of the depth sequence or some of them, by their names; metres, world. Frames may be empty where
+    they differ in their triangles; they are left out of the run."""
     confidence: NDArray[np.float64] | None = None
     """(F,) from 0 to 1; None where the method cannot say."""
     artefacts: Mapping[str, Mapping[str, NDArray]] = field(default_factory=dict)
@@ -93,7 +94,7 @@ class FitResult:
     details: Mapping[str, Any] = field(default_factory=dict)
     """What else there is to tell; JSON."""
     interrupted: bool = False
-    """Whether this is the best so far, after the user asked to stop."""
+    """Whether this is the best so far, after the user asked to stop or something else ended the work early."""
     lost_below: float | None = None
     """Confidence below which the method itself calls a frame lost; None where it has no such threshold."""
     subject_to_world: NDArray[np.float64] | None = None
@@ -122,6 +123,9 @@ class FitMethod(Protocol):
 
     def fit(self, source: DepthSequence, inputs: MethodInputs, config: Any, progress: Progress) -> FitResult:
         """Fit the subject of ``source``.
+
+        A frame may show nothing. Its mesh, if it has one, counts as lost. A method that runs out of memory lets the
+        error of PyTorch pass, or gives what it has found so far as `FitResult.interrupted`, with its `FitResult.doubt`.
 
         Args:
             config: of `config_type`

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from npm_studio.cli.capture_options import add_capture_options, open_from_options, stated
-from npm_studio.cli.console import ConsoleProgress, add_device, add_json, add_model, add_seed
+from npm_studio.cli.console import ConsoleProgress, add_device, add_json, add_model, add_seed, interrupted
 from npm_studio.cli.method_fields import add_method_fields, stated_fields
 from npm_studio.cli.words import words
 
@@ -69,16 +69,16 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
             options.out,
             loaded,
             template,
-            options.seed,
-            options.device,
-            options.fill_lost,
-            stated(options),
+            seed=options.seed,
+            device=options.device,
+            fill_lost=options.fill_lost,
+            capture=stated(options),
         )
         result = run_fit(request, progress)
         for line in _lines(result):
             progress.message(line)
     results = summary(result)
-    if result.verdict == "failed" and not result.interrupted:
+    if result.verdict == "failed" and not interrupted():
         if options.json:
             print(json.dumps(results))
         raise InputError(result.folder, f"the fit has failed: {result.reason}", "the run is kept, look at it")
@@ -89,14 +89,14 @@ def _lines(run: "Run") -> Iterator[str]:
     """What a user wants to know of a run."""
     from engine.methods.run_summary import lost_text, mean_distance_mm
 
-    kept = " (interrupted: the best so far)" if run.interrupted else ""
+    kept = " (ended early: the best so far)" if run.interrupted else ""
     yield f"{run.folder}: {len(run.frames)} frames in {run.seconds:.1f} s{kept}"
     mean_mm = mean_distance_mm(run)
     if mean_mm is not None:
         yield f"mean distance of what was seen to the fit: {mean_mm:.3g} mm"
     if lost := lost_text(run):
         yield lost
-    if run.verdict != "failed" or run.interrupted:  # else it is the error
+    if run.verdict != "failed" or interrupted():  # else it is the error
         yield f"verdict: {run.verdict}: {run.reason}"
 
 

@@ -110,7 +110,7 @@ class OffscreenRenderer:
         self._add_floor(scene, extent)
         for index, mesh in enumerate(scene.meshes):
             self._add_mesh(mesh, scene.colours[index] if scene.colours else CLAY)
-        if scene.points is not None and scene.point_colours is not None:
+        if scene.points is not None and scene.point_colours is not None and len(scene.points):
             # a little towards the viewer, or half of them would vanish behind a surface that passes through them
             lifted = scene.points + _POINT_LIFT * view.axes()[2].astype(np.float32)
             self._add_points(lifted, scene.point_colours, scene.point_size)

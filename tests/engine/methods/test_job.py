@@ -164,6 +164,22 @@ def test_a_device_without_enough_memory_is_named_in_one_line_and_what_was_there_
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
+def test_an_allocation_that_fails_is_recognised(tmp_path: Path) -> None:
+    def greedy(source: DepthSequence) -> FitResult:
+        torch.empty(1 << 50)
+        return FitResult(ball_meshes(6))
+
+    with pytest.raises(InputError, match="has not enough memory for 6 frames"):
+        fit(tmp_path / "run", greedy)
+
+
+def test_what_was_found_before_memory_ran_out_is_kept_with_the_reason(tmp_path: Path) -> None:
+    doubt = "the device ran out of memory after 12 of 240 steps"
+    run = fit(tmp_path / "run", FitResult(ball_meshes(6), interrupted=True, doubt=doubt))
+    assert (run.interrupted, run.verdict, run.reason) == (True, "failed", doubt)
+    assert len(load_run(tmp_path / "run").frames) == 6
+
+
 def test_other_errors_of_a_method_are_not_taken_for_want_of_memory(tmp_path: Path) -> None:
     def broken(source: DepthSequence) -> FitResult:
         raise RuntimeError("shapes differ")

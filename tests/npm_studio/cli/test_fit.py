@@ -133,6 +133,18 @@ def test_a_fit_that_has_failed_ends_with_2_prints_its_object_and_keeps_the_run(
     assert capsys.readouterr().out == ""
 
 
+def test_a_fit_that_runs_out_of_memory_half_way_keeps_what_it_has_and_ends_with_2(
+    ball: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    doubt = "the device ran out of memory after 12 of 240 steps"
+    method = told(monkeypatch, FitResult(ball_meshes(6), interrupted=True, doubt=doubt))
+    assert main(["fit", str(ball), "--out", str(tmp_path / "run"), *method, "--json"]) == 2
+    captured = capsys.readouterr()
+    assert f"the fit has failed: {doubt}; the run is kept" in captured.err.splitlines()[-1]
+    assert json.loads(captured.out.splitlines()[-1])["interrupted"]
+    assert len(load_run(tmp_path / "run").frames) == 6
+
+
 def test_an_interrupted_fit_prints_its_object_keeps_the_run_and_ends_with_130(
     ball: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -142,7 +154,7 @@ def test_an_interrupted_fit_prints_its_object_keeps_the_run_and_ends_with_130(
     captured = capsys.readouterr()
     printed = json.loads(captured.out.splitlines()[-1])
     assert (printed["interrupted"], printed["verdict"]) == (True, "good")
-    assert "(interrupted: the best so far)" in captured.err
+    assert "(ended early: the best so far)" in captured.err
     assert load_run(tmp_path / "run").interrupted
 
 

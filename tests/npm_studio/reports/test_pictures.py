@@ -14,7 +14,9 @@ from PIL import Image
 
 from engine.core.errors import Cancelled, InputError
 from engine.geometry.mesh import Mesh
-from engine.methods.run import frame_records, load_run
+from engine.methods.run import Run, RunInputs, frame_records, load_run
+from engine.sequences.depth_sequence import load_depth_sequence, save_depth_sequence
+from engine.sequences.isolation import Isolation
 from npm_studio.reports.pictures import (
     OffscreenRenderer,
     Scene,
@@ -31,6 +33,7 @@ from npm_studio.reports.pictures import (
     strip,
     write_video,
 )
+from npm_studio.reports.pictures.captures import capture_sheet
 from npm_studio.reports.pictures.runs import (
     Observer,
     error_sheet,
@@ -41,6 +44,8 @@ from npm_studio.reports.pictures.runs import (
     studio_similarity,
 )
 from tests.support.progress import Listener
+from tests.support.walking_ball import CAMERA as BALL_CAMERA
+from tests.support.walking_ball import RATE, ball_depths, ball_meshes
 
 FRONT = ViewDirection(0, 0)
 
@@ -251,6 +256,15 @@ def test_the_sheet_of_a_run_shows_observation_and_fit(fitted_run: Path) -> None:
     with_points, alone = fit_sheet(run, find_sequence(run), columns=2), fit_sheet(run, None, columns=2)
     assert with_points.shape[1] == alone.shape[1]
     assert with_points.shape[0] > 1.8 * alone.shape[0]
+
+
+def test_frames_that_show_nothing_are_drawn_without_points(tmp_path: Path) -> None:
+    folder = tmp_path / "ball"
+    save_depth_sequence(folder, ball_depths(3, empty=[1]), BALL_CAMERA, np.eye(4), RATE)
+    sequence, meshes = load_depth_sequence(folder), ball_meshes(3)
+    run = Run(tmp_path, "tells", RunInputs(folder), meshes, frame_records(meshes), {"total": 1.0})
+    assert fit_sheet(run, sequence).std() > 0
+    assert capture_sheet(sequence.subset([0, 1]), Isolation(), frames=2).std() > 0
 
 
 def test_a_run_without_a_model_is_drawn_as_large_as_one_with_a_model(fitted_run: Path) -> None:
