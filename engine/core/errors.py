@@ -5,6 +5,7 @@ a name of its own (a flag of the command line, a field of the window), the error
 the front end puts its own word in place: see `Words`.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -186,6 +187,30 @@ class InputError(ValueError):
     def name(self, words: Words = plain_words) -> str:
         """What cannot be used."""
         return self._named if isinstance(self._named, str) else words(self._named)
+
+
+_OF_PYTHON = (
+    *(ArithmeticError, AssertionError, AttributeError, EOFError, ImportError, IndexError, MemoryError, RuntimeError),
+    *(SyntaxError, TypeError, UnicodeError),
+)
+_JARGON = re.compile(
+    r"argument|array|axis|buffer|codec|convert|decod|dtype|encod|indices|int\(|literal|object|shape|subscript|unpack"
+    r"|zip\(|\bb['\"]|0x|<"
+)
+
+
+def in_words(error: Exception) -> str:
+    """What an exception of a library says of a file, in brackets and behind a blank, for the end of a problem.
+
+    Nothing where it speaks of Python and not of the file.
+    """
+    if isinstance(error, OSError):
+        said = error.strerror or str(error)
+    elif isinstance(error, KeyError):
+        said = f"it lacks {error.args[0]}" if error.args and str(error.args[0]).isidentifier() else ""
+    else:
+        said = "" if isinstance(error, _OF_PYTHON) else " ".join(str(error).split()).rstrip(".")
+    return "" if not said or _JARGON.search(said) else f" ({said[:120]})"
 
 
 class Cancelled(Exception):

@@ -189,5 +189,5 @@ def _readable(subject: str | Path, remedy: str | Remedy) -> Iterator[None]:
         raise
     except FileNotFoundError:
         raise InputError(subject, "is missing", remedy) from None
-    except Exception as error:  # zip archives, decompressors and headers fail in many ways on broken files
-        raise InputError(subject, f"is truncated or not a readable npz file ({type(error).__name__})", remedy) from None
+    except Exception:  # zip archives, decompressors and headers fail in many ways on broken files
+        raise InputError(subject, "is truncated or not a readable npz file", remedy) from None

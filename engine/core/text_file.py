@@ -4,6 +4,7 @@ import codecs
 import math
 import re
 from pathlib import Path
+from typing import Any
 
 from engine.core.errors import InputError, Remedy
 
@@ -50,7 +51,11 @@ def decoded(data: bytes) -> str:
     """
     for mark, encoding in _MARKS:
         if data.startswith(mark):
-            return data[len(mark) :].decode(encoding).rstrip(_ENDS)
+            whole = data[len(mark) :]
+            whole = (
+                whole[: len(whole) - len(whole) % 2] if encoding.startswith("utf-16") else whole
+            )  # cut off in a letter
+            return whole.decode(encoding).rstrip(_ENDS)
     plain = data.rstrip(_ENDS.encode())
     if b"\0" in plain and b"\0" not in (ended := plain.rstrip(_ENDS.encode() + b" \t\r\n")):
         plain = ended
@@ -74,6 +79,18 @@ def number(word: str) -> float:
         return float(word)
     except ValueError:
         return math.nan
+
+
+def number_of(value: Any) -> float:
+    """The number that a value of JSON or YAML is.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError(f"{str(value)[:40]!r} is no number") from None
 
 
 def numbers(text: str) -> list[float] | None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.core.errors import InputError, Remedy, Task, remedy
+from engine.core.errors import InputError, Remedy, Task, in_words, remedy
 
 MAKE_AGAIN = remedy("to make it, {}", Task.MAKE_DATASET)
 
@@ -22,8 +22,10 @@ def load_array(path: Path, fix: str | Remedy = MAKE_AGAIN) -> NDArray[Any]:
         array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError:
         raise InputError(path, "is missing", fix) from None
-    except (ValueError, OSError, EOFError) as error:
-        raise InputError(path, f"is not a readable npy file ({error.__class__.__name__})", fix) from None
+    except OSError as error:
+        raise InputError(path, f"cannot be read{in_words(error)}", fix) from None
+    except Exception:  # headers fail in many ways
+        raise InputError(path, "is truncated or not a readable npy file", fix) from None
     return array
 
 

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.core.errors import InputError
+from engine.core.errors import InputError, in_words
 from engine.core.files import check_name, read_json, write_json
 from engine.dataset.arrays import MAKE_AGAIN
 from engine.dataset.store import FolderStore, MeshStore
@@ -187,7 +187,7 @@ def load_registered_dataset(
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         if isinstance(error, InputError):
             raise
-        problem = f"dataset.json or labels do not follow the format ({error!r})"
+        problem = f"dataset.json or labels do not follow the format{in_words(error)}"
         raise InputError(root, problem, MAKE_AGAIN) from None
     if any(not 0 <= label.identity < len(places) for label in labels):
         raise InputError(root / "labels.json", "names an identity_id that labels_tpose.json does not have", MAKE_AGAIN)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.core.errors import InputError
+from engine.core.errors import InputError, in_words
 from engine.core.files import replacing_file
 from engine.geometry.mesh import Mesh, load_mesh
 
@@ -85,7 +85,7 @@ def compact_layout(path: Path) -> CompactLayout | None:
             head = file.read(_LONGEST_HEADER)
         size = path.stat().st_size
     except OSError as error:
-        raise InputError(path, f"cannot be read ({error.__class__.__name__})", "copy or make it again") from None
+        raise InputError(path, f"cannot be read{in_words(error)}", "copy or make it again") from None
     layout = _parse(head)
     if layout is not None and layout.size != size:
         raise InputError(path, f"has {size} bytes, its header says {layout.size}", "copy or make it again")

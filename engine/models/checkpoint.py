@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from engine.core.errors import InputError, Setting, remedy
+from engine.core.errors import InputError, Setting, in_words, remedy
 from engine.core.files import check_name, read_json, replacing_folder, write_json
 from engine.geometry.similarity import Similarity
 from engine.models.coordinate_file import (
@@ -23,7 +23,7 @@ from engine.models.labels import FrameLabel, ModelInfo
 from engine.models.model import NeuralParametricModel
 from engine.models.networks.decoder import DecoderConfig, PoseDecoder, ShapeDecoder
 from engine.models.networks.encoder import EncoderConfig, VoxelEncoder
-from engine.models.tensor_files import first_line, read_tensors, write_tensors
+from engine.models.tensor_files import read_tensors, write_tensors
 
 _log = logging.getLogger(__name__)
 
@@ -121,7 +121,7 @@ def load_model(folder: Path, device: torch.device | str = "cpu") -> NeuralParame
     except (KeyError, TypeError, ValueError, AssertionError, RuntimeError) as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(folder, f"does not fit together ({first_line(error)})", "copy or train it again") from None
+        raise InputError(folder, f"does not fit together{in_words(error)}", "copy or train it again") from None
     return model.to(device)
 
 

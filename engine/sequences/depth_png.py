@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.core.errors import InputError
+from engine.core.errors import InputError, in_words
 
 DAMAGED_REMEDY = "copy or record it again, or take it out of the folder"
 SENSOR_MAXIMUM = 65535
@@ -74,7 +74,7 @@ def read_stored_depth(path: Path) -> NDArray[Any]:
         with Image.open(path) as image:
             stored = np.asarray(image)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise InputError(path, f"cannot be decoded ({error})", DAMAGED_REMEDY) from None
+        raise InputError(path, f"cannot be decoded{in_words(error)}", DAMAGED_REMEDY) from None
     if stored.ndim != 2:
         raise InputError(path, "is not a greyscale image", "export raw depth as 16-bit PNG")
     return stored

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from engine.core.errors import InputError
+from engine.core.errors import InputError, in_words
 from engine.core.files import write_json
+from engine.core.text_file import number_of
 from engine.geometry.camera import PinholeCamera
 from engine.sequences.camera_path import World, are_rigid, stands_still
 from engine.sequences.mesh_sequence import frame_rate_of, regular_times
@@ -72,10 +73,10 @@ def camera_of(description: Any, source: Path) -> PinholeCamera:
     if missing:
         raise InputError(source, f"lacks {', '.join(missing)}", INTRINSICS_REMEDY)
     try:
-        width, height = (int(description[key]) for key in ("width", "height"))
-        return PinholeCamera(width, height, *(float(description[key]) for key in ("fx", "fy", "cx", "cy")))
+        width, height = (int(number_of(description[key])) for key in ("width", "height"))
+        return PinholeCamera(width, height, *(number_of(description[key]) for key in ("fx", "fy", "cx", "cy")))
     except (TypeError, ValueError, OverflowError) as error:
-        raise InputError(source, f"does not describe a camera ({error})", INTRINSICS_REMEDY) from None
+        raise InputError(source, f"does not describe a camera{in_words(error)}", INTRINSICS_REMEDY) from None
 
 
 def positive_of(description: dict[str, Any], key: str, default: float, source: Path) -> float:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.core.errors import InputError
+from engine.core.errors import InputError, in_words
 from engine.core.files import natural_key
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Masks:
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
             if isinstance(error, InputError):
                 raise
-            raise InputError(path, f"cannot be decoded ({error})", "make the mask again") from None
+            raise InputError(path, f"cannot be decoded{in_words(error)}", "make the mask again") from None
 
     def _subject(self, image: "Image") -> NDArray[np.bool_]:
         if self.by_alpha and image.has_transparency_data:

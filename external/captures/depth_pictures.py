@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.core.errors import InputError
+from engine.core.errors import InputError, in_words
 from engine.sequences.depth_png import DAMAGED_REMEDY, check_depth_png, read_stored_depth
 from engine.sequences.recording import MAX_PIXELS
 from external.captures.npy_file import npy_images
@@ -121,7 +121,7 @@ def _tiff_header(path: Path) -> tuple[int, int, str]:
         with warnings.catch_warnings(action="ignore"), Image.open(path, formats=("TIFF",)) as image:
             (width, height), mode, frames = image.size, image.mode, getattr(image, "n_frames", 1)
     except Exception as error:  # Pillow raises whatever damaged tags lead to
-        raise InputError(path, f"cannot be read as TIFF ({str(error)[:80]})", DAMAGED_REMEDY) from None
+        raise InputError(path, f"cannot be read as TIFF{in_words(error)}", DAMAGED_REMEDY) from None
     if mode not in _TIFF_MODES:
         raise InputError(path, f"is a picture of the kind {mode}, not 16-bit or floating-point greyscale", _RAW)
     if frames != 1:
@@ -136,4 +136,4 @@ def _read_tiff(path: Path) -> NDArray[Any]:
         with Image.open(path, formats=("TIFF",)) as image:
             return np.array(image)
     except Exception as error:  # Pillow raises whatever damaged strips lead to
-        raise InputError(path, f"cannot be decoded ({str(error)[:80]})", DAMAGED_REMEDY) from None
+        raise InputError(path, f"cannot be decoded{in_words(error)}", DAMAGED_REMEDY) from None

@@ -22,9 +22,9 @@ from typing import Any
 import numpy as np
 import yaml
 
-from engine.core.errors import InputError
+from engine.core.errors import InputError, in_words
 from engine.core.files import read_json
-from engine.core.text_file import numbers, read_text
+from engine.core.text_file import number_of, numbers, read_text
 from external.captures.intrinsics_values import REMEDY, Intrinsics, from_matrix
 from external.captures.stream_names import other_stream, says_depth
 
@@ -85,8 +85,8 @@ def _from_npy(path: Path) -> Intrinsics:
         return _from_numbers([float(value) for value in array.reshape(-1)], path)
     except InputError:
         raise
-    except Exception as error:  # headers fail in many ways
-        raise InputError(path, f"cannot be read as .npy ({type(error).__name__})", REMEDY) from None
+    except Exception:  # headers fail in many ways
+        raise InputError(path, "is truncated or not a readable npy file", REMEDY) from None
 
 
 def _from_numbers(values: list[float], path: Path, **more: Any) -> Intrinsics:
@@ -118,7 +118,7 @@ def _from_tree(tree: Any, path: Path, centred: bool = False) -> Intrinsics:
     except InputError:
         raise
     except (TypeError, ValueError, OverflowError) as error:
-        raise InputError(path, f"does not describe a camera ({error})", REMEDY) from None
+        raise InputError(path, f"does not describe a camera{in_words(error)}", REMEDY) from None
 
 
 def _from_mapping(tree: Mapping[Any, Any], path: Path, centred: bool, depth: int) -> Intrinsics:
@@ -175,7 +175,7 @@ def _more(entries: dict[str, Any], path: Path) -> dict[str, Any]:
     more: dict[str, Any] = {}
     for name, field in _FIELDS.items():
         if name in entries:
-            value = float(entries[name])
+            value = number_of(entries[name])
             if not (np.isfinite(value) and value > 0):
                 raise InputError(path, f"{field} must be a positive number, is {entries[name]}", REMEDY)
             more[field] = int(value) if name in ("width", "height") else value
@@ -191,7 +191,7 @@ def _from_names(entries: dict[str, Any], path: Path, centred: bool, more: dict[s
     missing = [name for name in ("fx", "fy", "cx", "cy") if name not in entries]
     if missing:
         raise InputError(path, f"lacks {', '.join(missing)}", REMEDY)
-    fx, fy, cx, cy = (float(entries[name]) for name in ("fx", "fy", "cx", "cy"))
+    fx, fy, cx, cy = (number_of(entries[name]) for name in ("fx", "fy", "cx", "cy"))
     half = 0.0 if centred else 0.5
     return Intrinsics(str(path), fx, fy, cx + half, cy + half, **more)
 
@@ -221,4 +221,4 @@ def _describes(part: Mapping[Any, Any]) -> bool:
 def _flat(values: Any) -> list[float]:
     """Numbers of a list, or a list of lists."""
     rows = values if isinstance(values, list) else [values]
-    return [float(value) for row in rows for value in (row if isinstance(row, list) else [row])]
+    return [number_of(value) for row in rows for value in (row if isinstance(row, list) else [row])]

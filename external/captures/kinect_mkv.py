@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.core.errors import Choice, InputError, Notice, Setting, remedy
+from engine.core.errors import Choice, InputError, Notice, Setting, in_words, remedy
 from engine.geometry.camera import PinholeCamera
 from engine.sequences.capture_options import CaptureOptions
 from engine.sequences.reader import RecordingReader
@@ -59,7 +59,7 @@ def read_kinect_mkv(path: Path, options: CaptureOptions) -> Recording:
     except (av.FFmpegError, ValueError, OverflowError, MemoryError) as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(path, f"cannot be read as Matroska ({error})", _REMEDY) from None
+        raise InputError(path, f"cannot be read as Matroska{in_words(error)}", _REMEDY) from None
     times = sorted(time for time, _, _ in packets)
     track = _DepthTrack(path, number, tuple(times), width, height)
     if not sure:
@@ -211,7 +211,7 @@ class _DepthTrack:
                 image = self._read(index)
             except (av.FFmpegError, ValueError) as error:
                 self._next = -1
-                raise InputError(name, f"cannot be decoded ({error})", _REMEDY) from None
+                raise InputError(name, f"cannot be decoded{in_words(error)}", _REMEDY) from None
         if image is None:
             raise InputError(name, f"does not hold {self._shape[1]}x{self._shape[0]} pixels", _REMEDY)
         return image

@@ -38,8 +38,8 @@ def npy_images(path: Path) -> NDArray[Any]:
             start = file.tell()
             shape = shape[:-1] if len(shape) > 2 and shape[-1] == 1 else shape  # an axis of colours
         held = path.stat().st_size - start
-    except Exception as error:  # headers fail in many ways
-        raise InputError(path, f"cannot be read as .npy ({type(error).__name__})", _REMEDY) from None
+    except Exception:  # headers fail in many ways
+        raise InputError(path, "is truncated or not a readable npy file", _REMEDY) from None
     if dtype.kind not in "fiu" or dtype.itemsize < 2 or len(shape) not in (2, 3) or min(shape[-2:]) < _SMALLEST:
         problem = f"holds an array of shape {shape} and type {dtype}, no depth images"
         raise InputError(path, problem, _REMEDY)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.core.errors import InputError
+from engine.core.errors import InputError, in_words
 from engine.sequences.recording import MAX_PIXELS
 
 _REMEDY = "export the points again, as PLY or PCD"
@@ -84,7 +84,7 @@ def _decompressed_fields(data: bytes, record: np.dtype[Any], number: int, path: 
             raise ValueError(f"{number} points do not fit into it")
         whole = lzf_decompressed(data[8 : 8 + packed], size)
     except (ValueError, IndexError, struct.error) as error:
-        raise InputError(path, f"its compressed points are damaged ({error})", _REMEDY) from None
+        raise InputError(path, f"its compressed points are damaged{in_words(error)}", _REMEDY) from None
     fields, start = [], 0
     for place in record.names or ():
         kind, shape = record[place].base, record[place].shape

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.core.errors import InputError, Notice, Setting, remedy
+from engine.core.errors import InputError, Notice, Setting, in_words, remedy
 from engine.core.files import natural_key
 from engine.core.text_file import decoded, numbers
 from engine.geometry.camera import REFERENCE_CAMERA, PinholeCamera
@@ -139,7 +139,7 @@ def read_points(path: Path) -> NDArray[np.float64]:
     except InputError:
         raise
     except Exception as error:  # trimesh raises whatever damaged bytes lead to
-        raise InputError(path, f"cannot be read ({str(error)[:120]})", _REMEDY) from None
+        raise InputError(path, f"cannot be read{in_words(error)}", _REMEDY) from None
     points = points[np.isfinite(points).all(axis=1)]
     if len(points) == 0:
         raise InputError(path, "holds no points", _REMEDY)

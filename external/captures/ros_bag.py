@@ -1,6 +1,5 @@
 """An open ROS recording: messages by topic and number, whatever the version that wrote it."""
 
-import struct
 import threading
 from abc import ABC, abstractmethod
 from bisect import bisect_left
@@ -8,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from engine.core.errors import InputError
+from engine.core.errors import InputError, in_words
 
 
 class RosBag(ABC):
@@ -75,11 +74,11 @@ class RosBag(ABC):
             raise
         except Exception as error:  # the parser raises whatever damaged bytes lead to: assertions, struct, index errors
             subject = f"{self.path} {where}".strip()
-            detail = " ".join(str(a) for a in error.args) or error.__class__.__name__
-            # words of Python that tell nobody anything
-            if isinstance(error, TypeError | struct.error | IndexError) or "Error(" in detail:
-                detail = "it is damaged or ends too early"
-            raise InputError(subject, f"cannot be read as a {self.title} ({detail[:200]})", self.remedy) from None
+            said = in_words(error)
+            if type(error).__module__.startswith("rosbags"):  # behind a colon, they repeat what Python says
+                said = f" ({str(error).split(': ')[0].rstrip('.')[:200]})"
+            said = said or " (it is damaged or ends too early)"
+            raise InputError(subject, f"cannot be read as a {self.title}{said}", self.remedy) from None
 
 
 def require_rosbags(path: Path) -> None:

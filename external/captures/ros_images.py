@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.core.errors import InputError
+from engine.core.errors import InputError, in_words
 from engine.sequences.recording import MAX_PIXELS
 
 IMAGE, COMPRESSED = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
@@ -90,7 +90,7 @@ def _decoded(message: Any, form: ImageForm, name: str, remedy: str) -> NDArray[A
             stored = np.array(image, np.uint16)
         assert stored.shape == (form.height, form.width)
     except Exception as error:  # Pillow raises whatever damaged chunks lead to
-        raise InputError(name, f"cannot be decoded ({str(error)[:80]})", remedy) from None
+        raise InputError(name, f"cannot be decoded{in_words(error)}", remedy) from None
     if not form.is_float:
         return stored
     _, a, b = _HEADER.unpack_from(np.asarray(message.data, np.uint8).tobytes())

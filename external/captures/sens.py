@@ -60,8 +60,8 @@ def read_sens(path: Path, options: CaptureOptions) -> Recording:
         if compression == _ZLIB:
             try:
                 data = zlib.decompressobj().decompress(data, expected + 1)
-            except zlib.error as error:
-                raise InputError(name, f"cannot be decompressed ({error})", _REMEDY) from None
+            except zlib.error:
+                raise InputError(name, "is damaged: it cannot be decompressed", _REMEDY) from None
         if len(data) != expected:
             raise InputError(name, f"does not hold {width}x{height} pixels", _REMEDY)
         return np.frombuffer(data, "<u2").reshape(height, width)

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.core.errors import InputError
+from engine.core.errors import InputError, in_words
 from engine.core.files import check_name, read_json, replacing_file
 from engine.core.npz import NpzFile
 from engine.dataset.preparation.flow_export import FlowSampling
@@ -163,7 +163,7 @@ def read_labels(path: Path) -> tuple[SampleLabel, ...]:
     except (KeyError, TypeError, ValueError) as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(path, f"is not a list of labels ({error!r})", "check what the file is") from None
+        raise InputError(path, f"is not a list of labels{in_words(error)}", "check what the file is") from None
 
 
 def as_entry(label: SampleLabel) -> dict[str, Any]:

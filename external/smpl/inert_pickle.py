@@ -100,8 +100,8 @@ def read_pickle(path: Path) -> dict[str, Any]:
         raise
     except pickle.UnpicklingError as error:
         raise InputError(path, f"is refused: it {error}", _REMEDY) from None
-    except Exception as error:  # a damaged pickle may fail in any way
-        raise InputError(path, f"is not a readable pickle ({error.__class__.__name__})", _REMEDY) from None
+    except Exception:  # a damaged pickle may fail in any way
+        raise InputError(path, "is truncated or not a readable pickle", _REMEDY) from None
     if not isinstance(value, dict):
         raise InputError(path, f"holds a {type(value).__name__}, not a dictionary", _REMEDY)
     return {text(key): item for key, item in value.items()}

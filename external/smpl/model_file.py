@@ -120,7 +120,7 @@ def load_body_model(path: Path) -> BodyModel:
 
 
 def _reason(error: Exception) -> str:
-    return str(error) if type(error) is ValueError else f"cannot be read ({error.__class__.__name__})"
+    return str(error) if type(error) is ValueError else "cannot be read"
 
 
 def _parents(row: Array, path: Path) -> NDArray[np.int64]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.core.errors import Choice, Do, InputError, Named, Notice, Setting, Task, remedy
+from engine.core.errors import Choice, Do, InputError, Named, Notice, Setting, Task, in_words, remedy
 from engine.core.progress import Progress
 
 
@@ -46,3 +46,21 @@ def test_a_notice_reaches_listeners_that_know_only_messages() -> None:
     Listener().notice(Notice("unit guessed", remedy("state {}", Setting.DEPTH_UNITS)))
     Listener().notice(InputError("file", "is damaged").as_notice("skipped"))
     assert heard == ["unit guessed; state the depth units per metre", "skipped: file: is damaged"]
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (ValueError("truncated: 2 of 3 points"), " (truncated: 2 of 3 points)"),
+        (FileNotFoundError(2, "No such file or directory", "a.ply"), " (No such file or directory)"),
+        (KeyError("identity_name"), " (it lacks identity_name)"),
+        (OSError("image file is truncated"), " (image file is truncated)"),
+        (ValueError("invalid literal for int() with base 10: 'x'"), ""),
+        (TypeError("'NoneType' is not iterable"), ""),
+        (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"), ""),
+        (KeyError(3), ""),
+        (ValueError(), ""),
+    ],
+)
+def test_of_an_exception_of_a_library_only_words_about_the_file_are_said(error: Exception, words: str) -> None:
+    assert in_words(error) == words

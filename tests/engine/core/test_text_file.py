@@ -35,6 +35,10 @@ def test_zeros_at_the_end_of_a_text_in_utf_16_do_not_count() -> None:
     assert decoded("1 2 3".encode("utf-16-le") + bytes(4)) == "1 2 3"
 
 
+def test_a_text_in_utf_16_may_be_cut_off_within_a_letter() -> None:
+    assert decoded("1 2 34".encode("utf-16")[:-1]) == "1 2 3"
+
+
 def test_letters_of_an_encoding_that_is_not_known_hide_nothing_else() -> None:
     text = decoded("ROOT \u5168\u89aa\nFrames: 2".encode("shift-jis"))  # as programs in Japan name joints
     assert text.startswith("ROOT ") and text.endswith("\nFrames: 2")
@@ -50,7 +54,7 @@ def test_what_is_not_one_number_is_none(word: str) -> None:
     assert math.isnan(number(word))
 
 
-@pytest.mark.parametrize("data", [b"\xff\xfe\x00\xd8", b"\xff\xfe\x00", b"\x89PNG\r\n\x1a\n\x00\x01\x90", b"a\0\0\0b"])
+@pytest.mark.parametrize("data", [b"\xff\xfe\x00\xd8", b"\x89PNG\r\n\x1a\n\x00\x01\x90", b"a\0\0\0b"])
 def test_bytes_that_are_no_text_are_refused_by_name(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "list.txt").write_bytes(data)
     with pytest.raises(InputError, match=r"list\.txt: cannot be read"):

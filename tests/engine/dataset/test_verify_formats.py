@@ -49,6 +49,13 @@ def test_an_array_of_objects_is_refused_unread(dataset: Path) -> None:
     only_problem(dataset, dataset / A / "slow.npy", "not a readable npy file")
 
 
+@pytest.mark.parametrize("name", ["canonical", "slow"])
+def test_an_array_whose_header_is_no_python_is_listed(dataset: Path, name: str) -> None:
+    path = dataset / A / f"{name}.npy"
+    path.write_bytes(path.read_bytes().replace(b"}", b"(", 1))
+    assert any(f"{path}: is truncated or not a readable npy file" in line for line in lines(dataset))
+
+
 def test_a_huge_declared_size_is_refused_unread(dataset: Path) -> None:
     with (dataset / A / "slow.npy").open("wb") as file:
         np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": (2**50, 642, 3)})

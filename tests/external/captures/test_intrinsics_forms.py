@@ -200,7 +200,7 @@ def test_of_the_cameras_of_a_file_none_is_taken_where_none_is_said_to_be_of_dept
         ("calib.txt", b"P0: left\nP1: right\n", "does not hold a 3x3 or 4x4 matrix"),
         ("camera.yaml", b"a: [1\nb: 2", "is not valid YAML"),
         ("camera.yaml", b"just words", "does not describe a camera"),
-        ("K.npy", b"\x93NUMPY\x01\x00v\x00{'descr'", "cannot be read as .npy"),
+        ("K.npy", b"\x93NUMPY\x01\x00v\x00{'descr'", "is truncated or not a readable npy file"),
         ("calibration.txt", bytes(range(256)), "cannot be read"),
     ],
 )
