@@ -25,6 +25,7 @@ _OF_ONE_SIZE = 2.0
 _NEARER = 1.5
 """So many times nearer to the run meshes have to lie one way than the other for the nearer one to be taken."""
 _SAMPLES = 2000
+UPS = ("y", "z")
 
 Surface = tuple[NDArray[np.floating], NDArray[np.integer]]
 """Vertices (V, 3), all of which are corners of faces (T, 3)."""
@@ -73,11 +74,9 @@ def settle_axes(path: Path, evidence: Evidence, pairs: Sequence[Pair]) -> Settle
     if evidence.unit is None:
         _check_not_canonical(path, evidence, pairs, size / run_size)
     unit, unit_why = _unit(path, evidence, size, run_size)
-    ups = [evidence.up] if evidence.up else ["y", "z"]
-    possible = [SourceAxes(unit, up) for up in ups]
-    near = [axes for axes in possible if any(_overlap(axes, *pair) for pair in pairs)]
-    if not near:
-        raise _nowhere_near(path, possible[0], pairs[0])
+    near = [axes for axes in (SourceAxes(unit, up) for up in UPS) if any(_overlap(axes, *pair) for pair in pairs)]
+    if evidence.up not in (None, *(axes.up for axes in near)) or not near:
+        raise _nowhere_near(path, SourceAxes(unit, evidence.up or UPS[0]), pairs[0], near)
     up, up_why = _up(path, evidence, {axes.up: _misfit(axes.to_world, pairs) for axes in near})
     large = f"{size / UNITS_PER_METRE[unit]:.3g} m large, those of the run {run_size:.3g} m"
     return SettledAxes(SourceAxes(unit, up), f"{unit} {unit_why}, {up} up {up_why}: {large}")
@@ -99,7 +98,7 @@ def _check_not_canonical(path: Path, evidence: Evidence, pairs: Sequence[Pair], 
     if similarity is None or not _fits(factor / similarity.scale):
         return
     units = [unit for unit, per_metre in UNITS_PER_METRE.items() if _fits(factor / per_metre)]
-    metric = [_misfit(SourceAxes(unit, up).to_world, pairs) for unit in units for up in ("y", "z")]
+    metric = [_misfit(SourceAxes(unit, up).to_world, pairs) for unit in units for up in UPS]
     if _misfit(similarity.to_world, pairs) * _NEARER <= min(metric, default=np.inf):
         raise InputError(path, f"{problem}: by size and place they are in canonical units", fix)
 
@@ -128,9 +127,13 @@ def _unit(path: Path, evidence: Evidence, size: float, run_size: float) -> tuple
 
 def _up(path: Path, evidence: Evidence, misfits: dict[str, float]) -> tuple[str, str]:
     """The vertical axis, of those of ``misfits`` to the run, and why."""
-    if evidence.up is not None:
-        return evidence.up, "as stated"
     best, *others = sorted(misfits, key=misfits.__getitem__)
+    if evidence.up is not None:
+        times = misfits[evidence.up] / misfits[best]
+        doubt = (
+            f", although with {best} up they would lie {times:.1f} times nearer to the run" if times > _NEARER else ""
+        )
+        return evidence.up, f"as stated{doubt}"
     if all(misfits[other] > _NEARER * misfits[best] for other in others):
         return best, "by where they lie"
     for axes, why in ((evidence.of_files, "as the files say"), (evidence.of_model, "as in the data of the model")):
@@ -140,9 +143,15 @@ def _up(path: Path, evidence: Evidence, misfits: dict[str, float]) -> tuple[str,
     raise InputError(path, problem, remedy("state {}, y or z", Setting.UP_AXIS))
 
 
-def _nowhere_near(path: Path, axes: SourceAxes, pair: Pair) -> InputError:
+def _nowhere_near(path: Path, axes: SourceAxes, pair: Pair, others: Sequence[SourceAxes]) -> InputError:
+    """
+    Args:
+        others: by which the meshes are where the run is
+    """
     here, there = (sum(_box(surface)) / 2 for surface in (_placed(axes.to_world, pair[0]), pair[1]))
     problem = f"lies {np.linalg.norm(here - there):.3g} m from the run, whose meshes are {_size(pair[1]):.3g} m large"
+    if others:
+        return InputError(path, problem, remedy("state {}", Choice(Setting.UP_AXIS, others[0].up)))
     fix = "bring it into the world of the recording, which must say where its camera was, or state {} and {}"
     return InputError(path, problem, remedy(fix, Setting.MESH_UNIT, Setting.UP_AXIS))
 

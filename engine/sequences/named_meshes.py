@@ -72,7 +72,10 @@ def match(names: tuple[str, ...], frame_names: tuple[str, ...], path: Path) -> M
         return Matching(meshes, frames, "name")
     if len(names) != len(frame_names):
         stranger = next(name for name in names if name not in positions)
-        problem = f"has {len(names)} meshes for {len(frame_names)} frames, and {stranger!r} is not the name of a frame"
+        counts = (
+            f"{len(names)} mesh{'es' * (len(names) > 1)} for {len(frame_names)} frame{'s' * (len(frame_names) > 1)}"
+        )
+        problem = f"has {counts}, and {stranger!r} is not the name of a frame"
         raise InputError(path, problem, f"name them after the frames, such as {frame_names[0]}")
     text = f"{path}: meshes are taken in order, {names[0]!r} for frame {frame_names[0]!r}, as their names differ"
     order = tuple(range(len(names)))

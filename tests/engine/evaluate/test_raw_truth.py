@@ -98,6 +98,18 @@ def test_what_the_user_states_is_taken_and_what_ply_files_state(tmp_path: Path) 
     assert "taken in cm as the files say" in opened(tmp_path / "p")[1][0]
 
 
+def test_an_axis_that_is_stated_is_taken_and_doubted_where_the_meshes_lie_elsewhere(tmp_path: Path) -> None:
+    path = write(tmp_path / "t", SourceAxes("cm", "z"))
+    assert refused(path, up="y").endswith("state --up z")  # lying down, it is nowhere near
+    vertices, faces = blobs()
+    centred = vertices - vertices.mean(axis=(0, 1))
+    for name, frame in zip(FRAMES, centred, strict=True):
+        save_mesh(Mesh(SourceAxes("cm", "z").from_world(frame), faces), path / f"{name}.ply")
+    run = Prediction(mesh_sequence("run", centred, faces, FRAMES, regular_times(3, 30.0)))
+    (said,) = opened(path, run, up="y")[1]
+    assert "y up as stated, although with z up they would lie" in said and "times nearer to the run" in said
+
+
 @pytest.mark.parametrize(
     ("text", "axes"),
     [
@@ -164,7 +176,7 @@ def test_a_single_mesh_is_the_truth_of_a_run_of_one_frame_and_of_no_other(tmp_pa
     truth, told = opened(path, Prediction(one))
     assert truth.meshes.frame_names == ("f0",)
     assert "'scan' for frame 'f0'" in told[0]
-    assert "has 1 meshes for 3 frames" in refused(path)
+    assert "has 1 mesh for 3 frames" in refused(path)
 
 
 def test_frames_without_a_mesh_and_meshes_without_a_frame_are_left_out_by_name(tmp_path: Path) -> None:
