@@ -100,7 +100,9 @@ def test_what_the_user_states_is_taken_and_what_ply_files_state(tmp_path: Path) 
 
 def test_an_axis_that_is_stated_is_taken_and_doubted_where_the_meshes_lie_elsewhere(tmp_path: Path) -> None:
     path = write(tmp_path / "t", SourceAxes("cm", "z"))
-    assert refused(path, up="y").endswith("state --up z")  # lying down, it is nowhere near
+    run = prediction()
+    higher = run.meshes.map(lambda _, vertices: vertices + np.array([0, 0.5, 0], np.float32))
+    assert refused(path, Prediction(higher), up="y").endswith("state --up z")  # lying down, it is nowhere near
     vertices, faces = blobs()
     centred = vertices - vertices.mean(axis=(0, 1))
     for name, frame in zip(FRAMES, centred, strict=True):
