@@ -22,7 +22,7 @@ def prediction_of(run: Run, truth_folder: Path) -> Prediction:
         InputError: a part of the run is damaged.
     """
     beside = _native(truth_folder.resolve().parent)
-    recorded = _native(run.inputs.sequence) or beside
+    recorded = _own(run.inputs.sequence) or _own(truth_folder.resolve().parent)
     path = None if recorded is None else _camera_path(run, recorded)
     placed = beside is not None and beside.cameras_to_world is not None
     motion = motion_between_worlds(run, beside) if beside is not None and placed else None
@@ -43,9 +43,17 @@ def _in_words(motion: NDArray[np.float64]) -> str:
 
 
 def _native(folder: Path) -> DepthSequence | None:
-    """The project's own recording in ``folder``; None where it is gone or not as it was."""
+    """The project's own recording in ``folder`` that says where its camera is; None where it is gone or changed."""
     try:
         return load_depth_sequence(folder) if is_native(folder) else None
+    except InputError:
+        return None
+
+
+def _own(folder: Path) -> DepthSequence | None:
+    """The project's own recording in ``folder``, whether it says where its camera is or not."""
+    try:
+        return load_depth_sequence(folder) if (folder / "intrinsics.json").is_file() else None
     except InputError:
         return None
 

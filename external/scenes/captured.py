@@ -1,5 +1,6 @@
-"""Performances that follow motion capture, with the way that the actor went."""
+"""Performances that follow motion capture, with the way that the actor went, and arms that stay outside of the body."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,17 @@ from external.bvh.parse import read_bvh
 from external.bvh.retarget import world_rotations
 from external.bvh.retargeted_clip import body_to_world
 from external.scenes.movement import Performance
+
+
+def arms_outside(performance: Performance, rig: Rig, body: RestBody, seconds: float) -> Performance:
+    """The performance with arms swung away from the trunk where they would be in it.
+
+    ``seconds`` lie between one frame and the next.
+    """
+    world = performance.poses[..., :3, :3] @ rig.reference_rotations.swapaxes(1, 2)
+    test = body_character(rig, body).contact_test(body)
+    mended = swing_arms_away(rig, body, world, test, seconds)
+    return replace(performance, poses=mended.poses)
 
 
 def captured_performance(rig: Rig, body: RestBody, path: Path, start_s: float, times_s: np.ndarray) -> Performance:

@@ -60,7 +60,7 @@ def crouching(times_s: Array, draw: Draw, build: Build) -> Movement:
         angles[f"arm_side.{side}"] = 0.3 + draw(0.0, 0.3) * down
         angles[f"elbow.{side}"] = 0.3 + draw(0.2, 0.8) * down
     movement = _stand(times_s, draw, build, draw(-0.9, 0.9), angles, width=draw(1.3, 1.6))
-    return _lowered(movement, build.standing - draw(0.5, 0.62) * build.leg * down, -0.07 * build.stature * down)
+    return _lowered(movement, build.standing - draw(0.42, 0.52) * build.leg * down, -0.07 * build.stature * down)
 
 
 def sitting_down(times_s: Array, draw: Draw, build: Build) -> Movement:

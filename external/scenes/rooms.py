@@ -10,6 +10,8 @@ _TRIES = 60
 _MARGIN = 0.12
 """Metres between furniture and those who move."""
 _HEIGHT = 2.7
+TABLE = 0.46
+"""Height of a table that hides legs, against the stature."""
 _FAR = 7.0
 
 
@@ -55,12 +57,16 @@ def furniture(pieces: int, view: Viewpoint, swept: Array, wall_z: float, random:
     return found
 
 
-def hiding_table(swept: Array, stature: float, random: np.random.Generator) -> Solid:
-    """A table with a panel before somebody's legs, from the camera at +z."""
+def hiding_table(stature: float, legs: Array, random: np.random.Generator) -> Solid:
+    """A table with a panel before somebody's legs, from the camera at +z.
+
+    Args:
+        legs: (2, 3) least and largest coordinates of what is below its top.
+    """
     depth = random.uniform(0.5, 0.75)
-    piece = table(random.uniform(1.2, 1.7), depth, random.uniform(0.43, 0.48) * stature, panel=True)
-    z = swept[:, 1, 2].max() + 0.1 + depth / 2
-    return piece.moved(np.array([swept[:, :, 0].mean() + random.uniform(-0.1, 0.1), 0.0, z]))
+    piece = table(random.uniform(1.2, 1.7), depth, TABLE * stature, panel=True)
+    middle = legs[:, 0].mean() + random.uniform(-0.1, 0.1)
+    return piece.moved(np.array([middle, 0.0, legs[1, 2] + 0.08 + depth / 2]))
 
 
 def _piece(random: np.random.Generator) -> Solid:

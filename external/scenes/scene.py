@@ -1,6 +1,6 @@
 """A scene from its plan: who moves how in which room, before what camera."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,13 @@ from external.anny.joints import turn
 from external.anny.rig import Array, RestBody, Rig
 from external.scenes.build import measure
 from external.scenes.cameras import Viewpoint, device, handheld, looking_at, recorded_poses, strip_tilt
-from external.scenes.captured import captured_performance
+from external.scenes.captured import arms_outside, captured_performance
 from external.scenes.clothes import cloth_offsets, clothed
 from external.scenes.motions import MOTIONS
 from external.scenes.movement import Performance, perform
 from external.scenes.plan import ScenePlan
 from external.scenes.props import Carried, box_for, seat_for
-from external.scenes.rooms import furniture, hiding_table, walls_and_floor
+from external.scenes.rooms import TABLE, furniture, hiding_table, walls_and_floor
 from external.scenes.solids import Solid, together
 
 _MOTION, _ROOM, _CAMERA, NOISE, _CLOTHES = range(1, 6)
@@ -78,7 +78,7 @@ def make_scene(plan: ScenePlan, people: Sequence[Person]) -> Scene:
     solids += furniture(plan.furniture, view, swept, back - plan.wall, random)
     first, performance = people[0], performances[0]
     if plan.motion == "behind-table":
-        solids.append(hiding_table(swept, stature, random))
+        solids.append(hiding_table(stature, _below(first, performance, TABLE * stature), random))
     if plan.motion == "sitting-down":
         solids.append(seat_for(first.rig, first.body, performance, random))
     carried = (box_for(first.rig, first.body, performance, random),) if plan.motion == "holding-box" else ()
@@ -139,16 +139,26 @@ def _performed(plan: ScenePlan, subject: int, person: Person) -> Performance:
         motion = MOTIONS[plan.motion][subject]
         movement = motion(times_s, lambda low, high: float(random.uniform(low, high)), build)
         performance = perform(person.rig, person.body, build, movement, 1 / plan.fps)
+        performance = arms_outside(performance, person.rig, person.body, 1 / plan.fps)
     turned = np.eye(4)
     turned[:3, :3] = turn(np.eye(3)[1], np.radians(plan.turn))
     return performance.moved(turned)
+
+
+def _below(person: Person, performance: Performance, height: float) -> Array:
+    """(2, 3) least and largest coordinates, over all frames, of what of somebody is below ``height``."""
+    low = np.concatenate([vertices[vertices[:, 1] < height] for vertices in _surfaces(person, performance)])
+    return np.stack([low.min(axis=0), low.max(axis=0)]).astype(np.float64)
+
+
+def _surfaces(person: Person, performance: Performance) -> Iterator[NDArray[np.float32]]:
+    """Skin (V, 3) in each frame, in the room."""
+    return (performance.vertices(person.rig, person.body, frame) for frame in range(len(performance)))
 
 
 def _swept(people: Sequence[Person], performances: Sequence[Performance]) -> Array:
     """(N, 2, 3) least and largest coordinates of each subject in each frame."""
     boxes = []
     for person, performance in zip(people, performances, strict=True):
-        for frame in range(len(performance)):
-            vertices = performance.vertices(person.rig, person.body, frame)
-            boxes.append(np.stack([vertices.min(axis=0), vertices.max(axis=0)]))
+        boxes += [np.stack([skin.min(axis=0), skin.max(axis=0)]) for skin in _surfaces(person, performance)]
     return np.stack(boxes).astype(np.float64)

@@ -82,7 +82,8 @@ def spin(times_s: Array, draw: Draw, build: Build) -> Movement:
         around = 2 * np.pi * progress(at)
         return centre + 0.06 * np.stack([np.sin(around), 1 - np.cos(around)], axis=1)
 
-    return walking(times_s, draw, build, Path(position, lambda at: first + side * 2 * np.pi * progress(at)))
+    path = Path(position, lambda at: first + side * 2 * np.pi * progress(at))
+    return walking(times_s, draw, build, path, width=(1.15, 1.4))
 
 
 def leave_and_return(times_s: Array, draw: Draw, build: Build) -> Movement:
@@ -116,15 +117,19 @@ def carry(times_s: Array, draw: Draw, build: Build) -> Movement:
     return Movement(movement.ground, movement.heading, movement.height, movement.feet, {**movement.angles, **arms})
 
 
-def walking(times_s: Array, draw: Draw, build: Build, path: Path) -> Movement:
-    """Steps along a path, arms swinging against the legs."""
+def walking(times_s: Array, draw: Draw, build: Build, path: Path, width: tuple[float, float] = (0.7, 1.1)) -> Movement:
+    """Steps along a path, arms swinging against the legs.
+
+    Args:
+        width: range of the distance between the feet, against that of one who stands.
+    """
     size = build.stature / 1.7
     gait = Gait(
         step_s=draw(0.5, 0.6) * np.sqrt(size),
         double_support=draw(0.18, 0.28),
         lift_m=draw(0.05, 0.09),
         heel_up=draw(0.4, 0.6),
-        width=draw(0.7, 1.1),
+        width=draw(*width),
         phase=draw(0.0, 1.0),
     )
     ground, turned = path.position(times_s), path.heading(times_s)

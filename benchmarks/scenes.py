@@ -1,0 +1,287 @@
+"""How well people are fitted as a depth camera sees them: scenes with truth, fitted and measured.
+
+    npm-studio dataset scene SCENES --set test
+    python benchmarks/scenes.py SCENES --model anny-full [--only NAME ...] [--runs FOLDER] [--json FILE]
+
+Without SCENES on disk, `--set SET` makes them there. Each scene is opened as `npm-studio fit` opens a recording, and
+fitted with the model's defaults. Measured, in millimetres of the room, in frames that count (at least 60 % of the body
+projects into the picture):
+
+- surface: mean distance between fitted and true surface, mean of both directions, by exact distances of random points;
+- match: mean correspondence error, from true vertices to the fitted point of the same canonical position;
+- lost: frames whose surface is off by more than 40 mm or whose correspondences by more than 100 mm;
+- height: of the fit in the canonical pose, less the true one;
+- slide: speed, mm per second, of what stands still on the floor in truth; below: depth of the lowest point under it.
+
+Said: the verdict, and how many of the lost frames the program called lost itself (recall), and how many of those that
+it called lost were (precision). Of several people the one that is nearest to the fit is compared, and frames in which
+another one is nearer are counted as swapped. The exit status is 1 when a bar of the model is missed.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scene_measures import SAMPLES, FrameErrors, SceneTruth, frame_errors, load_scene, scene_folders
+
+from engine.core.devices import describe_device, resolve_device
+from engine.core.errors import InputError
+from engine.core.files import write_json
+from engine.core.process import prepare_process
+from engine.methods.job import run_fit
+from engine.methods.method import LoadedModel, load_method
+from engine.methods.request import FitRequest
+from engine.methods.run import Run
+from engine.models.checkpoint import load_model
+from engine.sequences.capture_options import CaptureOptions
+from engine.sequences.isolation import Isolation
+from engine.sequences.opening import open_subject
+from engine.sequences.reader import registered_readers
+from npm_studio.resources import model_path, scene_sets
+
+Figures = dict[str, Any]
+BARS = {"anny-full": (10.0, 25.0), "anny-compact": (12.0, 30.0)}
+"""Largest mean surface distance and correspondence error in mm, by model."""
+OBSTRUCTED_MM = 15.0
+"""Largest mean surface distance where clothes, a box, a table or the arms are in between, of every model."""
+OBSTRUCTED = ("holding-box", "behind-table", "arms-before-trunk", "two-cross")
+LOST, HEIGHT_MM = 0.01, 30.0
+
+
+def make_scenes(name: str, out: Path) -> None:
+    """The scenes of a set that are not in ``out`` yet."""
+    from external.scenes.people import anny_casting, people_of
+    from external.scenes.recording import record
+    from external.scenes.scene import make_scene
+    from external.scenes.sets import load_scene_sets
+
+    cast = anny_casting()
+    for scene, plan in load_scene_sets(scene_sets())[name].items():
+        if not (out / scene / "scene.json").is_file():
+            record(make_scene(plan, people_of(plan, cast)), out / scene)
+
+
+def measure_scene(folder: Path, loaded: LoadedModel, options: argparse.Namespace, out: Path) -> list[Figures]:
+    """Fit a scene and compare it with the truth: a row for each run."""
+    scene = load_scene(folder)
+    masks = true_masks(scene, out / "masks") if options.true_masks else None
+    isolation = Isolation(options.near, options.far, masks, options.remove_planes, options.largest_component)
+    capture = CaptureOptions(isolation=isolation)
+    clock = time.perf_counter()
+    sequence = open_subject(folder, registered_readers(), capture, loaded.model)
+    opened = time.perf_counter() - clock
+    method = load_method(options.method)
+    request = FitRequest(method, method.config_type(), sequence, out / "run", loaded, capture=capture)
+    run = run_fit(request)
+    errors = [frame_errors(run, sequence, scene, subject, options.samples) for subject in range(len(scene.subjects))]
+    return [row_of(scene, run, errors) | {"seconds_open": opened, "seconds_fit": run.seconds}]
+
+
+def row_of(scene: SceneTruth, run: Run, errors: Sequence[FrameErrors]) -> Figures:
+    """The figures of one run on a scene, by the subject that it is of."""
+    surfaces = np.stack([each.surface_mm for each in errors])
+    subject = int(surfaces.mean(axis=1).argmin())
+    own, counted = errors[subject], scene.counts(subject)[errors[subject].frames]
+    plan = scene.about["plan"]
+    said = np.array([bool(frame.lost) for frame in run.frames])[: len(own.frames)]
+    frames = {
+        "surface_mm": own.surface_mm,
+        "correspondence_mm": own.correspondence_mm,
+        "lost": own.lost,
+        "said_lost": said,
+        "confidence": np.array([np.nan if frame.confidence is None else frame.confidence for frame in run.frames]),
+        "slide_mm_per_s": own.slide_mm_per_s,
+        "penetration_mm": own.penetration_mm,
+        "swapped": surfaces.argmin(axis=0) != subject,
+    }
+    return {
+        "scene": scene.name,
+        "motion": plan["motion"],
+        "obstructed": plan["motion"] in OBSTRUCTED or plan["clothes_mm"] > 0,
+        "subject": subject,
+        "frames": len(scene.about["times_s"]),
+        "missing": len(scene.about["times_s"]) - len(own.frames),
+        "height_mm": own.height_mm,
+        "verdict": run.verdict,
+        "reason": run.reason,
+        "per_frame": {"number": own.frames, "counts": counted, **frames},
+        **means_of([{"counts": counted, **frames}]),
+    }
+
+
+def means_of(parts: Sequence[Figures]) -> Figures:
+    """Means over the frames that count of several scenes."""
+
+    def of(name: str) -> np.ndarray:
+        return np.concatenate([np.asarray(part[name])[part["counts"]] for part in parts])
+
+    lost, said = of("lost"), of("said_lost")
+    return {
+        "counted": len(lost),
+        "surface_mm": _mean(of("surface_mm")),
+        "correspondence_mm": _mean(of("correspondence_mm")),
+        "lost": _mean(lost),
+        "slide_mm_per_s": _mean(of("slide_mm_per_s")),
+        "penetration_mm": _mean(of("penetration_mm")),
+        "deepest_mm": float(of("penetration_mm").max(initial=0.0)),
+        "swapped": int(of("swapped").sum()),
+        "confidence": _mean(of("confidence")),
+        "said_lost": _mean(said),
+        "recall": _mean(said[lost]),
+        "precision": _mean(lost[said]),
+    }
+
+
+def totals_of(rows: Sequence[Figures]) -> Figures:
+    """Over all frames, and over those with nothing and with something in between."""
+    groups = {
+        "all": list(rows),
+        "plain": [row for row in rows if not row["obstructed"]],
+        "obstructed": [row for row in rows if row["obstructed"]],
+    }
+    return {
+        name: means_of([row["per_frame"] for row in group])
+        | {"scenes": len(group), "height_mm": float(np.abs([row["height_mm"] for row in group]).max())}
+        for name, group in groups.items()
+        if group
+    }
+
+
+def against_bars(totals: Figures, model: str) -> list[Figures]:
+    """One row per bar of a model, none where it has no bars."""
+    if model not in BARS:
+        return []
+    surface, match = BARS[model]
+    wanted = [("all", "correspondence_mm", match), ("all", "lost", LOST), ("all", "height_mm", HEIGHT_MM)]
+    wanted += [("plain", "surface_mm", surface), ("obstructed", "surface_mm", OBSTRUCTED_MM)]
+    return [
+        {"of": group, "figure": name, "value": totals[group][name], "limit": limit}
+        | {"passed": bool(totals[group][name] <= limit)}
+        for group, name, limit in wanted
+        if group in totals
+    ]
+
+
+def true_masks(scene: SceneTruth, out: Path) -> Path:
+    """Masks of the first subject as it would be seen without noise, to tell finding it from fitting it."""
+    from PIL import Image
+
+    out.mkdir(parents=True, exist_ok=True)
+    for path in sorted((scene.folder / "truth" / "labels").glob("*.png")):
+        own = np.asarray(Image.open(path)) == 1
+        Image.fromarray(own.astype(np.uint8) * 255).save(out / path.name)
+    return out
+
+
+def print_row(name: str, row: Figures) -> None:
+    said = f"{row.get('verdict') or '-':6s} {_percent(row['said_lost'])} {_percent(row['recall'])}"
+    seconds = f"{row['seconds_fit']:6.1f}" if "seconds_fit" in row else ""
+    print(
+        f"{name:24s}{row['counted']:5d}{row['surface_mm']:9.1f}{row['correspondence_mm']:8.1f}  {_percent(row['lost'])}"
+        f"{row['height_mm']:8.0f}{row['slide_mm_per_s']:8.0f}{row['penetration_mm']:6.0f}{row['deepest_mm']:6.0f}"
+        f"{row['swapped']:5d}  {said} {_percent(row['precision'])}{seconds}",
+        flush=True,
+    )
+
+
+def print_header() -> None:
+    print(
+        f"{'scene':24s}{'count':>5s}{'surface':>9s}{'match':>8s}{'lost':>6s}{'height':>8s}{'slide':>8s}{'below':>6s}"
+        f"{'most':>6s}{'swap':>5s}  {'verdict':6s} said recall prec. seconds"
+    )
+
+
+def _percent(part: float) -> str:
+    return "   -" if np.isnan(part) else f"{part:4.0%}"
+
+
+def _mean(values: np.ndarray) -> float:
+    known = values[~np.isnan(values)] if values.dtype.kind == "f" else values
+    return float(known.mean()) if len(known) else float("nan")
+
+
+def measure(options: argparse.Namespace, work: Path) -> Figures:
+    if options.scene_set:
+        make_scenes(options.scene_set, options.scenes)
+    loaded = LoadedModel(options.model, load_model(options.model, resolve_device(options.device)))
+    machine = describe_device(loaded.model.device)
+    print(f"{loaded.model.info.name} on {machine}; mm, frames that count")
+    print_header()
+    rows: list[Figures] = []
+    failed: list[Figures] = []
+    for folder in scene_folders(options.scenes):
+        if options.only and folder.name not in options.only:
+            continue
+        try:
+            found = measure_scene(folder, loaded, options, work / folder.name)
+        except InputError as error:
+            print(f"{folder.name:24s} refused: {error}", flush=True)
+            failed.append({"scene": folder.name, "refused": str(error)})
+            continue
+        for row in found:
+            print_row(row["scene"], row)
+        rows += found
+    totals = totals_of(rows)
+    for name, total in totals.items():
+        print_row(f"{name} ({total['scenes']} scenes)", total)
+    bars = against_bars(totals, loaded.model.info.name)
+    for bar in bars:
+        word = "pass" if bar["passed"] else "FAIL"
+        print(f"{word}  {bar['of']:10s} {bar['figure']:18s} {bar['value']:.3g} (bar {bar['limit']:g})")
+    return {
+        "model": loaded.model.info.name,
+        "machine": machine,
+        "scenes": rows,
+        "refused": failed,
+        "totals": totals,
+        "bars": bars,
+    }
+
+
+def main() -> int:
+    prepare_process()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("scenes", type=Path, metavar="SCENES", help="a scene, or a folder of them")
+    parser.add_argument("--set", dest="scene_set", help="make the scenes of this set there first, where they are not")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="of these scenes alone")
+    parser.add_argument("--model", type=model_path, default=model_path("anny-full"))
+    parser.add_argument("--method", default="npm")
+    parser.add_argument("--near", type=float)
+    parser.add_argument("--far", type=float)
+    parser.add_argument("--remove-planes", action="store_true")
+    parser.add_argument("--largest-component", action="store_true")
+    parser.add_argument("--true-masks", action="store_true", help="the subject is told apart by the truth")
+    parser.add_argument("--samples", type=int, default=SAMPLES, help="points of each surface")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--runs", type=Path, help="keep the runs here")
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    try:
+        with tempfile.TemporaryDirectory() as work:
+            results = measure(options, options.runs or Path(work))
+    except InputError as error:
+        print(error, file=sys.stderr)
+        return 2
+    if options.json:
+        write_json(options.json, _plain(results))
+    return 0 if all(bar["passed"] for bar in results["bars"]) and not results["refused"] else 1
+
+
+def _plain(value: Any) -> Any:
+    """Ready for JSON, which has neither arrays nor NaN."""
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    if isinstance(value, np.ndarray):
+        return _plain(value.tolist())
+    return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
+if __name__ == "__main__":
+    sys.exit(main())
