@@ -3,7 +3,8 @@
     npm-studio dataset scene SCENES --set test
     python benchmarks/scenes.py SCENES --model anny-full [--only NAME ...] [--runs FOLDER] [--json FILE]
 
-Without SCENES on disk, `--set SET` makes them there. Each scene is opened as `npm-studio fit` opens a recording, and
+Without SCENES on disk, `--set SET` makes them there, on machines without the Anny model with `--people FILE`, which
+benchmarks/scene_people.py has written elsewhere. Each scene is opened as `npm-studio fit` opens a recording, and
 fitted with the model's defaults. Measured, in millimetres of the room, in frames that count (at least 60 % of the body
 projects into the picture):
 
@@ -53,17 +54,20 @@ OBSTRUCTED = ("holding-box", "behind-table", "arms-before-trunk", "two-cross")
 LOST, HEIGHT_MM = 0.01, 30.0
 
 
-def make_scenes(name: str, out: Path) -> None:
-    """The scenes of a set that are not in ``out`` yet."""
-    from external.scenes.people import anny_casting, people_of
-    from external.scenes.recording import record
-    from external.scenes.scene import make_scene
+def make_scenes(options: argparse.Namespace) -> None:
+    """The scenes of a set that are not on disk yet."""
+    from external.scenes.many import record_scenes
+    from external.scenes.people import anny_casting, stored_casting
     from external.scenes.sets import load_scene_sets
 
-    cast = anny_casting()
-    for scene, plan in load_scene_sets(scene_sets())[name].items():
-        if not (out / scene / "scene.json").is_file():
-            record(make_scene(plan, people_of(plan, cast)), out / scene)
+    sets, out = load_scene_sets(scene_sets()), options.scenes
+    if options.scene_set not in sets:
+        raise InputError(f"--set {options.scene_set}", "there is no such set", f"choose from {', '.join(sets)}")
+    wanted = {name: plan for name, plan in sets[options.scene_set].items() if not options.only or name in options.only}
+    plans = {out / name: plan for name, plan in wanted.items() if not (out / name / "scene.json").is_file()}
+    if plans:
+        cast = stored_casting(options.people) if options.people else anny_casting()
+        record_scenes(plans, cast, str(resolve_device(options.device)))
 
 
 def measure_scene(folder: Path, loaded: LoadedModel, options: argparse.Namespace, out: Path) -> list[Figures]:
@@ -207,7 +211,7 @@ def _mean(values: np.ndarray) -> float:
 
 def measure(options: argparse.Namespace, work: Path) -> Figures:
     if options.scene_set:
-        make_scenes(options.scene_set, options.scenes)
+        make_scenes(options)
     loaded = LoadedModel(options.model, load_model(options.model, resolve_device(options.device)))
     machine = describe_device(loaded.model.device)
     print(f"{loaded.model.info.name} on {machine}; mm, frames that count")
@@ -248,6 +252,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("scenes", type=Path, metavar="SCENES", help="a scene, or a folder of them")
     parser.add_argument("--set", dest="scene_set", help="make the scenes of this set there first, where they are not")
+    parser.add_argument("--people", type=Path, metavar="FILE", help="bodies of these scenes, by scene_people.py")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="of these scenes alone")
     parser.add_argument("--model", type=model_path, default=model_path("anny-full"))
     parser.add_argument("--method", default="npm")

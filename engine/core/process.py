@@ -1,6 +1,8 @@
 """Settings of a whole process, for whoever owns it: the command line, the application, a script."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 def prepare_process() -> None:
@@ -15,3 +17,19 @@ def prepare_process() -> None:
     # every time, which made a process grow by 5 MB with each of them.
     for cache in ("LRU_CACHE_CAPACITY", "ONEDNN_PRIMITIVE_CACHE_CAPACITY"):
         os.environ.setdefault(cache, "32")
+
+
+@contextmanager
+def one_thread_per_process() -> Iterator[None]:
+    """Child processes started in this block compute with one thread each, as there is one of them per core."""
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "IGL_NUM_THREADS")
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(dict.fromkeys(names, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

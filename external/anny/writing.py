@@ -3,9 +3,9 @@
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import numpy as np
 
 from engine.core.errors import Cancelled, Choice, InputError, Setting, remedy
 from engine.core.files import replacing_folder
+from engine.core.process import one_thread_per_process
 from engine.core.progress import Progress
 from external.anny.character import LICENCE, Character, VertexSequence
 from external.anny.rig import RestBody
@@ -169,7 +170,7 @@ def _run(
             yield task, _make_and_save(characters, task)
         return
     context = multiprocessing.get_context("spawn")
-    with _one_thread_per_process():
+    with one_thread_per_process():
         pool = ProcessPoolExecutor(workers, context, _start_worker, (characters,))
         try:
             futures: list[Future[_Written]] = [pool.submit(_work, task) for task in tasks]
@@ -177,19 +178,3 @@ def _run(
                 yield task, future.result()
         finally:
             pool.shutdown(cancel_futures=True)
-
-
-@contextmanager
-def _one_thread_per_process() -> Iterator[None]:
-    """Child processes started in this block compute with one thread each, as there is one of them per core."""
-    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "IGL_NUM_THREADS")
-    before = {name: os.environ.get(name) for name in names}
-    os.environ.update(dict.fromkeys(names, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value

@@ -56,20 +56,18 @@ def configure_scene(parser: argparse.ArgumentParser) -> None:
 
 def run_scene(options: argparse.Namespace) -> dict[str, Any]:
     from engine.core.devices import resolve_device
-    from external.scenes.people import anny_casting, people_of
-    from external.scenes.recording import record
-    from external.scenes.scene import make_scene
+    from external.scenes.many import record_scenes
+    from external.scenes.people import anny_casting
 
     device = resolve_device(options.device)
     plans = _plans(options)
     with ConsoleProgress() as progress:
         progress.stage("body model", 1)
-        cast = anny_casting()
-        for number, (out, plan) in enumerate(plans.items(), start=1):
-            scene = make_scene(plan, people_of(plan, cast))
-            record(scene, out, device, progress)
-            progress.message(f"{out}: {len(scene.times_s)} frames of {plan.motion} ({number} of {len(plans)})")
-    return {"out": str(options.out), "scenes": {str(out): dataclasses.asdict(plan) for out, plan in plans.items()}}
+        frames = record_scenes(plans, anny_casting(), str(device), progress)
+        for out, plan in plans.items():
+            progress.message(f"{out}: {frames[out]} frames of {plan.motion}")
+    scenes = {str(out): dataclasses.asdict(plan) | {"frames": frames[out]} for out, plan in plans.items()}
+    return {"out": str(options.out), "scenes": scenes}
 
 
 def _plans(options: argparse.Namespace) -> dict[Path, Any]:
