@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scene_measures import SceneTruth, frame_errors, load_scene, scene_folders
-from scenes import against_bars, print_header, print_row, row_of, totals_of
+from scenes import against_bars, print_header, print_row, refused_row, row_of, totals_of
 
 from engine.core.errors import InputError
 from engine.geometry.camera import transform_points
@@ -127,6 +127,15 @@ def test_only_frames_with_most_of_the_body_in_the_picture_count_and_what_is_said
         ("obstructed", "surface_mm"): False,
     }
     assert against_bars(totals, "mine") == []
+
+
+def test_a_scene_that_is_refused_is_lost(scene: SceneTruth, sequence: DepthSequence, tmp_path: Path) -> None:
+    refused = refused_row(scene, InputError("scene", "shows nobody", "show somebody"))
+    assert (refused["lost"], refused["verdict"], refused["missing"]) == (1.0, "refused", FRAMES)
+    run = run_of(scene, tmp_path / "run")
+    fitted = row_of(scene, run, [frame_errors(run, sequence, scene, 0, 300)])
+    total = totals_of([refused, fitted])["all"]
+    assert total["lost"] == 0.5 and total["surface_mm"] < 0.1 and total["recall"] == 1.0
 
 
 def test_a_row_has_as_many_columns_as_the_header(
