@@ -65,6 +65,7 @@ def write_report(report: Report, path: Path) -> None:
         tiles="".join(_tile(name, value) for name, value in tiles.items()),
         figures="\n".join(_figure(figure) for figure in report.figures),
         verdict=_verdict(report.run),
+        fits=_fits(report.run),
         metrics_note=escape(_note(metrics)),
         metrics="\n".join(_metric_row(metric, metrics) for metric in METRICS),
         chart=chart,
@@ -126,15 +127,21 @@ def _without_gaps(values: NDArray[np.float64]) -> list[NDArray[np.intp]]:
 def _verdict(run: Run) -> str:
     """What the run says of itself, without knowing the truth."""
     if run.verdict is None:
-        return '<p class="quiet">This run says nothing of itself.</p>'
-    word = f'<b class="{run.verdict}">{run.verdict}</b>'
-    parts = [f'<p class="verdict">{word} {escape(run.reason or "")}</p>']
+        return '<p class="quiet">The fit has no verdict of its own.</p>'
+    word = f'Verdict of the fit: <b class="{run.verdict}">{run.verdict}</b>'
+    parts = [f'<p class="verdict">{word} – {escape(run.reason or "")}.</p>']
     if lost := lost_text(run):
         parts.append(f'<p class="quiet">{escape(lost[0].upper() + lost[1:])}.</p>')
+    return "\n".join(parts)
+
+
+def _fits(run: Run) -> str:
+    """Charts of what is known of each frame without the truth."""
     series = {
         "mean distance of what was seen to the fit [mm]": [frame.mean_distance_mm for frame in run.frames],
         "confidence of the method": [frame.confidence for frame in run.frames],
     }
+    parts = []
     for title, values in series.items():
         if any(value is not None for value in values):
             numbers = np.array([math.nan if value is None else value for value in values])

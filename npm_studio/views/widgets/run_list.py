@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from PyQt6.QtCore import QEvent, Qt, pyqtSignal
+from PyQt6.QtCore import QEvent, QSize, Qt, pyqtSignal
 from PyQt6.QtGui import QAction
 from PyQt6.QtWidgets import QListWidget, QListWidgetItem, QSizePolicy, QWidget
 
@@ -13,7 +13,20 @@ from npm_studio.views.widgets.badge import tone_colour
 from npm_studio.views.widgets.basics import ElidedLabel, Section, note
 from npm_studio.views.widgets.verdict import TONES, VerdictNote
 
+_LEAST_HEIGHT = 60
 _FOLDER, _VERDICT = Qt.ItemDataRole.UserRole, Qt.ItemDataRole.UserRole + 1
+
+
+class _Rows(QListWidget):
+    """Takes what is left: the usual height of a list would make the panel scroll on screens that have room."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setMinimumHeight(_LEAST_HEIGHT)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+
+    def sizeHint(self) -> QSize:
+        return QSize(140, _LEAST_HEIGHT)
 
 
 class RunList(Section):
@@ -24,10 +37,7 @@ class RunList(Section):
 
     def __init__(self, show_folder: QAction, parent: QWidget | None = None) -> None:
         super().__init__("Runs", [show_folder], parent=parent)
-        self.list = QListWidget()
-        self.list.setMinimumHeight(60)
-        # takes what is left: its own idea of a height would make the panel scroll on screens that have room
-        self.list.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
+        self.list = _Rows()
         self._note = note("Fits of this sequence are listed here.")
         self.verdict = VerdictNote()
         self._place = ElidedLabel()

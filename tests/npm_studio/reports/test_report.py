@@ -128,7 +128,7 @@ def test_a_report_follows_the_light_or_dark_preference(tmp_path: Path) -> None:
 
 def test_a_report_has_the_verdict_its_reason_and_the_lost_frames(tmp_path: Path) -> None:
     html, text = written(tmp_path, report(tmp_path))
-    assert "poor 1 of 3 <frames> is lost" in text
+    assert "Verdict of the fit: poor – 1 of 3 <frames> is lost." in text
     assert "<frames>" not in html
     assert "Lost: 000001 (1 of 3 frames)." in text
     assert "mean distance of what was seen to the fit [mm]" in text and "confidence of the method" in text
@@ -138,7 +138,7 @@ def test_a_report_has_the_verdict_its_reason_and_the_lost_frames(tmp_path: Path)
 def test_a_report_of_a_run_without_a_verdict_says_so(tmp_path: Path) -> None:
     silent = replace(run_of_three(), verdict=None, reason=None)
     _, text = written(tmp_path, replace(report(tmp_path), run=silent))
-    assert "This run says nothing of itself." in text
+    assert "The fit has no verdict of its own." in text
 
 
 def test_a_chart_has_gaps_where_nothing_is_known() -> None:

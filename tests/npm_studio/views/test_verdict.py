@@ -158,3 +158,12 @@ def test_frames_in_which_nothing_is_seen_are_shown_as_they_are(
         window.session.document.timeline.seek(frame)
         counts.append(window.viewports.left.points.count)
     assert counts[0] > 100 and counts[1] == 0 and counts[2] > 100
+
+
+def test_on_a_small_screen_the_verdict_keeps_its_height(qtbot: QtBot, window: MainWindow, runs: list[Run]) -> None:
+    window.resize(1024, 640)
+    show(qtbot, window, runs[1])
+    panel = window.fit.runs
+    qtbot.waitUntil(lambda: panel.verdict.height() >= panel.verdict.heightForWidth(panel.verdict.width()))
+    assert panel.verdict.y() >= panel.list.y() + panel.list.height()
+    assert panel.list.height() >= panel.list.minimumHeight()
