@@ -68,7 +68,7 @@ def make_scenes(options: argparse.Namespace) -> None:
     plans = {out / name: plan for name, plan in wanted.items() if not (out / name / "scene.json").is_file()}
     if plans:
         cast = stored_casting(options.people) if options.people else anny_casting()
-        record_scenes(plans, cast, str(resolve_device(options.device)))
+        record_scenes(plans, cast)
 
 
 def measure_scene(folder: Path, loaded: LoadedModel, options: argparse.Namespace, out: Path) -> Figures:
