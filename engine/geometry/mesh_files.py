@@ -1,6 +1,7 @@
 """Vertices and triangles of mesh files in file order: `read_triangles`; which corners of triangles are one vertex."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,8 +44,13 @@ def _by_trimesh(path: Path) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
 
     # without processing nothing is merged; materials would only pull in image files, and textures split vertices
     options = {"fix_texture": False} if path.suffix.lower() == ".ply" else {}
-    mesh = trimesh.load(path, force="mesh", process=False, maintain_order=True, skip_materials=True, **options)
-    return np.asarray(mesh.vertices, np.float64), np.asarray(mesh.faces, np.int64)  # type: ignore[attr-defined]
+    scene: Any = trimesh.load(path, force="scene", process=False, maintain_order=True, skip_materials=True, **options)
+    placed = [scene.graph[node] for node in scene.graph.nodes_geometry]
+    if len(placed) == 1 and np.array_equal(placed[0][0], np.eye(4)):
+        mesh = scene.geometry[placed[0][1]]  # joining parts copies them several times, which takes longer than reading
+    else:
+        mesh = scene.to_mesh()
+    return np.asarray(mesh.vertices, np.float64), np.asarray(mesh.faces, np.int64)
 
 
 def corner_groups(
@@ -57,9 +63,7 @@ def corner_groups(
             of these can be one vertex here. Their order is kept.
     """
     corners = faces.reshape(-1)
-    # + 0.0 makes -0.0 the same as 0.0
-    _, place = np.unique(vertices + 0.0, axis=0, return_inverse=True)
-    labels = place.reshape(-1)[corners]
+    labels = _places(vertices)[corners]
     order = corners
     if groups is not None:
         labels, order = groups * (int(labels.max()) + 1) + labels, groups
@@ -68,6 +72,15 @@ def corner_groups(
     rank[np.lexsort((first, order[first]))] = np.arange(len(first))
     result: NDArray[np.int64] = rank[label.reshape(-1)]
     return result
+
+
+def _places(vertices: NDArray[np.floating]) -> NDArray[np.int64]:
+    """(V,) numbers from 0, the same for ``vertices`` (V, 3) that lie on each other."""
+    order = np.lexsort(vertices.T)  # several times as fast as `numpy.unique` of rows
+    along = vertices[order]
+    places = np.empty(len(vertices), np.int64)
+    places[order] = np.concatenate([[0], np.cumsum((along[1:] != along[:-1]).any(axis=1))])
+    return places
 
 
 def first_corners(groups: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -122,7 +122,7 @@ class MeshFolder:
         topology = shared_topology(path, (each for paths in self._files[identity].values() for each in paths))
         if topology.unused:
             self._say(f"{identity}: left out: {topology.unused} vertices of no triangle")
-        return _Reference(topology.vertices_of(path) @ self._axes.T, topology)
+        return _Reference(topology.vertices @ self._axes.T, topology)
 
     def _canonical_path(self, identity: str) -> Path:
         base = self._base(identity)

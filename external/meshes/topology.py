@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -26,14 +27,20 @@ class SharedTopology:
     """(T, 3)"""
     corners: NDArray[np.int64]
     """(W,) a corner, of the 3 T in order, at which each vertex is found in every file."""
-    indexed: Triangles | None
-    """What the file holds, where all others must have the same vertices and triangles; None where they copy vertices
-    each in its own way."""
+    stored: Triangles
+    """What that file holds."""
+    is_indexed: bool
+    """Whether all others must have the same vertices and triangles, and not copy vertices each in its own way."""
 
     @property
     def unused(self) -> int:
         """Vertices of no triangle, which are left out."""
-        return 0 if self.indexed is None else len(self.indexed[0]) - len(self.corners)
+        return len(self.stored[0]) - len(self.corners) if self.is_indexed else 0
+
+    @property
+    def vertices(self) -> NDArray[np.float64]:
+        """The vertices (W, 3) in the file that the others are compared with."""
+        return self._compact(*self.stored)
 
     def vertices_of(self, path: Path) -> NDArray[np.float64]:
         """The vertices (W, 3) in the file ``path``.
@@ -42,23 +49,51 @@ class SharedTopology:
             InputError: it cannot be read, or has another topology.
         """
         vertices, faces = read_triangles(path)
-        if self.indexed is not None:
+        if self.is_indexed:
             self._check_indexed(path, vertices, faces)
-        elif len(faces) != len(self.faces):
+            return self._compact(vertices, faces)
+        if len(faces) != len(self.faces):
             problem = f"has {len(faces)} triangles, {self.path.name} has {len(self.faces)}: another topology"
             raise InputError(path, problem, TOPOLOGY_REMEDY)
-        found = vertices[faces.reshape(-1)]
-        if self.indexed is None and not np.array_equal(found[self.corners][self.faces.reshape(-1)], found):
+        if not self._corners.lie_on_each_other(vertices, faces):
             raise _other_triangles(path, self.path)
-        return found[self.corners]
+        return self._compact(vertices, faces)
+
+    @cached_property
+    def _corners(self) -> "_Corners":
+        return _Corners(self.stored[1], self.faces.reshape(-1))
+
+    def _compact(self, vertices: NDArray[np.float64], faces: NDArray[np.int64]) -> NDArray[np.float64]:
+        return vertices[faces.reshape(-1)[self.corners]]
 
     def _check_indexed(self, path: Path, vertices: NDArray[np.float64], faces: NDArray[np.int64]) -> None:
-        assert self.indexed is not None
-        if len(vertices) != len(self.indexed[0]):
-            problem = f"has {len(vertices)} vertices, {self.path.name} has {len(self.indexed[0])}"
+        if len(vertices) != len(self.stored[0]):
+            problem = f"has {len(vertices)} vertices, {self.path.name} has {len(self.stored[0])}"
             raise InputError(path, f"{problem}: another topology", TOPOLOGY_REMEDY)
-        if not np.array_equal(faces, self.indexed[1]):
+        if not np.array_equal(faces, self.stored[1]):
             raise _other_triangles(path, self.path)
+
+
+class _Corners:
+    """Corners of the triangles of one file in groups, and whether they lie on each other in other files as well."""
+
+    def __init__(self, faces: NDArray[np.int64], groups: NDArray[np.int64]) -> None:
+        """
+        Args:
+            faces: (T, 3)
+            groups: (3 T,) number of the group of each corner.
+        """
+        self.groups, self.first, self._faces = groups, first_corners(groups), faces
+        count = len(self.first)
+        pairs = np.unique(faces.reshape(-1) * count + groups)
+        self._vertices, self._groups = pairs // count, pairs % count  # fewer than corners, as a vertex has six of them
+
+    def lie_on_each_other(self, vertices: NDArray[np.float64], faces: NDArray[np.int64]) -> bool:
+        """Whether those of each group do, in ``vertices`` (V, 3) with as many ``faces`` (T, 3)."""
+        places = vertices[faces.reshape(-1)[self.first]]
+        if np.array_equal(faces, self._faces):
+            return np.array_equal(places[self._groups], vertices[self._vertices])
+        return np.array_equal(places[self.groups], vertices[faces.reshape(-1)])
 
 
 def shared_topology(reference: Path, others: Iterable[Path]) -> SharedTopology:
@@ -77,25 +112,24 @@ def shared_topology(reference: Path, others: Iterable[Path]) -> SharedTopology:
     if not any(path.suffix.lower() in SPLIT_FORMATS for path in (reference, *others)) and not any(
         _is_split_otherwise(path, faces) for path in looked_at
     ):
-        used, corners = np.unique(faces, return_index=True)
-        compact = np.searchsorted(used, faces)
-        return SharedTopology(reference, compact, corners, (vertices, faces))
-    groups = corner_groups(vertices, faces)
-    count = open_edges(groups)
+        used, first = np.unique(faces, return_index=True)
+        return SharedTopology(reference, np.searchsorted(used, faces), first, (vertices, faces), True)
+    corners = _Corners(faces, corner_groups(vertices, faces))
+    count = open_edges(corners.groups)
     for path in others:
         posed, posed_faces = read_triangles(path)
         if len(posed_faces) != len(faces):
             problem = f"has {len(posed_faces)} triangles, {reference.name} has {len(faces)}: another topology"
             raise InputError(path, problem, TOPOLOGY_REMEDY)
-        refined = corner_groups(posed, posed_faces, groups)
-        if refined.max() == groups.max():
+        if corners.lie_on_each_other(posed, posed_faces):
             continue
+        refined = corner_groups(posed, posed_faces, corners.groups)
         # what touches in one frame comes apart in another; triangles in another order tear the surface
         own, torn = open_edges(corner_groups(posed, posed_faces)), open_edges(refined)
         if torn > max(count, own):
             raise _other_triangles(path, reference)
-        groups, count = refined, torn
-    return SharedTopology(reference, groups.reshape(-1, 3), first_corners(groups), None)
+        corners, count = _Corners(faces, refined), torn
+    return SharedTopology(reference, corners.groups.reshape(-1, 3), corners.first, (vertices, faces), False)
 
 
 def _is_split_otherwise(path: Path, faces: NDArray[np.int64]) -> bool:

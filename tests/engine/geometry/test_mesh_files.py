@@ -121,6 +121,19 @@ def test_vertices_without_copies_keep_their_order(tmp_path: Path) -> None:
     np.testing.assert_array_equal(mesh.faces, FACES)
 
 
+def test_corners_of_equal_vertices_are_one_group() -> None:
+    """The slow way is a dictionary of vertices; 0 and -0 are one place, and what is not a number is none."""
+    random = np.random.default_rng(0)
+    vertices = random.integers(-1, 2, (300, 3)).astype(float) * random.choice([-1.0, 1.0], (300, 3))
+    vertices[7] = np.nan
+    faces = random.permutation(np.delete(np.arange(300), 7))[:297].reshape(-1, 3)
+    names: dict[tuple[float, ...], int] = {}
+    slow = [names.setdefault(tuple((vertices[corner] + 0.0).tolist()), len(names)) for corner in faces.reshape(-1)]
+    groups = corner_groups(vertices, faces)
+    np.testing.assert_array_equal(groups[:, None] == groups, np.array(slow)[:, None] == slow)
+    assert groups.max() + 1 == len(names)
+
+
 def test_corners_that_come_apart_in_another_pose_are_not_one_vertex() -> None:
     """Lips that touch in one frame; the slow way is to compare every corner with every other, in both poses."""
     faces = np.arange(12).reshape(4, 3)

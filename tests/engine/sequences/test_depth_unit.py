@@ -1,5 +1,6 @@
 """The unit of stored depth, from all evidence: what is stated, kinds of recordings, common factors, distances."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,24 @@ def rotated(millimetre: np.ndarray) -> np.ndarray:
     for bit in range(16):
         out |= ((millimetre >> bit) & 1) << ((bit + 3) % 16)
     return out
+
+
+@pytest.mark.parametrize("kind", ["<u2", ">u2", "u1", "<u4", "<i4", "<f4"])
+@pytest.mark.parametrize("count", [1, 2, 7, 60])
+def test_values_are_summed_up_alike_in_whatever_type_they_are_stored(kind: str, count: int) -> None:
+    """Sorted and counted in plain Python."""
+    random = np.random.default_rng(count)
+    frames = [random.integers(0, 30, (count, 1)) * 4 for _ in range(3)]
+    frames[0][0] = 200
+    found = values_of(*(np.maximum(frame, 4 * (frame.max() == 0)).astype(kind) for frame in frames))
+    medians, values = [], set()
+    for frame in frames:
+        valid = sorted(value for value in np.maximum(frame, 4 * (frame.max() == 0)).ravel().tolist() if value > 0)
+        medians.append((valid[(len(valid) - 1) // 2] + valid[len(valid) // 2]) / 2)
+        values |= set(valid)
+    assert found.median == sorted(medians)[1]
+    expected = math.gcd(*values) if len(values) >= 16 and kind != "<f4" else None
+    assert found.common() == expected
 
 
 @pytest.mark.parametrize("factor", [1, 4, 5, 8, 10])

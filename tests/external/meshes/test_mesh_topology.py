@@ -12,6 +12,7 @@ from engine.core.errors import InputError
 from engine.dataset.importing import import_dataset
 from engine.dataset.normalisation import parse_normalisation
 from engine.dataset.registered import load_registered_dataset
+from engine.geometry.mesh_files import read_triangles
 from external.meshes.folder import MeshFolder
 from external.meshes.topology import shared_topology
 from npm_studio.cli.main import main
@@ -139,3 +140,23 @@ def test_vertices_of_no_triangle_do_not_decide_the_scale_of_other_sources(tmp_pa
     summary = import_dataset(Stray(), tmp_path / "out", parse_normalisation("bounds"))
     assert summary.largest_coordinate <= 0.5
     assert load_registered_dataset(tmp_path / "out").similarity.scale == pytest.approx(1 / 2.02, rel=0.05)
+
+
+@pytest.mark.parametrize("same_faces", [True, False])
+def test_a_frame_in_which_one_vertex_came_apart_is_found(same_faces: bool, tmp_path: Path) -> None:
+    """Whether its corners are listed as in the other files, or each by itself."""
+    folder = tmp_path / "anna" / "walk"
+    write_split(folder, "ply", 3)
+    topology = shared_topology(folder / "000.ply", [folder / "001.ply", folder / "002.ply"])
+    assert len(topology.vertices_of(folder / "002.ply")) == len(VERTICES)
+    faces = read_triangles(folder / "000.ply")[1] if same_faces else np.arange(3 * len(FACES)).reshape(-1, 3)
+    torn = np.zeros((faces.max() + 1, 3), np.float32)
+    torn[faces] = VERTICES[FACES]
+    (folder / "002.ply").write_bytes(WRITERS["ply"](torn, faces))
+    np.testing.assert_array_equal(topology.vertices_of(folder / "002.ply")[topology.faces], VERTICES[FACES])
+    if same_faces:
+        return
+    torn[faces[4, 1]] += 0.01
+    (folder / "002.ply").write_bytes(WRITERS["ply"](torn, faces))
+    with pytest.raises(InputError, match="another topology"):
+        topology.vertices_of(folder / "002.ply")
