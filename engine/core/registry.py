@@ -44,8 +44,13 @@ def load(group: str, name: str) -> Any:
     if name not in points:
         raise InputError(f"{name!r}", "is not installed", f"use one of {', '.join(points)}")
     try:
-        return points[name].load()
+        return _object(points[name])
     except Exception as error:  # the package of somebody else
         _log.exception("loading %s of %s failed", name, group)
         problem = f"cannot be loaded ({error.__class__.__name__}: {error})"
         raise InputError(f"plug-in {name} ({points[name].value})", problem, "update or remove the package") from error
+
+
+@cache
+def _object(point: EntryPoint) -> Any:
+    return point.load()

@@ -84,8 +84,8 @@ def _picture_size(chosen: intrinsics.Intrinsics, paths: Sequence[Path]) -> tuple
     Raises:
         InputError: neither files nor intrinsics state a size.
     """
-    clouds = (path for path in paths if path.suffix.lower() == ".pcd")
-    made_from = next((size for path in clouds if (size := picture_size(path)) is not None), None)
+    cloud = next((path for path in paths if path.suffix.lower() == ".pcd"), None)
+    made_from = None if cloud is None else picture_size(cloud)
     if not (chosen.width and chosen.height):
         if made_from is not None:
             return made_from
