@@ -78,6 +78,8 @@ class DepthSequence:
     """What a user should know, such as frames that were left out."""
     streams: tuple[str, ...] = ()
     """Names of the streams of depth of a recording that can be chosen, where there are several."""
+    scene: "DepthSequence | None" = None
+    """The same frames before all but the subject was taken out of them; None where nothing was."""
 
     def __post_init__(self) -> None:
         count, poses = len(self.frame_names), self.cameras_to_world
@@ -111,6 +113,7 @@ class DepthSequence:
             times_s=self.times_s[chosen],
             read_frame=lambda index: self.read_frame(chosen[index]),
             cameras_to_world=None if self.cameras_to_world is None else self.cameras_to_world[chosen],
+            scene=None if self.scene is None else self.scene.subset(chosen),
         )
 
     @property

@@ -1,7 +1,7 @@
 """Separating the subject of a depth recording from what stands around it."""
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -110,7 +110,7 @@ def isolate(sequence: DepthSequence, isolation: Isolation, progress: Progress | 
         if progress.cancelled():
             raise Cancelled
         depth, kept = isolator(index)
-        masks.append(zlib.compress(np.packbits(kept).tobytes(), 1))
+        masks.append(packed(kept))
         if kept.any():
             fractions.append(float(kept.sum() / (depth > 0).sum()))
         else:
@@ -127,11 +127,28 @@ def isolate(sequence: DepthSequence, isolation: Isolation, progress: Progress | 
     found = ", by the alpha channel of the masks" if isolator.masks is not None and isolator.masks.by_alpha else ""
     found += f", {len(isolator.planes)} planes removed" if isolation.remove_planes else ""
     return replace(
-        sequence.subset(frames),
-        read_frame=_masked(sequence.read_frame, frames, masks),
+        masked(sequence.subset(frames), [masks[frame] for frame in frames]),
         origin=f"{sequence.origin}; subject isolated ({np.mean(fractions):.0%} of the pixels kept{found})",
         warnings=tuple(warnings),
     )
+
+
+def packed(mask: NDArray[np.bool_]) -> bytes:
+    """``mask`` (H, W) in some kilobytes."""
+    return zlib.compress(np.packbits(mask).tobytes(), 1)
+
+
+def masked(sequence: DepthSequence, masks: Sequence[bytes]) -> DepthSequence:
+    """``sequence`` with everything invalid but the pixels of ``masks``, one of each frame; see `packed`."""
+    assert len(masks) == len(sequence), (len(masks), len(sequence))
+
+    def read(index: int) -> NDArray[np.float32]:
+        depth = sequence.read_frame(index)
+        bits = np.frombuffer(zlib.decompress(masks[index]), np.uint8)
+        kept = np.unpackbits(bits, count=depth.size).reshape(depth.shape).astype(bool)
+        return np.where(kept, depth, np.float32(0))
+
+    return replace(sequence, read_frame=read, scene=sequence.scene or sequence)
 
 
 def largest_component(
@@ -168,15 +185,3 @@ def largest_component(
     result = np.zeros_like(kept)
     result[kept] = labels == sizes.argmax()
     return result
-
-
-def _masked(
-    read_frame: Callable[[int], NDArray[np.float32]], frames: list[int], masks: list[bytes]
-) -> Callable[[int], NDArray[np.float32]]:
-    def read(index: int) -> NDArray[np.float32]:
-        depth = read_frame(frames[index])
-        bits = np.frombuffer(zlib.decompress(masks[frames[index]]), np.uint8)
-        kept = np.unpackbits(bits, count=depth.size).reshape(depth.shape).astype(bool)
-        return np.where(kept, depth, np.float32(0))
-
-    return read

@@ -20,6 +20,7 @@ from engine.sequences.isolation import Isolation, isolate
 from engine.sequences.placement import CameraPlacement, place, place_at, size_notice, states_pose
 from engine.sequences.reader import Readers, choose_reader
 from engine.sequences.recording import finish
+from engine.sequences.vertical import stand_upright
 
 if TYPE_CHECKING:
     from engine.models.model import NeuralParametricModel
@@ -74,9 +75,12 @@ def subject_of(
     if model is None:
         return subject
     is_stated = states_pose(subject)
-    if not is_stated:
+    if not is_stated and model.coordinate_network is not None:
+        subject = stand_upright(subject, scene, model)
+    elif not is_stated:
         subject = place(subject, CameraPlacement.of_model(model), scene)
-    found = size_notice(subject, model, is_stated)
+    # a network finds the subject among all that is seen
+    found = size_notice(subject, model, is_stated and model.coordinate_network is None)
     return subject if found is None else replace(subject, warnings=(*subject.warnings, found))
 
 

@@ -97,7 +97,7 @@ def place(sequence: DepthSequence, placement: CameraPlacement, scene: DepthSeque
     recorded = np.stack([sequence.camera_at(index) for index in range(len(sequence))])
     up, how = _up_world(sequence, scene or sequence)
     moved = np.eye(4)
-    moved[:3, :3] = upright(up, _ahead(recorded[0], up))
+    moved[:3, :3] = upright(up, ahead(recorded[0], up))
     seen = sequence.first_seen(_FRAMES)
     first, poses = [_points(sequence, index) for index in seen], [moved @ recorded[index] for index in seen]
     points = [p @ pose[:3, :3].T + pose[:3, 3] for p, pose in zip(first, poses, strict=True)]
@@ -142,7 +142,7 @@ def upright(up: NDArray[np.float64], forward: NDArray[np.float64] | None = None)
     return np.stack([np.cross(y, z), y, z])
 
 
-def _ahead(camera_to_world: NDArray[np.float64], up: NDArray[np.float64]) -> NDArray[np.float64]:
+def ahead(camera_to_world: NDArray[np.float64], up: NDArray[np.float64]) -> NDArray[np.float64]:
     """Where the camera looks (3,); where that is straight up or down, where the top or bottom of its image is."""
     forward = camera_to_world[:3, 2]
     cosine = float(forward @ up) / float(np.linalg.norm(up))
@@ -182,7 +182,8 @@ def size_notice(sequence: DepthSequence, model: "NeuralParametricModel", is_stat
 
     Args:
         sequence: placed
-        is_stated: whether the recording says where its camera is; `place` has said what is too large else.
+        is_stated: whether the subject alone is seen, and from where the recording says; `place` has said what is too
+            large else.
     """
     info = model.info
     points = [info.similarity.to_canonical(sequence.points_world(i)) for i in sequence.first_seen(_FRAMES)]

@@ -63,6 +63,30 @@ def test_a_depth_range_keeps_what_is_in_it() -> None:
     assert "subject isolated" in isolated.origin
 
 
+def test_the_scene_around_the_subject_stays_at_hand_for_the_frames_that_are_kept() -> None:
+    sequence, _, _ = room_sequence()
+    assert sequence.scene is None
+    isolated = isolate(sequence, Isolation(near_m=2.4, far_m=3.1))
+    some = isolated.subset([2, 0])
+    for subject, frames in ((isolated, [0, 1, 2]), (some, [2, 0])):
+        assert subject.scene is not None
+        assert subject.scene.frame_names == subject.frame_names
+        for place, frame in enumerate(frames):
+            np.testing.assert_array_equal(subject.scene.depth_m(place), sequence.depth_m(frame))
+            assert (subject.depth_m(place) > 0).sum() < (subject.scene.depth_m(place) > 0).sum()
+
+
+def test_the_scene_leaves_out_the_frames_that_the_subject_does() -> None:
+    sequence, _, _ = room_sequence()
+    last = sequence.subset([0, 1, 2])
+    empty = np.zeros_like(sequence.depth_m(0))
+    cut = replace(last, read_frame=lambda index: empty if index == 0 else sequence.depth_m(index))
+    isolated = isolate(cut, Isolation(near_m=2.4, far_m=3.1))
+    assert isolated.scene is not None
+    assert isolated.frame_names == isolated.scene.frame_names == sequence.frame_names[1:]
+    np.testing.assert_array_equal(isolated.scene.depth_m(0), sequence.depth_m(1))
+
+
 @pytest.mark.parametrize(("near", "far"), [(3.0, 2.0), (2.0, 2.0), (float("nan"), None), (None, -1.0)])
 def test_an_empty_depth_range_is_refused(near: float | None, far: float | None) -> None:
     with pytest.raises(InputError) as caught:

@@ -9,8 +9,8 @@ from scipy.spatial import KDTree
 from scipy.spatial.transform import Rotation
 
 from engine.geometry.similarity import Similarity
-from engine.methods.npm.initialise import match_scores
-from engine.methods.npm.observations import observe
+from engine.methods.npm.observing import observe
+from engine.methods.npm.search import match_scores
 from engine.sequences.camera_path import World, are_rigid, settle_poses
 from engine.sequences.depth_sequence import DepthSequence, observed_points_and_normals
 from engine.sequences.depth_source import DepthSource
@@ -18,6 +18,7 @@ from engine.sequences.isolation import Isolation, Isolator, isolate
 from engine.sequences.placement import CameraPlacement, place, place_at, states_pose
 from tests.support.depth_room import BODY, HEAD
 from tests.support.moving_camera import walk, walked_room
+from tests.support.toy_model import toy_model_in
 
 torch = pytest.importorskip("torch")
 STANDPOINT = CameraPlacement((0.3, 1.2, -0.5), 2.5)
@@ -135,7 +136,7 @@ def test_frames_that_are_left_out_take_their_pose_and_time_with_them() -> None:
 def test_observations_of_a_fit_coincide_and_project_onto_their_own_pixels() -> None:
     sequence, _ = walked_room(walk(), World.PLACED, background=False)
     similarity = Similarity(0.4, (0.1, 1.0, 0.0))
-    observations = observe(sequence, similarity, torch.device("cpu"))
+    observations = observe(sequence, toy_model_in(similarity))
     for index in range(len(sequence)):
         world = similarity.to_world(observations.points[index].numpy())
         assert off_the_subject(world).max() < 1e-4
@@ -148,14 +149,14 @@ def test_observations_of_a_fit_coincide_and_project_onto_their_own_pixels() -> N
         np.testing.assert_allclose(observations.camera_centres(frames)[0], centre, atol=1e-5)
         alone = observations.at(frames)
         torch.testing.assert_close(alone.project(torch.tensor([0]), observations.points[index][None]), (pixels, depth))
-    one = observe(replace(sequence, cameras_to_world=np.tile(walk()[0], (5, 1, 1))), similarity, torch.device("cpu"))
+    one = observe(replace(sequence, cameras_to_world=np.tile(walk()[0], (5, 1, 1))), toy_model_in(similarity))
     assert off_the_subject(similarity.to_world(one.points[4].numpy())).max() > 0.02
 
 
 def test_every_frame_judges_poses_from_its_own_camera() -> None:
     sequence, _ = walked_room(walk(), World.PLACED, background=False)
     similarity = Similarity(0.4, (0.1, 1.0, 0.0))
-    observations = observe(sequence, similarity, torch.device("cpu"))
+    observations = observe(sequence, toy_model_in(similarity))
     directions = np.random.default_rng(0).normal(size=(400, 3))
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
     body = np.concatenate([centre + radius * directions for centre, radius in (HEAD, BODY)])

@@ -1,0 +1,30 @@
+"""Frames of a depth sequence in order, decoded by other threads while earlier ones are worked on."""
+
+from collections import deque
+from collections.abc import Callable, Generator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+Result = TypeVar("Result")
+_AHEAD = 2
+"""Frames that are ready or in work for each thread: they bound the memory."""
+
+
+def reading_ahead(read: Callable[[int], Result], count: int, threads: int) -> Generator[Result, None, None]:
+    """``read(0)``, ``read(1)``, ... ``read(count - 1)``; an error is raised where its turn comes.
+
+    Args:
+        read: decodes frame by frame, mostly without holding the interpreter, as image libraries do.
+    """
+    with ThreadPoolExecutor(max_workers=threads) as pool:
+        waiting: deque[Future[Result]] = deque()
+        try:
+            for index in range(count):
+                waiting.append(pool.submit(read, index))
+                if len(waiting) >= _AHEAD * threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()

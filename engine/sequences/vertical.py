@@ -1,0 +1,91 @@
+"""Which way is up in a recording: as it says, by its floor, or else by what makes its subject look most familiar."""
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.core.errors import Notice
+from engine.sequences.camera_path import World
+from engine.sequences.depth_sequence import DepthSequence
+from engine.sequences.placement import ahead, floor_normal, upright
+
+if TYPE_CHECKING:
+    from engine.models.model import NeuralParametricModel
+
+_TILTS_DEGREES = 0.0, 12.0, 24.0, 36.0, 48.0
+"""That a camera which sees no floor may look down by."""
+_CLEARLY = 1.05
+"""Times as familiar as with a level camera, for another tilt to be taken."""
+_FRAMES = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Vertical:
+    """What is known of up."""
+
+    up: NDArray[np.float64]
+    """(3,) unit vector in the world of the recording"""
+    deviation_degrees: float
+    """Expected error"""
+    how: str
+    """How it is known, in words"""
+
+
+def stand_upright(sequence: DepthSequence, scene: DepthSequence, model: "NeuralParametricModel") -> DepthSequence:
+    """``sequence`` in a world with Y up, the camera of the first frame looking along -z; its subject stays where it is.
+
+    Args:
+        scene: the recording before isolation, in which the floor is sought
+        model: with a coordinate network, for which tilts are tried where there is neither a floor nor a statement
+    """
+    vertical = find_vertical(sequence, scene, model)
+    first = sequence.camera_at(0)
+    turned = np.eye(4)
+    turned[:3, :3] = upright(vertical.up, ahead(first, vertical.up))
+    turned[:3, 3] = -turned[:3, :3] @ first[:3, 3]
+    poses = np.stack([turned @ sequence.camera_at(index) for index in range(len(sequence))])
+    notice = Notice(f"up: {vertical.how}, to about {vertical.deviation_degrees:.0f} degrees")
+    return replace(sequence, cameras_to_world=poses, world=World.UPRIGHT, warnings=(*sequence.warnings, notice))
+
+
+def find_vertical(sequence: DepthSequence, scene: DepthSequence, model: "NeuralParametricModel") -> Vertical:
+    """The vertical of a recording; see the head of this file."""
+    if sequence.cameras_to_world is not None and sequence.world is not World.ARBITRARY:
+        return Vertical(np.array([0.0, 1.0, 0.0]), 1.0, "as recorded")
+    rotation = sequence.camera_at(0)[:3, :3]
+    floor = floor_normal(scene)
+    if floor is not None:
+        tilt = np.degrees(np.arccos(np.clip(-floor[1], -1, 1)))
+        return Vertical(rotation @ floor, 2.0, f"by the floor, the camera is tilted by {tilt:.0f} degrees")
+    tilt, is_clear = _familiar_tilt(sequence, model)
+    angle = np.radians(tilt)
+    up = rotation @ np.array([0.0, -np.cos(angle), -np.sin(angle)])
+    how = f"no floor is seen, the subject looks most familiar with the camera tilted by {tilt:.0f} degrees"
+    return Vertical(up, 8.0, how if is_clear else "no floor is seen, the camera is taken to be level")
+
+
+def _familiar_tilt(sequence: DepthSequence, model: "NeuralParametricModel") -> tuple[float, bool]:
+    """Degrees by which the camera looks down, and whether that is clearly better than level."""
+    import torch
+
+    from engine.geometry.metric_crop import gravity_aligned
+    from engine.sequences.subject_finder import SubjectFinder
+
+    assert model.coordinate_network is not None
+    finder = SubjectFinder(model.coordinate_network, model.info.similarity.scale, sequence.camera, model.device)
+    scores = np.zeros(len(_TILTS_DEGREES))
+    for index in sorted(set(np.linspace(0, len(sequence) - 1, _FRAMES).round().astype(int).tolist())):
+        depth = torch.from_numpy(sequence.depth_m(index)).to(model.device)
+        near = None
+        for row, tilt in enumerate(_TILTS_DEGREES):
+            angle = float(np.radians(tilt))
+            up = torch.tensor([[0.0, -np.cos(angle), -np.sin(angle)]], dtype=torch.float32, device=model.device)
+            found = finder.find(depth, gravity_aligned(up)[0], near)
+            if found is not None:
+                scores[row] += found.score
+                near = found.middle
+    best = int(scores.argmax())
+    clear = bool(scores[best] > _CLEARLY * scores[0])
+    return (_TILTS_DEGREES[best], True) if clear else (0.0, False)
