@@ -217,9 +217,9 @@ def start_fit(window: "MainWindow", folder: Path) -> None:
     sequence = Path(shutil.copytree(demo_sequence(), folder / "sequence"))
     window.files.open_sequence(sequence)
     wait_until(lambda: window.fit.observation is not None and window.fit.can_fit, "the sequence")
-    iterations = window.fit.form.fields["iterations"]
-    assert isinstance(iterations, QSpinBox)
-    iterations.setValue(5000)
+    steps = window.fit.form.fields["steps"]
+    assert isinstance(steps, QSpinBox)
+    steps.setValue(5000)
     window.fit.start()
     wait_until(lambda: window.fit.status.stage == "fit" and window.fit.status.done > 1, "the fit")
     window.show_explore()

@@ -12,7 +12,7 @@ out of the training library; their depth is rendered from the front. Each frame 
 
 The distance is that of surface points from the truth by correspondence: points of the true canonical surface are
 brought to the surface of the shape code along its gradient, posed, and compared with where they truly are. The score is
-`engine.methods.npm.initialise.match_scores`. Both are in canonical units, lower is better.
+`engine.methods.npm.search.match_scores`. Both are in canonical units, lower is better.
 """
 
 import argparse
@@ -33,8 +33,9 @@ from engine.dataset.registered import RegisteredDataset, load_registered_dataset
 from engine.dataset.rendering import render_sequence
 from engine.evaluate.representation import corresponding_points
 from engine.methods.npm.encoded import encode_frames
-from engine.methods.npm.initialise import match_scores
-from engine.methods.npm.observations import Observations, observe
+from engine.methods.npm.observations import Observations
+from engine.methods.npm.observing import observe
+from engine.methods.npm.search import match_scores
 from engine.methods.npm.surface_samples import sample_model_surface
 from engine.models.checkpoint import load_model
 from engine.models.model import NeuralParametricModel
@@ -161,7 +162,7 @@ def measure(
         (sequence,) = dataset.sequences_of(identity)
         capture = work / name
         render_sequence(dataset, identity, sequence, capture)
-        observations = observe(load_depth_sequence(capture), model.info.similarity, model.device)
+        observations = observe(load_depth_sequence(capture), model)
         places = [(sequence, frame) for frame in range(len(observations))]
         points = corresponding_points(dataset, identity, places, POINTS, np.random.default_rng(seed))
         canonical, posed = (torch.from_numpy(value).to(model.device) for value in points)

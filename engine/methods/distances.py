@@ -111,26 +111,28 @@ class _Meter:
             return FrameMeasure(len(pixels), seen_m)
         distances = self._distance_to(points, mesh, self._reach_m)
         mean_m, beyond = float(distances.mean(dtype=np.float64)), float((distances >= self._reach_m).mean())
-        return FrameMeasure(len(pixels), seen_m, mean_m, beyond, self._unseen(mesh, depth_m, pose, points))
+        return FrameMeasure(len(pixels), seen_m, mean_m, beyond, self._unseen(index, mesh, depth_m, points))
 
     def _unseen(
-        self, mesh: Mesh, depth_m: NDArray[np.float32], pose: NDArray[np.float64], points: NDArray[np.float32]
+        self, index: int, mesh: Mesh, depth_m: NDArray[np.float32], points: NDArray[np.float32]
     ) -> float | None:
-        """`FrameMeasure.unseen`, for the camera at ``pose`` (4, 4) that saw ``points`` (P, 3) of the world."""
+        """`FrameMeasure.unseen`, of a frame that shows ``points`` (P, 3) of the world."""
         from scipy.spatial import cKDTree
 
+        pose, scene = self._sequence.camera_at(index), self._sequence.scene
+        scene_m = depth_m if scene is None else scene.depth_m(index)
         surface = self._facing(mesh, pose[:3, 3])
         local = (surface - pose[:3, 3]) @ pose[:3, :3]
         ahead = local[:, 2] > self._reach_m
         surface, local = surface[ahead], local[ahead]
         column, row = np.floor(self._sequence.camera.project(local)).T
         inside = (column >= 0) & (column < depth_m.shape[1]) & (row >= 0) & (row < depth_m.shape[0])
-        there = depth_m[row[inside].astype(int), column[inside].astype(int)]
-        nearer = local[inside, 2] - there  # of what was seen in the same pixel
-        expected = (there == 0) | (nearer <= self._reach_m)
+        pixel = row[inside].astype(int), column[inside].astype(int)
+        z, there, anything = local[inside, 2], depth_m[pixel], scene_m[pixel]
+        expected = (anything == 0) | (z - anything <= self._reach_m)  # nothing else before it
         if not expected.any():
             return None
-        missed = (there == 0) | (nearer < -self._reach_m)  # in this pixel; perhaps it is beside it
+        missed = expected & ((there == 0) | (z - there < -self._reach_m))  # in this pixel; perhaps it is beside it
         distances = cKDTree(points).query(surface[inside][missed], distance_upper_bound=self._reach_m)[0]
         return float(np.isinf(distances).sum() / expected.sum())
 

@@ -99,6 +99,8 @@ class FitResult:
     """Confidence below which the method itself calls a frame lost; None where it has no such threshold."""
     subject_to_world: NDArray[np.float64] | None = None
     """(F, 4, 4) rigid pose of the subject in each frame; None where the method has none."""
+    subject: DepthSequence | None = None
+    """What of the depth sequence the method took for the subject, by which it is measured; None for all of it."""
     doubt: str | None = None
     """Why the result as a whole cannot be right, in plain words, such as 'nothing like a human body was found'."""
 

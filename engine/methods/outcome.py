@@ -34,9 +34,10 @@ def outcome_of(request: FitRequest, result: FitResult, progress: Progress) -> Ou
     """
     sequence, method = request.sequence, request.method.id
     check_result(sequence, result, method)
+    subject = result.subject or sequence
     result = with_meshes_only(result, method, progress)
     frames = frames_of(sequence, result)
-    measures = measure(result.meshes, sequence, progress=progress)
+    measures = measure(result.meshes, subject, progress=progress)
     lost = tuple(True if each.pixels == 0 else frame.lost for frame, each in zip(frames, measures.frames, strict=True))
     frames = tuple(replace(frame, lost=is_lost) for frame, is_lost in zip(frames, lost, strict=True))
     frames = _with_distances(frames, range(len(frames)), measures.frames)
@@ -45,7 +46,7 @@ def outcome_of(request: FitRequest, result: FitResult, progress: Progress) -> Ou
     if request.fill_lost:
         result, frames = fill_lost(result, frames)
         filled = [row for row, frame in enumerate(frames) if frame.filled]
-        frames = _with_distances(frames, filled, measure(result.meshes, sequence, filled).frames)
+        frames = _with_distances(frames, filled, measure(result.meshes, subject, filled).frames)
     _tell(request, frames, progress)
     return Outcome(result, frames, verdict)
 

@@ -10,15 +10,15 @@ from encoders import STARTS, TrainingCodes, compare, onto_surface
 
 from engine.dataset.registered import load_registered_dataset
 from engine.dataset.rendering import render_sequence
-from engine.methods.npm.observations import Observations, observe
+from engine.methods.npm.observations import Observations
+from engine.methods.npm.observing import observe
 from engine.models.model import NeuralParametricModel
 from engine.models.networks.encoder import EncoderConfig, VoxelEncoder
 from engine.sequences.depth_sequence import load_depth_sequence
 from tests.support.toy_dataset import write_dolls
-from tests.support.toy_model import DOLLS, toy_model
+from tests.support.toy_model import DOLLS, toy_model, toy_model_in
 
 IDENTITY, FRAME = 2, 1
-CPU = torch.device("cpu")
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,9 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> tuple[Observations, torch.
     folder, name = tmp_path_factory.mktemp("starts"), list(DOLLS)[IDENTITY]
     dolls = load_registered_dataset(write_dolls(folder / "dolls", (name,)))
     render_sequence(dolls, 0, "bend", folder / "bend")
-    observations = observe(load_depth_sequence(folder / "bend"), dolls.similarity, CPU).at(torch.tensor([FRAME]))
+    observations = observe(load_depth_sequence(folder / "bend"), toy_model_in(dolls.similarity)).at(
+        torch.tensor([FRAME])
+    )
     posed = torch.tensor(dolls.sequence(0, "bend")[FRAME]).float()
     return observations, torch.tensor(dolls.canonical(0)).float(), posed[None]
 

@@ -54,7 +54,7 @@ def test_the_script_of_the_docstring_runs(depth_capture: Path, tmp_path: Path, m
         ('"truth"', repr(str(depth_capture / "truth"))),
         ("truth).summary", "truth, samples=500, iou_points=500).summary"),
         (", 128)", ", 24)"),
-        ("config_type()", "config_type(iterations=2, resolution=24)"),
+        ("config_type()", "config_type(steps=2, resolution=24)"),
     ):
         assert text in script
         script = script.replace(text, here)

@@ -4,6 +4,7 @@ A doll is a vertical capsule with two horizontal ones for arms, so its signed di
 (`toy_distance`), and its poses are two smooth fields (`toy_displacement`).
 """
 
+import dataclasses
 import fcntl
 import hashlib
 import tempfile
@@ -84,6 +85,12 @@ def toy_model(seed: int = 0) -> NeuralParametricModel:
             pass  # first use on this machine, or a file of an interrupted session
         save_model(_train(seed), folder)
         return load_model(folder)
+
+
+def toy_model_in(similarity: Similarity) -> NeuralParametricModel:
+    """`toy_model`, of subjects of another size elsewhere."""
+    model = toy_model()
+    return dataclasses.replace(model, info=dataclasses.replace(model.info, similarity=similarity))
 
 
 def _capsule(points: Tensor, start: tuple[float, ...], end: tuple[float, ...], radius: float) -> Tensor:

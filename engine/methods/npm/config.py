@@ -8,54 +8,47 @@ from engine.core.config import Config
 
 Count = Annotated[int, Field(ge=1, le=100_000)]
 Points = Annotated[int, Field(ge=16, le=100_000)]
-Rate = Annotated[float, Field(gt=0, le=10)]
 Weight = Annotated[float, Field(ge=0)]
+Length = Annotated[float, Field(gt=0, le=1)]
 
 
 class FitConfig(Config):
-    """How hard and with which weights to fit; lengths in canonical units."""
+    """How hard and with which weights to fit; lengths in canonical units where nothing else is said."""
 
-    iterations: Count = 240
-    """Optimiser steps."""
+    steps: Count = 24
+    """Damped Gauss-Newton steps on all frames."""
     resolution: Annotated[int, Field(ge=16, le=1024)] = 256
     """Grid of the final mesh."""
-    surface_points: Points = 1024
-    """Model surface points per step."""
-    observed_points: Points = 768
+    surface_points: Points = 640
     """Observed points per frame and step."""
-    frames_per_step: Count = 32
-    """Longest run of consecutive frames that one step looks at."""
-    library_identities: Count = 32
-    """Training identities whose poses are searched; evenly spaced ones of larger models."""
-    library_frames: Count = 3000
-    """Training poses that are searched; evenly spaced ones of larger models."""
-    identity_candidates: Count = 4
-    """Training identities whose codes are blended into the first shape code."""
-    pose_candidates: Count = 24
-    """Training poses kept per frame for the choice of a coherent first path."""
-    path_weight: Weight = 0.5
-    """How much a jump between consecutive frames of the first path counts against a better match."""
-    pose_rate: Rate = 0.05
-    """Learning rate of the pose codes, in standard deviations of the training codes."""
-    shape_rate: Rate = 0.08
-    """Learning rate of the shape code, in standard deviations of the training codes."""
-    shape_start: Annotated[float, Field(ge=0, le=1)] = 0.1
-    """Fraction of the steps after which the shape code joins in."""
-    gate: Annotated[float, Field(gt=0, le=1)] = 0.04
-    """Model and observation farther apart than this do not attract each other point by point."""
-    point_pull: Weight = 0.3
-    """Weight of point-to-point distances at the start; it fades to zero by half of the steps."""
-    projective_weight: Weight = 1.0
-    """Weight of the projective signed distance of visible model points."""
-    free_space_weight: Weight = 1.0
-    """Weight of model points in space that the camera saw to be empty."""
-    smoothness_weight: Weight = 0.3
-    """Weight of the squared acceleration of surface points."""
-    pose_prior: Weight = 1e-4
-    """Weight of the mean squared pose code, in standard deviations."""
-    shape_prior: Weight = 1e-4
-    """Weight of the mean squared shape code, in standard deviations."""
-    stuck_ratio: Annotated[float, Field(ge=1)] = 1.3
-    """A frame whose energy is this many times the median is tried from other starts."""
-    preview_interval: Count = 20
-    """Steps between two looks at the whole sequence: normals, stuck frames, preview."""
+    coordinate_points: Points = 192
+    """Pixels per frame and step whose canonical coordinates the network says."""
+    free_space_points: Points = 160
+    """Model points per frame and step that lie where the camera saw nothing of the subject."""
+    coordinate_steps: Annotated[float, Field(ge=0, le=1)] = 0.3
+    """Fraction of the steps that follow the canonical coordinates alone; nearest points join in after it."""
+    shape_start: Annotated[float, Field(ge=0, le=1)] = 0.2
+    """Fraction of the steps after which the shape moves."""
+    shape_directions: Count = 40
+    """Principal directions of the shape codes that are fitted."""
+    surface_deviation: Length = 0.0007
+    """Least expected distance of observed points from the surface; more where the points lie farther off."""
+    surface_gate: Length = 0.01
+    """Distance at which an observed point counts a quarter, at the end."""
+    surface_weight: Weight = 200.0
+    """Independent observations that the seen surface of a frame is worth."""
+    coordinate_weight: Weight = 300.0
+    """Independent observations that the canonical coordinates of a frame are worth at the start."""
+    coordinate_rest: Annotated[float, Field(ge=0, le=1)] = 0.3
+    """Fraction of that weight that is left at the end."""
+    free_space_weight: Weight = 200.0
+    """Weight of model points in space that the camera saw to be empty, on the scale of ``surface_weight``."""
+    pose_prior: Weight = 0.2
+    """Weight of the squared pose codes, in standard deviations."""
+    shape_prior: Weight = 4.0
+    """Weight of the squared shape code, in standard deviations."""
+    acceleration: Weight = 30.0
+    """Expected acceleration of the surface in metres per second squared, for a class of the size of people; 0 lets
+    frames be independent."""
+    preview_interval: Count = 4
+    """Steps between two previews."""

@@ -22,5 +22,5 @@ def encode_frames(encoder: VoxelEncoder, observations: Observations) -> Tensor:
 
 
 def observed_occupancy(observations: Observations, resolution: int) -> Tensor:
-    """Occupied nodes (F, R, R, R) bool of the reduced maps, as `engine.training.encoder_inputs` makes them."""
-    return occupied_nodes(observations.maps[..., :3], observations.depth > 0, resolution)
+    """Occupied nodes (F, R, R, R) bool of the subject, as `engine.training.encoder_inputs` makes them."""
+    return occupied_nodes(observations.point_maps(), observations.subject, resolution)

@@ -1,6 +1,5 @@
-"""The fit of a depth sequence: one shape code and one pose code per frame, by gradient descent on the energy."""
+"""The fit of a depth sequence: damped Gauss-Newton steps on one shape, and on pose and place of every frame."""
 
-import math
 import time
 from dataclasses import dataclass
 
@@ -9,35 +8,49 @@ from torch import Tensor
 
 from engine.core.errors import Cancelled
 from engine.core.progress import Progress
+from engine.methods.npm.association import find_partners, place_samples
 from engine.methods.npm.config import FitConfig
-from engine.methods.npm.energy import data_terms
-from engine.methods.npm.initialise import InitialCodes, initialise
+from engine.methods.npm.linearisation import linearise
+from engine.methods.npm.normal_equations import NormalEquations, normal_equations, solve
 from engine.methods.npm.observations import Observations
-from engine.methods.npm.surface_samples import SurfaceSamples, follow_shape, posed_normals, sample_model_surface
-from engine.models.code_space import CodeSpace
+from engine.methods.npm.residuals import (
+    SurfaceRows,
+    coordinate_rows,
+    free_space_rows,
+    steady_rows,
+    surface_rows,
+)
+from engine.methods.npm.start import first_variables
+from engine.methods.npm.surface_samples import SurfaceSamples, sample_model_surface, thinned
+from engine.methods.npm.variables import RIGID, FittedModel, Variables, nearest_seen
 from engine.models.model import NeuralParametricModel
 from engine.surface.precision import bfloat16_is_fast
 
-RESTARTS = 0.15, 0.75
-"""Fractions of the steps between which stuck frames are tried from other starts: after all have settled once, and
-while there is time to settle again."""
-CLEARLY_BETTER = 0.95
-"""Fraction of its energy below which another start is taken: less is within what the points that are drawn change."""
-OTHER_FRAMES = 40
-"""Frames of the sequence, evenly spaced, whose codes such a frame may take over."""
-LAST_RATE = 0.05
-"""Fraction of the learning rates that is left at the end of their cosine."""
-MOMENTS = 0.9, 0.98
-"""Decay of Adam's averages: the second is short, as a fit has hundreds of steps and not thousands."""
-PULL_ENDS = 0.5
-"""Fraction of the steps by which points attract each other no more."""
-MEASURED_POINTS = 512, 384
-"""Model and observed points with which all frames are compared, the same ones every time."""
-_MEASURED_SEED = 1
-_FRAMES_MEASURED, _FRAMES_POSED = 32, 16
-"""At once; they bound the memory."""
-_LOG_INTERVAL = 10
-"""Steps between two readings of the energy, which wait for the device."""
+SAMPLES = 2048
+"""Of the surface, among which partners are sought; they are continuous between samples."""
+STEADY_FROM = 0.6
+"""Fraction of the steps after which it is."""
+STEADY_OBSERVATIONS = 12.0
+"""Independent observations that they are worth: limbs, not points, accelerate."""
+RESOLUTION = 48
+"""Grid of the mesh that the samples lie on."""
+STEADY_POINTS = 24
+"""Of the surface, whose acceleration is watched."""
+GATE_AT_START = 0.05
+"""Distance at which an observed point counts a quarter in the first step, canonical units; it shrinks to the last."""
+WIDE_AT_START = 3.0
+"""Times the expected errors that canonical coordinates may be off at first."""
+DAMPING = 0.3
+"""Added to the diagonal of codes in standard deviations; places, in canonical units and radians, have 1."""
+TO_DEVIATION = 1.48
+"""Standard deviation of normally distributed numbers, in medians of their magnitudes."""
+LARGEST_DEVIATION = 0.02
+"""Canonical units that observed points are expected off the surface at most, while the model is far away."""
+LARGEST_STEP = 1.0
+"""Standard deviations that a code moves in one step at most."""
+SHAPE_CHANGED = 0.1
+"""Standard deviations of a code, after which the surface is sampled anew; between, samples follow it."""
+_FRAMES_AT_ONCE = {"cpu": 16, "cuda": 128}
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +61,7 @@ class FitPreview:
     faces: Tensor
     """(T, 3) int32, CPU"""
     vertices: Tensor
-    """(F, V, 3) canonical, CPU"""
+    """(F, V, 3) in the space of the fit, CPU"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,9 +72,11 @@ class FittedCodes:
     """(Cs,)"""
     pose_codes: Tensor
     """(F, Cp)"""
-    energy: Tensor
-    """(F,) final data energy of each frame, canonical units"""
-    iterations: int
+    rotations: Tensor
+    """(F, 3, 3) of posed canonical points to the space of the fit"""
+    translations: Tensor
+    """(F, 3)"""
+    steps: int
     seconds: float
     interrupted: bool
 
@@ -73,189 +88,208 @@ def fit_codes(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> FittedCodes:
-    """Fit ``model`` to ``observations``; on cancellation the best codes so far are returned.
+    """Fit ``model`` to ``observations``; on cancellation the codes so far are returned.
 
     Raises:
         Cancelled: asked to stop before there was anything to keep.
     """
     progress = progress or Progress()
     started = time.perf_counter()
-    half = bfloat16_is_fast(model.device)
-    initial = initialise(model, observations, config, seed, half, progress)
+    fitted = FittedModel.of(model, bfloat16_is_fast(model.device), config.shape_directions)
+    variables = first_variables(fitted, observations, seed, progress)
     if progress.cancelled():
         raise Cancelled
-    state = _FitState(model, observations, config, initial, seed, half)
-    progress.stage("fit", config.iterations)
-    best = state.shape_code(), state.pose_codes(), torch.full((len(observations),), math.inf)
+    state = _FitState(fitted, observations, config, variables, seed)
+    progress.stage("fit", config.steps)
     interrupted = False
-    for iteration in range(config.iterations):
-        if iteration % config.preview_interval == 0:
-            energy = state.refresh(iteration)
-            if float(energy.mean()) < float(best[2].mean()):
-                best = state.shape_code(), state.pose_codes(), energy
-            if RESTARTS[0] < iteration / config.iterations < RESTARTS[1]:
-                state.restart_stuck_frames(energy)
-            if progress.wants_preview():
-                progress.preview(state.preview(iteration))
-        state.step(iteration)
-        progress.advance(iteration + 1, {"energy": state.last_energy} if _is_logged(iteration) else None)
+    for step in range(config.steps):
+        state.step(step)
+        progress.advance(step + 1)
+        if step % config.preview_interval == 0 and progress.wants_preview():
+            progress.preview(state.preview(step))
         if progress.cancelled():
-            interrupted = True
+            interrupted = step + 1 < config.steps
             break
-    else:
-        best = state.shape_code(), state.pose_codes(), state.refresh(config.iterations)
+    result = state.variables
     return FittedCodes(
-        best[0].cpu(), best[1].cpu(), best[2].cpu(), iteration + 1, time.perf_counter() - started, interrupted
+        fitted.shape_code(result).cpu(),
+        fitted.pose_codes(result).cpu(),
+        result.rotations.cpu(),
+        result.translations.cpu(),
+        step + 1,
+        time.perf_counter() - started,
+        interrupted,
     )
 
 
 class _FitState:
-    """Variables, optimiser and samples of a running fit."""
+    """Variables and surface of a running fit."""
 
     def __init__(
         self,
-        model: NeuralParametricModel,
+        fitted: FittedModel,
         observations: Observations,
         config: FitConfig,
-        initial: InitialCodes,
+        variables: Variables,
         seed: int,
-        half: bool,
     ) -> None:
-        assert model.pose_codes is not None
-        self.model, self.observations, self.config, self.half, self.seed = model, observations, config, half, seed
-        # in standard deviations along principal directions one learning rate and one prior serve all directions
-        self.shape_space = CodeSpace.from_codes(model.shape_codes)
-        self.pose_space = CodeSpace.from_codes(model.pose_codes)
-        self.shape = self.shape_space.coefficients(initial.shape_code).requires_grad_()
-        self.poses = self.pose_space.coefficients(initial.pose_codes).requires_grad_()
-        self.candidates = self.pose_space.coefficients(initial.candidates)
-        self.optimiser = torch.optim.Adam(
-            [{"params": [self.poses], "lr": config.pose_rate}, {"params": [self.shape], "lr": config.shape_rate}],
-            betas=MOMENTS,
-        )
+        self.fitted, self.observations, self.config, self.seed = fitted, observations, config, seed
+        self.variables = variables
         self.generator = torch.Generator().manual_seed(seed)
-        self.samples: SurfaceSamples | None = None
-        self.last_energy = math.nan
+        self.linked = between_seen(observations.seen)
+        self.samples = self._sample_surface()
+        spread = thinned(self.samples, STEADY_POINTS)
+        self.steady = spread.points
 
-    def shape_code(self) -> Tensor:
-        return self.shape_space.code(self.shape.detach())
-
-    def pose_codes(self) -> Tensor:
-        return self.pose_space.code(self.poses.detach())
-
-    def preview(self, iteration: int) -> FitPreview:
-        assert self.samples is not None
-        return FitPreview(iteration, self.samples.faces.int().cpu(), self.posed_vertices.cpu())
-
-    def refresh(self, iteration: int) -> Tensor:
-        """Look at the whole sequence: coarse surface, its normals in every frame, and the data energy (F,)."""
-        started_shape = iteration > self.config.shape_start * self.config.iterations
-        if self.samples is None or started_shape:
-            self.samples = sample_model_surface(self.model, self.shape_code(), self.seed)
+    def preview(self, step: int) -> FitPreview:
         with torch.no_grad():
-            self.posed_vertices = self._pose(self.shape_code(), self.pose_codes(), self.samples.vertices)
-            self.normals = posed_normals(self.samples, self.posed_vertices)
-        return self._energies(torch.arange(len(self.observations)), self.poses.detach())
+            vertices = self.variables.place(self.fitted.local(self.variables, self.samples.vertices[None]))
+        return FitPreview(step, self.samples.faces.int().cpu(), vertices.cpu())
 
-    def step(self, iteration: int) -> None:
-        """One optimiser step on a run of consecutive frames."""
-        config, samples, device = self.config, self.samples, self.model.device
-        assert samples is not None
-        fade = LAST_RATE + (1 - LAST_RATE) * 0.5 * (1 + math.cos(math.pi * iteration / config.iterations))
-        shape_moves = iteration >= config.shape_start * config.iterations
-        self.optimiser.param_groups[0]["lr"] = config.pose_rate * fade
-        self.optimiser.param_groups[1]["lr"] = config.shape_rate * fade if shape_moves else 0.0
-        count = len(self.observations)
-        run = min(count, config.frames_per_step)
-        first = int(torch.randint(count - run + 1, (1,), generator=self.generator))
-        frames = torch.arange(first, first + run, device=device)
-        picks = torch.randperm(len(samples.points), generator=self.generator)[: config.surface_points].to(device)
-        observed = self._random_observed(run).to(device)
-
-        shape_code = self.shape_space.code(self.shape)
-        points = samples.points[picks]
-        if shape_moves:
-            points = follow_shape(self.model, shape_code, points, samples.normals[picks])
-        else:
-            shape_code = shape_code.detach()
-        codes = self.pose_space.code(self.poses[frames])
-        posed = self.model.pose(shape_code.expand(run, -1), codes, points.expand(run, -1, -1), self.half)
-        pull = config.point_pull * max(0.0, 1 - iteration / (PULL_ENDS * config.iterations))
-        normals = self.normals[frames][:, picks]
-        terms = data_terms(self.observations, frames, observed, posed, normals, config, pull)
-        data = terms.per_frame(config).mean()
-        loss = data + config.pose_prior * self.poses[frames].square().mean()
-        loss = loss + config.shape_prior * self.shape.square().mean()
-        if run >= 3:
-            acceleration = posed[2:] - 2 * posed[1:-1] + posed[:-2]
-            loss = loss + config.smoothness_weight * acceleration.square().sum(-1).mean()
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        self.optimiser.step()
-        if _is_logged(iteration):
-            self.last_energy = float(data.detach())
-
-    def restart_stuck_frames(self, energy: Tensor) -> None:
-        """Give frames that fit much worse than the others another code, if that fits better.
-
-        Tried are the codes of other frames, as motions repeat and neighbours are alike, and the best of the search.
-
-        Args:
-            energy: (F,) as `refresh` returned it
-        """
-        stuck = (energy > self.config.stuck_ratio * energy.median()).nonzero()[:, 0].cpu()
-        if len(stuck) == 0:
-            return
-        poses = self.poses.detach()
-        others = torch.linspace(0, len(poses) - 1, min(len(poses), OTHER_FRAMES)).round().long()
-        elsewhere = [poses[frame].expand(len(stuck), -1) for frame in others]
-        beside = [poses[(stuck + step).clamp(0, len(poses) - 1)] for step in (-1, 1)]
-        tries = [*elsewhere, *beside, *self.candidates[stuck].unbind(1)]
-        energies = torch.stack([self._energies(stuck, attempt) for attempt in tries])  # (A, S)
-        lowest, which = energies.min(0)
-        better = lowest < CLEARLY_BETTER * energy[stuck]
-        for place in better.nonzero()[:, 0].tolist():
-            frame = int(stuck[place])
-            with torch.no_grad():
-                self.poses[frame] = tries[int(which[place])][place]
-            state = self.optimiser.state[self.poses]
-            for moment in ("exp_avg", "exp_avg_sq"):
-                if moment in state:
-                    state[moment][frame] = 0
-
-    def _energies(self, frames: Tensor, poses: Tensor) -> Tensor:
-        """Data energy (f,) of ``frames`` (f,) with whitened ``poses`` (f, K), on a fixed set of points."""
-        assert self.samples is not None
-        device = self.model.device
-        fixed = torch.Generator().manual_seed(_MEASURED_SEED)
-        picks = torch.randperm(len(self.samples.points), generator=fixed)[: MEASURED_POINTS[0]].to(device)
-        count = min(MEASURED_POINTS[1], self.observations.points.shape[1])
-        result = []
+    def step(self, step: int) -> None:
+        """One step of all variables."""
+        config = self.config
+        done = step / max(1, config.steps - 1)
+        shape_moves = done >= config.shape_start
+        if shape_moves and (self.sampled_shape - self.variables.shape).abs().amax() > SHAPE_CHANGED:
+            self.samples = self._sample_surface()
+        frames = torch.arange(len(self.observations), device=self.fitted.model.device)
+        at_once = _FRAMES_AT_ONCE[self.fitted.model.device.type]
         with torch.no_grad():
-            for part in torch.arange(len(frames)).split(_FRAMES_MEASURED):
-                rows = frames[part].to(device)
-                codes = self.pose_space.code(poses[part.to(poses.device)])
-                vertices = self._pose(self.shape_code(), codes, self.samples.vertices)
-                normals = posed_normals(self.samples, vertices)[:, picks]
-                corners = vertices[:, self.samples.corners[picks]]
-                posed = (corners * self.samples.barycentric[picks][..., None]).sum(2)
-                observed = torch.arange(count, device=device).expand(len(rows), -1)
-                terms = data_terms(self.observations, rows, observed, posed, normals, self.config)
-                result.append(terms.per_frame(self.config))
-        return torch.cat(result)
+            steady = self.variables.place(self.fitted.local(self.variables, self.steady[None]))
+        parts = [self._equations(part, done, shape_moves, steady) for part in frames.split(at_once)]
+        equations = NormalEquations(
+            torch.cat([part.frame for part, _ in parts]),
+            torch.cat([part.frame_gradient for part, _ in parts]),
+            torch.cat([part.coupling for part, _ in parts]),
+            torch.stack([part.shape for part, _ in parts]).sum(0),
+            torch.stack([part.shape_gradient for part, _ in parts]).sum(0),
+        )
+        self._move(self._with_priors(equations), torch.cat([middle for _, middle in parts]), shape_moves, done)
 
-    def _random_observed(self, frames: int) -> Tensor:
+    def _equations(
+        self, frames: Tensor, done: float, shape_moves: bool, steady: Tensor
+    ) -> tuple[NormalEquations, Tensor]:
+        """Of ``frames`` (f,), without priors, and the points (f, 3) that rotations are about."""
+        config, observations, variables = self.config, self.observations, self.variables.of(frames)
+        seen = observations.seen[frames]
+        placed = place_samples(self.fitted, variables, self.samples, observations.camera_centres(frames))
+        gate = GATE_AT_START * (config.surface_gate / GATE_AT_START) ** done
+        picks = self._random_points(len(frames), config.surface_points)
+        observed = _of(observations.points[frames], picks)
+        partners = find_partners(placed, observed, _of(observations.normals[frames], picks))
+        apart = ((observed - partners.points) * partners.normals).sum(-1).abs()
+        deviation = (TO_DEVIATION * apart.median(1, keepdim=True).values).clamp(
+            config.surface_deviation, LARGEST_DEVIATION
+        )
+        precision = self._surface_share(done) / deviation.square() / config.surface_points
+        surface = surface_rows(partners, observed, gate).weighted(config.surface_weight * precision)
+        free = free_space_rows(observations, frames, placed, config.free_space_points, gate)
+        single = surface.joined(free.weighted(config.free_space_weight * precision)).weighted(seen[:, None])
+        triple = self._steady(steady, done).at(frames)
+        if observations.coordinates is not None:
+            triple = triple.joined(self._coordinates(frames, variables, done))
+        middle = placed.points.mean(1)
+        equations = self._accumulate(variables, single, middle, shape_moves)
+        return equations + self._accumulate(variables, triple, middle, shape_moves), middle
+
+    def _accumulate(
+        self, variables: Variables, rows: SurfaceRows, middle: Tensor, shape_moves: bool
+    ) -> NormalEquations:
+        linear = linearise(self.fitted, variables, rows.canonical, rows.normals, rows.directions, middle, shape_moves)
+        residuals = ((linear.placed - rows.targets)[:, None] * rows.directions).sum(-1)  # (f, R, N)
+        return normal_equations(
+            linear.jacobians.flatten(1, 2),
+            linear.shape_jacobians.flatten(1, 2),
+            residuals.flatten(1, 2),
+            rows.weights[:, None].expand_as(residuals).flatten(1, 2),
+        )
+
+    def _coordinates(self, frames: Tensor, variables: Variables, done: float) -> SurfaceRows:
+        config, observations = self.config, self.observations
+        assert observations.coordinates is not None
+        picks = self._random_points(len(frames), config.coordinate_points)
+        canonical = _of(observations.coordinates.canonical[frames], picks)
+        deviations = _of(observations.coordinates.deviations[frames][..., None], picks)[..., 0]
+        observed = _of(observations.points[frames], picks)
+        with torch.no_grad():
+            placed = variables.place(self.fitted.local(variables, canonical))
+        wide = max(1.0, WIDE_AT_START * (1 - done / max(config.coordinate_steps, 1e-6)))
+        rows = coordinate_rows(canonical, deviations, observed, placed, wide)
+        fade = config.coordinate_rest + (1 - config.coordinate_rest) * (1 - done)
+        share = config.coordinate_weight * fade / config.coordinate_points
+        return rows.weighted(share * observations.seen[frames][:, None])
+
+    def _steady(self, placed: Tensor, done: float) -> SurfaceRows:
+        expected = max(self.config.acceleration, 1e-6) * self.fitted.model.info.similarity.scale
+        rows = steady_rows(self.steady, placed, self.observations.times_s, self._linked(done), expected)
+        return rows.weighted(STEADY_OBSERVATIONS / (3 * STEADY_POINTS))
+
+    def _linked(self, done: float) -> Tensor:
+        """(F,) frames that neighbours lead, once all are about where they belong: else they hold each other back."""
+        return self.linked & (self.config.acceleration > 0 and done >= STEADY_FROM)
+
+    def _surface_share(self, done: float) -> float:
+        """Weight of nearest points, which mislead while the coordinates of the network bring the model nearer."""
+        if self.observations.coordinates is None:
+            return 1.0
+        begins = self.config.coordinate_steps
+        return min(1.0, max(0.0, (done - begins) / 0.2))
+
+    def _with_priors(self, equations: NormalEquations) -> NormalEquations:
+        config, variables = self.config, self.variables
+        directions = variables.poses.shape[1]
+        own = torch.zeros(directions + RIGID, device=variables.poses.device)
+        own[:directions] = config.pose_prior
+        gradient = torch.zeros_like(equations.frame_gradient)
+        gradient[:, :directions] = config.pose_prior * variables.poses
+        size = equations.shape.shape[0]
+        shape = config.shape_prior * torch.eye(size, device=own.device)
+        shape_gradient = config.shape_prior * variables.shape[:size]
+        return NormalEquations(
+            equations.frame + torch.diag(own),
+            equations.frame_gradient + gradient,
+            equations.coupling,
+            equations.shape + shape,
+            equations.shape_gradient + shape_gradient,
+        )
+
+    def _move(self, equations: NormalEquations, middle: Tensor, shape_moves: bool, done: float) -> None:
+        variables = self.variables
+        directions = variables.poses.shape[1]
+        damping = torch.full_like(equations.frame_gradient, DAMPING)
+        damping[:, directions:] = 1.0
+        step, shape = solve(equations, damping, DAMPING)
+        largest = step[:, :directions].abs().amax(1, keepdim=True)
+        step = step * (LARGEST_STEP / largest.clamp_min(LARGEST_STEP))
+        if not shape_moves:
+            shape = torch.zeros_like(variables.shape)
+        shape = shape * (LARGEST_STEP / shape.abs().amax().clamp_min(LARGEST_STEP))
+        moved = variables.moved(shape, step[:, :directions], step[:, directions:], middle)
+        # of frames that neither show the subject nor are led by neighbours, priors alone would make the mean pose
+        seen = self.observations.seen
+        nearest = nearest_seen(moved, self.observations.times_s, seen.nonzero()[:, 0])
+        self.variables = moved.where(~seen & ~self._linked(done), nearest)
+
+    def _sample_surface(self) -> SurfaceSamples:
+        self.sampled_shape = self.variables.shape
+        return thinned(
+            sample_model_surface(self.fitted.model, self.fitted.shape_code(self.variables), self.seed, RESOLUTION),
+            SAMPLES,
+        )
+
+    def _random_points(self, frames: int, count: int) -> Tensor:
         available = self.observations.points.shape[1]
-        return torch.randint(available, (frames, self.config.observed_points), generator=self.generator)
-
-    def _pose(self, shape_code: Tensor, pose_codes: Tensor, points: Tensor) -> Tensor:
-        """(F, V, 3) without gradients, a few frames at a time."""
-        parts = [
-            self.model.pose(shape_code.expand(len(part), -1), part, points.expand(len(part), -1, -1), self.half)
-            for part in pose_codes.split(_FRAMES_POSED)
-        ]
-        return torch.cat(parts)
+        picks = torch.randint(available, (frames, count), generator=self.generator)
+        return picks.to(self.observations.points.device)
 
 
-def _is_logged(iteration: int) -> bool:
-    return iteration % _LOG_INTERVAL == _LOG_INTERVAL - 1
+def between_seen(seen: Tensor) -> Tensor:
+    """(F,) bool: some frame before and some frame after shows the subject, by ``seen`` (F,) bool."""
+    until = seen.long().cumsum(0)
+    return (until - seen.long() > 0) & (until < until[-1])
+
+
+def _of(values: Tensor, picks: Tensor) -> Tensor:
+    """Rows ``picks`` (F, N) of ``values`` (F, M, D)."""
+    return torch.gather(values, 1, picks[..., None].expand(-1, -1, values.shape[-1]))

@@ -3,17 +3,20 @@
 import time
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.core.errors import InputError
 from engine.core.progress import Progress
 from engine.geometry.mesh import Mesh
 from engine.geometry.ply import save_compact_ply
+from engine.geometry.similarity import Similarity
 from engine.methods.method import FitResult, MethodInputs
 from engine.methods.npm.config import FitConfig
 from engine.methods.npm.fit import fit_codes
-from engine.methods.npm.observations import observe
+from engine.methods.npm.observing import observe
 from engine.methods.run import CANONICAL_SURFACE
 from engine.sequences.depth_sequence import DepthSequence
+from engine.sequences.isolation import masked
 from engine.sequences.mesh_sequence import mesh_sequence
 from engine.surface.extract import extract_surface, pose_vertices
 
@@ -31,7 +34,7 @@ def fit_sequence(source: DepthSequence, inputs: MethodInputs, config: FitConfig,
     assert inputs.model is not None
     model, similarity = inputs.model.model, inputs.model.model.info.similarity
     clock = [time.perf_counter()]
-    observations = observe(source, similarity, model.device, seed=inputs.seed, progress=progress)
+    observations = observe(source, model, seed=inputs.seed, progress=progress)
     clock.append(time.perf_counter())
     fitted = fit_codes(model, observations, config, inputs.seed, progress)
     clock.append(time.perf_counter())
@@ -40,9 +43,11 @@ def fit_sequence(source: DepthSequence, inputs: MethodInputs, config: FitConfig,
     mesh = extract_surface(model, shape_code, config.resolution)
     if mesh.is_empty:
         raise InputError(inputs.model.folder, "the fitted shape has no surface", "train the model longer")
+    rotations, translations = fitted.rotations.double().numpy(), fitted.translations.double().numpy()
     vertices = []
     for frame, code in enumerate(fitted.pose_codes.to(model.device)):
-        vertices.append(similarity.to_world(pose_vertices(model, shape_code, code, mesh.vertices)))
+        local = pose_vertices(model, shape_code, code, mesh.vertices)
+        vertices.append(similarity.to_world(local @ rotations[frame].T + translations[frame]))
         progress.advance(frame + 1)
     save_compact_ply(Mesh(similarity.to_world(mesh.vertices), mesh.faces), inputs.folder / CANONICAL_SURFACE, "metres")
     clock.append(time.perf_counter())
@@ -51,6 +56,26 @@ def fit_sequence(source: DepthSequence, inputs: MethodInputs, config: FitConfig,
         meshes=mesh_sequence(source.name, np.stack(vertices), mesh.faces, source.frame_names, source.times_s),
         artefacts={"codes": codes},
         timings=dict(zip(("read", "fit", "mesh"), np.diff(clock).tolist(), strict=True)),
-        details={"iterations": fitted.iterations, "energy": [round(float(value), 6) for value in fitted.energy]},
+        details={"steps": fitted.steps},
+        subject=None if observations.masks is None else masked(source, observations.masks),
+        subject_to_world=subject_poses(rotations, translations, similarity),
         interrupted=fitted.interrupted,
     )
+
+
+def subject_poses(
+    rotations: NDArray[np.float64], translations: NDArray[np.float64], similarity: Similarity
+) -> NDArray[np.float64]:
+    """Poses (F, 4, 4) in metres of a subject that is moved by R p + t in canonical units.
+
+    ``x_world = R x_model + T`` with ``T = c - R c + t / s`` for a model whose points are ``p = s (x_model - c)``.
+
+    Args:
+        rotations: (F, 3, 3)
+        translations: (F, 3) canonical units
+    """
+    centre = np.asarray(similarity.centre)
+    poses = np.tile(np.eye(4), (len(rotations), 1, 1))
+    poses[:, :3, :3] = rotations
+    poses[:, :3, 3] = centre - rotations @ centre + translations / similarity.scale
+    return poses

@@ -1,6 +1,6 @@
 """Points on the model's canonical surface that follow the shape code while it is optimised."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -16,8 +16,6 @@ RESOLUTION = 64
 """Grid of the coarse mesh: fine enough for normals, and contoured again every few steps."""
 POOL_SIZE = 6000
 """Samples that the points of all steps are drawn from, several times what one step takes."""
-FARTHEST_STEP = 0.03
-"""Canonical units that a sample follows the surface at most: a distance far from the surface is not one to it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,9 +36,11 @@ class SurfaceSamples:
     """(T, 3) int64"""
 
 
-def sample_model_surface(model: NeuralParametricModel, shape_code: Tensor, seed: int = 0) -> SurfaceSamples:
+def sample_model_surface(
+    model: NeuralParametricModel, shape_code: Tensor, seed: int = 0, resolution: int = RESOLUTION
+) -> SurfaceSamples:
     """Samples of the surface of ``shape_code`` (Cs,)."""
-    mesh = extract_surface(model, shape_code.detach(), RESOLUTION)
+    mesh = extract_surface(model, shape_code.detach(), resolution)
     if mesh.is_empty:  # a code far outside the training codes: nothing to follow
         raise InputError(model.info.name, "a shape code has no surface inside the cube", "train the model longer")
     picks, barycentric = sample_surface(mesh.vertices, mesh.faces, POOL_SIZE, np.random.default_rng(seed))
@@ -56,14 +56,15 @@ def sample_model_surface(model: NeuralParametricModel, shape_code: Tensor, seed:
     return SurfaceSamples(points, point_normals, corners, weights, vertices, faces)
 
 
-def follow_shape(model: NeuralParametricModel, shape_code: Tensor, points: Tensor, normals: Tensor) -> Tensor:
-    """Move ``points`` (N, 3) along ``normals`` (N, 3) onto the zero level of ``shape_code`` (Cs,), differentiably.
-
-    One Newton step with unit slope, ``p - f(p; z) n``: exact to second order while the surface is near, and the
-    gradient of the surface with respect to the code is that of the implicit function.
-    """
-    distance = model.sdf(shape_code[None], points[None])[0]
-    return points - distance.clamp(-FARTHEST_STEP, FARTHEST_STEP)[:, None] * normals
+def thinned(samples: SurfaceSamples, count: int) -> SurfaceSamples:
+    """The first ``count`` of ``samples``, whose order is random, on the same mesh."""
+    return replace(
+        samples,
+        points=samples.points[:count],
+        normals=samples.normals[:count],
+        corners=samples.corners[:count],
+        barycentric=samples.barycentric[:count],
+    )
 
 
 def posed_normals(samples: SurfaceSamples, posed_vertices: Tensor) -> Tensor:

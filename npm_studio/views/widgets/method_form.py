@@ -12,7 +12,7 @@ from engine.methods.method import FitMethod, installed_methods
 from npm_studio.views.widgets.path_field import PathField
 from npm_studio.views.words import label_of
 
-MAIN_FIELD = "iterations"
+MAIN_FIELD = "steps"
 """Asked for beside the fields that must be given and those with a few choices: it trades time for closeness."""
 
 

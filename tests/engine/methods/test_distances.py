@@ -90,6 +90,19 @@ def test_what_something_nearer_hides_or_the_picture_does_not_hold_need_not_be_se
     assert first(sequence, outside).unseen is None
 
 
+def test_what_stands_before_a_subject_that_was_isolated_hides_it() -> None:
+    sequence, meshes = ball_sequence(1), ball_meshes(1)
+    depth = sequence.depth_m(0)
+    board = depth.copy()
+    board[:60] = 1.0
+    isolated = replace(sequence, read_frame=lambda _: np.where(board == depth, depth, np.float32(0)))
+    assert present(first(isolated, meshes).unseen) > 0.3
+    scene = replace(sequence, read_frame=lambda _: board)
+    assert present(first(replace(isolated, scene=scene), meshes).unseen) < EDGE
+    wall = np.where(isolated.depth_m(0) > 0, depth, np.float32(9))
+    assert present(first(replace(isolated, scene=replace(scene, read_frame=lambda _: wall)), meshes).unseen) > 0.3
+
+
 def test_frames_that_show_nothing_and_meshes_that_are_none_have_no_distance() -> None:
     sequence, meshes = ball_sequence(4, empty=[1]), ball_meshes(4)
     nothing = Mesh(np.zeros((0, 3), np.float32), np.zeros((0, 3), np.int32))

@@ -1,7 +1,6 @@
 import dataclasses
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -10,10 +9,11 @@ from engine.core.progress import Progress
 from engine.dataset.preparation.view_grids import PosedDepthImage, occupancy_grid
 from engine.geometry.camera import PinholeCamera, front_camera_to_world
 from engine.geometry.ray_casting import render_depth
-from engine.methods.npm.config import FitConfig
 from engine.methods.npm.encoded import encode_frames, observed_occupancy
-from engine.methods.npm.initialise import InitialCodes, initialise
-from engine.methods.npm.observations import Observations, observe
+from engine.methods.npm.observations import Observations
+from engine.methods.npm.observing import observe
+from engine.methods.npm.search import searched_variables
+from engine.methods.npm.variables import FittedModel
 from engine.models.model import NeuralParametricModel
 from engine.models.networks.encoder import EncoderConfig, VoxelEncoder
 from engine.sequences.depth_sequence import load_depth_sequence, save_depth_sequence
@@ -22,7 +22,6 @@ from tests.support.present import present
 from tests.support.toy_model import toy_model
 
 IDENTITY = 2
-CPU = torch.device("cpu")
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +40,7 @@ def sequence_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def observations(sequence_folder: Path) -> Observations:
-    return observe(load_depth_sequence(sequence_folder), toy_model().info.similarity, CPU)
+    return observe(load_depth_sequence(sequence_folder), toy_model())
 
 
 def true_pose(model: NeuralParametricModel) -> Tensor:
@@ -60,13 +59,16 @@ def always(code: Tensor) -> VoxelEncoder:
 
 def start(
     observations: Observations, shape_guess: Tensor | None = None, pose_guess: Tensor | None = None
-) -> InitialCodes:
+) -> tuple[Tensor, Tensor]:
+    """Shape code (Cs,) and pose codes (F, Cp) that a fit begins with."""
     model = dataclasses.replace(
         toy_model(),
         shape_encoder=None if shape_guess is None else always(shape_guess),
         pose_encoder=None if pose_guess is None else always(pose_guess),
     )
-    return initialise(model, observations, FitConfig(), 0, False, Progress())
+    fitted = FittedModel.of(model, False, 40)
+    variables = searched_variables(fitted, observations, 0, Progress())
+    return fitted.shape_code(variables), fitted.pose_codes(variables)
 
 
 def test_encoders_see_the_same_grid_in_a_fit_as_in_training(sequence_folder: Path, observations: Observations) -> None:
@@ -93,10 +95,9 @@ def test_guesses_that_match_better_than_the_training_codes_are_where_the_fit_beg
     observations: Observations,
 ) -> None:
     model = toy_model()
-    initial = start(observations, model.shape_codes[IDENTITY], true_pose(model))
-    torch.testing.assert_close(initial.shape_code, model.shape_codes[IDENTITY])
-    torch.testing.assert_close(initial.pose_codes, true_pose(model).expand(3, -1))
-    assert initial.candidates.shape == (3, 4, 8)
+    shape, poses = start(observations, model.shape_codes[IDENTITY], true_pose(model))
+    torch.testing.assert_close(shape, model.shape_codes[IDENTITY])
+    torch.testing.assert_close(poses, true_pose(model).expand(3, -1))
 
 
 def test_guesses_that_match_worse_change_nothing(observations: Observations) -> None:
@@ -106,15 +107,15 @@ def test_guesses_that_match_worse_change_nothing(observations: Observations) -> 
     worse_shape = model.shape_codes[0] + 4 * model.shape_codes.std(0)
     worse_pose = model.pose_codes[0] + 6 * model.pose_codes.std(0)
     for guesses in ((worse_shape, None), (None, worse_pose), (worse_shape, worse_pose)):
-        initial = start(observations, *guesses)
-        assert torch.equal(initial.shape_code, plain.shape_code)
-        assert torch.equal(initial.pose_codes, plain.pose_codes)
+        shape, poses = start(observations, *guesses)
+        assert torch.equal(shape, plain[0])
+        assert torch.equal(poses, plain[1])
 
 
 def test_a_guess_without_a_surface_is_passed_over(observations: Observations) -> None:
     model = toy_model()
     plain = start(observations)
     for far in (100.0, -100.0):
-        initial = start(observations, far * torch.ones_like(model.shape_codes[0]))
-        assert torch.equal(initial.shape_code, plain.shape_code)
-        assert np.isfinite(initial.pose_codes.numpy()).all()
+        shape, poses = start(observations, far * torch.ones_like(model.shape_codes[0]))
+        assert torch.equal(shape, plain[0])
+        assert torch.isfinite(poses).all()

@@ -13,7 +13,7 @@ from engine.geometry.camera import FRONT_DISTANCE, front_camera_to_world
 from engine.geometry.ray_casting import render_depth
 from engine.geometry.similarity import Similarity
 from engine.methods.npm.encoded import observed_occupancy
-from engine.methods.npm.observations import observe
+from engine.methods.npm.observing import observe
 from engine.sequences.depth_sequence import load_depth_sequence
 from engine.training import encoder_inputs
 from engine.training.config import EncoderStage, Schedule
@@ -24,6 +24,7 @@ from external.npms.grid_files import write_voxelized_view
 from external.npms.view import write_view
 from tests.support.npms_tree import SPLIT, write_tree
 from tests.support.toy_dataset import write_dolls
+from tests.support.toy_model import toy_model_in
 
 SIMILARITY = Similarity(0.5, (0.1, -0.2, 0.3))
 CONFIG = EncoderStage(Schedule(1), resolution=16, noise=0.0)
@@ -83,7 +84,7 @@ def test_encoders_see_in_a_fit_what_they_saw_in_training(tmp_path: Path, monkeyp
     trained = source.draw(torch.arange(len(dolls.labels)), ALL, seeded())
     for number, sequence in enumerate(dolls.sequences_of(0)):
         render_sequence(dolls, 0, sequence, tmp_path / sequence, file_format="npz")
-        observations = observe(load_depth_sequence(tmp_path / sequence), similarity, torch.device("cpu"))
+        observations = observe(load_depth_sequence(tmp_path / sequence), toy_model_in(similarity))
         fitted = observed_occupancy(observations, 64)
         for frame, grid in enumerate(fitted, start=number * len(fitted)):
             assert grid.sum() > 300

@@ -85,15 +85,15 @@ def test_an_unknown_preset_a_missing_dataset_and_an_unknown_device_are_refused(
     )
     line = refusal(capsys, "fit", sequence, "--model", toy_folder, "--out", tmp_path / "run", "--device", "tpu")
     assert "tpu" in line
-    line = refusal(capsys, "fit", sequence, "--model", toy_folder, "--out", tmp_path / "run", "--iterations", "0")
-    assert "--iterations" in line
+    line = refusal(capsys, "fit", sequence, "--model", toy_folder, "--out", tmp_path / "run", "--steps", "0")
+    assert "--steps" in line
 
 
 def test_a_folder_that_may_not_be_written_is_one_line_too(
     sequence: Path, toy_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").write_text("")
-    refusal(capsys, "fit", sequence, "--model", toy_folder, "--out", tmp_path / "file" / "run", "--iterations", "1")
+    refusal(capsys, "fit", sequence, "--model", toy_folder, "--out", tmp_path / "file" / "run", "--steps", "1")
 
 
 def test_the_application_without_a_display_names_the_headless_commands() -> None:
@@ -118,7 +118,7 @@ def test_a_fit_prints_its_results_as_one_json_object(
         toy_folder,
         "--out",
         tmp_path / "run",
-        "--iterations",
+        "--steps",
         "3",
         "--resolution",
         "32",

@@ -17,7 +17,7 @@ def toy_demo(toy_folder: Path, depth_capture: Path, tmp_path: Path, monkeypatch:
     """The demonstration with the toy model instead of the built-in one, small and short."""
     monkeypatch.setattr(demo, "demo_model", lambda: toy_folder)
     monkeypatch.setattr(demo, "demo_sequence", lambda: depth_capture)
-    monkeypatch.setattr(demo, "FitConfig", functools.partial(FitConfig, iterations=4))
+    monkeypatch.setattr(demo, "FitConfig", functools.partial(FitConfig, steps=4))
     for name, value in {"FIT_RESOLUTION": 48, "BODY_RESOLUTION": 48, "SAMPLES": 2000, "IOU_POINTS": 5000}.items():
         monkeypatch.setattr(demo, name, value)
     return tmp_path / "out"

@@ -38,8 +38,8 @@ def test_help_explains_every_field_of_every_installed_method(capsys: pytest.Capt
     text = " ".join(capsys.readouterr().out.split())
     for name in method_names():
         assert f"--method {name}: " in text
-    assert "--iterations N Optimiser steps. (1 to 100000; default: 240)" in text
-    assert "--stuck_ratio X A frame whose energy is this many times the median" in text
+    assert "--steps N Damped Gauss-Newton steps on all frames. (1 to 100000; default: 24)" in text
+    assert "--acceleration X Expected acceleration of the surface in metres per second squared" in text
     assert "--unit m|cm|mm Unit of their coordinates. (default: m)" in text
     assert "in the world of the recording. (must be given)" in text
 
@@ -47,14 +47,14 @@ def test_help_explains_every_field_of_every_installed_method(capsys: pytest.Capt
 def test_fields_of_the_method_are_flags_in_any_place(
     toy_folder: Path, depth_capture: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    before, after = ("--iterations", "3", "--pose_prior", "1e-3"), ("--resolution=24", "--smoothness_weight", "0")
+    before, after = ("--steps", "3", "--pose_prior", "1e-3"), ("--resolution=24", "--acceleration", "0")
     out = tmp_path / "run"
     printed = fit(capsys, *before, depth_capture, "--model", toy_folder, "--out", out, *after)
     assert (printed["run"], printed["frames"], printed["interrupted"]) == (str(out), 3, False)
     assert printed["seconds"] > 0
     run = load_run(out)
     config = run.inputs.config
-    stated = {"iterations": 3, "pose_prior": 1e-3, "resolution": 24, "smoothness_weight": 0.0, "surface_points": 1024}
+    stated = {"steps": 3, "pose_prior": 1e-3, "resolution": 24, "acceleration": 0.0, "surface_points": 640}
     assert {name: config[name] for name in stated} == stated
     assert run.inputs.model == toy_folder.resolve()
 
@@ -162,13 +162,13 @@ def test_an_interrupted_fit_prints_its_object_keeps_the_run_and_ends_with_130(
     ("arguments", "problem"),
     [
         (["--method", "magic"], "method 'magic': is not installed; use one of npm, "),
-        (["--iterations", "0"], "--iterations: input should be greater than or equal to 1, is 0"),
-        (["--iterations", "many"], "--iterations: input should be a valid integer, is 'many'"),
+        (["--steps", "0"], "--steps: input should be greater than or equal to 1, is 0"),
+        (["--steps", "many"], "--steps: input should be a valid integer, is 'many'"),
         (["--resolution", "2000"], "--resolution: input should be less than or equal to 1024, is 2000"),
-        (["--gate", ".nan"], "--gate: input should be a finite number"),
-        (["--unit", "mm"], "--unit: is not among the fields; which are iterations, resolution, "),
+        (["--surface_gate", ".nan"], "--surface_gate: input should be a finite number"),
+        (["--unit", "mm"], "--unit: is not among the fields; which are steps, resolution, "),
         (["--method", "imported"], "--meshes: must be given"),
-        (["--method", "imported", "--meshes", "x", "--iterations", "3"], "--iterations: is not among the fields"),
+        (["--method", "imported", "--meshes", "x", "--steps", "3"], "--steps: is not among the fields"),
         (["--method", "imported", "--meshes", "nowhere"], "nowhere: no such folder or file"),
         (["--bogus", "3"], "unrecognised arguments: --bogus"),
     ],

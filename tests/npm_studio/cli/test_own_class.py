@@ -69,7 +69,7 @@ def rendered_and_fitted(
     words = ("dataset", "render", data, recording.parent, "--identity", name, "--views", "4", "--device", "cpu")
     done(capsys, *words)
     out, err = done(
-        *(capsys, "fit", recording, "--model", model, "--out", run, "--device", "cpu", "--iterations", "25", "--json")
+        *(capsys, "fit", recording, "--model", model, "--out", run, "--device", "cpu", "--steps", "25", "--json")
     )
     assert "verdict: good" in err
     assert len(json.loads(out.splitlines()[-1])) > 3

@@ -1,17 +1,18 @@
 """First codes of a fit, by search over the training codes and the guesses of encoders."""
 
-from dataclasses import dataclass
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from engine.core.errors import Cancelled, InputError
 from engine.core.progress import Progress
-from engine.methods.npm.config import FitConfig
 from engine.methods.npm.encoded import encode_frames
 from engine.methods.npm.observations import Observations
 from engine.methods.npm.surface_samples import sample_model_surface
+from engine.methods.npm.variables import FittedModel, Variables, nearest_seen
 from engine.models.model import NeuralParametricModel
+from engine.sequences.placement import CameraPlacement
 
 COARSE_POINTS = 96, 48
 """Model and observed points of the look at the whole library."""
@@ -23,8 +24,16 @@ INTRUSION_FREE, INTRUSION_LIMIT = 0.02, 0.3
 """Canonical units in front of what was seen that cost nothing (noise, another body), and beyond which all is as bad."""
 SHAPE_FRAMES, SHAPE_CANDIDATES = 8, 8
 """Frames, and training poses of each, with which the guess of a shape encoder is compared with the training shapes."""
-OTHER_STARTS = 4
-"""Best codes of each frame that are kept for when it gets stuck."""
+LIBRARY_IDENTITIES, LIBRARY_FRAMES = 32, 3000
+"""Training identities and poses that are searched; evenly spaced ones of larger models."""
+IDENTITY_CANDIDATES = 4
+"""Training identities whose codes are blended into the first shape code."""
+POSE_CANDIDATES = 24
+"""Training poses kept per frame for the choice of a coherent first path."""
+PATH_WEIGHT = 0.5
+"""How much a jump between consecutive frames of the first path counts against a better match."""
+_AT_HOME = 0.1
+"""Canonical units between where a subject is seen and where the model has it that are left to the pose."""
 _EVERY_POINT = 8
 """Of the fine points, for distances between poses, of which only the order matters."""
 _POSES_AT_ONCE = 256
@@ -32,35 +41,44 @@ _CPU_CACHE, _GPU_BLOCK = 1 << 20, 1 << 27
 """Distances that are held at once."""
 
 
-@dataclass(frozen=True, eq=False)
-class InitialCodes:
-    shape_code: Tensor
-    """(Cs,)"""
-    pose_codes: Tensor
-    """(F, Cp)"""
-    candidates: Tensor
-    """(F, K, Cp): the best other codes of each frame, best first"""
+def searched_variables(fitted: FittedModel, observations: Observations, seed: int, progress: Progress) -> Variables:
+    """Training codes of the model, and what its encoders make of ``observations``, that explain them best.
 
+    The shape blends the training identities that match best over all frames, or is the mean guess of the shape encoder
+    where that matches better. The poses are those training codes and guesses of the pose encoder that match under this
+    shape, chosen for all frames at once so that the path through them is short (dynamic programming over the best
+    candidates of each frame). A subject that is far from where the model has it is brought there first, frame by frame.
 
-def initialise(
-    model: NeuralParametricModel,
-    observations: Observations,
-    config: FitConfig,
-    seed: int,
-    half: bool,
-    progress: Progress,
-) -> InitialCodes:
-    """Search the training codes of ``model``, and what its encoders make of ``observations``, for the best explanation.
-
-    The shape code blends the training identities that match best over all frames, or is the mean guess of the shape
-    encoder where that matches better. The pose codes are those training codes and guesses of the pose encoder that
-    match under this shape, chosen for all frames at once so that the path through them is short (dynamic programming
-    over the best candidates of each frame).
+    Raises:
+        Cancelled: asked to stop.
     """
+    model = fitted.model
+    translations = away_from_model(model, observations)
+    variables = replace(fitted.mean(len(observations)), translations=translations)
+    observations = observations.relocated(variables.rotations, translations)
+    seen = observations.seen.nonzero()[:, 0]
+    shape_code, codes = _search(model, observations.at(seen), seed, fitted.half, progress)
+    poses = variables.poses.index_copy(0, seen, fitted.poses.coefficients(codes))
+    return nearest_seen(
+        replace(variables, shape=fitted.shapes.coefficients(shape_code), poses=poses), observations.times_s, seen
+    )
+
+
+def away_from_model(model: NeuralParametricModel, observations: Observations) -> Tensor:
+    """Translations (F, 3) from where the model has its subjects to where each frame shows one, zero for small ones."""
+    x, y, z = model.info.similarity.to_canonical(CameraPlacement.of_model(model).visible_world).tolist()
+    shift = observations.points.median(1).values - torch.tensor([x, y, z], device=observations.points.device)
+    return torch.where((shift.norm(dim=1) > _AT_HOME)[:, None], shift, 0.0)
+
+
+def _search(
+    model: NeuralParametricModel, observations: Observations, seed: int, half: bool, progress: Progress
+) -> tuple[Tensor, Tensor]:
+    """Shape code (Cs,) and pose codes (F, Cp)."""
     assert model.pose_codes is not None
     device = model.device
     generator = torch.Generator().manual_seed(seed)
-    rows, identity_of_row = _library(model, config)
+    rows, identity_of_row = _library(model)
     identities = identity_of_row.unique()
     progress.stage("search", len(identities))
     observed = _random_observed(observations, COARSE_POINTS[1], generator)
@@ -75,7 +93,7 @@ def initialise(
         scores[:, chosen.to(device)] = match_scores(observations, observed, posed)
         progress.advance(done + 1)
 
-    shape_code = _blended_shape(model, scores, identity_of_row, config.identity_candidates)
+    shape_code = _blended_shape(model, scores, identity_of_row, IDENTITY_CANDIDATES)
     guessed_poses = None if model.pose_encoder is None else encode_frames(model.pose_encoder, observations)
     if model.shape_encoder is not None:
         some = _evenly(torch.arange(len(observations)), SHAPE_FRAMES).to(device)
@@ -87,7 +105,7 @@ def initialise(
         guess = encode_frames(model.shape_encoder, seen).mean(0)
         shape_code = _better_shape(model, seen, shape_code, guess, codes, seed, half)
 
-    count = min(config.pose_candidates, len(rows))
+    count = min(POSE_CANDIDATES, len(rows))
     shortlist = scores.topk(count, dim=1, largest=False).indices.unique().cpu()  # library entries that any frame likes
     codes = model.pose_codes[rows[shortlist].to(device)]
     if guessed_poses is not None:
@@ -96,9 +114,8 @@ def initialise(
     posed = _pose_all(model, shape_code, codes, _subset(samples.points, FINE_POINTS[0], generator), half)
     scores = match_scores(observations, _random_observed(observations, FINE_POINTS[1], generator), posed)  # (F, U)
     jumps = _mean_distances(posed)  # (U, U)
-    path = shortest_path(scores, config.path_weight * jumps)
-    ranked = scores.topk(min(OTHER_STARTS, len(codes)), dim=1, largest=False).indices
-    return InitialCodes(shape_code, codes[path].clone(), codes[ranked])
+    path = shortest_path(scores, PATH_WEIGHT * jumps)
+    return shape_code, codes[path].clone()
 
 
 def _blended_shape(model: NeuralParametricModel, scores: Tensor, identity_of_row: Tensor, count: int) -> Tensor:
@@ -142,6 +159,7 @@ def match_scores(observations: Observations, observed: Tensor, posed: Tensor) ->
     frames, kept = observed.shape[:2]
     result = torch.empty(frames, len(posed), device=posed.device)
     width = observations.depth.shape[2]
+    subject_depth = torch.where(observations.subject, observations.depth, 0)
     query = observed.reshape(-1, 3).T  # (3, F K)
     query_squared = query.square().sum(0)
     # blocks that stay in the cache of a CPU: the work is reading and writing distances, not computing them
@@ -154,7 +172,7 @@ def match_scores(observations: Observations, observed: Tensor, posed: Tensor) ->
         nearest = nearest.clamp_min(0).sqrt().view(len(part), frames, kept).mean(-1)  # (u, F)
         pixels, z = observations.project_all(part)  # (C, u, N): of one camera for all frames, or of each frame
         index, inside = observations.pixel_index(pixels)
-        depth = _at_pixels(observations.depth, index)  # (F, u, N)
+        depth = _at_pixels(subject_depth, index)  # (F, u, N)
         target = _at_pixels(observations.silhouette, index).long()
         offset = torch.stack((target % width + 0.5, target // width + 0.5), dim=-1) - pixels
         beside = offset.norm(dim=-1) * z / observations.intrinsics[0]
@@ -184,13 +202,13 @@ def shortest_path(costs: Tensor, jumps: Tensor) -> Tensor:
     return torch.tensor(path[::-1], device=costs.device)
 
 
-def _library(model: NeuralParametricModel, config: FitConfig) -> tuple[Tensor, Tensor]:
+def _library(model: NeuralParametricModel) -> tuple[Tensor, Tensor]:
     """Rows (R,) of the pose codes to try, and the identity (R,) of each."""
     identity_of_row = torch.tensor([frame.identity for frame in model.info.frames])
     rows = torch.arange(len(identity_of_row))[
-        torch.isin(identity_of_row, _evenly(identity_of_row.unique(), config.library_identities))
+        torch.isin(identity_of_row, _evenly(identity_of_row.unique(), LIBRARY_IDENTITIES))
     ]
-    rows = _evenly(rows, config.library_frames)
+    rows = _evenly(rows, LIBRARY_FRAMES)
     return rows, identity_of_row[rows]
 
 

@@ -1,0 +1,95 @@
+"""Which point of the model's surface an observed point lies on: nearest samples, refined within their triangles."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from engine.methods.npm.surface_samples import SurfaceSamples, posed_normals
+from engine.methods.npm.variables import FittedModel, Variables
+
+NORMAL_WEIGHT = 0.03
+"""Canonical units that a unit difference of normals counts as when partners are chosen."""
+_NOT_ALLOWED = 1e3
+"""Squared canonical units that a model point which faces away counts as farther: more than any in a scene."""
+_FARTHEST_SHIFT = 0.03
+"""Canonical units that a partner moves within the plane of its triangle: about the distance between samples."""
+
+
+@dataclass(frozen=True, eq=False)
+class PlacedSamples:
+    """Surface samples of all frames where the subject is."""
+
+    samples: SurfaceSamples
+    vertices: Tensor
+    """(F, V, 3) of the coarse mesh"""
+    points: Tensor
+    """(F, P, 3)"""
+    normals: Tensor
+    """(F, P, 3) unit"""
+    front: Tensor
+    """(F, P) bool: faces the camera"""
+
+
+@dataclass(frozen=True, eq=False)
+class Partners:
+    """For each observed point a point of the surface."""
+
+    canonical: Tensor
+    """(F, M, 3) on the canonical surface, to second order"""
+    canonical_normals: Tensor
+    """(F, M, 3)"""
+    points: Tensor
+    """(F, M, 3) nearest samples, where the subject is"""
+    normals: Tensor
+    """(F, M, 3) of the placed surface there"""
+    distances: Tensor
+    """(F, M) to the nearest sample"""
+
+
+@torch.no_grad()
+def place_samples(
+    fitted: FittedModel, variables: Variables, samples: SurfaceSamples, camera_centres: Tensor
+) -> PlacedSamples:
+    """Bring ``samples`` to where the subject is in all frames.
+
+    Args:
+        camera_centres: (F or 1, 3)
+    """
+    vertices = variables.place(fitted.local(variables, samples.vertices[None]))
+    normals = posed_normals(samples, vertices)
+    points = (vertices[:, samples.corners] * samples.barycentric[..., None]).sum(2)
+    front = ((points - camera_centres[:, None]) * normals).sum(-1) < 0
+    return PlacedSamples(samples, vertices, points, normals, front)
+
+
+@torch.no_grad()
+def find_partners(placed: PlacedSamples, observed: Tensor, observed_normals: Tensor) -> Partners:
+    """The surface point of each of ``observed`` (F, M, 3) with normals (F, M, 3), zero where unknown.
+
+    The nearest sample, by position and weighted normal, among those that face the camera, moved within the plane of
+    its triangle to below the observed point: partners are continuous, however coarse the samples.
+    """
+    samples = placed.samples
+    allowed = placed.front | ~placed.front.any(1, keepdim=True)
+    base = torch.cat((placed.points, NORMAL_WEIGHT * placed.normals), dim=-1)
+    offset = base.square().sum(-1, keepdim=True) + (~allowed).float()[..., None] * _NOT_ALLOWED
+    query = torch.cat((observed, NORMAL_WEIGHT * observed_normals, torch.ones_like(observed[..., :1])), dim=-1)
+    nearest = torch.bmm(query, torch.cat((-2 * base, offset), dim=-1).transpose(1, 2)).argmin(-1)  # (F, M)
+
+    def of_nearest(values: Tensor) -> Tensor:
+        return torch.gather(values, 1, nearest[..., None].expand(-1, -1, 3))
+
+    points, normals = of_nearest(placed.points), of_nearest(placed.normals)
+    gap = observed - points
+    corners = samples.corners[nearest]  # (F, M, 3)
+    rows = torch.arange(len(observed), device=observed.device)[:, None, None]
+    triangle = placed.vertices[rows, corners]
+    edges = triangle[:, :, 1:] - triangle[:, :, :1]  # (F, M, 2, 3)
+    gram = edges @ edges.transpose(-1, -2) + 1e-9 * torch.eye(2, device=edges.device)
+    along = torch.linalg.solve(gram, (edges @ gap[..., None]))  # (F, M, 2, 1)
+    at_rest = samples.vertices[corners]
+    shift = ((at_rest[:, :, 1:] - at_rest[:, :, :1]) * along).sum(2)
+    length = shift.norm(dim=-1, keepdim=True)
+    shift = shift * (_FARTHEST_SHIFT / length.clamp_min(_FARTHEST_SHIFT))
+    return Partners(samples.points[nearest] + shift, samples.normals[nearest], points, normals, gap.norm(dim=-1))

@@ -1,0 +1,227 @@
+"""Reading a sequence for a fit: the subject of each frame, what is known to be empty, and where the cameras were."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.ndimage import distance_transform_edt
+from torch import Tensor
+
+from engine.core.errors import Cancelled, InputError
+from engine.core.progress import Progress
+from engine.geometry.depth import point_and_normal_images
+from engine.geometry.metric_crop import gravity_aligned
+from engine.methods.npm.observations import Coordinates, Observations
+from engine.models.model import NeuralParametricModel
+from engine.sequences.camera_path import stands_still
+from engine.sequences.depth_sequence import DepthSequence
+from engine.sequences.isolation import packed
+from engine.sequences.reading_ahead import reading_ahead
+from engine.sequences.subject_finder import FAMILIAR, FoundSubject, SubjectFinder
+
+POINTS_PER_FRAME = 4096
+"""Random points of each frame that the steps draw from, several times what one step takes."""
+MAP_WIDTH = 240
+"""Pixels of the reduced depth maps in a row, at least: a limb is still several wide."""
+FEWEST_PIXELS = 50
+"""A frame with fewer pixels of the subject that have a normal shows nothing to fit."""
+EMPTY_FRACTION = 0.9
+"""Of the pixels around a subject; where more are without depth, nothing stands around it."""
+_UNKNOWN_DEVIATION = 0.3
+"""Canonical units; of pixels of which the network says nothing."""
+_THREADS = min(8, os.cpu_count() or 1)
+
+
+@dataclass(frozen=True, eq=False)
+class _Image:
+    """One frame as read, camera axes."""
+
+    depth: NDArray[np.float32]
+    """(H, W) of the scene, metres"""
+    isolated: NDArray[np.bool_] | None
+    """(H, W) pixels that were kept by an isolation; None without one"""
+    points: NDArray[np.float32]
+    """(H, W, 3) metres, NaN where unknown"""
+    normals: NDArray[np.float32]
+    """(H, W, 3)"""
+
+
+def observe(
+    sequence: DepthSequence,
+    model: NeuralParametricModel,
+    points_per_frame: int = POINTS_PER_FRAME,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Observations:
+    """Read ``sequence`` for a fit of ``model``, on its device.
+
+    The subject of a frame is what an isolation has left of it, or else what the model's network takes for it, or else
+    all that was seen. Frames that show next to nothing of it are marked, not refused.
+
+    Raises:
+        InputError: a frame cannot be read, or none shows the subject.
+        Cancelled: asked to stop.
+    """
+    progress = progress or Progress()
+    progress.stage("read depth", len(sequence))
+    device, similarity, camera = model.device, model.info.similarity, sequence.camera
+    stride = max(1, camera.width // MAP_WIDTH)
+    poses = np.stack([sequence.camera_at(frame) for frame in range(len(sequence))])
+    centres = similarity.to_canonical(poses[:, :3, 3]).astype(np.float64)
+    generator = np.random.default_rng(seed)
+    rows, empty, masks = [], [], []
+    for frame, (image, found) in enumerate(_subjects(sequence, model)):
+        if progress.cancelled():
+            raise Cancelled
+        subject = _subject_mask(image, found)
+        rows.append(_sample(image, subject, found, poses[frame], centres[frame], model, points_per_frame, generator))
+        small = image.depth[::stride, ::stride] * np.float32(similarity.scale)
+        small_subject = subject[::stride, ::stride] & (small > 0)
+        nearest = distance_transform_edt(~small_subject, return_distances=False, return_indices=True)
+        rows[-1] |= {
+            "depth": small,
+            "subject": small_subject,
+            "silhouette": (nearest[0] * small.shape[1] + nearest[1]).astype(np.int32),
+        }
+        if rows[-1]["seen"]:
+            empty.append(_empty_around(image.depth, subject))
+        masks.append(packed(subject & bool(rows[-1]["seen"])))
+        progress.advance(frame + 1)
+    if not any(row["seen"] for row in rows):
+        raise InputError(
+            sequence.root, f"shows nothing like {model.info.category}", "look at it, or isolate the subject"
+        )
+
+    def stack(name: str) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(np.stack([row[name] for row in rows]))).to(device)
+
+    # reduced pixel j is the full pixel s j, whose centre is s j + 0.5: u_reduced = (u - 0.5) / s + 0.5
+    intrinsics = (
+        camera.fx / stride, camera.fy / stride, (camera.cx - 0.5) / stride + 0.5, (camera.cy - 0.5) / stride + 0.5,
+    )  # fmt: skip
+    cameras = 1 if stands_still(sequence.cameras_to_world) else len(sequence)
+    to_camera = poses[:cameras, :3, :3].transpose(0, 2, 1)
+    translation = -(to_camera @ centres[:cameras, :, None])[..., 0]
+    coordinates = None
+    if model.coordinate_network is not None:
+        coordinates = Coordinates(stack("canonical"), stack("deviations"))
+    return Observations(
+        points=stack("points"),
+        normals=stack("normals"),
+        seen=stack("seen"),
+        depth=stack("depth"),
+        subject=stack("subject"),
+        silhouette=stack("silhouette"),
+        empty_is_free=bool(np.median(empty) > EMPTY_FRACTION),
+        rotations=torch.tensor(to_camera, dtype=torch.float32, device=device),
+        translations=torch.tensor(translation, dtype=torch.float32, device=device),
+        intrinsics=intrinsics,
+        times_s=torch.tensor(sequence.times_s - sequence.times_s[0], dtype=torch.float32, device=device),
+        coordinates=coordinates,
+        masks=None if coordinates is None else tuple(masks),
+    )
+
+
+def _images(sequence: DepthSequence) -> Iterator[_Image]:
+    scene = sequence.scene
+
+    def read(frame: int) -> _Image:
+        depth = (sequence if scene is None else scene).depth_m(frame)
+        isolated = None if scene is None else sequence.depth_m(frame) > 0
+        return _Image(depth, isolated, *point_and_normal_images(depth, sequence.camera))
+
+    return reading_ahead(read, len(sequence), _THREADS)
+
+
+def _subjects(sequence: DepthSequence, model: NeuralParametricModel) -> Iterator[tuple[_Image, FoundSubject | None]]:
+    """Each frame, and what the network of ``model`` finds in it, followed from frame to frame."""
+    network = model.coordinate_network
+    if network is None:
+        yield from ((image, None) for image in _images(sequence))
+        return
+    finder = SubjectFinder(network, model.info.similarity.scale, sequence.camera, model.device)
+    before: FoundSubject | None = None
+    velocity = torch.zeros(3, device=model.device)
+    for frame, image in enumerate(_images(sequence)):
+        up = torch.tensor(sequence.camera_at(frame)[1, :3], dtype=torch.float32, device=model.device)
+        to_gravity = gravity_aligned(up[None])[0]
+        visible = image.depth if image.isolated is None else np.where(image.isolated, image.depth, 0)
+        depth = torch.from_numpy(visible).to(model.device)
+        found = None
+        if before is not None:
+            found = finder.find(depth, to_gravity, before.middle + velocity)
+        if found is None or (before is not None and found.score < FAMILIAR * before.score):
+            other = finder.find(depth, to_gravity)
+            if other is not None and (found is None or other.score > found.score):
+                found = other
+        if found is not None:
+            velocity = torch.zeros_like(velocity) if before is None else found.middle - before.middle
+            before = found
+        yield image, found
+
+
+def _subject_mask(image: _Image, found: FoundSubject | None) -> NDArray[np.bool_]:
+    """(H, W) pixels that belong to the subject: what a user isolated wins."""
+    valid = image.depth > 0
+    if image.isolated is not None:
+        return valid & image.isolated
+    return valid if found is None else valid & found.mask.cpu().numpy()
+
+
+def _sample(
+    image: _Image,
+    subject: NDArray[np.bool_],
+    found: FoundSubject | None,
+    pose: NDArray[np.float64],
+    centre: NDArray[np.float64],
+    model: NeuralParametricModel,
+    count: int,
+    generator: np.random.Generator,
+) -> dict[str, NDArray[np.generic] | np.bool_]:
+    """``count`` random points of the subject, in the space of the fit."""
+    flat_points, flat_normals = image.points.reshape(-1, 3), image.normals.reshape(-1, 3)
+    canonical = np.zeros((count, 3), np.float32)
+    deviations = np.full(count, _UNKNOWN_DEVIATION, np.float32)
+    good = subject.ravel() & np.isfinite(flat_normals[:, 0])
+    if model.coordinate_network is not None and found is None:
+        good[:] = False  # nothing like the class of the model is there
+    if good.sum() < FEWEST_PIXELS:
+        nothing = np.zeros((count, 3), np.float32)
+        return {
+            "points": nothing, "normals": nothing, "seen": np.bool_(False),
+            "canonical": canonical, "deviations": deviations,
+        }  # fmt: skip
+    if found is not None:
+        pixels = found.pixels.cpu().numpy()
+        known = np.flatnonzero(good[pixels])
+        if len(known) >= FEWEST_PIXELS:
+            chosen = known[generator.integers(len(known), size=count)]
+            picks = pixels[chosen]
+            canonical = found.canonical.cpu().numpy()[chosen].astype(np.float32)
+            deviations = found.deviations.cpu().numpy()[chosen].astype(np.float32)
+        else:
+            picks = generator.choice(np.flatnonzero(good), count)
+    else:
+        picks = generator.choice(np.flatnonzero(good), count)
+    rotation = pose[:3, :3]
+    points = (model.info.similarity.scale * flat_points[picks] @ rotation.T + centre).astype(np.float32)
+    normals = (flat_normals[picks] @ rotation.T).astype(np.float32)
+    return {
+        "points": points, "normals": normals, "seen": np.bool_(True),
+        "canonical": canonical, "deviations": deviations,
+    }  # fmt: skip
+
+
+def _empty_around(depth: NDArray[np.float32], subject: NDArray[np.bool_]) -> float:
+    """Fraction without depth of the pixels about the ``subject`` (H, W), within its bounds and a fifth beside them."""
+    rows, columns = np.flatnonzero(subject.any(1)), np.flatnonzero(subject.any(0))
+    more_rows, more_columns = (1 + (part[-1] - part[0]) // 5 for part in (rows, columns))
+    window = (
+        slice(max(0, rows[0] - more_rows), rows[-1] + more_rows + 1),
+        slice(max(0, columns[0] - more_columns), columns[-1] + more_columns + 1),
+    )
+    around = ~subject[window]
+    return float((depth[window][around] <= 0).mean()) if around.any() else 1.0

@@ -1,0 +1,79 @@
+"""First values of all that a fit changes: from canonical coordinates where a network says them, else by search."""
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from engine.core.progress import Progress
+from engine.geometry.rigid_alignment import robust_rigid_alignment
+from engine.methods.npm.observations import Observations
+from engine.methods.npm.search import searched_variables
+from engine.methods.npm.variables import FittedModel, Variables, nearest_seen
+
+ALIGNED_POINTS = 512
+"""Of each frame, that bring the mean pose to where the subject is."""
+ALIGNMENT_SOFTNESS = 0.05
+"""Canonical units from the mean pose at which a point counts a quarter: limbs are elsewhere, the trunk is not."""
+SHAPE_POINTS = 4096
+"""Of all frames together, that the first shape goes through."""
+SHAPE_ROUNDS = 6
+_SHAPE_PRIOR = 1.0
+_SHAPE_OBSERVATIONS = 400.0
+"""Independent observations that these points are worth; their errors are much alike."""
+
+
+def first_variables(fitted: FittedModel, observations: Observations, seed: int, progress: Progress) -> Variables:
+    """Shape, poses and places to begin with.
+
+    Raises:
+        Cancelled: asked to stop.
+    """
+    if observations.coordinates is None:
+        return searched_variables(fitted, observations, seed, progress)
+    progress.stage("search", 1)
+    variables = replace(fitted.mean(len(observations)), shape=shape_through_coordinates(fitted, observations))
+    variables = aligned(fitted, observations, variables)
+    progress.advance(1)
+    return nearest_seen(variables, observations.times_s, observations.seen.nonzero()[:, 0])
+
+
+def aligned(fitted: FittedModel, observations: Observations, variables: Variables) -> Variables:
+    """``variables`` with the places that bring posed canonical coordinates nearest to where they are seen."""
+    coordinates = observations.coordinates
+    assert coordinates is not None
+    canonical, observed = coordinates.canonical[:, :ALIGNED_POINTS], observations.points[:, :ALIGNED_POINTS]
+    with torch.no_grad():
+        local = fitted.local(variables, canonical)
+    weights = observations.seen[:, None] / coordinates.deviations[:, :ALIGNED_POINTS].square()
+    rotations, translations = robust_rigid_alignment(local, observed, weights, ALIGNMENT_SOFTNESS)
+    return replace(variables, rotations=rotations, translations=translations)
+
+
+def shape_through_coordinates(fitted: FittedModel, observations: Observations) -> Tensor:
+    """The shape (S,) whose surface goes through the canonical coordinates of all frames.
+
+    Minimises their squared signed distances in expected errors, under the loss of Geman and McClure, and the squared
+    shape in standard deviations, by Gauss-Newton steps from the mean shape.
+    """
+    coordinates = observations.coordinates
+    assert coordinates is not None
+    seen = observations.seen.nonzero()[:, 0]
+    each = max(1, SHAPE_POINTS // len(seen))
+    points = coordinates.canonical[seen, :each].reshape(-1, 1, 3)
+    deviations = coordinates.deviations[seen, :each].reshape(-1)
+    space = fitted.shapes
+    along = (space.scales[:, None] * space.components).T
+    shape = torch.zeros(len(space.scales), device=points.device)
+    for _ in range(SHAPE_ROUNDS):
+        codes = space.code(shape).expand(len(points), -1).clone().requires_grad_()
+        with torch.enable_grad():
+            distance = fitted.model.sdf(codes, points)[:, 0]
+            (gradient,) = torch.autograd.grad(distance.sum(), codes)
+        residuals = distance.detach() / deviations
+        jacobian = (gradient @ along) / deviations[:, None]
+        weights = _SHAPE_OBSERVATIONS / len(points) / (1 + residuals.square() / 4).square()
+        normal = (weights[:, None] * jacobian).T @ jacobian + _SHAPE_PRIOR * torch.eye(len(shape), device=shape.device)
+        right = jacobian.T @ (weights * residuals) + _SHAPE_PRIOR * shape
+        shape = shape - torch.linalg.solve(normal, right)
+    return shape

@@ -1,0 +1,81 @@
+"""Steps of a fit, against one dense system of all its unknowns."""
+
+import torch
+from torch import Tensor
+
+from engine.methods.npm.normal_equations import NormalEquations, normal_equations, solve
+
+FRAMES, RESIDUALS, OWN, SHAPE = 4, 12, 5, 3
+
+
+def random(*shape: int, seed: int) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def problem(shape: int = SHAPE, seed: int = 0) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Jacobians, shape jacobians, residuals and weights."""
+    return (
+        random(FRAMES, RESIDUALS, OWN, seed=seed),
+        random(FRAMES, RESIDUALS, shape, seed=seed + 1),
+        random(FRAMES, RESIDUALS, seed=seed + 2),
+        random(FRAMES, RESIDUALS, seed=seed + 3).abs(),
+    )
+
+
+def dense(
+    jacobians: Tensor, shape_jacobians: Tensor, residuals: Tensor, weights: Tensor, damping: Tensor, of_shape: float
+) -> tuple[Tensor, Tensor]:
+    """Steps from the whole matrix of derivatives, row by row."""
+    shape = shape_jacobians.shape[-1]
+    rows, right, sizes = [], [], []
+    for frame in range(FRAMES):
+        for index in range(RESIDUALS):
+            row = torch.zeros(FRAMES * OWN + shape, dtype=torch.float64)
+            row[frame * OWN : (frame + 1) * OWN] = jacobians[frame, index]
+            row[FRAMES * OWN :] = shape_jacobians[frame, index]
+            rows.append(row)
+            right.append(residuals[frame, index])
+            sizes.append(weights[frame, index])
+    matrix, vector, weight = torch.stack(rows), torch.stack(right), torch.diag(torch.stack(sizes))
+    diagonal = torch.cat((damping.flatten(), torch.full((shape,), of_shape, dtype=torch.float64)))
+    step = torch.linalg.solve(matrix.T @ weight @ matrix + torch.diag(diagonal), -matrix.T @ weight @ vector)
+    return step[: FRAMES * OWN].view(FRAMES, OWN), step[FRAMES * OWN :]
+
+
+def test_steps_are_those_of_the_dense_system() -> None:
+    terms, damping = problem(), random(FRAMES, OWN, seed=9).abs()
+    torch.testing.assert_close(solve(normal_equations(*terms), damping, 0.7), dense(*terms, damping, 0.7))
+
+
+def test_without_a_shape_frames_are_solved_alone() -> None:
+    terms, damping = problem(shape=0), random(FRAMES, OWN, seed=9).abs()
+    step, shape = solve(normal_equations(*terms), damping, 0.7)
+    assert shape.shape == (0,)
+    torch.testing.assert_close(step, dense(*terms, damping, 0.7)[0])
+
+
+def test_equations_of_two_terms_are_added() -> None:
+    one, two = problem(), problem(seed=20)
+    together = normal_equations(*(torch.cat(pair, dim=1) for pair in zip(one, two, strict=True)))
+    added = normal_equations(*one) + normal_equations(*two)
+    for name in NormalEquations.__dataclass_fields__:
+        torch.testing.assert_close(getattr(added, name), getattr(together, name))
+
+
+def test_a_linear_problem_is_solved_in_one_step() -> None:
+    jacobians, shape_jacobians, _, weights = problem()
+    own, shape = random(FRAMES, OWN, seed=30), random(SHAPE, seed=31)
+    residuals = (jacobians @ own[..., None])[..., 0] + shape_jacobians @ shape
+    equations = normal_equations(jacobians, shape_jacobians, residuals, weights)
+    step, shape_step = solve(equations, torch.zeros(FRAMES, OWN, dtype=torch.float64), 0.0)
+    torch.testing.assert_close((step, shape_step), (-own, -shape))
+
+
+def test_a_frame_that_says_nothing_stays_and_leaves_the_shape_to_others() -> None:
+    terms, damping = problem(), torch.ones(FRAMES, OWN, dtype=torch.float64)
+    terms[3][1] = 0
+    step, shape = solve(normal_equations(*terms), damping, 0.7)
+    assert not step[1].any()
+    others = torch.tensor([0, 2, 3])
+    alone = solve(normal_equations(*(part[others] for part in terms)), damping[others], 0.7)
+    torch.testing.assert_close((step[others], shape), alone)
