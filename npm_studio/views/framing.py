@@ -9,6 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 _MARGIN = 1.14
 """The view over the box."""
 _SMALLEST_M = 1e-3
+_BESIDE = 0.15
+"""Of the size of what was seen, that a mesh among it may reach out of it."""
 
 Direction = tuple[float, float, float]
 """From what is looked at to the camera."""
@@ -81,6 +83,17 @@ def camera_for(
     centre = 0.5 * (low + high)
     window_centre = 1 - (2 * room.left + room.width) / width, (2 * room.top + room.height) / height - 1
     return CameraState(_triple(centre + distance * toward), _triple(centre), _triple(up), window_centre)
+
+
+def box_among(box: ArrayLike, seen: ArrayLike) -> NDArray[np.float64] | None:
+    """``box`` (2, 3) of a fitted subject, to look at; None where it does not lie within all that was ``seen`` (2, 3).
+
+    A subject in a room is looked at, and not the room; a fit that missed it is to be seen together with the points.
+    """
+    (low, high), (lowest, highest) = np.asarray(box, np.float64), np.asarray(seen, np.float64)
+    slack = _BESIDE * float((highest - lowest).max())
+    is_within = (low > lowest - slack).all() and (high < highest + slack).all()
+    return np.stack([low, high]) if is_within else None
 
 
 def _triple(point: NDArray[np.float64]) -> tuple[float, float, float]:

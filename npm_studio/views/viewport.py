@@ -91,6 +91,8 @@ class Viewport(QWidget):
         super().__init__(parent)
         self._theme, self._display = theme, DisplaySettings()
         self._live: tuple[PosedMesh, Similarity] | None = None
+        self.focus: NDArray[np.float64] | None = None
+        """(2, 3) corners of what is looked at where more is shown, such as a room around the subject."""
         self._canonical: _Canonical | None = None
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -266,7 +268,9 @@ class Viewport(QWidget):
         return _FIELD_AROUND / self._live[1].scale if self._display.field_slice and self._live is not None else 0.0
 
     def visible_bounds(self) -> NDArray[np.float64] | None:
-        """(2, 3) corners of what is shown, the ground left out; None when it is nothing."""
+        """(2, 3) corners of what is shown, the ground left out, or of `focus`; None when it is nothing."""
+        if self.focus is not None:
+            return self.focus
         shown = [item.bounds for item in (self.points, self.surroundings) if item.count]
         if self.mesh.is_visible:
             shown.append(self.mesh.bounds + self._field_around() * np.array([[-1.0], [1.0]]))
@@ -276,7 +280,7 @@ class Viewport(QWidget):
 
     def clear(self) -> None:
         """Nothing but the ground."""
-        self._live = self._canonical = None
+        self._live = self._canonical = self.focus = None
         self.hide_slice()
         self.inset.hide()
         self.mesh.hide()

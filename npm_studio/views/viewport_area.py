@@ -59,7 +59,7 @@ class ViewportArea(QWidget):
         self._frame_again = QTimer(self)
         self._frame_again.setSingleShot(True)
         self._frame_again.setInterval(0)
-        self._frame_again.timeout.connect(self._keep_framed)
+        self._frame_again.timeout.connect(self.keep_framed)
         for view in self._all:
             view.resized.connect(self._frame_again.start)
         self.left.camera_moved.connect(self._follow_left)
@@ -206,8 +206,8 @@ class ViewportArea(QWidget):
         self._apply_display()
         self.changed.emit()
 
-    def _keep_framed(self) -> None:
-        """Views changed their size: show everything as before, unless somebody has moved a camera since."""
+    def keep_framed(self) -> None:
+        """Frame what there is to see now as before, unless somebody has moved a camera since."""
         if self._is_framed():
             self._frame(self._direction)
 

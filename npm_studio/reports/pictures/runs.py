@@ -77,6 +77,7 @@ class Observer:
 
     def __init__(self, run: Run, sequence: DepthSequence) -> None:
         self._names, self._sequence, self._similarity = run.frame_names, sequence, studio_similarity(run)
+        self._meshes = run.meshes
         to_camera = [np.linalg.inv(sequence.camera_at(sequence.frame_names.index(name))) for name in self._names]
         depth = [
             transform_points(pose, mesh.vertices[::7])[:, 2] for pose, mesh in zip(to_camera, run.meshes, strict=True)
@@ -84,11 +85,13 @@ class Observer:
         self._near, self._far = (float(value) for value in np.quantile(np.concatenate(depth), (0.01, 0.85)))
 
     def points(self, frame: int) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-        """Observed points (P, 3) inside the canonical cube, units of the studio, and colours (P, 3) by depth."""
+        """Observed points (P, 3) in a cube about the fit, in units of the studio, and colours (P, 3) by depth."""
         index = self._sequence.frame_names.index(self._names[frame])
         depth_m = self._sequence.depth_m(index)
         points = self._similarity.to_canonical(self._sequence.points_world(index))
-        inside = (np.abs(points) <= 0.5).all(axis=1)
+        mesh = self._similarity.to_canonical(self._meshes.read(frame).vertices)
+        middle = 0.5 * (mesh.min(axis=0) + mesh.max(axis=0)) if len(mesh) else np.zeros(3, np.float32)
+        inside = (np.abs(points - middle) <= 0.5).all(axis=1)
         return points[inside], colour_depth(depth_m[depth_m > 0][inside], self._near, self._far)
 
 
@@ -106,7 +109,7 @@ def fit_sheet(run: Run, sequence: DepthSequence | None, columns: int = 5) -> NDA
     observer = None if sequence is None else Observer(run, sequence)
     fitted = _FittedMeshes(run)
     scenes = [_scenes(fitted, observer, frame) for frame in frames]
-    extent = np.concatenate([scene.extent() for row in scenes for scene in row])
+    extent = fitted.extent(frames)
     view = THREE_QUARTER if sequence is None else _OVERLAY
     tiles = []
     with OffscreenRenderer(*_TILE) as renderer:

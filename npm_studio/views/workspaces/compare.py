@@ -144,11 +144,15 @@ class CompareWorkspace(Workspace):
         document, model = self.session.document, self.session.document.model
         sources: dict[str, Callable[[], MeshSequence]] = {}
         for run in document.runs:
-            sources[f"Run {run.folder.name}"] = partial(mesh_sequence_of_run, run)
+            shown = document.observation_of(run)
+            fitted = partial(mesh_sequence_of_run, run, None if shown is None else shown.sequence)
+            sources[f"Run {run.folder.name}"] = fitted
         for observation in document.observations:
             sequence = observation.sequence
             if sequence.truth_folder is not None:
-                sources[f"Ground truth of {sequence.name}"] = partial(mesh_sequence_of_truth, sequence)
+                sources[f"Ground truth of {sequence.name}"] = partial(
+                    mesh_sequence_of_truth, sequence, observation.scene
+                )
         if model is not None:
             for index, name in enumerate(model.info.identities):
                 sources[pretty(name)] = partial(mesh_sequence_of_identity, model, index)

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from PyQt6.QtCore import QUrl, pyqtSignal
 from PyQt6.QtGui import QDesktopServices
 from PyQt6.QtWidgets import QCheckBox
@@ -13,11 +15,12 @@ from engine.methods.run import Run
 from engine.sequences.capture_options import AS_RECORDED, CaptureOptions
 from engine.sequences.mesh_sequence import MeshSequence
 from npm_studio.document.observation import Observation
-from npm_studio.document.results import fits_of_run, lowest_height, mesh_sequence_of_preview, mesh_sequence_of_run
+from npm_studio.document.results import bounds_of, fits_of_run, mesh_sequence_of_preview, mesh_sequence_of_run
 from npm_studio.document.timeline import FrameFit, Playable
 from npm_studio.jobs.events import JobEvent, Previewed
 from npm_studio.jobs.fitting import fit_request, fit_work, what_lacks_here, what_to_do_first
 from npm_studio.jobs.status import JobStatus
+from npm_studio.views.framing import box_among
 from npm_studio.views.scene import DEPTH_COLOURS, colours_of
 from npm_studio.views.session import Session
 from npm_studio.views.viewport_area import ViewportArea
@@ -49,8 +52,8 @@ class FitWorkspace(Workspace):
         self.run: Run | None = None
         self._meshes: MeshSequence | None = None
         self._fits: tuple[FrameFit | None, ...] = ()
-        self._ground = 0.0
-        """Height (m) of the lowest vertex of the run on show."""
+        self._bounds: NDArray[np.float32] | None = None
+        """(2, 3) lowest and highest corner, metres, of the meshes on show."""
         self._preview: MeshSequence | None = None
         self._fitted: Observation | None = None
         self._similarity = Similarity()
@@ -207,9 +210,14 @@ class FitWorkspace(Workspace):
     def _on_event(self, event: JobEvent) -> None:
         self.status.update(event)
         if isinstance(event, Previewed) and self._fitted is not None:
+            first = self._preview is None
             self._preview = mesh_sequence_of_preview(event.payload, self._fitted.sequence, self._similarity)
+            if self._is_preview and self._preview is not None:
+                self._bounds = bounds_of(self._preview)
             self._draw()
             self._report()
+            if first and self.is_active and self._is_preview:
+                self.viewports.keep_framed()
         self.progress.show_status(self.status)
 
     def _on_finished(self, result: object) -> None:
@@ -245,14 +253,16 @@ class FitWorkspace(Workspace):
         self._show_fits()
         self._draw()
         self._report()
+        if self.is_active and self.run is not None:
+            self.viewports.keep_framed()
 
     def _take_run(self, run: Run | None) -> None:
-        self.run, self._meshes, self._fits = None, None, ()
+        self.run, self._meshes, self._fits, self._bounds = None, None, (), None
         if run is None:
             return
         meshes = mesh_sequence_of_run(run, None if self.observation is None else self.observation.sequence)
         try:
-            self._ground = lowest_height(meshes)
+            self._bounds = bounds_of(meshes)
         except InputError as error:  # one of its meshes is damaged
             self.session.failed.emit(error, "")
             return
@@ -267,8 +277,9 @@ class FitWorkspace(Workspace):
     def _place_ground(self) -> None:
         assert self.observation is not None
         low, high = self.observation.bounds
-        height = float(low[1]) if self._meshes is None else self._ground
-        self.viewports.left.ground.place(height, (float(low[0] + high[0]) / 2, float(low[2] + high[2]) / 2))
+        if self._meshes is not None and self._bounds is not None:
+            low, high = self._bounds
+        self.viewports.left.ground.place(float(low[1]), (float(low[0] + high[0]) / 2, float(low[2] + high[2]) / 2))
 
     def _draw(self) -> None:
         """Bring the viewports up to date with the frame, the run and the boxes."""
@@ -279,6 +290,8 @@ class FitWorkspace(Workspace):
         frame = min(self._frame, len(observation) - 1)
         meshes = self._meshes_on_show()
         index = None if meshes is None else meshes.index_of(sequence.frame_names[frame])
+        bounds = None if meshes is None or not self.display.mesh.isChecked() else self._bounds
+        view.focus = None if bounds is None else box_among(bounds, observation.bounds)
         mesh = None
         try:
             observed = observation.frame(frame)

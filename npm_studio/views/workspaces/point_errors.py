@@ -6,12 +6,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.core.errors import InputError
+from engine.geometry.mesh import Mesh
 from engine.sequences.mesh_sequence import MeshSequence
 from npm_studio.document.comparison import round_scale
 from npm_studio.document.observation import Observation
 from npm_studio.views.job_board import JobBoard
 from npm_studio.views.scene import DISTANCE_COLOURS, colours_of
 from npm_studio.views.viewport import Viewport
+
+_NEAR_MM = 100.0
+"""Distance up to which points decide where the colour scale ends."""
+
+
+def distances_mm(points: NDArray[np.float32], mesh: Mesh) -> NDArray[np.float32]:
+    """Distance (P,) in mm of ``points`` (P, 3) to ``mesh``; of those far from its box, that to the box.
+
+    The room around a subject has a hundred times its points, and is as far as the colours go in any case.
+    """
+    from engine.geometry.signed_distance import unsigned_distance
+
+    low, high = mesh.vertices.min(axis=0), mesh.vertices.max(axis=0)
+    result: NDArray[np.float32] = 1000 * np.linalg.norm(np.maximum(low - points, np.maximum(points - high, 0)), axis=1)
+    near = result < _NEAR_MM
+    result[near] = 1000 * unsigned_distance(points[near], mesh.vertices, mesh.faces)
+    return result
 
 
 class PointErrors:
@@ -48,8 +66,6 @@ class PointErrors:
 
     def _measure(self, frame: int) -> bool:
         """Begin with ``frame``; False when there is nothing to do."""
-        from engine.geometry.signed_distance import unsigned_distance
-
         assert self._observation is not None and self._meshes is not None
         observation, meshes = self._observation, self._meshes
         name = observation.sequence.frame_names[frame]
@@ -65,7 +81,7 @@ class PointErrors:
             return False
         self._jobs.submit(
             "measure",
-            lambda _: 1000 * unsigned_distance(points, mesh.vertices, mesh.faces),
+            lambda _: distances_mm(points, mesh),
             finished=lambda result: self._take(meshes, frame, result),
             failed=self._failed,
             stopped=lambda: self._stop(meshes),
@@ -77,7 +93,8 @@ class PointErrors:
             return
         assert isinstance(result, np.ndarray)
         if not self._known:
-            self.limit_mm = round_scale(float(np.percentile(result, 95))) if len(result) else 1.0
+            near = result[result < _NEAR_MM]  # and not the room around the subject
+            self.limit_mm = round_scale(float(np.percentile(near, 95))) if len(near) else _NEAR_MM
         self._known[frame], self._waiting = result, None
         self._changed()
 

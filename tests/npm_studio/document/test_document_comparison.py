@@ -4,16 +4,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 import trimesh
+from scipy.spatial.transform import Rotation
 
 from engine.core.errors import Cancelled, InputError
 from engine.core.progress import Progress
+from engine.dataset import truth_origin
+from engine.geometry.camera import transform_points
 from engine.methods.run import frame_records, load_run
 from engine.sequences.camera_path import World
 from engine.sequences.capture_options import CaptureOptions
 from engine.sequences.depth_sequence import load_depth_sequence
 from engine.sequences.isolation import Isolation, isolate
-from engine.sequences.mesh_sequence import MeshSequence, mesh_sequence, regular_times
+from engine.sequences.mesh_sequence import FrameOfReference, MeshSequence, mesh_sequence, regular_times
 from engine.sequences.placement import move_world
+from engine.sequences.truth import Truth
 from npm_studio.document.comparison import Comparison, round_scale
 from npm_studio.document.observation import Observation
 from npm_studio.document.results import (
@@ -93,6 +97,28 @@ def test_runs_truth_and_identities_come_in_one_form(depth_capture: Path, fitted_
     assert summary.largest < 1000 * 0.011 / similarity.scale  # the run is the truth moved by 0.01 canonical units
     assert len(identity) == 1
     assert len(Comparison(identity, truth)) == len(truth)
+
+
+@pytest.mark.parametrize("frame", ["camera", "world"])
+def test_the_truth_goes_where_the_recording_is_shown(
+    frame: FrameOfReference, depth_capture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorded = load_depth_sequence(depth_capture)
+    in_world = mesh_sequence_of_truth(recorded)
+    camera = recorded.camera_at(0)
+    if frame == "camera":
+        in_camera = in_world.map(lambda _, vertices: transform_points(np.linalg.inv(camera), vertices))
+        stored = replace(in_camera, frame=frame)
+        monkeypatch.setattr(truth_origin, "open_truth", lambda *_: (Truth(stored, None), ""))
+    turned = np.eye(4)
+    turned[:3, :3] = Rotation.from_euler("xyz", [20, 30, 40], degrees=True).as_matrix()
+    turned[:3, 3] = [1, 2, 3]
+    shown = move_world(recorded, turned).subset([1, 2])
+    moved = mesh_sequence_of_truth(shown, recorded)
+    row = moved.index_of(shown.frame_names[0])
+    assert row is not None and moved.frame == "world"
+    expected = transform_points(turned, in_world.read(1).vertices)
+    np.testing.assert_allclose(moved.read(row).vertices, expected, atol=1e-4)
 
 
 def test_an_observation_gives_points_with_depths_between_its_ends(depth_capture: Path) -> None:

@@ -244,6 +244,20 @@ def test_observed_points_lie_on_the_fitted_body(fitted_run: Path) -> None:
     assert distances.max() < 0.04
 
 
+def test_what_lies_about_a_fit_is_shown_wherever_it_is_in_the_room(fitted_run: Path) -> None:
+    run = load_run(fitted_run)
+    sequence = find_sequence(run)
+    assert sequence is not None
+    away = np.eye(4)
+    away[:3, 3] = [3.0, -1.0, -4.0]
+    poses = np.stack([away @ sequence.camera_at(index) for index in range(len(sequence))])
+    meshes = run.meshes.map(lambda _, vertices: vertices + away[:3, 3].astype(np.float32))
+    there = Observer(dataclasses.replace(run, meshes=meshes), dataclasses.replace(sequence, cameras_to_world=poses))
+    here, _ = Observer(run, sequence).points(1)
+    expected = here + studio_similarity(run).scale * away[:3, 3]
+    np.testing.assert_allclose(there.points(1)[0], expected, atol=1e-4)
+
+
 def test_a_sequence_that_is_gone_or_has_other_frames_is_not_shown(fitted_run: Path, tmp_path: Path) -> None:
     run = load_run(fitted_run)
     assert find_sequence(dataclasses.replace(run, inputs=dataclasses.replace(run.inputs, sequence=tmp_path))) is None

@@ -86,9 +86,9 @@ def distances_to_points(window: MainWindow) -> np.ndarray:
 def test_dropping_a_sequence_folder_starts_a_fit_that_ends_with_a_mesh_over_the_points(
     qtbot: QtBot, studio_window: MainWindow, capture: Path
 ) -> None:
-    iterations = studio_window.fit.form.fields["iterations"]
-    assert isinstance(iterations, QSpinBox)
-    iterations.setValue(40)
+    steps = studio_window.fit.form.fields["steps"]
+    assert isinstance(steps, QSpinBox)
+    steps.setValue(40)
     drop(studio_window, capture)
     qtbot.waitUntil(lambda: studio_window.session.is_fitting, timeout=SECONDS)
     assert studio_window.workspace is studio_window.fit

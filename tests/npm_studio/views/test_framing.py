@@ -9,7 +9,7 @@ import pytest
 from PyQt6 import sip
 from pytestqt.qtbot import QtBot
 
-from npm_studio.views.framing import CameraState, Room, camera_for, rooms_beside
+from npm_studio.views.framing import CameraState, Room, box_among, camera_for, rooms_beside
 from npm_studio.views.main_window import MainWindow
 from npm_studio.views.session import Session
 from npm_studio.views.viewport import Viewport
@@ -60,6 +60,15 @@ def test_a_framed_box_is_large_and_clear_of_the_inset(
             assert high[0] <= covered.left + 2 or low[1] >= covered.height - 2
 
 
+def test_a_subject_in_a_room_is_looked_at_and_a_fit_that_missed_the_points_is_not() -> None:
+    room = np.array([[-2.0, -1.0, -5.0], [2.0, 2.0, -2.0]])
+    subject = np.array([[-0.4, -1.05, -3.5], [0.4, 0.8, -2.7]])
+    np.testing.assert_array_equal(box_among(subject, room), subject)
+    assert box_among(subject + np.array([0, 0, 4]), room) is None
+    assert box_among(subject + np.array([3, 0, 0]), room) is None
+    np.testing.assert_array_equal(box_among(room, room), room)
+
+
 def seen_box(view: Viewport) -> tuple[np.ndarray, np.ndarray]:
     """Upper left and lower right corner of the mesh as the view shows it, pixels."""
     bounds = view.visible_bounds()
@@ -93,6 +102,16 @@ def test_the_inset_covers_no_figure_and_no_caption_in_narrow_views(
         assert view.caption.geometry().right() < room.left
     toggle(studio_window, "display.inset")
     qtbot.waitUntil(lambda: studio_window.viewports.left.camera_state().is_near(before), timeout=20_000)
+
+
+def test_what_is_looked_at_is_framed_and_not_all_that_is_shown(studio_window: MainWindow) -> None:
+    area = studio_window.viewports
+    area.left.focus = np.array([[1.0, 0.0, -4.0], [1.5, 1.8, -3.5]])
+    area.keep_framed()
+    area.frame_all()
+    np.testing.assert_allclose(area.left.camera_state().focal_point, [1.25, 0.9, -3.75])
+    area.clear()
+    assert area.left.focus is None
 
 
 def test_what_is_framed_stays_framed_until_somebody_moves_the_camera(qtbot: QtBot, studio_window: MainWindow) -> None:

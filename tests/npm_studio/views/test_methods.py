@@ -30,9 +30,9 @@ def test_the_window_lists_the_installed_methods_by_their_titles(studio_window: M
     choice = studio_window.fit.form.choice
     assert [choice.itemText(row) for row in range(choice.count())] == [m.title for m in installed_methods()]
     assert studio_window.fit.form.method.id == "npm"
-    iterations = studio_window.fit.form.fields["iterations"]
-    assert isinstance(iterations, QSpinBox)
-    assert (iterations.value(), iterations.minimum(), iterations.maximum()) == (240, 1, 100_000)
+    steps = studio_window.fit.form.fields["steps"]
+    assert isinstance(steps, QSpinBox)
+    assert (steps.value(), steps.minimum(), steps.maximum()) == (24, 1, 100_000)
 
 
 def test_a_method_that_lacks_something_cannot_be_chosen_and_says_what(
