@@ -18,6 +18,8 @@ from engine.core.text_file import read_text
 
 _LEFTOVER = re.compile(r"\.(?P<target>.+)-(?P<kind>new|old)-(?P<host>[0-9a-f]{8})-(?P<process>[0-9]{1,9})-.*")
 """Names of what a write makes beside its target."""
+_LONGEST_NAME = 250
+"""Bytes; file systems allow 255, and endings are added."""
 
 
 @contextmanager
@@ -140,6 +142,8 @@ def read_json(path: Path, remedy: str | Remedy = "") -> Any:
         raise InputError(path, "is nested too deeply", remedy) from None
     except json.JSONDecodeError as error:
         raise InputError(path, f"is not valid JSON (line {error.lineno}: {error.msg})", remedy) from None
+    except ValueError:  # integers of thousands of digits
+        raise InputError(path, "holds a number that is too long", remedy) from None
 
 
 def natural_key(path: Path) -> tuple[list[tuple[int, int | str]], str]:
@@ -156,5 +160,7 @@ def check_name(name: Any, source: Path) -> str:
     """
     text = str(name)
     if text in ("", ".", "..") or "/" in text or "\\" in text or "\0" in text:
-        raise InputError(source, f"has a name that is not allowed: {text!r}", "use plain names")
+        raise InputError(source, f"has a name that is not allowed: {text[:60]!r}", "use plain names")
+    if len(text.encode("utf-8", "replace")) > _LONGEST_NAME:
+        raise InputError(source, f"has a name that is too long for a file: {text[:60]!r}...", "use shorter names")
     return text

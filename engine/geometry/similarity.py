@@ -37,7 +37,7 @@ class Similarity:
         try:
             x, y, z = (float(c) for c in value["centre"])
             scale = float(value["scale"])
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):
             raise InputError(str(source), "similarity needs a number 'scale' and three numbers 'centre'") from None
         if not (np.isfinite([scale, x, y, z]).all() and scale > 0):
             raise InputError(str(source), "similarity must be finite with a positive scale")

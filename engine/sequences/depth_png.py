@@ -73,7 +73,7 @@ def read_stored_depth(path: Path) -> NDArray[Any]:
     try:
         with Image.open(path) as image:
             stored = np.asarray(image)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except Exception as error:  # Pillow raises whatever damaged chunks lead to
         raise InputError(path, f"cannot be decoded{in_words(error)}", DAMAGED_REMEDY) from None
     if stored.ndim != 2:
         raise InputError(path, "is not a greyscale image", "export raw depth as 16-bit PNG")

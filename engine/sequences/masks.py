@@ -48,9 +48,9 @@ class Masks:
                     problem = f"is {width}x{height} pixels, its frame {shape[1]}x{shape[0]}"
                     raise InputError(path, problem, "make masks of the size of the depth images")
                 return self._subject(image)
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            if isinstance(error, InputError):
-                raise
+        except InputError:
+            raise
+        except Exception as error:  # Pillow raises whatever damaged chunks lead to
             raise InputError(path, f"cannot be decoded{in_words(error)}", "make the mask again") from None
 
     def _subject(self, image: "Image") -> NDArray[np.bool_]:
@@ -87,7 +87,7 @@ def _is_cut_out(path: Path) -> bool:
             if not image.has_transparency_data:
                 return False
             low, high = _alpha(image).getextrema()
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+    except Exception:  # Pillow raises whatever damaged chunks lead to
         return False
     return bool(low != high)
 

@@ -112,7 +112,8 @@ def frame_rate_of(times_s: NDArray[np.float64], default: float = 30.0) -> float:
     if len(intervals) == 0:
         return default
     usual = np.abs(intervals / intervals[(len(intervals) - 1) // 2] - 1) < 0.5
-    return round(float(1 / intervals[usual].mean()), 3)
+    rate = float(1 / intervals[usual].mean())
+    return round(rate, 3) or rate or default
 
 
 def regular_times(count: int, frame_rate: float) -> NDArray[np.float64]:

@@ -47,7 +47,8 @@ def settle_times(recorded_s: NDArray[np.float64]) -> Timing:
     same = np.abs(steps) <= _SAME_S
     if 2 * same.sum() > len(steps):
         elapsed_s = float(steps.sum())  # of whole seconds, say
-        mean = round(len(steps) / elapsed_s, 3) if elapsed_s > _SAME_S else DEFAULT_FRAME_RATE
+        mean = len(steps) / elapsed_s if elapsed_s > _SAME_S else DEFAULT_FRAME_RATE
+        mean = round(mean, 3) or mean or DEFAULT_FRAME_RATE
         return _regular(count, mean, f"{same.sum()} of {count} time stamps are that of the frame before")
     warnings: list[Notice] = []
     times_s = recorded_s

@@ -35,7 +35,7 @@ _USUAL = (
 )
 """Names that mean nothing else: what such a file cannot tell is an error."""
 _LOOKS = re.compile(
-    r"intrin|calib|(^|[_-])k([_-]|$)|^sensors?$|(^|_)info$"
+    r"intrin|calib|^camchain|(^|[_-])k([_-]|$)|^sensors?$|(^|_)info$"
     r"|(^|[_-])cam(era)?s?([_-]?(rgb|colou?r|depth|ir))?[_-]?(k|info|param\w*|matrix|\d)?$"
 )
 _READ = (".json", ".txt", ".csv", ".yaml", ".yml", ".npy", "")

@@ -29,7 +29,16 @@ from external.captures.intrinsics_values import REMEDY, Intrinsics, from_matrix
 from external.captures.stream_names import other_stream, says_depth
 
 _MAX_BYTES = 200_000
-_OTHER_NAMES = {"ppx": "cx", "ppy": "cy", "imagewidth": "width", "imageheight": "height", "w": "width", "h": "height"}
+_OTHER_NAMES = {
+    "ppx": "cx",
+    "ppy": "cy",
+    "mx": "cx",
+    "my": "cy",
+    "imagewidth": "width",
+    "imageheight": "height",
+    "w": "width",
+    "h": "height",
+}
 _OTHER_NAMES |= {"fps": "framerate", "shift": "scale", "mapfactor": "scale", "distortioncoefficients": "distortion"}
 _OTHER_NAMES |= {"distcoeffs": "distortion", "coeffs": "distortion", "d": "distortion", "imagesize": "resolution"}
 _MATRICES = ("intrinsicmatrix", "cameramatrix", "camk", "k", "intrinsics", "intrinsic", "calibrationintrinsic")

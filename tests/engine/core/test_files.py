@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.core.files import replacing_file, replacing_folder
+from engine.core.errors import InputError
+from engine.core.files import check_name, read_json, replacing_file, replacing_folder
 
 Replacing = Callable[[Path], AbstractContextManager[Path]]
 
@@ -82,3 +83,16 @@ def test_a_folder_that_was_moved_away_when_the_process_was_killed_comes_back(tmp
         pass
     assert {path.name for path in tmp_path.iterdir()} == {"model", "something.txt"}
     assert [path.name for path in (tmp_path / "model").iterdir()] == ["kept.txt"]
+
+
+@pytest.mark.parametrize("name", ["", "..", "a/b", "a\\b", "a\0b", "9" * 300, "é" * 130])
+def test_names_that_no_file_can_have_are_refused_by_their_beginning(name: str) -> None:
+    with pytest.raises(InputError) as caught:
+        check_name(name, Path("run.json"))
+    assert len(str(caught.value)) < 160 and caught.value.remedy.line()
+
+
+def test_numbers_of_thousands_of_digits_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(f'{{"a": {"9" * 5000}}}')
+    with pytest.raises(InputError, match="holds a number that is too long"):
+        read_json(tmp_path / "a.json")

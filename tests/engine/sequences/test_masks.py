@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from engine.sequences.masks import Masks
+from tests.support.capture_files import png_bytes
 
 SUBJECT = np.zeros((6, 9), bool)
 SUBJECT[1:5, 2:6] = True
@@ -61,3 +62,10 @@ def test_a_frame_of_cut_outs_without_the_subject_keeps_nothing_and_a_full_one_ev
     masks = Masks(tmp_path, ["0", "1", "2"])
     assert masks.by_alpha
     assert [int(masks(index, (6, 9)).sum()) for index in range(3)] == [0, 16, 54]
+
+
+def test_a_palette_that_is_missing_or_damaged_is_not_needed_for_its_indices(tmp_path: Path) -> None:
+    data = png_bytes(SUBJECT * 2, 8, colour_type=3)
+    place = data.index(b"PLTE") - 4
+    (tmp_path / "a.png").write_bytes(data[:place] + data[place + 42 :])
+    np.testing.assert_array_equal(Masks(tmp_path, ["a"])(0, SUBJECT.shape), SUBJECT)

@@ -75,3 +75,13 @@ def test_two_intervals_that_differ_give_the_rate_of_the_shorter_one() -> None:
 
 def test_a_single_frame_needs_no_rate() -> None:
     assert settled([DAY_S])[1].tolist() == [DAY_S]
+
+
+@pytest.mark.parametrize("step", [3600.0, 1e10, 1e300])
+def test_intervals_of_hours_and_ages_are_intervals(step: float) -> None:
+    times = step * np.arange(4, dtype=np.float64)
+    assert frame_rate_of(times) == pytest.approx(1 / step, abs=5e-4)
+    times[3] += 0.9 * step
+    _, kept, text = settled(times)
+    np.testing.assert_array_equal(kept, times)
+    assert "differ from the usual" in text

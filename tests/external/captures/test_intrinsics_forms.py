@@ -68,8 +68,8 @@ fy_color = 1170.187988
 fx_depth = 50.0
 fy_depth = 51.0
 mx_color = 647.75
-cx_depth = 19.5
-cy_depth = 14.5
+mx_depth = 19.5
+my_depth = 14.5
 """
 SENS_READER = """m_versionNumber = 4
 m_depthWidth = 40
@@ -94,6 +94,7 @@ FORMS = {
     "calibration.yml": OPENCV,
     "camera_calib.yaml": ORB_SLAM,
     "camchain-intrinsics.yaml": KALIBR,
+    "camchain.yaml": KALIBR,
     "sensors.yaml": OPENLORIS,
     "_info.txt": SENS_READER,
     "recording.txt": SCANNET,
