@@ -16,6 +16,11 @@ wanted=("$@")
 make_data() {
   [ -d "$work/bodies" ] || studio dataset anny "$work/bodies" --identities 160 --sequences 8 --frames 8 --seed 11
   [ -d "$work/hands" ] || studio dataset hands "$work/hands" --identities 64 --sequences 12 --frames 10 --seed 21
+  # the same bodies in more motions, for the coordinates, which need no samples of their surfaces
+  [ -d "$work/bodies-views" ] ||
+    studio dataset anny "$work/bodies-views" --identities 160 --sequences 24 --frames 10 --seed 11
+  [ -d "$work/bodies-views-held-out" ] ||
+    studio dataset anny "$work/bodies-views-held-out" --identities 8 --sequences 4 --frames 10 --seed 12
   # other identities, for the figures during training
   [ -d "$work/bodies-held-out" ] ||
     studio dataset anny "$work/bodies-held-out" --identities 8 --sequences 2 --frames 8 --seed 12
@@ -29,8 +34,8 @@ make_data() {
   for job in "${jobs[@]}"; do wait "$job"; done
 }
 
-coordinates() { # DATA PRESET; one network for all models of a class
-  studio train coordinates --config "configs/$2" --data "$work/$1" --validation "$work/$1-held-out" \
+coordinates() { # CLASS DATA PRESET; one network for all models of a class
+  studio train coordinates --config "configs/$3" --data "$work/$2" --validation "$work/$2-held-out" \
     --out "$work/human-$1.safetensors" --seed 1 --resume
 }
 
@@ -42,15 +47,18 @@ train() { # NAME PRESET DATA SPLIT
   # a bar that is missed is told by the card, too
   "${PYTHON:-python3}" benchmarks/model_quality.py --model "$model" --data "$work/$3" --split "configs/$4" \
     --json "$work/$1.quality.json" || [ $? -eq 1 ]
-  "${PYTHON:-python3}" benchmarks/encoders.py --model "$model" --json "$work/$1.encoders.json"
-  studio card "$model" --quality "$work/$1.quality.json" --encoders "$work/$1.encoders.json" \
-    --notes "scripts/model_notes/$1.md"
+  local encoders=()
+  if [ "$3" = hands ]; then
+    "${PYTHON:-python3}" benchmarks/encoders.py --model "$model" --json "$work/$1.encoders.json"
+    encoders=(--encoders "$work/$1.encoders.json")
+  fi
+  studio card "$model" --quality "$work/$1.quality.json" "${encoders[@]}" --notes "scripts/model_notes/$1.md"
 }
 
 for name in "${wanted[@]}"; do
   case $name in
     data) make_data ;;
-    coordinates) coordinates bodies anny/full.yaml && coordinates hands hands/compact.yaml ;;
+    coordinates) coordinates bodies bodies-views anny/full.yaml && coordinates hands hands hands/compact.yaml ;;
     anny-full) train anny-full anny/full.yaml bodies anny/quality.yaml ;;
     anny-compact) train anny-compact anny/compact.yaml bodies anny/quality.yaml ;;
     hand-compact) train hand-compact hands/compact.yaml hands hands/quality.yaml ;;
