@@ -200,13 +200,13 @@ def test_a_recording_that_cannot_be_opened_without_a_name_asks_for_it_in_the_pan
 def test_a_recording_of_an_unknown_unit_asks_for_it_in_the_panel(
     qtbot: QtBot, window: MainWindow, tmp_path: Path
 ) -> None:
-    np.savez(tmp_path / "a.npz", depth=(files.depth_frames() * 20).astype(np.uint16), K=files.K)
+    np.savez(tmp_path / "a.npz", depth=(files.depth_frames() * 12).astype(np.uint16), K=files.K)
     drop(window, tmp_path / "a.npz")
     qtbot.waitUntil(lambda: window.error is not None, timeout=SECONDS)
     present(window.error).close()
     fit = window.fit
     assert "does not state its unit of depth" in fit.subject.notes.text()
-    fit.subject.scale.setValue(20.0)
+    fit.subject.scale.setValue(12.0)
     qtbot.waitUntil(lambda: fit.observation is not None, timeout=SECONDS)
     assert fit.observation is not None
     assert fit.observation.depth_range[1] == pytest.approx(2.0, abs=0.2)
