@@ -12,6 +12,8 @@ from engine.sequences.isolation import MAX_GAP
 
 LEAST_AREA = 0.004
 """Squared canonical units that are to be seen of a subject: a person's hand shows twice as much of a body's cube."""
+FULL_VIEW = 0.04
+"""Squared canonical units of a subject that nothing hides much of: half of what a grown person shows."""
 UNSURE = 0.05
 """Expected error of coordinates, canonical units, at which a pixel counts by 1/e."""
 FAMILIAR = 0.5
@@ -22,7 +24,7 @@ _CENTRED = 0.04
 """Canonical units: an anchor that is nearer to the middle of what it found is not moved."""
 _SPACING_SQUARED = 0.2**2
 """Canonical units squared between places where a subject is looked for."""
-_MOST_PLACES, _PLACES_AT_ONCE = 64, 16
+_MOST_PLACES, _PLACES_AT_ONCE = 64, 8
 _EVERY_PIXEL = 8
 """Of rows and columns, among which places are chosen."""
 
@@ -58,7 +60,9 @@ class SubjectFinder:
 
     @torch.inference_mode()
     def find(self, depth: Tensor, to_gravity: Tensor, near: Tensor | None = None) -> FoundSubject | None:
-        """The subject about ``near``, or else the one in the image that shows most; None where there is none.
+        """The subject about ``near``, or else the first in full view, or else what shows most; None if none is there.
+
+        Places are looked at from the line of sight outwards.
 
         Args:
             depth: (H, W) metres, 0 invalid
@@ -76,6 +80,8 @@ class SubjectFinder:
             index = int(scores.argmax())
             if best is None or float(scores[index]) > best[0]:
                 best = float(scores[index]), middles[index]
+            if best[0] > FULL_VIEW:
+                break
         if best is None or best[0] < LEAST_AREA / 2:
             return None
         return self._centred(depth, to_gravity, best[1])
@@ -142,7 +148,8 @@ class SubjectFinder:
             if float(distance[farthest]) < _SPACING_SQUARED:
                 break
             chosen.append(points[farthest])
-        return torch.stack(chosen)
+        places = torch.stack(chosen)
+        return places[places[:, :2].norm(dim=1).argsort()]
 
     def _mask(self, depth: Tensor, foreground: Tensor, crop: MetricCrop, anchor: Tensor) -> Tensor:
         """Pixels (H, W) of the image whose place in the ``crop`` about ``anchor`` (3,) is ``foreground`` (S, S).

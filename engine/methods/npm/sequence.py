@@ -11,6 +11,7 @@ from engine.geometry.mesh import Mesh
 from engine.geometry.ply import save_compact_ply
 from engine.geometry.similarity import Similarity
 from engine.methods.method import FitResult, MethodInputs
+from engine.methods.npm.confidence import LOST_BELOW, confidences
 from engine.methods.npm.config import FitConfig
 from engine.methods.npm.fit import fit_codes
 from engine.methods.npm.observing import observe
@@ -38,6 +39,7 @@ def fit_sequence(source: DepthSequence, inputs: MethodInputs, config: FitConfig,
     clock.append(time.perf_counter())
     fitted = fit_codes(model, observations, config, inputs.seed, progress)
     clock.append(time.perf_counter())
+    confidence = confidences(model, observations, fitted)
     progress.stage("mesh", len(source))
     shape_code = fitted.shape_code.to(model.device)
     mesh = extract_surface(model, shape_code, config.resolution)
@@ -58,6 +60,8 @@ def fit_sequence(source: DepthSequence, inputs: MethodInputs, config: FitConfig,
         timings=dict(zip(("read", "fit", "mesh"), np.diff(clock).tolist(), strict=True)),
         details={"steps": fitted.steps},
         subject=None if observations.masks is None else masked(source, observations.masks),
+        confidence=confidence,
+        lost_below=None if confidence is None else LOST_BELOW,
         subject_to_world=subject_poses(rotations, translations, similarity),
         interrupted=fitted.interrupted,
     )

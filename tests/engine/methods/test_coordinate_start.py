@@ -11,6 +11,7 @@ from torch import Tensor
 from engine.core.progress import Progress
 from engine.geometry.camera import PinholeCamera, front_camera_to_world
 from engine.geometry.ray_casting import render_depth
+from engine.methods.npm.confidence import LOST_BELOW, confidences
 from engine.methods.npm.config import FitConfig
 from engine.methods.npm.fit import FittedCodes, fit_codes
 from engine.methods.npm.observations import Coordinates, Observations
@@ -101,6 +102,39 @@ def test_frames_without_the_subject_begin_where_their_neighbours_do(seen: Seen) 
     variables = first_variables(fitted, hidden, 0, Progress())
     assert torch.equal(variables.rotations[0], variables.rotations[1])
     assert torch.equal(variables.translations[0], variables.translations[1])
+
+
+def true_fit(seen: Seen) -> FittedCodes:
+    """As if a fit had found what the doll is."""
+    model = toy_model()
+    assert model.pose_codes is not None
+    first, last = (model.pose_codes[row] for row in model.frames_of(IDENTITY)[:2])
+    codes = torch.stack([first + share * (last - first) for share in np.linspace(0.3, 0.7, FRAMES).tolist()])
+    rotations = torch.tensor(TURN, dtype=torch.float32).repeat(FRAMES, 1, 1)
+    translations = torch.tensor(SHIFT, dtype=torch.float32).repeat(FRAMES, 1)
+    return FittedCodes(model.shape_codes[IDENTITY], codes, rotations, translations, 1, 0.0, False)
+
+
+def test_a_fit_is_sure_of_frames_where_it_agrees_with_the_network_and_of_no_others(seen: Seen) -> None:
+    fitted = true_fit(seen)
+    about = Rotation.from_euler("y", 180, degrees=True).as_matrix()
+    flipped = fitted.rotations.clone()
+    flipped[1] = flipped[1] @ torch.tensor(about, dtype=torch.float32)
+    found = confidences(toy_model(), seen.observations, dataclasses.replace(fitted, rotations=flipped))
+    assert found is not None
+    assert found[0] > 0.8 and found[2] > 0.8
+    assert found[1] < LOST_BELOW
+
+
+def test_a_fit_is_not_sure_of_frames_that_do_not_show_the_subject(seen: Seen) -> None:
+    hidden = dataclasses.replace(seen.observations, seen=torch.tensor([True, False, True]))
+    found = confidences(toy_model(), hidden, true_fit(seen))
+    assert found is not None and found[1] == 0
+
+
+def test_without_a_network_nobody_says_how_sure_a_fit_is(seen: Seen) -> None:
+    without = dataclasses.replace(seen.observations, coordinates=None)
+    assert confidences(toy_model(), without, true_fit(seen)) is None
 
 
 @pytest.mark.slow
