@@ -221,7 +221,7 @@ class _FitState:
         return rows.weighted(share * observations.seen[frames][:, None])
 
     def _steady(self, placed: Tensor, done: float) -> SurfaceRows:
-        expected = max(self.config.acceleration, 1e-6) * self.fitted.model.info.similarity.scale
+        expected = max(self.config.acceleration, 1e-6)
         rows = steady_rows(self.steady, placed, self.observations.times_s, self._linked(done), expected)
         return rows.weighted(STEADY_OBSERVATIONS / (3 * STEADY_POINTS))
 

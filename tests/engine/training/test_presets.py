@@ -24,13 +24,16 @@ def test_a_preset_says_for_whom_it_is_and_has_all_stages(path: Path) -> None:
     lines = path.read_text(encoding="utf-8").splitlines()
     assert lines[0].startswith("# For ")
     config = load_training_config(path)
-    assert isinstance(config.shape_encoder, EncoderStage) and isinstance(config.pose_encoder, EncoderStage)
-    for encoder in (config.shape_encoder, config.pose_encoder):
+    encoders = [stage for stage in (config.shape_encoder, config.pose_encoder) if stage is not None]
+    # what starts a fit: the canonical coordinates of what is seen, or codes
+    assert config.coordinates is not None or len(encoders) == 2
+    for encoder in encoders:
         # points without a weight, or a weight without points, would say nothing
         assert (encoder.surface_points > 0) == (encoder.surface_weight > 0)
-    for stage in (config.shape, config.pose, config.shape_encoder, config.pose_encoder):
-        assert stage.schedule.warmup < stage.schedule.steps
-        assert stage.schedule.decay == "cosine" or 0 < stage.schedule.halving_interval < stage.schedule.steps
+    stages = (config.shape, config.pose, config.coordinates, *encoders)
+    for schedule in [stage.schedule for stage in stages if stage is not None]:
+        assert schedule.warmup < schedule.steps
+        assert schedule.decay == "cosine" or 0 < schedule.halving_interval < schedule.steps
 
 
 def test_no_two_presets_have_the_same_name() -> None:
