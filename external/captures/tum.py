@@ -181,7 +181,9 @@ def poses_at(times_s: NDArray[np.float64], table: NDArray[np.float64]) -> NDArra
     from scipy.spatial.transform import Rotation, Slerp
 
     assert table.ndim == 2 and table.shape[1] == 8, table.shape
-    table = table[np.isfinite(table).all(axis=1) & (np.linalg.norm(table[:, 4:], axis=1) > 0.5)]
+    with np.errstate(over="ignore"):
+        length = np.linalg.norm(table[:, 4:], axis=1)  # of a rotation 1
+    table = table[np.isfinite(table).all(axis=1) & (np.abs(length - 1) < 0.5)]
     _, first = np.unique(table[:, 0], return_index=True)
     table = table[first]
     poses = np.full((len(times_s), 4, 4), np.nan)

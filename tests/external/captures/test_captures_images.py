@@ -170,6 +170,10 @@ def test_poses_between_two_measurements_are_those_of_a_slow_interpolation() -> N
 
 
 def test_a_single_measurement_and_none_are_no_failure() -> None:
+    for quaternion in (0.0, 1e308, np.nan, 7.0):  # of no rotation
+        table = np.full((2, 8), quaternion)
+        table[:, :4] = [[1.0, 4, 5, 6], [2.0, 4, 5, 6]]
+        assert np.isnan(poses_at(np.array([1.0, 2.0]), table)).all()
     assert np.isnan(poses_at(np.array([1.0, 2.0]), np.zeros((0, 8)))).all()
     poses = poses_at(np.array([1.0, 2.0]), np.array([[1.01, 4, 5, 6, 0, 0, 0, 1.0]]))
     np.testing.assert_array_equal(poses[0, :3, 3], [4, 5, 6])
