@@ -195,7 +195,7 @@ _OF_PYTHON = (
 )
 _JARGON = re.compile(
     r"argument|array|axis|buffer|codec|convert|decod|dtype|encod|indices|int\(|literal|object|shape|subscript|unpack"
-    r"|zip\(|\bb['\"]|0x|<"
+    r"|column|zip\(|\bb['\"]|0x|<"
 )
 
 
@@ -204,8 +204,8 @@ def in_words(error: Exception) -> str:
 
     Nothing where it speaks of Python and not of the file.
     """
-    if isinstance(error, OSError):
-        said = error.strerror or str(error)
+    if strerror := getattr(error, "strerror", None):
+        said = str(strerror)
     elif isinstance(error, KeyError):
         said = f"it lacks {error.args[0]}" if error.args and str(error.args[0]).isidentifier() else ""
     else:
