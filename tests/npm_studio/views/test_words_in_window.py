@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PyQt6.QtGui import QGuiApplication
 from PyQt6.QtWidgets import QCheckBox, QLabel, QPushButton
@@ -21,9 +20,9 @@ SECONDS = 30_000
 
 @pytest.fixture
 def unitless(tmp_path: Path) -> Path:
-    """A folder of depth images whose numbers are metres, millimetres or anything else that is usual in no case."""
+    """A folder of depth images whose numbers no usual unit explains."""
     folder = tmp_path / "unitless"
-    write_pngs(folder, depth_frames() / np.float32(1.5), units_per_metre=40)
+    write_pngs(folder, depth_frames(), units_per_metre=12)
     (folder / "intrinsics.txt").write_text("50 0 19.5\n0 51 14.5\n0 0 1\n")
     return folder
 
