@@ -1,5 +1,6 @@
 """An open ROS recording: messages by topic and number, whatever the version that wrote it."""
 
+import re
 import threading
 from abc import ABC, abstractmethod
 from bisect import bisect_left
@@ -8,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from engine.core.errors import InputError, in_words
+
+_OF_PYTHON = re.compile(r"\s*\b\w+Error\((.*)\)")
 
 
 class RosBag(ABC):
@@ -76,7 +79,8 @@ class RosBag(ABC):
             subject = f"{self.path} {where}".strip()
             said = in_words(error)
             if type(error).__module__.startswith("rosbags"):  # behind a colon, they repeat what Python says
-                said = f" ({str(error).split(': ')[0].rstrip('.')[:200]})"
+                first = _OF_PYTHON.sub(r": \1", str(error).split(": ")[0].rstrip("."))
+                said = f" ({first[:200]})"
             said = said or " (it is damaged or ends too early)"
             raise InputError(subject, f"cannot be read as a {self.title}{said}", self.remedy) from None
 

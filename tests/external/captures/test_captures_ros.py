@@ -297,6 +297,13 @@ def test_stubs_and_cut_off_files_of_ros_2_are_refused(tmp_path: Path, storage: s
     assert_depths(open_capture(file))
 
 
+def test_what_a_ros_2_recording_lacks_in_its_metadata_is_named(tmp_path: Path) -> None:
+    folder = write_ros2(tmp_path / "rec", [ros2_camera_info(WIDTH, HEIGHT), *ros2_messages(FRAMES)])
+    (folder / "metadata.yaml").write_text("rosbag2_bagfile_information:\n  version: 5\n  storage_identifier: sqlite3\n")
+    assert "(A metadata key is missing: 'relative_file_paths')" in refusal(folder)
+    assert_depths(open_capture(next(folder.glob("*.db3"))))
+
+
 def test_messages_in_the_journal_of_a_killed_recorder_are_said(tmp_path: Path) -> None:
     folder = write_ros2(tmp_path / "a", [ros2_camera_info(WIDTH, HEIGHT), *ros2_messages(FRAMES)])
     (folder / "a.db3-wal").write_bytes(b"journal")
