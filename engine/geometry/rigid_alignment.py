@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from engine.geometry.robust import redescending
+
 _SMALL = 1e-8
 
 
@@ -55,5 +57,5 @@ def robust_rigid_alignment(
         rotation, translation = rigid_alignment(source, target, current)
         scale = softness * max(1.0, 4.0 * (1 - 2 * step / rounds))
         gaps = source @ rotation.transpose(1, 2) + translation[:, None] - target
-        current = weights / (1 + gaps.square().sum(-1) / scale**2).square()
+        current = weights * redescending(gaps.square().sum(-1), scale)
     return rotation, translation

@@ -24,6 +24,11 @@ class CodeSpace:
         """`std` (C,) to divide by: one code alone has none, and dimensions that are hardly used must not count most."""
         return self.std.clamp_min(max(0.1 * float(self.std.mean()), 1e-3))
 
+    @property
+    def derivative(self) -> Tensor:
+        """(C, K) of `code` by its coefficients: one standard deviation along each component."""
+        return (self.scales[:, None] * self.components).T
+
     @staticmethod
     def from_codes(codes: Tensor) -> "CodeSpace":
         """Principal component analysis of ``codes`` (N, C), with sample (N - 1) variances; of one code K is 0."""

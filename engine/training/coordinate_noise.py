@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from engine.geometry.depth_edges import looked_up
+
 _EDGE = 0.02
 """Canonical units of depth between neighbours that are not on one surface."""
 _SAME = 0.015
@@ -82,12 +84,8 @@ def add_sensor_noise(depth: Tensor, noisy: Tensor, scale: float, numbers: NoiseN
 
 def _edges(depth: Tensor, pattern: Tensor, settings: tuple[Tensor, ...], numbers: NoiseNumbers) -> Tensor:
     """Ragged outlines, flying pixels between things, and what is lost there."""
-    size = depth.shape[-1]
-    places = torch.arange(size, device=depth.device)
     reach = 0.4 + 1.2 * settings[9]
-    rows = (places[:, None] + torch.round(reach * numbers.normal[:, 1])).long().clamp(0, size - 1)
-    columns = (places + torch.round(reach * numbers.normal[:, 2])).long().clamp(0, size - 1)
-    there = depth.flatten(1).gather(1, (rows * size + columns).flatten(1)).view_as(depth)
+    there, _ = looked_up(depth, torch.round(reach[..., None] * numbers.normal[:, 1:].movedim(1, -1)).long())
     apart = (there - depth).abs() > _EDGE
     # structured light takes the other depth, or none; light that comes back from both is somewhere in between
     mixed = torch.where((there > 0) & (depth > 0), torch.lerp(depth, there, numbers.uniform[:, 0]), depth)

@@ -60,9 +60,7 @@ def linearise(
         gradients = [
             torch.autograd.grad(local, wanted, pulled[:, row], retain_graph=row + 1 < rows) for row in range(rows)
         ]
-    pose_space, shape_space = fitted.poses, fitted.shapes
-    along_poses = (pose_space.scales[:, None] * pose_space.components).T
-    along_shapes = (shape_space.scales[:, None] * shape_space.components).T
+    along_poses, along_shapes = fitted.poses.derivative, fitted.shapes.derivative
     pose_part = torch.stack([(each[0] @ along_poses).view(frames, count, -1) for each in gradients], dim=1)
     if shape_moves:
         shape_part = torch.stack([(each[1] @ along_shapes).view(frames, count, -1) for each in gradients], dim=1)
@@ -71,5 +69,5 @@ def linearise(
     placed = variables.place(local.detach())
     arms = (placed - middle[:, None])[:, None].expand_as(directions)
     jacobians = torch.cat((pose_part, torch.linalg.cross(arms, directions), directions), dim=-1)
-    assert jacobians.shape[-1] == len(pose_space.scales) + RIGID
+    assert jacobians.shape[-1] == len(fitted.poses.scales) + RIGID
     return Linearised(placed, jacobians, shape_part)

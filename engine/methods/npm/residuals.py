@@ -1,7 +1,7 @@
 """The terms of the energy of a fit as weighted residuals of surface points along given directions.
 
 All are differences of lengths in canonical units, weighted by the inverse of their expected variance and under the
-loss of Geman and McClure (`redescending`), so that what does not belong to the subject counts for little.
+loss of Geman and McClure (`engine.geometry.robust`), so that what does not belong to the subject counts for little.
 """
 
 from dataclasses import dataclass, replace
@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from engine.geometry.robust import redescending
 from engine.methods.npm.association import Partners, PlacedSamples
 from engine.methods.npm.observations import Observations
 
@@ -56,11 +57,6 @@ class SurfaceRows:
             self.canonical[frames], self.normals[frames], self.directions[frames], self.targets[frames],
             self.weights[frames],
         )  # fmt: skip
-
-
-def redescending(squared: Tensor, scale: Tensor | float) -> Tensor:
-    """Weight of a residual with ``squared`` length under the loss of Geman and McClure: a quarter at ``scale``."""
-    return 1 / (1 + squared / (scale * scale)).square()
 
 
 def surface_rows(partners: Partners, observed: Tensor, gate: float) -> SurfaceRows:

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from engine.core.progress import Progress
 from engine.geometry.rigid_alignment import robust_rigid_alignment
+from engine.geometry.robust import redescending
 from engine.methods.npm.observations import Observations
 from engine.methods.npm.search import searched_variables
 from engine.methods.npm.variables import FittedModel, Variables, nearest_seen
@@ -18,6 +19,8 @@ ALIGNMENT_SOFTNESS = 0.05
 SHAPE_POINTS = 4096
 """Of all frames together, that the first shape goes through."""
 SHAPE_ROUNDS = 6
+_OUTLYING = 2.0
+"""Expected errors at which a signed distance counts a quarter."""
 _SHAPE_PRIOR = 1.0
 _SHAPE_OBSERVATIONS = 400.0
 """Independent observations that these points are worth; their errors are much alike."""
@@ -63,7 +66,7 @@ def shape_through_coordinates(fitted: FittedModel, observations: Observations) -
     points = coordinates.canonical[seen, :each].reshape(-1, 1, 3)
     deviations = coordinates.deviations[seen, :each].reshape(-1)
     space = fitted.shapes
-    along = (space.scales[:, None] * space.components).T
+    along = space.derivative
     shape = torch.zeros(len(space.scales), device=points.device)
     for _ in range(SHAPE_ROUNDS):
         codes = space.code(shape).expand(len(points), -1).clone().requires_grad_()
@@ -72,7 +75,7 @@ def shape_through_coordinates(fitted: FittedModel, observations: Observations) -
             (gradient,) = torch.autograd.grad(distance.sum(), codes)
         residuals = distance.detach() / deviations
         jacobian = (gradient @ along) / deviations[:, None]
-        weights = _SHAPE_OBSERVATIONS / len(points) / (1 + residuals.square() / 4).square()
+        weights = _SHAPE_OBSERVATIONS / len(points) * redescending(residuals.square(), _OUTLYING)
         normal = (weights[:, None] * jacobian).T @ jacobian + _SHAPE_PRIOR * torch.eye(len(shape), device=shape.device)
         right = jacobian.T @ (weights * residuals) + _SHAPE_PRIOR * shape
         shape = shape - torch.linalg.solve(normal, right)

@@ -23,7 +23,6 @@ from engine.methods.npm.residuals import (
     SurfaceRows,
     coordinate_rows,
     free_space_rows,
-    redescending,
     steady_rows,
     surface_rows,
 )
@@ -119,15 +118,6 @@ def test_partners_far_off_stay_near_their_samples() -> None:
     found = find_partners(placed, observed, torch.zeros_like(observed))
     nearest = (found.canonical[:, :, None] - samples.points).norm(dim=-1).amin(-1)
     assert nearest.max() < 0.0301
-
-
-def test_a_redescending_weight_is_a_quarter_at_its_scale_and_follows_its_loss() -> None:
-    assert float(redescending(torch.tensor(0.04), 0.2)) == pytest.approx(0.25)
-    assert float(redescending(torch.tensor(0.0), 0.2)) == 1
-    squared = torch.linspace(0, 1, 9, requires_grad=True)
-    loss = (0.09 * squared / (0.09 + squared)).sum()  # Geman and McClure
-    (slope,) = torch.autograd.grad(loss, squared)
-    torch.testing.assert_close(redescending(squared.detach(), 0.3), slope)
 
 
 def residuals_of(rows: SurfaceRows, placed: Tensor) -> Tensor:
