@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.core.errors import InputError
+from engine.core.errors import InputError, Setting, remedy
 from engine.core.progress import Progress
 from engine.sequences.capture_options import AS_RECORDED, CaptureOptions
 from engine.sequences.depth_sequence import DepthSequence, is_native, load_depth_sequence
@@ -38,12 +38,20 @@ def open_recording(
         Cancelled: ``progress`` asked to stop.
     """
     if is_native(path):
+        if options.stream is not None:
+            raise _has_no_streams(path)
         if options.reading:
             problem = "is a depth sequence that states its camera and unit itself"
             raise InputError(path, problem, "correct them in its intrinsics.json")
         return load_depth_sequence(path)
     reader, source = choose_reader(path, readers)
+    if options.stream is not None and not reader.has_streams:
+        raise _has_no_streams(source)
     return finish(reader.read(source, options), options, progress or Progress())
+
+
+def _has_no_streams(path: Path) -> InputError:
+    return InputError(path, "has no streams to choose from", remedy("leave out {}", Setting.STREAM))
 
 
 def open_subject(

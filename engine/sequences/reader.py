@@ -45,6 +45,8 @@ class RecordingReader:
     """Endings, with their dot and in small letters, of files that are such a recording by themselves."""
     magic: bytes = b""
     """What these files begin with."""
+    has_streams: bool = False
+    """Whether such a recording may hold several streams of depth, of which ``CaptureOptions.stream`` names one."""
     rank: int = 0
     """Lower ranks are asked first: formats with a mark of their own before those that take any folder of images."""
 

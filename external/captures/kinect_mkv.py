@@ -248,4 +248,5 @@ READER = RecordingReader(
     read=read_kinect_mkv,
     endings=(".mkv",),
     magic=b"\x1a\x45\xdf\xa3",
+    has_streams=True,
 )

@@ -69,4 +69,5 @@ READER = RecordingReader(
     read=read_realsense_bag,
     endings=(".bag",),
     magic=b"#ROSBAG V2.0",
+    has_streams=True,
 )

@@ -112,4 +112,5 @@ READER = RecordingReader(
     folder=lambda folder: "has metadata.yaml of ROS 2" if storage_files(folder) else "",
     parts=("metadata.yaml",),
     endings=_ENDINGS,
+    has_streams=True,
 )

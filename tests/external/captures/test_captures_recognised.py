@@ -82,6 +82,17 @@ def test_a_sequence_that_npm_studio_wrote_stays_strict(tmp_path: Path) -> None:
     assert "000001.png" in refusal(tmp_path)
 
 
+@pytest.mark.parametrize("kind", ["pngs", "sens", "npm-studio"])
+def test_a_stream_is_refused_where_the_format_has_none(tmp_path: Path, kind: str) -> None:
+    if kind == "pngs":
+        pngs(tmp_path, 1000)
+    elif kind == "sens":
+        (tmp_path / "a.sens").write_bytes(sens_bytes(FRAMES))
+    else:
+        save_depth_sequence(tmp_path, FRAMES, CAMERA, np.diag([1.0, -1, -1, 1]))
+    assert "has no streams to choose from; leave out --stream" in refusal(tmp_path, stream="left")
+
+
 def test_checking_the_frames_can_be_stopped(tmp_path: Path) -> None:
     with pytest.raises(Cancelled):
         open_capture(pngs(tmp_path, 1000), progress=Impatient())
