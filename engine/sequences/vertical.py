@@ -31,10 +31,14 @@ class Vertical:
     """Expected error"""
     how: str
     """How it is known, in words"""
+    is_guessed: bool = False
+    """Whether neither the recording nor a floor says it"""
 
 
 def stand_upright(sequence: DepthSequence, scene: DepthSequence, model: "NeuralParametricModel") -> DepthSequence:
     """``sequence`` in a world with Y up, the camera of the first frame looking along -z; its subject stays where it is.
+
+    What up was taken from is said in its ``origin``, and in a warning where it was guessed.
 
     Args:
         scene: the recording before isolation, in which the floor is sought
@@ -46,8 +50,14 @@ def stand_upright(sequence: DepthSequence, scene: DepthSequence, model: "NeuralP
     turned[:3, :3] = upright(vertical.up, ahead(first, vertical.up))
     turned[:3, 3] = -turned[:3, :3] @ first[:3, 3]
     poses = np.stack([turned @ sequence.camera_at(index) for index in range(len(sequence))])
-    notice = Notice(f"up: {vertical.how}, to about {vertical.deviation_degrees:.0f} degrees")
-    return replace(sequence, cameras_to_world=poses, world=World.UPRIGHT, warnings=(*sequence.warnings, notice))
+    said = f"up: {vertical.how}, to about {vertical.deviation_degrees:.0f} degrees"
+    return replace(
+        sequence,
+        cameras_to_world=poses,
+        world=World.UPRIGHT,
+        origin=f"{sequence.origin}; {said}",
+        warnings=(*sequence.warnings, Notice(said)) if vertical.is_guessed else sequence.warnings,
+    )
 
 
 def find_vertical(sequence: DepthSequence, scene: DepthSequence, model: "NeuralParametricModel") -> Vertical:
@@ -63,7 +73,7 @@ def find_vertical(sequence: DepthSequence, scene: DepthSequence, model: "NeuralP
     angle = np.radians(tilt)
     up = rotation @ np.array([0.0, -np.cos(angle), -np.sin(angle)])
     how = f"no floor is seen, the subject looks most familiar with the camera tilted by {tilt:.0f} degrees"
-    return Vertical(up, 8.0, how if is_clear else "no floor is seen, the camera is taken to be level")
+    return Vertical(up, 8.0, how if is_clear else "no floor is seen, the camera is taken to be level", is_guessed=True)
 
 
 def _familiar_tilt(sequence: DepthSequence, model: "NeuralParametricModel") -> tuple[float, bool]:

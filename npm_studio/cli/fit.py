@@ -75,6 +75,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
             capture=stated(options),
         )
         result = run_fit(request, progress)
+        progress.message(f"{options.sequence}: {sequence.origin}")
         for line in _lines(result):
             progress.message(line)
     results = summary(result)

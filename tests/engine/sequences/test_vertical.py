@@ -80,7 +80,16 @@ def test_standing_upright_keeps_the_subject_where_the_camera_saw_it() -> None:
     assert camera[2, 2] < 0
     for index in range(len(scene)):
         np.testing.assert_allclose(upright.points_world(index), scene.points_world(index) @ camera[:3, :3].T, atol=1e-4)
-    assert any(str(warning).startswith("up: by the floor") for warning in upright.warnings)
+    assert "; up: by the floor" in upright.origin and upright.warnings == scene.warnings
+
+
+def test_an_upright_recording_is_warned_of_only_where_its_vertical_was_guessed() -> None:
+    recorded, _ = walked_room(walk(), World.UPRIGHT)
+    upright = stand_upright(recorded, recorded, plate_model())
+    assert "; up: as recorded" in upright.origin and upright.warnings == recorded.warnings
+    level = plate_sequence(PLATES, wall=False)
+    (warning,) = stand_upright(level, level, plate_model()).warnings
+    assert str(warning).startswith("up: no floor is seen")
 
 
 @pytest.mark.parametrize("world", [World.UPRIGHT, World.ARBITRARY])
