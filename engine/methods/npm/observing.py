@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
-from engine.core.errors import Cancelled, InputError
+from engine.core.errors import Cancelled, InputError, Setting, remedy
 from engine.core.progress import Progress
 from engine.geometry.depth import point_and_normal_images
 from engine.geometry.metric_crop import gravity_aligned
@@ -91,9 +91,7 @@ def observe(
         masks.append(packed(subject & bool(rows[-1]["seen"])))
         progress.advance(frame + 1)
     if not any(row["seen"] for row in rows):
-        raise InputError(
-            sequence.root, f"shows nothing like {model.info.category}", "look at it, or isolate the subject"
-        )
+        raise _shows_nothing(sequence, model.info.category)
 
     def stack(name: str) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(np.stack([row[name] for row in rows]))).to(device)
@@ -123,6 +121,14 @@ def observe(
         coordinates=coordinates,
         masks=None if coordinates is None else tuple(masks),
     )
+
+
+def _shows_nothing(sequence: DepthSequence, category: str) -> InputError:
+    if sequence.scene is None:
+        return InputError(sequence.root, f"shows nothing like {category}", "look at it, or isolate the subject")
+    parts = (Setting.MASKS, Setting.DEPTH_RANGE, Setting.REMOVE_PLANES)
+    fix = remedy("check {}, {} and {}, or use a model of its class", *parts)
+    return InputError(sequence.root, f"what was isolated of it does not look like {category}", fix)
 
 
 def _images(sequence: DepthSequence) -> Iterator[_Image]:

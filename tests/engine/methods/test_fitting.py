@@ -7,7 +7,7 @@ import torch
 from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
-from engine.core.errors import Cancelled, InputError
+from engine.core.errors import Cancelled, InputError, Setting
 from engine.core.progress import Progress
 from engine.geometry.camera import PinholeCamera, front_camera_to_world
 from engine.geometry.ray_casting import render_depth
@@ -23,6 +23,7 @@ from engine.methods.request import FitRequest
 from engine.methods.run import load_run
 from engine.models.checkpoint import load_model
 from engine.sequences.depth_sequence import load_depth_sequence, save_depth_sequence
+from engine.sequences.isolation import masked, packed
 from engine.surface.extract import extract_surface, pose_vertices
 from tests.support.toy_model import toy_model
 
@@ -275,6 +276,14 @@ def test_a_sequence_that_shows_nothing_at_all_is_refused(truth: tuple[Path, np.n
     with pytest.raises(InputError, match="shows nothing like dolls") as caught:
         observe(load_depth_sequence(tmp_path / "nothing"), toy_model())
     assert "\n" not in str(caught.value)
+
+
+def test_what_was_isolated_is_to_be_checked_where_it_is_nothing_like_the_class(truth: tuple[Path, np.ndarray]) -> None:
+    sequence = load_depth_sequence(truth[0])
+    speck = np.arange(sequence.depth_m(0).size).reshape(sequence.depth_m(0).shape) < 20
+    with pytest.raises(InputError, match="what was isolated of it does not look like dolls") as caught:
+        observe(masked(sequence, [packed(speck)] * len(sequence)), toy_model())
+    assert Setting.MASKS in caught.value.settings and "isolate" not in str(caught.value.remedy)
 
 
 def test_the_shortest_path_is_that_of_trying_all() -> None:
