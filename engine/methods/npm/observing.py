@@ -1,8 +1,8 @@
 """Reading a sequence for a fit: the subject of each frame, what is known to be empty, and where the cameras were."""
 
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -49,6 +49,50 @@ class _Image:
     """(H, W, 3)"""
 
 
+@dataclass(frozen=True, eq=False)
+class _Samples:
+    """M random points of the subject in one frame."""
+
+    points: NDArray[np.float32]
+    """(M, 3)"""
+    normals: NDArray[np.float32]
+    """(M, 3)"""
+    canonical: NDArray[np.float32]
+    """(M, 3) zero where unknown"""
+    deviations: NDArray[np.float32]
+    """(M,)"""
+
+    @staticmethod
+    def nothing(count: int) -> "_Samples":
+        """``count`` zeros, of a frame that shows nothing to fit."""
+        zeros = np.zeros((count, 3), np.float32)
+        return _Samples(zeros, zeros, zeros, np.full(count, _UNKNOWN_DEVIATION, np.float32))
+
+    def placed(self, scale: float, rotation: NDArray[np.float64], centre: NDArray[np.float64]) -> "_Samples":
+        """From camera axes, metres, in the space of the fit, where the camera is at ``centre`` (3,)."""
+        points = (scale * self.points @ rotation.T + centre).astype(np.float32)
+        return replace(self, points=points, normals=(self.normals @ rotation.T).astype(np.float32))
+
+
+@dataclass(frozen=True, eq=False)
+class _Maps:
+    """Reduced maps (h, w) of one frame, see `Observations`."""
+
+    depth: NDArray[np.float32]
+    subject: NDArray[np.bool_]
+    silhouette: NDArray[np.int32]
+    """0 where no pixel shows the subject"""
+
+
+@dataclass(frozen=True, eq=False)
+class _Row:
+    """One frame as the fit takes it."""
+
+    maps: _Maps
+    samples: _Samples | None
+    """None where next to nothing is seen of the subject"""
+
+
 def observe(
     sequence: DepthSequence,
     model: NeuralParametricModel,
@@ -72,30 +116,31 @@ def observe(
     poses = np.stack([sequence.camera_at(frame) for frame in range(len(sequence))])
     centres = similarity.to_canonical(poses[:, :3, 3]).astype(np.float64)
     generator = np.random.default_rng(seed)
-    rows, empty, masks = [], [], []
+    rows: list[_Row] = []
+    empty, masks = [], []
     for frame, (image, found) in enumerate(_subjects(sequence, model)):
         if progress.cancelled():
             raise Cancelled
         subject = _subject_mask(image, found)
-        rows.append(_sample(image, subject, found, poses[frame], centres[frame], model, points_per_frame, generator))
-        small = image.depth[::stride, ::stride] * np.float32(similarity.scale)
-        small_subject = subject[::stride, ::stride] & (small > 0)
-        nearest = distance_transform_edt(~small_subject, return_distances=False, return_indices=True)
-        rows[-1] |= {
-            "depth": small,
-            "subject": small_subject,
-            "silhouette": (nearest[0] * small.shape[1] + nearest[1]).astype(np.int32),
-        }
-        if rows[-1]["seen"]:
+        maps = _reduced(image.depth, subject, stride, similarity.scale)
+        good = subject & np.isfinite(image.normals[..., 0])
+        is_known = found is not None or model.coordinate_network is None  # else nothing is like the model's class
+        samples = None
+        if is_known and maps.subject.any() and good.sum() >= FEWEST_PIXELS:
+            samples = _sample(image, good.ravel(), found, points_per_frame, generator)
+            samples = samples.placed(similarity.scale, poses[frame, :3, :3], centres[frame])
             empty.append(_empty_around(image.depth, subject))
-        masks.append(packed(subject & bool(rows[-1]["seen"])))
+        rows.append(_Row(maps, samples))
+        masks.append(packed(subject & (samples is not None)))
         progress.advance(frame + 1)
-    if not any(row["seen"] for row in rows):
+    if all(row.samples is None for row in rows):
         raise _shows_nothing(sequence, model.info.category)
 
-    def stack(name: str) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(np.stack([row[name] for row in rows]))).to(device)
+    def stack(values: Iterable[NDArray[np.generic]]) -> Tensor:
+        return torch.from_numpy(np.stack(list(values))).to(device)
 
+    nothing = _Samples.nothing(points_per_frame)
+    drawn = [row.samples or nothing for row in rows]
     # reduced pixel j is the full pixel s j, whose centre is s j + 0.5: u_reduced = (u - 0.5) / s + 0.5
     intrinsics = (
         camera.fx / stride, camera.fy / stride, (camera.cx - 0.5) / stride + 0.5, (camera.cy - 0.5) / stride + 0.5,
@@ -105,14 +150,14 @@ def observe(
     translation = -(to_camera @ centres[:cameras, :, None])[..., 0]
     coordinates = None
     if model.coordinate_network is not None:
-        coordinates = Coordinates(stack("canonical"), stack("deviations"))
+        coordinates = Coordinates(stack(each.canonical for each in drawn), stack(each.deviations for each in drawn))
     return Observations(
-        points=stack("points"),
-        normals=stack("normals"),
-        seen=stack("seen"),
-        depth=stack("depth"),
-        subject=stack("subject"),
-        silhouette=stack("silhouette"),
+        points=stack(each.points for each in drawn),
+        normals=stack(each.normals for each in drawn),
+        seen=torch.tensor([row.samples is not None for row in rows], device=device),
+        depth=stack(row.maps.depth for row in rows),
+        subject=stack(row.maps.subject for row in rows),
+        silhouette=stack(row.maps.silhouette for row in rows),
         empty_is_free=bool(np.median(empty) > EMPTY_FRACTION),
         rotations=torch.tensor(to_camera, dtype=torch.float32, device=device),
         translations=torch.tensor(translation, dtype=torch.float32, device=device),
@@ -177,29 +222,22 @@ def _subject_mask(image: _Image, found: FoundSubject | None) -> NDArray[np.bool_
     return valid if found is None else valid & found.mask.cpu().numpy()
 
 
+def _reduced(depth: NDArray[np.float32], subject: NDArray[np.bool_], stride: int, scale: float) -> _Maps:
+    """Every ``stride``-th pixel of ``depth`` (H, W) metres and ``subject`` (H, W)."""
+    small = subject[::stride, ::stride].copy()  # a view would keep the whole image
+    silhouette = np.zeros(small.shape, np.int32)
+    if small.any():  # else no pixel is the nearest
+        row, column = distance_transform_edt(~small, return_distances=False, return_indices=True)
+        silhouette = (row * small.shape[1] + column).astype(np.int32)
+    return _Maps(depth[::stride, ::stride] * np.float32(scale), small, silhouette)
+
+
 def _sample(
-    image: _Image,
-    subject: NDArray[np.bool_],
-    found: FoundSubject | None,
-    pose: NDArray[np.float64],
-    centre: NDArray[np.float64],
-    model: NeuralParametricModel,
-    count: int,
-    generator: np.random.Generator,
-) -> dict[str, NDArray[np.generic] | np.bool_]:
-    """``count`` random points of the subject, in the space of the fit."""
-    flat_points, flat_normals = image.points.reshape(-1, 3), image.normals.reshape(-1, 3)
-    canonical = np.zeros((count, 3), np.float32)
-    deviations = np.full(count, _UNKNOWN_DEVIATION, np.float32)
-    good = subject.ravel() & np.isfinite(flat_normals[:, 0])
-    if model.coordinate_network is not None and found is None:
-        good[:] = False  # nothing like the class of the model is there
-    if good.sum() < FEWEST_PIXELS:
-        nothing = np.zeros((count, 3), np.float32)
-        return {
-            "points": nothing, "normals": nothing, "seen": np.bool_(False),
-            "canonical": canonical, "deviations": deviations,
-        }  # fmt: skip
+    image: _Image, good: NDArray[np.bool_], found: FoundSubject | None, count: int, generator: np.random.Generator
+) -> _Samples:
+    """``count`` random points of the pixels that are ``good`` (H * W,), camera axes."""
+    picks = None
+    canonical, deviations = np.zeros((count, 3), np.float32), np.full(count, _UNKNOWN_DEVIATION, np.float32)
     if found is not None:
         pixels = found.pixels.cpu().numpy()
         known = np.flatnonzero(good[pixels])
@@ -208,17 +246,9 @@ def _sample(
             picks = pixels[chosen]
             canonical = found.canonical.cpu().numpy()[chosen].astype(np.float32)
             deviations = found.deviations.cpu().numpy()[chosen].astype(np.float32)
-        else:
-            picks = generator.choice(np.flatnonzero(good), count)
-    else:
+    if picks is None:
         picks = generator.choice(np.flatnonzero(good), count)
-    rotation = pose[:3, :3]
-    points = (model.info.similarity.scale * flat_points[picks] @ rotation.T + centre).astype(np.float32)
-    normals = (flat_normals[picks] @ rotation.T).astype(np.float32)
-    return {
-        "points": points, "normals": normals, "seen": np.bool_(True),
-        "canonical": canonical, "deviations": deviations,
-    }  # fmt: skip
+    return _Samples(image.points.reshape(-1, 3)[picks], image.normals.reshape(-1, 3)[picks], canonical, deviations)
 
 
 def _empty_around(depth: NDArray[np.float32], subject: NDArray[np.bool_]) -> float:

@@ -17,7 +17,7 @@ from engine.methods.npm.config import FitConfig
 from engine.methods.npm.fit import FitPreview, FittedCodes, between_seen, fit_codes
 from engine.methods.npm.method import METHOD
 from engine.methods.npm.observations import Observations
-from engine.methods.npm.observing import observe
+from engine.methods.npm.observing import MAP_WIDTH, observe
 from engine.methods.npm.search import shortest_path
 from engine.methods.request import FitRequest
 from engine.methods.run import load_run
@@ -276,6 +276,18 @@ def test_a_sequence_that_shows_nothing_at_all_is_refused(truth: tuple[Path, np.n
     with pytest.raises(InputError, match="shows nothing like dolls") as caught:
         observe(load_depth_sequence(tmp_path / "nothing"), toy_model())
     assert "\n" not in str(caught.value)
+
+
+def test_a_subject_that_the_reduced_maps_miss_is_not_seen(tmp_path: Path) -> None:
+    camera = PinholeCamera(12 * MAP_WIDTH, 60, 3000.0, 3000.0, 6.0 * MAP_WIDTH, 30.0)  # one of twelve pixels is kept
+    depths = [np.zeros((60, 12 * MAP_WIDTH), np.float32) for _ in range(2)]
+    for depth, size in zip(depths, (11, 40), strict=True):
+        depth[13 : 13 + size, 1441 : 1441 + size] = 2.5
+    save_depth_sequence(tmp_path / "small", depths, camera, front_camera_to_world(toy_model().info.similarity), 10.0)
+    observations = observe(load_depth_sequence(tmp_path / "small"), toy_model())
+    assert observations.subject.flatten(1).any(1).tolist() == observations.seen.tolist() == [False, True]
+    assert observations.silhouette.min() >= 0 and observations.silhouette.max() < observations.subject[0].numel()
+    assert not observations.points[0].any()
 
 
 def test_what_was_isolated_is_to_be_checked_where_it_is_nothing_like_the_class(truth: tuple[Path, np.ndarray]) -> None:
