@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from lightning_fabric import Fabric
 
-from engine.core.errors import Choice, InputError, Setting, Task, remedy
+from engine.core.errors import InputError, Setting, Task, remedy
 from engine.core.progress import Progress
 from engine.dataset.registered import RegisteredDataset
 from engine.models.checkpoint import load_model, save_model
@@ -17,7 +17,7 @@ from engine.models.model import NeuralParametricModel
 from engine.models.networks.coordinates import CoordinateNetwork
 from engine.training.config import CoordinateStage, TrainingConfig
 from engine.training.coordinate_stage import CoordinateTraining
-from engine.training.fabric import make_fabric
+from engine.training.fabric import make_fabric, memory_for
 from engine.training.loop import LoopResult, optimise
 from engine.training.stage import say_what_is_scarce
 from engine.training.start import ANEW, Start, check_start
@@ -57,15 +57,12 @@ def train_coordinates(
     device = fabric.device
     torch.manual_seed(seed)  # the network to begin with
     half = config.half == "on" or (config.half == "auto" and device.type == "cuda")
-    try:
+    with memory_for(NAME, device):
         stage = CoordinateTraining(dataset, stage_config, half, device, validation, config.validation, progress)
         if start.warm is not None:
             _begin_on(stage, start.warm, progress)
         say_what_is_scarce(stage, progress)
         result = optimise(stage, config, fabric, out, seed, start.resume, progress)
-    except torch.OutOfMemoryError:  # of a step that is too large, the loop has taken care
-        fix = remedy("{}, or use {}", Task.SUBSAMPLE, Choice(Setting.DEVICE, "cpu"))
-        raise InputError(f"train {NAME}", f"the data do not fit in the memory of {device}", fix) from None
     notes = summary(config, NAME, result, fabric, seed) | {"data": stage.data}
     if fabric.is_global_zero and not (result.interrupted and has_finished(note(out))):
         _write(stage.learned(), notes, dataset, base, out, config)

@@ -1,9 +1,13 @@
-"""Processes that train together."""
+"""Processes that train together, and the memory of their devices."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from lightning_fabric import Fabric
+
+from engine.core.errors import Choice, InputError, Setting, Task, remedy
 
 
 def make_fabric(device: torch.device) -> Fabric:
@@ -17,3 +21,17 @@ def make_fabric(device: torch.device) -> Fabric:
         fabric = Fabric(accelerator=device.type, devices=local, num_nodes=processes // local, strategy="ddp")
     fabric.launch()
     return fabric
+
+
+@contextmanager
+def memory_for(name: str, device: torch.device) -> Iterator[None]:
+    """The stage ``name`` is trained on ``device``.
+
+    Raises:
+        InputError: the data do not fit in its memory; of a step that is too large, the loop takes care.
+    """
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        fix = remedy("{}, or use {}", Task.SUBSAMPLE, Choice(Setting.DEVICE, "cpu"))
+        raise InputError(f"train {name}", f"the data do not fit in the memory of {device}", fix) from None

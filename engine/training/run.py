@@ -10,7 +10,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from engine.core.errors import Choice, InputError, Setting, Task, remedy
+from engine.core.errors import InputError, Setting, Task, remedy
 from engine.core.progress import Progress
 from engine.dataset.fingerprint import data_note
 from engine.dataset.registered import RegisteredDataset
@@ -20,7 +20,7 @@ from engine.surface.lipschitz import measure_lipschitz
 from engine.training import coordinate_run
 from engine.training.config import EncoderStage, TrainingConfig, as_dict
 from engine.training.encoder_stage import EncoderTraining, Kind
-from engine.training.fabric import make_fabric
+from engine.training.fabric import make_fabric, memory_for
 from engine.training.loop import LoopResult, optimise
 from engine.training.pose_stage import PoseTraining
 from engine.training.shape_stage import ShapeTraining
@@ -67,15 +67,12 @@ def train_stage(
     device = fabric.device
     torch.manual_seed(seed)  # the networks and codes to begin with
     half = config.half == "on" or (config.half == "auto" and device.type == "cuda")
-    try:
+    with memory_for(name, device):
         stage, codes = _make_stage(name, dataset, config, half, out, device, validation, shape_model, progress)
         if start.warm is not None:
             begin_on(stage, dataset, start.warm, progress)
         say_what_is_scarce(stage, progress)
         result = optimise(stage, config, fabric, out, seed, start.resume, progress, codes)
-    except torch.OutOfMemoryError:  # of a step that is too large, the loop has taken care
-        fix = remedy("{}, or use {}", Task.SUBSAMPLE, Choice(Setting.DEVICE, "cpu"))
-        raise InputError(f"train {name}", f"the data do not fit in the memory of {device}", fix) from None
     model = stage.model()
     told = summary(config, name, result, fabric, seed) | {"data": stage.data}
     if start.warm is not None:
