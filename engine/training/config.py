@@ -143,6 +143,8 @@ class CoordinateStage:
     """Of the network, at that size and after each halving of it."""
     heads: Count = 4
     """Of its attention."""
+    landmarks: Count = 160
+    """Points of the surface, hidden ones too, of which the network says where they are."""
     crops_per_batch: Count = 64
     weight_decay: Weight = 0.01
     """Of the weights, decoupled from the gradients (Loshchilov and Hutter 2019)."""

@@ -34,6 +34,7 @@ from engine.training.coordinate_scenes import (
     place_cameras,
 )
 from engine.training.flow_samples import FlowSampler
+from engine.training.landmark_vertices import landmark_vertices
 from engine.training.posed_bodies import BodySource, PosedBodies, draw_waves, dressed
 
 _CHOICES = 13
@@ -91,14 +92,17 @@ class CoordinateInputs:
             similarity: says how large a canonical unit is to the sensor.
         """
         self._source, self._scale, self._config = BodySource(sampler), similarity.scale, config
+        self._landmarks = landmark_vertices(sampler, config.landmarks)[sampler.identity_of_frame]
 
     def broken_frames(self) -> list[int]:
         """Frames with vertices that are not finite, which no ray would ever hit."""
         finite = torch.isfinite(self._source.centres).all(1)
         return (~finite).nonzero()[:, 0].tolist()
 
-    def draw(self, frames: Tensor, mine: slice, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+    def draw(self, frames: Tensor, mine: slice, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Crops (B', 4, S, S), canonical coordinates (B', 3, S, S) and foreground (B', S, S) bool of ``frames[mine]``.
+
+        Then landmarks (B', K, 2, 3): their canonical coordinates, and where they are in the axes of the crop.
 
         Random numbers are drawn for all ``frames`` (B,): what a frame gets does not depend on ``mine``. Waits for the
         device.
@@ -116,7 +120,11 @@ class CoordinateInputs:
         subject &= depth <= around
         depth = torch.minimum(depth, around)
         depth = torch.where(torch.isfinite(depth), depth, 0.0)
-        return self._seen(depth, canonical, subject, scene, numbers)
+        first = torch.arange(len(scene.frames), device=frames.device)
+        corner = torch.searchsorted(bodies.body_of_vertex, first)
+        rows = corner[:, None] + self._landmarks[scene.frames]
+        landmarks = torch.stack((bodies.canonical[rows], bodies.vertices[rows]), dim=2)
+        return self._seen(depth, canonical, subject, landmarks, scene, numbers)
 
     def _place(self, frames: Tensor, numbers: _Numbers) -> _Scene:
         config, source, choices = self._config, self._source, numbers.choices
@@ -155,8 +163,8 @@ class CoordinateInputs:
         return dataclasses.replace(bodies, vertices=vertices), images[bodies.body_of_face]
 
     def _seen(
-        self, depth: Tensor, canonical: Tensor, subject: Tensor, scene: _Scene, numbers: _Numbers
-    ) -> tuple[Tensor, Tensor, Tensor]:
+        self, depth: Tensor, canonical: Tensor, subject: Tensor, landmarks: Tensor, scene: _Scene, numbers: _Numbers
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """What the sensor makes of it, as crops with labels."""
         config, choices, size = self._config, numbers.choices, self._config.size
         alone = min(1.0, 2 * config.clean)
@@ -173,15 +181,17 @@ class CoordinateInputs:
         crop = metric_crop(measured, scene.cameras.intrinsics(size), anchor, gravity, 1.0, size)
         foreground = subject & same & crop.valid
         # the sensor's scale is off by up to 2 %; some pixels are as large as three
-        channels = crop.channels.clone()
-        channels[:, :3] *= (0.98 + 0.04 * choices[:, 12])[:, None, None, None]
+        channels, stretched = crop.channels.clone(), 0.98 + 0.04 * choices[:, 12]
+        channels[:, :3] *= stretched[:, None, None, None]
+        to_crop = gravity @ scene.cameras.rotation.transpose(1, 2) * stretched[:, None, None]
+        landmarks[:, :, 1] = (landmarks[:, :, 1] - scene.anchors[:, None]) @ to_crop.transpose(1, 2)
         coarse = numbers.noise.coarse[:, 0, 0, :2]
         shown = coarser_pixels(size, torch.where(coarse[:, 0] > 0.5, 1 + coarse[:, 1].abs().clamp_max(2), 1.0))
         picked = [
             part.flatten(2).gather(2, shown[:, None].expand(-1, part.shape[1], -1)).view(part.shape)
             for part in (channels, canonical, foreground[:, None])
         ]
-        return picked[0], picked[1] * picked[2], picked[2][:, 0]
+        return picked[0], picked[1] * picked[2], picked[2][:, 0], landmarks
 
 
 def surface_labels(bodies: PosedBodies, hits: SurfaceHits) -> tuple[Tensor, Tensor]:

@@ -22,6 +22,10 @@ _VIEWS = 4
 """Times that each held-out frame is looked at."""
 _CROPS = 32
 """Held-out crops in one pass through the network."""
+_SHOWN = 0.004
+"""Part of the crop that shows the subject, for landmarks to be learned from it."""
+_LANDMARKS = 0.5
+"""Of their likelihood, beside that of the pixels."""
 _FIRST_WEIGHT = 5.0
 """Of the plain distance beside the likelihood, which asks little as long as the network calls itself unsure."""
 
@@ -31,7 +35,8 @@ class CoordinateTraining:
 
     The loss is the binary cross entropy of the foreground and, on the subject, the negative logarithm of the likelihood
     of the position error d under an isotropic Laplace distribution, ``2 |d| / sigma + 3 log sigma``, whose standard
-    deviation along each axis is sigma.
+    deviation along each axis is sigma. Landmarks of crops that show enough of the subject have the same likelihood, of
+    the distance in the crop and at rest together.
     """
 
     name = "coordinates"
@@ -62,7 +67,9 @@ class CoordinateTraining:
         self.data = data_note(dataset, frames=True)
         self.rows, self.rows_per_batch = len(dataset.labels), config.crops_per_batch
         self._names = [f"{dataset.identities[label.identity]}/{label}" for label in dataset.labels]
-        network = CoordinateNetwork(CoordinateConfig(config.size, config.channels, config.heads)).to(device)
+        network = CoordinateNetwork(
+            CoordinateConfig(config.size, config.channels, config.heads, landmarks=config.landmarks)
+        ).to(device)
         self.network = _Averaged(network)
         self._inputs = _inputs(dataset, config, device, progress)
         self._held_out: CoordinateInputs | None = None
@@ -83,9 +90,10 @@ class CoordinateTraining:
     def loss(self, codes: Tensor | None, settings: Tensor, *samples: Tensor) -> tuple[Tensor, Metrics]:
         """
         Args:
-            samples: crops (B, 4, S, S), canonical coordinates (B, 3, S, S) and foreground (B, S, S) bool.
+            samples: crops (B, 4, S, S), canonical coordinates (B, 3, S, S), foreground (B, S, S) bool and landmarks
+                (B, K, 2, 3).
         """
-        crops, canonical, foreground = samples
+        crops, canonical, foreground, landmarks = samples
         self.network.average(settings[0])
         predicted = _predict(self.network.learned, crops, self.half)
         distance = _distance(predicted, canonical)
@@ -93,6 +101,10 @@ class CoordinateTraining:
         count = on_subject.sum().clamp_min(1)
         likelihood = 2 * distance * torch.exp(-predicted.log_deviation) + 3 * predicted.log_deviation
         position = ((likelihood + _FIRST_WEIGHT * distance) * on_subject).sum() / count
+        shown = (foreground.sum((1, 2)) >= _SHOWN * self.config.size**2).float()[:, None]
+        apart, unlikely = _of_landmarks(predicted, landmarks)
+        shown = shown.expand_as(apart) / (shown.sum() * apart.shape[1]).clamp_min(1)
+        position = position + _LANDMARKS * ((unlikely + _FIRST_WEIGHT * apart) * shown).sum()
         seen = crops[:, 3]
         entropy = functional.binary_cross_entropy_with_logits(predicted.foreground, on_subject, reduction="none")
         told_apart = (entropy * seen).sum() / seen.sum().clamp_min(1)
@@ -102,6 +114,7 @@ class CoordinateTraining:
                 "iou": _overlap(predicted, foreground, seen),
                 "foreground": told_apart.detach(),
                 "likelihood": (likelihood * on_subject).sum() / count,
+                "landmarks": (apart * shown).sum(),
             }
         return position + 5 * told_apart, metrics
 
@@ -113,12 +126,17 @@ class CoordinateTraining:
         return self.network.averaged().eval().requires_grad_(False)
 
     def begin_on(self, network: CoordinateNetwork) -> None:
-        """
+        """Take over what ``network`` has learned; one without landmarks leaves them to be learned.
+
         Raises:
             RuntimeError: the network is of another size.
         """
-        for mine in (self.network.learned, self.network.mean):
-            mine.load_state_dict(network.state_dict())
+        state = network.state_dict()
+        if network.landmarks is None and self.network.learned.landmarks is not None:
+            mine = self.network.learned.landmarks.state_dict()
+            state |= {f"landmarks.{name}": value for name, value in mine.items()}
+        for each in (self.network.learned, self.network.mean):
+            each.load_state_dict(state)
 
     @torch.no_grad()
     def validate(self, seed: int) -> dict[str, float]:
@@ -127,12 +145,14 @@ class CoordinateTraining:
             return {}
         network, rows = self.learned(), self._held_out_rows
         generator = torch.Generator(rows.device).manual_seed(seed)
-        distances, overlaps = [], []
+        distances, overlaps, landmark_errors = [], [], []
         for some in rows.split(_CROPS):
-            crops, canonical, foreground = self._held_out.draw(some, slice(None), generator)
+            crops, canonical, foreground, landmarks = self._held_out.draw(some, slice(None), generator)
             predicted = _predict(network, crops, self.half)
             distances.append(_distance(predicted, canonical)[foreground])
             overlaps.append(_overlap(predicted, foreground, crops[:, 3]) * len(some))
+            shown = foreground.sum((1, 2)) >= _SHOWN * self.config.size**2
+            landmark_errors.append(_of_landmarks(predicted, landmarks)[0][shown])
         distance = torch.cat(distances)
         if len(distance) == 0:
             raise InputError("the held-out frames", "show nothing of their subjects")
@@ -140,6 +160,8 @@ class CoordinateTraining:
             "error": float(distance.mean()),
             "median": float(distance.median()),
             "iou": float(torch.stack(overlaps).sum()) / len(rows),
+            "landmarks": float(torch.cat(landmark_errors).mean()),
+            "landmark_median": float(torch.cat(landmark_errors).median()),
         }
 
 
@@ -173,6 +195,15 @@ def _predict(network: CoordinateNetwork, crops: Tensor, half: bool) -> PixelCoor
 def _distance(predicted: PixelCoordinates, canonical: Tensor) -> Tensor:
     """(B, S, S), smooth at zero"""
     return ((predicted.canonical - canonical).square().sum(1) + 1e-10).sqrt()
+
+
+def _of_landmarks(predicted: PixelCoordinates, landmarks: Tensor) -> tuple[Tensor, Tensor]:
+    """Distances (B, K) and negative log likelihoods (B, K) of ``landmarks`` (B, K, 2, 3)."""
+    assert predicted.landmarks is not None
+    said = torch.stack((predicted.landmarks.canonical, predicted.landmarks.positions), dim=2)
+    distance = ((said - landmarks).square().sum((2, 3)) + 1e-10).sqrt()
+    log_deviation = predicted.landmarks.log_deviation
+    return distance, 2 * distance * torch.exp(-log_deviation) + 3 * log_deviation
 
 
 def _overlap(predicted: PixelCoordinates, foreground: Tensor, seen: Tensor) -> Tensor:

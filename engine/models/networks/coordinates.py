@@ -12,8 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-LOG_DEVIATIONS = -7.0, 1.0
-"""Logarithms of the smallest and largest standard deviation that the network says."""
+from engine.models.networks.landmarks import LOG_DEVIATIONS, LandmarkHead, Landmarks
 
 
 @dataclass(frozen=True)
@@ -32,11 +31,15 @@ class CoordinateConfig:
     """Of the attention at the bottom."""
     inputs: int = 4
     """Channels of the crop."""
+    landmarks: int = 0
+    """Points of the surface, hidden ones too, of which the network says where they are; older networks have none."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "channels", tuple(self.channels))  # lists come from JSON
         if len(self.channels) < 2 or min(self.channels) < 1 or self.inputs < 1 or self.heads < 1:
             raise ValueError(f"channels {self.channels} are not two or more positive numbers")
+        if self.landmarks < 0:
+            raise ValueError(f"{self.landmarks} landmarks make no sense")
         if self.size < 1 or self.size % (1 << len(self.channels) - 1):
             raise ValueError(f"a crop of {self.size} pixels cannot be halved {len(self.channels) - 1} times")
         if self.channels[-1] % self.heads:
@@ -53,6 +56,8 @@ class PixelCoordinates:
     """(B, S, S) logarithm of the standard deviation of the position error along each axis, canonical units"""
     foreground: Tensor
     """(B, S, S) logit of the probability that the pixel shows the subject"""
+    landmarks: Landmarks | None = None
+    """None where the network has not learned any"""
 
 
 class CoordinateNetwork(nn.Module):
@@ -72,6 +77,10 @@ class CoordinateNetwork(nn.Module):
         with torch.no_grad():
             self.head.weight.mul_(0.1)
             self.head.bias.copy_(torch.tensor([0.0, 0.0, 0.0, -2.0, -1.0]))  # type: ignore[union-attr]
+        self.landmarks: LandmarkHead | None = None
+        if config.landmarks:
+            side = config.size >> len(channels) - 1
+            self.landmarks = LandmarkHead(channels[-1], side, config.heads, config.landmarks)
 
     def forward(self, crop: Tensor) -> PixelCoordinates:
         """Coordinates of every pixel, float32.
@@ -87,10 +96,11 @@ class CoordinateNetwork(nn.Module):
             skipped.append(features)
             features = encode(down(features))
         features = self.attention(features)
+        landmarks = None if self.landmarks is None else self.landmarks(features)
         for up, decode, skip in reversed(list(zip(self.up, self.decode, skipped, strict=True))):
             features = decode(functional.interpolate(up(features), scale_factor=2.0, mode="nearest") + skip)
         output = self.head(features).float()
-        return PixelCoordinates(output[:, :3], output[:, 3].clamp(*LOG_DEVIATIONS), output[:, 4])
+        return PixelCoordinates(output[:, :3], output[:, 3].clamp(*LOG_DEVIATIONS), output[:, 4], landmarks)
 
 
 class _Residual(nn.Module):

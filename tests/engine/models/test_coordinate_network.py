@@ -19,7 +19,8 @@ from engine.models.coordinate_file import (
     write_coordinate_network,
 )
 from engine.models.model import NeuralParametricModel
-from engine.models.networks.coordinates import LOG_DEVIATIONS, CoordinateConfig, CoordinateNetwork
+from engine.models.networks.coordinates import CoordinateConfig, CoordinateNetwork
+from engine.models.networks.landmarks import LOG_DEVIATIONS
 from tests.support.present import present
 from tests.support.toy_model import toy_model
 
@@ -196,3 +197,23 @@ def test_files_that_are_damaged_or_something_else_are_refused(tmp_path: Path) ->
     save_file(state | {"head.bias": torch.full((5,), torch.nan)}, path, metadata)
     with pytest.raises(InputError, match="not finite"):
         read_coordinate_network(path)
+
+
+def test_a_network_with_landmarks_says_where_each_is_at_rest_and_in_the_crop() -> None:
+    torch.manual_seed(0)
+    network = CoordinateNetwork(dataclasses.replace(TINY, landmarks=6)).eval()
+    said = network(torch.randn(2, 4, 16, 16)).landmarks
+    assert said is not None
+    assert said.canonical.shape == said.positions.shape == (2, 6, 3) and said.log_deviation.shape == (2, 6)
+    assert CoordinateNetwork(TINY).eval()(torch.randn(2, 4, 16, 16)).landmarks is None
+
+
+def test_where_landmarks_are_depends_on_all_of_the_crop() -> None:
+    torch.manual_seed(0)
+    network = CoordinateNetwork(dataclasses.replace(TINY, landmarks=6)).eval()
+    crop = torch.randn(1, 4, 16, 16)
+    for row, column in ((0, 0), (15, 15), (3, 12)):
+        changed = crop.clone()
+        changed[0, :, row, column] += 5
+        moved = (network(changed).landmarks.positions - network(crop).landmarks.positions).norm(dim=-1)
+        assert (moved > 0).all()

@@ -14,6 +14,7 @@ from engine.training.config import CoordinateStage, Schedule
 from engine.training.coordinate_inputs import CoordinateInputs, _Numbers
 from engine.training.coordinate_noise import add_sensor_noise, coarser_pixels, cut_off, draw_noise, turned
 from engine.training.flow_samples import FlowSampler
+from engine.training.landmark_vertices import landmark_vertices
 from engine.training.posed_bodies import BodySource, draw_waves, dressed
 from external.datasets import open_dataset
 from external.npms.view import write_view
@@ -69,7 +70,7 @@ def test_labels_are_the_canonical_coordinates_of_what_is_hit(
 ) -> None:
     """Alone, in rooms, and beside a second body of the same kind."""
     source, frames = inputs(dataset, sampler, **surroundings), torch.tensor([0, 5, 9, 14, 19, 23])
-    crops, canonical, foreground = source.draw(frames, ALL, seeded())
+    crops, canonical, foreground, _ = source.draw(frames, ALL, seeded())
     assert crops.shape == (6, 4, 48, 48) and canonical.shape == (6, 3, 48, 48) and foreground.shape == (6, 48, 48)
     points, checked = in_dataset(source, frames, crops), 0
     for row, frame in enumerate(frames.tolist()):
@@ -84,9 +85,9 @@ def test_labels_are_the_canonical_coordinates_of_what_is_hit(
 
 def test_what_is_isolated_shows_the_subject_and_nothing_else(dataset: RegisteredDataset, sampler: FlowSampler) -> None:
     frames = torch.arange(12)
-    crops, _, foreground = inputs(dataset, sampler).draw(frames, ALL, seeded())
+    crops, _, foreground, _ = inputs(dataset, sampler).draw(frames, ALL, seeded())
     assert torch.equal(crops[:, 3] > 0, foreground)
-    rooms, _, foreground = inputs(dataset, sampler, isolated=0.0).draw(frames, ALL, seeded())
+    rooms, _, foreground, _ = inputs(dataset, sampler, isolated=0.0).draw(frames, ALL, seeded())
     assert (rooms[:, 3].flatten(1).sum(1) > 1.3 * foreground.flatten(1).sum(1)).float().mean() > 0.7
 
 
@@ -199,3 +200,40 @@ def test_gravity_is_wrong_by_what_is_asked_for() -> None:
     angles = torch.rad2deg(torch.acos((up * wrong).sum(1).clamp(-1, 1)))
     assert 3.5 < angles.mean() < 4.0  # of two directions, 3 degrees each
     torch.testing.assert_close(wrong.norm(dim=1), torch.ones(4000))
+
+
+@pytest.mark.parametrize("surroundings", [{}, {"isolated": 0.0, "company": 1.0, "gravity_error_degrees": 5.0}])
+def test_landmarks_are_the_same_points_at_rest_and_in_the_crop(
+    surroundings: dict[str, object], dataset: RegisteredDataset, sampler: FlowSampler
+) -> None:
+    source, frames = inputs(dataset, sampler, landmarks=40, **surroundings), torch.tensor([0, 5, 9, 14, 19, 23])
+    crops, _, foreground, landmarks = source.draw(frames, ALL, seeded())
+    assert landmarks.shape == (6, 40, 2, 3)
+    as_crops = torch.cat((landmarks[:, :, 1], torch.ones_like(landmarks[:, :, 1, :1])), -1).transpose(1, 2)[..., None]
+    if not surroundings:  # else gravity is off by an unknown turn
+        posed = in_dataset(source, frames, as_crops)[:, :, 0]
+        for row, frame in enumerate(frames.tolist()):
+            expected = straightened(dataset, frame, posed[row])
+            torch.testing.assert_close(landmarks[row, :, 0], expected, atol=3e-3, rtol=0)
+    for row in range(6):  # what is seen lies among them
+        seen = crops[row, :3].movedim(0, -1)[foreground[row]]
+        nearest = torch.cdist(seen, landmarks[row, :, 1]).amin(1)
+        assert nearest.max() < 0.12
+
+
+def test_landmarks_of_bodies_of_other_topologies_are_where_those_of_the_first_are() -> None:
+    points = torch.rand((300, 3), generator=torch.Generator().manual_seed(1))
+    other = torch.flip(points, (0,))[:280] * 2 + 5
+    faces = torch.randint(0, 280, (50, 3), generator=torch.Generator().manual_seed(2))
+    sampler = FlowSampler(
+        canonical=torch.cat((points, 3 * points, other)), posed=torch.zeros(0, 3), faces=torch.cat((faces, faces)),
+        cumulative_areas=torch.zeros(0), identity_of_frame=torch.zeros(0, dtype=torch.int64),
+        first_canonical=torch.tensor([0, 300, 600]), first_posed=torch.zeros(0, dtype=torch.int64),
+        first_face=torch.tensor([0, 0, 50]), first_area=torch.zeros(4, dtype=torch.int64),
+    )  # fmt: skip
+    first, second, third = landmark_vertices(sampler, 12)
+    assert torch.equal(first, second) and len(first.unique()) == 12
+    kept = first >= 20  # the other body lacks the rest
+    torch.testing.assert_close(third[kept], 299 - first[kept])
+    spread = torch.cdist(points[first], points[first]) + torch.eye(12)
+    assert spread.min() > 0.2

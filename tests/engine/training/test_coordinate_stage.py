@@ -114,7 +114,7 @@ def test_what_is_held_out_is_measured_by_error_and_overlap(dataset: RegisteredDa
     held_out = load_registered_dataset(write_ellipsoids(tmp_path / "held", 1))
     stage = training(dataset, held_out)
     metrics = stage.validate(0)
-    assert list(metrics) == ["error", "median", "iou"]
+    assert list(metrics) == ["error", "median", "iou", "landmarks", "landmark_median"]
     assert 0 < metrics["median"] < 0.5 and 0 < metrics["error"] < 0.5 and 0 <= metrics["iou"] <= 1
     assert stage.validate(0) == metrics and stage.validate(1) != metrics
     stage.network.train()

@@ -1,0 +1,45 @@
+"""Which vertices of registered bodies are the landmarks: spread evenly over the surface, the same on all bodies."""
+
+import torch
+from torch import Tensor
+
+from engine.training.flow_samples import FlowSampler
+
+
+def landmark_vertices(sampler: FlowSampler, count: int) -> Tensor:
+    """Vertices (I, K) of each identity, within its mesh; the first are farthest from each other.
+
+    Bodies with the topology of the first have the same vertices; of others those are taken that lie nearest to them
+    once the canonical meshes fill the same box.
+    """
+    first = _canonical(sampler, 0)
+    chosen = farthest_points(first, count)
+    boxed = _in_box(first)[chosen]
+    rows = []
+    for identity in range(len(sampler.first_canonical)):
+        own = _canonical(sampler, identity)
+        if sampler.first_face[identity] == sampler.first_face[0] and len(own) == len(first):
+            rows.append(chosen)
+        else:
+            rows.append(torch.cdist(boxed, _in_box(own)).argmin(1))
+    return torch.stack(rows)
+
+
+def farthest_points(points: Tensor, count: int) -> Tensor:
+    """Indices (count,) of ``points`` (N, 3), each the farthest from those before it; they repeat where N is less."""
+    chosen = [int(points[:, 1].argmax())]
+    distance = torch.full((len(points),), torch.inf, device=points.device)
+    while len(chosen) < count:
+        distance = torch.minimum(distance, (points - points[chosen[-1]]).square().sum(1))
+        chosen.append(int(distance.argmax()))
+    return torch.tensor(chosen, device=points.device)
+
+
+def _canonical(sampler: FlowSampler, identity: int) -> Tensor:
+    ends = [*sampler.first_canonical.tolist(), len(sampler.canonical)]
+    return sampler.canonical[ends[identity] : ends[identity + 1]]
+
+
+def _in_box(points: Tensor) -> Tensor:
+    low, high = points.amin(0), points.amax(0)
+    return (points - low) / (high - low).clamp_min(1e-9)
