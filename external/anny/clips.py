@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from external.anny.joints import JOINTS, Motion, limited, mirrored
-from external.anny.motions import FAMILIES, wave_of
+from external.anny.motions import FAMILIES
+from external.anny.phases import wave_of
 from external.anny.rig import Array
 
 CLIP_SECONDS = 2.0

@@ -6,7 +6,7 @@ import numpy as np
 
 from external.anny.hands.joints import FINGERS, JOINTS, limited
 from external.anny.joints import Angles
-from external.anny.motions import Draw, Family, pulse, wave_of
+from external.anny.phases import Draw, Family, pulse, wave_of
 from external.anny.rig import Array
 
 _FAMILY_WEIGHTS = {"free": 3.0, "count": 2.0, "grasp": 1.5}
