@@ -1,6 +1,7 @@
 """Finding poses whose parts pass through each other."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,10 @@ _PARTS = {
     "foot": (("foot", "toe", "lowerleg02"), 0.02),
     "leg": (("lowerleg01", "upperleg02"), 0.08),
 }
+
+_KNEE = ("upperleg01", "lowerleg01", "foot")
+_PRESSES_FROM, _PRESSED_PER_RADIAN = 1.7, 0.28
+"""Calf and thigh press into each other in all bodies alike: from this angle of the knee on, this fraction of a leg."""
 
 PARTS = tuple(f"{part}.{side}" for side in "LR" for part in _PARTS)
 """Names of the parts of a body's probe, such as ``hand.L``."""
@@ -33,6 +38,8 @@ class Probe:
     """Coarse vertices (K,) of each part (`PARTS` of a body), and the fraction of them that may lie inside."""
     clearance_m: float
     """How far points are lifted off their own surface before asking whether they lie inside the body."""
+    knees: Mapping[int, tuple[int, int, int]] = field(default_factory=dict)
+    """Bones that begin at hip, knee and ankle, by the part that is a leg."""
 
 
 def make_probe(rig: Rig, rest: RestBody, faces: int = 3000) -> Probe:
@@ -48,12 +55,13 @@ def make_probe(rig: Rig, rest: RestBody, faces: int = 3000) -> Probe:
     vertices, index = np.unique(corners, return_inverse=True)
     coarse = rig.subset(vertices, index.reshape(-1, 3).astype(np.int32))
     strongest = np.array(rig.bone_names)[coarse.weights.argmax(axis=1)]
-    parts = []
+    parts, knees = [], {}
     for side in "LR":
+        knees[PARTS.index(f"leg.{side}")] = tuple(rig.bone(f"{name}.{side}") for name in _KNEE)
         for prefixes, tolerance in _PARTS.values():
             own = [name.startswith(prefixes) and name.endswith(side) for name in strongest]
             parts.append((np.flatnonzero(own), tolerance))
-    return Probe(coarse, vertices, tuple(parts), clearance_m=0.004)
+    return Probe(coarse, vertices, tuple(parts), 0.004, knees)
 
 
 class ContactTest:
@@ -64,7 +72,7 @@ class ContactTest:
 
     def __init__(self, probe: Probe, rest: RestBody, canonical_poses: Array) -> None:
         """``canonical_poses`` (1, B, 4, 4) are the bone poses of the canonical pose."""
-        self._rig, self._clearance_m = probe.rig, probe.clearance_m
+        self._rig, self._knees, self._clearance_m = probe.rig, probe.knees, probe.clearance_m
         self._body = RestBody(rest.vertices[probe.vertices], rest.bone_rotations, rest.bone_heads)
         everything = np.arange(len(probe.vertices))
         canonical = skin(self._rig, self._body, canonical_poses)[0]
@@ -73,23 +81,33 @@ class ContactTest:
 
     def parts_in_contact(self, poses: Array) -> NDArray[np.bool_]:
         """Which parts of the probe (P,) pass through another in each of the bone ``poses`` (F, B, 4, 4): (F, P)."""
-        found = [self._contacts(vertices) for vertices in skin(self._rig, self._body, poses)]
+        posed = zip(skin(self._rig, self._body, poses), self._tolerances(poses), strict=True)
+        found = [self._contacts(vertices, tolerances) for vertices, tolerances in posed]
         return np.array(found, bool).reshape(len(poses), len(self._parts))
 
     def finds_contact(self, poses: Array) -> bool:
         """Whether a part passes through another in any frame of the bone ``poses`` (F, B, 4, 4)."""
-        return any(self._has_contact(vertices) for vertices in skin(self._rig, self._body, poses))
+        posed = zip(skin(self._rig, self._body, poses), self._tolerances(poses), strict=True)
+        return any(any(self._contacts(vertices, tolerances)) for vertices, tolerances in posed)
 
-    def _has_contact(self, vertices: NDArray[np.float32]) -> bool:
-        return any(self._contacts(vertices))
+    def _tolerances(self, poses: Array) -> Array:
+        """(F, P) fraction of each part that may lie inside in each of the ``poses`` (F, B, 4, 4)."""
+        result = np.tile([tolerance for _, tolerance in self._parts], (len(poses), 1))
+        for part, bones in self._knees.items():
+            hip, knee, ankle = (poses[:, bone, :3, 3] for bone in bones)
+            thigh, shin = knee - hip, ankle - knee
+            lengths = np.linalg.norm(thigh, axis=1) * np.linalg.norm(shin, axis=1)
+            bent = np.arccos(np.clip((thigh * shin).sum(axis=1) / lengths, -1.0, 1.0))
+            result[:, part] += _PRESSED_PER_RADIAN * np.maximum(bent - _PRESSES_FROM, 0.0)
+        return result
 
-    def _contacts(self, vertices: NDArray[np.float32]) -> list[bool]:
-        """For each part whether it passes through another."""
+    def _contacts(self, vertices: NDArray[np.float32], tolerances: Array) -> list[bool]:
+        """For each part whether it passes through another, by the ``tolerances`` (P,)."""
         inside = self._is_inside(vertices, np.concatenate([part for part, _ in self._parts]))
         ends = np.cumsum([len(part) for part, _ in self._parts])[:-1]
         return [
             bool(hits.sum() > tolerance * len(hits))
-            for hits, (_, tolerance) in zip(np.split(inside, ends), self._parts, strict=True)
+            for hits, tolerance in zip(np.split(inside, ends), tolerances, strict=True)
         ]
 
     def _is_inside(self, vertices: NDArray[np.float32], asked: NDArray[np.int64]) -> NDArray[np.bool_]:
