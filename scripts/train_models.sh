@@ -14,7 +14,7 @@ wanted=("$@")
 [ ${#wanted[@]} -gt 0 ] || wanted=(data coordinates anny-full anny-compact hand-compact)
 
 make_data() {
-  [ -d "$work/bodies" ] || studio dataset anny "$work/bodies" --identities 160 --sequences 8 --frames 8 --seed 11
+  [ -d "$work/bodies" ] || studio dataset anny "$work/bodies" --identities 160 --sequences 16 --frames 4 --seed 11
   [ -d "$work/hands" ] || studio dataset hands "$work/hands" --identities 64 --sequences 12 --frames 10 --seed 21
   # the same bodies in more motions, for the coordinates, which need no samples of their surfaces
   [ -d "$work/bodies-views" ] ||
