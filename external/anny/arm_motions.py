@@ -169,3 +169,63 @@ def arms_behind(t: Array, draw: Draw) -> dict[str, Array]:
         motion[f"arm_twist.{side}"] = 0.1 + draw(0.2, 1.0) * behind
         motion[f"elbow.{side}"] = 0.2 + draw(0.0, 1.2) * behind
     return motion
+
+
+def carry(t: Array, draw: Draw) -> dict[str, Array]:
+    """Something between both hands, low or before the chest: forearms ahead, hands at one width, steps or none."""
+    height, bent, stride = draw(0.0, 0.9), draw(1.0, 1.7), draw(0.0, 0.45)
+    width, turned_in, bob = draw(0.12, 0.5), draw(-0.1, 0.5), 0.08 * wave_of(2 * t)
+    motion = {
+        "spine_bend": t * 0 + draw(-0.15, 0.3),
+        "spine_twist": draw(-0.25, 0.25) * wave_of(t),
+        "neck_bend": t * 0 + draw(-0.1, 0.4),
+        **both("arm_front", height + bob),
+        **both("arm_side", t * 0 + width),
+        **both("arm_twist", t * 0 + turned_in),
+        **both("elbow", bent - 0.6 * height + draw(-0.3, 0.3) * pulse(t)),
+        **both("forearm_twist", t * 0 + draw(-1.0, 0.4)),
+    }
+    for side, shift in (("L", 0.0), ("R", 0.5)):
+        motion[f"hip_flex.{side}"] = 0.08 + stride * wave_of(t, shift)
+        motion[f"knee.{side}"] = 0.1 + 1.6 * stride * pulse(t, shift + 0.35) ** 2
+    return motion
+
+
+def hands_to_head(t: Array, draw: Draw) -> dict[str, Array]:
+    """A hand, or both, at the chin, the face, the ear as with a phone, or the top of the head."""
+    motion = {
+        "spine_twist": draw(-0.2, 0.2) * wave_of(t),
+        "neck_bend": draw(-0.2, 0.4) + 0.1 * wave_of(t, 0.2),
+        "neck_side": draw(-0.25, 0.1) * pulse(t),
+    }
+    two = draw(0.0, 1.0) < 0.5
+    for side, there in (("R", 1.0), ("L", float(two))):
+        near = there * (1.0 - draw(0.0, 0.7) * strike(t + draw(0.0, 0.2)))
+        height, aside = draw(1.25, 1.9), draw(0.0, 1.3)
+        motion[f"arm_front.{side}"] = 0.15 + (height - 0.15) * near
+        motion[f"arm_side.{side}"] = 0.3 + (aside - 0.3) * near
+        motion[f"arm_twist.{side}"] = draw(-0.4, 0.5) * near
+        motion[f"elbow.{side}"] = 0.35 + (2.6 - 0.6 * height + draw(-0.15, 0.15)) * near
+        motion[f"forearm_twist.{side}"] = draw(-0.8, 0.6) * near
+        motion[f"wrist_flex.{side}"] = draw(-0.2, 0.5) * near
+    return motion
+
+
+def hands_on_hips(t: Array, draw: Draw) -> dict[str, Array]:
+    """One hand or both at the waist, elbows out."""
+    both_hands = draw(0.0, 1.0) < 0.7
+    motion = {
+        "pelvis_roll": draw(-0.15, 0.15) * wave_of(t),
+        "spine_bend": t * 0 + draw(-0.2, 0.3),
+        "spine_twist": draw(-0.4, 0.4) * wave_of(t, 0.2),
+        "neck_turn": draw(-0.5, 0.5) * wave_of(t, 0.4),
+    }
+    for side, there in (("R", 1.0), ("L", float(both_hands))):
+        near = there * (1.0 - draw(0.0, 0.5) * strike(t))
+        motion[f"arm_front.{side}"] = 0.1 - draw(0.3, 0.6) * near
+        motion[f"arm_side.{side}"] = 0.3 + draw(0.4, 0.7) * near
+        motion[f"arm_twist.{side}"] = 0.15 + draw(0.6, 0.9) * near
+        motion[f"elbow.{side}"] = 0.3 + draw(1.1, 1.6) * near
+        motion[f"forearm_twist.{side}"] = draw(-0.6, 0.6) * near
+        motion[f"wrist_flex.{side}"] = draw(-0.6, 0.2) * near
+    return motion

@@ -60,8 +60,18 @@ _SIDE_JOINTS = {
 JOINTS: dict[str, JointRange] = _CENTRE_JOINTS | {
     f"{name}.{side}": joint for side in "LR" for name, joint in _SIDE_JOINTS.items()
 }
-"""All joints by name. Positive: bending forward, flexing, turning to or leaning to the left, abducting, turning the
-upper arm or thigh inward, pronating, dorsiflexing, palm towards the forearm, hand towards the thumb."""
+"""All joints by name, in their usual ranges. Positive: bending forward, flexing, turning to or leaning to the left,
+abducting, turning the upper arm or thigh inward, pronating, dorsiflexing, palm towards the forearm, hand towards the
+thumb."""
+
+_FARTHEST = {
+    "hip_flex": JointRange(-0.6, 2.4),
+    "hip_abduct": JointRange(-0.3, 1.1, 0.05),
+    "knee": JointRange(0.0, 2.6, 0.08),
+    "ankle": JointRange(-0.8, 0.65),
+}
+LIMITS: dict[str, JointRange] = JOINTS | {f"{name}.{side}": joint for side in "LR" for name, joint in _FARTHEST.items()}
+"""How far joints go at most: legs further than in most motions, as when a person crouches, kneels or kicks."""
 
 _MIRRORED_SIGN = {"yaw", "pelvis_roll", "spine_side", "spine_twist", "neck_side", "neck_turn"}
 _ARM_DIRECTIONS = np.array([-np.pi / 2, -0.5, 0.0, np.pi / 2, np.pi * 3 / 4])
@@ -89,7 +99,7 @@ def within_ranges(motion: Motion, joints: Mapping[str, JointRange]) -> Angles:
 
 def limited(motion: Motion) -> dict[str, Array]:
     """All joints of ``motion`` (neutral where it says nothing) brought within their limits."""
-    angles = within_ranges(motion, JOINTS)
+    angles = within_ranges(motion, LIMITS)
     for side in "LR":
         front, aside = angles[f"arm_front.{side}"], angles[f"arm_side.{side}"]
         lifted = np.hypot(front, aside)

@@ -2,7 +2,7 @@
 
 A family takes the phase ``t`` (F,) in turns and ``draw(low, high)``, which draws its style (how high, how deep, in
 which direction), and returns joint angles in radians (see `external.anny.joints`). It is periodic in ``t`` and
-written for one side; `external.anny.clips` adds phase, speed, amplitude, heading and the choice of side.
+written for one side; `external.anny.clips` adds phase, speed, amplitude and the choice of side.
 """
 
 import numpy as np
@@ -10,8 +10,11 @@ import numpy as np
 from external.anny.arm_motions import (
     arms_behind,
     arms_crossed,
+    carry,
     clap,
     climb,
+    hands_on_hips,
+    hands_to_head,
     overhead,
     punch,
     raise_arms,
@@ -20,7 +23,24 @@ from external.anny.arm_motions import (
     wave,
 )
 from external.anny.joints import JOINTS
-from external.anny.leg_motions import bend, kick, run, sit, squat, sway, walk
+from external.anny.leg_motions import (
+    bend,
+    bend_down,
+    deep_crouch,
+    high_kick,
+    kick,
+    kneel,
+    lunge,
+    one_leg,
+    run,
+    side_kick,
+    sit,
+    sit_low,
+    squat,
+    step_high,
+    sway,
+    walk,
+)
 from external.anny.phases import Draw, Family, both, pick, pulse, wave_of
 from external.anny.rig import Array
 
@@ -47,10 +67,13 @@ def free(t: Array, draw: Draw) -> dict[str, Array]:
     return motion
 
 
+_WIDE_LEGS = (deep_crouch, kneel, lunge, sit_low, step_high, side_kick, high_kick, one_leg)
+
+
 def dance(t: Array, draw: Draw) -> dict[str, Array]:
     """Legs and trunk of one family under the arms of another, at another speed."""
-    legs = pick(draw, (walk, run, squat, kick, sit, sway))
-    arms = pick(draw, (wave, reach, punch, raise_arms, overhead, climb, clap, arms_behind, twist, free))
+    legs = pick(draw, (walk, run, squat, kick, sit, sway, *_WIDE_LEGS))
+    arms = pick(draw, (wave, reach, punch, raise_arms, overhead, climb, clap, arms_behind, twist, free, carry))
     above = arms(t * (1.0 if draw(0.0, 1.0) < 0.5 else 2.0) + draw(0.0, 1.0), draw)
     below = legs(t, draw)
     is_arm = ("arm", "elbow", "forearm", "wrist")
@@ -97,7 +120,7 @@ TRAINING_FAMILIES: dict[str, Family] = {
     family.__name__: family
     for family in (
         walk, run, squat, wave, reach, punch, kick, bend, twist, raise_arms, overhead, climb, clap,
-        arms_crossed, arms_behind, sit, sway, dance, free,
+        arms_crossed, arms_behind, sit, sway, dance, free, carry, hands_to_head, hands_on_hips, bend_down, *_WIDE_LEGS,
     )
 }  # fmt: skip
 """What default datasets are made of."""

@@ -9,7 +9,7 @@ from external.anny.character import Character
 from external.anny.clips import canonical_motion, choose_family, sample_motion
 from external.anny.generate import SIMILARITY, body_character
 from external.anny.identities import sample_identity, stature_m
-from external.anny.joints import JOINTS, joint_rotations, largest_arm_angle, limited, mirrored, turn
+from external.anny.joints import JOINTS, LIMITS, joint_rotations, largest_arm_angle, limited, mirrored, turn
 from external.anny.motions import FAMILIES, TEST_FAMILIES, TRAINING_FAMILIES
 from external.anny.rig import AnnyModel, RestBody, bone_transforms, skin
 
@@ -138,7 +138,7 @@ def test_motions_respect_the_joint_limits_and_are_smooth(family: str) -> None:
         motion = sample_motion(np.random.default_rng(seed), family, 200)
         assert set(motion) == set(JOINTS)
         for name, angle in motion.items():
-            joint = JOINTS[name]
+            joint = LIMITS[name]
             assert angle.shape == (200,) and np.isfinite(angle).all()
             assert angle.min() >= joint.low - 1e-9 and angle.max() <= joint.high + 1e-9, name
             assert np.abs(np.diff(angle)).max() < 0.35, name  # two periods in 200 frames at most
@@ -147,11 +147,58 @@ def test_motions_respect_the_joint_limits_and_are_smooth(family: str) -> None:
             assert (np.hypot(front, aside) <= largest_arm_angle(front, aside) + 1e-6).all()
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_clips_have_no_heading(family: str) -> None:
+    for seed in range(4):
+        assert not sample_motion(np.random.default_rng(seed), family, 8)["yaw"].any()
+
+
+def test_unseen_motions_of_known_seeds_stay_what_they_were() -> None:
+    pose = sample_motion(np.random.default_rng(0), "throw", 12)
+    names = ("hip_flex.L", "knee.L", "knee.R", "arm_front.R", "elbow.R", "spine_twist")
+    expected = [0.196055091502, 0.358141861504, 0.217306522839, 0.272157337011, 0.827340327361, -0.211250491164]
+    np.testing.assert_allclose([pose[name][5] for name in names], expected, atol=1e-9)
+
+
+def test_a_deep_crouch_goes_far_down_without_limbs_in_each_other(
+    model: AnnyModel, bodies: list[RestBody], character: Character
+) -> None:
+    deepest, free = [], []
+    for seed, body in enumerate(bodies):
+        motion = sample_motion(np.random.default_rng(seed), "deep_crouch", 4)
+        deepest.append(max(motion["knee.L"].max(), motion["knee.R"].max()))
+        poses = bone_transforms(model.rig, body, joint_rotations(model.rig, body, motion))
+        free.append(not character.contact_test(body).finds_contact(poses))
+    assert np.median(deepest) > 2.2 and max(np.array(deepest)[free]) > 2.2
+    assert np.mean(free) > 0.3
+
+
+def test_legs_go_beyond_their_usual_ranges_and_nothing_else_does() -> None:
+    further = {name.split(".")[0] for name in JOINTS if LIMITS[name] != JOINTS[name]}
+    assert further == {"hip_flex", "hip_abduct", "knee", "ankle"}
+    for name, joint in JOINTS.items():
+        assert LIMITS[name].low <= joint.low and LIMITS[name].high >= joint.high
+
+
+def test_calf_and_thigh_may_press_but_not_knees_into_each_other(
+    model: AnnyModel, bodies: list[RestBody], character: Character
+) -> None:
+    bent = dict.fromkeys(("knee.L", "knee.R"), np.array([2.4])) | dict.fromkeys(
+        ("arm_side.L", "arm_side.R"), np.array([1.4])
+    )
+    for body in bodies[:3]:
+        contact = character.contact_test(body)
+        for abducted, expected in ((0.3, False), (-0.3, True)):
+            motion = bent | dict.fromkeys(("hip_abduct.L", "hip_abduct.R"), np.array([abducted]))
+            poses = bone_transforms(model.rig, body, joint_rotations(model.rig, body, motion))
+            assert contact.finds_contact(poses) is expected
+
+
 def test_limits_cut_what_is_too_far() -> None:
     wild = limited(
         {"knee.L": np.array([-1.0, 9.0]), "arm_front.R": np.array([-0.9, 3.0]), "arm_side.R": np.array([2.5, 0.0])}
     )
-    np.testing.assert_allclose(wild["knee.L"], [JOINTS["knee.L"].low, JOINTS["knee.L"].high])
+    np.testing.assert_allclose(wild["knee.L"], [LIMITS["knee.L"].low, LIMITS["knee.L"].high])
     lifted = np.hypot(wild["arm_front.R"], wild["arm_side.R"])
     assert lifted[0] < 2.2, "behind the back an arm does not go up"
     assert lifted[1] == 3.0, "in front of it it does"
