@@ -57,7 +57,8 @@ def make_probe(rig: Rig, rest: RestBody, faces: int = 3000) -> Probe:
     strongest = np.array(rig.bone_names)[coarse.weights.argmax(axis=1)]
     parts, knees = [], {}
     for side in "LR":
-        knees[PARTS.index(f"leg.{side}")] = tuple(rig.bone(f"{name}.{side}") for name in _KNEE)
+        hip, knee, ankle = (rig.bone(f"{name}.{side}") for name in _KNEE)
+        knees[PARTS.index(f"leg.{side}")] = (hip, knee, ankle)
         for prefixes, tolerance in _PARTS.values():
             own = [name.startswith(prefixes) and name.endswith(side) for name in strongest]
             parts.append((np.flatnonzero(own), tolerance))
