@@ -79,6 +79,7 @@ class NeuralParametricModel:
         Args:
             shape_codes: (B, Cs)
             pose_codes: (B, Cp)
+            points: (B, P, 3), or (1, P, 3) for all codes alike
             half: hidden layers in bfloat16
         """
         assert self.pose_decoder is not None, "this model has no pose decoder"

@@ -190,13 +190,14 @@ class _FitState:
         if observations.coordinates is not None:
             triple = triple.joined(self._coordinates(frames, variables, done))
         middle = placed.points.mean(1)
-        equations = self._accumulate(variables, single, middle, shape_moves)
-        return equations + self._accumulate(variables, triple, middle, shape_moves), middle
+        equations = self._accumulate(variables, single, single.normals, middle, shape_moves)
+        return equations + self._accumulate(variables, triple, None, middle, shape_moves), middle
 
     def _accumulate(
-        self, variables: Variables, rows: SurfaceRows, middle: Tensor, shape_moves: bool
+        self, variables: Variables, rows: SurfaceRows, normals: Tensor | None, middle: Tensor, shape_moves: bool
     ) -> NormalEquations:
-        linear = linearise(self.fitted, variables, rows.canonical, rows.normals, rows.directions, middle, shape_moves)
+        """Of ``rows`` whose points follow the shape along ``normals``, or stay where they are."""
+        linear = linearise(self.fitted, variables, rows.canonical, normals, rows.directions, middle, shape_moves)
         residuals = ((linear.placed - rows.targets)[:, None] * rows.directions).sum(-1)  # (f, R, N)
         return normal_equations(
             linear.jacobians.flatten(1, 2),

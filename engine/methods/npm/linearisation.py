@@ -1,8 +1,8 @@
 """Residuals of posed surface points, and their derivatives with respect to all that a fit changes.
 
-A code enters a decoder as a bias that all points of a row share. Given each point a copy of the code of its own, one
+A code enters a decoder as biases that all points of a row share. Given each point a copy of the biases of its own, one
 reverse pass through the decoder yields the exact derivative of a residual per point, row by row (as in Wang et al.
-2021, DSP-SLAM, there for shape codes).
+2021, DSP-SLAM, there for shape codes). What a direction of the codes does to the biases is the same for all points.
 """
 
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from engine.methods.npm.variables import RIGID, FittedModel, Variables
+from engine.models.networks.decoder import Decoder
 
 FARTHEST_STEP = 0.03
 """Canonical units that a point follows the surface at most: a distance far from the surface is not one to it."""
@@ -32,7 +33,7 @@ def linearise(
     fitted: FittedModel,
     variables: Variables,
     points: Tensor,
-    normals: Tensor,
+    normals: Tensor | None,
     directions: Tensor,
     middle: Tensor,
     shape_moves: bool,
@@ -40,34 +41,62 @@ def linearise(
     """Place surface points and differentiate their coordinates along ``directions``.
 
     Args:
-        points: (F, N, 3) canonical, near the surface; they follow it when the shape changes.
-        normals: (F, N, 3) canonical unit normals there
+        points: (F, N, 3) canonical, near the surface; they follow it along ``normals`` when the shape changes.
+        normals: (F, N, 3) canonical unit normals there; None: the points stay where they are.
         directions: (F, R, N, 3) in the space of the observations
         middle: (F, 3) there, which rotations are about
     """
-    model, frames, count = fitted.model, len(variables), points.shape[1]
-    with torch.enable_grad():
-        shape = fitted.shape_code(variables).expand(frames * count, -1).detach().clone().requires_grad_(shape_moves)
-        pose = fitted.pose_codes(variables)[:, None].expand(-1, count, -1).flatten(0, 1).clone().requires_grad_()
-        followed = points.reshape(-1, 1, 3)
-        if shape_moves:
-            distance = model.sdf(shape, followed)
-            followed = followed - distance.clamp(-FARTHEST_STEP, FARTHEST_STEP)[..., None] * normals.reshape(-1, 1, 3)
-        local = model.pose(shape, pose, followed, fitted.half).view(frames, count, 3)
-        wanted = (pose, shape) if shape_moves else (pose,)
-        rows = directions.shape[1]
-        pulled = directions @ variables.rotations[:, None]  # R^T d, as rows
-        gradients = [
-            torch.autograd.grad(local, wanted, pulled[:, row], retain_graph=row + 1 < rows) for row in range(rows)
-        ]
-    along_poses, along_shapes = fitted.poses.derivative, fitted.shapes.derivative
-    pose_part = torch.stack([(each[0] @ along_poses).view(frames, count, -1) for each in gradients], dim=1)
-    if shape_moves:
-        shape_part = torch.stack([(each[1] @ along_shapes).view(frames, count, -1) for each in gradients], dim=1)
+    decoder = fitted.model.pose_decoder
+    assert decoder is not None
+    poses = len(fitted.poses.scales)
+    follow = shape_moves and normals is not None
+    if follow:
+        distance, by_shape = _distances(fitted, variables, points)
+        followed = points - distance.clamp(-FARTHEST_STEP, FARTHEST_STEP)[..., None] * normals
     else:
-        shape_part = pose_part.new_zeros((*pose_part.shape[:3], 0))
+        followed = points
+    pulled = (directions @ variables.rotations[:, None]).transpose(0, 1)  # R^T d, as rows: (R, F, N, 3)
+    codes = torch.cat((fitted.shape_code(variables).expand(len(variables), -1), fitted.pose_codes(variables)), dim=1)
+    with torch.enable_grad():
+        followed = followed.requires_grad_(follow)
+        displacement, biases = _with_own_biases(decoder, codes, followed, fitted.half)
+        local = followed + displacement
+        wanted = (*biases, followed) if follow else biases
+        gradients = torch.autograd.grad(local, wanted, pulled, is_grads_batched=True)
+    along = fitted.pose_biases if shape_moves else fitted.pose_biases[:, :poses]
+    by_codes = _along(gradients[:2], along).transpose(0, 1)  # (F, R, N, K), and S more where the shape moves
+    shape_part = by_codes[..., poses:]
+    if follow:
+        per_normal = (gradients[2] * normals).sum(-1).transpose(0, 1)
+        per_normal = per_normal * (distance.abs() <= FARTHEST_STEP)[:, None]
+        shape_part = shape_part - per_normal[..., None] * by_shape[:, None]
     placed = variables.place(local.detach())
     arms = (placed - middle[:, None])[:, None].expand_as(directions)
-    jacobians = torch.cat((pose_part, torch.linalg.cross(arms, directions), directions), dim=-1)
-    assert jacobians.shape[-1] == len(fitted.poses.scales) + RIGID
+    jacobians = torch.cat((by_codes[..., :poses], torch.linalg.cross(arms, directions), directions), dim=-1)
+    assert jacobians.shape[-1] == poses + RIGID
     return Linearised(placed, jacobians, shape_part)
+
+
+def _distances(fitted: FittedModel, variables: Variables, points: Tensor) -> tuple[Tensor, Tensor]:
+    """Signed distances (F, N) at ``points`` (F, N, 3), and their derivatives (F, N, S) by the shape."""
+    with torch.enable_grad():
+        code = fitted.shape_code(variables)[None]
+        distance, biases = _with_own_biases(fitted.model.shape_decoder, code, points.reshape(1, -1, 3), False)
+        gradients = torch.autograd.grad(distance.sum(), biases)
+    return distance.detach().view(points.shape[:2]), _along(gradients, fitted.shape_biases).view(*points.shape[:2], -1)
+
+
+def _with_own_biases(
+    decoder: Decoder, codes: Tensor, points: Tensor, half: bool
+) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    """What ``decoder`` says (B, N, outputs), and the biases (B, N, width) of each point, to differentiate it by."""
+    first, skip = (
+        shared[:, None].repeat(1, points.shape[1], 1).requires_grad_() for shared in decoder.code_biases(codes, half)
+    )
+    return decoder.finish(decoder.raw(codes, points, half, biases=(first, skip)), points), (first, skip)
+
+
+def _along(gradients: tuple[Tensor, ...], directions: Tensor) -> Tensor:
+    """Derivatives (..., K), in float32, along ``directions`` (2 width, K) of both biases, by those of each of them."""
+    both = torch.cat(gradients, dim=-1)
+    return (both @ directions.to(both.dtype)).float()

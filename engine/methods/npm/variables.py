@@ -2,6 +2,7 @@
 
 import copy
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TypeVar
 
 import torch
@@ -84,6 +85,18 @@ class FittedModel:
         plain = replace(model, shape_decoder=_plain(model.shape_decoder), pose_decoder=_plain(model.pose_decoder))
         return FittedModel(plain, few, CodeSpace.from_codes(model.pose_codes), half)
 
+    @cached_property
+    def shape_biases(self) -> Tensor:
+        """(2 width, S) by which the biases of the shape decoder's first and skip layer move with the shape."""
+        return _biases_of(self.model.shape_decoder) @ self.shapes.derivative
+
+    @cached_property
+    def pose_biases(self) -> Tensor:
+        """(2 width, K + S) by which those of the pose decoder move with pose and shape."""
+        assert self.model.pose_decoder is not None
+        of_shape, of_pose = _biases_of(self.model.pose_decoder).split((len(self.shapes.mean), len(self.poses.mean)), 1)
+        return torch.cat((of_pose @ self.poses.derivative, of_shape @ self.shapes.derivative), dim=1)
+
     def mean(self, frames: int) -> Variables:
         """The mean shape in the mean pose, where the model has it, in ``frames`` frames."""
         device = self.model.device
@@ -103,12 +116,17 @@ class FittedModel:
     def local(self, variables: Variables, points: Tensor) -> Tensor:
         """Posed canonical points (F, N, 3), without the place of the subject, of ``points`` (F or 1, N, 3)."""
         shape = self.shape_code(variables).expand(len(variables), -1)
-        return self.model.pose(shape, self.pose_codes(variables), points.expand(len(variables), -1, -1), self.half)
+        return self.model.pose(shape, self.pose_codes(variables), points, self.half)
 
 
 def nearest_seen(variables: Variables, times_s: Tensor, seen: Tensor) -> Variables:
     """``variables``, with those of the nearest frame of ``seen`` (f,) in all others; ``times_s`` (F,)."""
     return variables.of(seen[(times_s[:, None] - times_s[seen]).abs().argmin(1)])
+
+
+def _biases_of(decoder: Decoder) -> Tensor:
+    """(2 width, C) by which the biases of the first and the skip layer move with the code."""
+    return torch.cat([decoder.code_weight(index) for index in (0, decoder.config.skip_layer)])
 
 
 @torch.no_grad()

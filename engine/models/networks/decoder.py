@@ -150,6 +150,20 @@ class Decoder(nn.Module):
         """
         return self.finish(self.raw(codes, points, half, alpha, depth), points)
 
+    def code_weight(self, index: int) -> Tensor:
+        """Weight (width, C) of the code in layer ``index``, the first or the skip layer."""
+        weight = self.layer(index).weight
+        past = 0 if index == 0 else weight.shape[1] - self.code_size - self.config.point_width
+        return weight[:, past : past + self.code_size]
+
+    def code_biases(self, codes: Tensor, half: bool = False) -> tuple[Tensor, Tensor]:
+        """What ``codes`` (B, C) add to the first and to the skip layer, with their biases: (B, width) each."""
+        first, skip = (
+            functional.linear(codes, self.code_weight(index), self.layer(index).bias)
+            for index in (0, self.config.skip_layer)
+        )
+        return (first.bfloat16(), skip.bfloat16()) if half else (first, skip)
+
     def raw(
         self,
         codes: Tensor,
@@ -157,10 +171,16 @@ class Decoder(nn.Module):
         half: bool = False,
         alpha: float | Tensor | None = None,
         depth: float | Tensor | None = None,
+        biases: tuple[Tensor, Tensor] | None = None,
     ) -> Tensor:
-        """The last layer's (B, P, raw outputs) float32; arguments as in `forward`."""
+        """The last layer's (B, P, raw outputs) float32; arguments as in `forward`.
+
+        Args:
+            points: (B, P, 3), or (1, P, 3) for all codes alike, which costs less.
+            biases: of each point (B, P, width), instead of those that `code_biases` makes of the codes.
+        """
         assert codes.ndim == 2 and codes.shape[1] == self.code_size, codes.shape
-        assert points.ndim == 3 and points.shape[0] == codes.shape[0] and points.shape[2] == 3, points.shape
+        assert points.ndim == 3 and points.shape[0] in (1, len(codes)) and points.shape[2] == 3, points.shape
         config = self.config
         codes = functional.dropout(codes, config.latent_dropout, self.training)
         embedding = self.embed(points, alpha)  # (B, P, E)
@@ -184,8 +204,11 @@ class Decoder(nn.Module):
                 past = 0 if index == 0 else hidden.shape[-1] - idle
                 if index in (0, config.skip_layer):
                     point_weight = functional.pad(weight[:, past + self.code_size :], (0, padding))
-                    code_weight = weight[:, past : past + self.code_size]
-                    value = functional.linear(codes, code_weight, layer.bias)[:, None]  # (B, 1, width)
+                    if biases is None:
+                        code_weight = weight[:, past : past + self.code_size]
+                        value = functional.linear(codes, code_weight, layer.bias)[:, None]  # (B, 1, width)
+                    else:
+                        value = biases[min(index, 1)]
                     with torch.autocast(device, torch.bfloat16, enabled=half_points):
                         value = functional.linear(embedding, point_weight) + value
                     if past:
@@ -212,7 +235,7 @@ class Decoder(nn.Module):
         assert isinstance(last, nn.Linear)
         with torch.autocast(device, enabled=False):
             if config.xyz_in_all:
-                hidden = torch.cat((hidden.float(), points), dim=-1)
+                hidden = torch.cat((hidden.float(), points.expand(len(hidden), -1, -1)), dim=-1)
             return functional.linear(hidden.float(), last.weight, last.bias)
 
     def embed(self, points: Tensor, alpha: float | Tensor | None = None) -> Tensor:
