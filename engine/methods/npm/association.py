@@ -15,6 +15,9 @@ _NOT_ALLOWED = 1e3
 _FARTHEST_SHIFT = 0.03
 """Canonical units that a partner moves within the plane of its triangle: about the distance between samples."""
 
+_SMALLEST_EDGE = 1e-9
+"""Squared canonical units added to those of edges, for triangles without an area."""
+
 
 @dataclass(frozen=True, eq=False)
 class PlacedSamples:
@@ -85,11 +88,22 @@ def find_partners(placed: PlacedSamples, observed: Tensor, observed_normals: Ten
     corners = samples.corners[nearest]  # (F, M, 3)
     rows = torch.arange(len(observed), device=observed.device)[:, None, None]
     triangle = placed.vertices[rows, corners]
-    edges = triangle[:, :, 1:] - triangle[:, :, :1]  # (F, M, 2, 3)
-    gram = edges @ edges.transpose(-1, -2) + 1e-9 * torch.eye(2, device=edges.device)
-    along = torch.linalg.solve(gram, (edges @ gap[..., None]))  # (F, M, 2, 1)
+    one, two = triangle[:, :, 1] - triangle[:, :, 0], triangle[:, :, 2] - triangle[:, :, 0]
     at_rest = samples.vertices[corners]
-    shift = ((at_rest[:, :, 1:] - at_rest[:, :, :1]) * along).sum(2)
+    along_one, along_two = _within(one, two, gap)
+    shift = along_one * (at_rest[:, :, 1] - at_rest[:, :, 0]) + along_two * (at_rest[:, :, 2] - at_rest[:, :, 0])
     length = shift.norm(dim=-1, keepdim=True)
     shift = shift * (_FARTHEST_SHIFT / length.clamp_min(_FARTHEST_SHIFT))
     return Partners(samples.points[nearest] + shift, samples.normals[nearest], points, normals, gap.norm(dim=-1))
+
+
+def _within(one: Tensor, two: Tensor, gap: Tensor) -> tuple[Tensor, Tensor]:
+    """How much of the edges ``one`` and ``two`` (..., 3) comes nearest to ``gap`` (..., 3): (..., 1) each.
+
+    Their normal equations in closed form: thousands of small systems take a GPU long.
+    """
+    a, b, c = ((x * y).sum(-1, keepdim=True) for x, y in ((one, one), (one, two), (two, two)))
+    first, second = (one * gap).sum(-1, keepdim=True), (two * gap).sum(-1, keepdim=True)
+    a, c = a + _SMALLEST_EDGE, c + _SMALLEST_EDGE
+    determinant = a * c - b * b
+    return (c * first - b * second) / determinant, (a * second - b * first) / determinant

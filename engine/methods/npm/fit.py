@@ -137,6 +137,7 @@ class _FitState:
         self.variables = variables
         self.generator = torch.Generator().manual_seed(seed)
         self.linked = between_seen(observations.seen)
+        self.seen = observations.seen.nonzero()[:, 0]
         self.samples = self._sample_surface()
         spread = thinned(self.samples, STEADY_POINTS)
         self.steady = spread.points
@@ -269,7 +270,7 @@ class _FitState:
         moved = variables.moved(shape, step[:, :directions], step[:, directions:], middle)
         # of frames that neither show the subject nor are led by neighbours, priors alone would make the mean pose
         seen = self.observations.seen
-        nearest = nearest_seen(moved, self.observations.times_s, seen.nonzero()[:, 0])
+        nearest = nearest_seen(moved, self.observations.times_s, self.seen)
         self.variables = moved.where(~seen & ~self._linked(done), nearest)
 
     def _sample_surface(self) -> SurfaceSamples:

@@ -44,14 +44,16 @@ def normal_equations(jacobians: Tensor, shape_jacobians: Tensor, residuals: Tens
         residuals, weights: (F, M)
     """
     assert residuals.shape == weights.shape == jacobians.shape[:2] == shape_jacobians.shape[:2]
-    weighted = weights[..., None] * jacobians
-    weighted_shape = weights[..., None] * shape_jacobians
+    unknowns = jacobians.shape[-1]
+    rows = torch.cat((jacobians, shape_jacobians, residuals[..., None]), dim=-1)
+    products = (weights[..., None] * rows).transpose(1, 2) @ rows  # all blocks in one product
+    of_shape = products[:, unknowns:-1].sum(0)
     return NormalEquations(
-        weighted.transpose(1, 2) @ jacobians,
-        (weighted * residuals[..., None]).sum(1),
-        weighted.transpose(1, 2) @ shape_jacobians,
-        (weighted_shape.flatten(0, 1).T @ shape_jacobians.flatten(0, 1)),
-        (weighted_shape * residuals[..., None]).sum((0, 1)),
+        products[:, :unknowns, :unknowns],
+        products[:, :unknowns, -1],
+        products[:, :unknowns, unknowns:-1],
+        of_shape[:, unknowns:-1],
+        of_shape[:, -1],
     )
 
 

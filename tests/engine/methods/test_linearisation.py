@@ -2,7 +2,9 @@
 
 import copy
 import dataclasses
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from scipy.spatial.transform import Rotation
@@ -11,6 +13,7 @@ from torch import Tensor
 from engine.methods.npm.linearisation import linearise
 from engine.methods.npm.variables import FittedModel, Variables, nearest_seen
 from engine.models.code_space import CodeSpace
+from engine.models.networks.decoder import DecoderConfig, PoseDecoder, ShapeDecoder
 from tests.support.toy_model import toy_model
 
 FRAMES, POINTS = 2, 6
@@ -99,6 +102,55 @@ def test_derivatives_are_those_of_finite_differences(fitted: FittedModel, moves:
                     what = points[frame, index], normals[frame, index], directions[frame, row, index], frame, moves
                     slope = coordinate(fitted, forward, *what) - coordinate(fitted, backward, *what)
                     assert float(found[frame, row, index, unknown]) == pytest.approx(slope / (2 * STEP), abs=2e-6)
+
+
+def slow(
+    fitted: FittedModel, variables: Variables, points: Tensor, normals: Tensor, directions: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Derivatives (F, R, N, K) and (F, R, N, S) by poses and shape, of one number after the other."""
+    poses, shapes = [], []
+    for frame, row, index in np.ndindex(*directions.shape[:3]):
+        shape = variables.shape.clone().requires_grad_()
+        pose = variables.poses[frame].clone().requires_grad_()
+        code, point = fitted.shapes.code(shape)[None], points[frame, index][None, None]
+        followed = point - fitted.model.sdf(code, point)[..., None].clamp(-0.03, 0.03) * normals[frame, index]
+        local = fitted.model.pose(code, fitted.poses.code(pose)[None], followed)[0, 0]
+        along = (variables.rotations[frame] @ local) @ directions[frame, row, index]
+        by_pose, by_shape = torch.autograd.grad(along, (pose, shape))
+        poses.append(by_pose)
+        shapes.append(by_shape)
+    counts = directions.shape[:3]
+    return torch.stack(poses).view(*counts, -1), torch.stack(shapes).view(*counts, -1)
+
+
+KINDS: dict[str, dict[str, Any]] = {
+    "narrow skip": {},
+    "layer norm": {"weight_norm": False, "layer_norm": True, "full_width_skip": True},
+    "plain points everywhere": {"positional_encoding": False, "xyz_in_all": True, "tanh": False},
+    "rigid motions": {"se3": True, "full_width_skip": True},
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("follows", [True, False])
+def test_derivatives_of_decoders_of_every_kind_are_those_of_each_number_alone(kind: str, follows: bool) -> None:
+    torch.manual_seed(0)
+    config = DecoderConfig(width=80, layers=4, skip_layer=2, frequencies=4, **KINDS[kind])
+    model = toy_model()
+    size = model.shape_codes.shape[1]
+    decoders = ShapeDecoder(size, config), PoseDecoder(size, size, config)
+    torch.nn.init.normal_(decoders[1].layer(config.layers).weight, std=0.2)  # motions that one can see
+    model = dataclasses.replace(model, shape_decoder=decoders[0], pose_decoder=decoders[1]).to("cpu")
+    fitted = FittedModel.of(model, False, 3)
+    variables = somewhere(fitted)
+    variables = Variables(*(getattr(variables, field.name).float() for field in dataclasses.fields(variables)))
+    points, middle = 0.2 * random(FRAMES, POINTS, 3, seed=4).float(), torch.zeros(FRAMES, 3)
+    normals = unit(random(FRAMES, POINTS, 3, seed=5)).float()
+    directions = unit(random(FRAMES, 3, POINTS, 3, seed=6)).float()
+    linear = linearise(fitted, variables, points, normals if follows else None, directions, middle, True)
+    by_pose, by_shape = slow(fitted, variables, points, normals * follows, directions)
+    torch.testing.assert_close(linear.jacobians[..., :-6], by_pose, atol=1e-5, rtol=1e-3)
+    torch.testing.assert_close(linear.shape_jacobians, by_shape, atol=1e-5, rtol=1e-3)
 
 
 def test_points_are_where_the_variables_place_them(fitted: FittedModel) -> None:
