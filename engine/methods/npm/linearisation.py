@@ -49,25 +49,25 @@ def linearise(
     decoder = fitted.model.pose_decoder
     assert decoder is not None
     poses = len(fitted.poses.scales)
-    follow = shape_moves and normals is not None
-    if follow:
+    along_normals = normals if shape_moves else None
+    if along_normals is not None:
         distance, by_shape = _distances(fitted, variables, points)
-        followed = points - distance.clamp(-FARTHEST_STEP, FARTHEST_STEP)[..., None] * normals
+        followed = points - distance.clamp(-FARTHEST_STEP, FARTHEST_STEP)[..., None] * along_normals
     else:
         followed = points
     pulled = (directions @ variables.rotations[:, None]).transpose(0, 1)  # R^T d, as rows: (R, F, N, 3)
     codes = torch.cat((fitted.shape_code(variables).expand(len(variables), -1), fitted.pose_codes(variables)), dim=1)
     with torch.enable_grad():
-        followed = followed.requires_grad_(follow)
+        followed = followed.requires_grad_(along_normals is not None)
         displacement, biases = _with_own_biases(decoder, codes, followed, fitted.half)
         local = followed + displacement
-        wanted = (*biases, followed) if follow else biases
+        wanted = biases if along_normals is None else (*biases, followed)
         gradients = torch.autograd.grad(local, wanted, pulled, is_grads_batched=True)
     along = fitted.pose_biases if shape_moves else fitted.pose_biases[:, :poses]
     by_codes = _along(gradients[:2], along).transpose(0, 1)  # (F, R, N, K), and S more where the shape moves
     shape_part = by_codes[..., poses:]
-    if follow:
-        per_normal = (gradients[2] * normals).sum(-1).transpose(0, 1)
+    if along_normals is not None:
+        per_normal = (gradients[2] * along_normals).sum(-1).transpose(0, 1)
         per_normal = per_normal * (distance.abs() <= FARTHEST_STEP)[:, None]
         shape_part = shape_part - per_normal[..., None] * by_shape[:, None]
     placed = variables.place(local.detach())
