@@ -13,6 +13,7 @@ A script opens a model, makes a mesh, fits a recording and measures and writes t
     request = api.FitRequest(method, method.config_type(), sequence, Path("run"), api.LoadedModel(folder, model))
     run = api.run_fit(request)
     print(run.verdict, run.reason, api.mean_distance_mm(run), api.lost_rows(run))
+    people = api.open_subjects(Path("walk.mkv"), api.registered_readers(), api.CaptureOptions(), model)  # each alone
     truth, _ = api.open_truth(Path("truth"), api.open_dataset)
     print(api.evaluate_sequence(api.prediction_of(run, Path("truth")), truth).summary())
     for name, mesh in zip(run.frame_names, run.meshes):  # metres, world
@@ -78,6 +79,7 @@ if TYPE_CHECKING:
     from engine.sequences.mesh_sequence import mesh_sequence as mesh_sequence
     from engine.sequences.opening import open_recording as open_recording
     from engine.sequences.opening import open_subject as open_subject
+    from engine.sequences.opening import open_subjects as open_subjects
     from engine.sequences.reader import RecordingReader as RecordingReader
     from engine.sequences.reader import registered_readers as registered_readers
     from engine.sequences.recording import Recording as Recording
@@ -164,6 +166,7 @@ _MODULES = {
     "engine.sequences.opening": (
         "open_recording",
         "open_subject",
+        "open_subjects",
     ),
     "engine.sequences.reader": (
         "RecordingReader",

@@ -29,6 +29,7 @@ class Setting(Enum):
     DEPTH_RANGE = "the nearest and farthest depth"
     MASKS = "the masks"
     REMOVE_PLANES = "the removal of floor and walls"
+    SUBJECT = "which of several subjects"
 
     NEAR_SAMPLES = "the number of near samples"
     UNIFORM_SAMPLES = "the number of uniform samples"

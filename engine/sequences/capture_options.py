@@ -21,6 +21,9 @@ class CaptureOptions:
     isolation: Isolation = field(default_factory=Isolation)
     stream: str | None = None
     """Which of several streams of a recording, a topic or track, by its name or a part of it."""
+    subject: int | None = None
+    """Which of several subjects that a model finds, from 1, the one that shows most at first; None where nobody
+    chose."""
 
     def __bool__(self) -> bool:
         """Whether anything is stated."""
@@ -29,7 +32,7 @@ class CaptureOptions:
     @property
     def reading(self) -> "CaptureOptions":
         """What decides how the frames are read, without what of them belongs to the subject."""
-        return replace(self, isolation=Isolation())
+        return replace(self, isolation=Isolation(), subject=None)
 
     def as_dict(self) -> dict[str, Any]:
         """What is stated, as JSON that opens the recording in the same way from any directory."""
@@ -37,6 +40,7 @@ class CaptureOptions:
         values = {
             "depth_scale": self.depth_scale,
             "stream": self.stream,
+            "subject": self.subject,
             "intrinsics": None if self.intrinsics is None else _anywhere(self.intrinsics),
             "near_m": isolation.near_m,
             "far_m": isolation.far_m,
@@ -61,6 +65,7 @@ class CaptureOptions:
             "intrinsics": str,
             "masks": str,
             "stream": str,
+            "subject": int,
         }
         for key, kind in kinds.items():
             if not isinstance(values.get(key), kind | NoneType):
@@ -72,7 +77,13 @@ class CaptureOptions:
             remove_planes=bool(values.get("remove_planes")),
             largest_component=bool(values.get("largest_component")),
         )
-        return CaptureOptions(values.get("depth_scale"), values.get("intrinsics"), isolation, values.get("stream"))
+        return CaptureOptions(
+            values.get("depth_scale"),
+            values.get("intrinsics"),
+            isolation,
+            values.get("stream"),
+            values.get("subject") or None,
+        )
 
 
 AS_RECORDED = CaptureOptions()

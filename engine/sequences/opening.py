@@ -16,7 +16,7 @@ from engine.core.errors import InputError, Setting, remedy
 from engine.core.progress import Progress
 from engine.sequences.capture_options import AS_RECORDED, CaptureOptions
 from engine.sequences.depth_sequence import DepthSequence, is_native, load_depth_sequence
-from engine.sequences.isolation import Isolation, isolate
+from engine.sequences.isolation import isolate
 from engine.sequences.placement import CameraPlacement, place, place_at, size_notice, states_pose
 from engine.sequences.reader import Readers, choose_reader
 from engine.sequences.recording import finish
@@ -69,24 +69,51 @@ def open_subject(
         InputError: the recording cannot be opened, or nothing is left of it.
         Cancelled: ``progress`` asked to stop.
     """
-    return subject_of(open_recording(path, readers, options, progress), options.isolation, model, progress)
+    return subject_of(open_recording(path, readers, options, progress), options, model, progress)
+
+
+def open_subjects(
+    path: Path,
+    readers: Readers,
+    options: CaptureOptions,
+    model: "NeuralParametricModel",
+    progress: Progress | None = None,
+) -> tuple[DepthSequence, ...]:
+    """Each of several subjects of the recording at ``path``, alone; the first is the one that shows most at first.
+
+    Entry n - 1 is what `open_subject` opens where ``options.subject`` is n.
+
+    Raises:
+        InputError: the recording cannot be opened, ``model`` has no coordinate network, or nobody is there.
+        Cancelled: ``progress`` asked to stop.
+    """
+    from engine.sequences.subject_following import each_subject
+
+    together = open_subject(path, readers, replace(options, subject=None), model, progress)
+    return each_subject(together, model, progress)
 
 
 def subject_of(
     scene: DepthSequence,
-    isolation: Isolation,
+    options: CaptureOptions,
     model: "NeuralParametricModel | None",
     progress: Progress | None = None,
 ) -> DepthSequence:
     """The subject of an open recording, isolated and placed; see `open_subject`."""
-    subject = isolate(scene, isolation, progress)
+    subject = isolate(scene, options.isolation, progress)
     if model is None:
+        if options.subject is not None:
+            raise InputError(Setting.SUBJECT, "subjects are found by a model, and there is none", "leave it out")
         return subject
     is_stated = states_pose(subject)
     if not is_stated and model.coordinate_network is not None:
         subject = stand_upright(subject, scene, model)
     elif not is_stated:
         subject = place(subject, CameraPlacement.of_model(model), scene)
+    if options.subject is not None:
+        from engine.sequences.subject_following import chosen_subject
+
+        subject = chosen_subject(subject, model, options.subject, progress)
     # a network finds the subject among all that is seen
     found = size_notice(subject, model, is_stated and model.coordinate_network is None)
     return subject if found is None else replace(subject, warnings=(*subject.warnings, found))

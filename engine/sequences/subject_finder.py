@@ -1,12 +1,14 @@
-"""Finding the subject of a model in depth images, by the network that says canonical coordinates pixel by pixel."""
+"""Finding the subjects of a model in depth images, by the network that says canonical coordinates pixel by pixel."""
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.geometry.camera import PinholeCamera
-from engine.geometry.metric_crop import CropAnchor, MetricCrop, metric_crop
+from engine.geometry.metric_crop import CropAnchor, metric_crop
 from engine.models.networks.coordinates import CoordinateNetwork
 from engine.sequences.isolation import MAX_GAP
 
@@ -16,50 +18,90 @@ FULL_VIEW = 0.04
 """Squared canonical units of a subject that nothing hides much of: half of what a grown person shows."""
 UNSURE = 0.05
 """Expected error of coordinates, canonical units, at which a pixel counts by 1/e."""
-FAMILIAR = 0.5
-"""Fraction of the score of the frame before, with which a subject counts as followed."""
+SURE = 0.65
+"""Mean weight of the pixels of what is a subject even where another one shows more: of a person's it is 0.8, of what
+furniture has of people 0.3 to 0.55."""
 _ROUNDS = 3
 """Looks at most, each about the middle of what the look before found."""
 _CENTRED = 0.04
 """Canonical units: an anchor that is nearer to the middle of what it found is not moved."""
-_SPACING_SQUARED = 0.2**2
-"""Canonical units squared between places where a subject is looked for."""
-_MOST_PLACES, _PLACES_AT_ONCE = 64, 8
+_SPACING = 0.2
+"""Canonical units between places where a subject is looked for."""
+_MOST_PLACES, _MOST_SUBJECTS = 64, 8
 _EVERY_PIXEL = 8
 """Of rows and columns, among which places are chosen."""
+_UPRIGHT = 0.3
+"""What a metre up or down counts of a metre across, where one asks to whom of several a point is nearer: head and feet
+of a standing person are its own."""
 
 
 @dataclass(frozen=True, eq=False)
 class FoundSubject:
-    """What one image shows of the subject."""
+    """What one image shows of a subject."""
 
-    pixels: Tensor
-    """(P,) int64, ``row * W + column``, each once"""
-    canonical: Tensor
+    pixels: NDArray[np.int64]
+    """(P,) ``row * W + column``, each once"""
+    canonical: NDArray[np.float32]
     """(P, 3) canonical coordinates"""
-    deviations: Tensor
+    deviations: NDArray[np.float32]
     """(P,) their expected error along an axis, canonical units"""
-    mask: Tensor
-    """(H, W) bool, all pixels of the subject"""
-    middle: Tensor
+    mask: NDArray[np.bool_]
+    """(H, W) all pixels of the subject"""
+    middle: NDArray[np.float64]
     """(3,) median point, camera axes, metres"""
     score: float
     """Area that was seen, squared canonical units, weighted by how sure the coordinates are"""
+    sureness: float
+    """Mean of that weight"""
+
+
+@dataclass(frozen=True, eq=False)
+class _Measures:
+    """Of N looks."""
+
+    scores: NDArray[np.float64]
+    """(N,)"""
+    sureness: NDArray[np.float64]
+    """(N,)"""
+    middles: NDArray[np.float64]
+    """(N, 3) camera axes, metres"""
+
+
+@dataclass(frozen=True, eq=False)
+class _Looks:
+    """N crops and what the network says of them."""
+
+    points: Tensor
+    """(N, 3, S, S) gravity-aligned, metres, about the anchor"""
+    source: Tensor
+    """(N, S, S) see `engine.geometry.metric_crop.MetricCrop`"""
+    foreground: Tensor
+    """(N, S, S) bool"""
+    canonical: Tensor
+    """(N, 3, S, S)"""
+    deviations: Tensor
+    """(N, S, S)"""
+
+    def replaced(self, rows: Tensor, by: "_Looks") -> "_Looks":
+        """With those of ``rows`` (n,) taken from another ``n`` looks."""
+        return _Looks(
+            *(mine.index_copy(0, rows, theirs) for mine, theirs in zip(_parts(self), _parts(by), strict=True))
+        )
 
 
 class SubjectFinder:
-    """Looks for one subject in the images of one camera."""
+    """Looks for subjects in the images of one camera."""
 
     def __init__(self, network: CoordinateNetwork, scale: float, camera: PinholeCamera, device: torch.device) -> None:
         """
         Args:
             scale: canonical units per metre
         """
-        self._network, self._scale, self._camera, self._device = network, scale, camera, device
+        self._network, self.scale, self._camera, self.device = network, scale, camera, device
         self._intrinsics = torch.tensor([camera.fx, camera.fy, camera.cx, camera.cy], device=device)
+        self._places_at_once = _MOST_PLACES if device.type == "cuda" else 8
 
-    @torch.inference_mode()
-    def find(self, depth: Tensor, to_gravity: Tensor, near: Tensor | None = None) -> FoundSubject | None:
+    def find(self, depth: Tensor, to_gravity: Tensor, near: NDArray[np.float64] | None = None) -> FoundSubject | None:
         """The subject about ``near``, or else the first in full view, or else what shows most; None if none is there.
 
         Places are looked at from the line of sight outwards.
@@ -69,111 +111,216 @@ class SubjectFinder:
             to_gravity: (3, 3) rotation from camera axes to gravity-aligned ones
             near: (3,) where it is expected, camera axes, metres
         """
-        if near is not None:
-            return self._centred(depth, to_gravity, near)
-        places = self._places(depth)
-        if len(places) == 0:
-            return None
-        best: tuple[float, Tensor] | None = None
-        for part in places.split(_PLACES_AT_ONCE):
-            _, scores, middles, _ = self._look(depth, to_gravity, part)
-            index = int(scores.argmax())
-            if best is None or float(scores[index]) > best[0]:
-                best = float(scores[index]), middles[index]
-            if best[0] > FULL_VIEW:
-                break
-        if best is None or best[0] < LEAST_AREA / 2:
-            return None
-        return self._centred(depth, to_gravity, best[1])
-
-    def _centred(self, depth: Tensor, to_gravity: Tensor, anchor: Tensor) -> FoundSubject | None:
-        for _ in range(_ROUNDS):
-            used = anchor
-            crop, scores, middles, (foreground, canonical, deviations) = self._look(depth, to_gravity, anchor[None])
-            if float(scores[0]) < LEAST_AREA:
+        if near is None:
+            seen = self._survey(depth, to_gravity, self._places(depth), FULL_VIEW)
+            if seen.scores.max(initial=0) < LEAST_AREA / 2:
                 return None
-            moved = float((middles[0] - anchor).norm()) * self._scale
-            anchor = middles[0]
-            if moved < _CENTRED:
-                break
-        kept = foreground[0]
-        pixels, first = _first_of_each(crop.source[0][kept])
-        mask = self._mask(depth, kept, crop, used)
-        return FoundSubject(
-            pixels, canonical[0][kept][first], deviations[0][kept][first], mask, middles[0], float(scores[0])
-        )
+            near = seen.middles[seen.scores.argmax()]
+        return self.look(depth[None], to_gravity[None], near[None, None])[0][0]
 
-    def _look(
-        self, depth: Tensor, to_gravity: Tensor, anchors: Tensor
-    ) -> tuple[MetricCrop, Tensor, Tensor, tuple[Tensor, Tensor, Tensor]]:
-        """Crops about ``anchors`` (N, 3), their scores (N,), median points (N, 3), and what each pixel shows."""
+    def find_all(self, depth: Tensor, to_gravity: Tensor, among: NDArray[np.bool_] | None = None) -> list[FoundSubject]:
+        """Subjects of one image, from that which shows most to that which shows least.
+
+        When one is found its pixels are taken away, and where it was found is looked again. Where none is surely one,
+        it is the one that shows most.
+
+        Args:
+            depth: (H, W) metres, 0 invalid
+            to_gravity: (3, 3) rotation from camera axes to gravity-aligned ones
+            among: (H, W) pixels about which subjects are looked for; None for all
+        """
+        places = self._places(depth, among)
+        seen = self._survey(depth, to_gravity, places)
+        found: list[FoundSubject] = []
+        while len(found) < _MOST_SUBJECTS:
+            scores = np.where(seen.sureness > SURE / 2, seen.scores, 0) if found else seen.scores
+            if scores.max(initial=0) < LEAST_AREA / 2:
+                break
+            best = scores.argmax()
+            one = self.look(depth[None], to_gravity[None], seen.middles[best][None, None])[0][0]
+            seen.scores[best] = 0
+            if one is None or (found and one.sureness < SURE):
+                continue
+            found.append(one)
+            depth = depth.masked_fill(torch.from_numpy(one.mask).to(self.device), 0)
+            is_it = np.linalg.norm(seen.middles - one.middle, axis=1) * self.scale < _SPACING
+            again = np.flatnonzero(is_it & (seen.scores > 0))
+            new = self._survey(depth, to_gravity, places[again])
+            seen.scores[again], seen.sureness[again] = new.scores, new.sureness
+            seen.middles[again] = new.middles
+        found.sort(key=lambda each: -each.score)
+        sure = [each for each in found if each.sureness >= SURE]
+        return sure or found[:1]
+
+    @torch.inference_mode()
+    def look(
+        self, depth: Tensor, to_gravity: Tensor, expected: NDArray[np.float64]
+    ) -> list[tuple[FoundSubject | None, ...]]:
+        """What is seen of K subjects in each of B images where they are expected; None where one is not there.
+
+        A subject that is off is looked at again where it was found. A pixel that could be of several is of the one
+        that is expected nearer to its point. The host waits for the device once in each of few rounds.
+
+        Args:
+            depth: (B, H, W) metres, 0 invalid
+            to_gravity: (B, 3, 3) rotations from camera axes to gravity-aligned ones
+            expected: (B, K, 3) camera axes, metres
+        """
+        batch, count, _ = expected.shape
+        frames = torch.arange(batch, device=self.device).repeat_interleave(count)
+        rows, anchors = np.arange(batch * count), expected.reshape(-1, 3).copy()
+        places = torch.tensor(expected, dtype=torch.float32, device=self.device)
+        looks: _Looks | None = None
+        for last in range(_ROUNDS - 1, -1, -1):
+            chosen = torch.from_numpy(rows).to(self.device)
+            new = self._look(depth, to_gravity, frames[chosen], self._tensor(anchors[rows]))
+            looks = new if looks is None else looks.replaced(chosen, new)
+            used = self._tensor(anchors)
+            owned = looks if count == 1 else self._shared_out(looks, depth, to_gravity, frames, used, places)
+            seen = self._measured(owned, to_gravity[frames], used)
+            off = np.linalg.norm(seen.middles - anchors, axis=1) * self.scale >= _CENTRED
+            rows = np.flatnonzero(off & (seen.scores >= LEAST_AREA))
+            if last == 0 or len(rows) == 0:
+                break
+            anchors[rows] = seen.middles[rows]
+        found = _on_host(owned, self._masks(owned, depth, frames, used), seen)
+        return [tuple(found[start : start + count]) for start in range(0, batch * count, count)]
+
+    def _tensor(self, values: NDArray[np.float64]) -> Tensor:
+        return torch.tensor(values, dtype=torch.float32, device=self.device)
+
+    def _look(self, depth: Tensor, to_gravity: Tensor, frames: Tensor, anchors: Tensor) -> _Looks:
+        """Crops of the images ``frames`` (N,) of ``depth`` (B, H, W) about ``anchors`` (N, 3)."""
         fx, fy, cx, cy = self._intrinsics
         z = anchors[:, 2].clamp_min(1e-3)
         pixel = torch.stack((fx * anchors[:, 0] / z + cx, fy * anchors[:, 1] / z + cy), dim=1)
-        count, size = len(anchors), self._network.config.size
-        crop = metric_crop(
-            depth.expand(count, -1, -1), self._intrinsics, CropAnchor(pixel, z), to_gravity.expand(count, -1, -1),
-            self._scale, size,
-        )  # fmt: skip
-        half = self._device.type == "cuda"
-        with torch.autocast(self._device.type, torch.bfloat16, enabled=half):
+        images = depth.expand(len(frames), -1, -1) if len(depth) == 1 else depth[frames]
+        turns = to_gravity[frames]
+        crop = metric_crop(images, self._intrinsics, CropAnchor(pixel, z), turns, self.scale, self._network.config.size)
+        half = self.device.type == "cuda"
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
             said = self._network(crop.channels.to(memory_format=torch.channels_last))
-        foreground = (said.foreground > 0) & crop.valid
-        deviations = said.log_deviation.exp()
-        weight = foreground * (-deviations / UNSURE).exp()
-        scores = weight.sum((1, 2)) / size**2
-        points = crop.channels[:, :3] / self._scale  # gravity-aligned, metres, about the anchor
-        hidden = torch.where(foreground[:, None], points, torch.nan).flatten(2)
+        return _Looks(
+            points=crop.channels[:, :3] / self.scale,
+            source=crop.source,
+            foreground=(said.foreground > 0) & crop.valid,
+            canonical=said.canonical,
+            deviations=said.log_deviation.exp(),
+        )
+
+    def _measured(self, looks: _Looks, to_gravity: Tensor, anchors: Tensor) -> _Measures:
+        """Of looks about ``anchors`` (N, 3)."""
+        area = looks.foreground.float().mean((1, 2))
+        scores = (looks.foreground * (-looks.deviations / UNSURE).exp()).mean((1, 2))
+        hidden = torch.where(looks.foreground[:, None], looks.points, torch.nan).flatten(2)
         median = torch.nan_to_num(hidden.nanmedian(dim=2).values)
         middles = anchors + (median[:, None] @ to_gravity)[:, 0]
-        canonical = said.canonical.permute(0, 2, 3, 1)
-        return crop, scores, middles, (foreground, canonical, deviations)
+        sureness = scores / area.clamp_min(1e-9)
+        values = torch.cat((torch.stack((scores, sureness), 1), middles), dim=1).cpu().numpy().astype(np.float64)
+        return _Measures(values[:, 0], values[:, 1], values[:, 2:])
 
-    def _places(self, depth: Tensor) -> Tensor:
-        """Points (N, 3) of the image far from each other, among which none of a subject's size is missed."""
-        small = depth[_EVERY_PIXEL // 2 :: _EVERY_PIXEL, _EVERY_PIXEL // 2 :: _EVERY_PIXEL]
-        rows, columns = (small > 0).nonzero(as_tuple=True)
-        if len(rows) == 0:
-            return depth.new_zeros((0, 3))
-        fx, fy, cx, cy = self._intrinsics
-        z = small[rows, columns]
-        x = (columns * _EVERY_PIXEL + _EVERY_PIXEL // 2 + 0.5 - cx) / fx * z
-        y = (rows * _EVERY_PIXEL + _EVERY_PIXEL // 2 + 0.5 - cy) / fy * z
-        points = torch.stack((x, y, z), dim=1)
-        chosen = [points[int(z.argmin())]]
-        distance = torch.full((len(points),), torch.inf, device=points.device)
-        while len(chosen) < _MOST_PLACES:
-            distance = torch.minimum(distance, (points - chosen[-1]).square().sum(1) * self._scale**2)
-            farthest = int(distance.argmax())
-            if float(distance[farthest]) < _SPACING_SQUARED:
+    @torch.inference_mode()
+    def _survey(
+        self, depth: Tensor, to_gravity: Tensor, places: NDArray[np.float64], enough: float = np.inf
+    ) -> _Measures:
+        """Of one look about each of ``places`` (N, 3).
+
+        After a score above ``enough`` no further places are looked at: their scores are zero.
+        """
+        seen = _Measures(np.zeros(len(places)), np.zeros(len(places)), places.copy())
+        for start in range(0, len(places), self._places_at_once):
+            part = slice(start, start + self._places_at_once)
+            anchors = self._tensor(places[part])
+            frames = torch.zeros(len(anchors), dtype=torch.long, device=self.device)
+            looks = self._look(depth[None], to_gravity[None], frames, anchors)
+            new = self._measured(looks, to_gravity[None][frames], anchors)
+            seen.scores[part], seen.sureness[part], seen.middles[part] = new.scores, new.sureness, new.middles
+            if new.scores.max() > enough:
                 break
-            chosen.append(points[farthest])
-        places = torch.stack(chosen)
-        return places[places[:, :2].norm(dim=1).argsort()]
+        return seen
 
-    def _mask(self, depth: Tensor, foreground: Tensor, crop: MetricCrop, anchor: Tensor) -> Tensor:
-        """Pixels (H, W) of the image whose place in the ``crop`` about ``anchor`` (3,) is ``foreground`` (S, S).
+    def _shared_out(
+        self, looks: _Looks, depth: Tensor, to_gravity: Tensor, frames: Tensor, anchors: Tensor, expected: Tensor
+    ) -> _Looks:
+        """``looks`` of K subjects in each of B images, frame by frame, in which each pixel is of one subject alone.
+
+        Args:
+            expected: (B, K, 3) where the subjects are expected, camera axes, metres
+        """
+        (batch, count), size = expected.shape[:2], looks.source.shape[-1]
+        claims = self._masks(looks, depth, frames, anchors).view(batch, 1, count, -1)
+        source = looks.source.view(batch, count, 1, -1).expand(-1, -1, count, -1)
+        is_claimed = claims.expand(-1, count, -1, -1).gather(3, source)  # (B, K, K, S * S): of a crop, by each
+        metric = expected.new_tensor([1.0, _UPRIGHT, 1.0])
+        apart = (expected[:, None] - anchors.view(batch, count, 1, 3)) @ to_gravity[:, None].transpose(-1, -2)
+        points = looks.points.view(batch, count, 1, 3, -1) - apart[..., None]
+        distance = (points * metric[:, None]).square().sum(3)  # (B, K, K, S * S)
+        own = torch.arange(count, device=depth.device)
+        other_is_nearer = distance < distance[:, own, own][:, :, None]
+        taken = (is_claimed & other_is_nearer).any(2).view(-1, size, size)
+        return _Looks(looks.points, looks.source, looks.foreground & ~taken, looks.canonical, looks.deviations)
+
+    def _places(self, depth: Tensor, among: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
+        """Points (N, 3) of the image far from each other, among which none of a subject's size is missed."""
+        every = (slice(_EVERY_PIXEL // 2, None, _EVERY_PIXEL),) * 2
+        small = depth[every].cpu().numpy().astype(np.float64)
+        rows, columns = np.nonzero((small > 0) & (True if among is None else among[every]))
+        if len(rows) == 0:
+            return np.zeros((0, 3))
+        camera, z = self._camera, small[rows, columns]
+        x = (columns * _EVERY_PIXEL + _EVERY_PIXEL // 2 + 0.5 - camera.cx) / camera.fx * z
+        y = (rows * _EVERY_PIXEL + _EVERY_PIXEL // 2 + 0.5 - camera.cy) / camera.fy * z
+        points = np.stack((x, y, z), axis=1)
+        chosen = [int(z.argmin())]
+        distance = np.full(len(points), np.inf)
+        while len(chosen) < _MOST_PLACES:
+            distance = np.minimum(distance, np.linalg.norm(points - points[chosen[-1]], axis=1) * self.scale)
+            chosen.append(int(distance.argmax()))
+            if distance[chosen[-1]] < _SPACING:
+                chosen.pop()
+                break
+        places = points[chosen]
+        return places[np.linalg.norm(places[:, :2], axis=1).argsort(kind="stable")]
+
+    def _masks(self, looks: _Looks, depth: Tensor, frames: Tensor, anchors: Tensor) -> Tensor:
+        """Pixels (N, H, W) of the images whose place in the crop about each of ``anchors`` (N, 3) is foreground.
 
         At the edge of the subject a pixel of the crop stands for others, too, that show what is behind: these are none.
         """
-        size, camera = len(foreground), self._camera
+        camera, size = self._camera, looks.source.shape[-1]
         fx, fy, cx, cy = self._intrinsics
-        z = anchor[2].clamp_min(1e-3)
-        window = 1 / (self._scale * z)
-        column = (torch.arange(camera.width, device=self._device) + 0.5 - (fx * anchor[0] / z + cx)) / (window * fx)
-        row = (torch.arange(camera.height, device=self._device) + 0.5 - (fy * anchor[1] / z + cy)) / (window * fy)
-        columns, rows = ((place + 0.5) * size for place in (column, row))
-        columns, rows = columns.floor().long(), rows.floor().long()
-        inside = ((rows >= 0) & (rows < size))[:, None] & ((columns >= 0) & (columns < size))
-        place = rows.clamp(0, size - 1)[:, None], columns.clamp(0, size - 1)
-        shown = depth.flatten()[crop.source[0][place]]
-        is_joined = (depth - shown).abs() <= MAX_GAP * torch.minimum(depth, shown)
-        return inside & foreground[place] & is_joined
+        z = anchors[:, 2:].clamp_min(1e-3)
+        window = 1 / (self.scale * z)
+        column = torch.arange(camera.width, device=self.device) + 0.5 - (fx * anchors[:, :1] / z + cx)
+        row = torch.arange(camera.height, device=self.device) + 0.5 - (fy * anchors[:, 1:2] / z + cy)
+        columns = ((column / (window * fx) + 0.5) * size).floor().long()  # (N, W)
+        rows = ((row / (window * fy) + 0.5) * size).floor().long()  # (N, H)
+        inside = ((rows >= 0) & (rows < size))[:, :, None] & ((columns >= 0) & (columns < size))[:, None]
+        cell = (rows.clamp(0, size - 1)[:, :, None] * size + columns.clamp(0, size - 1)[:, None]).flatten(1)
+        images = depth.flatten(1)[frames]
+        shown = images.gather(1, looks.source.flatten(1)).gather(1, cell)
+        is_joined = (images - shown).abs() <= MAX_GAP * torch.minimum(images, shown)
+        return inside & (looks.foreground.flatten(1).gather(1, cell) & is_joined).view(inside.shape)
 
 
-def _first_of_each(values: Tensor) -> tuple[Tensor, Tensor]:
-    """The distinct ``values`` (P,), and the place of one of each."""
-    distinct, group = torch.unique(values, return_inverse=True)
-    first = torch.full((len(distinct),), len(values), device=values.device, dtype=torch.long)
-    first.scatter_reduce_(0, group, torch.arange(len(values), device=values.device), "amin")
-    return distinct, first
+def _on_host(looks: _Looks, masks: Tensor, seen: _Measures) -> list[FoundSubject | None]:
+    """Of each look what it found, None where that is too little to be a subject."""
+    rows, cells = looks.foreground.flatten(1).nonzero(as_tuple=True)
+    pixels = looks.source.flatten(1)[rows, cells].cpu().numpy()
+    said = torch.cat((looks.canonical.flatten(2)[rows, :, cells], looks.deviations.flatten(1)[rows, cells, None]), 1)
+    ends = np.searchsorted(rows.cpu().numpy(), np.arange(1, len(masks)))
+    parts = zip(np.split(pixels, ends), np.split(said.cpu().numpy(), ends), masks.cpu().numpy(), strict=True)
+    found: list[FoundSubject | None] = []
+    for row, (shown, values, mask) in enumerate(parts):
+        if seen.scores[row] < LEAST_AREA:
+            found.append(None)
+            continue
+        distinct, first = np.unique(shown, return_index=True)
+        canonical, deviations = values[first, :3], values[first, 3]
+        score, sureness = float(seen.scores[row]), float(seen.sureness[row])
+        found.append(FoundSubject(distinct, canonical, deviations, mask, seen.middles[row], score, sureness))
+    return found
+
+
+def _parts(looks: _Looks) -> tuple[Tensor, ...]:
+    return looks.points, looks.source, looks.foreground, looks.canonical, looks.deviations

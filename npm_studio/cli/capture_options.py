@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from engine.sequences.depth_sequence import DepthSequence
 
 
-def add_capture_options(parser: argparse.ArgumentParser) -> None:
+def add_capture_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     group = parser.add_argument_group("depth recordings")
     group.add_argument("--depth-scale", type=_positive, metavar="S", help="stored units per metre, 1000 for mm")
     group.add_argument(
@@ -30,6 +30,7 @@ def add_capture_options(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="leave out floor, walls and all but the largest connected surface",
     )
+    return group
 
 
 def stated(options: argparse.Namespace) -> CaptureOptions:

@@ -3,6 +3,7 @@
 import argparse
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,12 @@ from npm_studio.cli.words import words
 
 if TYPE_CHECKING:
     from engine.methods.run import Run
+    from engine.models.model import NeuralParametricModel
+    from engine.sequences.capture_options import CaptureOptions
+    from engine.sequences.depth_sequence import DepthSequence
+
+ALL = "all"
+"""Subjects, each with a run of its own."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -30,7 +37,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fill-lost", action="store_true", help="interpolate the meshes of lost frames between their neighbours"
     )
-    add_capture_options(parser)
+    group = add_capture_options(parser)
+    group.add_argument(
+        "--subject",
+        type=_subject,
+        metavar="largest|all|N",
+        help="which of several that the model finds: the one that shows most at first (default), all, each with a run"
+        " RUN-1, RUN-2, ..., or the Nth, counted from the largest",
+    )
     add_device(parser)
     add_seed(parser)
     add_json(parser)
@@ -53,37 +67,72 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     from engine.methods.request import FitRequest, check_out
     from engine.models.checkpoint import load_model
 
-    check_out(options.out)
+    if options.subject != ALL:
+        check_out(options.out)
     with ConsoleProgress() as progress:
         needs, loaded = method.requires, None
         if needs.any_model:
             loaded = LoadedModel(options.model, load_model(options.model, resolve_device(options.device)))
         template = None if options.template is None else load_mesh(options.template)
-        sequence = open_from_options(options.sequence, options, None if loaded is None else loaded.model, progress)
-        for warning in sequence.warnings:
-            progress.message(f"warning: {warning.line(words)}")
-        request = FitRequest(
-            method,
-            config,
-            sequence,
-            options.out,
-            loaded,
-            template,
-            seed=options.seed,
-            device=options.device,
-            fill_lost=options.fill_lost,
-            capture=stated(options),
-        )
-        result = run_fit(request, progress)
-        progress.message(f"{options.sequence}: {sequence.origin}")
-        for line in _lines(result):
-            progress.message(line)
-    results = summary(result)
-    if result.verdict == "failed" and not interrupted():
+        opened = list(_opened(options, None if loaded is None else loaded.model, progress))
+        for _, _, out in opened:
+            check_out(out)
+        runs: list[Run] = []
+        for sequence, capture, out in opened:
+            for warning in sequence.warnings:
+                progress.message(f"warning: {warning.line(words)}")
+            request = FitRequest(
+                method, config, sequence, out, loaded, template, seed=options.seed, device=options.device,
+                fill_lost=options.fill_lost, capture=capture,
+            )  # fmt: skip
+            runs.append(run_fit(request, progress))
+            progress.message(f"{options.sequence}: {sequence.origin}")
+            for line in _lines(runs[-1]):
+                progress.message(line)
+            if runs[-1].interrupted:
+                break
+    results = {"runs": [summary(each) for each in runs]} if options.subject == ALL else summary(runs[0])
+    failed = next((each for each in runs if each.verdict == "failed"), None)
+    if failed is not None and not interrupted():
         if options.json:
             print(json.dumps(results))
-        raise InputError(result.folder, f"the fit has failed: {result.reason}", "the run is kept, look at it")
+        raise InputError(failed.folder, f"the fit has failed: {failed.reason}", "the run is kept, look at it")
     return results
+
+
+def _opened(
+    options: argparse.Namespace, model: "NeuralParametricModel | None", progress: ConsoleProgress
+) -> "Iterator[tuple[DepthSequence, CaptureOptions, Path]]":
+    """What is fitted, how it was opened, and where its run goes."""
+    from engine.core.errors import Choice, InputError, Setting
+    from engine.sequences.opening import open_subjects
+    from engine.sequences.reader import registered_readers
+
+    capture = stated(options)
+    if options.subject != ALL:
+        capture = replace(capture, subject=options.subject)
+        yield open_from_options(options.sequence, capture, model, progress), capture, options.out
+        return
+    if model is None:
+        raise InputError(
+            Choice(Setting.SUBJECT, ALL), "subjects are found by a model, and there is none", "leave it out"
+        )
+    sequences = open_subjects(options.sequence, registered_readers(), capture, model, progress)
+    outs = [options.out.with_name(f"{options.out.name}-{number}") for number in range(1, len(sequences) + 1)]
+    found = "1 subject was found, its run is" if len(outs) == 1 else f"{len(outs)} subjects were found, their runs are"
+    progress.message(f"{options.sequence}: {found} {', '.join(map(str, outs))}")
+    for number, (sequence, out) in enumerate(zip(sequences, outs, strict=True), 1):
+        yield sequence, replace(capture, subject=number), out
+
+
+def _subject(text: str) -> int | str:
+    if text == ALL:
+        return ALL
+    if text == "largest":
+        return 1
+    if not (text.isascii() and text.isdigit() and 0 < int(text) < 1000):
+        raise argparse.ArgumentTypeError(f"{text} is not largest, all or a number from 1")
+    return int(text)
 
 
 def _lines(run: "Run") -> Iterator[str]:

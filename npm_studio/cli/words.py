@@ -18,6 +18,7 @@ FLAGS: dict[Setting, tuple[str, ...]] = {
     Setting.DEPTH_RANGE: ("--near", "--far"),
     Setting.MASKS: ("--masks",),
     Setting.REMOVE_PLANES: ("--remove-planes",),
+    Setting.SUBJECT: ("--subject",),
     Setting.NEAR_SAMPLES: ("--near",),
     Setting.UNIFORM_SAMPLES: ("--uniform",),
     Setting.SURFACE_SAMPLES: ("--surface",),

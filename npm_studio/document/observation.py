@@ -164,7 +164,7 @@ def _observation(
 ) -> Observation:
     from engine.sequences.placement import CameraPlacement, place
 
-    subject = subject_of(scene, capture.isolation, model, progress)
+    subject = subject_of(scene, capture, model, progress)
     if model is None:  # upright and above the ground, until there is a model to place it for
         subject = place(subject, CameraPlacement((0.0, 1.0, 0.0), float("inf")), scene)
     return Observation(subject, scene, capture, model)

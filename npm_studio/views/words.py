@@ -8,6 +8,7 @@ FIELDS: dict[Setting, tuple[str, ...]] = {
     Setting.STREAM: ("Depth stream",),
     Setting.DEPTH_RANGE: ("Nearest", "Farthest"),
     Setting.REMOVE_PLANES: ("Remove floor and walls",),
+    Setting.SUBJECT: ("Which subject",),
     Setting.FILL_LOST: ("Fill lost frames",),
 }
 """Labels of fields. The window has none for the other settings, which are those of the command line."""

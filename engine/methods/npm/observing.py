@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import tee
 
 import numpy as np
 import torch
@@ -10,17 +11,17 @@ from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
-from engine.core.errors import Cancelled, InputError, Setting, remedy
+from engine.core.errors import Cancelled, InputError, Notice, Setting, remedy
 from engine.core.progress import Progress
 from engine.geometry.depth import point_and_normal_images
-from engine.geometry.metric_crop import gravity_aligned
 from engine.methods.npm.observations import Coordinates, Observations
 from engine.models.model import NeuralParametricModel
 from engine.sequences.camera_path import stands_still
 from engine.sequences.depth_sequence import DepthSequence
 from engine.sequences.isolation import packed
 from engine.sequences.reading_ahead import reading_ahead
-from engine.sequences.subject_finder import FAMILIAR, FoundSubject, SubjectFinder
+from engine.sequences.subject_finder import FoundSubject
+from engine.sequences.subject_following import SubjectFollower
 
 POINTS_PER_FRAME = 4096
 """Random points of each frame that the steps draw from, several times what one step takes."""
@@ -47,6 +48,11 @@ class _Image:
     """(H, W, 3) metres, NaN where unknown"""
     normals: NDArray[np.float32]
     """(H, W, 3)"""
+
+    @property
+    def visible(self) -> NDArray[np.float32]:
+        """(H, W) depth of what may be the subject, 0 elsewhere."""
+        return self.depth if self.isolated is None else np.where(self.isolated, self.depth, np.float32(0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +124,7 @@ def observe(
     generator = np.random.default_rng(seed)
     rows: list[_Row] = []
     empty, masks = [], []
-    for frame, (image, found) in enumerate(_subjects(sequence, model)):
+    for frame, (image, found) in enumerate(_subjects(sequence, model, progress)):
         if progress.cancelled():
             raise Cancelled
         subject = _subject_mask(image, found)
@@ -187,31 +193,20 @@ def _images(sequence: DepthSequence) -> Iterator[_Image]:
     return reading_ahead(read, len(sequence), _THREADS)
 
 
-def _subjects(sequence: DepthSequence, model: NeuralParametricModel) -> Iterator[tuple[_Image, FoundSubject | None]]:
-    """Each frame, and what the network of ``model`` finds in it, followed from frame to frame."""
-    network = model.coordinate_network
-    if network is None:
+def _subjects(
+    sequence: DepthSequence, model: NeuralParametricModel, progress: Progress
+) -> Iterator[tuple[_Image, FoundSubject | None]]:
+    """Each frame, and what the network of ``model`` finds in it of the first subject, followed from frame to frame."""
+    if model.coordinate_network is None:
         yield from ((image, None) for image in _images(sequence))
         return
-    finder = SubjectFinder(network, model.info.similarity.scale, sequence.camera, model.device)
-    before: FoundSubject | None = None
-    velocity = torch.zeros(3, device=model.device)
-    for frame, image in enumerate(_images(sequence)):
-        up = torch.tensor(sequence.camera_at(frame)[1, :3], dtype=torch.float32, device=model.device)
-        to_gravity = gravity_aligned(up[None])[0]
-        visible = image.depth if image.isolated is None else np.where(image.isolated, image.depth, 0)
-        depth = torch.from_numpy(visible).to(model.device)
-        found = None
-        if before is not None:
-            found = finder.find(depth, to_gravity, before.middle + velocity)
-        if found is None or (before is not None and found.score < FAMILIAR * before.score):
-            other = finder.find(depth, to_gravity)
-            if other is not None and (found is None or other.score > found.score):
-                found = other
-        if found is not None:
-            velocity = torch.zeros_like(velocity) if before is None else found.middle - before.middle
-            before = found
-        yield image, found
+    follower = SubjectFollower(sequence, model)
+    images, ahead = tee(_images(sequence))
+    for image, found in zip(images, follower(image.visible for image in ahead), strict=True):
+        yield image, found[0] if found else None
+    if (count := len(follower.subjects)) > 1:
+        text = f"{count} subjects were found; the one that shows most at first is followed"
+        progress.notice(Notice(text, remedy("to choose another, state {}", Setting.SUBJECT)))
 
 
 def _subject_mask(image: _Image, found: FoundSubject | None) -> NDArray[np.bool_]:
@@ -219,7 +214,7 @@ def _subject_mask(image: _Image, found: FoundSubject | None) -> NDArray[np.bool_
     valid = image.depth > 0
     if image.isolated is not None:
         return valid & image.isolated
-    return valid if found is None else valid & found.mask.cpu().numpy()
+    return valid if found is None else valid & found.mask
 
 
 def _reduced(depth: NDArray[np.float32], subject: NDArray[np.bool_], stride: int, scale: float) -> _Maps:
@@ -239,13 +234,13 @@ def _sample(
     picks = None
     canonical, deviations = np.zeros((count, 3), np.float32), np.full(count, _UNKNOWN_DEVIATION, np.float32)
     if found is not None:
-        pixels = found.pixels.cpu().numpy()
+        pixels = found.pixels
         known = np.flatnonzero(good[pixels])
         if len(known) >= FEWEST_PIXELS:
             chosen = known[generator.integers(len(known), size=count)]
             picks = pixels[chosen]
-            canonical = found.canonical.cpu().numpy()[chosen].astype(np.float32)
-            deviations = found.deviations.cpu().numpy()[chosen].astype(np.float32)
+            canonical = found.canonical[chosen]
+            deviations = found.deviations[chosen]
     if picks is None:
         picks = generator.choice(np.flatnonzero(good), count)
     return _Samples(image.points.reshape(-1, 3)[picks], image.normals.reshape(-1, 3)[picks], canonical, deviations)

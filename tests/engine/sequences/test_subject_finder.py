@@ -22,7 +22,7 @@ def finder() -> SubjectFinder:
 
 
 def look(
-    middle: Middle | None, tilt: float = 0.0, near: Tensor | None = None
+    middle: Middle | None, tilt: float = 0.0, near: np.ndarray | None = None
 ) -> tuple[FoundSubject | None, np.ndarray]:
     pose = standing(tilt)
     depth, subject = plate_depth(middle, pose)
@@ -30,7 +30,7 @@ def look(
 
 
 def in_world(found: FoundSubject, tilt: float) -> np.ndarray:
-    return np.asarray(standing(tilt)[:3, :3] @ found.middle.double().numpy())
+    return np.asarray(standing(tilt)[:3, :3] @ found.middle)
 
 
 @pytest.mark.parametrize("tilt", [0.0, 20.0])
@@ -52,7 +52,7 @@ def test_an_image_without_depth_has_no_subject() -> None:
 
 
 def test_nothing_is_found_where_it_is_not_though_it_is_elsewhere() -> None:
-    assert look((-1.2, 0.0, -2.6), near=torch.tensor([2.0, 0.0, 4.9]))[0] is None
+    assert look((-1.2, 0.0, -2.6), near=np.array([2.0, 0.0, 4.9]))[0] is None
 
 
 def test_a_subject_that_moves_is_followed() -> None:
@@ -61,7 +61,7 @@ def test_a_subject_that_moves_is_followed() -> None:
         found, subject = look((x, 0.0, -3.0), near=near)
         assert found is not None
         assert found.middle[0] == pytest.approx(x, abs=0.06) and found.middle[2] == pytest.approx(3.0, abs=0.01)
-        assert (found.mask.numpy() & subject).sum() > 0.85 * (found.mask.numpy() | subject).sum()
+        assert (found.mask & subject).sum() > 0.85 * (found.mask | subject).sum()
         near = found.middle
 
 
@@ -69,13 +69,13 @@ def test_a_subject_that_moves_is_followed() -> None:
 def test_the_mask_lies_on_the_pixels_of_the_subject(tilt: float) -> None:
     found, subject = look((0.7, -0.2, -3.0), tilt)
     assert found is not None
-    mask = found.mask.numpy()
+    mask = found.mask
     assert mask.shape == subject.shape
     assert (mask & subject).sum() > 0.85 * (mask | subject).sum()
     assert not (mask & ~subject).any()  # what is seen beside it is the wall
-    assert subject.ravel()[found.pixels.numpy()].all()
-    assert mask.ravel()[found.pixels.numpy()].mean() > 0.95
-    assert len(np.unique(found.pixels.numpy())) == len(found.pixels) == len(found.canonical) == len(found.deviations)
+    assert subject.ravel()[found.pixels].all()
+    assert mask.ravel()[found.pixels].mean() > 0.95
+    assert len(np.unique(found.pixels)) == len(found.pixels) == len(found.canonical) == len(found.deviations)
 
 
 def test_coordinates_are_those_of_their_pixels() -> None:
@@ -83,7 +83,7 @@ def test_coordinates_are_those_of_their_pixels() -> None:
     found, _ = look((0.7, -0.2, -3.0), tilt)
     assert found is not None
     depth, _ = plate_depth((0.7, -0.2, -3.0), standing(tilt))
-    points = point_image(depth, CAMERA).reshape(-1, 3)[found.pixels.numpy()]
+    points = point_image(depth, CAMERA).reshape(-1, 3)[found.pixels]
     expected = SCALE * points @ to_gravity(standing(tilt)).numpy().T
-    offsets = found.canonical.numpy() - expected  # the crop's origin, the same for all
+    offsets = found.canonical - expected  # the crop's origin, the same for all
     np.testing.assert_allclose(offsets, np.broadcast_to(offsets.mean(axis=0), offsets.shape), atol=1e-4)

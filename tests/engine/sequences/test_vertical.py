@@ -9,7 +9,7 @@ from scipy.spatial.transform import Rotation
 
 from engine.models.model import NeuralParametricModel
 from engine.sequences.camera_path import World
-from engine.sequences.isolation import Isolation
+from engine.sequences.capture_options import AS_RECORDED
 from engine.sequences.opening import subject_of
 from engine.sequences.vertical import find_vertical, stand_upright
 from tests.support.depth_room import room_sequence
@@ -109,7 +109,7 @@ def test_standing_upright_keeps_the_path_of_a_moving_camera(world: World) -> Non
 
 def test_a_recording_is_opened_upright_for_a_model_that_finds_its_subject_and_placed_for_others() -> None:
     scene, _, _ = room_sequence(20.0)
-    found, placed = (subject_of(scene, Isolation(), model) for model in (plate_model(), toy_model()))
+    found, placed = (subject_of(scene, AS_RECORDED, model) for model in (plate_model(), toy_model()))
     assert found.world is World.UPRIGHT and placed.world is World.PLACED
     np.testing.assert_allclose(found.camera_at(0)[:3, 3], 0, atol=1e-12)
 
@@ -117,5 +117,5 @@ def test_a_recording_is_opened_upright_for_a_model_that_finds_its_subject_and_pl
 def test_a_room_around_the_subject_is_no_fault_where_a_model_finds_its_subject() -> None:
     scene, _, pose = room_sequence(12.0)
     stated = replace(scene, cameras_to_world=np.tile(pose, (len(scene), 1, 1)))
-    assert subject_of(stated, Isolation(), plate_model()).warnings == ()
-    assert "more than the subjects" in str(subject_of(stated, Isolation(), toy_model()).warnings[0])
+    assert subject_of(stated, AS_RECORDED, plate_model()).warnings == ()
+    assert "more than the subjects" in str(subject_of(stated, AS_RECORDED, toy_model()).warnings[0])
