@@ -15,9 +15,9 @@ projects into the picture):
 - slide: speed, mm per second, of what stands still on the floor in truth; below: depth of the lowest point under it.
 
 Said: the verdict, how many of the lost frames the program called lost itself (recall), how many of those that it
-called lost were (precision), and its mean confidence. Frames of which there is no mesh are lost. Of several people the
-one that is nearest to the fit is compared, and frames in which another one is nearer are counted as swapped. The exit
-status is 1 when a bar of the model is missed.
+called lost were (precision), and its mean confidence. Frames of which there is no mesh are lost. Of several people all
+are fitted, each run is compared with the one that it is of, and frames in which another one is nearer are counted as
+swapped. The exit status is 1 when a bar of the model is missed.
 """
 
 import argparse
@@ -25,11 +25,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scene_measures import SAMPLES, FrameErrors, SceneTruth, frame_errors, load_scene, scene_folders
+from scipy.optimize import linear_sum_assignment
 
 from engine.core.devices import describe_device, resolve_device
 from engine.core.errors import InputError
@@ -41,8 +43,9 @@ from engine.methods.request import FitRequest
 from engine.methods.run import Run
 from engine.models.checkpoint import load_model
 from engine.sequences.capture_options import CaptureOptions
+from engine.sequences.depth_sequence import DepthSequence
 from engine.sequences.isolation import Isolation
-from engine.sequences.opening import open_subject
+from engine.sequences.opening import open_subject, open_subjects
 from engine.sequences.reader import registered_readers
 from npm_studio.resources import model_path, scene_sets
 
@@ -71,26 +74,56 @@ def make_scenes(options: argparse.Namespace) -> None:
         record_scenes(plans, cast)
 
 
-def measure_scene(folder: Path, loaded: LoadedModel, options: argparse.Namespace, out: Path) -> Figures:
-    """Fit a scene and compare it with the truth."""
+def measure_scene(folder: Path, loaded: LoadedModel, options: argparse.Namespace, out: Path) -> list[Figures]:
+    """Fit each subject of a scene and compare it with the truth: one row for each subject."""
     scene = load_scene(folder)
     masks = true_masks(scene, out / "masks") if options.true_masks else None
     isolation = Isolation(options.near, options.far, masks, options.remove_planes, options.largest_component)
     capture = CaptureOptions(isolation=isolation)
+    several = len(scene.subjects) > 1 and masks is None
     clock = time.perf_counter()
-    sequence = open_subject(folder, registered_readers(), capture, loaded.model)
-    opened = time.perf_counter() - clock
+    opened = open_subjects if several else _open_alone
+    sequences = opened(folder, registered_readers(), capture, loaded.model)
+    seconds = time.perf_counter() - clock
     method = load_method(options.method)
-    request = FitRequest(method, method.config_type(), sequence, out / "run", loaded, capture=capture)
-    run = run_fit(request)
-    errors = [frame_errors(run, sequence, scene, subject, options.samples) for subject in range(len(scene.subjects))]
-    return row_of(scene, run, errors) | {"seconds_open": opened, "seconds_fit": run.seconds}
+    runs, errors = [], []
+    for number, sequence in enumerate(sequences, 1):
+        chosen = replace(capture, subject=number if several else None)
+        place = out / f"run-{number}" if several else out / "run"
+        runs.append(run_fit(FitRequest(method, method.config_type(), sequence, place, loaded, capture=chosen)))
+        everyone = range(len(scene.subjects))
+        errors.append([frame_errors(runs[-1], sequence, scene, subject, options.samples) for subject in everyone])
+    rows = []
+    for number, subject in matched(errors, several):
+        row = row_of(scene, runs[number], errors[number], subject)
+        rows.append(row | {"seconds_open": seconds, "seconds_fit": runs[number].seconds})
+    if several:
+        seen = {row["subject"] for row in rows}
+        missed = InputError(folder, "the subject was not found")
+        rows += [refused_row(scene, missed, subject) for subject in range(len(scene.subjects)) if subject not in seen]
+    return rows
 
 
-def row_of(scene: SceneTruth, run: Run, errors: Sequence[FrameErrors]) -> Figures:
-    """The figures of one run on a scene, by the subject that it is of. Frames that it lacks are lost, as it says."""
+def _open_alone(*what: Any) -> tuple[DepthSequence, ...]:
+    return (open_subject(*what),)
+
+
+def matched(errors: Sequence[Sequence[FrameErrors]], several: bool) -> list[tuple[int, int]]:
+    """Runs and the subjects that they are of, such that the surfaces are nearest in all; of one run the nearest.
+
+    Args:
+        errors: of each run against each subject
+        several: whether every subject should have a run; a run that is left over is of none
+    """
+    surfaces = np.array([[each.surface_mm.mean() for each in run] for run in errors])
+    if not several:
+        return [(0, int(surfaces[0].argmin()))]
+    return [(int(run), int(subject)) for run, subject in zip(*linear_sum_assignment(surfaces), strict=True)]
+
+
+def row_of(scene: SceneTruth, run: Run, errors: Sequence[FrameErrors], subject: int) -> Figures:
+    """The figures of one run on a scene, which is of ``subject``. Frames that it lacks are lost, as it says."""
     surfaces = np.stack([each.surface_mm for each in errors])
-    subject = int(surfaces.mean(axis=1).argmin())
     own = errors[subject]
     said = [bool(frame.lost) for frame in run.frames]
     confidence = [np.nan if frame.confidence is None else frame.confidence for frame in run.frames]
@@ -110,11 +143,11 @@ def row_of(scene: SceneTruth, run: Run, errors: Sequence[FrameErrors]) -> Figure
     return described(scene, subject, frames) | found | {"missing": len(scene.about["times_s"]) - len(own.frames)}
 
 
-def refused_row(scene: SceneTruth, error: InputError) -> Figures:
-    """The figures of a scene that the program refused: every frame is lost, and the program has said so."""
-    frames = nothing_found(scene, 0)
+def refused_row(scene: SceneTruth, error: InputError, subject: int = 0) -> Figures:
+    """The figures of a subject that the program refused: every frame is lost, and the program has said so."""
+    frames = nothing_found(scene, subject)
     found = {"height_mm": float("nan"), "verdict": "refused", "reason": str(error)}
-    return described(scene, 0, frames) | found | {"missing": len(frames["lost"])}
+    return described(scene, subject, frames) | found | {"missing": len(frames["lost"])}
 
 
 def nothing_found(scene: SceneTruth, subject: int) -> Figures:
@@ -244,11 +277,13 @@ def measure(options: argparse.Namespace, work: Path) -> Figures:
         if options.only and folder.name not in options.only:
             continue
         try:
-            rows.append(measure_scene(folder, loaded, options, work / folder.name))
+            found = measure_scene(folder, loaded, options, work / folder.name)
         except InputError as error:
             print(f"{folder.name} refused: {error}", flush=True)
-            rows.append(refused_row(load_scene(folder), error))
-        print_row(folder.name, rows[-1])
+            found = [refused_row(load_scene(folder), error)]
+        for row in found:
+            print_row(folder.name if len(found) == 1 else f"{folder.name} {row['subject'] + 1}", row)
+        rows += found
     totals = totals_of(rows)
     for name, total in totals.items():
         print_row(f"{name} ({total['scenes']} scenes)", total)

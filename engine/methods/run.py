@@ -38,6 +38,8 @@ _log = logging.getLogger(__name__)
 VERSION = 2
 _REMEDY = remedy("give the folder of a run; to make one, {}", Task.FIT)
 CANONICAL_SURFACE = "canonical.ply"
+SUBJECTS = "subjects"
+"""In the details of a run: how many subjects its method found, of which it is of one."""
 _OWN_FILES = ("run.json", "metrics.json", "metrics.csv", "log.jsonl")
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from engine.methods.run import Run
+from engine.methods.run import SUBJECTS, Run
 
 
 def mean_distance_mm(run: Run) -> float | None:
@@ -37,3 +37,9 @@ def lost_text(run: Run) -> str:
     filled = any(run.frames[row].filled for row in rows)
     count = f"{len(rows)} of {len(run.frames)} frames{', filled between their neighbours' if filled else ''}"
     return f"lost: {ranges(run.frame_names, rows)} ({count})"
+
+
+def most_subjects(runs: Iterable[Run]) -> int:
+    """The largest number of subjects that one of ``runs`` found, of which it is of one; 1 where none says it."""
+    told = (run.details.get(SUBJECTS) for run in runs)
+    return max((count for count in told if isinstance(count, int)), default=1)

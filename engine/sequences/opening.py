@@ -54,6 +54,10 @@ def _has_no_streams(path: Path) -> InputError:
     return InputError(path, "has no streams to choose from", remedy("leave out {}", Setting.STREAM))
 
 
+def _finds_nobody() -> InputError:
+    return InputError(Setting.SUBJECT, "subjects are told apart by a model, and there is none", "leave it out")
+
+
 def open_subject(
     path: Path,
     readers: Readers,
@@ -76,7 +80,7 @@ def open_subjects(
     path: Path,
     readers: Readers,
     options: CaptureOptions,
-    model: "NeuralParametricModel",
+    model: "NeuralParametricModel | None",
     progress: Progress | None = None,
 ) -> tuple[DepthSequence, ...]:
     """Each of several subjects of the recording at ``path``, alone; the first is the one that shows most at first.
@@ -84,11 +88,13 @@ def open_subjects(
     Entry n - 1 is what `open_subject` opens where ``options.subject`` is n.
 
     Raises:
-        InputError: the recording cannot be opened, ``model`` has no coordinate network, or nobody is there.
+        InputError: the recording cannot be opened, there is no model with a coordinate network, or nobody is there.
         Cancelled: ``progress`` asked to stop.
     """
     from engine.sequences.subject_following import each_subject
 
+    if model is None:
+        raise _finds_nobody()
     together = open_subject(path, readers, replace(options, subject=None), model, progress)
     return each_subject(together, model, progress)
 
@@ -103,7 +109,7 @@ def subject_of(
     subject = isolate(scene, options.isolation, progress)
     if model is None:
         if options.subject is not None:
-            raise InputError(Setting.SUBJECT, "subjects are found by a model, and there is none", "leave it out")
+            raise _finds_nobody()
         return subject
     is_stated = states_pose(subject)
     if not is_stated and model.coordinate_network is not None:

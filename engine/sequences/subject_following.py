@@ -41,7 +41,9 @@ _JUMP = 0.15
 """Canonical units from where a subject is expected, beyond which the frame is looked at by itself."""
 _VELOCITY_S = 0.3
 """Seconds over which a velocity is measured: the middle of what is seen wavers."""
-_FORETOLD_S = 0.5
+_CLEAR = 0.7
+"""Of its usual score, with which the middle of what is seen of a subject is its own."""
+_FORETOLD_S = 1.0
 """Seconds for which a subject is expected to go on as it went."""
 _LOST_S = 1.0
 """Seconds after which a subject that was not seen is no longer looked for where it is expected."""
@@ -79,37 +81,43 @@ class _View:
 class _Track:
     """One subject as far as it was followed."""
 
-    last: deque[tuple[float, NDArray[np.float64]]] = field(default_factory=lambda: deque(maxlen=64))
-    """Times and middles (3,), world, of frames in which it was seen."""
+    clear: deque[tuple[float, NDArray[np.float64]]] = field(default_factory=lambda: deque(maxlen=64))
+    """Times and middles (3,), world, of frames in which much of it was seen: half hidden, its middle is elsewhere."""
     heights: deque[NDArray[np.float64]] = field(default_factory=lambda: deque(maxlen=64))
     """Of its head and feet, canonical, in these frames."""
+    scores: deque[float] = field(default_factory=lambda: deque(maxlen=64))
+    """In these frames."""
     score: float = 0.0
+    seen_s: float = 0.0
+    """When it was last seen."""
     frames: int = 0
 
     def see(self, found: FoundSubject, view: _View) -> None:
-        self.last.append((view.time_s, view.to_world(found.middle)))
-        self.heights.append(_heights(found))
-        self.score, self.frames = found.score, self.frames + 1
+        is_late = not self.clear or view.time_s - self.clear[-1][0] > _FORETOLD_S
+        if is_late or found.score > _CLEAR * float(np.median(self.scores)):
+            self.clear.append((view.time_s, view.to_world(found.middle)))
+            self.heights.append(_heights(found))
+            self.scores.append(found.score)
+        self.score, self.seen_s, self.frames = found.score, view.time_s, self.frames + 1
 
     def lost_s(self, time_s: float) -> float:
         """Seconds since it was seen."""
-        return time_s - self.last[-1][0]
+        return time_s - self.seen_s
 
     def expected(self, time_s: float) -> NDArray[np.float64]:
         """Where (3,) it is expected, world."""
-        now, middle = self.last[-1]
-        before = [entry for entry in self.last if now - entry[0] <= _VELOCITY_S] or [self.last[-1]]
-        if len(before) == 1 and len(self.last) > 1:
-            before = [self.last[-2]]
-        then, place = before[0]
+        now, middle = self.clear[-1]
+        recent = sum(now - then <= _VELOCITY_S for then, _ in self.clear)
+        then, place = self.clear[-min(max(recent, 2), len(self.clear))]
         velocity = (middle - place) / (now - then) if now > then else np.zeros(3)
         return np.asarray(middle + velocity * min(time_s - now, _FORETOLD_S))
 
-    def cost(self, found: FoundSubject, view: _View) -> float:
-        """Of taking what was found for this subject; infinite where it cannot be."""
+    def cost(self, found: FoundSubject, view: _View, is_alone: bool) -> float:
+        """Of taking what was found for this subject; infinite where it cannot be. One that ``is_alone`` may leap."""
         apart = float(np.linalg.norm(view.to_world(found.middle) - self.expected(view.time_s)))
         taller = _heights(found) - np.median(np.array(self.heights), axis=0)
-        if apart > _REACH_M + _REACH_M_PER_S * self.lost_s(view.time_s) or taller[0] > _OTHER_BODY:
+        too_far = apart > _REACH_M + _REACH_M_PER_S * self.lost_s(view.time_s) and not is_alone
+        if too_far or taller[0] > _OTHER_BODY:
             return np.inf
         return apart / _APART_M + float(np.abs(taller).mean()) / _UNLIKE
 
@@ -186,7 +194,7 @@ class SubjectFollower:
 
     def _alive(self, time_s: float) -> list[int]:
         """Numbers of those who are looked for where they are expected."""
-        seen_last = max((track.last[-1][0] for track in self._tracks), default=0.0)
+        seen_last = max((track.seen_s for track in self._tracks), default=0.0)
         limit = max(_LOST_S, time_s - seen_last)
         return [number for number, track in enumerate(self._tracks) if track.lost_s(time_s) <= limit]
 
@@ -285,7 +293,8 @@ class SubjectFollower:
         result: dict[int, FoundSubject | None] = dict.fromkeys(seen)
         free = set(range(len(candidates)))
         if self._tracks:
-            cost = np.array([[track.cost(found, view) for found in candidates] for track in self._tracks])
+            is_alone = len(self._tracks) == 1
+            cost = np.array([[track.cost(found, view, is_alone) for found in candidates] for track in self._tracks])
             for number, chosen in zip(*linear_sum_assignment(np.where(np.isfinite(cost), cost, 1e6)), strict=True):
                 if np.isfinite(cost[number, chosen]):
                     result[int(number)] = candidates[chosen]

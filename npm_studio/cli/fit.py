@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from npm_studio.cli.capture_options import add_capture_options, open_from_options, stated
+from npm_studio.cli.capture_options import add_capture_options, stated
 from npm_studio.cli.console import ConsoleProgress, add_device, add_json, add_model, add_seed, interrupted
 from npm_studio.cli.method_fields import add_method_fields, stated_fields
 from npm_studio.cli.words import words
@@ -104,23 +104,18 @@ def _opened(
     options: argparse.Namespace, model: "NeuralParametricModel | None", progress: ConsoleProgress
 ) -> "Iterator[tuple[DepthSequence, CaptureOptions, Path]]":
     """What is fitted, how it was opened, and where its run goes."""
-    from engine.core.errors import Choice, InputError, Setting
-    from engine.sequences.opening import open_subjects
+    from engine.sequences.opening import open_subject, open_subjects
     from engine.sequences.reader import registered_readers
 
-    capture = stated(options)
+    path, readers, capture = options.sequence, registered_readers(), stated(options)
     if options.subject != ALL:
         capture = replace(capture, subject=options.subject)
-        yield open_from_options(options.sequence, capture, model, progress), capture, options.out
+        yield open_subject(path, readers, capture, model, progress), capture, options.out
         return
-    if model is None:
-        raise InputError(
-            Choice(Setting.SUBJECT, ALL), "subjects are found by a model, and there is none", "leave it out"
-        )
-    sequences = open_subjects(options.sequence, registered_readers(), capture, model, progress)
+    sequences = open_subjects(path, readers, capture, model, progress)
     outs = [options.out.with_name(f"{options.out.name}-{number}") for number in range(1, len(sequences) + 1)]
     found = "1 subject was found, its run is" if len(outs) == 1 else f"{len(outs)} subjects were found, their runs are"
-    progress.message(f"{options.sequence}: {found} {', '.join(map(str, outs))}")
+    progress.message(f"{path}: {found} {', '.join(map(str, outs))}")
     for number, (sequence, out) in enumerate(zip(sequences, outs, strict=True), 1):
         yield sequence, replace(capture, subject=number), out
 

@@ -1,7 +1,7 @@
 """A depth sequence as it is shown: points with their depth, some frames kept in memory."""
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -164,7 +164,8 @@ def _observation(
 ) -> Observation:
     from engine.sequences.placement import CameraPlacement, place
 
-    subject = subject_of(scene, capture, model, progress)
+    # which of several subjects is found by the model, too
+    subject = subject_of(scene, capture if model is not None else replace(capture, subject=None), model, progress)
     if model is None:  # upright and above the ground, until there is a model to place it for
         subject = place(subject, CameraPlacement((0.0, 1.0, 0.0), float("inf")), scene)
     return Observation(subject, scene, capture, model)

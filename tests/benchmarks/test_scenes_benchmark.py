@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scene_measures import SceneTruth, frame_errors, load_scene, scene_folders
-from scenes import against_bars, print_header, print_row, refused_row, row_of, totals_of
+from scenes import against_bars, matched, print_header, print_row, refused_row, row_of, totals_of
 
 from engine.core.errors import InputError
 from engine.geometry.camera import transform_points
@@ -98,11 +98,22 @@ def test_a_run_is_compared_with_the_nearest_person_and_swaps_are_counted(
     jump = np.zeros((FRAMES, 3))
     jump[0] = rooms[0] - rooms[2]  # in the first frame where the other one is
     run = run_of(scene, tmp_path / "run", subject=1, moves=jump)
-    row = row_of(scene, run, [frame_errors(run, sequence, scene, subject, 300) for subject in (0, 1)])
+    errors = [frame_errors(run, sequence, scene, subject, 300) for subject in (0, 1)]
+    assert matched([errors], several=False) == [(0, 1)]
+    row = row_of(scene, run, errors, 1)
     assert row["subject"] == 1
     assert row["per_frame"]["swapped"].tolist() == [True] + [False] * (FRAMES - 1)
     assert row["per_frame"]["lost"].tolist() == [True] + [False] * (FRAMES - 1)
     assert (row["verdict"], row["obstructed"], row["missing"]) == ("good", True, 0)
+
+
+def test_each_person_has_the_run_that_is_nearest_in_all(
+    scene: SceneTruth, sequence: DepthSequence, tmp_path: Path
+) -> None:
+    runs = [run_of(scene, tmp_path / str(subject), subject=subject) for subject in (1, 0)]
+    errors = [[frame_errors(run, sequence, scene, subject, 300) for subject in (0, 1)] for run in runs]
+    assert matched(errors, several=True) == [(0, 1), (1, 0)]
+    assert matched(errors[:1], several=True) == [(0, 1)]
 
 
 def test_only_frames_with_most_of_the_body_in_the_picture_count_and_what_is_said_is_judged(
@@ -114,7 +125,7 @@ def test_only_frames_with_most_of_the_body_in_the_picture_count_and_what_is_said
     about = {**scene.about, "subjects": [dict(subject) for subject in scene.about["subjects"]]}
     about["subjects"][0]["in_picture"] = [1.0, 1.0, 1.0, 0.5, 1.0, 1.0]
     partly = dataclasses.replace(scene, about=about)
-    row = row_of(partly, run, [frame_errors(run, sequence, partly, 0, 300)])
+    row = row_of(partly, run, [frame_errors(run, sequence, partly, 0, 300)], 0)
     assert (row["counted"], row["lost"], row["said_lost"]) == (5, 0.4, 0.2)
     assert (row["recall"], row["precision"]) == (0.5, 1.0)
     totals = totals_of([row])
@@ -133,7 +144,7 @@ def test_a_scene_that_is_refused_is_lost(scene: SceneTruth, sequence: DepthSeque
     refused = refused_row(scene, InputError("scene", "shows nobody", "show somebody"))
     assert (refused["lost"], refused["verdict"], refused["missing"]) == (1.0, "refused", FRAMES)
     run = run_of(scene, tmp_path / "run")
-    fitted = row_of(scene, run, [frame_errors(run, sequence, scene, 0, 300)])
+    fitted = row_of(scene, run, [frame_errors(run, sequence, scene, 0, 300)], 0)
     total = totals_of([refused, fitted])["all"]
     assert total["lost"] == 0.5 and total["surface_mm"] < 0.1 and total["recall"] == 1.0
 
@@ -143,7 +154,7 @@ def test_a_row_has_as_many_columns_as_the_header(
 ) -> None:
     run = run_of(scene, tmp_path / "run")
     print_header()
-    print_row("two", row_of(scene, run, [frame_errors(run, sequence, scene, 0, 300)]) | {"seconds_fit": 1.0})
+    print_row("two", row_of(scene, run, [frame_errors(run, sequence, scene, 0, 300)], 0) | {"seconds_fit": 1.0})
     header, row = (line.split() for line in capsys.readouterr().out.splitlines())
     assert len(header) == len(row)
 

@@ -30,6 +30,7 @@ WHERE: dict[Setting, tuple[str, ...]] = {
     Setting.DEPTH_RANGE: RECORDINGS,
     Setting.MASKS: RECORDINGS,
     Setting.REMOVE_PLANES: RECORDINGS,
+    Setting.SUBJECT: ("fit",),
     Setting.NEAR_SAMPLES: ("prepare",),
     Setting.UNIFORM_SAMPLES: ("prepare",),
     Setting.SURFACE_SAMPLES: ("prepare",),

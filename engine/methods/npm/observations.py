@@ -54,6 +54,8 @@ class Observations:
     masks: tuple[bytes, ...] | None = None
     """Of all frames read: which pixels (H, W) of the images were taken for the subject, see
     `engine.sequences.isolation.packed`; None where that was all that the sequence shows"""
+    subjects: int = 1
+    """How many subjects were found; these observations are of one of them"""
 
     def __len__(self) -> int:
         return len(self.points)

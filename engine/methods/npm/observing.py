@@ -124,7 +124,8 @@ def observe(
     generator = np.random.default_rng(seed)
     rows: list[_Row] = []
     empty, masks = [], []
-    for frame, (image, found) in enumerate(_subjects(sequence, model, progress)):
+    follower = None if model.coordinate_network is None else SubjectFollower(sequence, model)
+    for frame, (image, found) in enumerate(_subjects(sequence, follower)):
         if progress.cancelled():
             raise Cancelled
         subject = _subject_mask(image, found)
@@ -141,6 +142,8 @@ def observe(
         progress.advance(frame + 1)
     if all(row.samples is None for row in rows):
         raise _shows_nothing(sequence, model.info.category)
+    subjects = 1 if follower is None else len(follower.subjects)
+    _tell_of_others(subjects, progress)
 
     def stack(values: Iterable[NDArray[np.generic]]) -> Tensor:
         return torch.from_numpy(np.stack(list(values))).to(device)
@@ -171,6 +174,7 @@ def observe(
         times_s=torch.tensor(sequence.times_s - sequence.times_s[0], dtype=torch.float32, device=device),
         coordinates=coordinates,
         masks=None if coordinates is None else tuple(masks),
+        subjects=subjects,
     )
 
 
@@ -194,17 +198,19 @@ def _images(sequence: DepthSequence) -> Iterator[_Image]:
 
 
 def _subjects(
-    sequence: DepthSequence, model: NeuralParametricModel, progress: Progress
+    sequence: DepthSequence, follower: SubjectFollower | None
 ) -> Iterator[tuple[_Image, FoundSubject | None]]:
-    """Each frame, and what the network of ``model`` finds in it of the first subject, followed from frame to frame."""
-    if model.coordinate_network is None:
+    """Each frame, and what is found in it of the first subject, followed from frame to frame."""
+    if follower is None:
         yield from ((image, None) for image in _images(sequence))
         return
-    follower = SubjectFollower(sequence, model)
     images, ahead = tee(_images(sequence))
     for image, found in zip(images, follower(image.visible for image in ahead), strict=True):
         yield image, found[0] if found else None
-    if (count := len(follower.subjects)) > 1:
+
+
+def _tell_of_others(count: int, progress: Progress) -> None:
+    if count > 1:
         text = f"{count} subjects were found; the one that shows most at first is followed"
         progress.notice(Notice(text, remedy("to choose another, state {}", Setting.SUBJECT)))
 

@@ -15,7 +15,7 @@ from engine.methods.npm.confidence import LOST_BELOW, confidences
 from engine.methods.npm.config import FitConfig
 from engine.methods.npm.fit import fit_codes
 from engine.methods.npm.observing import observe
-from engine.methods.run import CANONICAL_SURFACE
+from engine.methods.run import CANONICAL_SURFACE, SUBJECTS
 from engine.sequences.depth_sequence import DepthSequence
 from engine.sequences.isolation import masked
 from engine.sequences.mesh_sequence import mesh_sequence
@@ -58,7 +58,7 @@ def fit_sequence(source: DepthSequence, inputs: MethodInputs, config: FitConfig,
         meshes=mesh_sequence(source.name, np.stack(vertices), mesh.faces, source.frame_names, source.times_s),
         artefacts={"codes": codes},
         timings=dict(zip(("read", "fit", "mesh"), np.diff(clock).tolist(), strict=True)),
-        details={"steps": fitted.steps},
+        details={"steps": fitted.steps, SUBJECTS: observations.subjects},
         subject=None if observations.masks is None else masked(source, observations.masks),
         confidence=confidence,
         lost_below=None if confidence is None else LOST_BELOW,

@@ -4,9 +4,9 @@ import dataclasses
 from collections.abc import Sequence
 
 from PyQt6.QtCore import QTimer, pyqtSignal
-from PyQt6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QHBoxLayout, QLabel, QWidget
+from PyQt6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QHBoxLayout, QLabel, QSpinBox, QWidget
 
-from engine.core.errors import Notice
+from engine.core.errors import Notice, Setting, remedy
 from engine.sequences.capture_options import AS_RECORDED, CaptureOptions
 from npm_studio.views.widgets.basics import Section, note
 from npm_studio.views.words import words
@@ -36,6 +36,9 @@ class SubjectPanel(Section):
         self.scale.setSpecialValueText("as recorded")
         self.scale.setKeyboardTracking(False)
         self.scale.setToolTip("Stored depth units per metre, 1000 for millimetres")
+        self.which = QSpinBox()
+        self.which.setSpecialValueText("largest")
+        self.which_row = QWidget()
         self.stream = _streams()
         self.stream_row = QWidget()
         self.notes = note("")
@@ -44,6 +47,12 @@ class SubjectPanel(Section):
         row.addWidget(QLabel("Depth stream"))
         row.addWidget(self.stream, 1)
         self.body.addWidget(self.stream_row)
+        row = QHBoxLayout(self.which_row)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(QLabel("Which subject"))
+        row.addStretch(1)
+        row.addWidget(self.which)
+        self.body.addWidget(self.which_row)
         row = QHBoxLayout()
         for label, box in (("Nearest", self.near), ("Farthest", self.far)):
             row.addWidget(QLabel(label))
@@ -68,6 +77,7 @@ class SubjectPanel(Section):
         line = self.stream.lineEdit()
         assert line is not None
         line.editingFinished.connect(self._pause.start)
+        self.which.valueChanged.connect(lambda _: self._pause.start())
         self.surroundings.toggled.connect(lambda _: self._pause.start())
         self.show_choice(AS_RECORDED, ())
         self.setEnabled(False)
@@ -85,7 +95,11 @@ class SubjectPanel(Section):
         )
         stream = self.stream.currentText().strip() or None
         return dataclasses.replace(
-            self._options, depth_scale=self.scale.value() or None, stream=stream, isolation=isolation
+            self._options,
+            depth_scale=self.scale.value() or None,
+            stream=stream,
+            isolation=isolation,
+            subject=self.which.value() or None,
         )
 
     def show_choice(
@@ -94,12 +108,14 @@ class SubjectPanel(Section):
         warnings: tuple[Notice, ...],
         streams: Sequence[str] = (),
         asks_for_stream: bool = False,
+        subjects: int = 1,
     ) -> None:
         """Put the choice for a recording on show, and what there is to know about it, without telling anybody.
 
         Args:
             streams: of depth, of which one can be chosen.
             asks_for_stream: whether the name of a stream may be what is missing.
+            subjects: that a fit has found, of which one can be chosen.
         """
         self._pause.stop()
         self._options, isolation = options, options.isolation
@@ -114,13 +130,25 @@ class SubjectPanel(Section):
             box.blockSignals(True)
             box.setValue(value or 0.0)
             box.blockSignals(False)
+        self._show_subjects(options.subject or 0, subjects)
         self.surroundings.blockSignals(True)
         self.surroundings.setChecked(isolation.remove_planes)
         self.surroundings.blockSignals(False)
+        if subjects > 1 and not options.subject:
+            found = f"{subjects} subjects were found; the one that shows most at first is followed"
+            warnings = (*warnings, Notice(found, remedy("choose another by {}", Setting.SUBJECT)))
         text = "\n".join(_sentence(warning) for warning in warnings)
         self.notes.setText(text)
         self.notes.setToolTip(text)  # where the panel is too low for all of it
         self.notes.setVisible(bool(warnings))
+
+    def _show_subjects(self, chosen: int, found: int) -> None:
+        self.which.blockSignals(True)
+        self.which.setRange(0, max(found, chosen))
+        self.which.setValue(chosen)
+        self.which.blockSignals(False)
+        self.which.setToolTip("Which of several that were found, counted from the one that shows most at first")
+        self.which_row.setVisible(max(found, chosen) > 1)
 
     def _emit_change(self) -> None:
         if self.options != self._options:

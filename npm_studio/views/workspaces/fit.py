@@ -12,6 +12,7 @@ from engine.core.errors import InputError, Setting
 from engine.geometry.mesh import vertex_normals
 from engine.geometry.similarity import Similarity
 from engine.methods.run import Run
+from engine.methods.run_summary import most_subjects
 from engine.sequences.capture_options import AS_RECORDED, CaptureOptions
 from engine.sequences.mesh_sequence import MeshSequence
 from npm_studio.document.observation import Observation
@@ -194,7 +195,8 @@ class FitWorkspace(Workspace):
             self.subject.show_choice(AS_RECORDED, ())
         else:
             sequence = self.observation.sequence
-            self.subject.show_choice(self.observation.capture, sequence.warnings, sequence.streams)
+            found = most_subjects(self.session.document.runs_of(sequence))
+            self.subject.show_choice(self.observation.capture, sequence.warnings, sequence.streams, subjects=found)
 
     def ask_how_to_open(self, path: Path, options: CaptureOptions, error: InputError) -> None:
         """Have the panel of the subject state what the recording ``path`` cannot be opened without."""

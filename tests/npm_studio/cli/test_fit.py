@@ -8,7 +8,7 @@ import pytest
 
 from engine.methods.method import FitResult, method_names
 from engine.methods.run import load_run
-from engine.sequences.depth_sequence import save_depth_sequence
+from engine.sequences.depth_sequence import load_depth_sequence, save_depth_sequence
 from npm_studio.cli.main import main
 from tests.support.walking_ball import CAMERA as BALL_CAMERA
 from tests.support.walking_ball import RATE, Tells, ball_depths, ball_meshes, moved
@@ -178,3 +178,38 @@ def test_bad_methods_and_fields_are_refused_in_one_line(
 ) -> None:
     assert problem in refusal(capsys, depth_capture, "--out", tmp_path / "run", *arguments)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_each_of_several_subjects_has_a_run_of_its_own(
+    toy_folder: Path,
+    depth_capture: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    twice = (load_depth_sequence(depth_capture),) * 2
+    monkeypatch.setattr("engine.sequences.opening.open_subjects", lambda *_: twice)
+    arguments = (depth_capture, "--model", toy_folder, "--out", tmp_path / "run", "--steps", 2, "--resolution", 24)
+    assert main(["fit", *map(str, arguments), "--device", "cpu", "--subject", "all", "--json"]) == 0
+    captured = capsys.readouterr()
+    places = [tmp_path / "run-1", tmp_path / "run-2"]
+    assert [entry["run"] for entry in json.loads(captured.out)["runs"]] == list(map(str, places))
+    assert [load_run(place).inputs.capture.subject for place in places] == [1, 2]
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("wrong", ["0", "-1", "second", "1.5"])
+def test_a_subject_is_the_largest_or_all_or_a_number(
+    wrong: str, depth_capture: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["fit", str(depth_capture), "--out", str(tmp_path / "run"), f"--subject={wrong}"]) == 2
+    assert "largest, all or a number" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("which", ["2", "all"])
+def test_a_subject_is_chosen_with_a_model_that_tells_them_apart(
+    which: str, toy_folder: Path, depth_capture: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = (depth_capture, "--model", toy_folder, "--out", tmp_path / "run", "--device", "cpu", "--subject", which)
+    assert main(["fit", *map(str, arguments)]) == 2
+    assert "--subject: subjects are told apart by a coordinate network" in capsys.readouterr().err

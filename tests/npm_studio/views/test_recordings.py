@@ -14,6 +14,7 @@ from engine.sequences.opening import open_subject
 from engine.sequences.reader import registered_readers
 from npm_studio.document.project import load_project
 from npm_studio.views.main_window import MainWindow
+from npm_studio.views.widgets.subject import SubjectPanel
 from npm_studio.views.workspaces.fit import FitWorkspace
 from tests.npm_studio.views.drops import drop
 from tests.support import capture_files as files
@@ -172,6 +173,23 @@ def test_the_second_camera_of_a_recording_is_chosen_in_the_panel_and_remembered(
     window.files._save_project(tmp_path / "project")
     (capture,) = load_project(tmp_path / "project").captures.values()
     assert capture == CaptureOptions(stream="/right/depth/image")
+
+
+def test_where_a_fit_has_found_several_subjects_one_is_chosen_in_the_panel(qtbot: QtBot) -> None:
+    panel = SubjectPanel()
+    qtbot.addWidget(panel)
+    panel.show_choice(CaptureOptions(), ())
+    assert not panel.which_row.isVisibleTo(panel) and panel.notes.text() == ""
+    panel.show_choice(CaptureOptions(), (), subjects=2)
+    assert panel.which_row.isVisibleTo(panel)
+    assert panel.notes.text().startswith("2 subjects were found; the one that shows most at first is followed")
+    assert "“Which subject”" in panel.notes.text()
+    with qtbot.waitSignal(panel.changed, timeout=SECONDS) as told:
+        panel.which.setValue(2)
+    assert told.args == [CaptureOptions(subject=2)]
+    panel.show_choice(CaptureOptions(subject=2), ())
+    assert panel.which_row.isVisibleTo(panel) and panel.which.value() == 2
+    assert panel.notes.text() == ""
 
 
 def test_recordings_of_one_camera_have_no_choice_of_streams(

@@ -1,0 +1,168 @@
+"""Several subjects of a model, followed from frame to frame."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from torch import Tensor
+
+from engine.core.errors import InputError
+from engine.models.model import NeuralParametricModel
+from engine.models.networks.coordinates import PixelCoordinates
+from engine.sequences.depth_sequence import DepthSequence
+from engine.sequences.mesh_sequence import regular_times
+from engine.sequences.subject_following import Found, SubjectFollower, chosen_subject, each_subject
+from tests.support.plate_room import PlateNetwork, plate_depth, plate_sequence, standing
+from tests.support.toy_model import toy_model
+
+Middle = tuple[float, float, float]
+RATE = 15.0
+
+
+class SureNetwork(PlateNetwork):
+    """Is as sure of two plates as of one, and counts its crops and its calls."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.crops = self.calls = 0
+
+    def forward(self, crop: Tensor) -> PixelCoordinates:
+        self.crops, self.calls = self.crops + len(crop), self.calls + 1
+        said = super().forward(crop)
+        return replace(said, log_deviation=said.log_deviation * 0 - 5)
+
+
+@dataclass(frozen=True, eq=False)
+class Room:
+    """Frames of plates before a wall, and which pixels are of which plate, 1 and more."""
+
+    sequence: DepthSequence
+    labels: list[NDArray[np.int64]]
+
+
+def room(*paths: Sequence[Middle | None]) -> Room:
+    """One plate on each of ``paths``, None where it is not there."""
+    depths, labels = [], []
+    for middles in zip(*paths, strict=True):
+        depth, label = plate_depth(None, standing())[0], np.zeros((96, 128), np.int64)
+        for number, middle in enumerate(middles, 1):
+            other, plate = plate_depth(middle, standing())
+            nearer = plate & (other < depth)
+            depth, label = np.where(nearer, other, depth), np.where(nearer, number, label)
+        depths.append(depth)
+        labels.append(label)
+    count = len(depths)
+    sequence = replace(
+        plate_sequence([(0.0, 0.0, -3.0)]),
+        frame_names=tuple(f"{index:06d}" for index in range(count)),
+        times_s=regular_times(count, RATE),
+        read_frame=lambda index: depths[index],
+        cameras_to_world=np.tile(standing(), (count, 1, 1)),
+    )
+    return Room(sequence, labels)
+
+
+def crossing(count: int = 31) -> Room:
+    """The first plate goes to the right before the second one, which goes to the left."""
+    across = np.linspace(-1.0, 1.0, count).tolist()
+    return room([(x, 0.0, -2.6) for x in across], [(-x, -0.1, -3.4) for x in across])
+
+
+def follow(sequence: DepthSequence, block: int = 1) -> tuple[list[Found], SubjectFollower, SureNetwork]:
+    network = SureNetwork()
+    follower = SubjectFollower(sequence, replace(toy_model(), coordinate_network=network))
+    follower._block = block  # as on another device
+    return list(follower(sequence.depth_m(index) for index in range(len(sequence)))), follower, network
+
+
+def part_of(found: Found, subject: int, label: NDArray[np.int64], plate: int) -> float:
+    """Of the pixels of a subject those that are of a plate; NaN where it is not found."""
+    one = found[subject] if subject < len(found) else None
+    return np.nan if one is None else float((label[one.mask] == plate).mean())
+
+
+@pytest.mark.parametrize("block", [1, 8])
+def test_subjects_that_cross_keep_their_numbers_and_their_pixels(block: int) -> None:
+    here = crossing()
+    found, follower, _ = follow(here.sequence, block)
+    assert follower.subjects == [0, 1]
+    first = 1 if part_of(found[0], 0, here.labels[0], 1) > 0.5 else 2
+    for number, plate in enumerate((first, 3 - first)):
+        parts = np.array([part_of(*each, plate) for each in zip(found, [number] * 31, here.labels, strict=True)])
+        shown = np.array([(label == plate).sum() for label in here.labels])
+        clear = shown > 0.7 * shown.max()
+        assert np.nanmin(parts[clear]) > 0.8
+        assert np.isnan(parts[clear]).sum() <= 1  # as one comes out from behind the other
+
+
+def test_the_first_subject_is_the_one_that_shows_most_at_first() -> None:
+    here = room([(-2.4, 0.0, -3.0)] * 4, [(0.7, 0.0, -3.8)] * 4)  # half of the nearer one is outside the picture
+    found, _, _ = follow(here.sequence)
+    assert part_of(found[0], 0, here.labels[0], 2) > 0.95
+    assert part_of(found[0], 1, here.labels[0], 1) > 0.95
+
+
+def test_one_who_enters_later_is_another_subject() -> None:
+    late: list[Middle | None] = [None] * 20
+    here = room([(-0.9, 0.0, -3.0)] * 60, [*late, *[(0.9, 0.0, -3.0)] * 40])
+    found, follower, _ = follow(here.sequence)
+    assert follower.subjects == [0, 1]
+    assert [len(each) for each in found[:20]] == [1] * 20
+    assert part_of(found[-1], 1, here.labels[-1], 2) > 0.95
+
+
+def test_one_who_was_gone_for_a_while_is_the_same_subject() -> None:
+    gone: list[Middle | None] = [None] * 25
+    here = room([(-0.9, 0.0, -3.0)] * 60, [*[(0.8, 0.0, -2.6)] * 10, *gone, *[(0.9, 0.0, -2.6)] * 25])
+    found, follower, _ = follow(here.sequence)
+    assert follower.subjects == [0, 1]
+    assert part_of(found[5], 0, here.labels[5], 2) > 0.95 and part_of(found[-1], 0, here.labels[-1], 2) > 0.95
+    assert np.isnan(part_of(found[20], 0, here.labels[20], 2))
+
+
+def test_blocks_of_frames_show_the_same_as_frame_by_frame_in_fewer_calls() -> None:
+    here = room([(x, 0.0, -3.0) for x in np.linspace(-1.0, 1.0, 40).tolist()])
+    one, _, slow = follow(here.sequence)
+    many, _, fast = follow(here.sequence, block=8)
+    assert fast.calls < 0.5 * slow.calls
+    for found, other in zip(one, many, strict=True):
+        assert found[0] is not None and other[0] is not None
+        np.testing.assert_allclose(found[0].middle, other[0].middle, atol=0.05)
+        assert (found[0].mask & other[0].mask).sum() > 0.9 * (found[0].mask | other[0].mask).sum()
+
+
+def test_a_subject_that_leaps_is_found_again_in_the_middle_of_a_block() -> None:
+    here = room([(-0.9, 0.0, -3.0)] * 11 + [(1.0, 0.0, -3.0)] * 11)
+    found, _, _ = follow(here.sequence, block=8)
+    assert part_of(found[12], 0, here.labels[12], 1) > 0.95 and part_of(found[-1], 0, here.labels[-1], 1) > 0.95
+
+
+def model() -> NeuralParametricModel:
+    return replace(toy_model(), coordinate_network=SureNetwork())
+
+
+def test_each_subject_is_isolated_from_all_else() -> None:
+    here = crossing()
+    subjects = each_subject(here.sequence, model())
+    assert len(subjects) == 2
+    first = here.labels[0]
+    plates = {int(np.median(first[subject.depth_m(0) > 0])) for subject in subjects}
+    assert plates == {1, 2}
+    for subject in subjects:
+        kept = subject.depth_m(0) > 0
+        plate = np.median(first[kept])
+        assert subject.scene is not None and "subject" in subject.origin
+        assert (first[kept] == plate).mean() > 0.95
+        assert kept.sum() > 0.85 * (first == plate).sum()
+
+
+def test_a_subject_that_is_not_there_cannot_be_chosen() -> None:
+    with pytest.raises(InputError, match="2 subjects were found; choose from 1 to 2"):
+        chosen_subject(crossing(7).sequence, model(), 3)
+
+
+def test_a_model_without_a_coordinate_network_tells_no_subjects_apart() -> None:
+    with pytest.raises(InputError, match="coordinate network"):
+        chosen_subject(crossing(7).sequence, toy_model(), 1)
