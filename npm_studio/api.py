@@ -13,7 +13,6 @@ A script opens a model, makes a mesh, fits a recording and measures and writes t
     request = api.FitRequest(method, method.config_type(), sequence, Path("run"), api.LoadedModel(folder, model))
     run = api.run_fit(request)
     print(run.verdict, run.reason, api.mean_distance_mm(run), api.lost_rows(run))
-    people = api.open_subjects(Path("walk.mkv"), api.registered_readers(), api.CaptureOptions(), model)  # each alone
     truth, _ = api.open_truth(Path("truth"), api.open_dataset)
     print(api.evaluate_sequence(api.prediction_of(run, Path("truth")), truth).summary())
     for name, mesh in zip(run.frame_names, run.meshes):  # metres, world
@@ -22,6 +21,7 @@ A script opens a model, makes a mesh, fits a recording and measures and writes t
 A plug-in is an installed package that names a `FitMethod` or a `RecordingReader` in its metadata; there is one with
 both in ``docs/examples/plugin`` of the sources. A name's own module is imported when the name is asked for: a plug-in
 that takes what it declares from here, and the rest inside its functions, leaves lists and help texts quick.
+Where a recording shows several people, `open_subjects` opens each alone.
 """
 
 from importlib import import_module
