@@ -1,6 +1,6 @@
 """Finding the subjects of a model in depth images, by the network that says canonical coordinates pixel by pixel."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from engine.geometry.camera import PinholeCamera
 from engine.geometry.metric_crop import CropAnchor, metric_crop
 from engine.models.networks.coordinates import CoordinateNetwork
 from engine.sequences.isolation import MAX_GAP
+from engine.sequences.subject_landmarks import SubjectLandmarks, landmark_rows
 
 LEAST_AREA = 0.004
 """Squared canonical units that are to be seen of a subject: a person's hand shows twice as much of a body's cube."""
@@ -53,6 +54,8 @@ class FoundSubject:
     """Area that was seen, squared canonical units, weighted by how sure the coordinates are"""
     sureness: float
     """Mean of that weight"""
+    landmarks: SubjectLandmarks | None = None
+    """None where the network has not learned any"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +84,8 @@ class _Looks:
     """(N, 3, S, S)"""
     deviations: Tensor
     """(N, S, S)"""
+    landmarks: Tensor
+    """(N, K, 7) see `engine.sequences.subject_landmarks.landmark_rows`"""
 
     def replaced(self, rows: Tensor, by: "_Looks") -> "_Looks":
         """With those of ``rows`` (n,) taken from another ``n`` looks."""
@@ -206,6 +211,7 @@ class SubjectFinder:
             foreground=(said.foreground > 0) & crop.valid,
             canonical=said.canonical,
             deviations=said.log_deviation.exp(),
+            landmarks=landmark_rows(said.landmarks, turns, anchors, self.scale),
         )
 
     def _measured(self, looks: _Looks, to_gravity: Tensor, anchors: Tensor) -> _Measures:
@@ -258,7 +264,7 @@ class SubjectFinder:
         own = torch.arange(count, device=depth.device)
         other_is_nearer = distance < distance[:, own, own][:, :, None]
         taken = (is_claimed & other_is_nearer).any(2).view(-1, size, size)
-        return _Looks(looks.points, looks.source, looks.foreground & ~taken, looks.canonical, looks.deviations)
+        return replace(looks, foreground=looks.foreground & ~taken)
 
     def _places(self, depth: Tensor, among: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
         """Points (N, 3) of the image far from each other, among which none of a subject's size is missed."""
@@ -310,6 +316,7 @@ def _on_host(looks: _Looks, masks: Tensor, seen: _Measures) -> list[FoundSubject
     said = torch.cat((looks.canonical.flatten(2)[rows, :, cells], looks.deviations.flatten(1)[rows, cells, None]), 1)
     ends = np.searchsorted(rows.cpu().numpy(), np.arange(1, len(masks)))
     parts = zip(np.split(pixels, ends), np.split(said.cpu().numpy(), ends), masks.cpu().numpy(), strict=True)
+    landmarks = looks.landmarks.cpu().numpy()
     found: list[FoundSubject | None] = []
     for row, (shown, values, mask) in enumerate(parts):
         if seen.scores[row] < LEAST_AREA:
@@ -318,9 +325,10 @@ def _on_host(looks: _Looks, masks: Tensor, seen: _Measures) -> list[FoundSubject
         distinct, first = np.unique(shown, return_index=True)
         canonical, deviations = values[first, :3], values[first, 3]
         score, sureness = float(seen.scores[row]), float(seen.sureness[row])
-        found.append(FoundSubject(distinct, canonical, deviations, mask, seen.middles[row], score, sureness))
+        placed = SubjectLandmarks.of_row(landmarks[row])
+        found.append(FoundSubject(distinct, canonical, deviations, mask, seen.middles[row], score, sureness, placed))
     return found
 
 
 def _parts(looks: _Looks) -> tuple[Tensor, ...]:
-    return looks.points, looks.source, looks.foreground, looks.canonical, looks.deviations
+    return looks.points, looks.source, looks.foreground, looks.canonical, looks.deviations, looks.landmarks

@@ -41,6 +41,8 @@ class FitConfig(Config):
     """Independent observations that the canonical coordinates of a frame are worth at the start."""
     coordinate_rest: Annotated[float, Field(ge=0, le=1)] = 0.3
     """Fraction of that weight that is left at the end."""
+    landmark_weight: Weight = 80.0
+    """Independent observations that the landmarks of a frame are worth, where the network says any."""
     free_space_weight: Weight = 200.0
     """Weight of model points in space that the camera saw to be empty, on the scale of ``surface_weight``."""
     pose_prior: Weight = 0.2

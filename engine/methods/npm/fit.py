@@ -10,6 +10,7 @@ from engine.core.errors import Cancelled
 from engine.core.progress import Progress
 from engine.methods.npm.association import find_partners, place_samples
 from engine.methods.npm.config import FitConfig
+from engine.methods.npm.landmarks import landmarks_at_rest
 from engine.methods.npm.linearisation import linearise
 from engine.methods.npm.normal_equations import NormalEquations, normal_equations, solve
 from engine.methods.npm.observations import Observations
@@ -141,6 +142,7 @@ class _FitState:
         self.samples = self._sample_surface()
         spread = thinned(self.samples, STEADY_POINTS)
         self.steady = spread.points
+        self.landmarks = None if observations.landmarks is None else landmarks_at_rest(observations)[0]
 
     def preview(self, step: int) -> FitPreview:
         with torch.no_grad():
@@ -172,8 +174,22 @@ class _FitState:
         self, frames: Tensor, done: float, shape_moves: bool, steady: Tensor
     ) -> tuple[NormalEquations, Tensor]:
         """Of ``frames`` (f,), without priors, and the points (f, 3) that rotations are about."""
-        config, observations, variables = self.config, self.observations, self.variables.of(frames)
-        seen = observations.seen[frames]
+        observations, variables = self.observations, self.variables.of(frames)
+        middle = steady[frames].mean(1)
+        triple = self._steady(steady, done).at(frames)
+        if observations.coordinates is not None:
+            triple = triple.joined(self._coordinates(frames, variables, done))
+        if observations.landmarks is not None:
+            triple = triple.joined(self._landmarks(frames, variables, done))
+        equations = self._accumulate(variables, triple, None, middle, shape_moves)
+        if self._surface_share(done) > 0:
+            single = self._surface(frames, variables, done)
+            equations = equations + self._accumulate(variables, single, single.normals, middle, shape_moves)
+        return equations, middle
+
+    def _surface(self, frames: Tensor, variables: Variables, done: float) -> SurfaceRows:
+        """What is seen of the surface, and where nothing of it was seen."""
+        config, observations = self.config, self.observations
         placed = place_samples(self.fitted, variables, self.samples, observations.camera_centres(frames))
         gate = GATE_AT_START * (config.surface_gate / GATE_AT_START) ** done
         picks = self._random_points(len(frames), config.surface_points)
@@ -186,13 +202,8 @@ class _FitState:
         precision = self._surface_share(done) / deviation.square() / config.surface_points
         surface = surface_rows(partners, observed, gate).weighted(config.surface_weight * precision)
         free = free_space_rows(observations, frames, placed, config.free_space_points, gate)
-        single = surface.joined(free.weighted(config.free_space_weight * precision)).weighted(seen[:, None])
-        triple = self._steady(steady, done).at(frames)
-        if observations.coordinates is not None:
-            triple = triple.joined(self._coordinates(frames, variables, done))
-        middle = placed.points.mean(1)
-        equations = self._accumulate(variables, single, single.normals, middle, shape_moves)
-        return equations + self._accumulate(variables, triple, None, middle, shape_moves), middle
+        both = surface.joined(free.weighted(config.free_space_weight * precision))
+        return both.weighted(observations.seen[frames][:, None])
 
     def _accumulate(
         self, variables: Variables, rows: SurfaceRows, normals: Tensor | None, middle: Tensor, shape_moves: bool
@@ -216,11 +227,24 @@ class _FitState:
         observed = _of(observations.points[frames], picks)
         with torch.no_grad():
             placed = variables.place(self.fitted.local(variables, canonical))
-        wide = max(1.0, WIDE_AT_START * (1 - done / max(config.coordinate_steps, 1e-6)))
-        rows = coordinate_rows(canonical, deviations, observed, placed, wide)
+        rows = coordinate_rows(canonical, deviations, observed, placed, self._width(done))
         fade = config.coordinate_rest + (1 - config.coordinate_rest) * (1 - done)
         share = config.coordinate_weight * fade / config.coordinate_points
         return rows.weighted(share * observations.seen[frames][:, None])
+
+    def _landmarks(self, frames: Tensor, variables: Variables, done: float) -> SurfaceRows:
+        config, observations = self.config, self.observations
+        assert observations.landmarks is not None and self.landmarks is not None
+        canonical = self.landmarks.expand(len(frames), -1, -1)
+        deviations, positions = observations.landmarks.deviations[frames], observations.landmarks.positions[frames]
+        with torch.no_grad():
+            placed = variables.place(self.fitted.local(variables, canonical))
+        rows = coordinate_rows(canonical, deviations, positions, placed, self._width(done))
+        return rows.weighted(config.landmark_weight / canonical.shape[1] * observations.seen[frames][:, None])
+
+    def _width(self, done: float) -> float:
+        """Times their expected errors that what the network says may be off."""
+        return max(1.0, WIDE_AT_START * (1 - done / max(self.config.coordinate_steps, 1e-6)))
 
     def _steady(self, placed: Tensor, done: float) -> SurfaceRows:
         expected = max(self.config.acceleration, 1e-6)

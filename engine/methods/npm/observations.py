@@ -24,6 +24,18 @@ class Coordinates:
 
 
 @dataclass(frozen=True, eq=False)
+class ObservedLandmarks:
+    """Where K points of the whole surface are, the hidden ones too, as far as a network tells."""
+
+    canonical: Tensor
+    """(F, K, 3)"""
+    positions: Tensor
+    """(F, K, 3)"""
+    deviations: Tensor
+    """(F, K) expected error of both together along an axis"""
+
+
+@dataclass(frozen=True, eq=False)
 class Observations:
     """All frames of a sequence; canonical units throughout."""
 
@@ -51,6 +63,8 @@ class Observations:
     """(F,) seconds"""
     coordinates: Coordinates | None = None
     """Of ``points``; None where the model has no network that says them"""
+    landmarks: ObservedLandmarks | None = None
+    """None where the model's network says none; of frames that are not seen they mean nothing"""
     masks: tuple[bytes, ...] | None = None
     """Of all frames read: which pixels (H, W) of the images were taken for the subject, see
     `engine.sequences.isolation.packed`; None where that was all that the sequence shows"""
@@ -63,9 +77,12 @@ class Observations:
     def at(self, frames: Tensor) -> "Observations":
         """Those of ``frames`` (f,) alone."""
         rotations, translations = self._cameras_of(frames)
-        coordinates = self.coordinates
+        coordinates, landmarks = self.coordinates, self.landmarks
         if coordinates is not None:
             coordinates = Coordinates(coordinates.canonical[frames], coordinates.deviations[frames])
+        if landmarks is not None:
+            parts = (landmarks.canonical, landmarks.positions, landmarks.deviations)
+            landmarks = ObservedLandmarks(*(part[frames] for part in parts))
         return replace(
             self,
             points=self.points[frames],
@@ -78,6 +95,7 @@ class Observations:
             translations=translations,
             times_s=self.times_s[frames],
             coordinates=coordinates,
+            landmarks=landmarks,
         )
 
     def relocated(self, rotations: Tensor, translations: Tensor) -> "Observations":
@@ -85,12 +103,16 @@ class Observations:
         frames = torch.arange(len(self), device=self.points.device)
         to_camera, shifts = self._cameras_of(frames)
         to_camera, shifts = to_camera.expand(len(self), -1, -1), shifts.expand(len(self), -1)
+        landmarks = self.landmarks
+        if landmarks is not None:
+            landmarks = replace(landmarks, positions=(landmarks.positions - translations[:, None]) @ rotations)
         return replace(
             self,
             points=(self.points - translations[:, None]) @ rotations,
             normals=self.normals @ rotations,
             rotations=to_camera @ rotations,
             translations=shifts + (to_camera @ translations[..., None])[..., 0],
+            landmarks=landmarks,
         )
 
     def camera_centres(self, frames: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from itertools import tee
 
 import numpy as np
@@ -14,7 +14,7 @@ from torch import Tensor
 from engine.core.errors import Cancelled, InputError, Notice, Setting, remedy
 from engine.core.progress import Progress
 from engine.geometry.depth import point_and_normal_images
-from engine.methods.npm.observations import Coordinates, Observations
+from engine.methods.npm.observations import Coordinates, Observations, ObservedLandmarks
 from engine.models.model import NeuralParametricModel
 from engine.sequences.camera_path import stands_still
 from engine.sequences.depth_sequence import DepthSequence
@@ -22,6 +22,7 @@ from engine.sequences.isolation import packed
 from engine.sequences.reading_ahead import reading_ahead
 from engine.sequences.subject_finder import FoundSubject
 from engine.sequences.subject_following import SubjectFollower
+from engine.sequences.subject_landmarks import SubjectLandmarks
 
 POINTS_PER_FRAME = 4096
 """Random points of each frame that the steps draw from, several times what one step takes."""
@@ -97,6 +98,8 @@ class _Row:
     maps: _Maps
     samples: _Samples | None
     """None where next to nothing is seen of the subject"""
+    landmarks: SubjectLandmarks | None
+    """None there, too, and where the network says none"""
 
 
 def observe(
@@ -132,12 +135,14 @@ def observe(
         maps = _reduced(image.depth, subject, stride, similarity.scale)
         good = subject & np.isfinite(image.normals[..., 0])
         is_known = found is not None or model.coordinate_network is None  # else nothing is like the model's class
-        samples = None
+        samples = landmarks = None
         if is_known and maps.subject.any() and good.sum() >= FEWEST_PIXELS:
             samples = _sample(image, good.ravel(), found, points_per_frame, generator)
             samples = samples.placed(similarity.scale, poses[frame, :3, :3], centres[frame])
+            if found is not None and found.landmarks is not None:
+                landmarks = found.landmarks.placed(similarity.scale, poses[frame, :3, :3], centres[frame])
             empty.append(_empty_around(image.depth, subject))
-        rows.append(_Row(maps, samples))
+        rows.append(_Row(maps, samples, landmarks))
         masks.append(packed(subject & (samples is not None)))
         progress.advance(frame + 1)
     if all(row.samples is None for row in rows):
@@ -173,9 +178,20 @@ def observe(
         intrinsics=intrinsics,
         times_s=torch.tensor(sequence.times_s - sequence.times_s[0], dtype=torch.float32, device=device),
         coordinates=coordinates,
+        landmarks=_landmarks([row.landmarks for row in rows], device),
         masks=None if coordinates is None else tuple(masks),
         subjects=subjects,
     )
+
+
+def _landmarks(frames: list[SubjectLandmarks | None], device: torch.device) -> ObservedLandmarks | None:
+    """Those of all ``frames``, anything in one that has none; None where no frame has any."""
+    known = next((frame for frame in frames if frame is not None), None)
+    if known is None:
+        return None
+    given = [frame or known for frame in frames]
+    parts = (np.stack([getattr(frame, field.name) for frame in given]) for field in fields(ObservedLandmarks))
+    return ObservedLandmarks(*(torch.from_numpy(part).to(device) for part in parts))
 
 
 def _shows_nothing(sequence: DepthSequence, category: str) -> InputError:

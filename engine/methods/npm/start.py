@@ -8,6 +8,7 @@ from torch import Tensor
 from engine.core.progress import Progress
 from engine.geometry.rigid_alignment import robust_rigid_alignment
 from engine.geometry.robust import redescending
+from engine.methods.npm.landmarks import landmarks_at_rest
 from engine.methods.npm.observations import Observations
 from engine.methods.npm.search import searched_variables
 from engine.methods.npm.variables import FittedModel, Variables, nearest_seen
@@ -24,6 +25,8 @@ _OUTLYING = 2.0
 _SHAPE_PRIOR = 1.0
 _SHAPE_OBSERVATIONS = 400.0
 """Independent observations that these points are worth; their errors are much alike."""
+_SHAPE_LANDMARKS = 100.0
+"""Independent observations that the landmarks are worth there."""
 
 
 def first_variables(fitted: FittedModel, observations: Observations, seed: int, progress: Progress) -> Variables:
@@ -42,31 +45,35 @@ def first_variables(fitted: FittedModel, observations: Observations, seed: int, 
 
 
 def aligned(fitted: FittedModel, observations: Observations, variables: Variables) -> Variables:
-    """``variables`` with the places that bring posed canonical coordinates nearest to where they are seen."""
-    coordinates = observations.coordinates
-    assert coordinates is not None
-    canonical, observed = coordinates.canonical[:, :ALIGNED_POINTS], observations.points[:, :ALIGNED_POINTS]
+    """``variables`` with the places that bring posed canonical coordinates nearest to where they are.
+
+    Those of the landmarks, where there are any, which stand for the whole body, and not for the side that is seen.
+    """
+    if observations.landmarks is not None:
+        canonical = landmarks_at_rest(observations)[0][None]
+        observed, deviations = observations.landmarks.positions, observations.landmarks.deviations
+    else:
+        coordinates = observations.coordinates
+        assert coordinates is not None
+        canonical, observed = coordinates.canonical[:, :ALIGNED_POINTS], observations.points[:, :ALIGNED_POINTS]
+        deviations = coordinates.deviations[:, :ALIGNED_POINTS]
     with torch.no_grad():
         local = fitted.local(variables, canonical)
-    weights = observations.seen[:, None] / coordinates.deviations[:, :ALIGNED_POINTS].square()
+    weights = observations.seen[:, None] / deviations.square()
     rotations, translations = robust_rigid_alignment(local, observed, weights, ALIGNMENT_SOFTNESS)
     return replace(variables, rotations=rotations, translations=translations)
 
 
 def shape_through_coordinates(fitted: FittedModel, observations: Observations) -> Tensor:
-    """The shape (S,) whose surface goes through the canonical coordinates of all frames.
+    """The shape (S,) whose surface goes through the canonical coordinates of all frames, and of the landmarks.
 
     Minimises their squared signed distances in expected errors, under the loss of Geman and McClure, and the squared
     shape in standard deviations, by Gauss-Newton steps from the mean shape.
     """
-    coordinates = observations.coordinates
-    assert coordinates is not None
-    seen = observations.seen.nonzero()[:, 0]
-    each = max(1, SHAPE_POINTS // len(seen))
-    points = coordinates.canonical[seen, :each].reshape(-1, 1, 3)
-    deviations = coordinates.deviations[seen, :each].reshape(-1)
+    points, deviations, shares = _points_at_rest(observations)
     space = fitted.shapes
     along = space.derivative
+    points = points[:, None]
     shape = torch.zeros(len(space.scales), device=points.device)
     for _ in range(SHAPE_ROUNDS):
         codes = space.code(shape).expand(len(points), -1).clone().requires_grad_()
@@ -75,8 +82,24 @@ def shape_through_coordinates(fitted: FittedModel, observations: Observations) -
             (gradient,) = torch.autograd.grad(distance.sum(), codes)
         residuals = distance.detach() / deviations
         jacobian = (gradient @ along) / deviations[:, None]
-        weights = _SHAPE_OBSERVATIONS / len(points) * redescending(residuals.square(), _OUTLYING)
+        weights = shares * redescending(residuals.square(), _OUTLYING)
         normal = (weights[:, None] * jacobian).T @ jacobian + _SHAPE_PRIOR * torch.eye(len(shape), device=shape.device)
         right = jacobian.T @ (weights * residuals) + _SHAPE_PRIOR * shape
         shape = shape - torch.linalg.solve(normal, right)
     return shape
+
+
+def _points_at_rest(observations: Observations) -> tuple[Tensor, Tensor, Tensor]:
+    """Canonical points (N, 3) of the surface, their expected errors (N,), and what each is worth (N,)."""
+    coordinates = observations.coordinates
+    assert coordinates is not None
+    seen = observations.seen.nonzero()[:, 0]
+    each = max(1, SHAPE_POINTS // len(seen))
+    points = coordinates.canonical[seen, :each].flatten(0, 1)
+    deviations = coordinates.deviations[seen, :each].flatten()
+    shares = torch.full_like(deviations, _SHAPE_OBSERVATIONS / len(points))
+    if observations.landmarks is None:
+        return points, deviations, shares
+    canonical, expected = landmarks_at_rest(observations)
+    worth = torch.full_like(expected, _SHAPE_LANDMARKS / len(canonical))
+    return torch.cat((points, canonical)), torch.cat((deviations, expected)), torch.cat((shares, worth))
