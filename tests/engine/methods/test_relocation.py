@@ -9,7 +9,7 @@ from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from engine.geometry.similarity import Similarity
-from engine.methods.npm.observations import Observations
+from engine.methods.npm.observations import Observations, ObservedLandmarks
 from engine.methods.npm.search import away_from_model
 from engine.methods.npm.sequence import subject_poses
 from engine.sequences.placement import CameraPlacement
@@ -44,6 +44,9 @@ def observed(cameras: int) -> Observations:
         translations=translations,
         intrinsics=(11.0, 12.0, 6.5, 5.0),
         times_s=torch.arange(FRAMES).float(),
+        landmarks=ObservedLandmarks(
+            random(FRAMES, 4, 3, seed=12), random(FRAMES, 4, 3, seed=13), random(FRAMES, 4, seed=14).exp()
+        ),
     )
 
 
@@ -58,12 +61,26 @@ def test_observations_in_the_axes_of_their_subjects_show_the_same(cameras: int) 
             torch.testing.assert_close(back, before.points[frame, index], atol=1e-5, rtol=1e-5)
             normal = rotations[frame] @ after.normals[frame, index]
             torch.testing.assert_close(normal, before.normals[frame, index], atol=1e-5, rtol=1e-5)
+    assert before.landmarks is not None and after.landmarks is not None
+    back = after.landmarks.positions @ rotations.transpose(1, 2) + translations[:, None]
+    torch.testing.assert_close(back, before.landmarks.positions, atol=1e-5, rtol=1e-5)
+    assert torch.equal(after.landmarks.canonical, before.landmarks.canonical)
     seen, again = before.project(frames, before.points), after.project(frames, after.points)
     torch.testing.assert_close(again, seen, atol=1e-4, rtol=1e-4)
     centres = (rotations @ after.camera_centres(frames)[..., None])[..., 0] + translations
     torch.testing.assert_close(centres, before.camera_centres(frames).expand(FRAMES, -1), atol=1e-5, rtol=1e-5)
     placed = after.point_maps().flatten(1, 2) @ rotations.transpose(1, 2) + translations[:, None]
     torch.testing.assert_close(placed, before.point_maps().flatten(1, 2), atol=1e-5, rtol=1e-5)
+
+
+def test_landmarks_of_some_frames_are_those_of_these_frames() -> None:
+    before = observed(1)
+    after = before.at(torch.tensor([2, 0]))
+    assert before.landmarks is not None and after.landmarks is not None
+    for row, frame in enumerate((2, 0)):
+        assert torch.equal(after.landmarks.canonical[row], before.landmarks.canonical[frame])
+        assert torch.equal(after.landmarks.positions[row], before.landmarks.positions[frame])
+        assert torch.equal(after.landmarks.deviations[row], before.landmarks.deviations[frame])
 
 
 @pytest.mark.parametrize("cameras", [1, FRAMES])

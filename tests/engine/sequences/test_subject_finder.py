@@ -1,5 +1,7 @@
 """The subject of a model anywhere in a picture, by a network that knows it."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,8 @@ from torch import Tensor
 
 from engine.geometry.depth import point_image
 from engine.geometry.metric_crop import gravity_aligned
+from engine.models.networks.coordinates import PixelCoordinates
+from engine.models.networks.landmarks import Landmarks
 from engine.sequences.subject_finder import LEAST_AREA, FoundSubject, SubjectFinder
 from tests.support.plate_room import CAMERA, SCALE, PlateNetwork, plate_depth, standing
 
@@ -87,3 +91,38 @@ def test_coordinates_are_those_of_their_pixels() -> None:
     expected = SCALE * points @ to_gravity(standing(tilt)).numpy().T
     offsets = found.canonical - expected  # the crop's origin, the same for all
     np.testing.assert_allclose(offsets, np.broadcast_to(offsets.mean(axis=0), offsets.shape), atol=1e-4)
+
+
+ABOVE = 0.1
+"""Canonical units from one landmark to the other."""
+
+
+class LandmarkNetwork(PlateNetwork):
+    """Says, too, where the middle of a plate is, and a point above it."""
+
+    def forward(self, crop: Tensor) -> PixelCoordinates:
+        said = super().forward(crop)
+        inside = (said.foreground > 0)[:, None]
+        middle = (crop[:, :3] * inside).sum((2, 3)) / inside.sum((2, 3)).clamp_min(1)
+        positions = torch.stack((middle, middle + torch.tensor([0.0, ABOVE, 0.0])), dim=1)
+        canonical = torch.tensor([[0.1, 0.2, 0.3], [0.4, 0.5, 0.6]]).expand(len(crop), -1, -1)
+        deviations = torch.tensor([0.01, 0.02]).log().expand(len(crop), -1)
+        return dataclasses.replace(said, landmarks=Landmarks(canonical, positions, deviations))
+
+
+@pytest.mark.parametrize("tilt", [0.0, 20.0])
+def test_landmarks_are_where_the_network_says_in_the_axes_of_the_camera(tilt: float) -> None:
+    middle, pose = (0.7, -0.2, -3.0), standing(tilt)
+    finder = SubjectFinder(LandmarkNetwork(), SCALE, CAMERA, torch.device("cpu"))
+    found = finder.find(torch.from_numpy(plate_depth(middle, pose)[0]), to_gravity(pose))
+    assert found is not None and found.landmarks is not None
+    in_world = found.landmarks.positions.numpy() @ pose[:3, :3].T
+    np.testing.assert_allclose(in_world[0], middle, atol=0.08)
+    np.testing.assert_allclose(in_world[1] - in_world[0], [0, ABOVE / SCALE, 0], atol=1e-5)
+    np.testing.assert_allclose(found.landmarks.deviations.numpy(), [0.01, 0.02], rtol=1e-5)
+    np.testing.assert_allclose(found.landmarks.canonical.numpy(), [[0.1, 0.2, 0.3], [0.4, 0.5, 0.6]])
+
+
+def test_a_network_without_landmarks_says_none() -> None:
+    found, _ = look((0.7, -0.2, -3.0))
+    assert found is not None and found.landmarks is None

@@ -1,0 +1,83 @@
+"""How well a fit agrees, frame by frame, with what was seen and with what the network has said of it."""
+
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+
+from engine.methods.npm.association import find_partners, place_samples
+from engine.methods.npm.fit import FittedCodes
+from engine.methods.npm.observations import Observations
+from engine.methods.npm.surface_samples import SurfaceSamples, sample_model_surface
+from engine.methods.npm.variables import FittedModel, Variables
+from engine.models.model import NeuralParametricModel
+
+EXPLAINED = 0.01
+"""Distance from the surface, canonical units, up to which an observed point is explained: 25 mm of a person."""
+_POINTS = 512
+_RESOLUTION = 48
+_FRAMES_AT_ONCE = 32
+
+
+@dataclass(frozen=True, eq=False)
+class Agreement:
+    """Of each frame (F,); lengths in canonical units. Of frames that do not show the subject it means nothing."""
+
+    pixels: Tensor
+    """Median distance from observed points to where the fit puts the canonical coordinates that the network says"""
+    landmarks: Tensor
+    """Median distance from landmarks to where the fit puts their canonical coordinates; NaN without landmarks"""
+    landmarks_expected: Tensor
+    """The same in expected errors"""
+    landmark_deviation: Tensor
+    """Mean expected error of the landmarks; NaN without any"""
+    surface: Tensor
+    """Mean distance of observed points from the fitted surface, along its normals"""
+    explained: Tensor
+    """Fraction of observed points that are nearer to it than `EXPLAINED`"""
+
+
+@torch.no_grad()
+def agreement(model: NeuralParametricModel, observations: Observations, fitted: FittedCodes) -> Agreement:
+    """Of ``fitted`` with ``observations`` that have canonical coordinates."""
+    assert observations.coordinates is not None
+    device = observations.points.device
+    used = FittedModel.of(model, False, model.shape_codes.shape[1])
+    variables = Variables(
+        used.shapes.coefficients(fitted.shape_code.to(device)),
+        used.poses.coefficients(fitted.pose_codes.to(device)),
+        fitted.rotations.to(device),
+        fitted.translations.to(device),
+    )
+    samples = sample_model_surface(used.model, used.shape_code(variables), resolution=_RESOLUTION)
+    parts = [
+        _of_some(used, observations, variables, samples, frames)
+        for frames in torch.arange(len(observations), device=device).split(_FRAMES_AT_ONCE)
+    ]
+    return Agreement(*(torch.cat([getattr(part, field.name) for part in parts]) for field in fields(Agreement)))
+
+
+def _of_some(
+    used: FittedModel, observations: Observations, variables: Variables, samples: SurfaceSamples, frames: Tensor
+) -> Agreement:
+    """Of ``frames`` (f,)."""
+    own, seen = variables.of(frames), observations.at(frames)
+    assert seen.coordinates is not None
+    points = seen.points[:, :_POINTS]
+    gaps = (own.place(used.local(own, seen.coordinates.canonical[:, :_POINTS])) - points).norm(dim=-1)
+    placed = place_samples(used, own, samples, observations.camera_centres(frames))
+    partners = find_partners(placed, points, seen.normals[:, :_POINTS])
+    off = ((points - partners.points) * partners.normals).sum(-1).abs()
+    near = (off < EXPLAINED) & (partners.distances < 3 * EXPLAINED)
+    apart = deviations = torch.full_like(off[:, :1], torch.nan)
+    if seen.landmarks is not None:
+        apart = (own.place(used.local(own, seen.landmarks.canonical)) - seen.landmarks.positions).norm(dim=-1)
+        deviations = seen.landmarks.deviations
+    return Agreement(
+        pixels=gaps.median(1).values,
+        landmarks=apart.median(1).values,
+        landmarks_expected=(apart / deviations).median(1).values,
+        landmark_deviation=deviations.mean(1),
+        surface=off.mean(1),
+        explained=near.float().mean(1),
+    )
