@@ -116,11 +116,11 @@ def test_landmarks_are_where_the_network_says_in_the_axes_of_the_camera(tilt: fl
     finder = SubjectFinder(LandmarkNetwork(), SCALE, CAMERA, torch.device("cpu"))
     found = finder.find(torch.from_numpy(plate_depth(middle, pose)[0]), to_gravity(pose))
     assert found is not None and found.landmarks is not None
-    in_world = found.landmarks.positions.numpy() @ pose[:3, :3].T
+    in_world = found.landmarks.positions @ pose[:3, :3].T
     np.testing.assert_allclose(in_world[0], middle, atol=0.08)
     np.testing.assert_allclose(in_world[1] - in_world[0], [0, ABOVE / SCALE, 0], atol=1e-5)
-    np.testing.assert_allclose(found.landmarks.deviations.numpy(), [0.01, 0.02], rtol=1e-5)
-    np.testing.assert_allclose(found.landmarks.canonical.numpy(), [[0.1, 0.2, 0.3], [0.4, 0.5, 0.6]])
+    np.testing.assert_allclose(found.landmarks.deviations, [0.01, 0.02], rtol=1e-5)
+    np.testing.assert_allclose(found.landmarks.canonical, [[0.1, 0.2, 0.3], [0.4, 0.5, 0.6]])
 
 
 def test_a_network_without_landmarks_says_none() -> None:
