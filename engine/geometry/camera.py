@@ -65,23 +65,28 @@ def front_camera_to_world(similarity: Similarity) -> NDArray[np.float64]:
     return pose
 
 
+def turned(camera_to_world: ArrayLike, similarity: Similarity, angle: float) -> NDArray[np.float64]:
+    """The pose (4, 4) turned by ``angle`` radians around the vertical axis through the canonical origin.
+
+    Counter-clockwise seen from above, as the cameras of the published NPM code are.
+    """
+    pose = np.array(camera_to_world, np.float64)
+    cosine, sine = np.cos(angle), np.sin(angle)
+    turn = np.array([[cosine, 0, sine], [0, 1, 0], [-sine, 0, cosine]])
+    pose[:3, 3] = turn @ (pose[:3, 3] - similarity.centre) + similarity.centre
+    pose[:3, :3] = turn @ pose[:3, :3]
+    return pose
+
+
 def orbit(camera_to_world: ArrayLike, similarity: Similarity, views: int) -> NDArray[np.float64]:
     """Poses (views, 4, 4) of cameras at equal angles around the vertical axis through the canonical origin.
 
-    View 0 has the pose ``camera_to_world`` (4, 4); view i is turned by 2 pi i / views, counter-clockwise seen from
-    above, as the cameras of the published NPM code are: the second of four looks along -x.
+    View 0 has the pose ``camera_to_world`` (4, 4); view i is `turned` by 2 pi i / views: the second of four looks
+    along -x.
     """
     assert views > 0
-    pose = np.asarray(camera_to_world, np.float64)
-    poses = np.empty((views, 4, 4))
-    for view, angle in enumerate(2 * np.pi * np.arange(views) / views):
-        cosine, sine = np.cos(angle), np.sin(angle)
-        turn = np.array([[cosine, 0, sine], [0, 1, 0], [-sine, 0, cosine]])
-        poses[view] = pose
-        poses[view, :3, :3] = turn @ pose[:3, :3]
-        poses[view, :3, 3] = turn @ (pose[:3, 3] - similarity.centre) + similarity.centre
-    poses[0] = pose
-    return poses
+    poses = [turned(camera_to_world, similarity, 2 * np.pi * view / views) for view in range(views)]
+    return np.stack([np.asarray(camera_to_world, np.float64), *poses[1:]])
 
 
 def transform_points(pose: ArrayLike, points: ArrayLike) -> NDArray[np.float32]:

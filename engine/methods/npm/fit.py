@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from functools import reduce
 
 import torch
 from torch import Tensor
@@ -100,7 +101,7 @@ def fit_codes(
     variables = first_variables(fitted, observations, seed, progress)
     if progress.cancelled():
         raise Cancelled
-    state = _FitState(fitted, observations, config, variables, seed)
+    state = FitState(fitted, observations, config, variables, seed)
     progress.stage("fit", config.steps)
     interrupted = False
     for step in range(config.steps):
@@ -123,8 +124,8 @@ def fit_codes(
     )
 
 
-class _FitState:
-    """Variables and surface of a running fit."""
+class FitState:
+    """Variables and surface of a running fit; ``done`` is 0 in the first step and 1 in the last one."""
 
     def __init__(
         self,
@@ -158,36 +159,49 @@ class _FitState:
             self.samples = self._sample_surface()
         frames = torch.arange(len(self.observations), device=self.fitted.model.device)
         at_once = _FRAMES_AT_ONCE[self.fitted.model.device.type]
-        with torch.no_grad():
-            steady = self.variables.place(self.fitted.local(self.variables, self.steady[None]))
+        steady = self.placed_steady()
         parts = [self._equations(part, done, shape_moves, steady) for part in frames.split(at_once)]
-        equations = NormalEquations(
-            torch.cat([part.frame for part, _ in parts]),
-            torch.cat([part.frame_gradient for part, _ in parts]),
-            torch.cat([part.coupling for part, _ in parts]),
-            torch.stack([part.shape for part, _ in parts]).sum(0),
-            torch.stack([part.shape_gradient for part, _ in parts]).sum(0),
-        )
-        self._move(self._with_priors(equations), torch.cat([middle for _, middle in parts]), shape_moves, done)
+        equations = NormalEquations.of_frames([part for part, _ in parts])
+        self._move(self.with_priors(equations), torch.cat([middle for _, middle in parts]), shape_moves, done)
+
+    def placed_steady(self) -> Tensor:
+        """Where the points (F, N, 3) are whose acceleration is watched."""
+        with torch.no_grad():
+            return self.variables.place(self.fitted.local(self.variables, self.steady[None]))
+
+    def terms(
+        self, frames: Tensor, done: float, steady: Tensor
+    ) -> tuple[dict[str, SurfaceRows], dict[str, SurfaceRows]]:
+        """Weighted rows of each term in ``frames`` (f,), the priors apart; points are drawn anew in each call.
+
+        Args:
+            steady: (F, N, 3) as `placed_steady` says
+
+        Returns:
+            Terms along all axes, whose points stay where they are, and terms along one direction, whose points follow
+            the shape; of the latter none while the coordinates of the network lead alone.
+        """
+        observations, variables = self.observations, self.variables.of(frames)
+        still = {"steady": self._steady(steady, done).at(frames)}
+        if observations.coordinates is not None:
+            still["coordinates"] = self._coordinates(frames, variables, done)
+        if observations.landmarks is not None:
+            still["landmarks"] = self._landmarks(frames, variables, done)
+        return still, self._surface(frames, variables, done) if self._surface_share(done) > 0 else {}
 
     def _equations(
         self, frames: Tensor, done: float, shape_moves: bool, steady: Tensor
     ) -> tuple[NormalEquations, Tensor]:
         """Of ``frames`` (f,), without priors, and the points (f, 3) that rotations are about."""
-        observations, variables = self.observations, self.variables.of(frames)
-        middle = steady[frames].mean(1)
-        triple = self._steady(steady, done).at(frames)
-        if observations.coordinates is not None:
-            triple = triple.joined(self._coordinates(frames, variables, done))
-        if observations.landmarks is not None:
-            triple = triple.joined(self._landmarks(frames, variables, done))
-        equations = self._accumulate(variables, triple, None, middle, shape_moves)
-        if self._surface_share(done) > 0:
-            single = self._surface(frames, variables, done)
+        variables, middle = self.variables.of(frames), steady[frames].mean(1)
+        still, following = self.terms(frames, done, steady)
+        equations = self._accumulate(variables, reduce(SurfaceRows.joined, still.values()), None, middle, shape_moves)
+        if following:
+            single = reduce(SurfaceRows.joined, following.values())
             equations = equations + self._accumulate(variables, single, single.normals, middle, shape_moves)
         return equations, middle
 
-    def _surface(self, frames: Tensor, variables: Variables, done: float) -> SurfaceRows:
+    def _surface(self, frames: Tensor, variables: Variables, done: float) -> dict[str, SurfaceRows]:
         """What is seen of the surface, and where nothing of it was seen."""
         config, observations = self.config, self.observations
         placed = place_samples(self.fitted, variables, self.samples, observations.camera_centres(frames))
@@ -200,10 +214,13 @@ class _FitState:
             config.surface_deviation, LARGEST_DEVIATION
         )
         precision = self._surface_share(done) / deviation.square() / config.surface_points
-        surface = surface_rows(partners, observed, gate).weighted(config.surface_weight * precision)
+        precision = precision * observations.seen[frames][:, None]
+        surface = surface_rows(partners, observed, gate)
         free = free_space_rows(observations, frames, placed, config.free_space_points, gate)
-        both = surface.joined(free.weighted(config.free_space_weight * precision))
-        return both.weighted(observations.seen[frames][:, None])
+        return {
+            "surface": surface.weighted(config.surface_weight * precision),
+            "free space": free.weighted(config.free_space_weight * precision),
+        }
 
     def _accumulate(
         self, variables: Variables, rows: SurfaceRows, normals: Tensor | None, middle: Tensor, shape_moves: bool
@@ -262,7 +279,8 @@ class _FitState:
         begins = self.config.coordinate_steps
         return min(1.0, max(0.0, (done - begins) / 0.2))
 
-    def _with_priors(self, equations: NormalEquations) -> NormalEquations:
+    def with_priors(self, equations: NormalEquations) -> NormalEquations:
+        """``equations`` of all frames, and the priors of shape and poses."""
         config, variables = self.config, self.variables
         directions = variables.poses.shape[1]
         own = torch.zeros(directions + RIGID, device=variables.poses.device)

@@ -4,6 +4,7 @@ The normal equations have the form of an arrow: a block for each frame, coupled 
 found first, from the Schur complement of the frames, and then each frame by itself.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -32,6 +33,17 @@ class NormalEquations:
             self.coupling + other.coupling,
             self.shape + other.shape,
             self.shape_gradient + other.shape_gradient,
+        )
+
+    @staticmethod
+    def of_frames(parts: "Sequence[NormalEquations]") -> "NormalEquations":
+        """Of the frames of all ``parts``, one after the other, which share the shape."""
+        return NormalEquations(
+            torch.cat([part.frame for part in parts]),
+            torch.cat([part.frame_gradient for part in parts]),
+            torch.cat([part.coupling for part in parts]),
+            torch.stack([part.shape for part in parts]).sum(0),
+            torch.stack([part.shape_gradient for part in parts]).sum(0),
         )
 
 
