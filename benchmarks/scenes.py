@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from plain import plain
 from scene_measures import SAMPLES, FrameErrors, SceneTruth, frame_errors, load_scene, scene_folders
 from scipy.optimize import linear_sum_assignment
 
@@ -326,19 +327,8 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 2
     if options.json:
-        write_json(options.json, _plain(results))
+        write_json(options.json, plain(results))
     return 0 if all(bar["passed"] for bar in results["bars"]) else 1
-
-
-def _plain(value: Any) -> Any:
-    """Ready for JSON, which has neither arrays nor NaN."""
-    if isinstance(value, dict):
-        return {name: _plain(each) for name, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
-    if isinstance(value, np.ndarray):
-        return _plain(value.tolist())
-    return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
 if __name__ == "__main__":

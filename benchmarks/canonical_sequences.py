@@ -1,0 +1,73 @@
+"""Sequences of the canonical benchmark: unseen bodies or hands in unseen motions, seen by one camera without noise."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from engine.dataset.registered import RegisteredDataset, load_registered_dataset
+from engine.dataset.rendering import render_sequence
+from engine.geometry.camera import front_camera_to_world, turned
+from external.anny.hands.motions import TEST_FAMILIES as HAND_FAMILIES
+from external.anny.motions import TEST_FAMILIES as BODY_FAMILIES
+from external.anny.quality import QualitySplit, choose_identities, generate_unseen
+
+SUBJECTS, CHILDREN, FRAMES = 8, 3, 60
+WIDEST_TURN = 60.0
+"""Degrees that the camera of hands is turned away from the front, to either side."""
+BODIES = QualitySplit("anny", 1234, SUBJECTS - CHILDREN, CHILDREN, tuple(BODY_FAMILIES), 1, FRAMES, 800, 2000)
+HANDS = replace(BODIES, generator="hands", families=tuple(HAND_FAMILIES))
+
+
+@dataclass(frozen=True)
+class CanonicalSequence:
+    """A depth sequence with its truth beside it."""
+
+    name: str
+    folder: Path
+    is_child: bool
+
+
+def make_sequences(
+    split: QualitySplit, work: Path, turn: float = 0.0, views: int = 1, device: torch.device | str = "cpu"
+) -> list[CanonicalSequence]:
+    """Generate the subjects of ``split`` and render the first motion of each; what is in ``work`` already is kept.
+
+    Args:
+        turn: largest angle of the camera away from the front, degrees; subjects share the angles from one side to the
+            other evenly.
+        views: of each sequence, around it; with several, ``folder`` has them as ``view_0``, ``view_1``, ...
+
+    Raises:
+        InputError: as `generate_unseen` says, or something else is where a sequence should go.
+    """
+    made = f"{split.generator}-{split.seed}-{split.adults + split.children}x{split.frames}"
+    root = work / made / "dataset"
+    dataset = load_registered_dataset(root) if root.is_dir() else generate_unseen(split, root)
+    adults, children = choose_identities(split, dataset)
+    chosen = sorted(adults + children)
+    found = []
+    for identity, angle in zip(chosen, np.linspace(-turn, turn, len(chosen)), strict=True):
+        name, sequence = dataset.identities[identity], dataset.sequences_of(identity)[0]
+        folder = work / made / f"{name}-{sequence}-{views}"
+        first = folder if views == 1 else folder / "view_0"
+        if not (first / "truth" / "truth.json").is_file():
+            _render(dataset, identity, sequence, folder, float(angle), views, device)
+        found.append(CanonicalSequence(f"{split.seed} {name} {sequence}", folder, identity in children))
+    return found
+
+
+def _render(
+    dataset: RegisteredDataset,
+    identity: int,
+    sequence: str,
+    folder: Path,
+    angle: float,
+    views: int,
+    device: torch.device | str,
+) -> None:
+    similarity = dataset.similarity_of(identity)
+    pose = turned(front_camera_to_world(similarity), similarity, np.radians(angle))
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    render_sequence(dataset, identity, sequence, folder, camera_to_world=pose, views=views, device=device)
