@@ -85,14 +85,23 @@ class _Scene:
 class CoordinateInputs:
     """Crops and labels of the frames of a dataset."""
 
-    def __init__(self, sampler: FlowSampler, similarity: Similarity, config: CoordinateStage) -> None:
+    def __init__(
+        self,
+        sampler: FlowSampler,
+        similarity: Similarity,
+        config: CoordinateStage,
+        learned: "CoordinateInputs | None" = None,
+    ) -> None:
         """
         Args:
             sampler: the registered vertices, on the device that renders.
             similarity: says how large a canonical unit is to the sensor.
+            learned: what the network is trained with, where these frames are held out: it has the same landmarks.
         """
         self._source, self._scale, self._config = BodySource(sampler), similarity.scale, config
-        self._landmarks = landmark_vertices(sampler, config.landmarks)[sampler.identity_of_frame]
+        self._sampler = sampler
+        like = None if learned is None else learned._sampler
+        self._landmarks = landmark_vertices(sampler, config.landmarks, like)[sampler.identity_of_frame]
 
     def broken_frames(self) -> list[int]:
         """Frames with vertices that are not finite, which no ray would ever hit."""

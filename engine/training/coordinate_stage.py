@@ -77,7 +77,7 @@ class CoordinateTraining:
             count = len(validation.labels)
             kept = torch.linspace(0, count - 1, min(count, settings.rows)).round().long().tolist()
             shown = dataclasses.replace(validation, labels=tuple(validation.labels[row] for row in kept))
-            self._held_out = _inputs(shown, config, device, progress)
+            self._held_out = _inputs(shown, config, device, progress, self._inputs)
             self._held_out_rows = torch.arange(len(kept), device=device).repeat(_VIEWS)
 
     def draw(self, rows: Tensor, mine: slice, generator: torch.Generator) -> tuple[Tensor, ...]:
@@ -213,11 +213,15 @@ def _overlap(predicted: PixelCoordinates, foreground: Tensor, seen: Tensor) -> T
 
 
 def _inputs(
-    dataset: RegisteredDataset, config: CoordinateStage, device: torch.device, progress: Progress
+    dataset: RegisteredDataset,
+    config: CoordinateStage,
+    device: torch.device,
+    progress: Progress,
+    learned: CoordinateInputs | None = None,
 ) -> CoordinateInputs:
     if lacks_meshes(dataset):
         raise InputError(dataset.root, "has no meshes for the coordinates", "use a dataset with registered meshes")
-    inputs = CoordinateInputs(FlowSampler.load(dataset, device, progress), dataset.similarity, config)
+    inputs = CoordinateInputs(FlowSampler.load(dataset, device, progress), dataset.similarity, config, learned)
     if broken := inputs.broken_frames():
         label = dataset.labels[broken[0]]
         problem = f"frame {dataset.identities[label.identity]}/{label} has vertices that are not finite"

@@ -224,12 +224,12 @@ def test_landmarks_are_the_same_points_at_rest_and_in_the_crop(
 def test_landmarks_of_bodies_of_other_topologies_are_where_those_of_the_first_are() -> None:
     points = torch.rand((300, 3), generator=torch.Generator().manual_seed(1))
     other = torch.flip(points, (0,))[:280] * 2 + 5
-    faces = torch.randint(0, 280, (50, 3), generator=torch.Generator().manual_seed(2))
+    faces, others = torch.randint(0, 280, (2, 50, 3), generator=torch.Generator().manual_seed(2))
     sampler = FlowSampler(
-        canonical=torch.cat((points, 3 * points, other)), posed=torch.zeros(0, 3), faces=torch.cat((faces, faces)),
+        canonical=torch.cat((points, 3 * points, other)), posed=torch.zeros(0, 3), faces=torch.cat((faces, others)),
         cumulative_areas=torch.zeros(0), identity_of_frame=torch.zeros(0, dtype=torch.int64),
         first_canonical=torch.tensor([0, 300, 600]), first_posed=torch.zeros(0, dtype=torch.int64),
-        first_face=torch.tensor([0, 0, 50]), first_area=torch.zeros(4, dtype=torch.int64),
+        first_face=torch.tensor([0, 0, 50]), first_area=torch.tensor([0, 50, 100, 150]),
     )  # fmt: skip
     first, second, third = landmark_vertices(sampler, 12)
     assert torch.equal(first, second) and len(first.unique()) == 12
@@ -237,3 +237,12 @@ def test_landmarks_of_bodies_of_other_topologies_are_where_those_of_the_first_ar
     torch.testing.assert_close(third[kept], 299 - first[kept])
     spread = torch.cdist(points[first], points[first]) + torch.eye(12)
     assert spread.min() > 0.2
+
+
+def test_held_out_bodies_have_the_landmarks_of_those_that_are_learned(
+    dataset: RegisteredDataset, sampler: FlowSampler
+) -> None:
+    moved = dataclasses.replace(sampler, canonical=sampler.canonical @ torch.diag(torch.tensor([1.0, -1.0, 1.3])))
+    learned = landmark_vertices(sampler, 12)
+    assert not torch.equal(landmark_vertices(moved, 12)[0], learned[0])
+    assert torch.equal(landmark_vertices(moved, 12, sampler)[0], learned[0])
