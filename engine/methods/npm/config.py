@@ -35,15 +35,15 @@ class FitConfig(Config):
     """Least expected distance of observed points from the surface; more where the points lie farther off."""
     surface_gate: Length = 0.01
     """Distance at which an observed point counts a quarter, at the end."""
-    surface_weight: Weight = 200.0
+    surface_weight: Weight = 3000.0
     """Independent observations that the seen surface of a frame is worth."""
     coordinate_weight: Weight = 300.0
     """Independent observations that the canonical coordinates of a frame are worth at the start."""
-    coordinate_rest: Annotated[float, Field(ge=0, le=1)] = 0.3
+    coordinate_rest: Annotated[float, Field(ge=0, le=1)] = 0.1
     """Fraction of that weight that is left at the end."""
     landmark_weight: Weight = 80.0
     """Independent observations that the landmarks of a frame are worth, where the network says any."""
-    free_space_weight: Weight = 200.0
+    free_space_weight: Weight = 2000.0
     """Weight of model points in space that the camera saw to be empty, on the scale of ``surface_weight``."""
     pose_prior: Weight = 0.2
     """Weight of the squared pose codes, in standard deviations."""
