@@ -18,7 +18,7 @@ make_data() {
   [ -d "$work/hands" ] || studio dataset hands "$work/hands" --identities 64 --sequences 12 --frames 10 --seed 21
   # the same bodies in more motions, for the coordinates, which need no samples of their surfaces
   [ -d "$work/bodies-views" ] ||
-    studio dataset anny "$work/bodies-views" --identities 160 --sequences 24 --frames 10 --seed 11
+    studio dataset anny "$work/bodies-views" --identities 160 --sequences 40 --frames 6 --seed 11
   [ -d "$work/bodies-views-held-out" ] ||
     studio dataset anny "$work/bodies-views-held-out" --identities 8 --sequences 4 --frames 10 --seed 12
   # other identities, for the figures during training

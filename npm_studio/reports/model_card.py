@@ -109,7 +109,8 @@ def _encoder(encoder: VoxelEncoder) -> str:
 def _coordinate_network(network: CoordinateNetwork) -> str:
     config = network.config
     channels = ", ".join(str(count) for count in config.channels)
-    return f"crops of {config.size} x {config.size}, channels {channels}; {_parameters(network)} parameters"
+    landmarks = f", {config.landmarks} landmarks" if config.landmarks else ""
+    return f"crops of {config.size} x {config.size}, channels {channels}{landmarks}; {_parameters(network)} parameters"
 
 
 def _parameters(module: nn.Module) -> str:
