@@ -106,7 +106,8 @@ def fit_codes(
     interrupted = False
     for step in range(config.steps):
         state.step(step)
-        progress.advance(step + 1)
+        looked_at = step % config.preview_interval == 0 or step + 1 == config.steps
+        progress.advance(step + 1, state.metrics() if looked_at else None)
         if step % config.preview_interval == 0 and progress.wants_preview():
             progress.preview(state.preview(step))
         if progress.cancelled():
@@ -139,6 +140,8 @@ class FitState:
         self.variables = variables
         self.generator = torch.Generator().manual_seed(seed)
         self.linked = between_seen(observations.seen)
+        self.apart: list[Tensor] = []
+        """Median distances (f,) of observed points from the surface in the last step; none while it is not looked at"""
         self.seen = observations.seen.nonzero()[:, 0]
         self.samples = self._sample_surface()
         spread = thinned(self.samples, STEADY_POINTS)
@@ -150,8 +153,16 @@ class FitState:
             vertices = self.variables.place(self.fitted.local(self.variables, self.samples.vertices[None]))
         return FitPreview(step, self.samples.faces.int().cpu(), vertices.cpu())
 
+    def metrics(self) -> dict[str, float]:
+        """How far what was seen lay from the surface before the last step: ``distance_mm``; waits for the device."""
+        if not self.apart:
+            return {}
+        median = torch.cat(self.apart)[self.observations.seen].median()
+        return {"distance_mm": 1000 * float(median) / self.fitted.model.info.similarity.scale}
+
     def step(self, step: int) -> None:
         """One step of all variables."""
+        self.apart.clear()
         config = self.config
         done = step / max(1, config.steps - 1)
         shape_moves = done >= config.shape_start
@@ -210,9 +221,9 @@ class FitState:
         observed = _of(observations.points[frames], picks)
         partners = find_partners(placed, observed, _of(observations.normals[frames], picks))
         apart = ((observed - partners.points) * partners.normals).sum(-1).abs()
-        deviation = (TO_DEVIATION * apart.median(1, keepdim=True).values).clamp(
-            config.surface_deviation, LARGEST_DEVIATION
-        )
+        median = apart.median(1, keepdim=True).values
+        self.apart.append(median[:, 0])
+        deviation = (TO_DEVIATION * median).clamp(config.surface_deviation, LARGEST_DEVIATION)
         precision = self._surface_share(done) / deviation.square() / config.surface_points
         precision = precision * observations.seen[frames][:, None]
         surface = surface_rows(partners, observed, gate)

@@ -75,8 +75,8 @@ class FitProgress(QWidget):
         self.stage.setText(f"{name} {status.done} / {status.total}" if known else name)
         left = status.seconds_left
         self.eta.setText("" if left is None or not known else f"{clock_text(left)} left")
-        energy = status.metrics.get("energy")
-        self.detail.setText(status.message if energy is None else f"Energy {energy:.4g}")
+        apart = status.metrics.get("distance_mm")
+        self.detail.setText(status.message if apart is None else f"{apart:.1f} mm from what was seen")
 
     def show_stopping(self) -> None:
         self.stage.setText("Stopping after this step")

@@ -37,6 +37,7 @@ class Listener(Progress):
     def __init__(self, stop_in: str = "", after: int = 0) -> None:
         self.stages: list[str] = []
         self.previews: list[FitPreview] = []
+        self.metrics: list[object] = []
         self._stop_in, self._after, self._done = stop_in, after, 0
 
     def stage(self, name: str, total: int) -> None:
@@ -45,6 +46,8 @@ class Listener(Progress):
 
     def advance(self, done: int, metrics: object = None) -> None:
         self._done = done
+        if metrics:
+            self.metrics.append(metrics)
 
     def preview(self, payload: object) -> None:
         assert isinstance(payload, FitPreview)
@@ -116,6 +119,14 @@ def test_a_cancelled_fit_keeps_the_best_so_far(
     assert run.interrupted
     assert run.details["steps"] == 5
     assert load_run(tmp_path / "run").interrupted
+
+
+def test_a_fit_says_now_and_then_how_far_what_was_seen_lies_from_the_surface(truth: tuple[Path, np.ndarray]) -> None:
+    listener, model = Listener(), toy_model()
+    fit_codes(model, observe(load_depth_sequence(truth[0]), model), QUICK, progress=listener)
+    assert len(listener.metrics) == 4  # steps 1, 5, 9 and 12
+    distances = [line["distance_mm"] for line in listener.metrics if isinstance(line, dict)]
+    assert len(distances) == 4 and 0 < distances[-1] < distances[0]
 
 
 def test_a_fit_cancelled_before_it_began_leaves_nothing(

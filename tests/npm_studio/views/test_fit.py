@@ -48,7 +48,7 @@ class StandInFit:
             done += 1
             if progress.wants_preview():
                 progress.preview(FitPreview(done, torch.from_numpy(faces), torch.from_numpy(vertices + 0.02)))
-            progress.advance(done, {"energy": 1.0 / done})
+            progress.advance(done, {"distance_mm": 1.0 / done})
         if not self.has_something:
             raise Cancelled
         model = toy_model()
