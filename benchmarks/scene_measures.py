@@ -46,6 +46,11 @@ class SceneTruth:
     def name(self) -> str:
         return self.folder.name
 
+    @property
+    def sensor_scale(self) -> float:
+        """Measured over true depth of its sensor."""
+        return float(self.about["noise"].get("scale", 1.0)) if self.about["noise"] else 1.0
+
     def counts(self, subject: int) -> NDArray[np.bool_]:
         """(F,) frames in which enough of a subject is in the picture."""
         return np.array(self.about["subjects"][subject]["in_picture"]) >= COUNTS_FROM
@@ -61,6 +66,10 @@ class FrameErrors:
     """(K,) mean of accuracy and completeness."""
     correspondence_mm: NDArray[np.float64]
     """(K,) NaN where the run has no canonical surface."""
+    rescaled_surface_mm: NDArray[np.float64]
+    """(K,) once the error of the sensor's scale, which no fit can know, is taken out of the fit."""
+    rescaled_correspondence_mm: NDArray[np.float64]
+    """(K,) likewise"""
     penetration_mm: NDArray[np.float64]
     """(K,) how far the lowest point is below the floor."""
     slide_mm_per_s: NDArray[np.float64]
@@ -112,13 +121,16 @@ def frame_errors(run: Run, sequence: DepthSequence, scene: SceneTruth, subject: 
     sides, pairs = Sides(prediction, truth, joined), _correspondences(prediction, truth)
     generator = np.random.default_rng(0)
     times_s, rows = sides.times_s(), np.array([second for _, second in joined.pairs])
-    surface, apart, below, slides = [], [], [], []
+    surface, apart, rescaled, below, slides = [], [], [], [], []
     previous: Placed | None = None
     for place, row in enumerate(rows):
         predicted, true = sides.predicted(place), sides.true(place)
         surface.append(1000 * _surface_distance(predicted, true, samples, generator))
         apart.append(np.nan if pairs is None else 1000 * pairs.errors(*predicted, true[0]).mean())
         to_room = scene.camera_to_room[row] @ np.linalg.inv(sides.pose(place))
+        corrected = _rescaled(predicted, sides.pose(place)[:3, 3], scene.sensor_scale)
+        far = surface[-1] if corrected is predicted else 1000 * _surface_distance(corrected, true, samples, generator)
+        rescaled.append((far, np.nan if pairs is None else 1000 * pairs.errors(*corrected, true[0]).mean()))
         below.append(1000 * max(0.0, -float(transform_points(to_room, predicted[0])[:, 1].min())))
         now = None if pairs is None else _placed(pairs, predicted, true[0], to_room)
         slide = np.nan
@@ -126,9 +138,27 @@ def frame_errors(run: Run, sequence: DepthSequence, scene: SceneTruth, subject: 
             slide = 1000 * _slide(previous, now, times_s[place] - times_s[place - 1])
         slides.append(slide)
         previous = now
+    rescaled_surface, rescaled_apart = np.array(rescaled).T
     return FrameErrors(
-        rows, np.array(surface), np.array(apart), np.array(below), np.array(slides), _height_error(prediction, truth)
+        rows,
+        np.array(surface),
+        np.array(apart),
+        rescaled_surface,
+        rescaled_apart,
+        np.array(below),
+        np.array(slides),
+        _height_error(prediction, truth),
     )
+
+
+def _rescaled(
+    surface: tuple[NDArray[np.float64], NDArray[np.int32]], camera: NDArray[np.float64], scale: float
+) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
+    """``surface`` as it would be seen from ``camera`` (3,) by a sensor without its error of ``scale``."""
+    if scale == 1:
+        return surface
+    vertices, faces = surface
+    return camera + (vertices - camera) / scale, faces
 
 
 def _correspondences(prediction: Prediction, truth: Truth) -> Correspondences | None:

@@ -87,6 +87,18 @@ def test_errors_are_millimetres_of_the_room(scene: SceneTruth, sequence: DepthSe
     assert errors.slide_mm_per_s[4] < 30
 
 
+def test_the_scale_of_the_sensor_is_taken_out_about_the_camera(
+    scene: SceneTruth, sequence: DepthSequence, tmp_path: Path
+) -> None:
+    short = dataclasses.replace(scene, about={**scene.about, "noise": {"scale": 0.98}})
+    errors = frame_errors(run_of(scene, tmp_path / "run"), sequence, short, 0, samples=300)
+    assert errors.correspondence_mm.max() < 0.1
+    truth = scene.subjects[0].meshes
+    away = [np.linalg.norm(truth.read(frame).vertices, axis=1).mean() for frame in range(FRAMES)]
+    np.testing.assert_allclose(errors.rescaled_correspondence_mm, 1000 * np.array(away) * (1 / 0.98 - 1), rtol=0.02)
+    assert (errors.rescaled_surface_mm > 20).all()
+
+
 def test_a_run_is_compared_with_the_nearest_person_and_swaps_are_counted(
     scene: SceneTruth, sequence: DepthSequence, tmp_path: Path
 ) -> None:
