@@ -11,7 +11,7 @@ from engine.core.errors import Cancelled
 from engine.core.progress import Progress
 from engine.methods.npm.association import find_partners, place_samples
 from engine.methods.npm.config import FitConfig
-from engine.methods.npm.landmarks import landmarks_at_rest
+from engine.methods.npm.landmarks import clearness, landmarks_at_rest
 from engine.methods.npm.linearisation import linearise
 from engine.methods.npm.normal_equations import NormalEquations, normal_equations, solve
 from engine.methods.npm.observations import Observations
@@ -143,6 +143,8 @@ class FitState:
         self.apart: list[Tensor] = []
         """Median distances (f,) of observed points from the surface in the last step; none while it is not looked at"""
         self.seen = observations.seen.nonzero()[:, 0]
+        self.worth = clearness(observations)[:, None]
+        """(F, 1) factor of all that concerns a frame, priors and damping, too: of its pose it changes nothing"""
         self.samples = self._sample_surface()
         spread = thinned(self.samples, STEADY_POINTS)
         self.steady = spread.points
@@ -206,9 +208,10 @@ class FitState:
         """Of ``frames`` (f,), without priors, and the points (f, 3) that rotations are about."""
         variables, middle = self.variables.of(frames), steady[frames].mean(1)
         still, following = self.terms(frames, done, steady)
-        equations = self._accumulate(variables, reduce(SurfaceRows.joined, still.values()), None, middle, shape_moves)
+        triple = reduce(SurfaceRows.joined, still.values()).weighted(self.worth[frames])
+        equations = self._accumulate(variables, triple, None, middle, shape_moves)
         if following:
-            single = reduce(SurfaceRows.joined, following.values())
+            single = reduce(SurfaceRows.joined, following.values()).weighted(self.worth[frames])
             equations = equations + self._accumulate(variables, single, single.normals, middle, shape_moves)
         return equations, middle
 
@@ -297,12 +300,12 @@ class FitState:
         own = torch.zeros(directions + RIGID, device=variables.poses.device)
         own[:directions] = config.pose_prior
         gradient = torch.zeros_like(equations.frame_gradient)
-        gradient[:, :directions] = config.pose_prior * variables.poses
+        gradient[:, :directions] = config.pose_prior * self.worth * variables.poses
         size = equations.shape.shape[0]
         shape = config.shape_prior * torch.eye(size, device=own.device)
         shape_gradient = config.shape_prior * variables.shape[:size]
         return NormalEquations(
-            equations.frame + torch.diag(own),
+            equations.frame + torch.diag_embed(self.worth * own),
             equations.frame_gradient + gradient,
             equations.coupling,
             equations.shape + shape,
@@ -314,7 +317,7 @@ class FitState:
         directions = variables.poses.shape[1]
         damping = torch.full_like(equations.frame_gradient, DAMPING)
         damping[:, directions:] = 1.0
-        step, shape = solve(equations, damping, DAMPING)
+        step, shape = solve(equations, self.worth * damping, DAMPING)
         largest = step[:, :directions].abs().amax(1, keepdim=True)
         step = step * (LARGEST_STEP / largest.clamp_min(LARGEST_STEP))
         if not shape_moves:

@@ -1,25 +1,41 @@
-"""What the landmarks of all frames say together: a landmark has one place at rest."""
+"""What all frames say together of one subject: how much each of them knows, and where the landmarks are at rest."""
 
+import torch
 from torch import Tensor
 
 from engine.geometry.robust import redescending
 from engine.methods.npm.observations import Observations
 
 _ROUNDS = 5
+_CLEAR_POWER = 4
+"""Of expected errors: what one frame says is wrong alike, as the length of bent legs, and does not average out."""
 _OUTLYING = 3.0
 """Expected errors from the others at which what one frame says counts a quarter."""
+
+
+def clearness(observations: Observations) -> Tensor:
+    """What each frame (F,) is worth for the shape, at most 1; all alike without landmarks.
+
+    By the median expected error of its canonical coordinates, against that of the clearest quarter of the frames.
+    Where nothing is known of hidden parts, frames that are seen from the side are needed in full.
+    """
+    if observations.coordinates is None or observations.landmarks is None:
+        return torch.ones_like(observations.times_s)
+    expected = observations.coordinates.deviations.median(1).values
+    clearest = expected[observations.seen].quantile(0.25)
+    return (clearest / expected).clamp_max(1) ** _CLEAR_POWER
 
 
 def landmarks_at_rest(observations: Observations) -> tuple[Tensor, Tensor]:
     """Canonical coordinates (K, 3) of the landmarks, and their expected errors (K,) along an axis.
 
-    Means over the frames that show the subject, weighted by expected errors under the loss of Geman and McClure. What
-    frames say of one subject is wrong alike, so that many are expected to be no better than the best half of them.
+    Means over the frames that show the subject, weighted by clearness and expected errors under the loss of Geman and
+    McClure. What frames say of one subject is wrong alike: many are expected to be no better than a good one of them.
     """
     said = observations.landmarks
     assert said is not None
     canonical, deviations = said.canonical[observations.seen], said.deviations[observations.seen]
-    precision = deviations.square().reciprocal()
+    precision = clearness(observations)[observations.seen, None] / deviations.square()
     middle = canonical.median(0).values
     for _ in range(_ROUNDS):
         gaps = (canonical - middle).square().sum(-1)

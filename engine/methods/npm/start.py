@@ -8,7 +8,7 @@ from torch import Tensor
 from engine.core.progress import Progress
 from engine.geometry.rigid_alignment import robust_rigid_alignment
 from engine.geometry.robust import redescending
-from engine.methods.npm.landmarks import landmarks_at_rest
+from engine.methods.npm.landmarks import clearness, landmarks_at_rest
 from engine.methods.npm.observations import Observations
 from engine.methods.npm.search import searched_variables
 from engine.methods.npm.variables import FittedModel, Variables, nearest_seen
@@ -97,7 +97,8 @@ def _points_at_rest(observations: Observations) -> tuple[Tensor, Tensor, Tensor]
     each = max(1, SHAPE_POINTS // len(seen))
     points = coordinates.canonical[seen, :each].flatten(0, 1)
     deviations = coordinates.deviations[seen, :each].flatten()
-    shares = torch.full_like(deviations, _SHAPE_OBSERVATIONS / len(points))
+    shares = clearness(observations)[seen].repeat_interleave(coordinates.canonical[seen, :each].shape[1])
+    shares = _SHAPE_OBSERVATIONS * shares / shares.sum()
     if observations.landmarks is None:
         return points, deviations, shares
     canonical, expected = landmarks_at_rest(observations)

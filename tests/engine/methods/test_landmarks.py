@@ -13,7 +13,7 @@ from engine.methods.npm.agreement import agreement
 from engine.methods.npm.confidence import LOST_BELOW, confidences
 from engine.methods.npm.config import FitConfig
 from engine.methods.npm.fit import FittedCodes, fit_codes
-from engine.methods.npm.landmarks import landmarks_at_rest
+from engine.methods.npm.landmarks import clearness, landmarks_at_rest
 from engine.methods.npm.observations import Coordinates, Observations, ObservedLandmarks
 from engine.methods.npm.start import aligned, shape_through_coordinates
 from engine.methods.npm.variables import FittedModel
@@ -126,6 +126,42 @@ def test_frames_that_do_not_show_the_subject_do_not_say_where_landmarks_are_at_r
     landmarks = dataclasses.replace(said, canonical=wrong)
     found, _ = landmarks_at_rest(dataclasses.replace(seen.observations, seen=hidden, landmarks=landmarks))
     assert (found - said.canonical[1:].mean(0)).norm(dim=-1).max() < 0.02
+
+
+def with_expected_errors(observations: Observations, errors: list[float]) -> Observations:
+    """All coordinates of a frame with the same expected error."""
+    coordinates = observations.coordinates
+    assert coordinates is not None
+    deviations = torch.tensor(errors)[:, None].repeat(1, coordinates.deviations.shape[1])
+    return dataclasses.replace(observations, coordinates=dataclasses.replace(coordinates, deviations=deviations))
+
+
+def test_clearness_falls_with_the_fourth_power_of_expected_errors_and_unseen_frames_set_no_standard(seen: Seen) -> None:
+    errors = [0.001, 0.01, 0.02]
+    shown = dataclasses.replace(seen.observations, seen=torch.tensor([False, True, True]))
+    standard = np.quantile(errors[1:], 0.25)
+    slow = [min(1.0, standard / error) ** 4 for error in errors]
+    torch.testing.assert_close(clearness(with_expected_errors(shown, errors)), torch.tensor(slow, dtype=torch.float32))
+
+
+def test_without_landmarks_all_frames_are_alike(seen: Seen) -> None:
+    observations = with_expected_errors(seen.observations, [0.001, 0.01, 0.02])
+    assert clearness(without_landmarks(observations)).tolist() == [1.0] * FRAMES
+
+
+def test_what_an_unclear_frame_says_of_landmarks_at_rest_counts_for_little(seen: Seen) -> None:
+    said = seen.observations.landmarks
+    assert said is not None
+    shorter = said.canonical.clone()
+    shorter[2] *= 0.97
+    landmarks = dataclasses.replace(said, canonical=shorter)
+    observations = dataclasses.replace(seen.observations, landmarks=landmarks)
+
+    def off(errors: list[float]) -> float:
+        found, _ = landmarks_at_rest(with_expected_errors(observations, errors))
+        return float((found - said.canonical[:2].mean(0)).norm(dim=-1).mean())
+
+    assert off([0.01, 0.01, 0.03]) < 0.3 * off([0.01, 0.01, 0.01])
 
 
 def test_the_first_shape_goes_through_the_landmarks(seen: Seen) -> None:
