@@ -52,6 +52,8 @@ LARGEST_STEP = 1.0
 """Standard deviations that a code moves in one step at most."""
 SHAPE_CHANGED = 0.1
 """Standard deviations of a code, after which the surface is sampled anew; between, samples follow it."""
+ALONE = 1 / 15
+"""Part of the weights of what is seen where no network says anything: priors alone hold what is not seen."""
 _FRAMES_AT_ONCE = {"cpu": 16, "cuda": 128}
 
 
@@ -229,6 +231,8 @@ class FitState:
         deviation = (TO_DEVIATION * median).clamp(config.surface_deviation, LARGEST_DEVIATION)
         precision = self._surface_share(done) / deviation.square() / config.surface_points
         precision = precision * observations.seen[frames][:, None]
+        if observations.coordinates is None:
+            precision = ALONE * precision
         surface = surface_rows(partners, observed, gate)
         free = free_space_rows(observations, frames, placed, config.free_space_points, gate)
         return {
