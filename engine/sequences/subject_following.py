@@ -351,8 +351,10 @@ def chosen_subject(
     """
     subjects = each_subject(sequence, model, progress)
     if number > len(subjects):
-        found = f"{len(subjects)} subjects were found" if len(subjects) > 1 else "only one subject was found"
-        raise InputError(Choice(Setting.SUBJECT, str(number)), found, f"choose from 1 to {len(subjects)}")
+        several = len(subjects) > 1
+        found = f"{len(subjects)} subjects were found" if several else "only one subject was found"
+        cure = f"choose from 1 to {len(subjects)}" if several else "leave it out"
+        raise InputError(Choice(Setting.SUBJECT, str(number)), found, cure)
     return subjects[number - 1]
 
 
