@@ -12,6 +12,7 @@ from torch import Tensor
 from engine.core.cuda_graphs import GRAPH_LOCK, capture_stream, capturing
 from engine.core.errors import InputError
 from engine.core.progress import Progress
+from engine.training.draw_ahead import Batch, DrawAhead
 from engine.training.row_adam import RowAdam
 from engine.training.stage import TrainingStage, rate_factor
 
@@ -84,6 +85,8 @@ class Stepper:
         self._summed = 0
         self._bad_step = torch.full((1,), -1, dtype=torch.int64, device=self.device)
         self._bad_rows = torch.zeros_like(self._rows)
+        # a recorded step draws its own batch
+        self._ahead = None if stage.capturable else DrawAhead(self._draw, self.generator, self._order)
 
     def step(self) -> None:
         """One step; does not wait for the device.
@@ -91,8 +94,8 @@ class Stepper:
         Raises:
             torch.OutOfMemoryError: the batch is too large; nothing has been updated.
         """
-        if self.steps_done % self.batches_per_epoch == 0:
-            self._order.copy_(torch.randperm(self.stage.rows, generator=self.generator, device=self.device))
+        if self._ahead is None:
+            self._shuffle(self.steps_done)
         if self._graphs_wanted and not self._graphs and self.steps_done >= self._eager_until:
             self._capture()
         if self._graphs:
@@ -108,6 +111,8 @@ class Stepper:
                 self._update()
         self.steps_done += 1
         self._summed += 1
+        if self._ahead is not None and self.steps_done < self.stage.schedule.steps:
+            self._ahead.begin(self.steps_done)
 
     def metrics(self) -> dict[str, float]:
         """Means of the metrics since they were last asked for; waits for the device."""
@@ -127,13 +132,14 @@ class Stepper:
 
     def state_dict(self) -> dict[str, Any]:
         """What `load_state_dict` needs to go on exactly as this object would have."""
+        now = (self.generator.get_state(), self._order) if self._ahead is None else self._ahead.state()
         return {
             "network": self.stage.network.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "codes": {} if self.row_adam is None else self.row_adam.state_dict(),
-            "generator": self.generator.get_state(),
+            "generator": now[0],
             "dropout": torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else torch.get_rng_state(),
-            "order": self._order,
+            "order": now[1],
             "step": self.steps_done,
         }
 
@@ -144,6 +150,8 @@ class Stepper:
         """
         if len(state["order"]) != self.stage.rows:
             raise ValueError(f"{len(state['order'])} rows, not {self.stage.rows}")
+        if self._ahead is not None:
+            self._ahead.drop()
         self.stage.network.load_state_dict(state["network"])
         self.optimiser.load_state_dict(state["optimiser"])
         for group in self.optimiser.param_groups:
@@ -162,9 +170,7 @@ class Stepper:
 
     def _differentiate(self) -> None:
         """Draw a batch; leave the gradients and metrics of the rows of this process in their buffers."""
-        batch = torch.arange(self.rows_per_batch, device=self.device)
-        rows = self._order[self._step % self.batches_per_epoch * self.rows_per_batch + batch]
-        samples = self.stage.draw(rows, self._mine, self.generator)
+        rows, samples = self._batch(self._step) if self._ahead is None else self._ahead.take(self.steps_done)
         codes = None if self.stage.codes is None else self.stage.codes[rows[self._mine]].requires_grad_()
         self._gradients.zero_()
         loss, metrics = self._loss(codes, self._settings.index_select(0, self._step)[0, 2:], *samples)
@@ -178,6 +184,21 @@ class Stepper:
             self._names = tuple(metrics)
             self._sums = torch.zeros(len(metrics), device=self.device)
         self._sums += torch.stack([value.detach().float() for value in metrics.values()])
+
+    def _draw(self, step: int) -> Batch:
+        self._shuffle(step)
+        return self._batch(step)
+
+    def _batch(self, step: Tensor | int) -> Batch:
+        """Rows of all processes in ``step``, (1,) on the device or a number, and the samples of this one's."""
+        batch = torch.arange(self.rows_per_batch, device=self.device)
+        rows = self._order[step % self.batches_per_epoch * self.rows_per_batch + batch]
+        return rows, self.stage.draw(rows, self._mine, self.generator)
+
+    def _shuffle(self, step: int) -> None:
+        """Put the rows into a new order at the beginning of an epoch."""
+        if step % self.batches_per_epoch == 0:
+            self._order.copy_(torch.randperm(self.stage.rows, generator=self.generator, device=self.device))
 
     def _average(self) -> None:
         """Average the gradients and the loss over the processes.
