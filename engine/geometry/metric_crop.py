@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+CAMERA_UP = 0.0, -1.0, 0.0
+"""Of a camera in its own axes; it takes the place of gravity for subjects that have no vertical."""
 LIMIT = 1.0
 """Canonical units: what is farther than this before or behind the anchor is left out."""
 CHANNELS = 4

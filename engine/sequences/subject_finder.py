@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.geometry.camera import PinholeCamera
-from engine.geometry.metric_crop import CropAnchor, metric_crop
+from engine.geometry.metric_crop import CAMERA_UP, CropAnchor, gravity_aligned, metric_crop
 from engine.models.networks.coordinates import CoordinateNetwork
 from engine.sequences.isolation import MAX_GAP
 from engine.sequences.subject_landmarks import SubjectLandmarks, landmark_rows
@@ -105,6 +105,14 @@ class SubjectFinder:
         self._network, self.scale, self._camera, self.device = network, scale, camera, device
         self._intrinsics = torch.tensor([camera.fx, camera.fy, camera.cx, camera.cy], device=device)
         self._places_at_once = _MOST_PLACES if device.type == "cuda" else 8
+
+    def crop_axes(self, up: Tensor) -> Tensor:
+        """Rotations (B, 3, 3) from camera axes to those that the network wants: upright ones, or the camera's own.
+
+        Args:
+            up: (B, 3) against gravity, camera axes
+        """
+        return gravity_aligned(up if self._network.config.upright else up.new_tensor(CAMERA_UP).expand_as(up))
 
     def find(self, depth: Tensor, to_gravity: Tensor, near: NDArray[np.float64] | None = None) -> FoundSubject | None:
         """The subject about ``near``, or else the first in full view, or else what shows most; None if none is there.

@@ -19,7 +19,6 @@ from engine.core.errors import Cancelled, Choice, InputError, Setting, remedy
 from engine.core.progress import Progress
 from engine.geometry.camera import transform_points
 from engine.geometry.depth import point_image
-from engine.geometry.metric_crop import gravity_aligned
 from engine.models.model import NeuralParametricModel
 from engine.sequences.camera_path import stands_still
 from engine.sequences.depth_sequence import DepthSequence
@@ -204,7 +203,7 @@ class SubjectFollower:
         device = self._finder.device
         depth = torch.from_numpy(np.stack([view.depth for view in views])).to(device)
         up = torch.tensor(np.stack([view.pose[1, :3] for view in views]), dtype=torch.float32)
-        to_gravity = gravity_aligned(up).to(device)
+        to_gravity = self._finder.crop_axes(up).to(device)
         looks: list[Found] = [()] * len(views)
         if alive:
             expected = [[view.to_camera(self._tracks[n].expected(view.time_s)) for n in alive] for view in views]

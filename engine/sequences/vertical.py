@@ -69,6 +69,10 @@ def find_vertical(sequence: DepthSequence, scene: DepthSequence, model: "NeuralP
     if floor is not None:
         tilt = np.degrees(np.arccos(np.clip(-floor[1], -1, 1)))
         return Vertical(rotation @ floor, 2.0, f"by the floor, the camera is tilted by {tilt:.0f} degrees")
+    assert model.coordinate_network is not None
+    if not model.coordinate_network.config.upright:  # what has no vertical is no worse for a wrong one
+        how = f"no floor is seen and {model.info.category} may be turned anyhow, the camera is taken to be level"
+        return Vertical(rotation @ np.array([0.0, -1.0, 0.0]), 30.0, how)
     tilt, is_clear = _familiar_tilt(sequence, model)
     angle = np.radians(tilt)
     up = rotation @ np.array([0.0, -np.cos(angle), -np.sin(angle)])
@@ -80,7 +84,6 @@ def _familiar_tilt(sequence: DepthSequence, model: "NeuralParametricModel") -> t
     """Degrees by which the camera looks down, and whether that is clearly better than level."""
     import torch
 
-    from engine.geometry.metric_crop import gravity_aligned
     from engine.sequences.subject_finder import SubjectFinder
 
     assert model.coordinate_network is not None
@@ -92,7 +95,7 @@ def _familiar_tilt(sequence: DepthSequence, model: "NeuralParametricModel") -> t
         for row, tilt in enumerate(_TILTS_DEGREES):
             angle = float(np.radians(tilt))
             up = torch.tensor([[0.0, -np.cos(angle), -np.sin(angle)]], dtype=torch.float32, device=model.device)
-            found = finder.find(depth, gravity_aligned(up)[0], near)
+            found = finder.find(depth, finder.crop_axes(up)[0], near)
             if found is not None:
                 scores[row] += found.score
                 near = found.middle

@@ -156,6 +156,9 @@ class CoordinateStage:
     """How far cameras look down, at least and at most."""
     roll_degrees: Weight = 4.0
     """Standard deviation of the camera's roll."""
+    upright: bool = True
+    """Whether crops are turned upright by gravity; otherwise they are in the axes of the camera, for subjects that have
+    no vertical."""
     gravity_error_degrees: Weight = 3.0
     """Standard deviation of the direction of gravity, about each axis; a share of the crops has three times as much."""
     isolated: Fraction = 0.25
@@ -166,6 +169,11 @@ class CoordinateStage:
     """Thickest clothes, canonical units; most are thinner than 40 % of that."""
     clean: Fraction = 0.25
     """Fraction of the crops without the noise of a sensor; among the isolated ones it is twice as large."""
+    mirrored: Fraction = 0.0
+    """Fraction of the crops that are mirrored, of which the network learns nothing but to tell them: it is then able to
+    say whether a hand is of the side that it knows."""
+    forearm: Fraction = 0.0
+    """Fraction of the crops with surroundings in which a forearm goes on where a hand ends."""
 
 
 @_strict

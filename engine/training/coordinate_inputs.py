@@ -1,7 +1,8 @@
 """What the coordinate network sees in training: crops rendered on the device from frames of a registered dataset.
 
 A body is seen from anywhere, in a room with furniture and other people, in clothes and through the noise of a sensor;
-a share of them is clean and alone. Labels are the canonical coordinates of the body's surface that is hit.
+a share of them is clean and alone. Labels are the canonical coordinates of the body's surface that is hit. Hands may
+have forearms, which are no part of them, and be mirrored.
 """
 
 import dataclasses
@@ -9,9 +10,10 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from engine.geometry.group_casting import cast_groups
-from engine.geometry.metric_crop import CropAnchor, gravity_aligned, metric_crop
+from engine.geometry.metric_crop import CAMERA_UP, CropAnchor, gravity_aligned, metric_crop
 from engine.geometry.ray_casting import SurfaceHits
 from engine.geometry.similarity import Similarity
 from engine.training.config import CoordinateStage
@@ -34,10 +36,11 @@ from engine.training.coordinate_scenes import (
     place_cameras,
 )
 from engine.training.flow_samples import FlowSampler
+from engine.training.forearms import NUMBERS, Forearms
 from engine.training.landmark_vertices import landmark_vertices
 from engine.training.posed_bodies import BodySource, PosedBodies, draw_waves, dressed
 
-_CHOICES = 13
+_CHOICES = 17
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,13 +48,15 @@ class _Numbers:
     """Random numbers behind B crops."""
 
     choices: Tensor
-    """(B, 13) uniform in [0, 1)"""
+    """(B, 17) uniform in [0, 1)"""
     scene: SceneNumbers
     noise: NoiseNumbers
     waves: Tensor
     """(B, 2, K, 4) standard normal, for the clothes of the subject and of a second body"""
     gravity: Tensor
     """(B, 3) standard normal"""
+    forearms: Tensor
+    """(B, 4) standard normal"""
 
     @staticmethod
     def draw(count: int, mine: slice, size: int, generator: torch.Generator) -> "_Numbers":
@@ -62,6 +67,7 @@ class _Numbers:
             draw_noise(count, size, generator)[mine],
             draw_waves(2 * count, generator).unflatten(0, (count, 2))[mine],
             torch.randn((count, 3), generator=generator, device=device)[mine],
+            torch.randn((count, NUMBERS), generator=generator, device=device)[mine],
         )
 
 
@@ -80,6 +86,8 @@ class _Scene:
     """(B,) bool: nothing else is there"""
     company: Tensor
     """(B,) bool: a second body is there"""
+    forearms: Tensor
+    """(B,) bool: the arm goes on where the hand ends"""
 
 
 class CoordinateInputs:
@@ -102,16 +110,18 @@ class CoordinateInputs:
         self._sampler = sampler
         like = None if learned is None else learned._sampler
         self._landmarks = landmark_vertices(sampler, config.landmarks, like)[sampler.identity_of_frame]
+        self._forearms = Forearms(sampler) if config.forearm > 0 else None
 
     def broken_frames(self) -> list[int]:
         """Frames with vertices that are not finite, which no ray would ever hit."""
         finite = torch.isfinite(self._source.centres).all(1)
         return (~finite).nonzero()[:, 0].tolist()
 
-    def draw(self, frames: Tensor, mine: slice, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def draw(self, frames: Tensor, mine: slice, generator: torch.Generator) -> tuple[Tensor, ...]:
         """Crops (B', 4, S, S), canonical coordinates (B', 3, S, S) and foreground (B', S, S) bool of ``frames[mine]``.
 
-        Then landmarks (B', K, 2, 3): their canonical coordinates, and where they are in the axes of the crop.
+        Then landmarks (B', K, 2, 3): their canonical coordinates, and where they are in the axes of the crop. Last
+        which crops are mirrored (B',) bool; their landmarks are those of the subject that is not.
 
         Random numbers are drawn for all ``frames`` (B,): what a frame gets does not depend on ``mine``. Waits for the
         device.
@@ -133,7 +143,10 @@ class CoordinateInputs:
         corner = torch.searchsorted(bodies.body_of_vertex, first)
         rows = corner[:, None] + self._landmarks[scene.frames]
         landmarks = torch.stack((bodies.canonical[rows], bodies.vertices[rows]), dim=2)
-        return self._seen(depth, canonical, subject, landmarks, scene, numbers)
+        crops, canonical, foreground = self._seen(depth, canonical, subject, landmarks, scene, numbers)
+        mirrored = numbers.choices[:, 13] < self._config.mirrored
+        crops, canonical, foreground = mirrored_where(mirrored, crops, canonical, foreground)
+        return crops, canonical, foreground, landmarks, mirrored
 
     def _place(self, frames: Tensor, numbers: _Numbers) -> _Scene:
         config, source, choices = self._config, self._source, numbers.choices
@@ -143,7 +156,9 @@ class CoordinateInputs:
         anchors = choose_anchors(source.centres[frames], on_surface, company, numbers.scene)
         cameras = place_cameras(anchors, numbers.scene, config)
         floors = floor_heights(source.lowest[frames], numbers.scene)
-        return _Scene(frames, anchors, floors, cameras, isolated, company)
+        forearms = (choices[:, 14] < config.forearm) & ~isolated
+        floors = torch.where(forearms, floors - 0.9 * choices[:, 15], floors)  # an arm comes from somewhere
+        return _Scene(frames, anchors, floors, cameras, isolated, company, forearms)
 
     def _bodies(self, scene: _Scene, numbers: _Numbers) -> tuple[PosedBodies, Tensor]:
         """Dressed subjects, then second bodies on the same floors; and the image (T,) that each triangle is in."""
@@ -168,13 +183,20 @@ class CoordinateInputs:
         places[second] = torch.stack((beside[:, 0], scene.floors, beside[:, 1]), dim=1)[rows]
         turns[second] = headings[rows]
         of = bodies.body_of_vertex
-        vertices = _turn_about_y(vertices - pivots[of], turns[of]) + places[of]
-        return dataclasses.replace(bodies, vertices=vertices), images[bodies.body_of_face]
+        # where sides are told, the second hand is mostly the other one
+        other_side = (choices[rows, 16] < 0.7) & (self._config.mirrored > 0)
+        sides = torch.cat((torch.ones(len(frames), device=frames.device), torch.where(other_side, -1.0, 1.0)))
+        vertices = (vertices - pivots[of]) * functional.pad(sides[of, None], (0, 2), value=1.0)
+        bodies = dataclasses.replace(bodies, vertices=_turn_about_y(vertices, turns[of]) + places[of])
+        if self._forearms is not None:
+            bodies = self._forearms.added(bodies, frames, scene.forearms, numbers.forearms)
+            images = torch.cat((images, torch.arange(len(frames), device=frames.device)))
+        return bodies, images[bodies.body_of_face]
 
     def _seen(
         self, depth: Tensor, canonical: Tensor, subject: Tensor, landmarks: Tensor, scene: _Scene, numbers: _Numbers
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """What the sensor makes of it, as crops with labels."""
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """What the sensor makes of it, as crops with labels; ``landmarks`` (B, K, 2, 3) are moved to their axes."""
         config, choices, size = self._config, numbers.choices, self._config.size
         alone = min(1.0, 2 * config.clean)
         others = max(0.0, config.clean - config.isolated * alone) / max(1e-6, 1 - config.isolated)
@@ -184,7 +206,8 @@ class CoordinateInputs:
         outside &= (choices[:, 10] < 0.15)[:, None, None]
         measured = torch.where(outside, 0.0, measured)
         error = config.gravity_error_degrees * torch.where(choices[:, 11] < 0.15, 3.3, 1.0)
-        gravity = gravity_aligned(turned(scene.cameras.up, error, numbers.gravity))
+        up = scene.cameras.up if config.upright else depth.new_tensor(CAMERA_UP).expand(len(depth), 3)
+        gravity = gravity_aligned(turned(up, error, numbers.gravity))
         middle = torch.full_like(scene.cameras.ray, size / 2)
         anchor = CropAnchor(middle, scene.cameras.distance)
         crop = metric_crop(measured, scene.cameras.intrinsics(size), anchor, gravity, 1.0, size)
@@ -200,7 +223,20 @@ class CoordinateInputs:
             part.flatten(2).gather(2, shown[:, None].expand(-1, part.shape[1], -1)).view(part.shape)
             for part in (channels, canonical, foreground[:, None])
         ]
-        return picked[0], picked[1] * picked[2], picked[2][:, 0], landmarks
+        return picked[0], picked[1] * picked[2], picked[2][:, 0]
+
+
+def mirrored_where(chosen: Tensor, crops: Tensor, *images: Tensor) -> tuple[Tensor, ...]:
+    """Of those that are ``chosen`` (B,) bool, ``crops`` (B, 4, S, S) and ``images`` (B, ..., S, S) seen in a mirror.
+
+    It swaps left and right of the picture.
+    """
+    x, rest = crops.split((1, 3), dim=1)
+
+    def flipped(image: Tensor, mirror: Tensor) -> Tensor:
+        return torch.where(chosen.view(-1, *[1] * (image.ndim - 1)), mirror.flip(-1), image)
+
+    return flipped(crops, torch.cat((-x, rest), dim=1)), *(flipped(image, image) for image in images)
 
 
 def surface_labels(bodies: PosedBodies, hits: SurfaceHits) -> tuple[Tensor, Tensor]:

@@ -26,6 +26,8 @@ _SHOWN = 0.004
 """Part of the crop that shows the subject, for landmarks to be learned from it."""
 _LANDMARKS = 0.5
 """Of their likelihood, beside that of the pixels."""
+_SIDE = 1.0
+"""Of the cross entropy of the side, in networks that tell it."""
 _FIRST_WEIGHT = 5.0
 """Of the plain distance beside the likelihood, which asks little as long as the network calls itself unsure."""
 
@@ -36,7 +38,7 @@ class CoordinateTraining:
     The loss is the binary cross entropy of the foreground and, on the subject, the negative logarithm of the likelihood
     of the position error d under an isotropic Laplace distribution, ``2 |d| / sigma + 3 log sigma``, whose standard
     deviation along each axis is sigma. Landmarks of crops that show enough of the subject have the same likelihood, of
-    the distance in the crop and at rest together.
+    the distance in the crop and at rest together. Of mirrored crops foreground and side alone are learned.
     """
 
     name = "coordinates"
@@ -68,7 +70,14 @@ class CoordinateTraining:
         self.rows, self.rows_per_batch = len(dataset.labels), config.crops_per_batch
         self._names = [f"{dataset.identities[label.identity]}/{label}" for label in dataset.labels]
         network = CoordinateNetwork(
-            CoordinateConfig(config.size, config.channels, config.heads, landmarks=config.landmarks)
+            CoordinateConfig(
+                config.size,
+                config.channels,
+                config.heads,
+                landmarks=config.landmarks,
+                upright=config.upright,
+                sides=config.mirrored > 0,
+            )
         ).to(device)
         self.network = _Averaged(network)
         self._inputs = _inputs(dataset, config, device, progress)
@@ -90,23 +99,26 @@ class CoordinateTraining:
     def loss(self, codes: Tensor | None, settings: Tensor, *samples: Tensor) -> tuple[Tensor, Metrics]:
         """
         Args:
-            samples: crops (B, 4, S, S), canonical coordinates (B, 3, S, S), foreground (B, S, S) bool and landmarks
-                (B, K, 2, 3).
+            samples: crops (B, 4, S, S), canonical coordinates (B, 3, S, S), foreground (B, S, S) bool, landmarks
+                (B, K, 2, 3), and which crops are mirrored (B,) bool.
         """
-        crops, canonical, foreground, landmarks = samples
+        crops, canonical, foreground, landmarks, mirrored = samples
         self.network.average(settings[0])
         predicted = _predict(self.network.learned, crops, self.half)
         distance = _distance(predicted, canonical)
-        on_subject = foreground.float()
+        on_subject = (foreground & ~mirrored[:, None, None]).float()
         count = on_subject.sum().clamp_min(1)
         likelihood = 2 * distance * torch.exp(-predicted.log_deviation) + 3 * predicted.log_deviation
         position = ((likelihood + _FIRST_WEIGHT * distance) * on_subject).sum() / count
-        shown = (foreground.sum((1, 2)) >= _SHOWN * self.config.size**2).float()[:, None]
+        is_shown = foreground.sum((1, 2)) >= _SHOWN * self.config.size**2
         apart, unlikely = _of_landmarks(predicted, landmarks)
-        shown = shown.expand_as(apart) / (shown.sum() * apart.shape[1]).clamp_min(1)
+        shown = (is_shown & ~mirrored).float()[:, None].expand_as(apart)
+        shown = shown / shown.sum().clamp_min(1)
         position = position + _LANDMARKS * ((unlikely + _FIRST_WEIGHT * apart) * shown).sum()
         seen = crops[:, 3]
-        entropy = functional.binary_cross_entropy_with_logits(predicted.foreground, on_subject, reduction="none")
+        entropy = functional.binary_cross_entropy_with_logits(
+            predicted.foreground, foreground.float(), reduction="none"
+        )
         told_apart = (entropy * seen).sum() / seen.sum().clamp_min(1)
         with torch.no_grad():
             metrics = {
@@ -116,7 +128,14 @@ class CoordinateTraining:
                 "likelihood": (likelihood * on_subject).sum() / count,
                 "landmarks": (apart * shown).sum(),
             }
-        return position + 5 * told_apart, metrics
+        loss = position + 5 * told_apart
+        if predicted.mirrored is not None:
+            sides = functional.binary_cross_entropy_with_logits(
+                predicted.mirrored, mirrored.float(), is_shown.float(), reduction="sum"
+            ) / is_shown.sum().clamp_min(1)
+            loss = loss + _SIDE * sides
+            metrics["side"] = sides.detach()
+        return loss, metrics
 
     def describe(self, rows: list[int]) -> str:
         return ", ".join(self._names[row] for row in rows)
@@ -140,28 +159,35 @@ class CoordinateTraining:
 
     @torch.no_grad()
     def validate(self, seed: int) -> dict[str, float]:
-        """Mean and median error of the foreground in canonical units, and intersection over union of the foreground."""
+        """Mean and median error of the foreground in canonical units, and intersection over union of the foreground.
+
+        ``side`` is the fraction of crops whose side is told wrong.
+        """
         if self._held_out is None:
             return {}
         network, rows = self.learned(), self._held_out_rows
         generator = torch.Generator(rows.device).manual_seed(seed)
-        distances, overlaps, landmark_errors = [], [], []
+        distances, overlaps, landmark_errors, sides = [], [], [], []
         for some in rows.split(_CROPS):
-            crops, canonical, foreground, landmarks = self._held_out.draw(some, slice(None), generator)
+            crops, canonical, foreground, landmarks, mirrored = self._held_out.draw(some, slice(None), generator)
             predicted = _predict(network, crops, self.half)
-            distances.append(_distance(predicted, canonical)[foreground])
+            distances.append(_distance(predicted, canonical)[foreground & ~mirrored[:, None, None]])
             overlaps.append(_overlap(predicted, foreground, crops[:, 3]) * len(some))
             shown = foreground.sum((1, 2)) >= _SHOWN * self.config.size**2
-            landmark_errors.append(_of_landmarks(predicted, landmarks)[0][shown])
+            landmark_errors.append(_of_landmarks(predicted, landmarks)[0][shown & ~mirrored])
+            if predicted.mirrored is not None:
+                sides.append(((predicted.mirrored > 0) == mirrored)[shown])
         distance = torch.cat(distances)
         if len(distance) == 0:
             raise InputError("the held-out frames", "show nothing of their subjects")
+        told = {"side": float(1 - torch.cat(sides).float().mean())} if sides else {}
         return {
             "error": float(distance.mean()),
             "median": float(distance.median()),
             "iou": float(torch.stack(overlaps).sum()) / len(rows),
             "landmarks": float(torch.cat(landmark_errors).mean()),
             "landmark_median": float(torch.cat(landmark_errors).median()),
+            **told,
         }
 
 

@@ -27,6 +27,8 @@ class PosedBodies:
     """(V,) int64"""
     body_of_face: Tensor
     """(T,) int64"""
+    count: int
+    """M"""
 
 
 class BodySource:
@@ -75,6 +77,7 @@ class BodySource:
             sampler.faces[sampler.first_face[identities][owner_of_face] + face] + starts[owner_of_face, None],
             owner,
             owner_of_face,
+            len(on_host),
         )
 
 

@@ -33,6 +33,10 @@ class CoordinateConfig:
     """Channels of the crop."""
     landmarks: int = 0
     """Points of the surface, hidden ones too, of which the network says where they are; older networks have none."""
+    upright: bool = True
+    """Whether crops are turned upright. A hand has no vertical: its crops are in the axes of the camera."""
+    sides: bool = False
+    """Whether the network tells its subjects from mirrored ones, as right hands from left ones."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "channels", tuple(self.channels))  # lists come from JSON
@@ -58,6 +62,8 @@ class PixelCoordinates:
     """(B, S, S) logit of the probability that the pixel shows the subject"""
     landmarks: Landmarks | None = None
     """None where the network has not learned any"""
+    mirrored: Tensor | None = None
+    """(B,) logit of the probability that the subject is seen in a mirror; None where the network cannot tell"""
 
 
 class CoordinateNetwork(nn.Module):
@@ -81,6 +87,10 @@ class CoordinateNetwork(nn.Module):
         if config.landmarks:
             side = config.size >> len(channels) - 1
             self.landmarks = LandmarkHead(channels[-1], side, config.heads, config.landmarks)
+        self.mirrored: nn.Sequential | None = None
+        if config.sides:
+            width = channels[-1]
+            self.mirrored = nn.Sequential(nn.Linear(2 * width, width), nn.ReLU(), nn.Linear(width, 1))
 
     def forward(self, crop: Tensor) -> PixelCoordinates:
         """Coordinates of every pixel, float32.
@@ -97,10 +107,15 @@ class CoordinateNetwork(nn.Module):
             features = encode(down(features))
         features = self.attention(features)
         landmarks = None if self.landmarks is None else self.landmarks(features)
+        mirrored = None
+        if self.mirrored is not None:
+            summary = torch.cat((features.mean((2, 3)), features.amax((2, 3))), dim=1)
+            mirrored = self.mirrored(summary)[:, 0].float()
         for up, decode, skip in reversed(list(zip(self.up, self.decode, skipped, strict=True))):
             features = decode(functional.interpolate(up(features), scale_factor=2.0, mode="nearest") + skip)
         output = self.head(features).float()
-        return PixelCoordinates(output[:, :3], output[:, 3].clamp(*LOG_DEVIATIONS), output[:, 4], landmarks)
+        deviation = output[:, 3].clamp(*LOG_DEVIATIONS)
+        return PixelCoordinates(output[:, :3], deviation, output[:, 4], landmarks, mirrored)
 
 
 class _Residual(nn.Module):

@@ -217,3 +217,16 @@ def test_where_landmarks_are_depends_on_all_of_the_crop() -> None:
         changed[0, :, row, column] += 5
         moved = (network(changed).landmarks.positions - network(crop).landmarks.positions).norm(dim=-1)
         assert (moved > 0).all()
+
+
+def test_a_network_that_tells_sides_says_so_in_its_file_and_for_each_crop(tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    told = CoordinateNetwork(dataclasses.replace(TINY, sides=True, upright=False)).eval().requires_grad_(False)
+    info = toy_model().info
+    write_coordinate_network(
+        CoordinateNetworkFile(told, info.category, info.licence, info.similarity, {}), tmp_path / "hands.safetensors"
+    )
+    again = read_coordinate_network(tmp_path / "hands.safetensors").network
+    assert again.config == told.config
+    assert present(again(torch.rand(3, 4, 16, 16)).mirrored).shape == (3,)
+    assert network()(torch.rand(3, 4, 16, 16)).mirrored is None

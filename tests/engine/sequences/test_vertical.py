@@ -5,12 +5,14 @@ from functools import cache
 
 import numpy as np
 import pytest
+import torch
 from scipy.spatial.transform import Rotation
 
 from engine.models.model import NeuralParametricModel
 from engine.sequences.camera_path import World
 from engine.sequences.capture_options import AS_RECORDED
 from engine.sequences.opening import subject_of
+from engine.sequences.subject_finder import SubjectFinder
 from engine.sequences.vertical import find_vertical, stand_upright
 from tests.support.depth_room import room_sequence
 from tests.support.moving_camera import walk, walked_room
@@ -119,3 +121,15 @@ def test_a_room_around_the_subject_is_no_fault_where_a_model_finds_its_subject()
     stated = replace(scene, cameras_to_world=np.tile(pose, (len(scene), 1, 1)))
     assert subject_of(stated, AS_RECORDED, plate_model()).warnings == ()
     assert "more than the subjects" in str(subject_of(stated, AS_RECORDED, toy_model()).warnings[0])
+
+
+def test_subjects_without_a_vertical_need_none_to_be_known_and_none_is_tried() -> None:
+    network = PlateNetwork(before=0.0)
+    network.config = replace(network.config, upright=False)
+    sequence = plate_sequence([(x, -np.tan(np.radians(24.0)) * 3, z) for x, _, z in PLATES], 24.0, wall=False)
+    vertical = find_vertical(sequence, sequence, replace(plate_model(), coordinate_network=network))
+    np.testing.assert_array_equal(vertical.up, [0, -1, 0])
+    assert not vertical.is_guessed and "may be turned anyhow" in vertical.how
+    finder = SubjectFinder(network, 0.4, sequence.camera, torch.device("cpu"))
+    axes = finder.crop_axes(torch.tensor([[0.3, -0.8, -0.5], [1.0, 0.0, 0.0]]))
+    torch.testing.assert_close(axes, torch.diag(torch.tensor([1.0, -1.0, -1.0])).expand(2, 3, 3))

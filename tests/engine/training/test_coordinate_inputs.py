@@ -70,7 +70,7 @@ def test_labels_are_the_canonical_coordinates_of_what_is_hit(
 ) -> None:
     """Alone, in rooms, and beside a second body of the same kind."""
     source, frames = inputs(dataset, sampler, **surroundings), torch.tensor([0, 5, 9, 14, 19, 23])
-    crops, canonical, foreground, _ = source.draw(frames, ALL, seeded())
+    crops, canonical, foreground, *_ = source.draw(frames, ALL, seeded())
     assert crops.shape == (6, 4, 48, 48) and canonical.shape == (6, 3, 48, 48) and foreground.shape == (6, 48, 48)
     points, checked = in_dataset(source, frames, crops), 0
     for row, frame in enumerate(frames.tolist()):
@@ -85,9 +85,9 @@ def test_labels_are_the_canonical_coordinates_of_what_is_hit(
 
 def test_what_is_isolated_shows_the_subject_and_nothing_else(dataset: RegisteredDataset, sampler: FlowSampler) -> None:
     frames = torch.arange(12)
-    crops, _, foreground, _ = inputs(dataset, sampler).draw(frames, ALL, seeded())
+    crops, _, foreground, *_ = inputs(dataset, sampler).draw(frames, ALL, seeded())
     assert torch.equal(crops[:, 3] > 0, foreground)
-    rooms, _, foreground, _ = inputs(dataset, sampler, isolated=0.0).draw(frames, ALL, seeded())
+    rooms, _, foreground, *_ = inputs(dataset, sampler, isolated=0.0).draw(frames, ALL, seeded())
     assert (rooms[:, 3].flatten(1).sum(1) > 1.3 * foreground.flatten(1).sum(1)).float().mean() > 0.7
 
 
@@ -207,7 +207,7 @@ def test_landmarks_are_the_same_points_at_rest_and_in_the_crop(
     surroundings: dict[str, object], dataset: RegisteredDataset, sampler: FlowSampler
 ) -> None:
     source, frames = inputs(dataset, sampler, landmarks=40, **surroundings), torch.tensor([0, 5, 9, 14, 19, 23])
-    crops, _, foreground, landmarks = source.draw(frames, ALL, seeded())
+    crops, _, foreground, landmarks, _ = source.draw(frames, ALL, seeded())
     assert landmarks.shape == (6, 40, 2, 3)
     as_crops = torch.cat((landmarks[:, :, 1], torch.ones_like(landmarks[:, :, 1, :1])), -1).transpose(1, 2)[..., None]
     if not surroundings:  # else gravity is off by an unknown turn
@@ -246,3 +246,61 @@ def test_held_out_bodies_have_the_landmarks_of_those_that_are_learned(
     learned = landmark_vertices(sampler, 12)
     assert not torch.equal(landmark_vertices(moved, 12)[0], learned[0])
     assert torch.equal(landmark_vertices(moved, 12, sampler)[0], learned[0])
+
+
+def test_mirrored_crops_show_what_a_mirror_shows_with_the_labels_of_the_subject(
+    dataset: RegisteredDataset, sampler: FlowSampler
+) -> None:
+    frames = torch.tensor([0, 5, 9, 14])
+    surroundings: dict[str, object] = {"isolated": 0.0, "upright": False}
+    plain = inputs(dataset, sampler, mirrored=0.001, **surroundings).draw(frames, ALL, seeded())
+    mirror = inputs(dataset, sampler, mirrored=1.0, **surroundings).draw(frames, ALL, seeded())
+    assert not plain[4].any() and mirror[4].all()
+    turned_round = torch.tensor([-1.0, 1.0, 1.0, 1.0])[:, None, None]
+    assert torch.equal(mirror[0], plain[0].flip(-1) * turned_round)
+    assert torch.equal(mirror[1], plain[1].flip(-1)) and torch.equal(mirror[2], plain[2].flip(-1))
+
+
+def test_crops_that_are_not_upright_are_in_the_axes_of_the_camera(
+    dataset: RegisteredDataset, sampler: FlowSampler
+) -> None:
+    source = inputs(dataset, sampler, upright=False, roll_degrees=70.0)
+    crops, _, foreground, *_ = source.draw(torch.arange(8), ALL, seeded())
+    columns = torch.arange(48.0) - 23.5
+    for row in range(8):
+        seen = crops[row, 0][foreground[row]], columns.expand(48, 48)[foreground[row]]
+        assert torch.corrcoef(torch.stack(seen))[0, 1] > 0.9
+        seen = crops[row, 1][foreground[row]], -columns[:, None].expand(48, 48)[foreground[row]]
+        assert torch.corrcoef(torch.stack(seen))[0, 1] > 0.9
+
+
+def test_forearms_go_on_where_hands_end_and_are_no_foreground(dataset: RegisteredDataset, sampler: FlowSampler) -> None:
+    """Ellipsoids stand for hands: their lower ends for wrists."""
+    source, frames = inputs(dataset, sampler, forearm=1.0, isolated=0.0), torch.arange(6)
+    numbers = _Numbers.draw(6, ALL, 48, seeded())
+    bodies, images = source._bodies(source._place(frames, numbers), numbers)
+    assert bodies.count == 12 and len(images) == len(bodies.faces)
+    for row in range(6):
+        hand, arm = (bodies.vertices[bodies.body_of_vertex == body] for body in (row, row + 6))
+        wrist, elbow = arm.unflatten(0, (2, -1)).mean(1)
+        assert (wrist - hand[hand[:, 1].argmin()]).norm() < 0.08
+        assert elbow[1] < wrist[1] - 0.5
+    alone = inputs(dataset, sampler, forearm=1.0).draw(frames, ALL, seeded())
+    assert torch.equal(alone[0][:, 3] > 0, alone[2])
+
+
+def test_the_second_of_two_hands_is_the_other_one_where_sides_are_told(
+    dataset: RegisteredDataset, sampler: FlowSampler
+) -> None:
+    frames = torch.arange(12)
+    numbers = _Numbers.draw(12, ALL, 48, seeded())
+    both = []
+    for mirrored in (0.0, 0.5):
+        source = inputs(dataset, sampler, isolated=0.0, company=1.0, mirrored=mirrored)
+        both.append(source._bodies(source._place(frames, numbers), numbers)[0])
+    plain, sided = both
+    first = plain.body_of_vertex < 12
+    assert torch.equal(plain.vertices[first], sided.vertices[first])
+    changed = (plain.vertices - sided.vertices).abs().amax(1) > 1e-4
+    moved = {body for body in range(12, 24) if changed[plain.body_of_vertex == body].any()}
+    assert 4 < len(moved) < 12  # seven in ten

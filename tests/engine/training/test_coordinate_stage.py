@@ -233,3 +233,26 @@ def test_weights_decay_by_themselves_and_not_through_the_gradients(dataset: Regi
         make_stepper(stage).step()
         weights.append(stage.network.learned.head.weight.detach())
     torch.testing.assert_close(weights[1] - weights[0], -1e-2 * 0.5 * begun, atol=1e-6, rtol=1e-3)
+
+
+def test_a_network_learns_to_tell_mirrored_crops_and_nothing_else_of_them(dataset: RegisteredDataset) -> None:
+    stage = training(dataset, dataset, mirrored=0.5, isolated=1.0, clean=1.0, upright=False, distances=(0.9, 1.0))
+    assert stage.network.learned.config.sides and not stage.network.learned.config.upright
+    crops, canonical, foreground, landmarks, _ = stage.draw(torch.tensor([2, 9]), ALL, torch.Generator().manual_seed(0))
+    assert foreground.any()
+    settings = torch.tensor([0.0])
+    stage.network.eval()
+    for mirrored in (torch.ones(2, dtype=torch.bool), torch.zeros(2, dtype=torch.bool)):
+        losses = [
+            stage.loss(None, settings, crops, canonical + off, foreground, landmarks + off, mirrored)
+            for off in (0.0, 0.1)
+        ]
+        assert torch.equal(losses[0][0], losses[1][0]) == bool(mirrored.all())
+        assert float(losses[0][1]["side"]) > 0
+    assert 0 <= stage.validate(0)["side"] <= 1
+
+
+def test_networks_that_never_saw_a_mirrored_crop_do_not_tell_sides(dataset: RegisteredDataset) -> None:
+    stage = training(dataset, dataset)
+    assert not stage.network.learned.config.sides
+    assert "side" not in stage.validate(0)

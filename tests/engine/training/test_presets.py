@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from engine.models.networks.coordinates import CoordinateConfig, CoordinateNetwork
 from engine.models.networks.decoder import PoseDecoder, ShapeDecoder
 from engine.models.networks.encoder import EncoderConfig, VoxelEncoder
 from engine.training.config import EncoderStage, TrainingConfig, load_training_config
@@ -101,3 +102,13 @@ def _encoder_parameters(stage: EncoderStage, code_size: int) -> int:
 
 def _count(module: torch.nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
+
+
+def test_the_network_of_hands_fits_among_the_assets_and_knows_all_that_a_hand_may_do() -> None:
+    config = load_training_config(CONFIGS / "hands" / "compact.yaml")
+    stage = config.coordinates
+    assert stage is not None and config.shape_encoder is None and config.pose_encoder is None
+    network = CoordinateNetwork(CoordinateConfig(stage.size, stage.channels, stage.heads, landmarks=stage.landmarks))
+    assert 2 * sum(weight.numel() for weight in network.parameters()) < 4.7e6  # bytes of float16
+    assert not stage.upright and stage.mirrored > 0 and stage.forearm > 0
+    assert stage.distances[0] <= 0.3 * 3 and stage.distances[1] >= 0.8 * 3
