@@ -34,7 +34,8 @@ def point_and_normal_images(
     points = point_image(depth_m, camera)
     normals = depth_normals(points)
     with np.errstate(invalid="ignore"):
-        cosine = -(points * normals).sum(axis=-1) / np.linalg.norm(points, axis=-1)
+        along = np.einsum("hwi,hwi->hw", points, normals)
+        cosine = -along / np.sqrt(np.einsum("hwi,hwi->hw", points, points))
         normals[~(cosine > MIN_COSINE)] = np.nan
     return points, normals
 

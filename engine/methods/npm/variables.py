@@ -4,6 +4,7 @@ import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeVar
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
@@ -78,12 +79,9 @@ class FittedModel:
     @staticmethod
     def of(model: NeuralParametricModel, half: bool, shape_directions: int) -> "FittedModel":
         """With at most ``shape_directions`` principal directions of the shape codes."""
-        assert model.pose_codes is not None
-        shapes = CodeSpace.from_codes(model.shape_codes)
+        plain, shapes, poses = _prepared(model)
         few = replace(shapes, components=shapes.components[:shape_directions], scales=shapes.scales[:shape_directions])
-        assert model.pose_decoder is not None
-        plain = replace(model, shape_decoder=_plain(model.shape_decoder), pose_decoder=_plain(model.pose_decoder))
-        return FittedModel(plain, few, CodeSpace.from_codes(model.pose_codes), half)
+        return FittedModel(plain, few, poses, half)
 
     @cached_property
     def shape_biases(self) -> Tensor:
@@ -127,6 +125,20 @@ def nearest_seen(variables: Variables, times_s: Tensor, seen: Tensor) -> Variabl
 def _biases_of(decoder: Decoder) -> Tensor:
     """(2 width, C) by which the biases of the first and the skip layer move with the code."""
     return torch.cat([decoder.code_weight(index) for index in (0, decoder.config.skip_layer)])
+
+
+def _prepared(model: NeuralParametricModel) -> tuple[NeuralParametricModel, CodeSpace, CodeSpace]:
+    """``model`` with plain decoders, and the spaces of its shape and pose codes; made once per model object."""
+    if model not in _known:
+        assert model.pose_decoder is not None and model.pose_codes is not None
+        plain = replace(model, shape_decoder=_plain(model.shape_decoder), pose_decoder=_plain(model.pose_decoder))
+        _known[model] = plain, CodeSpace.from_codes(model.shape_codes), CodeSpace.from_codes(model.pose_codes)
+    return _known[model]
+
+
+_known: WeakKeyDictionary[NeuralParametricModel, tuple[NeuralParametricModel, CodeSpace, CodeSpace]] = (
+    WeakKeyDictionary()
+)
 
 
 @torch.no_grad()

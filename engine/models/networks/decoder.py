@@ -78,7 +78,9 @@ class WeightNormLinear(nn.Module):
         super().__init__()
         plain = nn.Linear(inputs, outputs)
         self.bias = nn.Parameter(plain.bias.detach().clone())
-        self.weight_g = nn.Parameter(plain.weight.detach().norm(dim=1, keepdim=True))
+        # on the meta device a norm is Python code of TorchDynamo, which takes a second to import
+        lengths = plain.weight.new_empty(outputs, 1) if plain.weight.is_meta else plain.weight.norm(dim=1, keepdim=True)
+        self.weight_g = nn.Parameter(lengths.detach())
         self.weight_v = nn.Parameter(plain.weight.detach().clone())
 
     @property

@@ -37,8 +37,8 @@ class LandmarkHead(nn.Module):
             count: K
         """
         super().__init__()
-        self.places = nn.Parameter(0.02 * torch.randn(side * side, channels))
-        self.queries = nn.Parameter(torch.randn(count, channels))
+        self.places = nn.Parameter(_noise(0.02, side * side, channels))
+        self.queries = nn.Parameter(_noise(1.0, count, channels))
         self.layers = nn.ModuleList(
             nn.TransformerDecoderLayer(channels, heads, 2 * channels, dropout=0.0, batch_first=True, norm_first=True)
             for _ in range(_LAYERS)
@@ -61,3 +61,9 @@ class LandmarkHead(nn.Module):
             tokens = layer(tokens, seen)
         said = self.output(self.norm(tokens)).float() + self.middle
         return Landmarks(said[..., :3], said[..., 3:6], said[..., 6].clamp(*LOG_DEVIATIONS))
+
+
+def _noise(deviation: float, *size: int) -> Tensor:
+    """Normal numbers; none on the meta device, where PyTorch makes them by TorchDynamo, which is slow to import."""
+    values = torch.empty(size)
+    return values if values.is_meta else values.normal_().mul_(deviation)
