@@ -28,6 +28,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -215,7 +216,7 @@ def tell(figures: Figures) -> list[str]:
             print(bar(f"  GPU memory, {each['frames']} frames", each["gpu_gb"], GPU_GB, "GB"))
         else:
             print(f"  {each['host_gb']:.2f} GB of the host, {each['gpu_gb']:.2f} GB of the GPU")
-    for few, many in zip(growth, growth[1:], strict=False):
+    for few, many in pairwise(growth):
         most = GROWTH * many["frames"] / few["frames"] / 2
         print(bar(f"{many['frames']} frames against {few['frames']}", many["seconds"] / few["seconds"], most, "x"))
     return missed

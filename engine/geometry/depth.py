@@ -34,10 +34,16 @@ def point_and_normal_images(
     points = point_image(depth_m, camera)
     normals = depth_normals(points)
     with np.errstate(invalid="ignore"):
-        along = np.einsum("hwi,hwi->hw", points, normals)
-        cosine = -along / np.sqrt(np.einsum("hwi,hwi->hw", points, points))
-        normals[~(cosine > MIN_COSINE)] = np.nan
+        cosine = -_products(points, normals) / np.sqrt(_products(points, points))
+        np.copyto(normals, np.nan, where=~(cosine > MIN_COSINE)[..., None])
     return points, normals
+
+
+def _products(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Scalar products (H, W) of images (H, W, 3); NumPy's sum over so short an axis takes ten times as long."""
+    (a, b, c), (x, y, z) = np.moveaxis(one, -1, 0), np.moveaxis(other, -1, 0)
+    products: NDArray[np.float32] = a * x + b * y + c * z
+    return products
 
 
 def points_and_normals(

@@ -17,6 +17,7 @@ from engine.geometry.mesh_distance import MeshDistance
 from engine.geometry.signed_distance import face_normals, sample_surface
 from engine.sequences.depth_sequence import DepthSequence
 from engine.sequences.mesh_sequence import MeshSequence
+from engine.sequences.reading_ahead import reading_ahead
 
 POINTS = 1000
 """Pixels per frame, and samples of its mesh."""
@@ -83,49 +84,69 @@ def measure(
     progress, rows = progress or Progress(), range(len(meshes)) if rows is None else rows
     size_m = _size(meshes)
     progress.stage("measure", len(rows))
-    measured, meter = [], _Meter(sequence, REACH * size_m)
+    measured, meter = [], _Meter(sequence.camera, REACH * size_m)
     index_of = {name: index for index, name in enumerate(sequence.frame_names)}
-    for done, row in enumerate(rows, start=1):
-        measured.append(meter(index_of[meshes.frame_names[row]], meshes.read(row)))
+    frames = [index_of[meshes.frame_names[row]] for row in rows]
+    views = reading_ahead(lambda position: _view(sequence, frames[position]), len(frames))
+    for done, (row, view) in enumerate(zip(rows, views, strict=True), start=1):
+        measured.append(meter(view, meshes.read(row)))
         progress.advance(done)
     return Measures(size_m, tuple(measured))
+
+
+@dataclass(frozen=True, eq=False)
+class _View:
+    """What one frame shows."""
+
+    depth_m: NDArray[np.float32]
+    """(H, W) of the subject alone"""
+    scene_m: NDArray[np.float32]
+    """(H, W) of all that was seen"""
+    pose: NDArray[np.float64]
+    """(4, 4) camera axes to world"""
+    pixels: int
+    """In which the subject was seen"""
+    points: NDArray[np.float64]
+    """(P, 3) of some of these, world, metres"""
+
+
+def _view(sequence: DepthSequence, index: int) -> _View:
+    depth_m, pose, scene = sequence.depth_m(index), sequence.camera_at(index), sequence.scene
+    scene_m = depth_m if scene is None else scene.depth_m(index)
+    pixels = np.flatnonzero(depth_m)
+    count = min(POINTS, len(pixels))
+    chosen = np.random.default_rng(index).choice(pixels, count, replace=False) if count else pixels
+    return _View(depth_m, scene_m, pose, len(pixels), transform_points(pose, _points(sequence.camera, depth_m, chosen)))
 
 
 class _Meter:
     """Compares frames of a sequence with meshes; what depends on the triangles alone is kept for the next frame."""
 
-    def __init__(self, sequence: DepthSequence, reach_m: float) -> None:
-        self._sequence, self._reach_m = sequence, reach_m
+    def __init__(self, camera: PinholeCamera, reach_m: float) -> None:
+        self._camera, self._reach_m = camera, reach_m
         self._distance_to = MeshDistance()
         self._faces: NDArray[np.int32] | None = None
 
-    def __call__(self, index: int, mesh: Mesh) -> FrameMeasure:
-        depth_m, pose = self._sequence.depth_m(index), self._sequence.camera_at(index)
-        pixels = np.flatnonzero(depth_m)
-        if len(pixels) == 0:
+    def __call__(self, view: _View, mesh: Mesh) -> FrameMeasure:
+        if view.pixels == 0:
             return FrameMeasure(0)
-        chosen = np.random.default_rng(index).choice(pixels, min(POINTS, len(pixels)), replace=False)
-        points = transform_points(pose, _points(self._sequence.camera, depth_m, chosen))
-        seen_m = float(np.ptp(np.quantile(points, _OF_EXTENT, axis=0), axis=0).max())
+        seen_m = float(np.ptp(np.quantile(view.points, _OF_EXTENT, axis=0), axis=0).max())
         if mesh.is_empty or self._reach_m <= 0 or not np.isfinite(mesh.vertices).all():
-            return FrameMeasure(len(pixels), seen_m)
-        distances = self._distance_to(points, mesh, self._reach_m)
+            return FrameMeasure(view.pixels, seen_m)
+        distances = self._distance_to(view.points, mesh, self._reach_m)
         mean_m, beyond = float(distances.mean(dtype=np.float64)), float((distances >= self._reach_m).mean())
-        return FrameMeasure(len(pixels), seen_m, mean_m, beyond, self._unseen(index, mesh, depth_m, points))
+        return FrameMeasure(view.pixels, seen_m, mean_m, beyond, self._unseen(view, mesh))
 
-    def _unseen(
-        self, index: int, mesh: Mesh, depth_m: NDArray[np.float32], points: NDArray[np.float32]
-    ) -> float | None:
-        """`FrameMeasure.unseen`, of a frame that shows ``points`` (P, 3) of the world."""
+    def _unseen(self, view: _View, mesh: Mesh) -> float | None:
+        """`FrameMeasure.unseen` of one frame."""
         from scipy.spatial import cKDTree
 
-        pose, scene = self._sequence.camera_at(index), self._sequence.scene
-        scene_m = depth_m if scene is None else scene.depth_m(index)
+        pose, depth_m, scene_m = view.pose, view.depth_m, view.scene_m
         surface = self._facing(mesh, pose[:3, 3])
         local = (surface - pose[:3, 3]) @ pose[:3, :3]
         ahead = local[:, 2] > self._reach_m
         surface, local = surface[ahead], local[ahead]
-        column, row = np.floor(self._sequence.camera.project(local)).T
+        column, row = np.floor(self._camera.project(local)).T
         inside = (column >= 0) & (column < depth_m.shape[1]) & (row >= 0) & (row < depth_m.shape[0])
         pixel = row[inside].astype(int), column[inside].astype(int)
         z, there, anything = local[inside, 2], depth_m[pixel], scene_m[pixel]
@@ -133,7 +154,7 @@ class _Meter:
         if not expected.any():
             return None
         missed = expected & ((there == 0) | (z - there < -self._reach_m))  # in this pixel; perhaps it is beside it
-        distances = cKDTree(points).query(surface[inside][missed], distance_upper_bound=self._reach_m)[0]
+        distances = cKDTree(view.points).query(surface[inside][missed], distance_upper_bound=self._reach_m)[0]
         return float(np.isinf(distances).sum() / expected.sum())
 
     def _facing(self, mesh: Mesh, eye: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,16 +1,19 @@
 """Frames of a depth sequence in order, decoded by other threads while earlier ones are worked on."""
 
+import os
 from collections import deque
 from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 Result = TypeVar("Result")
+THREADS = min(8, os.cpu_count() or 1)
+"""That decode images: more hardly help, as the interpreter is one."""
 _AHEAD = 2
 """Frames that are ready or in work for each thread: they bound the memory."""
 
 
-def reading_ahead(read: Callable[[int], Result], count: int, threads: int) -> Generator[Result, None, None]:
+def reading_ahead(read: Callable[[int], Result], count: int, threads: int = THREADS) -> Generator[Result, None, None]:
     """``read(0)``, ``read(1)``, ... ``read(count - 1)``; an error is raised where its turn comes.
 
     Args:

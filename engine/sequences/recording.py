@@ -18,6 +18,7 @@ from engine.sequences.depth_sequence import DepthSequence
 from engine.sequences.depth_unit import DepthUnit, DepthValues, Stated, settle_unit
 from engine.sequences.empty_frames import settle_empty
 from engine.sequences.mesh_sequence import regular_times
+from engine.sequences.reading_ahead import reading_ahead
 from engine.sequences.timing import DEFAULT_FRAME_RATE, Timing, settle_times
 
 MAX_PIXELS = 2**25
@@ -60,7 +61,7 @@ class Recording:
 def finish(recording: Recording, options: CaptureOptions, progress: Progress) -> DepthSequence:
     """Check every frame of ``recording``, leave out those that fail, settle the unit, time stamps and camera poses.
 
-    Frames are decoded one after the other and not kept.
+    Frames are decoded a few at once and not kept.
 
     Raises:
         InputError: no frame can be used, or the unit of depth can be neither read nor guessed.
@@ -115,18 +116,25 @@ def _check_frames(
     values = DepthValues()
     first: InputError | None = None  # of the failures; each of them would keep its image in memory
     progress.stage("checking frames", len(asked))
-    for done, index in enumerate(asked.tolist(), start=1):
+    indices = asked.tolist()
+
+    def read(position: int) -> NDArray[Any] | InputError:
+        try:
+            return read_checked(recording, indices[position])
+        except InputError as failure:
+            return InputError(failure.subject, failure.problem, failure.remedy)
+
+    for done, (index, stored) in enumerate(zip(indices, reading_ahead(read, len(indices)), strict=True), start=1):
         if progress.cancelled():
             raise Cancelled
-        try:
-            stored = read_checked(recording, index)
+        if isinstance(stored, InputError):
+            first = first or stored
+        else:
             if stored.any():
                 values.add(stored)
             else:
                 empty.append(index)
             usable.append(index)
-        except InputError as failure:
-            first = first or InputError(failure.subject, failure.problem, failure.remedy)
         progress.advance(done)
     count = len(asked)
     if len(empty) == len(usable):

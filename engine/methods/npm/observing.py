@@ -1,7 +1,7 @@
 """Reading a sequence for a fit: the subject of each frame, what is known to be empty, and where the cameras were."""
 
-import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
 from itertools import tee
 
@@ -19,7 +19,7 @@ from engine.models.model import NeuralParametricModel
 from engine.sequences.camera_path import stands_still
 from engine.sequences.depth_sequence import DepthSequence
 from engine.sequences.isolation import packed
-from engine.sequences.reading_ahead import reading_ahead
+from engine.sequences.reading_ahead import THREADS, reading_ahead
 from engine.sequences.subject_finder import FoundSubject
 from engine.sequences.subject_following import SubjectFollower
 from engine.sequences.subject_landmarks import SubjectLandmarks
@@ -34,7 +34,8 @@ EMPTY_FRACTION = 0.9
 """Of the pixels around a subject; where more are without depth, nothing stands around it."""
 _UNKNOWN_DEVIATION = 0.3
 """Canonical units; of pixels of which the network says nothing."""
-_THREADS = min(8, os.cpu_count() or 1)
+_MOVED_AT_ONCE = 64
+"""Frames that wait on the host until they are moved to the device."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,15 +92,35 @@ class _Maps:
     """0 where no pixel shows the subject"""
 
 
-@dataclass(frozen=True, eq=False)
-class _Row:
-    """One frame as the fit takes it."""
+class _Rows:
+    """Maps and samples of one frame after the other, as tensors on a device; of few frames at once on the host."""
 
-    maps: _Maps
-    samples: _Samples | None
-    """None where next to nothing is seen of the subject"""
-    landmarks: SubjectLandmarks | None
-    """None there, too, and where the network says none"""
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._waiting: list[tuple[Future[_Maps], _Samples]] = []
+        self._moved: list[dict[str, Tensor]] = []
+
+    def add(self, maps: Future[_Maps], samples: _Samples) -> None:
+        self._waiting.append((maps, samples))
+        if len(self._waiting) == _MOVED_AT_ONCE:
+            self._move()
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Fields (F, ...) of `_Maps` and `_Samples` by name."""
+        self._move()
+        return {name: torch.cat([part[name] for part in self._moved]) for name in self._moved[0]}
+
+    def _move(self) -> None:
+        if not self._waiting:
+            return
+        done = [(maps.result(), samples) for maps, samples in self._waiting]
+        self._waiting.clear()
+        part: dict[str, Tensor] = {}
+        for frames in zip(*done, strict=True):
+            for field in fields(frames[0]):
+                stacked = np.stack([getattr(frame, field.name) for frame in frames])
+                part[field.name] = torch.from_numpy(stacked).to(self._device)
+        self._moved.append(part)
 
 
 def observe(
@@ -125,36 +146,37 @@ def observe(
     poses = np.stack([sequence.camera_at(frame) for frame in range(len(sequence))])
     centres = similarity.to_canonical(poses[:, :3, 3]).astype(np.float64)
     generator = np.random.default_rng(seed)
-    rows: list[_Row] = []
-    empty, masks = [], []
+    rows, seen, empty = _Rows(device), [], []
+    landmarks: list[SubjectLandmarks | None] = []
+    masks, nothing = [], _Samples.nothing(points_per_frame)
     follower = None if model.coordinate_network is None else SubjectFollower(sequence, model)
-    for frame, (image, found) in enumerate(_subjects(sequence, follower)):
-        if progress.cancelled():
-            raise Cancelled
-        subject = _subject_mask(image, found)
-        maps = _reduced(image.depth, subject, stride, similarity.scale)
-        good = subject & np.isfinite(image.normals[..., 0])
-        is_known = found is not None or model.coordinate_network is None  # else nothing is like the model's class
-        samples = landmarks = None
-        if is_known and maps.subject.any() and good.sum() >= FEWEST_PIXELS:
-            samples = _sample(image, good.ravel(), found, points_per_frame, generator)
-            samples = samples.placed(similarity.scale, poses[frame, :3, :3], centres[frame])
-            if found is not None and found.landmarks is not None:
-                landmarks = found.landmarks.placed(similarity.scale, poses[frame, :3, :3], centres[frame])
-            empty.append(_empty_around(image.depth, subject))
-        rows.append(_Row(maps, samples, landmarks))
-        masks.append(packed(subject & (samples is not None)))
-        progress.advance(frame + 1)
-    if all(row.samples is None for row in rows):
+    with ThreadPoolExecutor(THREADS) as pool:
+        for frame, (image, found) in enumerate(_subjects(sequence, follower)):
+            if progress.cancelled():
+                raise Cancelled
+            subject = _subject_mask(image, found)
+            maps = pool.submit(_reduced, image.depth, subject, stride, similarity.scale)
+            good = subject & np.isfinite(image.normals[..., 0])
+            is_known = found is not None or model.coordinate_network is None  # else nothing is like the model's class
+            in_map = bool(subject[::stride, ::stride].any())
+            seen.append(bool(is_known and in_map and good.sum() >= FEWEST_PIXELS))
+            samples, own_landmarks, place = nothing, None, (poses[frame, :3, :3], centres[frame])
+            if seen[-1]:
+                samples = _sample(image, good.ravel(), found, points_per_frame, generator)
+                samples = samples.placed(similarity.scale, *place)
+                if found is not None and found.landmarks is not None:
+                    own_landmarks = found.landmarks.placed(similarity.scale, *place)
+                empty.append(_empty_around(image.depth, subject))
+            rows.add(maps, samples)
+            landmarks.append(own_landmarks)
+            masks.append(packed(subject & seen[-1]))
+            progress.advance(frame + 1)
+        tensors = rows.tensors()
+    if not any(seen):
         raise _shows_nothing(sequence, model.info.category)
     subjects = 1 if follower is None else len(follower.subjects)
     _tell_of_others(subjects, progress)
 
-    def stack(values: Iterable[NDArray[np.generic]]) -> Tensor:
-        return torch.from_numpy(np.stack(list(values))).to(device)
-
-    nothing = _Samples.nothing(points_per_frame)
-    drawn = [row.samples or nothing for row in rows]
     # reduced pixel j is the full pixel s j, whose centre is s j + 0.5: u_reduced = (u - 0.5) / s + 0.5
     intrinsics = (
         camera.fx / stride, camera.fy / stride, (camera.cx - 0.5) / stride + 0.5, (camera.cy - 0.5) / stride + 0.5,
@@ -164,21 +186,21 @@ def observe(
     translation = -(to_camera @ centres[:cameras, :, None])[..., 0]
     coordinates = None
     if model.coordinate_network is not None:
-        coordinates = Coordinates(stack(each.canonical for each in drawn), stack(each.deviations for each in drawn))
+        coordinates = Coordinates(tensors["canonical"], tensors["deviations"])
     return Observations(
-        points=stack(each.points for each in drawn),
-        normals=stack(each.normals for each in drawn),
-        seen=torch.tensor([row.samples is not None for row in rows], device=device),
-        depth=stack(row.maps.depth for row in rows),
-        subject=stack(row.maps.subject for row in rows),
-        silhouette=stack(row.maps.silhouette for row in rows),
+        points=tensors["points"],
+        normals=tensors["normals"],
+        seen=torch.tensor(seen, device=device),
+        depth=tensors["depth"],
+        subject=tensors["subject"],
+        silhouette=tensors["silhouette"],
         empty_is_free=bool(np.median(empty) > EMPTY_FRACTION),
         rotations=torch.tensor(to_camera, dtype=torch.float32, device=device),
         translations=torch.tensor(translation, dtype=torch.float32, device=device),
         intrinsics=intrinsics,
         times_s=torch.tensor(sequence.times_s - sequence.times_s[0], dtype=torch.float32, device=device),
         coordinates=coordinates,
-        landmarks=_landmarks([row.landmarks for row in rows], device),
+        landmarks=_landmarks(landmarks, device),
         masks=None if coordinates is None else tuple(masks),
         subjects=subjects,
     )
@@ -210,7 +232,7 @@ def _images(sequence: DepthSequence) -> Iterator[_Image]:
         isolated = None if scene is None else sequence.depth_m(frame) > 0
         return _Image(depth, isolated, *point_and_normal_images(depth, sequence.camera))
 
-    return reading_ahead(read, len(sequence), _THREADS)
+    return reading_ahead(read, len(sequence))
 
 
 def _subjects(

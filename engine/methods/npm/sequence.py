@@ -3,6 +3,7 @@
 import time
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from engine.core.errors import InputError
@@ -13,13 +14,15 @@ from engine.geometry.similarity import Similarity
 from engine.methods.method import FitResult, MethodInputs
 from engine.methods.npm.confidence import LOST_BELOW, confidences
 from engine.methods.npm.config import FitConfig
-from engine.methods.npm.fit import fit_codes
+from engine.methods.npm.fit import FittedCodes, fit_codes
 from engine.methods.npm.observing import observe
 from engine.methods.run import CANONICAL_SURFACE, SUBJECTS
+from engine.models.model import NeuralParametricModel
 from engine.sequences.depth_sequence import DepthSequence
 from engine.sequences.isolation import masked
 from engine.sequences.mesh_sequence import mesh_sequence
-from engine.surface.extract import extract_surface, pose_vertices
+from engine.surface.extract import extract_surface
+from engine.surface.folded import FoldedDecoder
 
 
 def fit_sequence(source: DepthSequence, inputs: MethodInputs, config: FitConfig, progress: Progress) -> FitResult:
@@ -46,16 +49,12 @@ def fit_sequence(source: DepthSequence, inputs: MethodInputs, config: FitConfig,
     if mesh.is_empty:
         raise InputError(inputs.model.folder, "the fitted shape has no surface", "train the model longer")
     rotations, translations = fitted.rotations.double().numpy(), fitted.translations.double().numpy()
-    vertices = []
-    for frame, code in enumerate(fitted.pose_codes.to(model.device)):
-        local = pose_vertices(model, shape_code, code, mesh.vertices)
-        vertices.append(similarity.to_world(local @ rotations[frame].T + translations[frame]))
-        progress.advance(frame + 1)
+    vertices = placed_vertices(model, fitted, mesh.vertices, progress)
     save_compact_ply(Mesh(similarity.to_world(mesh.vertices), mesh.faces), inputs.folder / CANONICAL_SURFACE, "metres")
     clock.append(time.perf_counter())
     codes = {"shape": fitted.shape_code.numpy()[None, None], "pose": fitted.pose_codes.numpy()[:, None]}
     return FitResult(
-        meshes=mesh_sequence(source.name, np.stack(vertices), mesh.faces, source.frame_names, source.times_s),
+        meshes=mesh_sequence(source.name, vertices, mesh.faces, source.frame_names, source.times_s),
         artefacts={"codes": codes},
         timings=dict(zip(("read", "fit", "mesh"), np.diff(clock).tolist(), strict=True)),
         details={"steps": fitted.steps, SUBJECTS: observations.subjects},
@@ -65,6 +64,28 @@ def fit_sequence(source: DepthSequence, inputs: MethodInputs, config: FitConfig,
         subject_to_world=subject_poses(rotations, translations, similarity),
         interrupted=fitted.interrupted,
     )
+
+
+def placed_vertices(
+    model: NeuralParametricModel, fitted: FittedCodes, vertices: NDArray[np.float32], progress: Progress
+) -> NDArray[np.float32]:
+    """Canonical ``vertices`` (V, 3) where they are in each frame: (F, V, 3), metres, world.
+
+    All is done on the model's device, for which the host waits once.
+    """
+    assert model.pose_decoder is not None
+    device, similarity = model.device, model.info.similarity
+    points = torch.from_numpy(vertices).to(device)
+    codes = torch.cat((fitted.shape_code.expand(len(fitted.pose_codes), -1), fitted.pose_codes), dim=1).to(device)
+    rotations, translations = (part.double().to(device) for part in (fitted.rotations, fitted.translations))
+    centre = torch.tensor(similarity.centre, dtype=torch.float64, device=device)
+    placed = torch.empty((len(codes), *points.shape), device=device)
+    for frame, code in enumerate(codes):
+        local = (points + FoldedDecoder(model.pose_decoder, code)(points)).double()
+        placed[frame] = (local @ rotations[frame].T + translations[frame]) / similarity.scale + centre
+        progress.advance(frame + 1)
+    result: NDArray[np.float32] = placed.cpu().numpy()
+    return result
 
 
 def subject_poses(
