@@ -138,7 +138,9 @@ def repeated(sequence: DepthSequence, count: int) -> DepthSequence:
     rows = np.minimum(turn, 2 * last - turn) if last else np.zeros(count, int)
     interval = float(np.median(np.diff(sequence.times_s))) if last else 1 / 30
     names = tuple(f"{index:06d}" for index in range(count))
-    return replace(sequence.subset(rows.tolist()), frame_names=names, times_s=interval * np.arange(count))
+    return replace(
+        sequence.subset(rows.tolist()), frame_names=names, times_s=interval * np.arange(count, dtype=np.float64)
+    )
 
 
 def measure_growth(options: argparse.Namespace, count: int) -> Figures:

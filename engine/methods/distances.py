@@ -106,7 +106,7 @@ class _View:
     """(4, 4) camera axes to world"""
     pixels: int
     """In which the subject was seen"""
-    points: NDArray[np.float64]
+    points: NDArray[np.floating]
     """(P, 3) of some of these, world, metres"""
 
 
