@@ -12,6 +12,7 @@ from engine.geometry.metric_crop import CAMERA_UP, CropAnchor, gravity_aligned, 
 from engine.models.networks.coordinates import CoordinateNetwork
 from engine.sequences.isolation import MAX_GAP
 from engine.sequences.subject_landmarks import SubjectLandmarks, landmark_rows
+from engine.surface.precision import bfloat16_is_fast
 
 LEAST_AREA = 0.004
 """Squared canonical units that are to be seen of a subject: a person's hand shows twice as much of a body's cube."""
@@ -29,6 +30,8 @@ _CENTRED = 0.04
 _SPACING = 0.2
 """Canonical units between places where a subject is looked for."""
 _MOST_PLACES, _MOST_SUBJECTS = 64, 8
+_GLANCE = LEAST_AREA / 4
+"""Score at half the resolution from which a place is looked at: subjects have at least three times as much there."""
 _EVERY_PIXEL = 8
 """Of rows and columns, among which places are chosen."""
 _UPRIGHT = 0.3
@@ -104,7 +107,11 @@ class SubjectFinder:
         """
         self._network, self.scale, self._camera, self.device = network, scale, camera, device
         self._intrinsics = torch.tensor([camera.fx, camera.fy, camera.cx, camera.cy], device=device)
-        self._places_at_once = _MOST_PLACES if device.type == "cuda" else 8
+        self._half = bfloat16_is_fast(device)
+        config, is_gpu = network.config, device.type == "cuda"
+        self._places_at_once = _MOST_PLACES if is_gpu else 8
+        # a CPU glances at a place in a quarter of the time of a look; a GPU looks at all of them in the time of one
+        self._glances = not is_gpu and config.size % 2 == 0 and config.can_be_halved(config.size // 2)
 
     def crop_axes(self, up: Tensor) -> Tensor:
         """Rotations (B, 3, 3) from camera axes to those that the network wants: upright ones, or the camera's own.
@@ -202,16 +209,16 @@ class SubjectFinder:
     def _tensor(self, values: NDArray[np.float64]) -> Tensor:
         return torch.tensor(values, dtype=torch.float32, device=self.device)
 
-    def _look(self, depth: Tensor, to_gravity: Tensor, frames: Tensor, anchors: Tensor) -> _Looks:
+    def _look(self, depth: Tensor, to_gravity: Tensor, frames: Tensor, anchors: Tensor, coarser: int = 1) -> _Looks:
         """Crops of the images ``frames`` (N,) of ``depth`` (B, H, W) about ``anchors`` (N, 3)."""
+        size = self._network.config.size // coarser
         fx, fy, cx, cy = self._intrinsics
         z = anchors[:, 2].clamp_min(1e-3)
         pixel = torch.stack((fx * anchors[:, 0] / z + cx, fy * anchors[:, 1] / z + cy), dim=1)
         images = depth.expand(len(frames), -1, -1) if len(depth) == 1 else depth[frames]
         turns = to_gravity[frames]
-        crop = metric_crop(images, self._intrinsics, CropAnchor(pixel, z), turns, self.scale, self._network.config.size)
-        half = self.device.type == "cuda"
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
+        crop = metric_crop(images, self._intrinsics, CropAnchor(pixel, z), turns, self.scale, size)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._half):
             said = self._network(crop.channels.to(memory_format=torch.channels_last))
         return _Looks(
             points=crop.channels[:, :3] / self.scale,
@@ -237,21 +244,29 @@ class SubjectFinder:
     def _survey(
         self, depth: Tensor, to_gravity: Tensor, places: NDArray[np.float64], enough: float = np.inf
     ) -> _Measures:
-        """Of one look about each of ``places`` (N, 3).
+        """Of one look about each of ``places`` (N, 3), where that is worth it: scores of other places are zero.
 
-        After a score above ``enough`` no further places are looked at: their scores are zero.
+        After a score above ``enough`` no further places are looked at, nor where a glance has shown nothing.
         """
         seen = _Measures(np.zeros(len(places)), np.zeros(len(places)), places.copy())
         for start in range(0, len(places), self._places_at_once):
-            part = slice(start, start + self._places_at_once)
-            anchors = self._tensor(places[part])
-            frames = torch.zeros(len(anchors), dtype=torch.long, device=self.device)
-            looks = self._look(depth[None], to_gravity[None], frames, anchors)
-            new = self._measured(looks, to_gravity[None][frames], anchors)
-            seen.scores[part], seen.sureness[part], seen.middles[part] = new.scores, new.sureness, new.middles
+            rows = np.arange(start, min(start + self._places_at_once, len(places)))
+            if self._glances:
+                rows = rows[self._at_places(depth, to_gravity, places[rows], coarser=2).scores >= _GLANCE]
+            if len(rows) == 0:
+                continue
+            new = self._at_places(depth, to_gravity, places[rows])
+            seen.scores[rows], seen.sureness[rows], seen.middles[rows] = new.scores, new.sureness, new.middles
             if new.scores.max() > enough:
                 break
         return seen
+
+    def _at_places(self, depth: Tensor, to_gravity: Tensor, places: NDArray[np.float64], coarser: int = 1) -> _Measures:
+        """Of one look about each of ``places`` (N, 3) in one image."""
+        anchors = self._tensor(places)
+        frames = torch.zeros(len(anchors), dtype=torch.long, device=self.device)
+        looks = self._look(depth[None], to_gravity[None], frames, anchors, coarser)
+        return self._measured(looks, to_gravity[None][frames], anchors)
 
     def _shared_out(
         self, looks: _Looks, depth: Tensor, to_gravity: Tensor, frames: Tensor, anchors: Tensor, expected: Tensor

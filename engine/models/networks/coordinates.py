@@ -44,10 +44,14 @@ class CoordinateConfig:
             raise ValueError(f"channels {self.channels} are not two or more positive numbers")
         if self.landmarks < 0:
             raise ValueError(f"{self.landmarks} landmarks make no sense")
-        if self.size < 1 or self.size % (1 << len(self.channels) - 1):
+        if self.size < 1 or not self.can_be_halved(self.size):
             raise ValueError(f"a crop of {self.size} pixels cannot be halved {len(self.channels) - 1} times")
         if self.channels[-1] % self.heads:
             raise ValueError(f"{self.channels[-1]} channels cannot be shared by {self.heads} heads")
+
+    def can_be_halved(self, size: int) -> bool:
+        """Whether a crop of ``size`` pixels on a side can be halved as often as the network does that."""
+        return size % (1 << len(self.channels) - 1) == 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,17 +100,20 @@ class CoordinateNetwork(nn.Module):
         """Coordinates of every pixel, float32.
 
         Args:
-            crop: (B, C, S, S)
+            crop: (B, C, S, S); of a smaller size that can be halved as often, for a look that is cheap and rough, and
+                says nothing of landmarks.
         """
-        size = self.config.size
+        size = crop.shape[-1]
         assert crop.ndim == 4 and crop.shape[1:] == (self.config.inputs, size, size), crop.shape
+        assert size <= self.config.size and self.config.can_be_halved(size), size
         features = self.stem(crop)
         skipped = []
         for down, encode in zip(self.down, self.encode, strict=True):
             skipped.append(features)
             features = encode(down(features))
         features = self.attention(features)
-        landmarks = None if self.landmarks is None else self.landmarks(features)
+        is_whole = size == self.config.size
+        landmarks = self.landmarks(features) if self.landmarks is not None and is_whole else None
         mirrored = None
         if self.mirrored is not None:
             summary = torch.cat((features.mean((2, 3)), features.amax((2, 3))), dim=1)

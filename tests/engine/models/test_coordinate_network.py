@@ -84,6 +84,13 @@ def test_the_preset_size_has_three_million_parameters() -> None:
     assert 2.5e6 < count < 3.5e6
 
 
+def test_a_smaller_crop_gets_coordinates_too_but_no_landmarks() -> None:
+    learned = CoordinateNetwork(CoordinateConfig(32, (4, 8, 16), 2, landmarks=5)).eval()
+    assert learned(torch.zeros(2, 4, 32, 32)).landmarks is not None
+    said = learned(torch.zeros(2, 4, 16, 16))
+    assert said.canonical.shape == (2, 3, 16, 16) and said.landmarks is None
+
+
 @pytest.mark.parametrize(
     "wrong", [{"size": 18}, {"channels": (4,)}, {"channels": (4, 0)}, {"heads": 3}, {"heads": 0}, {"inputs": 0}]
 )

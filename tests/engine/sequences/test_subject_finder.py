@@ -126,3 +126,27 @@ def test_landmarks_are_where_the_network_says_in_the_axes_of_the_camera(tilt: fl
 def test_a_network_without_landmarks_says_none() -> None:
     found, _ = look((0.7, -0.2, -3.0))
     assert found is not None and found.landmarks is None
+
+
+class CountingNetwork(PlateNetwork):
+    """Remembers how many crops of which size it was shown."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shown: dict[int, int] = {}
+
+    def forward(self, crop: Tensor) -> PixelCoordinates:
+        self.shown[crop.shape[-1]] = self.shown.get(crop.shape[-1], 0) + len(crop)
+        return super().forward(crop)
+
+
+def test_on_a_cpu_only_places_where_a_glance_shows_something_are_looked_at() -> None:
+    network = CountingNetwork()
+    size, finder = network.config.size, SubjectFinder(network, SCALE, CAMERA, torch.device("cpu"))
+    empty, pose = plate_depth(None, standing())[0], standing()
+    assert finder.find_all(torch.from_numpy(empty), to_gravity(pose)) == []
+    assert set(network.shown) == {size // 2}
+    depth, subject = plate_depth((0.7, -0.2, -3.0), pose)
+    (found,) = finder.find_all(torch.from_numpy(depth), to_gravity(pose))
+    assert (found.mask & subject).sum() > 0.85 * (found.mask | subject).sum()
+    assert 0 < network.shown[size] < network.shown[size // 2] / 2
