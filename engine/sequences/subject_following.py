@@ -13,7 +13,6 @@ from itertools import combinations, islice
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from engine.core.errors import Cancelled, Choice, InputError, Setting, remedy
 from engine.core.progress import Progress
@@ -292,6 +291,8 @@ class SubjectFollower:
         result: dict[int, FoundSubject | None] = dict.fromkeys(seen)
         free = set(range(len(candidates)))
         if self._tracks:
+            from scipy.optimize import linear_sum_assignment  # slow to import, and seldom needed
+
             is_alone = len(self._tracks) == 1
             cost = np.array([[track.cost(found, view, is_alone) for found in candidates] for track in self._tracks])
             for number, chosen in zip(*linear_sum_assignment(np.where(np.isfinite(cost), cost, 1e6)), strict=True):

@@ -62,12 +62,15 @@ def linearise(
         displacement, biases = _with_own_biases(decoder, codes, followed, fitted.half)
         local = followed + displacement
         wanted = biases if along_normals is None else (*biases, followed)
-        gradients = torch.autograd.grad(local, wanted, pulled, is_grads_batched=True)
+        # of sums: to be given what to begin with, PyTorch would import its symbolic shapes, which takes a second
+        sums = [(local * direction).sum() for direction in pulled]
+        gradients = [torch.autograd.grad(each, wanted, retain_graph=True) for each in sums]
     along = fitted.pose_biases if shape_moves else fitted.pose_biases[:, :poses]
-    by_codes = _along(gradients[:2], along).transpose(0, 1)  # (F, R, N, K), and S more where the shape moves
+    # (F, R, N, K), and S more where the shape moves
+    by_codes = torch.stack([_along(of_direction[:2], along) for of_direction in gradients], dim=1)
     shape_part = by_codes[..., poses:]
     if along_normals is not None:
-        per_normal = (gradients[2] * along_normals).sum(-1).transpose(0, 1)
+        per_normal = torch.stack([(of_direction[2] * along_normals).sum(-1) for of_direction in gradients], dim=1)
         per_normal = per_normal * (distance.abs() <= FARTHEST_STEP)[:, None]
         shape_part = shape_part - per_normal[..., None] * by_shape[:, None]
     placed = variables.place(local.detach())
