@@ -39,9 +39,8 @@ def rigid_alignment(source: Tensor, target: Tensor, weights: Tensor) -> tuple[Te
     rotation = (vh.transpose(1, 2) @ flip @ u.transpose(1, 2)).to(source.dtype)
     translation = middle_target - (rotation @ middle_source[..., None])[..., 0]
     empty = total[:, 0] <= 0
-    rotation[empty] = torch.eye(3, device=source.device, dtype=source.dtype)
-    translation[empty] = 0
-    return rotation, translation
+    still = torch.eye(3, device=source.device, dtype=source.dtype)
+    return torch.where(empty[:, None, None], still, rotation), torch.where(empty[:, None], 0, translation)
 
 
 def robust_rigid_alignment(

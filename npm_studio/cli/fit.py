@@ -3,6 +3,7 @@
 import argparse
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,17 +63,20 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
 
     from engine.core.devices import resolve_device
     from engine.core.errors import InputError
-    from engine.geometry.mesh import load_mesh
-    from engine.methods.job import run_fit
     from engine.methods.request import FitRequest, check_out
     from engine.models.checkpoint import load_model
 
     if options.subject != ALL:
         check_out(options.out)
-    with ConsoleProgress() as progress:
-        needs, loaded = method.requires, None
+    with ConsoleProgress() as progress, ThreadPoolExecutor(1) as worker:
+        needs, loading = method.requires, None
         if needs.any_model:
-            loaded = LoadedModel(options.model, load_model(options.model, resolve_device(options.device)))
+            loading = worker.submit(load_model, options.model, resolve_device(options.device))
+
+        from engine.geometry.mesh import load_mesh  # while the GPU starts, which takes as long
+        from engine.methods.job import run_fit
+
+        loaded = None if loading is None else LoadedModel(options.model, loading.result())
         template = None if options.template is None else load_mesh(options.template)
         opened = list(_opened(options, None if loaded is None else loaded.model, progress))
         for _, _, out in opened:
