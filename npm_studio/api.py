@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from engine.methods.run import load_run as load_run
     from engine.methods.run_summary import lost_rows as lost_rows
     from engine.methods.run_summary import mean_distance_mm as mean_distance_mm
+    from engine.methods.run_summary import side_facts as side_facts
     from engine.models.checkpoint import load_model as load_model
     from engine.models.checkpoint import save_model as save_model
     from engine.models.model import NeuralParametricModel as NeuralParametricModel
@@ -141,6 +142,7 @@ _MODULES = {
     "engine.methods.run_summary": (
         "lost_rows",
         "mean_distance_mm",
+        "side_facts",
     ),
     "engine.models.checkpoint": (
         "load_model",

@@ -34,3 +34,31 @@ class Progress:
     def cancelled(self) -> bool:
         """Whether the user asked to stop; polled once per step."""
         return False
+
+
+class ForwardedProgress(Progress):
+    """Passes everything on to another listener; subclasses change or keep some of it."""
+
+    def __init__(self, inner: Progress) -> None:
+        self._inner = inner
+
+    def stage(self, name: str, total: int) -> None:
+        self._inner.stage(name, total)
+
+    def advance(self, done: int, metrics: Mapping[str, float] | None = None) -> None:
+        self._inner.advance(done, metrics)
+
+    def message(self, text: str) -> None:
+        self._inner.message(text)
+
+    def notice(self, notice: Notice) -> None:
+        self._inner.notice(notice)
+
+    def preview(self, payload: object) -> None:
+        self._inner.preview(payload)
+
+    def wants_preview(self) -> bool:
+        return self._inner.wants_preview()
+
+    def cancelled(self) -> bool:
+        return self._inner.cancelled()

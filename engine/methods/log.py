@@ -6,40 +6,32 @@ from pathlib import Path
 from typing import Any
 
 from engine.core.errors import Notice
-from engine.core.progress import Progress
+from engine.core.progress import ForwardedProgress, Progress
 
 
-class LoggedProgress(Progress):
+class LoggedProgress(ForwardedProgress):
     """Passes everything on to another listener and keeps metrics and messages as lines of JSON."""
 
     def __init__(self, inner: Progress, path: Path) -> None:
-        self._inner, self._path, self._stage = inner, path, ""
+        super().__init__(inner)
+        self._path, self._stage = path, ""
 
     def stage(self, name: str, total: int) -> None:
         self._stage = name
-        self._inner.stage(name, total)
+        super().stage(name, total)
 
     def advance(self, done: int, metrics: Mapping[str, float] | None = None) -> None:
         if metrics:
             self._write({"stage": self._stage, "step": done, **metrics})
-        self._inner.advance(done, metrics)
+        super().advance(done, metrics)
 
     def message(self, text: str) -> None:
         self._write({"stage": self._stage, "message": text})
-        self._inner.message(text)
+        super().message(text)
 
     def notice(self, notice: Notice) -> None:
         self._write({"stage": self._stage, "message": str(notice)})
-        self._inner.notice(notice)
-
-    def preview(self, payload: object) -> None:
-        self._inner.preview(payload)
-
-    def wants_preview(self) -> bool:
-        return self._inner.wants_preview()
-
-    def cancelled(self) -> bool:
-        return self._inner.cancelled()
+        super().notice(notice)
 
     def _write(self, line: dict[str, Any]) -> None:
         with self._path.open("a", encoding="utf-8") as log:

@@ -40,6 +40,8 @@ _REMEDY = remedy("give the folder of a run; to make one, {}", Task.FIT)
 CANONICAL_SURFACE = "canonical.ply"
 SUBJECTS = "subjects"
 """In the details of a run: how many subjects its method found, of which it is of one."""
+SIDE = "side"
+"""In the details of a run: of which side a hand is, as `engine.methods.npm.sides.Side.as_dict` says it."""
 _OWN_FILES = ("run.json", "metrics.json", "metrics.csv", "log.jsonl")
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from engine.methods.run import SUBJECTS, Run
+from engine.methods.run import SIDE, SUBJECTS, Run
 
 
 def mean_distance_mm(run: Run) -> float | None:
@@ -37,6 +37,22 @@ def lost_text(run: Run) -> str:
     filled = any(run.frames[row].filled for row in rows)
     count = f"{len(rows)} of {len(run.frames)} frames{', filled between their neighbours' if filled else ''}"
     return f"lost: {ranges(run.frame_names, rows)} ({count})"
+
+
+def side_facts(run: Run) -> dict[str, str | None]:
+    """What a run says of the side of a hand, see `engine.methods.npm.sides.Side`; None of each where it has none."""
+    told = run.details.get(SIDE)
+    facts = told if isinstance(told, dict) else {}
+    return {name: facts.get(name) for name in ("word", "fitted", "how")}
+
+
+def side_text(run: Run) -> str:
+    """``side: left, as stated``, or ``side: uncertain, fitted as right, ...``; empty where there is none."""
+    facts = side_facts(run)
+    if facts["word"] is None:
+        return ""
+    fitted = "" if facts["word"] == facts["fitted"] else f", fitted as {facts['fitted']}"
+    return f"side: {facts['word']}{fitted}, {facts['how']}"
 
 
 def most_subjects(runs: Iterable[Run]) -> int:

@@ -1,11 +1,12 @@
 """What codes belong to: a model's description, its training identities and frames, and finding them by name."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from engine.core.errors import InputError
 from engine.geometry.similarity import Similarity
 
+SideWord = Literal["left", "right"]
 UNLABELLED = "unlabelled"
 """Sequence of frames of which nobody said whose they are; see `FrameLabel.of`."""
 
@@ -46,6 +47,13 @@ class ModelInfo:
     """Training frame of each pose code."""
     training: dict[str, Any] = field(default_factory=dict)
     """Data, configuration and final metrics of each training stage."""
+
+    @property
+    def side(self) -> SideWord | None:
+        """Of the hands that it knows, as the recipe of its data says; None where it has learned both or none."""
+        recipe = self.training.get("recipe")
+        side = recipe.get("side") if isinstance(recipe, dict) else None
+        return side if side in ("left", "right") else None
 
 
 def find_name(names: tuple[str, ...] | list[str], wanted: str | int, what: str) -> int:

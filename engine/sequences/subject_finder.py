@@ -1,6 +1,6 @@
 """Finding the subjects of a model in depth images, by the network that says canonical coordinates pixel by pixel."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
@@ -59,6 +59,8 @@ class FoundSubject:
     """Mean of that weight"""
     landmarks: SubjectLandmarks | None = None
     """None where the network has not learned any"""
+    mirrored: float = np.nan
+    """Log odds that it is seen in a mirror; NaN where the network cannot tell"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +91,8 @@ class _Looks:
     """(N, S, S)"""
     landmarks: Tensor
     """(N, K, 7) see `engine.sequences.subject_landmarks.landmark_rows`"""
+    mirrored: Tensor
+    """(N,) see `FoundSubject`"""
 
     def replaced(self, rows: Tensor, by: "_Looks") -> "_Looks":
         """With those of ``rows`` (n,) taken from another ``n`` looks."""
@@ -227,6 +231,7 @@ class SubjectFinder:
             canonical=said.canonical,
             deviations=said.log_deviation.exp(),
             landmarks=landmark_rows(said.landmarks, turns, anchors, self.scale),
+            mirrored=torch.full_like(z, torch.nan) if said.mirrored is None else said.mirrored,
         )
 
     def _measured(self, looks: _Looks, to_gravity: Tensor, anchors: Tensor) -> _Measures:
@@ -339,7 +344,7 @@ def _on_host(looks: _Looks, masks: Tensor, seen: _Measures) -> list[FoundSubject
     said = torch.cat((looks.canonical.flatten(2)[rows, :, cells], looks.deviations.flatten(1)[rows, cells, None]), 1)
     ends = np.searchsorted(rows.cpu().numpy(), np.arange(1, len(masks)))
     parts = zip(np.split(pixels, ends), np.split(said.cpu().numpy(), ends), masks.cpu().numpy(), strict=True)
-    landmarks = looks.landmarks.cpu().numpy()
+    landmarks, mirrored = looks.landmarks.cpu().numpy(), looks.mirrored.tolist()
     found: list[FoundSubject | None] = []
     for row, (shown, values, mask) in enumerate(parts):
         if seen.scores[row] < LEAST_AREA:
@@ -349,9 +354,13 @@ def _on_host(looks: _Looks, masks: Tensor, seen: _Measures) -> list[FoundSubject
         canonical, deviations = values[first, :3], values[first, 3]
         score, sureness = float(seen.scores[row]), float(seen.sureness[row])
         placed = SubjectLandmarks.of_row(landmarks[row])
-        found.append(FoundSubject(distinct, canonical, deviations, mask, seen.middles[row], score, sureness, placed))
+        found.append(
+            FoundSubject(
+                distinct, canonical, deviations, mask, seen.middles[row], score, sureness, placed, mirrored[row]
+            )
+        )
     return found
 
 
 def _parts(looks: _Looks) -> tuple[Tensor, ...]:
-    return looks.points, looks.source, looks.foreground, looks.canonical, looks.deviations, looks.landmarks
+    return tuple(getattr(looks, field.name) for field in fields(looks))

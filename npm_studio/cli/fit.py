@@ -136,13 +136,15 @@ def _subject(text: str) -> int | str:
 
 def _lines(run: "Run") -> Iterator[str]:
     """What a user wants to know of a run."""
-    from engine.methods.run_summary import lost_text, mean_distance_mm
+    from engine.methods.run_summary import lost_text, mean_distance_mm, side_text
 
     kept = " (ended early: the best so far)" if run.interrupted else ""
     yield f"{run.folder}: {len(run.frames)} frames in {run.seconds:.1f} s{kept}"
     mean_mm = mean_distance_mm(run)
     if mean_mm is not None:
         yield f"mean distance of what was seen to the fit: {mean_mm:.3g} mm"
+    if side := side_text(run):
+        yield side
     if lost := lost_text(run):
         yield lost
     if run.verdict != "failed" or interrupted():  # else it is the error
@@ -151,9 +153,9 @@ def _lines(run: "Run") -> Iterator[str]:
 
 def summary(run: "Run") -> dict[str, Any]:
     """What is known of a run, null where nothing is."""
-    from engine.methods.run_summary import lost_rows, mean_distance_mm
+    from engine.methods.run_summary import lost_rows, mean_distance_mm, side_facts
 
-    mean_mm = mean_distance_mm(run)
+    mean_mm, side = mean_distance_mm(run), side_facts(run)
     return {
         "run": str(run.folder),
         "method": run.method,
@@ -163,6 +165,9 @@ def summary(run: "Run") -> dict[str, Any]:
         "verdict": run.verdict,
         "reason": run.reason,
         "mean_distance_mm": None if mean_mm is None else round(mean_mm, 3),
+        "side": side["word"],
+        "side_fitted": side["fitted"],
+        "side_how": side["how"],
         "lost_frames": len(lost_rows(run)),
         "per_frame": [
             {

@@ -15,7 +15,7 @@ from engine.core.files import replacing_file
 from engine.evaluate.definitions import CANONICAL_METRICS, METRICS, MetricDefinition
 from engine.evaluate.metrics import FAILED_CHAMFER_L2, SequenceMetrics
 from engine.methods.run import Run
-from engine.methods.run_summary import lost_rows, lost_text
+from engine.methods.run_summary import lost_rows, lost_text, side_text
 
 _TEMPLATE = Path(__file__).parents[1] / "resources" / "report.html"
 _TYPES = {".png": "image/png", ".mp4": "video/mp4"}
@@ -130,8 +130,9 @@ def _verdict(run: Run) -> str:
         return '<p class="quiet">The fit has no verdict of its own.</p>'
     word = f'Verdict of the fit: <b class="{run.verdict}">{run.verdict}</b>'
     parts = [f'<p class="verdict">{word} – {escape(run.reason or "")}.</p>']
-    if lost := lost_text(run):
-        parts.append(f'<p class="quiet">{escape(lost[0].upper() + lost[1:])}.</p>')
+    for text in (side_text(run), lost_text(run)):
+        if text:
+            parts.append(f'<p class="quiet">{escape(text[0].upper() + text[1:])}.</p>')
     return "\n".join(parts)
 
 

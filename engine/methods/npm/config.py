@@ -1,6 +1,6 @@
 """Configuration of a sequence fit."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -15,6 +15,8 @@ Length = Annotated[float, Field(gt=0, le=1)]
 class FitConfig(Config):
     """How hard and with which weights to fit; lengths in canonical units where nothing else is said."""
 
+    side: Literal["auto", "left", "right"] = "auto"
+    """Of a hand, for models of hands of one side: what is of the other one is fitted in a mirror."""
     steps: Count = 24
     """Damped Gauss-Newton steps on all frames."""
     resolution: Annotated[int, Field(ge=16, le=1024)] = 256

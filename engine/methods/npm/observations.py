@@ -70,6 +70,8 @@ class Observations:
     `engine.sequences.isolation.packed`; None where that was all that the sequence shows"""
     subjects: int = 1
     """How many subjects were found; these observations are of one of them"""
+    mirrored: Tensor | None = None
+    """(F,) log odds that the subject is seen in a mirror, NaN where it is not seen; None where no network tells"""
 
     def __len__(self) -> int:
         return len(self.points)
@@ -96,6 +98,7 @@ class Observations:
             times_s=self.times_s[frames],
             coordinates=coordinates,
             landmarks=landmarks,
+            mirrored=None if self.mirrored is None else self.mirrored[frames],
         )
 
     def relocated(self, rotations: Tensor, translations: Tensor) -> "Observations":

@@ -146,7 +146,7 @@ def observe(
     poses = np.stack([sequence.camera_at(frame) for frame in range(len(sequence))])
     centres = similarity.to_canonical(poses[:, :3, 3]).astype(np.float64)
     generator = np.random.default_rng(seed)
-    rows, seen, empty = _Rows(device), [], []
+    rows, seen, empty, mirrored = _Rows(device), [], [], []
     landmarks: list[SubjectLandmarks | None] = []
     masks, nothing = [], _Samples.nothing(points_per_frame)
     follower = None if model.coordinate_network is None else SubjectFollower(sequence, model)
@@ -169,6 +169,7 @@ def observe(
                 empty.append(_empty_around(image.depth, subject))
             rows.add(maps, samples)
             landmarks.append(own_landmarks)
+            mirrored.append(found.mirrored if seen[-1] and found is not None else np.nan)
             masks.append(packed(subject & seen[-1]))
             progress.advance(frame + 1)
         tensors = rows.tensors()
@@ -203,7 +204,12 @@ def observe(
         landmarks=_landmarks(landmarks, device),
         masks=None if coordinates is None else tuple(masks),
         subjects=subjects,
+        mirrored=torch.tensor(mirrored, device=device) if _tells_sides(model) else None,
     )
+
+
+def _tells_sides(model: NeuralParametricModel) -> bool:
+    return model.coordinate_network is not None and model.coordinate_network.config.sides
 
 
 def _landmarks(frames: list[SubjectLandmarks | None], device: torch.device) -> ObservedLandmarks | None:

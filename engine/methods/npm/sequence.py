@@ -1,26 +1,29 @@
 """From a depth sequence to posed meshes by way of codes."""
 
 import time
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from engine.core.errors import InputError
-from engine.core.progress import Progress
+from engine.core.progress import ForwardedProgress, Progress
 from engine.geometry.mesh import Mesh
 from engine.geometry.ply import save_compact_ply
 from engine.geometry.similarity import Similarity
 from engine.methods.method import FitResult, MethodInputs
 from engine.methods.npm.confidence import LOST_BELOW, confidences
 from engine.methods.npm.config import FitConfig
-from engine.methods.npm.fit import FittedCodes, fit_codes
-from engine.methods.npm.observing import observe
-from engine.methods.run import CANONICAL_SURFACE, SUBJECTS
+from engine.methods.npm.fit import FitPreview, FittedCodes, fit_codes
+from engine.methods.npm.sides import observe_side
+from engine.methods.run import CANONICAL_SURFACE, SIDE, SUBJECTS
 from engine.models.model import NeuralParametricModel
 from engine.sequences.depth_sequence import DepthSequence
 from engine.sequences.isolation import masked
 from engine.sequences.mesh_sequence import mesh_sequence
+from engine.sequences.mirroring import mirrored_mesh, mirrored_points, mirrored_poses, mirrored_sequence
 from engine.surface.extract import extract_surface
 from engine.surface.folded import FoldedDecoder
 
@@ -30,6 +33,8 @@ def fit_sequence(source: DepthSequence, inputs: MethodInputs, config: FitConfig,
 
     Progress stages: "read depth", "search", "fit", "mesh". Previews are `engine.methods.npm.fit.FitPreview`. The
     artefact ``codes`` has ``shape`` (1, 1, Cs) and ``pose`` (F, 1, Cp), ``canonical.ply`` the surface that is posed.
+    A hand of the other side than those of the model is fitted in a mirror: its codes are those of its mirror image, all
+    else is as it was seen.
 
     Raises:
         InputError: a frame cannot be used, or the fitted shape has no surface.
@@ -38,7 +43,10 @@ def fit_sequence(source: DepthSequence, inputs: MethodInputs, config: FitConfig,
     assert inputs.model is not None
     model, similarity = inputs.model.model, inputs.model.model.info.similarity
     clock = [time.perf_counter()]
-    observations = observe(source, model, seed=inputs.seed, progress=progress)
+    sided = observe_side(source, model, config.side, inputs.seed, progress)
+    observations, middle = sided.observations, similarity.centre[0]
+    if sided.is_mirrored:
+        progress = _PreviewsInMirror(progress)
     clock.append(time.perf_counter())
     fitted = fit_codes(model, observations, config, inputs.seed, progress)
     clock.append(time.perf_counter())
@@ -50,18 +58,28 @@ def fit_sequence(source: DepthSequence, inputs: MethodInputs, config: FitConfig,
         raise InputError(inputs.model.folder, "the fitted shape has no surface", "train the model longer")
     rotations, translations = fitted.rotations.double().numpy(), fitted.translations.double().numpy()
     vertices = placed_vertices(model, fitted, mesh.vertices, progress)
-    save_compact_ply(Mesh(similarity.to_world(mesh.vertices), mesh.faces), inputs.folder / CANONICAL_SURFACE, "metres")
+    surface = Mesh(similarity.to_world(mesh.vertices), mesh.faces)
+    poses = subject_poses(rotations, translations, similarity)
+    subject = None if observations.masks is None else masked(sided.source, observations.masks)
+    details: dict[str, Any] = {"steps": fitted.steps, SUBJECTS: observations.subjects}
+    if sided.side is not None:
+        details[SIDE] = sided.side.as_dict()
+    if sided.is_mirrored:
+        surface, vertices = mirrored_mesh(surface, middle), mirrored_points(vertices, middle)
+        poses = mirrored_poses(poses, middle, middle)
+        subject = None if subject is None else mirrored_sequence(subject, middle)
+    save_compact_ply(surface, inputs.folder / CANONICAL_SURFACE, "metres")
     clock.append(time.perf_counter())
     codes = {"shape": fitted.shape_code.numpy()[None, None], "pose": fitted.pose_codes.numpy()[:, None]}
     return FitResult(
-        meshes=mesh_sequence(source.name, vertices, mesh.faces, source.frame_names, source.times_s),
+        meshes=mesh_sequence(source.name, vertices, surface.faces, source.frame_names, source.times_s),
         artefacts={"codes": codes},
         timings=dict(zip(("read", "fit", "mesh"), np.diff(clock).tolist(), strict=True)),
-        details={"steps": fitted.steps, SUBJECTS: observations.subjects},
-        subject=None if observations.masks is None else masked(source, observations.masks),
+        details=details,
+        subject=subject,
         confidence=confidence,
         lost_below=None if confidence is None else LOST_BELOW,
-        subject_to_world=subject_poses(rotations, translations, similarity),
+        subject_to_world=poses,
         interrupted=fitted.interrupted,
     )
 
@@ -86,6 +104,16 @@ def placed_vertices(
         progress.advance(frame + 1)
     result: NDArray[np.float32] = placed.cpu().numpy()
     return result
+
+
+class _PreviewsInMirror(ForwardedProgress):
+    """Shows previews of what is fitted in a mirror as it was seen."""
+
+    def preview(self, payload: object) -> None:
+        if isinstance(payload, FitPreview):
+            vertices = payload.vertices * payload.vertices.new_tensor([-1.0, 1.0, 1.0])
+            payload = replace(payload, faces=payload.faces.flip(1), vertices=vertices)
+        super().preview(payload)
 
 
 def subject_poses(

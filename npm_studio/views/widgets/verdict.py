@@ -1,10 +1,10 @@
-"""What a run says of itself: the verdict as a coloured word, its reason, and which frames are lost."""
+"""What a run says of itself: the verdict as a coloured word, its reason, a side, and which frames are lost."""
 
 from PyQt6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from engine.methods.run import Run
 from engine.methods.run_schema import VerdictWord
-from engine.methods.run_summary import lost_text, mean_distance_mm
+from engine.methods.run_summary import lost_text, mean_distance_mm, side_text
 from npm_studio.views.widgets.badge import Badge, Tone
 from npm_studio.views.widgets.basics import note
 
@@ -18,7 +18,7 @@ class VerdictNote(QWidget):
         super().__init__(parent)
         self.badge = Badge()
         self.distance = QLabel()
-        self.reason, self.lost = note(""), note("")
+        self.reason, self.side, self.lost = note(""), note(""), note("")
         row = QHBoxLayout()
         row.setSpacing(8)
         row.addWidget(self.badge)
@@ -29,6 +29,7 @@ class VerdictNote(QWidget):
         column.setSpacing(4)
         column.addLayout(row)
         column.addWidget(self.reason)
+        column.addWidget(self.side)
         column.addWidget(self.lost)
         self.show_run(None)
 
@@ -40,6 +41,6 @@ class VerdictNote(QWidget):
         self.badge.set_state(run.verdict, TONES[run.verdict])
         self.distance.setText("" if mean_mm is None else f"{mean_mm:.3g} mm on average")
         self.distance.setToolTip("Mean distance of what was seen to the mesh, over the frames that are not lost")
-        for label, text in ((self.reason, reason), (self.lost, lost)):
+        for label, text in ((self.reason, reason), (self.side, side_text(run)), (self.lost, lost)):
             label.setText(f"{text[:1].upper()}{text[1:]}." if text else "")
             label.setVisible(bool(text))

@@ -66,6 +66,7 @@ def test_what_is_printed_has_a_verdict_and_distances_and_null_for_what_a_method_
     printed = fit(capsys, depth_capture, "--out", tmp_path / "run", *arguments)
     assert (printed["method"], printed["verdict"], printed["lost_frames"]) == ("imported", "good", 0)
     assert printed["reason"].startswith("what was seen lies ")
+    assert (printed["side"], printed["side_fitted"], printed["side_how"]) == (None, None, None)  # of a doll
     frame = printed["per_frame"][1]
     assert 1 < frame["mean_distance_mm"] < 30  # the meshes are 25 mm beside their place
     assert {**frame, "mean_distance_mm": 0} == {
@@ -166,7 +167,7 @@ def test_an_interrupted_fit_prints_its_object_keeps_the_run_and_ends_with_130(
         (["--steps", "many"], "--steps: input should be a valid integer, is 'many'"),
         (["--resolution", "2000"], "--resolution: input should be less than or equal to 1024, is 2000"),
         (["--surface_gate", ".nan"], "--surface_gate: input should be a finite number"),
-        (["--unit", "mm"], "--unit: is not among the fields; which are steps, resolution, "),
+        (["--unit", "mm"], "--unit: is not among the fields; which are side, steps, resolution, "),
         (["--method", "imported"], "--meshes: must be given"),
         (["--method", "imported", "--meshes", "x", "--steps", "3"], "--steps: is not among the fields"),
         (["--method", "imported", "--meshes", "nowhere"], "nowhere: no such folder or file"),
@@ -213,3 +214,23 @@ def test_a_subject_is_chosen_with_a_model_that_tells_them_apart(
     arguments = (depth_capture, "--model", toy_folder, "--out", tmp_path / "run", "--device", "cpu", "--subject", which)
     assert main(["fit", *map(str, arguments)]) == 2
     assert "--subject: subjects are told apart by a coordinate network" in capsys.readouterr().err
+
+
+def test_the_side_of_a_hand_is_stated_and_printed(
+    toy_folder: Path, depth_capture: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Dolls stand for hands."""
+    quick = ("--steps", "1", "--resolution", "24", "--side", "left")
+    assert "does not say of which side it is" in refusal(
+        capsys, depth_capture, "--model", toy_folder, "--out", tmp_path / "none", *quick
+    )
+    hands = Path(shutil.copytree(toy_folder, tmp_path / "hands.npm"))
+    description = json.loads((hands / "model.json").read_text())
+    description["training"]["recipe"] = {"side": "right"}
+    (hands / "model.json").write_text(json.dumps(description))
+    printed = fit(capsys, depth_capture, "--model", hands, "--out", tmp_path / "run", *quick)
+    assert (printed["side"], printed["side_fitted"], printed["side_how"]) == ("left", "left", "as stated")
+    assert main(["fit", str(depth_capture), "--model", str(hands), "--out", str(tmp_path / "auto"), *quick[:4]]) == 0
+    captured = capsys.readouterr()
+    assert "if it is not, state --side left" in captured.err
+    assert "side: uncertain, fitted as right, the model cannot tell sides" in captured.err

@@ -135,6 +135,12 @@ def test_a_report_has_the_verdict_its_reason_and_the_lost_frames(tmp_path: Path)
     assert html.count('class="lost"') == 2  # in both charts
 
 
+def test_a_report_says_of_which_side_a_hand_is_and_how_that_is_known(tmp_path: Path) -> None:
+    side = {"side": {"word": "uncertain", "fitted": "right", "how": "the network says 1.5 to 1"}}
+    _, text = written(tmp_path, replace(report(tmp_path), run=replace(run_of_three(), details=side)))
+    assert "Side: uncertain, fitted as right, the network says 1.5 to 1." in text
+
+
 def test_a_report_of_a_run_without_a_verdict_says_so(tmp_path: Path) -> None:
     silent = replace(run_of_three(), verdict=None, reason=None)
     _, text = written(tmp_path, replace(report(tmp_path), run=silent))

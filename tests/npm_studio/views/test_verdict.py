@@ -49,7 +49,8 @@ def runs(ball: Path) -> list[Run]:
     """A good one, a poor one with a lost frame, and one of a program that gave no verdict."""
     folder = ball.parent / "runs"
     good = a_run(folder / "a-good", ball, (), verdict="good", reason="what was seen lies 6 mm from the fit")
-    poor = a_run(folder / "b-poor", ball, (1,), verdict="poor", reason="1 of the 3 frames is lost")
+    side = {"side": {"word": "left", "fitted": "left", "how": "by the network, 20 to 1"}}
+    poor = a_run(folder / "b-poor", ball, (1,), verdict="poor", reason="1 of the 3 frames is lost", details=side)
     silent = Run(
         folder / "c-old",
         "tells",
@@ -79,10 +80,11 @@ def test_a_run_on_show_has_its_verdict_and_reason_beside_the_list(
     assert note.isVisibleTo(window)
     assert (note.badge.text, note.distance.text()) == ("good", "6 mm on average")
     assert note.reason.text() == "What was seen lies 6 mm from the fit."
-    assert not note.lost.isVisibleTo(window)
+    assert not note.lost.isVisibleTo(window) and not note.side.isVisibleTo(window)
     assert window.badge.text == "Good fit"
     show(qtbot, window, runs[1])
     assert (note.badge.text, note.lost.text()) == ("poor", "Lost: 000001 (1 of 3 frames).")
+    assert note.side.text() == "Side: left, by the network, 20 to 1." and note.side.isVisibleTo(window)
     assert window.badge.text == "Poor fit"
     show(qtbot, window, runs[2])
     assert not note.isVisibleTo(window)
