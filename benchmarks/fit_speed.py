@@ -232,7 +232,7 @@ def main() -> int:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--resolution", type=int, default=256, help="grid of the meshes")
-    parser.add_argument("--parts", nargs="+", choices=("meshes", "command"), default=["meshes", "command"])
+    parser.add_argument("--parts", nargs="*", default=["meshes", "command"], help="meshes, command, or neither")
     parser.add_argument("--frames", type=int, nargs="+", default=[], help="of whole runs, ascending")
     parser.add_argument("--alone", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--json", type=Path, metavar="FILE")

@@ -13,6 +13,7 @@ Other methods may leave other files; ``run.json`` names them all.
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from engine.methods.run_version_1 import as_version_2
 from engine.sequences.capture_options import AS_RECORDED, CaptureOptions
 from engine.sequences.depth_sequence import DepthSequence
 from engine.sequences.mesh_sequence import MeshSequence, in_metres, regular_times
+from engine.sequences.reading_ahead import working_ahead
 from engine.sequences.timing import DEFAULT_FRAME_RATE
 
 _log = logging.getLogger(__name__)
@@ -169,8 +171,9 @@ def save_run(run: Run, artefacts: Mapping[str, Mapping[str, NDArray]] | None = N
     assert run.meshes.frame == "world", run.meshes.frame
     meshes = run.folder / "meshes"
     meshes.mkdir(parents=True, exist_ok=True)
-    for name, mesh in zip(run.frame_names, run.meshes, strict=True):
-        save_compact_ply(mesh, meshes / f"{name}.ply", "metres")
+    named = zip(run.frame_names, run.meshes, strict=True)
+    for _ in working_ahead(partial(save_compact_ply, mesh, meshes / f"{name}.ply", "metres") for name, mesh in named):
+        pass
     for name, arrays in (artefacts or {}).items():
         np.savez_compressed(run.folder / f"{name}.npz", **dict(arrays))  # type: ignore[arg-type]
     files = sorted(path.name for path in run.folder.iterdir() if path.is_file() and path.name not in _OWN_FILES)

@@ -2,8 +2,9 @@
 
 import os
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import TypeVar
 
 Result = TypeVar("Result")
@@ -19,11 +20,20 @@ def reading_ahead(read: Callable[[int], Result], count: int, threads: int = THRE
     Args:
         read: decodes frame by frame, mostly without holding the interpreter, as image libraries do.
     """
+    return working_ahead((partial(read, index) for index in range(count)), threads)
+
+
+def working_ahead(tasks: Iterable[Callable[[], Result]], threads: int = THREADS) -> Generator[Result, None, None]:
+    """What each of ``tasks`` gives, in order, done by other threads; an error is raised where its turn comes.
+
+    Args:
+        tasks: taken one by one in this thread, a few ahead.
+    """
     with ThreadPoolExecutor(max_workers=threads) as pool:
         waiting: deque[Future[Result]] = deque()
         try:
-            for index in range(count):
-                waiting.append(pool.submit(read, index))
+            for task in tasks:
+                waiting.append(pool.submit(task))
                 if len(waiting) >= _AHEAD * threads:
                     yield waiting.popleft().result()
             while waiting:

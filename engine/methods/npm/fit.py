@@ -170,7 +170,8 @@ class FitState:
         config = self.config
         done = step / max(1, config.steps - 1)
         shape_moves = done >= config.shape_start
-        if shape_moves and (self.sampled_shape - self.variables.shape).abs().amax() > SHAPE_CHANGED:
+        is_looked_at = shape_moves and self._surface_share(done) > 0
+        if is_looked_at and (self.sampled_shape - self.variables.shape).abs().amax() > SHAPE_CHANGED:
             self.samples = self._sample_surface()
         frames = torch.arange(len(self.observations), device=self.fitted.model.device)
         at_once = _FRAMES_AT_ONCE[self.fitted.model.device.type]
