@@ -5,7 +5,8 @@
 
 Of each seed 8 bodies, 3 of them children, are generated in 60 frames each of a motion that no training has seen,
 rendered, opened and fitted as `npm-studio fit` does, by each model, and compared with the truth in canonical units.
-With --hands they are hands, and the camera is turned away from the front by up to 60 degrees.
+With --hands they are hands, and the camera is turned away from the front by up to 60 degrees; whether their side is
+told right is measured by benchmarks/hand_sides.py.
 
 - IoU, Chamfer-l2 and EPE as docs/conventions.md defines them, means over the frames and then over the sequences;
 - failed: frames whose Chamfer-l2 is above 0.05e-3, which has lost at least a limb, or that have no mesh;

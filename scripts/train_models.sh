@@ -1,5 +1,5 @@
 #!/bin/bash
-# Trains the built-in models from nothing: data by recorded seeds, all stages, quality, encoders, cards.
+# Trains the built-in models from nothing: data by recorded seeds, all stages, quality, cards.
 #
 #     scripts/train_models.sh WORK [data] [coordinates] [anny-full] [anny-compact] [hand-compact]
 #
@@ -47,12 +47,7 @@ train() { # NAME PRESET DATA SPLIT
   # a bar that is missed is told by the card, too
   "${PYTHON:-python3}" benchmarks/model_quality.py --model "$model" --data "$work/$3" --split "configs/$4" \
     --json "$work/$1.quality.json" || [ $? -eq 1 ]
-  local encoders=()
-  if [ "$3" = hands ]; then
-    "${PYTHON:-python3}" benchmarks/encoders.py --model "$model" --json "$work/$1.encoders.json"
-    encoders=(--encoders "$work/$1.encoders.json")
-  fi
-  studio card "$model" --quality "$work/$1.quality.json" "${encoders[@]}" --notes "scripts/model_notes/$1.md"
+  studio card "$model" --quality "$work/$1.quality.json" --notes "scripts/model_notes/$1.md"
 }
 
 for name in "${wanted[@]}"; do

@@ -84,7 +84,7 @@ def observe_side(
     if plain.mirrored is None:
         side = Side("uncertain", own, "the model cannot tell sides")
     else:
-        side = _told(_log_odds(plain, mirror, model, seed), own)
+        side = told(log_odds(plain, mirror, model, seed), own)
     if side.word == "uncertain":
         text = f"whether it is a left or a right hand is uncertain, {side.how}: it is taken for a {own} one"
         progress.notice(Notice(text, remedy("if it is not, state {}", ConfigField(SIDE, _OTHER[own]))))
@@ -93,7 +93,7 @@ def observe_side(
     return SidedObservations(observe(mirror, model, seed=seed, progress=progress), mirror, True, side)
 
 
-def _log_odds(plain: Observations, mirror: DepthSequence, model: NeuralParametricModel, seed: int) -> float:
+def log_odds(plain: Observations, mirror: DepthSequence, model: NeuralParametricModel, seed: int) -> float:
     """Mean log odds, over frames that show the subject in both, that it is of the other side than the model's."""
     assert plain.mirrored is not None
     seen = plain.seen.nonzero()[:, 0].tolist()
@@ -106,9 +106,10 @@ def _log_odds(plain: Observations, mirror: DepthSequence, model: NeuralParametri
     return float(((plain.mirrored[frames] - there.mirrored) / 2).nanmean())
 
 
-def _told(log_odds: float, own: SideWord) -> Side:
-    odds = f"{np.exp(min(abs(log_odds), 20.0)):.3g} to 1"
-    if not abs(log_odds) >= CERTAIN:  # nor where it is unknown
-        return Side("uncertain", own, f"the network says {odds}" if np.isfinite(log_odds) else "nothing tells")
-    word = _OTHER[own] if log_odds > 0 else own
-    return Side(word, word, f"by the network, {odds}")
+def told(odds: float, own: SideWord) -> Side:
+    """The side of a subject from the log ``odds`` that it is not that of the model, its ``own``."""
+    words = f"{np.exp(min(abs(odds), 20.0)):.3g} to 1"
+    if not abs(odds) >= CERTAIN:  # nor where it is unknown
+        return Side("uncertain", own, f"the network says {words}" if np.isfinite(odds) else "nothing tells")
+    word = _OTHER[own] if odds > 0 else own
+    return Side(word, word, f"by the network, {words}")
