@@ -91,16 +91,20 @@ def fit_codes(
     config: FitConfig,
     seed: int = 0,
     progress: Progress | None = None,
+    first: Variables | None = None,
 ) -> FittedCodes:
     """Fit ``model`` to ``observations``; on cancellation the codes so far are returned.
+
+    Args:
+        first: where to begin; what `engine.methods.npm.start.first_variables` finds when absent
 
     Raises:
         Cancelled: asked to stop before there was anything to keep.
     """
     progress = progress or Progress()
     started = time.perf_counter()
-    fitted = FittedModel.of(model, bfloat16_is_fast(model.device), config.shape_directions)
-    variables = first_variables(fitted, observations, seed, progress)
+    fitted = fitted_model(model, config)
+    variables = first_variables(fitted, observations, seed, progress) if first is None else first
     if progress.cancelled():
         raise Cancelled
     state = FitState(fitted, observations, config, variables, seed)
@@ -125,6 +129,11 @@ def fit_codes(
         time.perf_counter() - started,
         interrupted,
     )
+
+
+def fitted_model(model: NeuralParametricModel, config: FitConfig) -> FittedModel:
+    """``model`` with the directions, and in the precision, that `fit_codes` moves it in."""
+    return FittedModel.of(model, bfloat16_is_fast(model.device), config.shape_directions)
 
 
 class FitState:

@@ -17,8 +17,7 @@ from engine.methods.method import FitResult, MethodInputs
 from engine.methods.npm.confidence import LOST_BELOW, confidences
 from engine.methods.npm.config import FitConfig
 from engine.methods.npm.fit import FitPreview, FittedCodes, fit_codes
-from engine.methods.npm.sides import observe_side
-from engine.methods.npm.variables import plain_model
+from engine.methods.npm.sides import SidedObservations, observe_side
 from engine.methods.run import CANONICAL_SURFACE, SIDE, SUBJECTS
 from engine.models.model import NeuralParametricModel
 from engine.sequences.depth_sequence import DepthSequence
@@ -32,33 +31,48 @@ from engine.surface.folded import FoldedDecoder
 def fit_sequence(source: DepthSequence, inputs: MethodInputs, config: FitConfig, progress: Progress) -> FitResult:
     """Fit the model of ``inputs`` to all frames of ``source`` at once.
 
-    Progress stages: "read depth", "search", "fit", "mesh". Previews are `engine.methods.npm.fit.FitPreview`. The
-    artefact ``codes`` has ``shape`` (1, 1, Cs) and ``pose`` (F, 1, Cp), ``canonical.ply`` the surface that is posed.
-    A hand of the other side than those of the model is fitted in a mirror: its codes are those of its mirror image, all
-    else is as it was seen.
+    Progress stages: "read depth", "search", "fit", "mesh". Previews are `engine.methods.npm.fit.FitPreview`. A hand of
+    the other side than those of the model is fitted in a mirror.
 
     Raises:
         InputError: a frame cannot be used, or the fitted shape has no surface.
         Cancelled: asked to stop before the first step.
     """
     assert inputs.model is not None
-    model, similarity = inputs.model.model, inputs.model.model.info.similarity
-    clock = [time.perf_counter()]
+    model, started = inputs.model.model, time.perf_counter()
     sided = observe_side(source, model, config.side, inputs.seed, progress)
-    observations, middle = sided.observations, similarity.centre[0]
     if sided.is_mirrored:
         progress = _PreviewsInMirror(progress)
-    clock.append(time.perf_counter())
-    fitted = fit_codes(model, observations, config, inputs.seed, progress)
-    clock.append(time.perf_counter())
+    read = time.perf_counter()
+    fitted = fit_codes(model, sided.observations, config, inputs.seed, progress)
+    timings = {"read": read - started, "fit": time.perf_counter() - read}
+    result = posed_result(sided, inputs, config, fitted, progress)
+    return replace(result, timings={**timings, **result.timings})
+
+
+def posed_result(
+    sided: SidedObservations, inputs: MethodInputs, config: FitConfig, fitted: FittedCodes, progress: Progress
+) -> FitResult:
+    """What ``fitted`` codes mean: meshes in metres, and how sure each frame is.
+
+    The artefact ``codes`` has ``shape`` (1, 1, Cs) and ``pose`` (F, 1, Cp), ``canonical.ply`` the surface that is
+    posed. Where a mirror image was fitted, the codes are those of it, and all else is as it was seen.
+
+    Raises:
+        InputError: the fitted shape has no surface.
+    """
+    assert inputs.model is not None
+    started = time.perf_counter()
+    model, similarity = inputs.model.model, inputs.model.model.info.similarity
+    observations, middle = sided.observations, similarity.centre[0]
     confidence = confidences(model, observations, fitted)
-    progress.stage("mesh", len(source))
-    plain = plain_model(model)
-    mesh = extract_surface(plain, fitted.shape_code.to(model.device), config.resolution)
+    progress.stage("mesh", len(sided.source))
+    shape_code = fitted.shape_code.to(model.device)
+    mesh = extract_surface(model, shape_code, config.resolution)
     if mesh.is_empty:
         raise InputError(inputs.model.folder, "the fitted shape has no surface", "train the model longer")
     rotations, translations = fitted.rotations.double().numpy(), fitted.translations.double().numpy()
-    vertices = placed_vertices(plain, fitted, mesh.vertices, progress)
+    vertices = placed_vertices(model, fitted, mesh.vertices, progress)
     surface = Mesh(similarity.to_world(mesh.vertices), mesh.faces)
     poses = subject_poses(rotations, translations, similarity)
     subject = None if observations.masks is None else masked(sided.source, observations.masks)
@@ -70,12 +84,13 @@ def fit_sequence(source: DepthSequence, inputs: MethodInputs, config: FitConfig,
         poses = mirrored_poses(poses, middle, middle)
         subject = None if subject is None else mirrored_sequence(subject, middle)
     save_compact_ply(surface, inputs.folder / CANONICAL_SURFACE, "metres")
-    clock.append(time.perf_counter())
     codes = {"shape": fitted.shape_code.numpy()[None, None], "pose": fitted.pose_codes.numpy()[:, None]}
     return FitResult(
-        meshes=mesh_sequence(source.name, vertices, surface.faces, source.frame_names, source.times_s),
+        meshes=mesh_sequence(
+            sided.source.name, vertices, surface.faces, sided.source.frame_names, sided.source.times_s
+        ),
         artefacts={"codes": codes},
-        timings=dict(zip(("read", "fit", "mesh"), np.diff(clock).tolist(), strict=True)),
+        timings={"mesh": time.perf_counter() - started},
         details=details,
         subject=subject,
         confidence=confidence,
