@@ -71,7 +71,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     with ConsoleProgress() as progress, ThreadPoolExecutor(1) as worker:
         needs, loading = method.requires, None
         if needs.any_model:
-            loading = worker.submit(load_model, options.model, resolve_device(options.device))
+            loading = worker.submit(lambda: load_model(options.model, resolve_device(options.device)))
 
         from engine.geometry.mesh import load_mesh  # while the GPU starts, which takes as long
         from engine.methods.job import run_fit

@@ -18,6 +18,7 @@ from engine.methods.npm.confidence import LOST_BELOW, confidences
 from engine.methods.npm.config import FitConfig
 from engine.methods.npm.fit import FitPreview, FittedCodes, fit_codes
 from engine.methods.npm.sides import SidedObservations, observe_side
+from engine.methods.npm.variables import plain_model
 from engine.methods.run import CANONICAL_SURFACE, SIDE, SUBJECTS
 from engine.models.model import NeuralParametricModel
 from engine.sequences.depth_sequence import DepthSequence
@@ -67,12 +68,12 @@ def posed_result(
     observations, middle = sided.observations, similarity.centre[0]
     confidence = confidences(model, observations, fitted)
     progress.stage("mesh", len(sided.source))
-    shape_code = fitted.shape_code.to(model.device)
-    mesh = extract_surface(model, shape_code, config.resolution)
+    plain = plain_model(model)
+    mesh = extract_surface(plain, fitted.shape_code.to(model.device), config.resolution)
     if mesh.is_empty:
         raise InputError(inputs.model.folder, "the fitted shape has no surface", "train the model longer")
     rotations, translations = fitted.rotations.double().numpy(), fitted.translations.double().numpy()
-    vertices = placed_vertices(model, fitted, mesh.vertices, progress)
+    vertices = placed_vertices(plain, fitted, mesh.vertices, progress)
     surface = Mesh(similarity.to_world(mesh.vertices), mesh.faces)
     poses = subject_poses(rotations, translations, similarity)
     subject = None if observations.masks is None else masked(sided.source, observations.masks)

@@ -127,6 +127,11 @@ def _biases_of(decoder: Decoder) -> Tensor:
     return torch.cat([decoder.code_weight(index) for index in (0, decoder.config.skip_layer)])
 
 
+def plain_model(model: NeuralParametricModel) -> NeuralParametricModel:
+    """``model`` with the decoders that a fit evaluates; the same object each time, so that what is kept of it lasts."""
+    return _prepared(model)[0]
+
+
 def _prepared(model: NeuralParametricModel) -> tuple[NeuralParametricModel, CodeSpace, CodeSpace]:
     """``model`` with plain decoders, and the spaces of its shape and pose codes; made once per model object."""
     if model not in _known:
