@@ -53,12 +53,13 @@ class Weakening:
 WEAKENINGS = {
     "none": Weakening(),
     "few steps": Weakening(settings={"steps": 6}),
-    "led back": Weakening(turn=180, shift_m=0.3, bend=1.0),
+    "led back": Weakening(turn=180, shift_m=0.3, bend=1.0, settings=_DOUBTED),
     "without the network": Weakening(settings=_BLIND),
     "turned": Weakening(turn=180, settings=_BLIND),
-    "bent": Weakening(turn=40, bend=2.0, settings=_DOUBTED),
-    "shifted": Weakening(turn=90, shift_m=0.4, bend=0.7, share=0.7, settings=_DOUBTED),
+    "bent": Weakening(turn=40, bend=2.0, settings=_BLIND),
+    "shifted": Weakening(turn=90, shift_m=0.4, bend=0.7, share=0.7, settings=_BLIND),
 }
+"""From a tenth of what the network says nearly all of them come back, so that most go without."""
 
 
 @dataclass(frozen=True, eq=False)
