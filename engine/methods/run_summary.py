@@ -46,6 +46,12 @@ def side_facts(run: Run) -> dict[str, str | None]:
     return {name: facts.get(name) for name in ("word", "fitted", "how")}
 
 
+def is_mirrored(run: Run) -> bool:
+    """Whether the codes of a run are those of the mirror image of its subject."""
+    told = run.details.get(SIDE)
+    return isinstance(told, dict) and told.get("mirrored") is True
+
+
 def side_text(run: Run) -> str:
     """``side: left, as stated``, or ``side: uncertain, fitted as right, ...``; empty where there is none."""
     facts = side_facts(run)

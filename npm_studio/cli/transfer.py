@@ -32,19 +32,25 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
     from engine.models.named_codes import find_identity
+    from engine.sequences.mirroring import mirrored_mesh
     from engine.surface.many_surfaces import extract_meshes
 
     started = time.perf_counter()
     is_file_target(options.out, ())
     model = open_model(options)
     targets = list(dict.fromkeys(find_identity(model, name) for name in options.to))
-    poses = _of_run(options, model) if options.run_folder else _of_identity(options, model)
+    mirrored = False
+    if options.run_folder:
+        poses, mirrored = _of_run(options, model)
+    else:
+        poses = _of_identity(options, model)
     names = model.info.identities
     with ConsoleProgress() as progress:
         codes = ((model.shape_codes[target], pose) for target in targets for _, pose in poses)
         paths = (options.out / names[target] / f"{name}.ply" for target in targets for name, _ in poses)
-        meshes = zip(paths, extract_meshes(model, codes, options.resolution, progress.cancelled), strict=True)
-        written = write_meshes(meshes, len(targets) * len(poses), progress, "transfer")
+        made = extract_meshes(model, codes, options.resolution, progress.cancelled)
+        of_side = (mirrored_mesh(mesh, 0.0) if mirrored else mesh for mesh in made)
+        written = write_meshes(zip(paths, of_side, strict=True), len(targets) * len(poses), progress, "transfer")
         progress.message(f"{options.out}: {len(poses)} poses on {len(targets)} identities, {len(written)} meshes")
     return {
         "identities": [names[target] for target in targets],
@@ -63,17 +69,19 @@ def _of_identity(options: argparse.Namespace, model: "NeuralParametricModel") ->
     return [(f"{frames[row].sequence}_{frames[row].sample}", model.pose_codes[row]) for row in rows]
 
 
-def _of_run(options: argparse.Namespace, model: "NeuralParametricModel") -> "list[tuple[str, Tensor]]":
-    """File name and pose code (Cp,) of each chosen frame of a run."""
+def _of_run(options: argparse.Namespace, model: "NeuralParametricModel") -> "tuple[list[tuple[str, Tensor]], bool]":
+    """File name and pose code (Cp,) of each chosen frame of a run, and whether they are those of a mirror image."""
     from engine.core.errors import InputError
     from engine.methods.run import load_run
+    from engine.methods.run_summary import is_mirrored
     from engine.models.labels import find_name
     from engine.models.named_codes import load_codes
 
-    names = load_run(options.run_folder).frame_names
+    run = load_run(options.run_folder)
+    names = run.frame_names
     codes = options.run_folder / "codes.npz"
     _, poses = load_codes(codes, model)
     if poses is None:
         raise InputError(codes, "holds no pose codes", "fit it again with a model that has a pose stage")
     chosen = [find_name(names, name, f"{options.run_folder}: frame") for name in options.frames]
-    return [(names[index], poses[index]) for index in chosen or range(len(names))]
+    return [(names[index], poses[index]) for index in chosen or range(len(names))], is_mirrored(run)

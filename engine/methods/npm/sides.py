@@ -37,8 +37,11 @@ class Side:
     how: str
     """How that is known, in words"""
 
-    def as_dict(self) -> dict[str, str]:
-        return {"word": self.word, "fitted": self.fitted, "how": self.how}
+    is_mirrored: bool = False
+    """Whether it is of the other side than the model, so that codes are those of its mirror image"""
+
+    def as_dict(self) -> dict[str, str | bool]:
+        return {"word": self.word, "fitted": self.fitted, "how": self.how, "mirrored": self.is_mirrored}
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,9 +51,12 @@ class SidedObservations:
     observations: Observations
     source: DepthSequence
     """What they are of: the recording, or its mirror image."""
-    is_mirrored: bool
     side: Side | None
     """None for models of what has no sides."""
+
+    @property
+    def is_mirrored(self) -> bool:
+        return self.side is not None and self.side.is_mirrored
 
 
 def observe_side(
@@ -73,13 +79,12 @@ def observe_side(
         if wanted != "auto":
             problem = f"model {model.info.name} does not say of which side it is"
             raise InputError(ConfigField(SIDE, wanted), problem, "leave it out, or use a model of hands")
-        return SidedObservations(observe(source, model, seed=seed, progress=progress), source, False, None)
+        return SidedObservations(observe(source, model, seed=seed, progress=progress), source, None)
     mirror = mirrored_sequence(source, model.info.similarity.centre[0])
     if wanted != "auto":
-        is_other = wanted != own
-        taken = mirror if is_other else source
-        side = Side(wanted, wanted, "as stated")
-        return SidedObservations(observe(taken, model, seed=seed, progress=progress), taken, is_other, side)
+        side = Side(wanted, wanted, "as stated", wanted != own)
+        taken = mirror if side.is_mirrored else source
+        return SidedObservations(observe(taken, model, seed=seed, progress=progress), taken, side)
     plain = observe(source, model, seed=seed, progress=progress)
     if plain.mirrored is None:
         side = Side("uncertain", own, "the model cannot tell sides")
@@ -88,9 +93,9 @@ def observe_side(
     if side.word == "uncertain":
         text = f"whether it is a left or a right hand is uncertain, {side.how}: it is taken for a {own} one"
         progress.notice(Notice(text, remedy("if it is not, state {}", ConfigField(SIDE, _OTHER[own]))))
-    if side.fitted == own:
-        return SidedObservations(plain, source, False, side)
-    return SidedObservations(observe(mirror, model, seed=seed, progress=progress), mirror, True, side)
+    if not side.is_mirrored:
+        return SidedObservations(plain, source, side)
+    return SidedObservations(observe(mirror, model, seed=seed, progress=progress), mirror, side)
 
 
 def log_odds(plain: Observations, mirror: DepthSequence, model: NeuralParametricModel, seed: int) -> float:
@@ -112,4 +117,4 @@ def told(odds: float, own: SideWord) -> Side:
     if not abs(odds) >= CERTAIN:  # nor where it is unknown
         return Side("uncertain", own, f"the network says {words}" if np.isfinite(odds) else "nothing tells")
     word = _OTHER[own] if odds > 0 else own
-    return Side(word, word, f"by the network, {words}")
+    return Side(word, word, f"by the network, {words}", word != own)

@@ -21,7 +21,7 @@ from engine.methods.npm.method import METHOD
 from engine.methods.npm.sides import SidedObservations, observe_side
 from engine.methods.request import FitRequest
 from engine.methods.run import Run, canonical_surface, load_run
-from engine.methods.run_summary import side_facts, side_text
+from engine.methods.run_summary import is_mirrored, side_facts, side_text
 from engine.models.labels import SideWord
 from engine.models.model import NeuralParametricModel
 from engine.models.networks.coordinates import CoordinateConfig, CoordinateNetwork, PixelCoordinates
@@ -140,6 +140,7 @@ def test_a_left_hand_is_fitted_as_the_mirror_image_of_a_right_one(
     )
     assert side_facts(other) == {"word": "left", "fitted": "left", "how": "as stated"}
     assert side_text(other) == "side: left, as stated"
+    assert is_mirrored(other) and not is_mirrored(one)
 
 
 @pytest.mark.parametrize("bias", [-2.0, 2.0])

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from engine.geometry.mesh import Mesh, load_mesh
 from engine.models.checkpoint import load_model
+from engine.sequences.mirroring import mirrored_mesh
 from engine.surface.extract import extract_surface, extract_surfaces, pose_vertices
 from npm_studio.cli.main import main
 from tests.support.present import present
@@ -349,7 +350,9 @@ def test_transfer_takes_all_frames_unless_told_otherwise(
     assert len(names(tmp_path / "out" / "small")) == 6
 
 
-def test_transfer_takes_the_poses_of_a_run(model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_transfer_takes_the_poses_of_a_run_and_mirrors_those_of_a_mirrored_one(
+    model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     toy, canonical = toy_model(), expected_mesh(0)
     assert toy.pose_codes is not None
     codes, inputs = (toy.shape_codes[0].numpy(), toy.pose_codes[4:6].numpy()), (tmp_path, Path(model))
@@ -362,6 +365,11 @@ def test_transfer_takes_the_poses_of_a_run(model: str, tmp_path: Path, capsys: p
     assert_equal(tmp_path / "out" / "stout" / "000011.ply", expected_mesh(2, 5))
     results(capsys, ask("transfer", model, *arguments[:-1], tmp_path / "one", "--frames", "000011"))
     assert names(tmp_path / "one") == ["stout/000011.ply"]
+    description = json.loads((run.folder / "run.json").read_text())
+    description["details"] = {"side": {"word": "left", "fitted": "left", "how": "as stated", "mirrored": True}}
+    (run.folder / "run.json").write_text(json.dumps(description))
+    results(capsys, ask("transfer", model, *arguments[:-1], tmp_path / "left"))
+    assert_equal(tmp_path / "left" / "stout" / "000011.ply", mirrored_mesh(expected_mesh(2, 5), 0.0))
 
 
 @pytest.mark.parametrize(
