@@ -48,6 +48,8 @@ class Partners:
     """(F, M, 3) of the placed surface there"""
     distances: Tensor
     """(F, M) to the nearest sample"""
+    samples: Tensor
+    """(F, M) int64: which that is"""
 
 
 @torch.no_grad()
@@ -94,7 +96,9 @@ def find_partners(placed: PlacedSamples, observed: Tensor, observed_normals: Ten
     shift = along_one * (at_rest[:, :, 1] - at_rest[:, :, 0]) + along_two * (at_rest[:, :, 2] - at_rest[:, :, 0])
     length = shift.norm(dim=-1, keepdim=True)
     shift = shift * (_FARTHEST_SHIFT / length.clamp_min(_FARTHEST_SHIFT))
-    return Partners(samples.points[nearest] + shift, samples.normals[nearest], points, normals, gap.norm(dim=-1))
+    return Partners(
+        samples.points[nearest] + shift, samples.normals[nearest], points, normals, gap.norm(dim=-1), nearest
+    )
 
 
 def _within(one: Tensor, two: Tensor, gap: Tensor) -> tuple[Tensor, Tensor]:

@@ -12,7 +12,7 @@ from engine.core.progress import Progress
 from engine.methods.npm.association import find_partners, place_samples
 from engine.methods.npm.config import FitConfig
 from engine.methods.npm.landmarks import clearness, landmarks_at_rest
-from engine.methods.npm.linearisation import linearise
+from engine.methods.npm.linearisation import distance_rates, linearise
 from engine.methods.npm.normal_equations import NormalEquations, normal_equations, solve
 from engine.methods.npm.observations import Observations
 from engine.methods.npm.residuals import (
@@ -156,7 +156,7 @@ class FitState:
         self.seen = observations.seen.nonzero()[:, 0]
         self.worth = clearness(observations)[:, None]
         """(F, 1) factor of all that concerns a frame, priors and damping, too: of its pose it changes nothing"""
-        self.samples = self._sample_surface()
+        self.samples, self.rates = self._sample_surface()
         spread = thinned(self.samples, STEADY_POINTS)
         self.steady = spread.points
         self.landmarks = None if observations.landmarks is None else landmarks_at_rest(observations)[0]
@@ -181,7 +181,7 @@ class FitState:
         shape_moves = done >= config.shape_start
         is_looked_at = shape_moves and self._surface_share(done) > 0
         if is_looked_at and (self.sampled_shape - self.variables.shape).abs().amax() > SHAPE_CHANGED:
-            self.samples = self._sample_surface()
+            self.samples, self.rates = self._sample_surface()
         frames = torch.arange(len(self.observations), device=self.fitted.model.device)
         at_once = _FRAMES_AT_ONCE[self.fitted.model.device.type]
         steady = self.placed_steady()
@@ -254,7 +254,8 @@ class FitState:
         self, variables: Variables, rows: SurfaceRows, normals: Tensor | None, middle: Tensor, shape_moves: bool
     ) -> NormalEquations:
         """Of ``rows`` whose points follow the shape along ``normals``, or stay where they are."""
-        linear = linearise(self.fitted, variables, rows.canonical, normals, rows.directions, middle, shape_moves)
+        rates = None if rows.samples is None else self.rates[rows.samples]
+        linear = linearise(self.fitted, variables, rows.canonical, normals, rows.directions, middle, shape_moves, rates)
         residuals = ((linear.placed - rows.targets)[:, None] * rows.directions).sum(-1)  # (f, R, N)
         return normal_equations(
             linear.jacobians.flatten(1, 2),
@@ -343,12 +344,14 @@ class FitState:
         nearest = nearest_seen(moved, self.observations.times_s, self.seen)
         self.variables = moved.where(~seen & ~self._linked(done), nearest)
 
-    def _sample_surface(self) -> SurfaceSamples:
+    def _sample_surface(self) -> tuple[SurfaceSamples, Tensor]:
+        """Samples, and the rates (P, S) at which the distance to the surface changes there with the shape."""
         self.sampled_shape = self.variables.shape
-        return thinned(
+        samples = thinned(
             sample_model_surface(self.fitted.model, self.fitted.shape_code(self.variables), self.seed, RESOLUTION),
             SAMPLES,
         )
+        return samples, distance_rates(self.fitted, self.variables, samples.points)
 
     def _random_points(self, frames: int, count: int) -> Tensor:
         available = self.observations.points.shape[1]

@@ -37,6 +37,7 @@ def linearise(
     directions: Tensor,
     middle: Tensor,
     shape_moves: bool,
+    rates: Tensor | None = None,
 ) -> Linearised:
     """Place surface points and differentiate their coordinates along ``directions``.
 
@@ -45,13 +46,18 @@ def linearise(
         normals: (F, N, 3) canonical unit normals there; None: the points stay where they are.
         directions: (F, R, N, 3) in the space of the observations
         middle: (F, 3) there, which rotations are about
+        rates: (F, N, S) as `distance_rates` says near the points; None: they are worked out at the points.
     """
     decoder = fitted.model.pose_decoder
     assert decoder is not None
     poses = len(fitted.poses.scales)
     along_normals = normals if shape_moves else None
     if along_normals is not None:
-        distance, by_shape = _distances(fitted, variables, points)
+        if rates is None:
+            rates = distance_rates(fitted, variables, points)
+        with torch.no_grad():
+            code = fitted.shape_code(variables)[None]
+            distance = fitted.model.sdf(code, points.reshape(1, -1, 3)).view(points.shape[:2])
         followed = points - distance.clamp(-FARTHEST_STEP, FARTHEST_STEP)[..., None] * along_normals
     else:
         followed = points
@@ -72,7 +78,7 @@ def linearise(
     if along_normals is not None:
         per_normal = torch.stack([(of_direction[2] * along_normals).sum(-1) for of_direction in gradients], dim=1)
         per_normal = per_normal * (distance.abs() <= FARTHEST_STEP)[:, None]
-        shape_part = shape_part - per_normal[..., None] * by_shape[:, None]
+        shape_part = shape_part - per_normal[..., None] * rates[:, None]
     placed = variables.place(local.detach())
     arms = (placed - middle[:, None])[:, None].expand_as(directions)
     jacobians = torch.cat((by_codes[..., :poses], torch.linalg.cross(arms, directions), directions), dim=-1)
@@ -80,13 +86,13 @@ def linearise(
     return Linearised(placed, jacobians, shape_part)
 
 
-def _distances(fitted: FittedModel, variables: Variables, points: Tensor) -> tuple[Tensor, Tensor]:
-    """Signed distances (F, N) at ``points`` (F, N, 3), and their derivatives (F, N, S) by the shape."""
+def distance_rates(fitted: FittedModel, variables: Variables, points: Tensor) -> Tensor:
+    """Derivatives (..., S) of the signed distance at ``points`` (..., 3) by the shape."""
     with torch.enable_grad():
         code = fitted.shape_code(variables)[None]
         distance, biases = _with_own_biases(fitted.model.shape_decoder, code, points.reshape(1, -1, 3), False)
         gradients = torch.autograd.grad(distance.sum(), biases)
-    return distance.detach().view(points.shape[:2]), _along(gradients, fitted.shape_biases).view(*points.shape[:2], -1)
+    return _along(gradients, fitted.shape_biases).view(*points.shape[:-1], -1)
 
 
 def _with_own_biases(

@@ -36,6 +36,8 @@ class SurfaceRows:
     """(F, N, 3)"""
     weights: Tensor
     """(F, N)"""
+    samples: Tensor | None = None
+    """(F, N) int64: the surface sample that each point is at or beside; None where points stay where they are."""
 
     def weighted(self, factor: Tensor | float) -> "SurfaceRows":
         """The same with all weights times ``factor``, of a number or (F, 1)."""
@@ -49,13 +51,14 @@ class SurfaceRows:
             torch.cat((self.directions, other.directions), 2),
             torch.cat((self.targets, other.targets), 1),
             torch.cat((self.weights, other.weights), 1),
+            None if self.samples is None or other.samples is None else torch.cat((self.samples, other.samples), 1),
         )
 
     def at(self, frames: Tensor) -> "SurfaceRows":
         """Those of ``frames`` (f,) alone."""
         return SurfaceRows(
             self.canonical[frames], self.normals[frames], self.directions[frames], self.targets[frames],
-            self.weights[frames],
+            self.weights[frames], None if self.samples is None else self.samples[frames],
         )  # fmt: skip
 
 
@@ -66,7 +69,8 @@ def surface_rows(partners: Partners, observed: Tensor, gate: float) -> SurfaceRo
     else than the distance to the surface is left.
     """
     weights = redescending(partners.distances.square(), gate)
-    return SurfaceRows(partners.canonical, partners.canonical_normals, partners.normals[:, None], observed, weights)
+    normals = partners.normals[:, None]
+    return SurfaceRows(partners.canonical, partners.canonical_normals, normals, observed, weights, partners.samples)
 
 
 def coordinate_rows(
@@ -128,7 +132,7 @@ def free_space_rows(
     samples = placed.samples
     targets = of_worst(placed.points) - gap[..., None] * directions
     weights = (gap > 0) * redescending(gap.square(), gate)
-    return SurfaceRows(samples.points[worst], samples.normals[worst], directions[:, None], targets, weights)
+    return SurfaceRows(samples.points[worst], samples.normals[worst], directions[:, None], targets, weights, worst)
 
 
 def steady_rows(canonical: Tensor, placed: Tensor, times_s: Tensor, linked: Tensor, acceleration: float) -> SurfaceRows:

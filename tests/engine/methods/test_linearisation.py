@@ -10,7 +10,7 @@ import torch
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
-from engine.methods.npm.linearisation import linearise
+from engine.methods.npm.linearisation import distance_rates, linearise
 from engine.methods.npm.variables import FittedModel, Variables, nearest_seen
 from engine.models.code_space import CodeSpace
 from engine.models.networks.decoder import DecoderConfig, PoseDecoder, ShapeDecoder
@@ -151,6 +151,18 @@ def test_derivatives_of_decoders_of_every_kind_are_those_of_each_number_alone(ki
     by_pose, by_shape = slow(fitted, variables, points, normals * follows, directions)
     torch.testing.assert_close(linear.jacobians[..., :-6], by_pose, atol=1e-5, rtol=1e-3)
     torch.testing.assert_close(linear.shape_jacobians, by_shape, atol=1e-5, rtol=1e-3)
+
+
+def test_how_distances_change_with_the_shape_may_be_known_already(fitted: FittedModel) -> None:
+    variables, points = somewhere(fitted), near_surface(fitted, somewhere(fitted))
+    normals = unit(random(FRAMES, POINTS, 3, seed=5))
+    directions, middle = unit(random(FRAMES, 2, POINTS, 3, seed=6)), random(FRAMES, 3, seed=7)
+    worked_out = linearise(fitted, variables, points, normals, directions, middle, True)
+    rates = distance_rates(fitted, variables, points)
+    known = linearise(fitted, variables, points, normals, directions, middle, True, rates)
+    torch.testing.assert_close(known.shape_jacobians, worked_out.shape_jacobians)
+    still = linearise(fitted, variables, points, normals, directions, middle, True, 0 * rates)
+    assert (still.shape_jacobians - worked_out.shape_jacobians).abs().max() > 0.01
 
 
 def test_points_are_where_the_variables_place_them(fitted: FittedModel) -> None:
