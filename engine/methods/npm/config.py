@@ -17,7 +17,7 @@ class FitConfig(Config):
 
     side: Literal["auto", "left", "right"] = "auto"
     """Of a hand, for models of hands of one side: what is of the other one is fitted in a mirror."""
-    steps: Count = 24
+    steps: Count = 16
     """Damped Gauss-Newton steps on all frames."""
     resolution: Annotated[int, Field(ge=16, le=1024)] = 256
     """Grid of the final mesh."""

@@ -53,8 +53,7 @@ def linearise(
     poses = len(fitted.poses.scales)
     along_normals = normals if shape_moves else None
     if along_normals is not None:
-        if rates is None:
-            rates = distance_rates(fitted, variables, points)
+        by_shape = distance_rates(fitted, variables, points) if rates is None else rates
         with torch.no_grad():
             code = fitted.shape_code(variables)[None]
             distance = fitted.model.sdf(code, points.reshape(1, -1, 3)).view(points.shape[:2])
@@ -78,7 +77,7 @@ def linearise(
     if along_normals is not None:
         per_normal = torch.stack([(of_direction[2] * along_normals).sum(-1) for of_direction in gradients], dim=1)
         per_normal = per_normal * (distance.abs() <= FARTHEST_STEP)[:, None]
-        shape_part = shape_part - per_normal[..., None] * rates[:, None]
+        shape_part = shape_part - per_normal[..., None] * by_shape[:, None]
     placed = variables.place(local.detach())
     arms = (placed - middle[:, None])[:, None].expand_as(directions)
     jacobians = torch.cat((by_codes[..., :poses], torch.linalg.cross(arms, directions), directions), dim=-1)
