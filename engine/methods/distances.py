@@ -24,6 +24,8 @@ POINTS = 1000
 REACH = 0.1
 """Of the size of the subject: what is farther apart has nothing to do with each other."""
 _SIZED_FRAMES = 9
+_TO_DEVIATION = 1.48
+"""Standard deviation of normally distributed numbers, in medians of their magnitudes."""
 _OF_EXTENT = 0.005, 0.995
 """Quantiles between which most of what was seen lies; single pixels lie anywhere."""
 
@@ -42,6 +44,9 @@ class FrameMeasure:
     """Fraction of what was seen that is out of reach of the mesh."""
     unseen: float | None = None
     """Fraction of the mesh that should have been seen but was not; None where none of it should."""
+    noise_m: float | None = None
+    """Standard deviation, metres, of the depth of single pixels, by how far they are off the line between their
+    neighbours in the row; None where no three in a row show the subject."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +113,8 @@ class _View:
     """In which the subject was seen"""
     points: NDArray[np.floating]
     """(P, 3) of some of these, world, metres"""
+    noise_m: float | None
+    """See `FrameMeasure`"""
 
 
 def _view(sequence: DepthSequence, index: int) -> _View:
@@ -116,7 +123,22 @@ def _view(sequence: DepthSequence, index: int) -> _View:
     pixels = np.flatnonzero(depth_m)
     count = min(POINTS, len(pixels))
     chosen = np.random.default_rng(index).choice(pixels, count, replace=False) if count else pixels
-    return _View(depth_m, scene_m, pose, len(pixels), transform_points(pose, _points(sequence.camera, depth_m, chosen)))
+    points = transform_points(pose, _points(sequence.camera, depth_m, chosen))
+    return _View(depth_m, scene_m, pose, len(pixels), points, noise_of(depth_m))
+
+
+def noise_of(depth_m: NDArray[np.float32]) -> float | None:
+    """Standard deviation of the pixels of ``depth_m`` (H, W), 0 invalid; see `FrameMeasure.noise_m`.
+
+    That of the second differences is the square root of 6 times as large. The median does not heed edges.
+    """
+    rows = depth_m[depth_m.any(axis=1)]
+    left, middle, right = rows[:, :-2], rows[:, 1:-1], rows[:, 2:]
+    known = (left > 0) & (middle > 0) & (right > 0)
+    if not known.any():
+        return None
+    apart = np.abs(left[known] - 2 * middle[known] + right[known])
+    return float(_TO_DEVIATION * np.median(apart) / np.sqrt(6))
 
 
 class _Meter:
@@ -132,10 +154,10 @@ class _Meter:
             return FrameMeasure(0)
         seen_m = float(np.ptp(np.quantile(view.points, _OF_EXTENT, axis=0), axis=0).max())
         if mesh.is_empty or self._reach_m <= 0 or not np.isfinite(mesh.vertices).all():
-            return FrameMeasure(view.pixels, seen_m)
+            return FrameMeasure(view.pixels, seen_m, noise_m=view.noise_m)
         distances = self._distance_to(view.points, mesh, self._reach_m)
         mean_m, beyond = float(distances.mean(dtype=np.float64)), float((distances >= self._reach_m).mean())
-        return FrameMeasure(view.pixels, seen_m, mean_m, beyond, self._unseen(view, mesh))
+        return FrameMeasure(view.pixels, seen_m, mean_m, beyond, self._unseen(view, mesh), view.noise_m)
 
     def _unseen(self, view: _View, mesh: Mesh) -> float | None:
         """`FrameMeasure.unseen` of one frame."""

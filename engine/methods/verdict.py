@@ -45,6 +45,8 @@ class Thresholds:
     """Mean distance of what is seen to the fit, of the size of the fit."""
     least_distance_m: Limit = Limit(0.005, 0.01)
     """Metres that this distance may always be: the noise of a camera does not shrink with the subject."""
+    noise: float = 0.8
+    """Of the standard deviation of single pixels, by which it may be more: the mean magnitude of such errors."""
     beyond: Limit = Limit(0.15, 0.5)
     """Fraction of what is seen that is out of reach of the fit."""
     unseen: Limit = Limit(0.4, 0.8)
@@ -134,12 +136,12 @@ def _class_findings(model: ModelInfo, seen_m: float, limits: Thresholds) -> Iter
 
 
 def _distance_findings(evidence: Evidence, compared: list[FrameMeasure], limits: Thresholds) -> Iterator[Verdict]:
-    mean_m, size_m = _mean(compared, lambda frame: frame.mean_m), evidence.measures.size_m
-    yield from _said(_distance_limit(size_m, limits), mean_m, _distance_text(evidence))
+    mean_m = _mean(compared, lambda frame: frame.mean_m)
+    yield from _said(_distance_limit(evidence, limits), mean_m, _distance_text(evidence))
 
 
 def _lost_findings(evidence: Evidence, limits: Thresholds) -> Iterator[Verdict]:
-    far_m = _distance_limit(evidence.measures.size_m, limits).failed
+    far_m = _distance_limit(evidence, limits).failed
     seen = [
         bool(lost) or frame.mean_m is None or frame.mean_m > far_m
         for frame, lost in zip(evidence.measures.frames, evidence.lost, strict=True)
@@ -155,10 +157,13 @@ def _said(limit: Limit, value: float, reason: str) -> Iterator[Verdict]:
         yield Verdict(word, reason)
 
 
-def _distance_limit(size_m: float, limits: Thresholds) -> Limit:
+def _distance_limit(evidence: Evidence, limits: Thresholds) -> Limit:
     """Of the mean distance, metres."""
-    relative, least = limits.distance, limits.least_distance_m
-    return Limit(max(relative.poor * size_m, least.poor), max(relative.failed * size_m, least.failed))
+    relative, least, size_m = limits.distance, limits.least_distance_m, evidence.measures.size_m
+    noise_m = limits.noise * _median(list(evidence.measures.frames), lambda frame: frame.noise_m)
+    return Limit(
+        max(relative.poor * size_m, least.poor) + noise_m, max(relative.failed * size_m, least.failed) + noise_m
+    )
 
 
 def _compared(evidence: Evidence) -> list[FrameMeasure]:

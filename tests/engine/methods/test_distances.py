@@ -9,7 +9,7 @@ from engine.geometry.camera import transform_points
 from engine.geometry.depth import point_image
 from engine.geometry.mesh import Mesh
 from engine.geometry.signed_distance import unsigned_distance
-from engine.methods.distances import FrameMeasure, measure
+from engine.methods.distances import FrameMeasure, measure, noise_of
 from engine.sequences.depth_sequence import DepthSequence
 from engine.sequences.mesh_sequence import MeshSequence
 from tests.support.present import present
@@ -124,3 +124,12 @@ def test_some_rows_can_be_measured_alone() -> None:
 def test_sizes_are_those_of_boxes() -> None:
     measured = first(ball_sequence(1), ball_meshes(1))
     assert present(measured.seen_m) == pytest.approx(2 * RADIUS, rel=0.1)
+
+
+def test_noise_of_pixels_is_told_from_slopes_and_edges() -> None:
+    slope = np.tile(np.linspace(2.0, 3.0, 200, dtype=np.float32), (100, 1))
+    slope[:, 100:] += 1.0
+    assert noise_of(slope) == pytest.approx(0, abs=1e-5)
+    noisy = slope + np.random.default_rng(0).normal(0, 0.02, slope.shape).astype(np.float32)
+    assert noise_of(noisy) == pytest.approx(0.02, rel=0.05)
+    assert noise_of(np.zeros((4, 4), np.float32)) is None

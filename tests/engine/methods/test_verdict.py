@@ -78,6 +78,13 @@ def test_noise_of_the_camera_is_allowed_to_small_subjects() -> None:
     assert verdict_of(Evidence(Measures(0.14, (replace(hand, mean_m=0.008),)), (False,))).word == "poor"
 
 
+def test_what_the_pixels_of_the_camera_err_by_is_allowed_besides() -> None:
+    far_away = replace(LIKE_A_PERSON, mean_m=0.04)
+    assert verdict_of(Evidence(Measures(1.7, (far_away,)), (False,))).word == "poor"
+    assert verdict_of(Evidence(Measures(1.7, (replace(far_away, noise_m=0.03),)), (False,))).word == "good"
+    assert verdict_of(Evidence(Measures(1.7, (replace(far_away, noise_m=0.002),)), (False,))).word == "poor"
+
+
 def test_large_subjects_are_judged_by_their_size() -> None:
     crane = replace(LIKE_A_PERSON, seen_m=25.0, mean_m=0.2)
     assert verdict_of(Evidence(Measures(25.0, (crane,)), (False,))).word == "good"
