@@ -37,7 +37,7 @@ from npm_studio.reports.report import Figure, Report, write_report
 from npm_studio.resources import demo_model, demo_sequence
 
 BODIES = 6
-FIT_RESOLUTION, BODY_RESOLUTION = 192, 256
+FIT_RESOLUTION, BODY_RESOLUTION = 192, 192
 SAMPLES, IOU_POINTS = 30_000, 100_000
 """Fewer than `npm-studio evaluate` takes, and enough for the digits that the report shows."""
 

@@ -24,8 +24,8 @@ from npm_studio.reports.pictures.video import write_video
 _log = logging.getLogger(__name__)
 
 _TILE = (420, 600)
-_POINTS_OF_EXTENT = 5_000_000
-"""Of a whole video; more would fill the memory."""
+_POINTS_OF_EXTENT = 50_000
+"""Of a whole video: they show to a few millimetres what it has to take in, and each picture asks all of them."""
 _OVERLAY = ViewDirection(40.0, 10.0)
 
 
