@@ -7,8 +7,8 @@
 `collect` makes the scenes of a set at five frames per second in SCENES where they are not yet, those of the development
 set a second time from five metres away. Each is read once and fitted once for each weakening of
 benchmarks/weakened_fit.py. OUT.json gets, of each run and frame, what `engine.methods.npm.agreement` and
-`engine.methods.distances` measure, and how far the fit is from the truth (see benchmarks/scenes.py): about 0.2 MB for a
-scene. `--part 2/8` does every eighth scene from the second on, so that several processes share the work.
+`engine.methods.distances` measure, and how far the fit is from the truth (see benchmarks/scenes.py): about 50 kB
+for a scene. `--part 2/8` does every eighth scene from the second on, so that several processes share the work.
 
 `fit` chooses what `engine.methods.npm.confidence` has as constants: the weights of its measures and the threshold below
 which frames are called lost. It prints them, and how well they do on scenes that were left out.
@@ -133,6 +133,7 @@ def collect(options: argparse.Namespace) -> None:
     chosen = sorted(name for name in plans if not options.only or name in options.only)[part - 1 :: parts]
     make_scenes({name: plans[name] for name in chosen}, options)
     loaded = LoadedModel(options.model, load_model(options.model, resolve_device(options.device)))
+    about = {"set": options.scene_set, "model": loaded.model.info.name, "machine": describe_device(loaded.model.device)}
     rows: list[Figures] = []
     with tempfile.TemporaryDirectory() as work:
         for name in chosen:
@@ -140,8 +141,7 @@ def collect(options: argparse.Namespace) -> None:
                 rows += collect_scene(load_scene(options.scenes / name), loaded, options.weakenings, Path(work))
             except InputError as error:
                 print(f"{name} refused: {error}", flush=True)
-    about = {"set": options.scene_set, "model": loaded.model.info.name, "machine": describe_device(loaded.model.device)}
-    write_json(options.out, plain(rounded({**about, "runs": rows})))
+            write_json(options.out, plain(rounded({**about, "runs": rows})))  # so that nothing is lost on the way
 
 
 def load(paths: Sequence[Path]) -> Collected:
