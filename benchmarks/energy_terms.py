@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from engine.methods.npm.config import FitConfig
-from engine.methods.npm.fit import DAMPING, FitState, FittedCodes
+from engine.methods.npm.fit import DAMPING, STEADY, FitState, FittedCodes
 from engine.methods.npm.linearisation import Linearised, linearise
-from engine.methods.npm.normal_equations import NormalEquations, normal_equations, solve
+from engine.methods.npm.normal_equations import Coupling, NormalEquations, normal_equations, solve
 from engine.methods.npm.observations import Observations
 from engine.methods.npm.residuals import SurfaceRows
 from engine.methods.npm.surface_samples import thinned
@@ -80,7 +80,7 @@ def term_figures(state: FitState, part_of: PartOf, parts: tuple[str, ...]) -> li
       deviations; ``pull``: how far it moves the surface, root mean square, canonical units. Pulls of all terms add up
       to the step; at the truth each is an error.
     """
-    gradients, equations = gathered(state, part_of, parts)
+    gradients, equations, coupling = gathered(state, part_of, parts)
     total = state.with_priors(equations)
     of_priors = Gradient(
         total.frame_gradient - equations.frame_gradient, total.shape_gradient - equations.shape_gradient
@@ -89,21 +89,25 @@ def term_figures(state: FitState, part_of: PartOf, parts: tuple[str, ...]) -> li
     gradients[ALL, WHOLE] = Gradient(total.frame_gradient, total.shape_gradient)
     moves = _surface_moves(state)
     return [
-        {"term": term, "part": part} | _figures(total, gradient, moves) for (term, part), gradient in gradients.items()
+        {"term": term, "part": part} | _figures(total, coupling, gradient, moves)
+        for (term, part), gradient in gradients.items()
     ]
 
 
 def gathered(
     state: FitState, part_of: PartOf, parts: tuple[str, ...]
-) -> tuple[dict[tuple[str, str], Gradient], NormalEquations]:
-    """Gradients by term and part, and the normal equations of all terms without the priors."""
+) -> tuple[dict[tuple[str, str], Gradient], NormalEquations, Coupling]:
+    """Gradients by term and part, and of all terms without the priors the normal equations, and what couples frames."""
     device = state.fitted.model.device
     steady = state.placed_steady()
     gradients: dict[tuple[str, str], Gradient] = {}
     blocks: list[NormalEquations] = []
+    watched: list[Linearised] = []
     for frames in torch.arange(len(state.observations), device=device).split(_FRAMES_AT_ONCE):
         own: list[NormalEquations] = []
         for term, rows, linear in _linearised(state, frames, steady):
+            if term == STEADY:
+                watched.append(linear)
             residuals = ((linear.placed - rows.targets)[:, None] * rows.directions).sum(-1)
             own.append(_equations(linear, residuals, rows.weights))
             labels = part_of(rows.canonical)
@@ -113,7 +117,7 @@ def gathered(
                 known = gradients.get((term, part))
                 gradients[term, part] = gradient if known is None else known.followed_by(gradient)
         blocks.append(sum(own[1:], own[0]))
-    return gradients, NormalEquations.of_frames(blocks)
+    return gradients, NormalEquations.of_frames(blocks), state.coupling(watched, steady, AT_END)
 
 
 def _linearised(state: FitState, frames: Tensor, steady: Tensor) -> Iterator[tuple[str, SurfaceRows, Linearised]]:
@@ -165,12 +169,12 @@ def _surface_moves(state: FitState) -> tuple[Tensor, Tensor]:
     return torch.cat(by_frame), torch.cat(by_shape)
 
 
-def _figures(total: NormalEquations, gradient: Gradient, moves: tuple[Tensor, Tensor]) -> Figures:
+def _figures(total: NormalEquations, coupling: Coupling, gradient: Gradient, moves: tuple[Tensor, Tensor]) -> Figures:
     poses = gradient.frame.shape[1] - RIGID
     damping = torch.full_like(gradient.frame, DAMPING)
     damping[:, poses:] = 1.0
     alone = replace(total, frame_gradient=gradient.frame, shape_gradient=gradient.shape)
-    step, shape = solve(alone, damping, DAMPING)
+    step, shape = solve(alone, damping, DAMPING, coupling)
     moved = torch.einsum("fndu,fu->fnd", moves[0], step) + moves[1] @ shape
     known = gradient.weight > 0
     return {

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from engine.geometry.farthest_points import farthest_points
 from engine.training.flow_samples import FlowSampler
 
 
@@ -27,16 +28,6 @@ def landmark_vertices(sampler: FlowSampler, count: int, learned: FlowSampler | N
         else:
             rows.append(torch.cdist(boxed, _in_box(own)).argmin(1))
     return torch.stack(rows)
-
-
-def farthest_points(points: Tensor, count: int) -> Tensor:
-    """Indices (count,) of ``points`` (N, 3), each the farthest from those before it; they repeat where N is less."""
-    chosen = [int(points[:, 1].argmax())]
-    distance = torch.full((len(points),), torch.inf, device=points.device)
-    while len(chosen) < count:
-        distance = torch.minimum(distance, (points - points[chosen[-1]]).square().sum(1))
-        chosen.append(int(distance.argmax()))
-    return torch.tensor(chosen, device=points.device)
 
 
 def _canonical(sampler: FlowSampler, identity: int) -> Tensor:

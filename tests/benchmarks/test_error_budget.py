@@ -184,7 +184,7 @@ def test_gradients_of_parts_add_up_to_that_of_their_term_and_terms_to_the_step(
 ) -> None:
     config = FitConfig(steps=2, surface_points=64, free_space_points=16, coordinate_points=64)
     state = state_at(toy_model(), exact, config, true_codes)
-    gradients, equations = gathered(state, by_side, SIDES)
+    gradients, equations, _ = gathered(state, by_side, SIDES)
     assert {term for term, _ in gradients} == {"steady", "coordinates", "surface", "free space"}
     for term in ("coordinates", "surface"):
         torch.testing.assert_close(

@@ -8,7 +8,8 @@ from torch import Tensor
 from engine.methods.npm.association import find_partners, place_samples
 from engine.methods.npm.fit import FittedCodes
 from engine.methods.npm.observations import Observations
-from engine.methods.npm.residuals import free_space_rows, steady_rows
+from engine.methods.npm.residuals import free_space_rows
+from engine.methods.npm.steadiness import departures
 from engine.methods.npm.surface_samples import SurfaceSamples, sample_model_surface, thinned
 from engine.methods.npm.variables import FittedModel, Variables
 from engine.models.model import NeuralParametricModel
@@ -77,11 +78,7 @@ def _uneven(used: FittedModel, observations: Observations, variables: Variables,
     """(F,) of all frames."""
     points = thinned(samples, _WATCHED).points
     placed = variables.place(used.local(variables, points[None]))
-    linked = torch.ones_like(observations.seen)
-    rows = steady_rows(points, placed, observations.times_s, linked, acceleration=1.0)
-    apart = (placed - rows.targets).norm(dim=-1).mean(1)
-    apart[[0, -1]] = 0
-    return apart
+    return departures(placed, observations.times_s).norm(dim=-1).mean(1)
 
 
 def _of_some(

@@ -51,8 +51,8 @@ class FitConfig(Config):
     """Weight of the squared pose codes, in standard deviations."""
     shape_prior: Weight = 4.0
     """Weight of the squared shape code, in standard deviations."""
-    acceleration: Weight = 4.0
-    """Expected acceleration of the surface, canonical units per second squared (10 m/s2 of people); 0 lets frames be
-    independent."""
+    acceleration: Weight = 0.8
+    """Expected acceleration of the surface, canonical units per second squared, where it does not seem to accelerate
+    (2 m/s2 of people); 0 lets frames be independent."""
     preview_interval: Count = 4
     """Steps between two previews."""

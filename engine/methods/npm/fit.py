@@ -1,6 +1,7 @@
 """The fit of a depth sequence: damped Gauss-Newton steps on one shape, and on pose and place of every frame."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
 
@@ -9,35 +10,38 @@ from torch import Tensor
 
 from engine.core.errors import Cancelled
 from engine.core.progress import Progress
+from engine.geometry.farthest_points import farthest_points
 from engine.methods.npm.association import find_partners, place_samples
 from engine.methods.npm.config import FitConfig
 from engine.methods.npm.landmarks import clearness, landmarks_at_rest
-from engine.methods.npm.linearisation import distance_rates, linearise
-from engine.methods.npm.normal_equations import NormalEquations, normal_equations, solve
+from engine.methods.npm.linearisation import Linearised, distance_rates, linearise
+from engine.methods.npm.normal_equations import Coupling, NormalEquations, normal_equations, solve
 from engine.methods.npm.observations import Observations
 from engine.methods.npm.residuals import (
     SurfaceRows,
     coordinate_rows,
     free_space_rows,
-    steady_rows,
     surface_rows,
 )
 from engine.methods.npm.start import first_variables
+from engine.methods.npm.steadiness import acceleration_band, expected_accelerations, steady_rows
 from engine.methods.npm.surface_samples import SurfaceSamples, sample_model_surface, thinned
 from engine.methods.npm.variables import RIGID, FittedModel, Variables, nearest_seen
 from engine.models.model import NeuralParametricModel
 from engine.surface.precision import bfloat16_is_fast
 
+STEADY = "steady"
+"""The term of the points whose acceleration is watched."""
 SAMPLES = 2048
 """Of the surface, among which partners are sought; they are continuous between samples."""
 STEADY_FROM = 0.6
-"""Fraction of the steps after which it is."""
-STEADY_OBSERVATIONS = 12.0
-"""Independent observations that they are worth: limbs, not points, accelerate."""
+"""Fraction of the steps after which frames are coupled in time."""
+STEADY_OBSERVATIONS = 100.0
+"""Independent observations that they are worth, on the scale of ``surface_weight``."""
 RESOLUTION = 48
 """Grid of the mesh that the samples lie on."""
 STEADY_POINTS = 24
-"""Of the surface, whose acceleration is watched."""
+"""Of the surface, whose acceleration is watched, far from each other: hands and feet are among them."""
 GATE_AT_START = 0.05
 """Distance at which an observed point counts a quarter in the first step, canonical units; it shrinks to the last."""
 WIDE_AT_START = 3.0
@@ -155,10 +159,9 @@ class FitState:
         """Median distances (f,) of observed points from the surface in the last step; none while it is not looked at"""
         self.seen = observations.seen.nonzero()[:, 0]
         self.worth = clearness(observations)[:, None]
-        """(F, 1) factor of all that concerns a frame, priors and damping, too: of its pose it changes nothing"""
+        """(F, 1) factor of all that concerns a frame, priors and damping, too"""
         self.samples, self.rates = self._sample_surface()
-        spread = thinned(self.samples, STEADY_POINTS)
-        self.steady = spread.points
+        self.steady = self.samples.points[farthest_points(self.samples.points, STEADY_POINTS)]
         self.landmarks = None if observations.landmarks is None else landmarks_at_rest(observations)[0]
 
     def preview(self, step: int) -> FitPreview:
@@ -187,7 +190,23 @@ class FitState:
         steady = self.placed_steady()
         parts = [self._equations(part, done, shape_moves, steady) for part in frames.split(at_once)]
         equations = NormalEquations.of_frames([part for part, _ in parts])
-        self._move(self.with_priors(equations), torch.cat([middle for _, middle in parts]), shape_moves, done)
+        watched = [linear for _, linear in parts]
+        coupling = self.coupling(watched, steady, done) if self._is_steady(done) else None
+        self._move(self.with_priors(equations), coupling, steady.mean(1), shape_moves)
+
+    def band(self, steady: Tensor, done: float) -> Tensor:
+        """How the points ``steady`` (F, N, 3) whose acceleration is watched are coupled in time (F, N, 5)."""
+        times_s, observed = self.observations.times_s, STEADY_OBSERVATIONS * self._is_steady(done)
+        expected = expected_accelerations(steady, times_s, max(self.config.acceleration, 1e-6))
+        return acceleration_band(times_s, observed / (3 * STEADY_POINTS) * self.linked * self.worth[:, 0], expected)
+
+    def coupling(self, watched: Sequence[Linearised], steady: Tensor, done: float) -> Coupling:
+        """Of all frames in time, by ``watched`` points, the same in some after others of the frames."""
+        return Coupling(
+            self.band(steady, done).repeat(1, 3, 1),
+            torch.cat([linear.jacobians.flatten(1, 2) for linear in watched]),
+            torch.cat([linear.shape_jacobians.flatten(1, 2) for linear in watched]),
+        )
 
     def placed_steady(self) -> Tensor:
         """Where the points (F, N, 3) are whose acceleration is watched."""
@@ -206,26 +225,31 @@ class FitState:
             Terms along all axes, whose points stay where they are, and terms along one direction, whose points follow
             the shape; of the latter none while the coordinates of the network lead alone.
         """
-        observations, variables = self.observations, self.variables.of(frames)
-        still = {"steady": self._steady(steady, done).at(frames)}
+        observations, variables, worth = self.observations, self.variables.of(frames), self.worth[frames]
+        still = {}
         if observations.coordinates is not None:
             still["coordinates"] = self._coordinates(frames, variables, done)
         if observations.landmarks is not None:
             still["landmarks"] = self._landmarks(frames, variables, done)
-        return still, self._surface(frames, variables, done) if self._surface_share(done) > 0 else {}
+        following = self._surface(frames, variables, done) if self._surface_share(done) > 0 else {}
+        watched = steady_rows(self.steady, steady, self.band(steady, done)).at(frames)
+        return (
+            {STEADY: watched} | {name: rows.weighted(worth) for name, rows in still.items()},
+            {name: rows.weighted(worth) for name, rows in following.items()},
+        )
 
     def _equations(
         self, frames: Tensor, done: float, shape_moves: bool, steady: Tensor
-    ) -> tuple[NormalEquations, Tensor]:
-        """Of ``frames`` (f,), without priors, and the points (f, 3) that rotations are about."""
+    ) -> tuple[NormalEquations, Linearised]:
+        """Of ``frames`` (f,), without priors, and the points whose acceleration is watched."""
         variables, middle = self.variables.of(frames), steady[frames].mean(1)
         still, following = self.terms(frames, done, steady)
-        triple = reduce(SurfaceRows.joined, still.values()).weighted(self.worth[frames])
-        equations = self._accumulate(variables, triple, None, middle, shape_moves)
+        triple = reduce(SurfaceRows.joined, still.values())  # those that are watched come first
+        equations, linear = self._accumulate(variables, triple, None, middle, shape_moves)
         if following:
-            single = reduce(SurfaceRows.joined, following.values()).weighted(self.worth[frames])
-            equations = equations + self._accumulate(variables, single, single.normals, middle, shape_moves)
-        return equations, middle
+            single = reduce(SurfaceRows.joined, following.values())
+            equations = equations + self._accumulate(variables, single, single.normals, middle, shape_moves)[0]
+        return equations, linear.first(len(self.steady))
 
     def _surface(self, frames: Tensor, variables: Variables, done: float) -> dict[str, SurfaceRows]:
         """What is seen of the surface, and where nothing of it was seen."""
@@ -252,17 +276,18 @@ class FitState:
 
     def _accumulate(
         self, variables: Variables, rows: SurfaceRows, normals: Tensor | None, middle: Tensor, shape_moves: bool
-    ) -> NormalEquations:
+    ) -> tuple[NormalEquations, Linearised]:
         """Of ``rows`` whose points follow the shape along ``normals``, or stay where they are."""
         rates = None if rows.samples is None else self.rates[rows.samples]
         linear = linearise(self.fitted, variables, rows.canonical, normals, rows.directions, middle, shape_moves, rates)
         residuals = ((linear.placed - rows.targets)[:, None] * rows.directions).sum(-1)  # (f, R, N)
-        return normal_equations(
+        equations = normal_equations(
             linear.jacobians.flatten(1, 2),
             linear.shape_jacobians.flatten(1, 2),
             residuals.flatten(1, 2),
             rows.weights[:, None].expand_as(residuals).flatten(1, 2),
         )
+        return equations, linear
 
     def _coordinates(self, frames: Tensor, variables: Variables, done: float) -> SurfaceRows:
         config, observations = self.config, self.observations
@@ -292,14 +317,9 @@ class FitState:
         """Times their expected errors that what the network says may be off."""
         return max(1.0, WIDE_AT_START * (1 - done / max(self.config.coordinate_steps, 1e-6)))
 
-    def _steady(self, placed: Tensor, done: float) -> SurfaceRows:
-        expected = max(self.config.acceleration, 1e-6)
-        rows = steady_rows(self.steady, placed, self.observations.times_s, self._linked(done), expected)
-        return rows.weighted(STEADY_OBSERVATIONS / (3 * STEADY_POINTS))
-
-    def _linked(self, done: float) -> Tensor:
-        """(F,) frames that neighbours lead, once all are about where they belong: else they hold each other back."""
-        return self.linked & (self.config.acceleration > 0 and done >= STEADY_FROM)
+    def _is_steady(self, done: float) -> bool:
+        """Whether frames are coupled in time: once all are about where they belong, else they hold each other back."""
+        return self.config.acceleration > 0 and done >= STEADY_FROM
 
     def _surface_share(self, done: float) -> float:
         """Weight of nearest points, which mislead while the coordinates of the network bring the model nearer."""
@@ -327,12 +347,18 @@ class FitState:
             equations.shape_gradient + shape_gradient,
         )
 
-    def _move(self, equations: NormalEquations, middle: Tensor, shape_moves: bool, done: float) -> None:
+    def _move(
+        self,
+        equations: NormalEquations,
+        coupling: Coupling | None,
+        middle: Tensor,
+        shape_moves: bool,
+    ) -> None:
         variables = self.variables
         directions = variables.poses.shape[1]
         damping = torch.full_like(equations.frame_gradient, DAMPING)
         damping[:, directions:] = 1.0
-        step, shape = solve(equations, self.worth * damping, DAMPING)
+        step, shape = solve(equations, self.worth * damping, DAMPING, coupling)
         largest = step[:, :directions].abs().amax(1, keepdim=True)
         step = step * (LARGEST_STEP / largest.clamp_min(LARGEST_STEP))
         if not shape_moves:
@@ -342,7 +368,8 @@ class FitState:
         # of frames that neither show the subject nor are led by neighbours, priors alone would make the mean pose
         seen = self.observations.seen
         nearest = nearest_seen(moved, self.observations.times_s, self.seen)
-        self.variables = moved.where(~seen & ~self._linked(done), nearest)
+        led = self.linked & (coupling is not None)
+        self.variables = moved.where(~seen & ~led, nearest)
 
     def _sample_surface(self) -> tuple[SurfaceSamples, Tensor]:
         """Samples, and the rates (P, S) at which the distance to the surface changes there with the shape."""

@@ -28,6 +28,10 @@ class Linearised:
     shape_jacobians: Tensor
     """(F, R, N, S); S is 0 where the shape is fixed"""
 
+    def first(self, count: int) -> "Linearised":
+        """The first ``count`` points alone."""
+        return Linearised(self.placed[:, :count], self.jacobians[:, :, :count], self.shape_jacobians[:, :, :count])
+
 
 def linearise(
     fitted: FittedModel,

@@ -1,14 +1,24 @@
 """Damped Gauss-Newton steps of all frames at once: own unknowns in each frame, one shape for all of them.
 
-The normal equations have the form of an arrow: a block for each frame, coupled through the shape alone. The shape is
-found first, from the Schur complement of the frames, and then each frame by itself.
+The normal equations have the form of an arrow: a block for each frame, and one shape that all are coupled with. The
+shape is found first, from the Schur complement of the frames, and then the frames.
+
+Where what is close in time is coupled, too (`Coupling`), the blocks of the frames become a band. It is solved by
+conjugate gradients in coordinates in which each frame's own block is the identity: a few batched products for each
+iteration, however many frames there are.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
+
+from engine.methods.npm.steadiness import REACH, across_frames
+
+ITERATIONS = 40
+"""Of conjugate gradients; the next step goes on where this one ends."""
+_SMALLEST = 1e-30
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,22 +79,79 @@ def normal_equations(jacobians: Tensor, shape_jacobians: Tensor, residuals: Tens
     )
 
 
-def solve(equations: NormalEquations, damping: Tensor, shape_damping: float) -> tuple[Tensor, Tensor]:
+@dataclass(frozen=True, eq=False)
+class Coupling:
+    """What frames have in common beside the shape: positions that change with their unknowns, coupled in time."""
+
+    band: Tensor
+    """(F, P, 5) as `engine.methods.npm.steadiness` has it; what is in its middle is part of the frames' own blocks"""
+    jacobians: Tensor
+    """(F, P, U) of the positions"""
+    shape_jacobians: Tensor
+    """(F, P, S)"""
+
+    def across(self, values: Tensor) -> Tensor:
+        """What each frame has of ``values`` (F, P, R) of the other ones."""
+        return across_frames(self.band, values) - self.band[..., REACH, None] * values
+
+    def added_to(self, equations: NormalEquations) -> NormalEquations:
+        """``equations`` with what couples the frames through the shape."""
+        shape = self.across(self.shape_jacobians)
+        return replace(
+            equations,
+            coupling=equations.coupling + self.jacobians.mT @ shape,
+            shape=equations.shape + self.shape_jacobians.flatten(0, 1).mT @ shape.flatten(0, 1),
+        )
+
+
+def solve(
+    equations: NormalEquations, damping: Tensor, shape_damping: float, coupling: Coupling | None = None
+) -> tuple[Tensor, Tensor]:
     """Steps (F, U) of the frames and (S,) of the shape.
 
     Args:
         damping: (F, U) added to the diagonals of the frames
         shape_damping: added to that of the shape
+        coupling: of frames that are close in time
     """
-    frame = equations.frame + torch.diag_embed(damping)
-    factor = torch.linalg.cholesky(frame)
-    if equations.shape.shape[0] == 0:
-        step = -torch.cholesky_solve(equations.frame_gradient[..., None], factor)[..., 0]
-        return step, equations.shape_gradient
+    factor = torch.linalg.cholesky(equations.frame + torch.diag_embed(damping))
+    if coupling is not None:
+        equations = coupling.added_to(equations)
     right = torch.cat((equations.frame_gradient[..., None], equations.coupling), dim=-1)
-    solved = torch.cholesky_solve(right, factor)  # H_f^-1 [g_f, C_f]
-    reduced = equations.shape - (equations.coupling.transpose(1, 2) @ solved[..., 1:]).sum(0)
+    solved = torch.cholesky_solve(right, factor) if coupling is None else _solve_coupled(factor, right, coupling)
+    if equations.shape.shape[0] == 0:
+        return -solved[..., 0], equations.shape_gradient
+    products = (equations.coupling.mT @ solved).sum(0)  # C^T H^-1 [g, C]
+    reduced = equations.shape - products[:, 1:]
     reduced = reduced + shape_damping * torch.eye(len(reduced), device=reduced.device, dtype=reduced.dtype)
-    gradient = equations.shape_gradient - (equations.coupling.transpose(1, 2) @ solved[..., :1])[..., 0].sum(0)
-    shape = -torch.linalg.solve(reduced, gradient)
+    shape = -torch.linalg.solve(reduced, equations.shape_gradient - products[:, 0])
     return -solved[..., 0] - solved[..., 1:] @ shape, shape
+
+
+def _solve_coupled(factor: Tensor, right: Tensor, coupling: Coupling) -> Tensor:
+    """``H^-1 right`` (F, U, R) of blocks ``factor factor^T`` and what couples the frames, columns independently.
+
+    Conjugate gradients from the solution of the frames by themselves.
+    """
+    whitened = torch.linalg.solve_triangular(factor, torch.cat((right, coupling.jacobians.mT), dim=-1), upper=False)
+    columns = right.shape[-1]
+    solved, positions = whitened[..., :columns], whitened[..., columns:]
+
+    def of_others(values: Tensor) -> Tensor:
+        return positions @ coupling.across(positions.mT @ values)
+
+    residual = -of_others(solved)
+    direction, squared = residual, _dot(residual, residual)
+    for _ in range(ITERATIONS):
+        product = direction + of_others(direction)
+        length = squared / _dot(direction, product).clamp_min(_SMALLEST)
+        solved = solved + length * direction
+        residual = residual - length * product
+        previous, squared = squared, _dot(residual, residual)
+        direction = residual + squared / previous.clamp_min(_SMALLEST) * direction
+    return torch.linalg.solve_triangular(factor.mT, solved, upper=True)
+
+
+def _dot(one: Tensor, other: Tensor) -> Tensor:
+    """Products (1, 1, R) of the columns of (F, U, R), over all frames."""
+    return (one * other).sum((0, 1), keepdim=True)

@@ -133,30 +133,3 @@ def free_space_rows(
     targets = of_worst(placed.points) - gap[..., None] * directions
     weights = (gap > 0) * redescending(gap.square(), gate)
     return SurfaceRows(samples.points[worst], samples.normals[worst], directions[:, None], targets, weights, worst)
-
-
-def steady_rows(canonical: Tensor, placed: Tensor, times_s: Tensor, linked: Tensor, acceleration: float) -> SurfaceRows:
-    """Points of the surface against where their neighbours in time, moving evenly, would have them.
-
-    The neighbours are taken as they are. A point that accelerates by ``a`` departs by ``a t1 t2 / 2`` from the even
-    motion between neighbours ``t1`` before and ``t2`` after it.
-
-    Args:
-        canonical: (N, 3) the same points in all frames
-        placed: (F, N, 3)
-        times_s: (F,) increasing
-        linked: (F,) bool: has neighbours on both sides that say something
-        acceleration: expected one, canonical units per second squared
-    """
-    before, after = placed.roll(1, 0), placed.roll(-1, 0)
-    to_before, to_after = times_s - times_s.roll(1), times_s.roll(-1) - times_s
-    to_before[0], to_after[-1] = 1, 1
-    share = (to_before / (to_before + to_after))[:, None, None]
-    targets = before + share * (after - before)
-    deviation = (0.5 * acceleration * to_before * to_after).clamp_min(_SMALLEST)
-    inner = linked.clone()
-    inner[0], inner[-1] = False, False
-    weights = (inner / deviation.square())[:, None].expand(placed.shape[:2])
-    axes = torch.eye(3, device=placed.device).expand(len(placed), placed.shape[1], 3, 3).transpose(1, 2)
-    still = torch.zeros_like(canonical).expand_as(placed)
-    return SurfaceRows(canonical.expand_as(placed), still, axes, targets, weights)

@@ -1,9 +1,13 @@
 """Steps of a fit, against one dense system of all its unknowns."""
 
+from dataclasses import replace
+
+import pytest
 import torch
 from torch import Tensor
 
-from engine.methods.npm.normal_equations import NormalEquations, normal_equations, solve
+from engine.methods.npm import normal_equations as normal_equations_module
+from engine.methods.npm.normal_equations import Coupling, NormalEquations, normal_equations, solve
 
 FRAMES, RESIDUALS, OWN, SHAPE = 4, 12, 5, 3
 
@@ -79,3 +83,55 @@ def test_a_frame_that_says_nothing_stays_and_leaves_the_shape_to_others() -> Non
     others = torch.tensor([0, 2, 3])
     alone = solve(normal_equations(*(part[others] for part in terms)), damping[others], 0.7)
     torch.testing.assert_close((step[others], shape), alone)
+
+
+POSITIONS = 6
+
+
+def coupled_problem(shape: int = SHAPE) -> tuple[NormalEquations, Coupling, Tensor, Tensor]:
+    """Frames coupled in time, their damping, and the dense matrix (all, all) of all unknowns, damping and coupling."""
+    terms, damping = problem(shape), random(FRAMES, OWN, seed=9).abs()
+    departures, weights = random(FRAMES, FRAMES, seed=40), random(FRAMES, seed=41).abs()
+    departures = departures.triu(-1).tril(1)
+    matrix = departures.T @ weights.diag() @ departures  # of five diagonals
+    band = torch.zeros(FRAMES, 5, dtype=torch.float64)
+    for frame in range(FRAMES):
+        for other in range(max(0, frame - 2), min(FRAMES, frame + 3)):
+            band[frame, other - frame + 2] = matrix[frame, other]
+    coupling = Coupling(
+        band[:, None].expand(-1, POSITIONS, -1),
+        random(FRAMES, POSITIONS, OWN, seed=42),
+        random(FRAMES, POSITIONS, shape, seed=43),
+    )
+    own = coupling.jacobians.mT @ (band[:, 2, None, None] * coupling.jacobians)
+    through = coupling.jacobians.mT @ (band[:, 2, None, None] * coupling.shape_jacobians)
+    of_shape = (coupling.shape_jacobians.mT @ (band[:, 2, None, None] * coupling.shape_jacobians)).sum(0)
+    alone = normal_equations(*terms)
+    equations = replace(alone, frame=alone.frame + own, coupling=alone.coupling + through, shape=alone.shape + of_shape)
+    moves = torch.cat((torch.block_diag(*coupling.jacobians), coupling.shape_jacobians.flatten(0, 1)), dim=1)
+    diagonal = torch.cat((damping.flatten(), torch.full((shape,), 0.7, dtype=torch.float64)))
+    blocks = torch.block_diag(*alone.frame, alone.shape) + diagonal.diag()
+    blocks[: FRAMES * OWN, FRAMES * OWN :] = alone.coupling.flatten(0, 1)
+    blocks[FRAMES * OWN :, : FRAMES * OWN] = alone.coupling.flatten(0, 1).T
+    whole = blocks + moves.T @ torch.kron(matrix, torch.eye(POSITIONS, dtype=torch.float64)) @ moves
+    return equations, coupling, damping, whole
+
+
+@pytest.mark.parametrize("shape", [SHAPE, 0])
+def test_frames_coupled_in_time_are_solved_as_the_dense_system(shape: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(normal_equations_module, "ITERATIONS", FRAMES * OWN)  # exact then, but for rounding
+    equations, coupling, damping, whole = coupled_problem(shape)
+    gradient = torch.cat((equations.frame_gradient.flatten(), equations.shape_gradient))
+    expected = -torch.linalg.solve(whole, gradient)
+    step, of_shape = solve(equations, damping, 0.7, coupling)
+    torch.testing.assert_close(step.flatten(), expected[: FRAMES * OWN])
+    if shape:
+        torch.testing.assert_close(of_shape, expected[FRAMES * OWN :])
+
+
+def test_frames_that_nothing_couples_are_solved_by_themselves() -> None:
+    terms, damping = problem(), random(FRAMES, OWN, seed=9).abs()
+    positions, of_shape = random(FRAMES, POSITIONS, OWN, seed=42), random(FRAMES, POSITIONS, SHAPE, seed=43)
+    coupling = Coupling(torch.zeros(FRAMES, POSITIONS, 5, dtype=torch.float64), positions, of_shape)
+    equations = normal_equations(*terms)
+    torch.testing.assert_close(solve(equations, damping, 0.7, coupling), solve(equations, damping, 0.7))

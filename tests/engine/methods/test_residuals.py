@@ -23,7 +23,6 @@ from engine.methods.npm.residuals import (
     SurfaceRows,
     coordinate_rows,
     free_space_rows,
-    steady_rows,
     surface_rows,
 )
 from engine.methods.npm.surface_samples import SurfaceSamples, posed_normals
@@ -277,48 +276,3 @@ def test_only_the_worst_samples_are_kept() -> None:
     placed = placed_at(torch.stack(samples)[None])
     rows = free_space_rows(wall(), torch.tensor([0]), placed, 1, gate=1.0)
     assert torch.equal(rows.canonical[0], placed.samples.points[1:2])
-
-
-TIMES = torch.tensor([0.0, 0.1, 0.25, 0.3, 0.5])
-ALL = torch.ones(5, dtype=torch.bool)
-
-
-def moving(acceleration: Tensor) -> tuple[Tensor, Tensor]:
-    """Canonical points (N, 3), and where they are at `TIMES` under one ``acceleration`` (3,)."""
-    points, times = random(4, 3, seed=12), TIMES[:, None, None]
-    return points, points + random(4, 3, seed=13) * times + 0.5 * acceleration * times**2
-
-
-def test_even_motion_costs_nothing() -> None:
-    canonical, placed = moving(torch.zeros(3))
-    rows = steady_rows(canonical, placed, TIMES, ALL, 10.0)
-    residuals = residuals_of(rows, placed)[1:-1]
-    torch.testing.assert_close(residuals, torch.zeros_like(residuals), atol=1e-6, rtol=0)
-    assert (rows.weights > 0).all(1).tolist() == [False, True, True, True, False]
-
-
-def test_an_acceleration_departs_from_even_motion_by_half_the_product_of_the_times() -> None:
-    acceleration = torch.tensor([3.0, 0.0, -2.0])
-    canonical, placed = moving(acceleration)
-    rows = steady_rows(canonical, placed, TIMES, ALL, 10.0)
-    residuals = residuals_of(rows, placed)
-    for frame in range(1, 4):
-        before, after = TIMES[frame] - TIMES[frame - 1], TIMES[frame + 1] - TIMES[frame]
-        departure = -0.5 * acceleration * before * after
-        torch.testing.assert_close(residuals[frame], departure[:, None].expand(3, 4), atol=1e-6, rtol=1e-4)
-        expected = 1 / (0.5 * 10.0 * before * after) ** 2
-        torch.testing.assert_close(rows.weights[frame], expected.expand(4))
-
-
-def test_frames_that_are_not_linked_and_the_ends_have_no_neighbours() -> None:
-    canonical, placed = moving(torch.ones(3))
-    linked = torch.tensor([True, True, False, True, True])
-    assert steady_rows(canonical, placed, TIMES, linked, 1.0).weights.any(1).tolist() == [
-        False,
-        True,
-        False,
-        True,
-        False,
-    ]
-    one = steady_rows(canonical, placed[:1], TIMES[:1], linked[:1], 1.0)
-    assert not one.weights.any() and torch.isfinite(one.targets).all()
