@@ -1,9 +1,10 @@
 """Sequences of point clouds, one PLY, PCD, OBJ or XYZ file per frame, seen by a pinhole camera.
 
 With intrinsics, points are in the axes of that camera, metres or millimetres; PCD files that are organised as a picture
-are seen in its size. Without them, a virtual camera is
+are seen in its size. Without them, such a picture tells its camera, if that has a pinhole; else a virtual camera is
 chosen from the first file: points all in front of the origin (z forward, or z backward with y up as OpenGL has it) are
-seen from the origin; other points are a scan in a world with Y up and are seen from in front, on the +z side.
+seen from the origin; other points are a scan in a world with Y up and are seen from in front, on the +z side. Points at
+the largest depth that 16 bits hold, 65535 mm, are what a camera did not see, and left out.
 """
 
 import re
@@ -30,6 +31,10 @@ _MAX_BYTES = 2**29
 _REMEDY = "export the points again as PLY"
 _FRONT_DISTANCE_M = 2.5
 _SEE_THROUGH_M = 0.05
+_FEWEST_POINTS, _MOST_PIXELS_OFF = 100, 0.25
+"""Points that tell a camera, and how far from the middles of their pixels it may have nearly all of them."""
+_NOT_SEEN = 65.535, 65535.0
+"""Depths of pixels that a camera has marked as not seen, in metres and in millimetres."""
 
 
 def point_files(folder: Path) -> tuple[Path, ...]:
@@ -52,18 +57,21 @@ def read_point_files(root: Path, options: CaptureOptions) -> Recording:
         fix = remedy("state {} if that is wrong", Setting.DEPTH_UNITS)
         warnings = (Notice(f"units guessed: {scale:g} per metre", fix),)
     chosen = intrinsics.chosen_intrinsics(options.intrinsics, paths[0].parent)
-    axes, kind = _to_camera(first / scale, chosen is not None)
-    if chosen is None:
-        camera = virtual_camera(len(first))
-    else:
+    of_picture = _camera_of_picture(paths[0]) if chosen is None else None
+    axes, kind = _to_camera(first / scale, chosen is not None or of_picture is not None)
+    source = "a virtual camera" if chosen is None else Path(chosen.source).name
+    if chosen is not None:
         camera, said = intrinsics.scaled_to(chosen, _picture_size(chosen, paths))
         warnings += said
+    elif of_picture is not None:
+        camera, source = of_picture, "the camera that their picture tells"
+    else:
+        camera = virtual_camera(len(first))
 
     def read_stored(index: int) -> NDArray[Any]:
         points = read_points(paths[index]) / scale
         return scale * project_points(points @ axes[:3, :3].T + axes[:3, 3], camera)
 
-    source = "a virtual camera" if chosen is None else Path(chosen.source).name
     endings = "/".join(sorted({path.suffix.lower().lstrip(".").upper() for path in paths}))
     return Recording(
         path=root,
@@ -93,6 +101,31 @@ def _picture_size(chosen: intrinsics.Intrinsics, paths: Sequence[Path]) -> tuple
         raise InputError(chosen.source, "does not state the size of the image that points are projected into", needed)
     stated = chosen.width, chosen.height
     return made_from if made_from is not None and intrinsics.is_scaled(stated, made_from) else stated
+
+
+def _camera_of_picture(path: Path) -> PinholeCamera | None:
+    """The pinhole camera, z forward, of the picture that a PCD file is organised as; None where it is none."""
+    size = picture_size(path) if path.suffix.lower() == ".pcd" else None
+    if size is None:
+        return None
+    try:
+        points = pcd_points(path.read_bytes(), path)
+    except (InputError, OSError, ValueError, KeyError, IndexError):  # said when its frame is read
+        return None
+    width, height = size
+    seen = np.flatnonzero(np.isfinite(points).all(axis=1) & (points[:, 2] > 0) & ~_is_not_seen(points))
+    if len(points) != width * height or len(seen) < _FEWEST_POINTS:
+        return None
+    values = []
+    for axis, pixel in ((0, seen % width), (1, seen // width)):
+        slopes = np.stack([points[seen, axis] / points[seen, 2], np.ones(len(seen))], axis=1)
+        focal_and_centre = np.linalg.lstsq(slopes, pixel + 0.5, rcond=None)[0]
+        off = np.quantile(np.abs(slopes @ focal_and_centre - pixel - 0.5), 0.99)
+        if focal_and_centre[0] <= 0 or off > _MOST_PIXELS_OFF:
+            return None
+        values.append(focal_and_centre)
+    (fx, cx), (fy, cy) = (map(float, pair) for pair in values)
+    return PinholeCamera(width, height, fx, fy, cx, cy)
 
 
 def virtual_camera(points: int) -> PinholeCamera:
@@ -126,7 +159,7 @@ def read_points(path: Path) -> NDArray[np.float64]:
     """Points (N, 3) of a PLY, PCD, OBJ or XYZ file, in its units.
 
     Raises:
-        InputError: it is damaged, of another kind, too large, or without a finite point.
+        InputError: it is damaged, of another kind, too large, or without a point that was seen.
     """
     try:
         if path.stat().st_size > _MAX_BYTES:
@@ -140,10 +173,16 @@ def read_points(path: Path) -> NDArray[np.float64]:
         raise
     except Exception as error:  # trimesh raises whatever damaged bytes lead to
         raise InputError(path, f"cannot be read{in_words(error)}", _REMEDY) from None
-    points = points[np.isfinite(points).all(axis=1)]
+    points = points[np.isfinite(points).all(axis=1) & ~_is_not_seen(points)]
     if len(points) == 0:
         raise InputError(path, "holds no points", _REMEDY)
     return points
+
+
+def _is_not_seen(points: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which (N,) of ``points`` (N, 3) stand for pixels without depth."""
+    depth = np.abs(points[:, 2])
+    return np.logical_or(*(np.isclose(depth, marked, rtol=1e-6, atol=0) for marked in _NOT_SEEN))
 
 
 def _points_of(data: bytes, path: Path) -> NDArray[np.float64]:

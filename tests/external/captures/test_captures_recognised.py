@@ -172,6 +172,17 @@ def test_points_in_millimetres_and_opengl_axes_are_turned_round(tmp_path: Path) 
     np.testing.assert_allclose(stated.depth_m(0), FRAMES[0], atol=1e-5)
 
 
+@pytest.mark.parametrize("scale", [1, 1000])
+def test_points_that_a_camera_has_marked_as_not_seen_are_left_out(tmp_path: Path, scale: float) -> None:
+    points = np.concatenate([backproject(FRAMES[0]), np.array([[20.0, -15, 65.535]])])
+    (tmp_path / "a.pcd").write_bytes(pcd_bytes(scale * points))
+    sequence = open_capture(tmp_path / "a.pcd")
+    assert "in camera axes (z forward)" in sequence.origin
+    seen = FRAMES[0][FRAMES[0] > 0]
+    assert seen.min() - 1e-3 < sequence.depth_m(0)[sequence.depth_m(0) > 0].min()
+    assert sequence.depth_m(0).max() < seen.max() + 1e-3
+
+
 def test_a_scan_in_the_world_is_seen_from_in_front_without_its_back(tmp_path: Path) -> None:
     angle, height = np.meshgrid(np.linspace(0, 2 * np.pi, 400, endpoint=False), np.linspace(0, 1.8, 300))
     points = np.stack([0.2 * np.sin(angle) + 5, height, 0.2 * np.cos(angle)], axis=-1).reshape(-1, 3)

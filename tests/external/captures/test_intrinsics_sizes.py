@@ -102,6 +102,22 @@ def test_points_that_are_organised_as_a_picture_say_its_size(tmp_path: Path) -> 
     np.testing.assert_allclose(sequence.depth_m(0), FRAMES[0], atol=6e-4)
 
 
+def test_points_that_are_organised_as_a_picture_tell_its_camera(tmp_path: Path) -> None:
+    WRITERS["a.pcd"](tmp_path / "a.pcd")
+    sequence = open_capture(tmp_path / "a.pcd")
+    assert "seen through the camera that their picture tells" in sequence.origin
+    found, true = (np.array([camera.fx, camera.fy, camera.cx, camera.cy]) for camera in (sequence.camera, CAMERA))
+    np.testing.assert_allclose(found, true, atol=1e-2)
+    np.testing.assert_allclose(sequence.depth_m(0), FRAMES[0], atol=6e-4)
+
+
+def test_points_in_rows_that_no_pinhole_camera_saw_are_seen_by_a_virtual_one(tmp_path: Path) -> None:
+    points = organised_points(FRAMES[0])
+    points[:, 0] += 0.3 * np.sin(np.arange(len(points)))
+    (tmp_path / "a.pcd").write_bytes(pcd_bytes(points, size=(40, 30)))
+    assert "seen through a virtual camera" in open_capture(tmp_path / "a.pcd").origin
+
+
 def test_points_cut_out_of_a_picture_are_seen_in_all_of_it(tmp_path: Path) -> None:
     cut = np.where(np.arange(40) < 25, FRAMES[0], np.float32(0))
     points = organised_points(FRAMES[0]).reshape(30, 40, 3)[:, :25].reshape(-1, 3)
