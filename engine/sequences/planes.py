@@ -21,7 +21,7 @@ _MIN_FRACTION = 0.03
 _MOST_BEHIND = 0.08
 """Of all points, behind a plane that bounds the room; behind a chest or a cupboard there is a wall."""
 _LEAST_BORDER = 0.08
-"""Of the border of the image, in a plane that bounds the room; a subject stands free."""
+"""Of the border of the image, in a plane that bounds the room; a subject stands free, or is cut off by little of it."""
 _BORDER_BAND = 0.12
 """Width of what counts as the border, relative to the image; many sensors see nothing right at it."""
 _LEAST_EXTENT = (0.12, 0.05)
@@ -89,6 +89,8 @@ def find_planes(grids: Sequence[NDArray[np.float32]], seed: int = 0) -> tuple[Pl
     alive = np.isfinite(stack[..., 2])
     everything = stack[alive]
     total, border = len(everything), _border(alive)
+    # of all of it, seen or not: of a picture that shows a person alone, nothing else may be seen there
+    least_border = _LEAST_BORDER * 2 * len(stack) * sum(stack.shape[1:3])
     planes: list[Plane] = []
     for _ in range(2 * _MOST_PLANES):
         if alive.sum() < max(_MIN_FRACTION * total, 50) or len(planes) == _MOST_PLANES:
@@ -109,7 +111,7 @@ def find_planes(grids: Sequence[NDArray[np.float32]], seed: int = 0) -> tuple[Pl
         behind = (plane.height(everything) < -2 * thickness(everything[:, 2])).sum()
         height = np.nan_to_num(plane.height(stack), nan=np.inf)
         inside = np.abs(height) < thickness(stack[..., 2])
-        reaches_border = (inside & alive)[border].sum() >= _LEAST_BORDER * border.sum()
+        reaches_border = (inside & alive)[border].sum() >= least_border
         if is_large and reaches_border and behind < _MOST_BEHIND * total:
             planes.append(plane)
             alive &= height >= thickness(stack[..., 2])

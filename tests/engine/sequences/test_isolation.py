@@ -126,6 +126,15 @@ def test_a_subject_without_a_room_is_no_plane() -> None:
     assert "no floor or wall was found to remove" in [str(warning) for warning in isolated.warnings]
 
 
+def test_a_flat_subject_that_the_picture_cuts_off_is_no_plane() -> None:
+    depth = np.zeros((CAMERA.height, CAMERA.width), np.float32)
+    rows, columns = np.mgrid[: CAMERA.height, : CAMERA.width]
+    low = (rows > CAMERA.height // 2) & (np.abs(columns - CAMERA.width // 2) < CAMERA.width // 8)
+    slope = (rows + 0.5 - CAMERA.cy) / CAMERA.fy
+    depth[low] = (0.8 / (1 + 0.8 * slope))[low]  # leans back like a trunk seen from above
+    assert find_planes([point_image(depth, CAMERA)]) == ()
+
+
 def test_planes_are_found_where_they_are() -> None:
     sequence, _, pose = room_sequence(20.0)
     planes = background_planes(sequence)
