@@ -47,10 +47,13 @@ _LOST_S = 1.0
 """Seconds after which a subject that was not seen is no longer looked for where it is expected."""
 _REACH_M, _REACH_M_PER_S = 0.5, 4.0
 """How far from where it is expected a subject may be found, and how much farther for each second that it was lost."""
-_APART_M, _UNLIKE = 0.3, 0.03
-"""Metres, and canonical units between heights of head and feet, that speak equally against an assignment."""
+_APART_M, _UNLIKE, _DOUBTFUL = 0.3, 0.03, 0.1
+"""Metres, canonical units between heights of head and feet, and sureness short of `SURE`, that speak equally against an
+assignment."""
 _OTHER_BODY = 0.08
 """Canonical units that a subject is not taller than it was."""
+_ABOVE = 0.025
+"""Of the height of the image, above what is highest of a subject, in which something may hide more of it."""
 _SEARCH_S, _ENTER_S = 0.25, 2.0
 """Seconds between two searches of everything while somebody is lost, at first, and at most."""
 _FEWEST_FRAMES = 3
@@ -82,7 +85,7 @@ class _Track:
     clear: deque[tuple[float, NDArray[np.float64]]] = field(default_factory=lambda: deque(maxlen=64))
     """Times and middles (3,), world, of frames in which much of it was seen: half hidden, its middle is elsewhere."""
     heights: deque[NDArray[np.float64]] = field(default_factory=lambda: deque(maxlen=64))
-    """Of its head and feet, canonical, in these frames."""
+    """Of its head and feet, canonical, in these frames; NaN of a head that was hidden."""
     scores: deque[float] = field(default_factory=lambda: deque(maxlen=64))
     """In these frames."""
     score: float = 0.0
@@ -94,7 +97,8 @@ class _Track:
         is_late = not self.clear or view.time_s - self.clear[-1][0] > _FORETOLD_S
         if is_late or found.score > _CLEAR * float(np.median(self.scores)):
             self.clear.append((view.time_s, view.to_world(found.middle)))
-            self.heights.append(_heights(found))
+            top, bottom = _heights(found)
+            self.heights.append(np.array([top if _shows_its_top(found, view.depth) else np.nan, bottom]))
             self.scores.append(found.score)
         self.score, self.seen_s, self.frames = found.score, view.time_s, self.frames + 1
 
@@ -113,16 +117,32 @@ class _Track:
     def cost(self, found: FoundSubject, view: _View, is_alone: bool) -> float:
         """Of taking what was found for this subject; infinite where it cannot be. One that ``is_alone`` may leap."""
         apart = float(np.linalg.norm(view.to_world(found.middle) - self.expected(view.time_s)))
-        taller = _heights(found) - np.median(np.array(self.heights), axis=0)
+        heights = np.array(self.heights).T
+        known = np.array([np.median(each[~np.isnan(each)]) if (~np.isnan(each)).any() else np.nan for each in heights])
+        taller = np.nan_to_num(_heights(found) - known)  # who was never seen whole may be as tall as can be
         too_far = apart > _REACH_M + _REACH_M_PER_S * self.lost_s(view.time_s) and not is_alone
         if too_far or taller[0] > _OTHER_BODY:
             return np.inf
-        return apart / _APART_M + float(np.abs(taller).mean()) / _UNLIKE
+        doubt = max(0.0, SURE - found.sureness) / _DOUBTFUL
+        return apart / _APART_M + float(np.abs(taller).mean()) / _UNLIKE + doubt
 
 
 def _heights(found: FoundSubject) -> NDArray[np.float64]:
     """Highest and lowest canonical height (2,) of what is seen of a subject, which no pose changes."""
     return np.percentile(found.canonical[:, 1], (98, 2)).astype(np.float64)
+
+
+def _shows_its_top(found: FoundSubject, depth: NDArray[np.float32]) -> bool:
+    """Whether what is highest of a subject is its head, as far as an image (H, W) tells: whether it ends neither at the
+    edge of the image nor below something nearer."""
+    height, width = depth.shape
+    band, heights = max(1, round(_ABOVE * height)), found.canonical[:, 1]
+    columns = np.unique(found.pixels[heights >= np.percentile(heights, 98)] % width)
+    rows = found.mask[:, columns].argmax(axis=0)
+    own, above = depth[rows, columns], rows[:, None] - 1 - np.arange(band)
+    beyond = depth[above.clip(0), columns[:, None]]
+    is_hidden = ((beyond > 0) & (beyond < (1 - MAX_GAP) * own[:, None])).any(axis=1) | (rows < band)
+    return bool(is_hidden.mean() < 0.5)
 
 
 class SubjectFollower:

@@ -13,7 +13,8 @@ from engine.models.model import NeuralParametricModel
 from engine.models.networks.coordinates import PixelCoordinates
 from engine.sequences.depth_sequence import DepthSequence
 from engine.sequences.mesh_sequence import regular_times
-from engine.sequences.subject_following import Found, SubjectFollower, chosen_subject, each_subject
+from engine.sequences.subject_finder import FoundSubject
+from engine.sequences.subject_following import Found, SubjectFollower, _Track, _View, chosen_subject, each_subject
 from tests.support.plate_room import PlateNetwork, plate_depth, plate_sequence, standing
 from tests.support.toy_model import toy_model
 
@@ -137,6 +138,57 @@ def test_a_subject_that_leaps_is_found_again_in_the_middle_of_a_block() -> None:
     here = room([(-0.9, 0.0, -3.0)] * 11 + [(1.0, 0.0, -3.0)] * 11)
     found, _, _ = follow(here.sequence, block=8)
     assert part_of(found[12], 0, here.labels[12], 1) > 0.95 and part_of(found[-1], 0, here.labels[-1], 1) > 0.95
+
+
+def legs(depth: NDArray[np.float32]) -> FoundSubject:
+    """The lower half of a body in the lower half of an image (96, 128)."""
+    mask = np.zeros(depth.shape, bool)
+    mask[48:, 50:70] = True
+    return found_in(mask, depth, top=0.0)
+
+
+def found_in(mask: NDArray[np.bool_], depth: NDArray[np.float32], top: float, sureness: float = 0.8) -> FoundSubject:
+    """A subject in the pixels of ``mask`` (H, W), from its feet at -0.4 up to ``top``, canonical."""
+    rows = np.nonzero(mask)[0]
+    height = -0.4 + (top + 0.4) * (rows.max() - rows) / np.ptp(rows)
+    canonical = np.stack([0 * height, height, 0 * height], axis=1).astype(np.float32)
+    middle = np.array([0.0, 0.0, float(depth[mask].mean())])
+    return FoundSubject(np.flatnonzero(mask), canonical, 0 * canonical[:, 0], mask, middle, 0.02, sureness)
+
+
+def view_of(depth: NDArray[np.float32], time_s: float) -> _View:
+    return _View(depth, 0, standing(), time_s)
+
+
+@pytest.mark.parametrize(("before", "may_be_taller"), [(1.5, True), (4.0, False), (0.0, False)])
+def test_a_subject_may_turn_out_taller_if_something_hid_its_head(before: float, may_be_taller: bool) -> None:
+    depth = np.full((96, 128), 2.5, np.float32)
+    depth[:48] = before
+    track = _Track()
+    track.see(legs(depth), view_of(depth, 0.0))
+    later = np.full((96, 128), 2.5, np.float32)
+    mask = np.zeros(later.shape, bool)
+    mask[5:, 50:70] = True
+    cost = track.cost(found_in(mask, later, top=0.4), view_of(later, 0.5), is_alone=True)
+    assert np.isfinite(cost) == may_be_taller
+
+
+def test_a_subject_is_taken_for_cut_off_at_the_edge_of_the_image() -> None:
+    depth = np.full((96, 128), 2.5, np.float32)
+    mask = np.zeros(depth.shape, bool)
+    mask[:, 50:70] = True
+    track = _Track()
+    track.see(found_in(mask, depth, top=0.1), view_of(depth, 0.0))
+    assert np.isfinite(track.cost(found_in(mask, depth, top=0.4), view_of(depth, 0.5), is_alone=True))
+
+
+def test_what_the_network_doubts_is_taken_last() -> None:
+    depth = np.full((96, 128), 2.5, np.float32)
+    track, view = _Track(), view_of(depth, 0.5)
+    track.see(legs(depth), view_of(depth, 0.0))
+    farther = replace(legs(depth), middle=np.array([0.5, 0.0, 2.5]))
+    doubtful = replace(legs(depth), sureness=0.33)
+    assert track.cost(legs(depth), view, True) < track.cost(farther, view, True) < track.cost(doubtful, view, True)
 
 
 def model() -> NeuralParametricModel:
