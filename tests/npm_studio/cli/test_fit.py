@@ -38,7 +38,7 @@ def test_help_explains_every_field_of_every_installed_method(capsys: pytest.Capt
     text = " ".join(capsys.readouterr().out.split())
     for name in method_names():
         assert f"--method {name}: " in text
-    assert "--steps N Damped Gauss-Newton steps on all frames. (1 to 100000; default: 24)" in text
+    assert "--steps N Damped Gauss-Newton steps on all frames. (1 to 100000; default: 16)" in text
     assert "--acceleration X Expected acceleration of the surface, canonical units per second squared" in text
     assert "--unit m|cm|mm Unit of their coordinates. (default: m)" in text
     assert "in the world of the recording. (must be given)" in text
