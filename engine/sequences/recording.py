@@ -19,7 +19,7 @@ from engine.sequences.depth_unit import DepthUnit, DepthValues, Stated, settle_u
 from engine.sequences.empty_frames import settle_empty
 from engine.sequences.mesh_sequence import regular_times
 from engine.sequences.reading_ahead import reading_ahead
-from engine.sequences.timing import DEFAULT_FRAME_RATE, Timing, settle_times
+from engine.sequences.timing import DEFAULT_FRAME_RATE, Timing, numbered_times, settle_times
 
 MAX_PIXELS = 2**25
 """Larger images are refused before they are decoded; depth cameras give a tenth of that at most."""
@@ -80,10 +80,14 @@ def finish(recording: Recording, options: CaptureOptions, progress: Progress) ->
     if recording.cameras_to_world is not None:
         path = settle_poses(recording.cameras_to_world[usable], [names[index] for index in usable])
     kept = usable[path.kept]
-    if timing.times_s is None:
-        times_s = regular_times(len(kept), recording.frame_rate or DEFAULT_FRAME_RATE)
-    else:
+    assumed: tuple[Notice, ...] = ()
+    if timing.times_s is not None:
         times_s = timing.times_s[np.searchsorted(timing.kept, kept)]
+    elif recording.frame_rate is not None:
+        times_s = regular_times(len(kept), recording.frame_rate)
+    else:
+        numbered, assumed = numbered_times(names, DEFAULT_FRAME_RATE)
+        times_s = numbered[kept]
     return DepthSequence(
         name=recording.path.resolve().stem if recording.path.is_file() else recording.path.resolve().name,
         root=recording.path,
@@ -95,7 +99,7 @@ def finish(recording: Recording, options: CaptureOptions, progress: Progress) ->
         world=recording.world,
         times_assumed=recording.times_s is None and recording.frame_rate is None,
         origin=f"{recording.origin}; {unit.per_metre:g} units per metre, {unit.why}" if unit.why else recording.origin,
-        warnings=(*recording.warnings, *notices, *unit.warnings, *timing.warnings, *path.warnings),
+        warnings=(*recording.warnings, *notices, *unit.warnings, *timing.warnings, *assumed, *path.warnings),
         streams=recording.streams,
     )
 

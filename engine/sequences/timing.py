@@ -1,18 +1,39 @@
 """Time stamps of frames: as cameras write them down, made increasing, and what is said of what had to be mended."""
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.core.errors import Notice
+from engine.core.errors import Notice, Remedy
 from engine.sequences.mesh_sequence import frame_rate_of, regular_times
 
 DEFAULT_FRAME_RATE = 30.0
 _SAME_S = 1e-6
 """Time stamps that differ by less are the same; those of the day and in seconds have no more digits."""
+_FARTHEST = 1000
+"""Between the numbers of two frames, as a rule; what is farther apart are time stamps of some unit."""
 _IRREGULAR = 0.5
 """Of the usual interval, by which another one may differ before it is said."""
+
+
+def numbered_times(names: Sequence[str], frame_rate: float) -> tuple[NDArray[np.float64], tuple[Notice, ...]]:
+    """Time stamps (F,) in seconds of frames that have none, and what is to be said of them.
+
+    Where the names of frames end in increasing numbers, frames that were left out keep their time: a body that is seen
+    ten times less often moves ten times as far between two frames, and must not be thought slow.
+    """
+    ends = [re.search(r"(\d+)\D*$", name) for name in names]
+    numbers = np.array([float(end[1]) for end in ends if end is not None])
+    steps = np.diff(numbers)
+    counts = len(numbers) == len(names) > 1 and steps.min() >= 1 and np.median(steps) <= _FARTHEST
+    if not counts or (steps == 1).all():
+        return regular_times(len(names), frame_rate), ()
+    usual = f"{np.median(steps):.0f}" if (steps == steps[0]).all() else f"{steps.min():.0f} to {steps.max():.0f}"
+    said = f"no time stamps: frames are numbered in steps of {usual}, each of which is taken for 1/{frame_rate:g} s"
+    return (numbers - numbers[0]) / frame_rate, (Notice(said, Remedy("state the frame rate if that is wrong")),)
 
 
 @dataclass(frozen=True, eq=False)

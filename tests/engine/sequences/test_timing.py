@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from engine.sequences.mesh_sequence import frame_rate_of, regular_times
-from engine.sequences.timing import Timing, settle_times
+from engine.sequences.timing import Timing, numbered_times, settle_times
 
 DAY_S = 1305031102.160407
 """Time stamps of the day have no more than six digits after the point."""
@@ -85,3 +85,36 @@ def test_intervals_of_hours_and_ages_are_intervals(step: float) -> None:
     _, kept, text = settled(times)
     np.testing.assert_array_equal(kept, times)
     assert "differ from the usual" in text
+
+
+@pytest.mark.parametrize(
+    ("names", "seconds", "steps"),
+    [
+        (["000000", "000010", "000020"], [0, 1 / 3, 2 / 3], "steps of 10"),
+        (["depth_7_new", "depth_8_new", "depth_12_new"], [0, 1 / 30, 5 / 30], "steps of 1 to 4"),
+    ],
+)
+def test_frames_without_time_stamps_have_the_time_of_their_numbers(
+    names: list[str], seconds: list[float], steps: str
+) -> None:
+    times_s, said = numbered_times(names, 30.0)
+    np.testing.assert_allclose(times_s, seconds)
+    assert steps in str(said[0]) and "1/30 s" in str(said[0])
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["3", "4", "5"],
+        ["0"],
+        ["a", "b", "c"],
+        ["a1", "b1", "c1"],
+        ["7649411_depth", "7682744_depth", "7716077_depth"],  # microseconds
+        ["1305031102.160407", "1305031102.194330", "1305031102.226738"],
+        ["9", "7", "8"],
+    ],
+)
+def test_frames_whose_names_do_not_count_follow_each_other_regularly(names: list[str]) -> None:
+    times_s, said = numbered_times(names, 30.0)
+    np.testing.assert_allclose(times_s, regular_times(len(names), 30.0))
+    assert said == ()
