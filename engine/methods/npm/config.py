@@ -22,11 +22,11 @@ class FitConfig(Config):
     resolution: Annotated[int, Field(ge=16, le=1024)] = 256
     """Grid of the final mesh."""
     surface_points: Points = 640
-    """Observed points per frame and step."""
+    """Observed points per frame and step; in the last steps two and a half times as many."""
     coordinate_points: Points = 192
     """Pixels per frame and step whose canonical coordinates the network says."""
     free_space_points: Points = 160
-    """Model points per frame and step that lie where the camera saw nothing of the subject."""
+    """Model points per frame and step that lie where the camera saw nothing of the subject; likewise."""
     coordinate_steps: Annotated[float, Field(ge=0, le=1)] = 0.3
     """Fraction of the steps that follow the canonical coordinates alone; nearest points join in after it."""
     shape_start: Annotated[float, Field(ge=0, le=1)] = 0.2
@@ -51,8 +51,8 @@ class FitConfig(Config):
     """Weight of the squared pose codes, in standard deviations."""
     shape_prior: Weight = 4.0
     """Weight of the squared shape code, in standard deviations."""
-    acceleration: Weight = 0.8
+    acceleration: Weight = 2.0
     """Expected acceleration of the surface, canonical units per second squared, where it does not seem to accelerate
-    (2 m/s2 of people); 0 lets frames be independent."""
+    (5 m/s2 of people); 0 lets frames be independent."""
     preview_interval: Count = 4
     """Steps between two previews."""

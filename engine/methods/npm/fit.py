@@ -1,6 +1,7 @@
 """The fit of a depth sequence: damped Gauss-Newton steps on one shape, and on pose and place of every frame."""
 
 import time
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -26,7 +27,7 @@ from engine.methods.npm.residuals import (
 from engine.methods.npm.start import first_variables
 from engine.methods.npm.steadiness import acceleration_band, expected_accelerations, steady_rows
 from engine.methods.npm.surface_samples import SurfaceSamples, sample_model_surface, thinned
-from engine.methods.npm.variables import RIGID, FittedModel, Variables, nearest_seen
+from engine.methods.npm.variables import RIGID, FittedModel, Variables, mean_variables, nearest_seen
 from engine.models.model import NeuralParametricModel
 from engine.surface.precision import bfloat16_is_fast
 
@@ -54,6 +55,12 @@ LARGEST_DEVIATION = 0.02
 """Canonical units that observed points are expected off the surface at most, while the model is far away."""
 LARGEST_STEP = 1.0
 """Standard deviations that a code moves in one step at most."""
+MORE_POINTS = 2.5
+"""Times as many points are looked at once the fit is near, when what is left is the chance of their choice."""
+MORE_FROM = 0.6
+"""Fraction of the steps after which they are."""
+AVERAGED = 5
+"""Last steps whose outcomes are averaged, each of which looked at other points."""
 SHAPE_CHANGED = 0.1
 """Standard deviations of a code, after which the surface is sampled anew; between, samples follow it."""
 ALONE = 1 / 15
@@ -114,8 +121,10 @@ def fit_codes(
     state = FitState(fitted, observations, config, variables, seed)
     progress.stage("fit", config.steps)
     interrupted = False
+    latest: deque[Variables] = deque(maxlen=AVERAGED)
     for step in range(config.steps):
         state.step(step)
+        latest.append(state.variables)
         looked_at = step % config.preview_interval == 0 or step + 1 == config.steps
         progress.advance(step + 1, state.metrics() if looked_at else None)
         if step % config.preview_interval == 0 and progress.wants_preview():
@@ -123,7 +132,7 @@ def fit_codes(
         if progress.cancelled():
             interrupted = step + 1 < config.steps
             break
-    result = state.variables
+    result = state.variables if interrupted or config.steps < 2 * AVERAGED else mean_variables(latest)
     return FittedCodes(
         fitted.shape_code(result).cpu(),
         fitted.pose_codes(result).cpu(),
@@ -256,19 +265,21 @@ class FitState:
         config, observations = self.config, self.observations
         placed = place_samples(self.fitted, variables, self.samples, observations.camera_centres(frames))
         gate = GATE_AT_START * (config.surface_gate / GATE_AT_START) ** done
-        picks = self._random_points(len(frames), config.surface_points)
+        times = MORE_POINTS if done >= MORE_FROM else 1.0
+        count = round(times * config.surface_points)
+        picks = self._random_points(len(frames), count)
         observed = _of(observations.points[frames], picks)
         partners = find_partners(placed, observed, _of(observations.normals[frames], picks))
         apart = ((observed - partners.points) * partners.normals).sum(-1).abs()
         median = apart.median(1, keepdim=True).values
         self.apart.append(median[:, 0])
         deviation = (TO_DEVIATION * median).clamp(config.surface_deviation, LARGEST_DEVIATION)
-        precision = self._surface_share(done) / deviation.square() / config.surface_points
+        precision = self._surface_share(done) / deviation.square() / count
         precision = precision * observations.seen[frames][:, None]
         if observations.coordinates is None:
             precision = ALONE * precision
         surface = surface_rows(partners, observed, gate)
-        free = free_space_rows(observations, frames, placed, config.free_space_points, gate)
+        free = free_space_rows(observations, frames, placed, round(times * config.free_space_points), gate)
         return {
             "surface": surface.weighted(config.surface_weight * precision),
             "free space": free.weighted(config.free_space_weight * precision),

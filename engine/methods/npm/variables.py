@@ -1,6 +1,7 @@
 """What a fit changes: one shape, and of each frame a local pose and the place of the subject."""
 
 import copy
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeVar
@@ -115,6 +116,17 @@ class FittedModel:
         """Posed canonical points (F, N, 3), without the place of the subject, of ``points`` (F or 1, N, 3)."""
         shape = self.shape_code(variables).expand(len(variables), -1)
         return self.model.pose(shape, self.pose_codes(variables), points, self.half)
+
+
+def mean_variables(several: Sequence[Variables]) -> Variables:
+    """The mean of ``several`` that are near each other; of rotations the nearest one to the mean of the matrices."""
+    left, _, right = torch.linalg.svd(torch.stack([each.rotations for each in several]).mean(0))
+    return Variables(
+        torch.stack([each.shape for each in several]).mean(0),
+        torch.stack([each.poses for each in several]).mean(0),
+        left @ right,
+        torch.stack([each.translations for each in several]).mean(0),
+    )
 
 
 def nearest_seen(variables: Variables, times_s: Tensor, seen: Tensor) -> Variables:

@@ -19,6 +19,7 @@ from engine.methods.npm.method import METHOD
 from engine.methods.npm.observations import Observations
 from engine.methods.npm.observing import MAP_WIDTH, observe
 from engine.methods.npm.search import shortest_path
+from engine.methods.npm.variables import Variables, mean_variables
 from engine.methods.request import FitRequest
 from engine.methods.run import load_run
 from engine.models.checkpoint import load_model
@@ -334,3 +335,15 @@ def test_a_damaged_run_is_refused_in_one_line(
     with pytest.raises(InputError) as caught:
         load_run(tmp_path / "run")
     assert "\n" not in str(caught.value)
+
+
+def test_the_mean_of_several_fits_lies_between_them_and_its_rotations_are_rotations() -> None:
+    def turned(degrees: float, value: float) -> Variables:
+        rotation = torch.from_numpy(Rotation.from_euler("y", degrees, degrees=True).as_matrix()).float()
+        numbers = torch.full((2, 3), value)
+        return Variables(numbers[0], numbers, rotation.expand(2, 3, 3), numbers)
+
+    mean = mean_variables([turned(10, 0.0), turned(30, 1.0)])
+    expected = turned(20, 0.5)
+    for field in dataclasses.fields(mean):
+        torch.testing.assert_close(getattr(mean, field.name), getattr(expected, field.name))
