@@ -11,7 +11,8 @@ benchmarks/weakened_fit.py. OUT.json gets, of each run and frame, what `engine.m
 for a scene. `--part 2/8` does every eighth scene from the second on, so that several processes share the work.
 
 `fit` chooses what `engine.methods.npm.confidence` has as constants: the weights of its measures and the threshold below
-which frames are called lost. It prints them, and how well they do on scenes that were left out.
+which frames are called lost. It prints them, and how well they do on scenes that were left out. Scenes whose sensor
+errs in scale have no say: what is lost by that alone no measure can see.
 
 `test` applies the confidence of this checkout to what was collected: how many of the lost frames are called lost
 (recall) and how many of those called lost are (precision), with 95 % intervals by drawing scenes anew, how often frames
@@ -110,7 +111,8 @@ def collect_scene(scene: SceneTruth, loaded: LoadedModel, names: Sequence[str], 
             "surface_mm": errors[own].surface_mm,
             "correspondence_mm": errors[own].correspondence_mm,
         }
-        rows.append({"scene": scene.name, "weakening": name, **row})
+        about = {"scene": scene.name, "weakening": name, "sensor_scale": scene.sensor_scale}
+        rows.append(about | row)
         _print_row(rows[-1])
     return rows
 
@@ -149,7 +151,9 @@ def load(paths: Sequence[Path]) -> Collected:
 
 
 def fit(options: argparse.Namespace) -> int:
-    choose(load(options.files))
+    parts = [read_json(path, "collect it first") for path in options.files]
+    true_scale = [part | {"runs": [run for run in part["runs"] if run["sensor_scale"] == 1]} for part in parts]
+    choose(collected(true_scale))
     return 0
 
 

@@ -51,7 +51,7 @@ class Thresholds:
     """Fraction of what is seen that is out of reach of the fit."""
     unseen: Limit = Limit(0.4, 0.8)
     """Fraction of the surface of the fit that should be seen and is not."""
-    lost: Limit = Limit(0.1, 0.5)
+    lost: Limit = Limit(0.2, 0.5)
     """Fraction of the frames, in which something is seen, that are lost or farther from the fit than a failed one."""
 
 

@@ -17,7 +17,14 @@ from engine.methods.npm.variables import Variables
 
 def run(scene: str, lost: list[bool], gaps: list[float], counts: list[bool] | None = None) -> dict[str, Any]:
     frames: dict[str, Any] = {field.name: [0.001] * len(lost) for field in dataclasses.fields(Agreement)}
-    frames |= {"pixels": gaps, "landmarks_mean": gaps, "lost": lost, "observed": [1.0] * len(lost)}
+    frames |= {
+        "surface": [0.003] * len(lost),
+        "pose": [1.0] * len(lost),
+        "pixels": gaps,
+        "landmarks_mean": gaps,
+        "lost": lost,
+        "observed": [1.0] * len(lost),
+    }
     frames |= {"counts": counts or [True] * len(lost), "surface_mm": [9.0] * len(lost)}
     return {"scene": scene, "weakening": "none", "frames": frames}
 
