@@ -65,7 +65,7 @@ SHAPE_CHANGED = 0.1
 """Standard deviations of a code, after which the surface is sampled anew; between, samples follow it."""
 ALONE = 1 / 15
 """Part of the weights of what is seen where no network says anything: priors alone hold what is not seen."""
-_FRAMES_AT_ONCE = {"cpu": 16, "cuda": 128}
+_FRAMES_AT_ONCE = {"cpu": 16, "cuda": 64}
 
 
 @dataclass(frozen=True, eq=False)
