@@ -97,6 +97,7 @@ def measure_meshes(sequence: DepthSequence, loaded: LoadedModel, config: FitConf
             result = fit_sequence(sequence, MethodInputs(Path(folder), device, 0, loaded), config, clock)
             parts = clock.end()
             rounds.append(parts | {"total": time.perf_counter() - started})
+        print(f"open to meshes: {rounds[-1]['total']:.2f} s", flush=True)
         vertices = len(result.meshes.read(0).vertices)
         del result
     counted = rounds[1:]
@@ -124,6 +125,7 @@ def measure_command(recording: Path, model: Path, device: str, fields: Sequence[
             if not (out / "run.json").is_file():
                 raise SystemExit(f"the command has failed:\n{finished.stderr}")
             runs.append(json.loads((out / "run.json").read_text()))
+            print(f"command: {seconds[-1]:.2f} s", flush=True)
     timings = [run["timings"] for run in runs[1:]]
     parts = {name: statistics.median(each[name] for each in timings) for name in timings[0]}
     total = statistics.median(seconds[1:])
