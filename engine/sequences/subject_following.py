@@ -55,7 +55,7 @@ _OTHER_BODY = 0.08
 _ABOVE = 0.025
 """Of the height of the image, above what is highest of a subject, in which something may hide more of it."""
 _SEARCH_S, _ENTER_S = 0.25, 2.0
-"""Seconds between two searches of everything while somebody is lost, at first, and at most."""
+"""Seconds between two searches of everything while somebody is lost, and while nobody is."""
 _FEWEST_FRAMES = 3
 """In which a subject is found, if there are as many; others than the first that are seen in fewer are none."""
 
@@ -127,6 +127,10 @@ class _Track:
         return apart / _APART_M + float(np.abs(taller).mean()) / _UNLIKE + doubt
 
 
+def _shows_any(seen: dict[int, FoundSubject | None]) -> bool:
+    return any(found is not None for found in seen.values())
+
+
 def _heights(found: FoundSubject) -> NDArray[np.float64]:
     """Highest and lowest canonical height (2,) of what is seen of a subject, which no pose changes."""
     return np.percentile(found.canonical[:, 1], (98, 2)).astype(np.float64)
@@ -167,7 +171,7 @@ class SubjectFollower:
         self._planes = background_planes(sequence) if sequence.scene is None else ()
         self._background = np.zeros((sequence.camera.height, sequence.camera.width), np.float32)
         self._tracks: list[_Track] = []
-        self._searched_s, self._wait_s = -np.inf, _SEARCH_S
+        self._searched_s = -np.inf
         self._is_usual = True
 
     @property
@@ -262,8 +266,7 @@ class SubjectFollower:
         usual: Sequence[bool],
     ) -> list[FoundSubject]:
         """Subjects elsewhere than those that were seen as usual, where it is time to look for some."""
-        passed = view.time_s - self._searched_s
-        if seen and passed < (_ENTER_S if all(usual) else self._wait_s):
+        if seen and view.time_s - self._searched_s < self._wait_s(seen, usual):
             return []
         kept = [found for found, is_usual in zip(seen.values(), usual, strict=True) if is_usual and found is not None]
         rest = view.depth
@@ -274,8 +277,18 @@ class SubjectFollower:
         if not others and not self._tracks:
             others = self._finder.find_all(depth, to_gravity)
         self._searched_s = view.time_s
-        self._wait_s = _SEARCH_S if others or all(usual) else min(_ENTER_S, 2 * self._wait_s)
+        if self._tracks and not _shows_any(seen):  # else furniture is taken for somebody who has left
+            usual_score = min(float(np.median(track.scores)) for track in self._tracks)
+            others = [found for found in others if found.sureness >= SURE or found.score >= _FAMILIAR * usual_score]
         return others
+
+    def _wait_s(self, seen: dict[int, FoundSubject | None], usual: Sequence[bool]) -> float:
+        """Seconds between two searches."""
+        if all(usual):
+            return _ENTER_S
+        # before a still camera who comes back is all that is new, and looking for it costs little
+        is_empty = self._is_still and not _shows_any(seen)
+        return 0.0 if is_empty else _SEARCH_S
 
     def _may_show(self, view: _View) -> NDArray[np.bool_]:
         """Pixels (H, W) before floor and walls, and before all that was seen there by a camera that stands still."""

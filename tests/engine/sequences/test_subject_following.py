@@ -123,6 +123,29 @@ def test_one_who_was_gone_for_a_while_is_the_same_subject() -> None:
     assert np.isnan(part_of(found[20], 0, here.labels[20], 2))
 
 
+def test_one_who_comes_back_long_after_is_seen_at_once() -> None:
+    there, gone = [(0.0, 0.0, -3.0)] * 5, [None] * 50
+    here = room([*there, *gone, (1.0, 0.0, -3.0), (0.8, 0.0, -3.0), (0.6, 0.0, -3.0)])
+    found, follower, _ = follow(here.sequence)
+    assert follower.subjects == [0]
+    assert all(part_of(found[frame], 0, here.labels[frame], 1) > 0.95 for frame in (55, 56, 57))
+    assert all(found[frame][0] is None for frame in range(5, 55))
+
+
+@pytest.mark.parametrize(("sureness", "score", "is_taken"), [(0.4, 0.004, False), (0.8, 0.004, True), (0.4, 0.1, True)])
+def test_little_that_the_network_doubts_is_not_taken_for_one_who_has_left(
+    monkeypatch: pytest.MonkeyPatch, sureness: float, score: float, is_taken: bool
+) -> None:
+    here = room([*[(0.0, 0.0, -3.0)] * 5, *[None] * 5])
+    depth = here.sequence.depth_m(0)
+    chair = replace(found_in(here.labels[0] == 1, depth, top=0.3, sureness=sureness), score=score)
+    follower = SubjectFollower(here.sequence, model())
+    usual = follower._finder.find_all
+    monkeypatch.setattr(follower._finder, "find_all", lambda *given: [chair] if follower._tracks else usual(*given))
+    found = list(follower(here.sequence.depth_m(frame) for frame in range(10)))
+    assert (found[7][0] is chair) == is_taken
+
+
 def test_blocks_of_frames_show_the_same_as_frame_by_frame_in_fewer_calls() -> None:
     here = room([(x, 0.0, -3.0) for x in np.linspace(-1.0, 1.0, 40).tolist()])
     one, _, slow = follow(here.sequence)
