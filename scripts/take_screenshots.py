@@ -63,7 +63,7 @@ def take_all(out: Path, run: Path | None, scratch: Path) -> None:
         wait(lambda: time.monotonic() > end)
 
     def take(name: str) -> None:
-        window.say("")
+        window.statusBar().clearMessage()
         pause(0.5)
         out.mkdir(parents=True, exist_ok=True)
         window.grab().save(str(out / name))
