@@ -56,6 +56,11 @@ class NeuralParametricModel:
     def has_pose(self) -> bool:
         return self.pose_decoder is not None and self.pose_codes is not None and len(self.pose_codes) > 0
 
+    @property
+    def may_have_sides(self) -> bool:
+        """Whether it may be of one side, as hands are; its network would say so."""
+        return self.coordinate_network is None or self.coordinate_network.config.sides
+
     def to(self, device: torch.device | str) -> "NeuralParametricModel":
         """The same model on ``device``, frozen and in evaluation mode (modules are moved, not copied)."""
         return replace(

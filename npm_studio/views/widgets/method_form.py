@@ -1,6 +1,6 @@
 """Which method fits, and what it must be told."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from PyQt6.QtCore import Qt, pyqtSignal
@@ -68,6 +68,12 @@ class MethodForm(QWidget):
             item.setEnabled(not lacking)
             self.choice.setItemData(row, f"Needs {lacking}." if lacking else "", Qt.ItemDataRole.ToolTipRole)
 
+    def set_pointless(self, names: Collection[str]) -> None:
+        """Fields of these names, which change nothing for the model that is open, are not shown."""
+        for page in self._pages:
+            for name, row in page.rows.items():
+                row.setVisible(name not in names)
+
     def _on_choice(self, index: int) -> None:
         for row, page in enumerate(self._pages):
             page.setVisible(row == index)
@@ -82,15 +88,18 @@ class _Page(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         self.fields: dict[str, QWidget] = {}
+        self.rows: dict[str, QWidget] = {}
         for field in fields_of(method.config_type):
             if field.required or field.choices or field.name == MAIN_FIELD:
                 widget = self.fields[field.name] = _widget(field, changed)
                 widget.setToolTip(field.description)
-                row = QHBoxLayout()
-                row.addWidget(QLabel(label_of(field.name)))
-                row.addStretch(1)
-                row.addWidget(widget)
-                column.addLayout(row)
+                row = self.rows[field.name] = QWidget()
+                line = QHBoxLayout(row)
+                line.setContentsMargins(0, 0, 0, 0)
+                line.addWidget(QLabel(label_of(field.name)))
+                line.addStretch(1)
+                line.addWidget(widget)
+                column.addWidget(row)
 
     def values(self) -> dict[str, Any]:
         stated = {name: _value(widget) for name, widget in self.fields.items()}

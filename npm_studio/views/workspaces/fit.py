@@ -385,6 +385,7 @@ class FitWorkspace(Workspace):
         """What the Fit button needs, in words, and which methods can be chosen."""
         model = self.session.document.model
         self.form.set_lacking(lambda method: what_lacks_here(method.requires, model))
+        self.form.set_pointless(() if model is None or model.may_have_sides else ("side",))
         if not self.session.is_fitting:
             ready = f"{self.form.method.title}: ready."
             if self.form.method.requires.any_model and model is not None:

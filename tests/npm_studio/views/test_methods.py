@@ -32,7 +32,7 @@ def test_the_window_lists_the_installed_methods_by_their_titles(studio_window: M
     assert studio_window.fit.form.method.id == "npm"
     steps = studio_window.fit.form.fields["steps"]
     assert isinstance(steps, QSpinBox)
-    assert (steps.value(), steps.minimum(), steps.maximum()) == (24, 1, 100_000)
+    assert (steps.value(), steps.minimum(), steps.maximum()) == (16, 1, 100_000)
 
 
 def test_a_method_that_lacks_something_cannot_be_chosen_and_says_what(
@@ -50,6 +50,16 @@ def test_a_method_that_lacks_something_cannot_be_chosen_and_says_what(
     assert enabled == [True, False, False]
     tips = [index.data(Qt.ItemDataRole.ToolTipRole) for index in rows]
     assert tips == ["", "Needs a model with a pose part.", "Needs a template mesh."]
+
+
+def test_what_changes_nothing_for_the_model_is_not_asked_for(qtbot: QtBot) -> None:
+    form = MethodForm()
+    qtbot.addWidget(form)
+    side, steps = form.fields["side"], form.fields["steps"]
+    form.set_pointless(("side",))
+    assert not side.isVisibleTo(form) and steps.isVisibleTo(form)
+    form.set_pointless(())
+    assert side.isVisibleTo(form)
 
 
 def test_meshes_made_elsewhere_are_asked_for_and_shown_over_the_points(
