@@ -219,8 +219,8 @@ def measure(options: argparse.Namespace, work: Path) -> Figures:
         for each in make_sequences(replace(split, seed=seed), work / "sequences", turn, device=device)
     ]
     rows: list[Figures] = []
-    for model in options.models:
-        runs = work / "runs" / Path(model).stem
+    for number, model in enumerate(options.models):
+        runs = work / "runs" / f"{number}-{Path(model).stem}"  # several may have one name
         rows += fit_all(sequences, model, options.device, runs, options.steps)
         if options.old is not None:
             rows += fit_all_old(sequences, model, options.device, runs.with_name(runs.name + "-old"), options.old)
