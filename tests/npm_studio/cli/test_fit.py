@@ -108,9 +108,9 @@ def test_lost_frames_are_counted_and_named_and_filled_on_request(
     captured = capsys.readouterr()
     assert "lost: 000003 (1 of 6 frames)\n" in captured.err
     assert "to interpolate them, use --fill-lost\n" in captured.err
-    assert "verdict: poor: 1 of the 6 frames in which the subject is seen are lost\n" in captured.err
+    assert "verdict: good: " in captured.err  # up to a fifth of the frames may be lost
     printed = json.loads(captured.out.splitlines()[-1])
-    assert (printed["lost_frames"], printed["verdict"]) == (1, "poor")
+    assert (printed["lost_frames"], printed["verdict"]) == (1, "good")
     assert [frame["lost"] for frame in printed["per_frame"]] == [False] * 3 + [True] + [False] * 2
     filled = fit(capsys, ball, "--out", tmp_path / "run", *method, "--fill-lost")
     assert [frame["filled"] for frame in filled["per_frame"]] == [False] * 3 + [True] + [False] * 2
