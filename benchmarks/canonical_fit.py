@@ -25,7 +25,6 @@ import argparse
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -46,11 +45,10 @@ from canonical_measures import (
     totals_of,
 )
 from canonical_sequences import BODIES, FRAMES, HANDS, SUBJECTS, WIDEST_TURN, CanonicalSequence, make_sequences
-from plain import plain
+from plain import measured
 
 from engine.core.devices import describe_device, resolve_device
 from engine.core.errors import InputError
-from engine.core.files import write_json
 from engine.core.process import prepare_process
 from engine.methods.job import run_fit
 from engine.methods.method import LoadedModel
@@ -253,14 +251,9 @@ def main() -> int:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     options.models = options.models or (["hand-compact"] if options.hands else ["anny-full", "anny-compact"])
-    try:
-        with tempfile.TemporaryDirectory() as work:
-            results = measure(options, options.work or Path(work))
-    except InputError as error:
-        print(error, file=sys.stderr)
+    results = measured(lambda work: measure(options, options.work or work), options.json)
+    if results is None:
         return 2
-    if options.json:
-        write_json(options.json, plain(results))
     judged = [*results["bars"], *(row for row in results["differences"] if row["is_bar"])]
     return 0 if all(row["passed"] for row in judged) else 1
 

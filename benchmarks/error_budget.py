@@ -22,7 +22,6 @@ would take from the truth. A term without fault pulls nowhere.
 import argparse
 import os
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, replace
@@ -35,13 +34,12 @@ from body_parts import PARTS, BodyParts, vertex_parts
 from canonical_measures import Figures, PosedSurface, measure_surface
 from canonical_sequences import BODIES, FRAMES, SUBJECTS, CanonicalSequence, make_sequences
 from energy_terms import state_at, term_figures
-from plain import plain
+from plain import measured
 from torch import Tensor
 from true_codes import EXACT, TrueSurface, of_one_shape, seen_from_around, true_poses, true_shape, true_surface
 
 from engine.core.devices import describe_device, resolve_device
 from engine.core.errors import InputError
-from engine.core.files import write_json
 from engine.core.process import prepare_process
 from engine.geometry.mesh import Mesh
 from engine.methods.npm.config import FitConfig
@@ -266,15 +264,8 @@ def main() -> int:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    try:
-        with tempfile.TemporaryDirectory() as work:
-            results = measure(options, options.work or Path(work))
-    except InputError as error:
-        print(error, file=sys.stderr)
-        return 2
-    if options.json:
-        write_json(options.json, plain(results))
-    return 0
+    results = measured(lambda work: measure(options, options.work or work), options.json)
+    return 2 if results is None else 0
 
 
 if __name__ == "__main__":

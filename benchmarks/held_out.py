@@ -20,7 +20,6 @@ person's pixels that the model takes for the subject, and other, the fraction of
 
 import argparse
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -29,12 +28,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from plain import plain
+from plain import measured
 
 from engine.core.config import read_config, set_fields
 from engine.core.devices import describe_device, resolve_device
-from engine.core.errors import InputError
-from engine.core.files import write_json
 from engine.core.process import prepare_process
 from engine.geometry.camera import transform_points
 from engine.geometry.depth import point_image
@@ -237,15 +234,8 @@ def main() -> int:
     parser.add_argument("--json", type=Path, metavar="FILE")
     add_method_fields(parser)
     options = parser.parse_args()
-    try:
-        with tempfile.TemporaryDirectory() as work:
-            results = measure(options, options.run or Path(work) / "run")
-    except InputError as error:
-        print(error, file=sys.stderr)
-        return 2
-    if options.json:
-        write_json(options.json, plain(results))
-    return 0
+    results = measured(lambda work: measure(options, options.run or work / "run"), options.json)
+    return 2 if results is None else 0
 
 
 if __name__ == "__main__":

@@ -24,7 +24,6 @@ swapped. The exit status is 1 when a bar of the model is missed.
 
 import argparse
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -32,13 +31,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from plain import plain
+from plain import measured
 from scene_measures import SAMPLES, FrameErrors, SceneTruth, frame_errors, load_scene, scene_folders
 from scipy.optimize import linear_sum_assignment
 
 from engine.core.devices import describe_device, resolve_device
 from engine.core.errors import InputError
-from engine.core.files import write_json
 from engine.core.process import prepare_process
 from engine.methods.job import run_fit
 from engine.methods.method import LoadedModel, load_method
@@ -328,14 +326,9 @@ def main() -> int:
     parser.add_argument("--runs", type=Path, help="keep the runs here")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    try:
-        with tempfile.TemporaryDirectory() as work:
-            results = measure(options, options.runs or Path(work))
-    except InputError as error:
-        print(error, file=sys.stderr)
+    results = measured(lambda work: measure(options, options.runs or work), options.json)
+    if results is None:
         return 2
-    if options.json:
-        write_json(options.json, plain(results))
     return 0 if all(bar["passed"] for bar in results["bars"]) else 1
 
 
