@@ -146,14 +146,23 @@ def collect(options: argparse.Namespace) -> None:
             write_json(options.out, plain(rounded({**about, "runs": rows})))  # so that nothing is lost on the way
 
 
-def load(paths: Sequence[Path]) -> Collected:
-    return collected([read_json(path, "collect it first") for path in paths])
+def load(paths: Sequence[Path], true_scale: bool = False) -> Collected:
+    """All that was collected in files, or only where the sensor is right in scale.
+
+    Raises:
+        InputError: that is nothing.
+    """
+    parts = [read_json(path, "collect it first") for path in paths]
+    if true_scale:
+        parts = [part | {"runs": [run for run in part["runs"] if run["sensor_scale"] == 1]} for part in parts]
+    if not any(part["runs"] for part in parts):
+        what = " of sensors that are right in scale" if true_scale else ""
+        raise InputError(", ".join(map(str, paths)), f"has no runs{what}", "collect more scenes")
+    return collected(parts)
 
 
 def fit(options: argparse.Namespace) -> int:
-    parts = [read_json(path, "collect it first") for path in options.files]
-    true_scale = [part | {"runs": [run for run in part["runs"] if run["sensor_scale"] == 1]} for part in parts]
-    choose(collected(true_scale))
+    choose(load(options.files, true_scale=True))
     return 0
 
 
