@@ -44,6 +44,8 @@ SUBJECTS = "subjects"
 """In the details of a run: how many subjects its method found, of which it is of one."""
 SIDE = "side"
 """In the details of a run: of which side a hand is, as `engine.methods.npm.sides.Side.as_dict` says it."""
+KEPT_SHAPE = "kept_shape"
+"""In the details of a run: whose shape was kept, in words."""
 _OWN_FILES = ("run.json", "metrics.json", "metrics.csv", "log.jsonl")
 
 

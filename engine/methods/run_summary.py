@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from engine.methods.run import SIDE, SUBJECTS, Run
+from engine.methods.run import KEPT_SHAPE, SIDE, SUBJECTS, Run
 
 
 def mean_distance_mm(run: Run) -> float | None:
@@ -59,6 +59,12 @@ def side_text(run: Run) -> str:
         return ""
     fitted = "" if facts["word"] == facts["fitted"] else f", fitted as {facts['fitted']}"
     return f"side: {facts['word']}{fitted}, {facts['how']}"
+
+
+def shape_text(run: Run) -> str:
+    """``shape: kept, of identity NAME``; empty where it was fitted."""
+    told = run.details.get(KEPT_SHAPE)
+    return f"shape: kept, {told}" if isinstance(told, str) else ""
 
 
 def most_subjects(runs: Iterable[Run]) -> int:

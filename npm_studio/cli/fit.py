@@ -136,13 +136,15 @@ def _subject(text: str) -> int | str:
 
 def _lines(run: "Run") -> Iterator[str]:
     """What a user wants to know of a run."""
-    from engine.methods.run_summary import lost_text, mean_distance_mm, side_text
+    from engine.methods.run_summary import lost_text, mean_distance_mm, shape_text, side_text
 
     kept = " (ended early: the best so far)" if run.interrupted else ""
     yield f"{run.folder}: {len(run.frames)} frames in {run.seconds:.1f} s{kept}"
     mean_mm = mean_distance_mm(run)
     if mean_mm is not None:
         yield f"mean distance of what was seen to the fit: {mean_mm:.3g} mm"
+    if shape := shape_text(run):
+        yield shape
     if side := side_text(run):
         yield side
     if lost := lost_text(run):

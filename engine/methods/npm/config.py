@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from engine.core.config import Config
 
@@ -10,6 +10,8 @@ Count = Annotated[int, Field(ge=1, le=100_000)]
 Points = Annotated[int, Field(ge=16, le=100_000)]
 Weight = Annotated[float, Field(ge=0)]
 Length = Annotated[float, Field(gt=0, le=1)]
+Name = Annotated[str, BeforeValidator(lambda stated: str(stated) if isinstance(stated, int) else stated)]
+"""Texts, and numbers that stand for one."""
 
 
 class FitConfig(Config):
@@ -17,6 +19,9 @@ class FitConfig(Config):
 
     side: Literal["auto", "left", "right"] = "auto"
     """Of a hand, for models of hands of one side: what is of the other one is fitted in a mirror."""
+    shape: Name = ""
+    """Whose shape is kept: a run of the same model, or an identity of the model by its name or number; where nothing is
+    stated the shape is fitted, too."""
     steps: Count = 16
     """Damped Gauss-Newton steps on all frames."""
     resolution: Annotated[int, Field(ge=16, le=1024)] = 256

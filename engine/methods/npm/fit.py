@@ -103,18 +103,20 @@ def fit_codes(
     seed: int = 0,
     progress: Progress | None = None,
     first: Variables | None = None,
+    shape: Tensor | None = None,
 ) -> FittedCodes:
     """Fit ``model`` to ``observations``; on cancellation the codes so far are returned.
 
     Args:
         first: where to begin; what `engine.methods.npm.start.first_variables` finds when absent
+        shape: (Cs,) code that is kept; it is fitted when absent
 
     Raises:
         Cancelled: asked to stop before there was anything to keep.
     """
     progress = progress or Progress()
     started = time.perf_counter()
-    fitted = fitted_model(model, config)
+    fitted = fitted_model(model, config, shape)
     variables = first_variables(fitted, observations, seed, progress) if first is None else first
     if progress.cancelled():
         raise Cancelled
@@ -144,9 +146,9 @@ def fit_codes(
     )
 
 
-def fitted_model(model: NeuralParametricModel, config: FitConfig) -> FittedModel:
-    """``model`` with the directions, and in the precision, that `fit_codes` moves it in."""
-    return FittedModel.of(model, bfloat16_is_fast(model.device), config.shape_directions)
+def fitted_model(model: NeuralParametricModel, config: FitConfig, shape: Tensor | None = None) -> FittedModel:
+    """``model`` with the directions, and in the precision, that `fit_codes` moves it in; ``shape`` (Cs,) is kept."""
+    return FittedModel.of(model, bfloat16_is_fast(model.device), config.shape_directions, shape)
 
 
 class FitState:
@@ -190,7 +192,7 @@ class FitState:
         self.apart.clear()
         config = self.config
         done = step / max(1, config.steps - 1)
-        shape_moves = done >= config.shape_start
+        shape_moves = done >= config.shape_start and not self.fitted.keeps_shape
         is_looked_at = shape_moves and self._surface_share(done) > 0
         if is_looked_at and (self.sampled_shape - self.variables.shape).abs().amax() > SHAPE_CHANGED:
             self.samples, self.rates = self._sample_surface()

@@ -45,9 +45,10 @@ def searched_variables(fitted: FittedModel, observations: Observations, seed: in
     """Training codes of the model, and what its encoders make of ``observations``, that explain them best.
 
     The shape blends the training identities that match best over all frames, or is the mean guess of the shape encoder
-    where that matches better. The poses are those training codes and guesses of the pose encoder that match under this
-    shape, chosen for all frames at once so that the path through them is short (dynamic programming over the best
-    candidates of each frame). A subject that is far from where the model has it is brought there first, frame by frame.
+    where that matches better, unless one is kept. The poses are those training codes and guesses of the pose encoder
+    that match under this shape, chosen for all frames at once so that the path through them is short (dynamic
+    programming over the best candidates of each frame). A subject that is far from where the model has it is brought
+    there first, frame by frame.
 
     Raises:
         Cancelled: asked to stop.
@@ -57,7 +58,7 @@ def searched_variables(fitted: FittedModel, observations: Observations, seed: in
     variables = replace(fitted.mean(len(observations)), translations=translations)
     observations = observations.relocated(variables.rotations, translations)
     seen = observations.seen.nonzero()[:, 0]
-    shape_code, codes = _search(model, observations.at(seen), seed, fitted.half, progress)
+    shape_code, codes = _search(fitted, observations.at(seen), seed, progress)
     poses = variables.poses.index_copy(0, seen, fitted.poses.coefficients(codes))
     return nearest_seen(
         replace(variables, shape=fitted.shapes.coefficients(shape_code), poses=poses), observations.times_s, seen
@@ -71,10 +72,9 @@ def away_from_model(model: NeuralParametricModel, observations: Observations) ->
     return torch.where((shift.norm(dim=1) > _AT_HOME)[:, None], shift, 0.0)
 
 
-def _search(
-    model: NeuralParametricModel, observations: Observations, seed: int, half: bool, progress: Progress
-) -> tuple[Tensor, Tensor]:
+def _search(fitted: FittedModel, observations: Observations, seed: int, progress: Progress) -> tuple[Tensor, Tensor]:
     """Shape code (Cs,) and pose codes (F, Cp)."""
+    model, half = fitted.model, fitted.half
     assert model.pose_codes is not None
     device = model.device
     generator = torch.Generator().manual_seed(seed)
@@ -93,9 +93,12 @@ def _search(
         scores[:, chosen.to(device)] = match_scores(observations, observed, posed)
         progress.advance(done + 1)
 
-    shape_code = _blended_shape(model, scores, identity_of_row, IDENTITY_CANDIDATES)
+    if fitted.keeps_shape:
+        shape_code = fitted.shapes.mean
+    else:
+        shape_code = _blended_shape(model, scores, identity_of_row, IDENTITY_CANDIDATES)
     guessed_poses = None if model.pose_encoder is None else encode_frames(model.pose_encoder, observations)
-    if model.shape_encoder is not None:
+    if model.shape_encoder is not None and not fitted.keeps_shape:
         some = _evenly(torch.arange(len(observations)), SHAPE_FRAMES).to(device)
         seen = observations.at(some)
         near = scores[some].topk(min(SHAPE_CANDIDATES, len(rows)), dim=1, largest=False).indices.unique().cpu()

@@ -17,9 +17,10 @@ from engine.methods.method import FitResult, MethodInputs
 from engine.methods.npm.confidence import LOST_BELOW, confidences
 from engine.methods.npm.config import FitConfig
 from engine.methods.npm.fit import FitPreview, FittedCodes, fit_codes
+from engine.methods.npm.kept_shape import kept_shape
 from engine.methods.npm.sides import SidedObservations, observe_side
 from engine.methods.npm.variables import plain_model
-from engine.methods.run import CANONICAL_SURFACE, SIDE, SUBJECTS
+from engine.methods.run import CANONICAL_SURFACE, KEPT_SHAPE, SIDE, SUBJECTS
 from engine.models.model import NeuralParametricModel
 from engine.sequences.depth_sequence import DepthSequence
 from engine.sequences.isolation import masked
@@ -36,19 +37,22 @@ def fit_sequence(source: DepthSequence, inputs: MethodInputs, config: FitConfig,
     the other side than those of the model is fitted in a mirror.
 
     Raises:
-        InputError: a frame cannot be used, or the fitted shape has no surface.
+        InputError: a frame cannot be used, the shape to keep is not known, or the fitted shape has no surface.
         Cancelled: asked to stop before the first step.
     """
     assert inputs.model is not None
+    kept = kept_shape(config.shape, inputs.model)
     model, started = inputs.model.model, time.perf_counter()
     sided = observe_side(source, model, config.side, inputs.seed, progress)
     if sided.is_mirrored:
         progress = _PreviewsInMirror(progress)
     read = time.perf_counter()
-    fitted = fit_codes(model, sided.observations, config, inputs.seed, progress)
+    shape = None if kept is None else kept.code
+    fitted = fit_codes(model, sided.observations, config, inputs.seed, progress, shape=shape)
     timings = {"read": read - started, "fit": time.perf_counter() - read}
     result = posed_result(sided, inputs, config, fitted, progress)
-    return replace(result, timings={**timings, **result.timings})
+    details = result.details if kept is None else {**result.details, KEPT_SHAPE: kept.whose}
+    return replace(result, timings={**timings, **result.timings}, details=details)
 
 
 def posed_result(

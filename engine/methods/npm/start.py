@@ -38,7 +38,9 @@ def first_variables(fitted: FittedModel, observations: Observations, seed: int, 
     if observations.coordinates is None:
         return searched_variables(fitted, observations, seed, progress)
     progress.stage("search", 1)
-    variables = replace(fitted.mean(len(observations)), shape=shape_through_coordinates(fitted, observations))
+    variables = fitted.mean(len(observations))
+    if not fitted.keeps_shape:
+        variables = replace(variables, shape=shape_through_coordinates(fitted, observations))
     variables = aligned(fitted, observations, variables)
     progress.advance(1)
     return nearest_seen(variables, observations.times_s, observations.seen.nonzero()[:, 0])

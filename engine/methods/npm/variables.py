@@ -76,13 +76,19 @@ class FittedModel:
     shapes: CodeSpace
     poses: CodeSpace
     half: bool
+    keeps_shape: bool = False
+    """Whether the shape is known: it is then the mean of ``shapes``, from which it does not move."""
 
     @staticmethod
-    def of(model: NeuralParametricModel, half: bool, shape_directions: int) -> "FittedModel":
-        """With at most ``shape_directions`` principal directions of the shape codes."""
+    def of(
+        model: NeuralParametricModel, half: bool, shape_directions: int, kept: Tensor | None = None
+    ) -> "FittedModel":
+        """With at most ``shape_directions`` principal directions of the shape codes, about ``kept`` (Cs,) if given."""
         plain, shapes, poses = _prepared(model)
         few = replace(shapes, components=shapes.components[:shape_directions], scales=shapes.scales[:shape_directions])
-        return FittedModel(plain, few, poses, half)
+        if kept is not None:
+            few = replace(few, mean=kept.to(few.mean))
+        return FittedModel(plain, few, poses, half, kept is not None)
 
     @cached_property
     def shape_biases(self) -> Tensor:
@@ -97,7 +103,7 @@ class FittedModel:
         return torch.cat((of_pose @ self.poses.derivative, of_shape @ self.shapes.derivative), dim=1)
 
     def mean(self, frames: int) -> Variables:
-        """The mean shape in the mean pose, where the model has it, in ``frames`` frames."""
+        """The mean shape, or that which is kept, in the mean pose, where the model has it, in ``frames`` frames."""
         device = self.model.device
         return Variables(
             torch.zeros(len(self.shapes.scales), device=device),
