@@ -84,6 +84,10 @@ if TYPE_CHECKING:
     from engine.sequences.reader import RecordingReader as RecordingReader
     from engine.sequences.reader import registered_readers as registered_readers
     from engine.sequences.recording import Recording as Recording
+    from engine.sequences.source_kind import Pace as Pace
+    from engine.sequences.source_kind import SourceKind as SourceKind
+    from engine.sequences.source_kind import SourceOptions as SourceOptions
+    from engine.sequences.source_kind import open_source as open_source
     from engine.sequences.truth import Truth as Truth
     from engine.surface.extract import extract_surface as extract_surface
     from engine.surface.extract import extract_surfaces as extract_surfaces
@@ -175,6 +179,12 @@ _MODULES = {
         "registered_readers",
     ),
     "engine.sequences.recording": ("Recording",),
+    "engine.sequences.source_kind": (
+        "Pace",
+        "SourceKind",
+        "SourceOptions",
+        "open_source",
+    ),
     "engine.sequences.truth": ("Truth",),
     "engine.surface.extract": (
         "extract_surface",

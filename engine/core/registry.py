@@ -1,6 +1,7 @@
 """What plug-ins add: objects found through entry points of installed packages.
 
-A package adds a method or a reader by naming it in its metadata, as this project's own ``pyproject.toml`` does::
+A package adds a method, a reader or a source by naming it in its metadata, as this project's own ``pyproject.toml``
+does::
 
     [project.entry-points."npm_studio.methods"]
     mine = "my_package.method:METHOD"
@@ -15,6 +16,7 @@ from engine.core.errors import InputError
 
 METHODS = "npm_studio.methods"
 CAPTURES = "npm_studio.captures"
+SOURCES = "npm_studio.sources"
 _OWN = "npm-studio"
 _log = logging.getLogger(__name__)
 

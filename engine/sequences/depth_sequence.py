@@ -90,15 +90,25 @@ class DepthSequence:
         return len(self.frame_names)
 
     def __iter__(self) -> Iterator[DepthFrame]:
-        for index, name in enumerate(self.frame_names):
-            time_s = None if self.times_assumed else float(self.times_s[index])
-            pose = None if self.cameras_to_world is None else self.cameras_to_world[index]
-            yield DepthFrame(name, time_s, self.depth_m(index), pose)
+        return (self.frame(index) for index in range(len(self)))
+
+    def close(self) -> None:
+        """Nothing: frames are read when they are asked for, see `DepthSource.close`."""
 
     @property
     def frame_rate(self) -> float:
         """Frames per second."""
         return frame_rate_of(self.times_s, DEFAULT_FRAME_RATE)
+
+    def frame(self, index: int) -> DepthFrame:
+        """One frame with its time stamp and pose, where there are any.
+
+        Raises:
+            InputError: the file is damaged or of another size than the camera's.
+        """
+        time_s = None if self.times_assumed else float(self.times_s[index])
+        pose = None if self.cameras_to_world is None else self.cameras_to_world[index]
+        return DepthFrame(self.frame_names[index], time_s, self.depth_m(index), pose)
 
     def camera_at(self, index: int) -> NDArray[np.float64]:
         """Pose (4, 4) of the camera in one frame; the identity where nobody said where it was."""
