@@ -2,7 +2,8 @@
 
 run.json            method, inputs, versions, timings, and what is known of each frame
 meshes/<frame>.ply  the mesh of each frame, metres, world; one topology for all frames or one for each
-codes.npz           of the method `npm`: shape (1, S, C), pose (F, S, C); the last of the S snapshots is the result
+codes.npz           of the method `npm`: shape (1, S, C), pose (F, S, C); the last of the S snapshots is the result;
+                    shape_deviations (K, C) by which the shape may be off, independently, one standard deviation each
 canonical.ply       of methods that have one: the surface in the canonical pose, metres, triangles as in all frames
 metrics.json, .csv  of an evaluation
 log.jsonl           one line per report of progress

@@ -16,7 +16,7 @@ from engine.methods.npm.association import find_partners, place_samples
 from engine.methods.npm.config import FitConfig
 from engine.methods.npm.landmarks import clearness, landmarks_at_rest
 from engine.methods.npm.linearisation import Linearised, distance_rates, linearise
-from engine.methods.npm.normal_equations import Coupling, NormalEquations, normal_equations, solve
+from engine.methods.npm.normal_equations import Coupling, NormalEquations, normal_equations, shape_information, solve
 from engine.methods.npm.observations import Observations
 from engine.methods.npm.residuals import (
     SurfaceRows,
@@ -24,6 +24,7 @@ from engine.methods.npm.residuals import (
     free_space_rows,
     surface_rows,
 )
+from engine.methods.npm.shape_deviations import shape_deviations
 from engine.methods.npm.start import first_variables
 from engine.methods.npm.steadiness import acceleration_band, expected_accelerations, steady_rows
 from engine.methods.npm.surface_samples import SurfaceSamples, sample_model_surface, thinned
@@ -94,6 +95,8 @@ class FittedCodes:
     steps: int
     seconds: float
     interrupted: bool
+    shape_deviations: Tensor | None = None
+    """(K, Cs) by which the shape code may be off, see `engine.methods.npm.shape_deviations`; None where interrupted"""
 
 
 def fit_codes(
@@ -135,6 +138,7 @@ def fit_codes(
             interrupted = step + 1 < config.steps
             break
     result = state.variables if interrupted or config.steps < 2 * AVERAGED else mean_variables(latest)
+    deviations = None if interrupted else shape_deviations(state.shape_information(), state.rates, fitted.shapes)
     return FittedCodes(
         fitted.shape_code(result).cpu(),
         fitted.pose_codes(result).cpu(),
@@ -143,6 +147,7 @@ def fit_codes(
         step + 1,
         time.perf_counter() - started,
         interrupted,
+        deviations,
     )
 
 
@@ -189,13 +194,22 @@ class FitState:
 
     def step(self, step: int) -> None:
         """One step of all variables."""
-        self.apart.clear()
         config = self.config
         done = step / max(1, config.steps - 1)
         shape_moves = done >= config.shape_start and not self.fitted.keeps_shape
         is_looked_at = shape_moves and self._surface_share(done) > 0
         if is_looked_at and (self.sampled_shape - self.variables.shape).abs().amax() > SHAPE_CHANGED:
             self.samples, self.rates = self._sample_surface()
+        self._move(*self._linear_system(done, shape_moves), shape_moves)
+
+    def shape_information(self) -> Tensor:
+        """The inverse covariance (S, S) of the shape, by what the last step looks at."""
+        equations, coupling, _ = self._linear_system(1.0, shape_moves=True)
+        return shape_information(equations, self._damping(), coupling)
+
+    def _linear_system(self, done: float, shape_moves: bool) -> tuple[NormalEquations, Coupling | None, Tensor]:
+        """Equations with priors, what couples frames in time, and the middles (F, 3) of the subject."""
+        self.apart.clear()
         frames = torch.arange(len(self.observations), device=self.fitted.model.device)
         at_once = _FRAMES_AT_ONCE[self.fitted.model.device.type]
         steady = self.placed_steady()
@@ -203,7 +217,7 @@ class FitState:
         equations = NormalEquations.of_frames([part for part, _ in parts])
         watched = [linear for _, linear in parts]
         coupling = self.coupling(watched, steady, done) if self._is_steady(done) else None
-        self._move(self.with_priors(equations), coupling, steady.mean(1), shape_moves)
+        return self.with_priors(equations), coupling, steady.mean(1)
 
     def band(self, steady: Tensor, done: float) -> Tensor:
         """How the points ``steady`` (F, N, 3) whose acceleration is watched are coupled in time (F, N, 5)."""
@@ -360,6 +374,13 @@ class FitState:
             equations.shape_gradient + shape_gradient,
         )
 
+    def _damping(self) -> Tensor:
+        """(F, K + 6) added to the diagonals of the frames."""
+        directions = self.variables.poses.shape[1]
+        damping = self.variables.poses.new_full((len(self.variables), directions + RIGID), DAMPING)
+        damping[:, directions:] = 1.0
+        return self.worth * damping
+
     def _move(
         self,
         equations: NormalEquations,
@@ -369,9 +390,7 @@ class FitState:
     ) -> None:
         variables = self.variables
         directions = variables.poses.shape[1]
-        damping = torch.full_like(equations.frame_gradient, DAMPING)
-        damping[:, directions:] = 1.0
-        step, shape = solve(equations, self.worth * damping, DAMPING, coupling)
+        step, shape = solve(equations, self._damping(), DAMPING, coupling)
         largest = step[:, :directions].abs().amax(1, keepdim=True)
         step = step * (LARGEST_STEP / largest.clamp_min(LARGEST_STEP))
         if not shape_moves:

@@ -114,18 +114,36 @@ def solve(
         shape_damping: added to that of the shape
         coupling: of frames that are close in time
     """
+    solved, equations, reduced = _without_frames(equations, damping, coupling)
+    if len(reduced) == 0:
+        return -solved[..., 0], equations.shape_gradient
+    reduced = reduced + shape_damping * torch.eye(len(reduced), device=reduced.device, dtype=reduced.dtype)
+    gradient = equations.shape_gradient - (equations.coupling.mT @ solved[..., :1]).sum(0)[:, 0]
+    shape = -torch.linalg.solve(reduced, gradient)
+    return -solved[..., 0] - solved[..., 1:] @ shape, shape
+
+
+def shape_information(equations: NormalEquations, damping: Tensor, coupling: Coupling | None = None) -> Tensor:
+    """The inverse covariance (S, S) of the shape, whatever the frames turn out to be.
+
+    It is one as far as weights are inverse variances of independent residuals.
+
+    Args:
+        damping, coupling: as in `solve`
+    """
+    return _without_frames(equations, damping, coupling)[2]
+
+
+def _without_frames(
+    equations: NormalEquations, damping: Tensor, coupling: Coupling | None
+) -> tuple[Tensor, NormalEquations, Tensor]:
+    """``H^-1 [g, C]`` (F, U, 1 + S), the equations with all that couples frames, and the Schur complement (S, S)."""
     factor = torch.linalg.cholesky(equations.frame + torch.diag_embed(damping))
     if coupling is not None:
         equations = coupling.added_to(equations)
     right = torch.cat((equations.frame_gradient[..., None], equations.coupling), dim=-1)
     solved = torch.cholesky_solve(right, factor) if coupling is None else _solve_coupled(factor, right, coupling)
-    if equations.shape.shape[0] == 0:
-        return -solved[..., 0], equations.shape_gradient
-    products = (equations.coupling.mT @ solved).sum(0)  # C^T H^-1 [g, C]
-    reduced = equations.shape - products[:, 1:]
-    reduced = reduced + shape_damping * torch.eye(len(reduced), device=reduced.device, dtype=reduced.dtype)
-    shape = -torch.linalg.solve(reduced, equations.shape_gradient - products[:, 0])
-    return -solved[..., 0] - solved[..., 1:] @ shape, shape
+    return solved, equations, equations.shape - (equations.coupling.mT @ solved[..., 1:]).sum(0)
 
 
 def _solve_coupled(factor: Tensor, right: Tensor, coupling: Coupling) -> Tensor:

@@ -60,8 +60,9 @@ def posed_result(
 ) -> FitResult:
     """What ``fitted`` codes mean: meshes in metres, and how sure each frame is.
 
-    The artefact ``codes`` has ``shape`` (1, 1, Cs) and ``pose`` (F, 1, Cp), ``canonical.ply`` the surface that is
-    posed. Where a mirror image was fitted, the codes are those of it, and all else is as it was seen.
+    The artefact ``codes`` has ``shape`` (1, 1, Cs), ``pose`` (F, 1, Cp), and ``shape_deviations`` (K, Cs), by which the
+    shape may be off; ``canonical.ply`` has the surface that is posed. Where a mirror image was fitted, the codes are
+    those of it, and all else is as it was seen.
 
     Raises:
         InputError: the fitted shape has no surface.
@@ -90,6 +91,8 @@ def posed_result(
         subject = None if subject is None else mirrored_sequence(subject, middle)
     save_compact_ply(surface, inputs.folder / CANONICAL_SURFACE, "metres")
     codes = {"shape": fitted.shape_code.numpy()[None, None], "pose": fitted.pose_codes.numpy()[:, None]}
+    if fitted.shape_deviations is not None:
+        codes["shape_deviations"] = fitted.shape_deviations.numpy()
     return FitResult(
         meshes=mesh_sequence(
             sided.source.name, vertices, surface.faces, sided.source.frame_names, sided.source.times_s

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from engine.methods.npm import normal_equations as normal_equations_module
-from engine.methods.npm.normal_equations import Coupling, NormalEquations, normal_equations, solve
+from engine.methods.npm.normal_equations import Coupling, NormalEquations, normal_equations, shape_information, solve
 
 FRAMES, RESIDUALS, OWN, SHAPE = 4, 12, 5, 3
 
@@ -49,6 +49,20 @@ def dense(
 def test_steps_are_those_of_the_dense_system() -> None:
     terms, damping = problem(), random(FRAMES, OWN, seed=9).abs()
     torch.testing.assert_close(solve(normal_equations(*terms), damping, 0.7), dense(*terms, damping, 0.7))
+
+
+def test_the_information_of_the_shape_is_the_inverse_of_its_part_of_the_whole_covariance() -> None:
+    jacobians, shape_jacobians, residuals, weights = problem()
+    damping = random(FRAMES, OWN, seed=9).abs()
+    rows = torch.zeros(FRAMES, RESIDUALS, FRAMES * OWN + SHAPE, dtype=torch.float64)
+    for frame in range(FRAMES):
+        rows[frame, :, frame * OWN : (frame + 1) * OWN] = jacobians[frame]
+    rows[..., FRAMES * OWN :] = shape_jacobians
+    rows = rows.flatten(0, 1)
+    whole = rows.T @ torch.diag(weights.flatten()) @ rows
+    whole += torch.diag(torch.cat((damping.flatten(), torch.zeros(SHAPE, dtype=torch.float64))))
+    found = shape_information(normal_equations(jacobians, shape_jacobians, residuals, weights), damping)
+    torch.testing.assert_close(found.inverse(), whole.inverse()[FRAMES * OWN :, FRAMES * OWN :])
 
 
 def test_without_a_shape_frames_are_solved_alone() -> None:
