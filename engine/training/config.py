@@ -143,7 +143,7 @@ class CoordinateStage:
     """Of the network, at that size and after each halving of it."""
     heads: Count = 4
     """Of its attention."""
-    landmarks: Count = 160
+    landmarks: Count = 200
     """Points of the surface, hidden ones too, of which the network says where they are."""
     crops_per_batch: Count = 64
     weight_decay: Weight = 0.01

@@ -145,15 +145,19 @@ class CoordinateTraining:
         return self.network.averaged().eval().requires_grad_(False)
 
     def begin_on(self, network: CoordinateNetwork) -> None:
-        """Take over what ``network`` has learned; one without landmarks leaves them to be learned.
+        """Take over what ``network`` has learned; landmarks that it does not have are left to be learned.
 
         Raises:
-            RuntimeError: the network is of another size.
+            RuntimeError: the network is of another size, or has more landmarks.
         """
         state = network.state_dict()
-        if network.landmarks is None and self.network.learned.landmarks is not None:
-            mine = self.network.learned.landmarks.state_dict()
-            state |= {f"landmarks.{name}": value for name, value in mine.items()}
+        if self.network.learned.landmarks is not None:
+            for name, value in self.network.learned.landmarks.state_dict(prefix="landmarks.").items():
+                its = state.get(name)
+                if its is None:
+                    state[name] = value
+                elif its.shape[1:] == value.shape[1:] and len(its) < len(value):
+                    state[name] = torch.cat((its.to(value), value[len(its) :]))
         for each in (self.network.learned, self.network.mean):
             each.load_state_dict(state)
 

@@ -199,6 +199,18 @@ def test_training_begins_on_the_network_of_another_model(dataset: RegisteredData
         train_coordinates(dataset, larger, out, CPU, start=Start(restart=True, warm=model))
 
 
+def test_training_begins_on_a_network_with_fewer_landmarks_and_learns_the_others(dataset: RegisteredDataset) -> None:
+    few, many = (training(dataset, size=16, channels=(4, 8), landmarks=count) for count in (10, 14))
+    new = many.learned().landmarks
+    many.begin_on(few.learned())
+    old, begun = few.learned().landmarks, many.learned().landmarks
+    assert old is not None and new is not None and begun is not None
+    assert torch.equal(begun.queries[:10], old.queries) and torch.equal(begun.queries[10:], new.queries[10:])
+    assert torch.equal(begun.places, old.places)
+    with pytest.raises(RuntimeError):
+        few.begin_on(many.learned())
+
+
 def test_vertices_that_are_no_numbers_are_refused_with_their_frame(tmp_path: Path) -> None:
     root = write_ellipsoids(tmp_path / "data", 2, 1, 2)
     frames = np.load(root / "ellipsoid_001" / "bend_0.npy")
