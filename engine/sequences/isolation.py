@@ -51,11 +51,7 @@ class Isolator:
     """
 
     def __init__(self, sequence: DepthSequence, isolation: Isolation) -> None:
-        near, far = isolation.near_m, isolation.far_m
-        if any(value is not None and not (np.isfinite(value) and value >= 0) for value in (near, far)):
-            raise InputError("depth range", "must be metres, 0 or more", _RANGE_REMEDY)
-        if near is not None and far is not None and near >= far:
-            raise InputError("depth range", f"is empty: {near:g} to {far:g} m", _RANGE_REMEDY)
+        check_range(isolation)
         self.sequence, self.isolation = sequence, isolation
         self._still = stands_still(sequence.cameras_to_world)
         self.planes: tuple[Plane, ...] = background_planes(sequence) if isolation.remove_planes else ()
@@ -68,11 +64,7 @@ class Isolator:
             InputError: the frame or its mask cannot be read.
         """
         depth = self.sequence.depth_m(index)
-        kept = depth > 0
-        if self.isolation.near_m is not None:
-            kept &= depth >= self.isolation.near_m
-        if self.isolation.far_m is not None:
-            kept &= depth <= self.isolation.far_m
+        kept = within_range(depth, self.isolation)
         if self.masks is not None:
             kept &= self.masks(index, depth.shape)
         if self.planes:
@@ -131,6 +123,44 @@ def isolate(sequence: DepthSequence, isolation: Isolation, progress: Progress | 
         origin=f"{sequence.origin}; subject isolated ({np.mean(fractions):.0%} of the pixels kept{found})",
         warnings=tuple(warnings),
     )
+
+
+def check_range(isolation: Isolation) -> None:
+    """Refuse a range of depth that nothing lies in.
+
+    Raises:
+        InputError: its ends are no distances, or in the wrong order.
+    """
+    near, far = isolation.near_m, isolation.far_m
+    if any(value is not None and not (np.isfinite(value) and value >= 0) for value in (near, far)):
+        raise InputError("depth range", "must be metres, 0 or more", _RANGE_REMEDY)
+    if near is not None and far is not None and near >= far:
+        raise InputError("depth range", f"is empty: {near:g} to {far:g} m", _RANGE_REMEDY)
+
+
+def check_live(isolation: Isolation, source: str) -> None:
+    """Refuse what needs a whole recording: of a live ``source`` the range of depth alone is known beforehand.
+
+    Raises:
+        InputError: more is asked for, or the range is empty.
+    """
+    check_range(isolation)
+    if isolation.masks is not None:
+        problem = "masks belong to the frames of a recording, and this one is live"
+        raise InputError(source, problem, remedy("leave out {}", Setting.MASKS))
+    if isolation.remove_planes or isolation.largest_component:
+        problem = "floor and walls are found by looking through a whole recording, and this one is live"
+        raise InputError(source, problem, remedy("give {} instead", Setting.DEPTH_RANGE))
+
+
+def within_range(depth_m: NDArray[np.float32], isolation: Isolation) -> NDArray[np.bool_]:
+    """The pixels (H, W) of ``depth_m`` (H, W) that are valid and in the range of depth."""
+    kept = depth_m > 0
+    if isolation.near_m is not None:
+        kept &= depth_m >= isolation.near_m
+    if isolation.far_m is not None:
+        kept &= depth_m <= isolation.far_m
+    return kept
 
 
 def packed(mask: NDArray[np.bool_]) -> bytes:

@@ -159,17 +159,28 @@ def read_checked(recording: Recording, index: int) -> NDArray[Any]:
     Raises:
         InputError: the frame is damaged or of another size than the camera's.
     """
-    stored, camera = recording.read_stored(index), recording.camera
     name = f"{recording.path} frame {recording.frame_names[index]}"
+    return checked(recording.read_stored(index), recording.camera, name)
+
+
+def checked(stored: NDArray[Any], camera: PinholeCamera, name: str) -> NDArray[Any]:
+    """The image (H, W) ``stored``, invalid pixels 0.
+
+    Raises:
+        InputError: it is of another size than that of ``camera``.
+    """
     if stored.ndim != 2 or stored.shape != (camera.height, camera.width):
         size = "x".join(str(length) for length in stored.shape[::-1])
         problem = f"is {size} pixels, the intrinsics say {camera.width}x{camera.height}"
         raise InputError(name, problem, remedy("give the depth images' own with {}", Setting.INTRINSICS))
+    return valid(stored)
+
+
+def valid(stored: NDArray[Any]) -> NDArray[Any]:
+    """The image (H, W) ``stored`` with 0 where nothing was measured, as sensors say it in several ways."""
     if stored.dtype.kind == "f":
-        stored = np.where(np.isfinite(stored) & (stored > 0), stored, stored.dtype.type(0))
-    else:
-        stored = np.where((stored > 0) & (stored != _SENSOR_MAXIMUM), stored, stored.dtype.type(0))
-    return stored
+        return np.where(np.isfinite(stored) & (stored > 0), stored, stored.dtype.type(0))
+    return np.where((stored > 0) & (stored != _SENSOR_MAXIMUM), stored, stored.dtype.type(0))
 
 
 def _read_metres(recording: Recording, usable: tuple[int, ...], unit: DepthUnit, index: int) -> NDArray[np.float32]:

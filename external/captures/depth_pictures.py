@@ -133,7 +133,7 @@ def _read_tiff(path: Path) -> NDArray[Any]:
     from PIL import Image
 
     try:
-        with Image.open(path, formats=("TIFF",)) as image:
+        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=("TIFF",)) as image:
             return np.array(image)
     except Exception as error:  # Pillow raises whatever damaged strips lead to
         raise InputError(path, f"cannot be decoded{in_words(error)}", DAMAGED_REMEDY) from None

@@ -95,7 +95,7 @@ def read_png_folder(folder: Path, options: CaptureOptions) -> Recording:
     assert images is not None
     chosen = intrinsics.chosen_intrinsics(options.intrinsics, folder, images.place)
     chosen = chosen or (known.camera if known else None)
-    _refuse_other_streams(images, folder)
+    refuse_other_streams(images, folder)
     if chosen is None:
         raise intrinsics.no_intrinsics(folder, images.place, size)
     camera, said = intrinsics.scaled_to(chosen, size)
@@ -123,8 +123,12 @@ def read_png_folder(folder: Path, options: CaptureOptions) -> Recording:
     )
 
 
-def _refuse_other_streams(images: Images, folder: Path) -> None:
-    """Refuse what its names say is infrared, thermal or the like."""
+def refuse_other_streams(images: Images, folder: Path) -> None:
+    """Refuse what its names say is infrared, thermal or the like.
+
+    Raises:
+        InputError: they do.
+    """
     name, first = images.place.resolve().name, images.paths[0]
     kind = other_stream(first.stem) or other_stream(name)
     if kind in ("", "colour") or says_depth(name) or says_depth(first.stem):  # "aligned_to_color" is depth
