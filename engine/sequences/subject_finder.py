@@ -76,13 +76,15 @@ class _Measures:
 
 
 @dataclass(frozen=True, eq=False)
-class _Looks:
+class Looks:
     """N crops and what the network says of them."""
 
     points: Tensor
     """(N, 3, S, S) gravity-aligned, metres, about the anchor"""
     source: Tensor
     """(N, S, S) see `engine.geometry.metric_crop.MetricCrop`"""
+    valid: Tensor
+    """(N, S, S) bool, likewise"""
     foreground: Tensor
     """(N, S, S) bool"""
     canonical: Tensor
@@ -94,11 +96,20 @@ class _Looks:
     mirrored: Tensor
     """(N,) see `FoundSubject`"""
 
-    def replaced(self, rows: Tensor, by: "_Looks") -> "_Looks":
+    def replaced(self, rows: Tensor, by: "Looks") -> "Looks":
         """With those of ``rows`` (n,) taken from another ``n`` looks."""
-        return _Looks(
-            *(mine.index_copy(0, rows, theirs) for mine, theirs in zip(_parts(self), _parts(by), strict=True))
-        )
+        return Looks(*(mine.index_copy(0, rows, theirs) for mine, theirs in zip(_parts(self), _parts(by), strict=True)))
+
+
+@dataclass(frozen=True, eq=False)
+class OneLook:
+    """What N looks have shown, on the device, where nobody has waited for it."""
+
+    looks: Looks
+    mask: Tensor
+    """(N, H, W) bool, pixels of the subject"""
+    measures: Tensor
+    """(N, 5) score, sureness and middle as in `FoundSubject`"""
 
 
 class SubjectFinder:
@@ -194,7 +205,7 @@ class SubjectFinder:
         frames = torch.arange(batch, device=self.device).repeat_interleave(count)
         rows, anchors = np.arange(batch * count), expected.reshape(-1, 3).copy()
         places = torch.tensor(expected, dtype=torch.float32, device=self.device)
-        looks: _Looks | None = None
+        looks: Looks | None = None
         for last in range(_ROUNDS - 1, -1, -1):
             chosen = torch.from_numpy(rows).to(self.device)
             new = self._look(depth, to_gravity, frames[chosen], self._tensor(anchors[rows]))
@@ -210,10 +221,22 @@ class SubjectFinder:
         found = _on_host(owned, self._masks(owned, depth, frames, used), seen)
         return [tuple(found[start : start + count]) for start in range(0, batch * count, count)]
 
+    def look_once(self, depth: Tensor, to_gravity: Tensor, anchors: Tensor) -> OneLook:
+        """One look about ``anchors`` (N, 3), camera axes, metres, in each of N images, as kernels without a wait.
+
+        Args:
+            depth: (N, H, W) metres, 0 invalid
+            to_gravity: (N, 3, 3) rotations from camera axes to gravity-aligned ones
+        """
+        frames = torch.arange(len(anchors), device=self.device)
+        looks = self._look(depth, to_gravity, frames, anchors)
+        mask, measures = self._masks(looks, depth, frames, anchors), self._values(looks, to_gravity, anchors)
+        return OneLook(looks, mask, measures)
+
     def _tensor(self, values: NDArray[np.float64]) -> Tensor:
         return torch.tensor(values, dtype=torch.float32, device=self.device)
 
-    def _look(self, depth: Tensor, to_gravity: Tensor, frames: Tensor, anchors: Tensor, coarser: int = 1) -> _Looks:
+    def _look(self, depth: Tensor, to_gravity: Tensor, frames: Tensor, anchors: Tensor, coarser: int = 1) -> Looks:
         """Crops of the images ``frames`` (N,) of ``depth`` (B, H, W) about ``anchors`` (N, 3)."""
         size = self._network.config.size // coarser
         fx, fy, cx, cy = self._intrinsics
@@ -224,9 +247,10 @@ class SubjectFinder:
         crop = metric_crop(images, self._intrinsics, CropAnchor(pixel, z), turns, self.scale, size)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._half):
             said = self._network(crop.channels.to(memory_format=torch.channels_last))
-        return _Looks(
+        return Looks(
             points=crop.channels[:, :3] / self.scale,
             source=crop.source,
+            valid=crop.valid,
             foreground=(said.foreground > 0) & crop.valid,
             canonical=said.canonical,
             deviations=said.log_deviation.exp(),
@@ -234,16 +258,20 @@ class SubjectFinder:
             mirrored=torch.full_like(z, torch.nan) if said.mirrored is None else said.mirrored,
         )
 
-    def _measured(self, looks: _Looks, to_gravity: Tensor, anchors: Tensor) -> _Measures:
+    def _measured(self, looks: Looks, to_gravity: Tensor, anchors: Tensor) -> _Measures:
         """Of looks about ``anchors`` (N, 3)."""
+        values = self._values(looks, to_gravity, anchors).cpu().numpy().astype(np.float64)
+        return _Measures(values[:, 0], values[:, 1], values[:, 2:])
+
+    def _values(self, looks: Looks, to_gravity: Tensor, anchors: Tensor) -> Tensor:
+        """See `OneLook.measures`."""
         area = looks.foreground.float().mean((1, 2))
         scores = (looks.foreground * (-looks.deviations / UNSURE).exp()).mean((1, 2))
         hidden = torch.where(looks.foreground[:, None], looks.points, torch.nan).flatten(2)
         median = torch.nan_to_num(hidden.nanmedian(dim=2).values)
         middles = anchors + (median[:, None] @ to_gravity)[:, 0]
         sureness = scores / area.clamp_min(1e-9)
-        values = torch.cat((torch.stack((scores, sureness), 1), middles), dim=1).cpu().numpy().astype(np.float64)
-        return _Measures(values[:, 0], values[:, 1], values[:, 2:])
+        return torch.cat((torch.stack((scores, sureness), 1), middles), dim=1)
 
     @torch.inference_mode()
     def _survey(
@@ -274,8 +302,8 @@ class SubjectFinder:
         return self._measured(looks, to_gravity[None][frames], anchors)
 
     def _shared_out(
-        self, looks: _Looks, depth: Tensor, to_gravity: Tensor, frames: Tensor, anchors: Tensor, expected: Tensor
-    ) -> _Looks:
+        self, looks: Looks, depth: Tensor, to_gravity: Tensor, frames: Tensor, anchors: Tensor, expected: Tensor
+    ) -> Looks:
         """``looks`` of K subjects in each of B images, frame by frame, in which each pixel is of one subject alone.
 
         Args:
@@ -316,7 +344,7 @@ class SubjectFinder:
         places = points[chosen]
         return places[np.linalg.norm(places[:, :2], axis=1).argsort(kind="stable")]
 
-    def _masks(self, looks: _Looks, depth: Tensor, frames: Tensor, anchors: Tensor) -> Tensor:
+    def _masks(self, looks: Looks, depth: Tensor, frames: Tensor, anchors: Tensor) -> Tensor:
         """Pixels (N, H, W) of the images whose place in the crop about each of ``anchors`` (N, 3) is foreground.
 
         At the edge of the subject a pixel of the crop stands for others, too, that show what is behind: these are none.
@@ -337,7 +365,7 @@ class SubjectFinder:
         return inside & (looks.foreground.flatten(1).gather(1, cell) & is_joined).view(inside.shape)
 
 
-def _on_host(looks: _Looks, masks: Tensor, seen: _Measures) -> list[FoundSubject | None]:
+def _on_host(looks: Looks, masks: Tensor, seen: _Measures) -> list[FoundSubject | None]:
     """Of each look what it found, None where that is too little to be a subject."""
     rows, cells = looks.foreground.flatten(1).nonzero(as_tuple=True)
     pixels = looks.source.flatten(1)[rows, cells].cpu().numpy()
@@ -362,5 +390,5 @@ def _on_host(looks: _Looks, masks: Tensor, seen: _Measures) -> list[FoundSubject
     return found
 
 
-def _parts(looks: _Looks) -> tuple[Tensor, ...]:
+def _parts(looks: Looks) -> tuple[Tensor, ...]:
     return tuple(getattr(looks, field.name) for field in fields(looks))

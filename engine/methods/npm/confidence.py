@@ -44,8 +44,13 @@ def confidences(
 
 def sureness(found: Agreement) -> Tensor:
     """(F,) probability that frames are not lost."""
-    weights = torch.tensor([WEIGHTS[name] for name in MEASURES], dtype=found.pixels.dtype, device=found.pixels.device)
-    return torch.sigmoid(-(doubts(found) @ weights + OFFSET))
+    return sureness_of(doubts(found))
+
+
+def sureness_of(doubts: Tensor) -> Tensor:
+    """(F,) probability that frames are not lost, by the logarithms (F, K) of what speaks against them."""
+    weights = torch.tensor([WEIGHTS[name] for name in MEASURES], dtype=doubts.dtype, device=doubts.device)
+    return torch.sigmoid(-(doubts @ weights + OFFSET))
 
 
 def doubts(found: Agreement) -> Tensor:
@@ -54,5 +59,10 @@ def doubts(found: Agreement) -> Tensor:
     for name, usual in MEASURES.items():
         value = getattr(found, name)
         value = torch.where(value.isnan(), found.pixels, value)
-        values.append(((value / usual) + 0.1).log())
+        values.append(doubt(value, usual))
     return torch.stack(values, dim=1)
+
+
+def doubt(value: Tensor, usual: float) -> Tensor:
+    """Logarithm of a measure that is compared with what is ``usual``."""
+    return ((value / usual) + 0.1).log()

@@ -166,7 +166,7 @@ def observe(
                 samples = samples.placed(similarity.scale, *place)
                 if found is not None and found.landmarks is not None:
                     own_landmarks = found.landmarks.placed(similarity.scale, *place)
-                empty.append(_empty_around(image.depth, subject))
+                empty.append(empty_around(image.depth, subject))
             rows.add(maps, samples)
             landmarks.append(own_landmarks)
             mirrored.append(found.mirrored if seen[-1] and found is not None else np.nan)
@@ -296,7 +296,7 @@ def _sample(
     return _Samples(image.points.reshape(-1, 3)[picks], image.normals.reshape(-1, 3)[picks], canonical, deviations)
 
 
-def _empty_around(depth: NDArray[np.float32], subject: NDArray[np.bool_]) -> float:
+def empty_around(depth: NDArray[np.float32], subject: NDArray[np.bool_]) -> float:
     """Fraction without depth of the pixels about the ``subject`` (H, W), within its bounds and a fifth beside them."""
     rows, columns = np.flatnonzero(subject.any(1)), np.flatnonzero(subject.any(0))
     more_rows, more_columns = (1 + (part[-1] - part[0]) // 5 for part in (rows, columns))

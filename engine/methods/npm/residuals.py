@@ -126,7 +126,7 @@ def free_space_rows(
         return torch.gather(values, 1, worst[..., None].expand(-1, -1, values.shape[-1]))
 
     across = torch.cat((offset / length.clamp_min(_SMALLEST)[..., None], torch.zeros_like(z)[..., None]), dim=-1)
-    along = torch.tensor([0.0, 0.0, -1.0], device=z.device)
+    along = -torch.eye(3, device=z.device)[2]
     directions = observations.from_camera(frames, torch.where((beside > ahead)[..., None], across, along))
     directions = of_worst(directions)
     samples = placed.samples

@@ -1,0 +1,1 @@
+"""Tracking: frames one at a time, codes and place of the subject as they come."""

@@ -1,0 +1,229 @@
+"""Damped Gauss-Newton steps for pose and place of one frame, the shape being known.
+
+The terms are those of a fit (`engine.methods.npm.fit`), but for what couples frames in time: a frame that has only
+predecessors is held where these foretell it to be. All sizes are fixed and nobody waits for the device, so that the
+steps can be captured as one graph.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from engine.methods.npm.association import find_partners, place_samples
+from engine.methods.npm.confidence import MEASURES, doubt
+from engine.methods.npm.config import FitConfig
+from engine.methods.npm.fit import (
+    DAMPING,
+    GATE_AT_START,
+    LARGEST_DEVIATION,
+    LARGEST_STEP,
+    STEADY_OBSERVATIONS,
+    TO_DEVIATION,
+    WIDE_AT_START,
+)
+from engine.methods.npm.linearisation import linearise
+from engine.methods.npm.normal_equations import NormalEquations, normal_equations
+from engine.methods.npm.observations import Observations
+from engine.methods.npm.residuals import SurfaceRows, coordinate_rows, free_space_rows, surface_rows
+from engine.methods.npm.variables import RIGID, FittedModel, Variables
+from engine.tracking.effort import Effort
+from engine.tracking.subject import WATCHED, Subject
+
+_FREE_SPACE = 4
+"""Observed points for each sample that lies in empty space, as in a fit."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step."""
+
+    surface: float
+    """Part of the weights of what is seen of the surface"""
+    gate: float
+    """Canonical units at which an observed point counts a quarter"""
+    coordinates: float
+    """Part of the weight of canonical coordinates"""
+    wide: float
+    """Times their expected errors that what the network says may be off"""
+
+
+@dataclass(frozen=True, eq=False)
+class Foretold:
+    """Where a frame is expected to be; tensors on the device that are written over for the next frame."""
+
+    variables: Variables
+    """Of one frame"""
+    positions: Tensor
+    """(1, 24, 3) of the watched points, canonical units"""
+    deviations: Tensor
+    """(1, 24) their expected errors; infinite where nothing is foretold"""
+
+
+@dataclass(frozen=True, eq=False)
+class Descended:
+    """Where the steps have led."""
+
+    variables: Variables
+    watched: Tensor
+    """(1, 24, 3)"""
+    doubts: Tensor
+    """(1, 3) as `engine.methods.npm.confidence.doubts`"""
+    apart: Tensor
+    """(1,) median distance of observed points from the surface before the last step, canonical units"""
+
+
+def following(config: FitConfig, steps: int) -> tuple[Stage, ...]:
+    """Stages from a prediction that is near: all terms as at the end of a fit, the gate half open at first."""
+    gates = torch.logspace(0.5, 0, steps).tolist()
+    return tuple(Stage(1.0, gate * config.surface_gate, config.coordinate_rest, 1.0) for gate in gates)
+
+
+def from_far(config: FitConfig, steps: int) -> tuple[Stage, ...]:
+    """Stages of a whole fit."""
+    stages = []
+    for step in range(steps):
+        done = step / max(1, steps - 1)
+        begins = config.coordinate_steps
+        stages.append(
+            Stage(
+                min(1.0, max(0.0, (done - begins) / 0.2)),
+                GATE_AT_START * (config.surface_gate / GATE_AT_START) ** done,
+                config.coordinate_rest + (1 - config.coordinate_rest) * (1 - done),
+                max(1.0, WIDE_AT_START * (1 - done / max(begins, 1e-6))),
+            )
+        )
+    return tuple(stages)
+
+
+class Descent:
+    """Steps of one model; the same for all of its subjects."""
+
+    def __init__(self, fitted: FittedModel, config: FitConfig, effort: Effort) -> None:
+        self._fitted, self._config, self._effort = fitted, config, effort
+        directions = len(fitted.poses.scales)
+        device = fitted.model.device
+        self._frame = torch.zeros(1, dtype=torch.long, device=device)
+        self._prior = torch.zeros(directions + RIGID, device=device)
+        self._prior[:directions] = config.pose_prior
+        self._damping = torch.ones(directions + RIGID, device=device)
+        self._damping[:directions] = DAMPING
+
+    def __call__(
+        self,
+        subject: Subject,
+        observations: Observations,
+        variables: Variables,
+        stages: Sequence[Stage],
+        foretold: Foretold | None = None,
+    ) -> Descended:
+        """From ``variables`` of one frame through ``stages``."""
+        apart = torch.zeros(1, device=self._frame.device)
+        for stage in stages:
+            variables, apart = self._step(subject, observations, variables, stage, foretold)
+        return self._descended(subject, observations, variables, apart)
+
+    def _step(
+        self,
+        subject: Subject,
+        observations: Observations,
+        variables: Variables,
+        stage: Stage,
+        foretold: Foretold | None,
+    ) -> tuple[Variables, Tensor]:
+        fitted, config, effort = self._fitted, self._config, self._effort
+        placed = place_samples(fitted, variables, subject.samples, observations.camera_centres(self._frame))
+        middle = placed.points.mean(1)
+        triple = self._network_rows(subject, observations, variables, stage)
+        if foretold is not None:
+            triple = triple.joined(_steady_rows(subject, placed.points, foretold))
+        equations = self._equations(variables, triple, middle)
+        apart = torch.zeros(1, device=self._frame.device)
+        if stage.surface > 0:
+            partners = find_partners(placed, observations.points, observations.normals)
+            off = ((observations.points - partners.points) * partners.normals).sum(-1).abs()
+            apart = off.median(1).values
+            deviation = (TO_DEVIATION * apart).clamp(config.surface_deviation, LARGEST_DEVIATION)
+            precision = (stage.surface / deviation.square() / observations.points.shape[1])[:, None]
+            surface = surface_rows(partners, observations.points, stage.gate)
+            free = free_space_rows(observations, self._frame, placed, effort.points // _FREE_SPACE, stage.gate)
+            single = surface.weighted(config.surface_weight * precision).joined(
+                free.weighted(config.free_space_weight * precision)
+            )
+            equations = equations + self._equations(variables, single, middle)
+        return self._moved(equations, variables, middle), apart
+
+    def _network_rows(
+        self, subject: Subject, observations: Observations, variables: Variables, stage: Stage
+    ) -> SurfaceRows:
+        """What the network says of pixels and landmarks, against where the model has these."""
+        config, coordinates, said = self._config, observations.coordinates, observations.landmarks
+        assert coordinates is not None
+        count = self._effort.coordinates
+        canonical, deviations = coordinates.canonical[:, :count], coordinates.deviations[:, :count]
+        observed = observations.points[:, :count]
+        with torch.no_grad():
+            at = torch.cat((canonical, subject.landmarks[None]), dim=1)
+            placed = variables.place(self._fitted.local(variables, at))
+        rows = coordinate_rows(canonical, deviations, observed, placed[:, :count], stage.wide)
+        rows = rows.weighted(stage.coordinates * config.coordinate_weight / count)
+        if said is None:
+            return rows
+        landmarks = coordinate_rows(
+            subject.landmarks[None], said.deviations, said.positions, placed[:, count:], stage.wide
+        )
+        return rows.joined(landmarks.weighted(config.landmark_weight / len(subject.landmarks)))
+
+    def _equations(self, variables: Variables, rows: SurfaceRows, middle: Tensor) -> NormalEquations:
+        linear = linearise(self._fitted, variables, rows.canonical, None, rows.directions, middle, False)
+        residuals = ((linear.placed - rows.targets)[:, None] * rows.directions).sum(-1)
+        return normal_equations(
+            linear.jacobians.flatten(1, 2),
+            linear.shape_jacobians.flatten(1, 2),
+            residuals.flatten(1, 2),
+            rows.weights[:, None].expand_as(residuals).flatten(1, 2),
+        )
+
+    def _moved(self, equations: NormalEquations, variables: Variables, middle: Tensor) -> Variables:
+        directions = variables.poses.shape[1]
+        gradient = equations.frame_gradient.clone()
+        gradient[:, :directions] += self._config.pose_prior * variables.poses
+        matrix = equations.frame + torch.diag_embed(self._prior + self._damping)[None]
+        factor, _ = torch.linalg.cholesky_ex(matrix)  # the other one waits for the device to say whether it failed
+        step = -torch.cholesky_solve(gradient[..., None], factor)[..., 0]
+        step = torch.where(step.isfinite().all(1, keepdim=True), step, 0)
+        step = step * (LARGEST_STEP / step[:, :directions].abs().amax(1, keepdim=True).clamp_min(LARGEST_STEP))
+        still = torch.zeros_like(variables.shape)
+        return variables.moved(still, step[:, :directions], step[:, directions:], middle)
+
+    @torch.no_grad()
+    def _descended(
+        self, subject: Subject, observations: Observations, variables: Variables, apart: Tensor
+    ) -> Descended:
+        """How much speaks against ``variables``, by the measures of `engine.methods.npm.agreement`."""
+        fitted, said, coordinates = self._fitted, observations.landmarks, observations.coordinates
+        assert coordinates is not None
+        placed = place_samples(fitted, variables, subject.samples, observations.camera_centres(self._frame))
+        partners = find_partners(placed, observations.points, observations.normals)
+        off = ((observations.points - partners.points) * partners.normals).sum(-1).abs()
+        if said is not None:
+            gaps = variables.place(fitted.local(variables, said.canonical)) - said.positions
+            agreement = gaps.norm(dim=-1).mean(1)
+        else:
+            gaps = variables.place(fitted.local(variables, coordinates.canonical)) - observations.points
+            agreement = gaps.norm(dim=-1).median(1).values
+        measures = {
+            "landmarks_mean": agreement,
+            "surface": off.mean(1),
+            "pose": variables.poses.square().mean(1).sqrt(),
+        }
+        against = torch.stack([doubt(measures[name], usual) for name, usual in MEASURES.items()], dim=1)
+        return Descended(variables, placed.points[:, subject.watched], against, apart)
+
+
+def _steady_rows(subject: Subject, placed: Tensor, foretold: Foretold) -> SurfaceRows:
+    """Watched points against where they were foretold to be; ``placed`` (1, P, 3) samples."""
+    now = placed[:, subject.watched]
+    rows = coordinate_rows(subject.watched_points[None], foretold.deviations, foretold.positions, now, 1.0)
+    return rows.weighted(STEADY_OBSERVATIONS / (3 * WATCHED))

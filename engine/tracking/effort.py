@@ -1,0 +1,37 @@
+"""How much work the tracker makes of a frame."""
+
+from dataclasses import dataclass
+
+import torch
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much work a frame is."""
+
+    steps: int
+    """From a prediction."""
+    fresh_steps: int
+    """From what the network says."""
+    points: int
+    """Observed points"""
+    samples: int
+    """Of the surface, among which partners are sought"""
+    resolution: int
+    """Grid of the mesh that these lie on"""
+    coordinates: int
+    """Observed points whose canonical coordinates count"""
+    keyframes: int
+    """That the shape is refined from, at most"""
+    at_once: int
+    """Of these, in one slice of work"""
+
+
+_ON_GPU = Effort(4, 10, points=1024, samples=2048, resolution=48, coordinates=192, keyframes=12, at_once=4)
+_ON_CPU = Effort(2, 8, points=320, samples=1024, resolution=32, coordinates=64, keyframes=6, at_once=1)
+
+
+
+def effort_on(device: torch.device) -> Effort:
+    """What ``device`` does in the time of a frame."""
+    return _ON_GPU if device.type == "cuda" else _ON_CPU

@@ -1,0 +1,66 @@
+"""Trackers as methods: a recording frame by frame, as it would come from a camera."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from engine.core.errors import Cancelled
+from engine.methods.method import FitResult, MethodInputs, Requirements
+from engine.tracking.config import TrackerConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pydantic import BaseModel
+
+    from engine.core.progress import Progress
+    from engine.sequences.depth_sequence import DepthSequence
+    from engine.tracking.tracker import Tracker
+
+
+@dataclass(frozen=True)
+class TrackerMethod:
+    """A method that pushes all frames through a tracker; between them, the tracker does all that can wait."""
+
+    id: str
+    title: str
+    config_type: type[BaseModel]
+    requires: Requirements
+    make: Callable[[MethodInputs, Any], Tracker]
+    """A tracker for one recording, from the inputs and the configuration"""
+
+    def fit(self, source: DepthSequence, inputs: MethodInputs, config: Any, progress: Progress) -> FitResult:
+        started = time.perf_counter()
+        tracker = self.make(inputs, config)
+        tracker.start(source.camera, source.world, subject_alone=source.scene is not None)
+        progress.stage("track", len(source))
+        done = 0
+        for done, frame in enumerate(source, start=1):
+            tracker.push(frame)
+            while tracker.improve():
+                pass
+            progress.advance(done)
+            if progress.cancelled():
+                break
+        if done == 0:
+            raise Cancelled
+        tracked = time.perf_counter()
+        result = tracker.finish(progress, source)
+        return replace(
+            result,
+            timings={"track": tracked - started, **result.timings},
+            interrupted=done < len(source),
+        )
+
+
+def _npm_tracker(inputs: MethodInputs, config: TrackerConfig) -> Tracker:
+    from engine.tracking.npm_tracker import NpmTracker
+
+    return NpmTracker(inputs, config)
+
+
+METHOD = TrackerMethod(
+    "npm-tracker", "Neural parametric model, tracked", TrackerConfig, Requirements(model=True, pose=True), _npm_tracker
+)
