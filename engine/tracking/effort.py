@@ -31,7 +31,6 @@ _ON_GPU = Effort(4, 10, points=1024, samples=2048, resolution=48, coordinates=19
 _ON_CPU = Effort(2, 8, points=320, samples=1024, resolution=32, coordinates=64, keyframes=6, at_once=1)
 
 
-
 def effort_on(device: torch.device) -> Effort:
     """What ``device`` does in the time of a frame."""
     return _ON_GPU if device.type == "cuda" else _ON_CPU

@@ -2,42 +2,33 @@
 
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
-from enum import Enum
+from collections.abc import Callable, Iterable, Iterator
 
 from engine.sequences.depth_source import DepthFrame
+from engine.sequences.source_kind import Pace
 
-
-class Policy(Enum):
-    """What happens to a frame that comes while the queue is full."""
-
-    NEWEST = "newest"
-    """The oldest one that waits is dropped, and counted: for what is live, where a late answer is worth less."""
-    ALL = "all"
-    """The source waits: for recordings, of which every frame is wanted."""
+CAPACITY = 2
+"""Frames that wait: one that is next, and the newest one."""
+_ASKED_EVERY_S = 0.1
 
 
 class FrameQueue:
-    """Frames of a source, read ahead by a thread of its own: a bounded number waits.
+    """Frames of a source, read ahead by a thread of its own; few of them wait.
 
-    Iterating takes them out until the source ends, and raises what it raised.
+    Where a frame comes while as many wait as may, the oldest of these is dropped and counted if the pace is live, for a
+    late answer is worth less than a new one; if every frame is wanted, the source waits. What the source raises is
+    raised to whoever takes frames out.
     """
 
-    def __init__(self, source: Iterable[DepthFrame], policy: Policy, capacity: int = 2) -> None:
-        """
-        Args:
-            capacity: frames that may wait, at least one
-        """
+    def __init__(self, source: Iterable[DepthFrame], pace: Pace, capacity: int = CAPACITY) -> None:
         assert capacity > 0, capacity
-        self._source, self._policy, self._capacity = source, policy, capacity
+        self._source, self._pace, self._capacity = source, pace, capacity
         self._waiting: deque[DepthFrame] = deque()
         self._changed = threading.Condition()
         self._ended = self._closed = False
         self._error: BaseException | None = None
-        self.read = 0
-        """Frames that the source has given"""
         self.dropped = 0
-        """Frames among them that nobody will see"""
+        """Frames that nobody will see: of those read, and of those that the source itself did not hand over"""
         self._thread = threading.Thread(target=self._run, name="frames", daemon=True)
         self._thread.start()
 
@@ -46,19 +37,26 @@ class FrameQueue:
         """Whether no frame waits."""
         return not self._waiting
 
-    def __iter__(self) -> Iterator[DepthFrame]:
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._waiting or self._ended or self._closed)
-                if self._closed:
-                    return
-                if not self._waiting:
-                    if self._error is not None:
-                        raise self._error
-                    return
+    def frames(self, stopped: Callable[[], bool] = lambda: False) -> Iterator[DepthFrame]:
+        """Take frames out until the source ends; whether somebody has ``stopped`` it is asked while none comes."""
+        while (frame := self._next(stopped)) is not None:
+            yield frame
+
+    def _next(self, stopped: Callable[[], bool]) -> DepthFrame | None:
+        with self._changed:
+            while not (self._waiting or self._ended or self._closed):
+                self._changed.wait(_ASKED_EVERY_S)
+                if stopped():
+                    return None
+            if self._closed:
+                return None
+            if self._waiting:
                 frame = self._waiting.popleft()
                 self._changed.notify_all()
-            yield frame
+                return frame
+            if self._error is not None:
+                raise self._error
+            return None
 
     def close(self) -> None:
         """Take nothing more; the source's thread ends with its next frame."""
@@ -81,8 +79,8 @@ class FrameQueue:
     def _put(self, frame: DepthFrame) -> bool:
         """Whether more is wanted."""
         with self._changed:
-            self.read += 1
-            if self._policy is Policy.ALL:
+            self.dropped += frame.dropped
+            if self._pace is Pace.EVERY:
                 self._changed.wait_for(lambda: len(self._waiting) < self._capacity or self._closed)
             while len(self._waiting) >= self._capacity:
                 self._waiting.popleft()

@@ -1,0 +1,133 @@
+"""Tracking a source as its frames come."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from engine.core.errors import Notice
+from engine.core.progress import Progress
+from engine.sequences.depth_source import DepthFrame, DepthSource
+from engine.sequences.source_kind import Pace
+from engine.tracking.queue import FrameQueue
+from engine.tracking.tracker import TrackedFrame, Tracker
+
+
+@dataclass(frozen=True)
+class TrackSummary:
+    """How it went."""
+
+    frames: int
+    """That were tracked"""
+    dropped: int
+    """That came too fast"""
+    lost: int
+    """In which the tracker does not trust itself, or nobody was seen"""
+    searched: int
+    """In which the whole image was searched"""
+    seconds: float
+    latency_median_s: float | None
+    """From `Tracker.push` to codes and place, without the first frame, in which all is made ready; None of one frame"""
+    latency_p95_s: float | None
+    latency_max_s: float | None
+    interrupted: bool
+    """Whether it ended before the source did"""
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON, milliseconds."""
+        named = ("median", self.latency_median_s), ("p95", self.latency_p95_s), ("max", self.latency_max_s)
+        return {
+            "frames": self.frames,
+            "dropped_frames": self.dropped,
+            "lost_frames": self.lost,
+            "searched_frames": self.searched,
+            "seconds": round(self.seconds, 3),
+            "frames_per_second": round(self.frames / self.seconds, 2) if self.seconds > 0 else None,
+            "interrupted": self.interrupted,
+        } | {f"latency_{name}_ms": None if value is None else round(1000 * value, 2) for name, value in named}
+
+
+class TrackControl:
+    """What other threads may ask of a running track."""
+
+    def __init__(self) -> None:
+        self._reset, self._stop = threading.Event(), threading.Event()
+
+    def reset(self) -> None:
+        """Have the next frame searched as if it were the first."""
+        self._reset.set()
+
+    def stop(self) -> None:
+        """End after this frame."""
+        self._stop.set()
+
+    @property
+    def stopped(self) -> bool:
+        return self._stop.is_set()
+
+    def take_reset(self) -> bool:
+        """Whether somebody asked for a reset since this was last called."""
+        asked = self._reset.is_set()
+        self._reset.clear()
+        return asked
+
+
+def track(
+    source: DepthSource,
+    tracker: Tracker,
+    pace: Pace,
+    progress: Progress | None = None,
+    control: TrackControl | None = None,
+    tell: Callable[[DepthFrame, TrackedFrame], None] = lambda frame, tracked: None,
+) -> TrackSummary:
+    """Push the frames of ``source`` through ``tracker`` until it ends or somebody stops it; the caller closes both.
+
+    Between frames the tracker improves what it knows: as long as none waits, or all that can wait where every frame is
+    wanted. A notice says once when somebody else is seen.
+
+    Args:
+        tell: is called with each frame and what the tracker says of it, before anything that can wait
+
+    Raises:
+        InputError: a frame cannot be read, or the tracker lacks something.
+    """
+    progress, control = progress or Progress(), control or TrackControl()
+
+    def stopped() -> bool:
+        return progress.cancelled() or control.stopped
+
+    tracker.start(source.camera, source.world)
+    queue, started = FrameQueue(source, pace), time.perf_counter()
+    latencies: list[float] = []
+    lost = searched = others = 0
+    try:
+        for frame in queue.frames(stopped):
+            if control.take_reset():
+                tracker.reset()
+            tracked = tracker.push(frame)
+            latencies.append(tracked.latency_s)
+            lost, searched = lost + tracked.lost, searched + tracked.searched
+            tell(frame, tracked)
+            if tracked.others > others:
+                progress.notice(
+                    Notice(f"frame {tracked.name}: {_others(tracked.others)}; the first subject is followed")
+                )
+            others = max(others, tracked.others)
+            progress.advance(len(latencies))
+            while tracker.improve() and (pace is Pace.EVERY or queue.is_empty):
+                pass
+            if stopped():
+                break
+    finally:
+        queue.close()
+    warm = np.array(latencies[1:])
+    median, p95, largest = np.quantile(warm, (0.5, 0.95, 1.0)).tolist() if len(warm) else (None, None, None)
+    seconds = time.perf_counter() - started
+    return TrackSummary(len(latencies), queue.dropped, lost, searched, seconds, median, p95, largest, stopped())
+
+
+def _others(count: int) -> str:
+    return "somebody else is seen" if count == 1 else f"{count} others are seen"
