@@ -64,9 +64,9 @@ class Attempts:
         self._captured = Captured(self._follow, self._device)
 
     @property
-    def graph_failure(self) -> str | None:
-        """Why frames are not one CUDA graph; None on a CPU, too."""
-        return self._captured.failure
+    def graph(self) -> str:
+        """Whether a frame is one CUDA graph, in words."""
+        return self._captured.state
 
     def follow(self, place: NDArray[np.float64], foretold: Prediction, time_s: float) -> Attempt:
         """From where the frame in the view was ``foretold``; ``place`` (24,) as `engine.tracking.sight.View.place`."""

@@ -30,14 +30,14 @@ class Captured(Generic[Outcome]):
         self._function, self._device = function, device
         self._calls = 0
         self._known: tuple[torch.cuda.CUDAGraph, Outcome] | None = None
-        self.failure: str | None = None
-        """Why it could not be captured"""
+        self._failure: str | None = None
         if device.type == "cuda":  # GPU only
             self._stream = capture_stream(self, device, -1)
 
     @property
-    def is_graph(self) -> bool:
-        return self._known is not None
+    def state(self) -> str:
+        """Whether it is captured, and else why not, in words."""
+        return "captured" if self._known is not None else self._failure or "not captured"
 
     def __call__(self) -> Outcome:
         if self._device.type != "cuda":
@@ -47,11 +47,11 @@ class Captured(Generic[Outcome]):
     def _on_gpu(self) -> Outcome:  # GPU only
         current = torch.cuda.current_stream(self._device)
         self._calls += 1
-        if self._known is None and self.failure is None and self._calls > _WARM_UPS:
+        if self._known is None and self._failure is None and self._calls > _WARM_UPS:
             try:
                 self._known = self._capture(current)
             except RuntimeError as error:
-                self.failure = str(error).splitlines()[0]
+                self._failure = str(error).splitlines()[0]
                 _log.warning("no CUDA graph: %s", error)
                 current.synchronize()
         if self._known is not None:

@@ -141,6 +141,11 @@ class NpmTracker:
             raise InputError("the source", f"has shown nothing like {self._model.info.category}", "look at it")
         return result_of(self._kept, self._inputs, self._config.resolution, progress, source)
 
+    @property
+    def graph(self) -> str:
+        """Whether a frame is one CUDA graph, in words: for those who measure."""
+        return "none" if self._attempts is None else self._attempts.graph
+
     def mesh(self, frame: TrackedFrame) -> Mesh:
         assert self._attempts is not None and self._attempts.subject is not None, "nobody was found yet"
         samples = self._attempts.subject.samples

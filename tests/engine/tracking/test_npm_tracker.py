@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -59,9 +60,8 @@ def test_a_finished_track_has_a_mesh_and_a_confidence_of_each_frame(tracked: Tra
     assert result.artefacts["codes"]["pose"].shape[:2] == (len(tracked.told), 1)
 
 
-def test_after_a_reset_the_whole_image_is_searched(
-    new_tracker: Callable[[], NpmTracker], demo: DepthSequence
-) -> None:
+@pytest.mark.slow
+def test_after_a_reset_the_whole_image_is_searched(new_tracker: Callable[[], NpmTracker], demo: DepthSequence) -> None:
     tracker = new_tracker()
     tracker.start(demo.camera, demo.world)
     tracker.push(frame_of(demo, 0))
@@ -69,6 +69,7 @@ def test_after_a_reset_the_whole_image_is_searched(
     assert tracker.push(frame_of(demo, 1)).searched
 
 
+@pytest.mark.slow
 def test_another_person_who_enters_is_noticed(new_tracker: Callable[[], NpmTracker], demo: DepthSequence) -> None:
     tracker = new_tracker()
     tracker.start(demo.camera, demo.world)
@@ -84,7 +85,7 @@ def test_another_person_who_enters_is_noticed(new_tracker: Callable[[], NpmTrack
     np.testing.assert_allclose(two.subject_to_world[:3, 3], one.subject_to_world[:3, 3], atol=0.1)
 
 
-def test_a_model_without_a_coordinate_network_is_refused(demo: DepthSequence, tmp_path) -> None:
+def test_a_model_without_a_coordinate_network_is_refused(demo: DepthSequence, tmp_path: Path) -> None:
     model = toy_model()
     inputs = MethodInputs(tmp_path, model.device, model=LoadedModel(tmp_path, model))
     with pytest.raises(InputError, match="coordinate network"):
