@@ -23,12 +23,10 @@ class Effort:
     """Observed points whose canonical coordinates count"""
     keyframes: int
     """That the shape is refined from, at most"""
-    at_once: int
-    """Of these, in one slice of work"""
 
 
-_ON_GPU = Effort(4, 10, points=1024, samples=2048, resolution=48, coordinates=192, keyframes=12, at_once=4)
-_ON_CPU = Effort(2, 8, points=320, samples=1024, resolution=32, coordinates=64, keyframes=6, at_once=1)
+_ON_GPU = Effort(4, 10, points=1024, samples=2048, resolution=48, coordinates=192, keyframes=12)
+_ON_CPU = Effort(2, 8, points=320, samples=1024, resolution=32, coordinates=64, keyframes=6)
 
 
 def effort_on(device: torch.device) -> Effort:

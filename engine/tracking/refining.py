@@ -43,7 +43,7 @@ class ShapeRefiner:
     """Keeps frames that differ, and finds the one shape of them."""
 
     def __init__(self, fitted: FittedModel, effort: Effort) -> None:
-        self._fitted, self._most, self._at_once = fitted, effort.keyframes, effort.at_once
+        self._fitted, self._most = fitted, effort.keyframes
         self._config = FitConfig(
             steps=STEPS,
             surface_points=effort.points // 2,  # of which the last steps take more
@@ -81,8 +81,8 @@ class ShapeRefiner:
         state = FitState(self._fitted, observations, self._config, variables, seed=0)
         yield None
         for step in range(STEPS // 2, STEPS):
-            for _ in state.slices_of_step(step, self._at_once):
-                yield None
+            state.step(step)
+            yield None
         landmarks = state.landmarks
         yield RefinedShape(state.variables.shape, shape.new_zeros((0, 3)) if landmarks is None else landmarks)
 
