@@ -80,8 +80,8 @@ def third_party(*folders: str) -> Iterator[tuple[str, str]]:
 @pytest.mark.parametrize(
     ("folders", "extras"),
     [
-        (("csrc", "engine", "external", "npm_studio"), ("gui",)),
-        (("csrc", "engine", "external", "npm_studio/reports", "npm_studio/cli", "npm_studio/document"), ()),
+        (("csrc", "engine", "external", "npm_studio"), ("gui", "realsense")),
+        (("csrc", "engine", "external", "npm_studio/reports", "npm_studio/cli", "npm_studio/document"), ("realsense",)),
         (("tests", "scripts"), ("gui", "dev")),
         (("benchmarks",), ("gui", "dev", "bench")),
     ],
