@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.evaluate.sections import Sections
 from engine.geometry.mesh import Mesh
 from engine.geometry.topology import defects, part_of_faces
 
@@ -21,6 +22,10 @@ _CROTCH = (0.3, 0.65)
 """Of the height, where the crotch of anybody is."""
 _ARMPITS = (0.55, 0.9)
 _ARM_LENGTH = (0.25, 0.6)
+_WRIST = np.arange(0.55, 0.85, 0.01)
+"""Of the way from shoulder to fingertip, where a wrist is."""
+_NARROW = 1.05
+"""Times the least girth of a lower arm that still counts as its wrist."""
 _DIFFERENT = 0.15
 """Part of the length by which two limbs of one body do not differ."""
 
@@ -49,6 +54,8 @@ class Arm:
     """(3,)"""
     shoulder: NDArray[np.float64]
     """(3,) highest point above the armpit"""
+    wrist: NDArray[np.float64]
+    """(3,) where the lower arm is narrowest"""
     fingertip: NDArray[np.float64]
     """(3,) farthest from the middle of the body"""
 
@@ -157,21 +164,13 @@ def _leg(vertices: NDArray[np.float64], faces: NDArray[np.integer], crotch: floa
     leg = own[part == part[(own == foot).any(axis=1)][0]]
     points = vertices[np.unique(leg)]
     bottom = points[:, 1].min()
-    low, high = (_middle_at(vertices, leg, bottom + fraction * (crotch - bottom)) for fraction in _LEG_CENTRES)
+    section = Sections(vertices, leg)
+    low, high = (section.middle(bottom + fraction * (crotch - bottom)) for fraction in _LEG_CENTRES)
     axis = (low - high) * (1, 1, 0)
     axis /= np.linalg.norm(axis)
     hip = high + axis * (crotch - high[1]) / axis[1]
     below = np.abs((points - hip) @ (-axis[1], axis[0], 0)) < _SOLE_WIDTH
     return Leg(hip, axis, float(((points[below] - hip) @ axis).max()))
-
-
-def _middle_at(vertices: NDArray[np.float64], faces: NDArray[np.integer], level: float) -> NDArray[np.float64]:
-    """Middle (3,) of what a horizontal plane cuts of ``faces`` (T, 3)."""
-    import trimesh
-
-    cut = trimesh.intersections.mesh_plane(trimesh.Trimesh(vertices, faces, process=False), (0, 1, 0), (0, level, 0))
-    middle: NDArray[np.float64] = (cut.min(axis=(0, 1)) + cut.max(axis=(0, 1))) / 2
-    return middle
 
 
 def _arm(
@@ -189,8 +188,23 @@ def _arm(
     if len(inner) == 0:
         raise NotABody("no arms were found")
     armpit = vertices[_extreme(-np.abs(level - joining_level(level, inner, fingertip, foot)))]
-    above = vertices[side & (np.abs(outwards - abs(armpit[0] - middle)) < 0.01)]
-    return Arm(armpit, above[above[:, 1].argmax()], vertices[fingertip])
+    beside = abs(armpit[0] - middle)
+    above = vertices[side & (np.abs(outwards - beside) < 0.01)]
+    shoulder = above[above[:, 1].argmax()]
+    own = inner[(outwards[inner] > beside).all(axis=1)]
+    part = part_of_faces(own)
+    held_out = own[part == part[(own == fingertip).any(axis=1)][0]]
+    return Arm(
+        armpit, shoulder, _wrist(Sections(vertices, held_out), shoulder, vertices[fingertip]), vertices[fingertip]
+    )
+
+
+def _wrist(arm: Sections, shoulder: NDArray[np.float64], fingertip: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The middle (3,) of the narrowest stretch of an ``arm``."""
+    along = fingertip - shoulder
+    girths = np.array([arm.girth_of_all(shoulder + part * along, along * (1, 1, 0)) for part in _WRIST])
+    wrist: NDArray[np.float64] = shoulder + _WRIST[girths < _NARROW * girths.min()].mean() * along
+    return wrist
 
 
 def _extreme(values: NDArray[np.float64]) -> int:

@@ -7,7 +7,8 @@ import pytest
 import trimesh
 
 from engine.evaluate.body_landmarks import NotABody, find_landmarks, joining_level, largest_part
-from engine.evaluate.body_measurements import BODY_MEASUREMENTS, Sections, measure_body
+from engine.evaluate.body_measurements import BODY_MEASUREMENTS, measure_body
+from engine.evaluate.sections import Sections
 from engine.geometry.mesh import Mesh
 from engine.geometry.topology import signed_volume
 from tests.support.plain_body import PlainBody
@@ -78,12 +79,12 @@ def test_what_floats_beside_the_body_does_not_count(surface: Mesh, measured: dic
 def test_a_tape_spans_hollows() -> None:
     one, other = (trimesh.creation.cylinder(0.1, 1.0, transform=_upright(x)) for x in (-0.08, 0.08))
     both = trimesh.boolean.union([one, other])
-    found = Sections(_mesh(both)).girth(np.zeros(3), np.array([0.0, -1.0, 0.0]))
+    found = Sections(both.vertices, both.faces).girth(np.zeros(3), np.array([0.0, -1.0, 0.0]))
     assert found == pytest.approx(2 * np.pi * 0.1 + 2 * 0.16, rel=0.01)
 
 
 def test_girths_are_those_of_the_hull_of_the_closed_outline(surface: Mesh) -> None:
-    marks, sections = find_landmarks(surface), Sections(surface)
+    marks, sections = find_landmarks(surface), Sections(surface.vertices, surface.faces)
     for level in (0.1, 0.3, 0.45):
         found = sections.girth(np.array([marks.middle, level, 0.0]), np.array([0.0, -1.0, 0.0]))
         cut = trimesh.Trimesh(surface.vertices, surface.faces).section((0, 1, 0), (0, level, 0))
