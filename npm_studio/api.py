@@ -13,6 +13,7 @@ A script opens a model, makes a mesh, fits a recording and measures and writes t
     request = api.FitRequest(method, method.config_type(), sequence, Path("run"), api.LoadedModel(folder, model))
     run = api.run_fit(request)
     print(run.verdict, run.reason, api.mean_distance_mm(run), api.lost_rows(run))
+    print(api.measured_body(run).as_dict())  # height, girths and more, with their standard errors
     truth, _ = api.open_truth(Path("truth"), api.open_dataset)
     print(api.evaluate_sequence(api.prediction_of(run, Path("truth")), truth).summary())
     for name, mesh in zip(run.frame_names, run.meshes):  # metres, world
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
     from engine.core.progress import Progress as Progress
     from engine.dataset.registered import RegisteredDataset as RegisteredDataset
     from engine.dataset.truth_origin import open_truth as open_truth
+    from engine.evaluate.body_landmarks import NotABody as NotABody
+    from engine.evaluate.body_measurements import measure_body as measure_body
     from engine.evaluate.metrics import SequenceMetrics as SequenceMetrics
     from engine.evaluate.metrics import evaluate_sequence as evaluate_sequence
     from engine.evaluate.prediction import Prediction as Prediction
@@ -51,6 +54,8 @@ if TYPE_CHECKING:
     from engine.geometry.similarity import Similarity as Similarity
     from engine.methods.evaluation import prediction_of as prediction_of
     from engine.methods.job import run_fit as run_fit
+    from engine.methods.measured_body import MeasuredBody as MeasuredBody
+    from engine.methods.measured_body import measured_body as measured_body
     from engine.methods.method import FitMethod as FitMethod
     from engine.methods.method import FitResult as FitResult
     from engine.methods.method import LoadedModel as LoadedModel
@@ -117,6 +122,8 @@ _MODULES = {
     "engine.core.progress": ("Progress",),
     "engine.dataset.registered": ("RegisteredDataset",),
     "engine.dataset.truth_origin": ("open_truth",),
+    "engine.evaluate.body_landmarks": ("NotABody",),
+    "engine.evaluate.body_measurements": ("measure_body",),
     "engine.evaluate.metrics": ("SequenceMetrics", "evaluate_sequence"),
     "engine.evaluate.prediction": ("Prediction",),
     "engine.geometry.camera": ("PinholeCamera",),
@@ -128,6 +135,10 @@ _MODULES = {
     "engine.geometry.similarity": ("Similarity",),
     "engine.methods.evaluation": ("prediction_of",),
     "engine.methods.job": ("run_fit",),
+    "engine.methods.measured_body": (
+        "MeasuredBody",
+        "measured_body",
+    ),
     "engine.methods.method": (
         "FitMethod",
         "FitResult",

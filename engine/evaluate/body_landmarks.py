@@ -117,9 +117,6 @@ def find_landmarks(surface: Mesh) -> BodyLandmarks:
     legs = [_leg(vertices, faces, crotch, foot) for foot in feet]
     _check_alike("legs", [leg.length for leg in legs])
     arms = [_arm(vertices, faces, middle, side, foot) for side, foot in zip(sides, feet, strict=True)]
-    for arm in arms:
-        _check("armpits", (arm.armpit[1] - bottom) / (top - bottom), _ARMPITS)
-        _check("arms", float(np.linalg.norm(arm.fingertip - arm.shoulder)) / (top - bottom), _ARM_LENGTH)
     _check_alike("arms", [float(np.linalg.norm(arm.fingertip - arm.shoulder)) for arm in arms])
     return BodyLandmarks(middle, top, crotch, (legs[0], legs[1]), (arms[0], arms[1]))
 
@@ -159,9 +156,7 @@ def _first(holds: Callable[[float], bool], levels: NDArray[np.float64]) -> int:
 
 def _leg(vertices: NDArray[np.float64], faces: NDArray[np.integer], crotch: float, foot: int) -> Leg:
     """The leg below ``crotch`` that the vertex ``foot`` is of."""
-    own = faces[(vertices[faces, 1] < crotch).all(axis=1)]
-    part = part_of_faces(own)
-    leg = own[part == part[(own == foot).any(axis=1)][0]]
+    leg = _part_with(faces[(vertices[faces, 1] < crotch).all(axis=1)], foot, "legs")
     points = vertices[np.unique(leg)]
     bottom = points[:, 1].min()
     section = Sections(vertices, leg)
@@ -184,16 +179,15 @@ def _arm(
     outwards = np.abs(vertices[:, 0] - middle)
     fingertip = _extreme(np.where(side, outwards, -np.inf))
     level = np.where(side, vertices[:, 1] - outwards, np.inf)
-    inner = faces[side[faces].all(axis=1)]
-    if len(inner) == 0:
-        raise NotABody("no arms were found")
+    inner = _part_with(faces[side[faces].all(axis=1)], foot, "arms")
     armpit = vertices[_extreme(-np.abs(level - joining_level(level, inner, fingertip, foot)))]
     beside = abs(armpit[0] - middle)
     above = vertices[side & (np.abs(outwards - beside) < 0.01)]
     shoulder = above[above[:, 1].argmax()]
-    own = inner[(outwards[inner] > beside).all(axis=1)]
-    part = part_of_faces(own)
-    held_out = own[part == part[(own == fingertip).any(axis=1)][0]]
+    bottom, height = vertices[:, 1].min(), np.ptp(vertices[:, 1])
+    _check("armpits", (armpit[1] - bottom) / height, _ARMPITS)
+    _check("arms", float(np.linalg.norm(vertices[fingertip] - shoulder)) / height, _ARM_LENGTH)
+    held_out = _part_with(inner[(outwards[inner] > beside).all(axis=1)], fingertip, "arms")
     return Arm(
         armpit, shoulder, _wrist(Sections(vertices, held_out), shoulder, vertices[fingertip]), vertices[fingertip]
     )
@@ -205,6 +199,19 @@ def _wrist(arm: Sections, shoulder: NDArray[np.float64], fingertip: NDArray[np.f
     girths = np.array([arm.girth_of_all(shoulder + part * along, along * (1, 1, 0)) for part in _WRIST])
     wrist: NDArray[np.float64] = shoulder + _WRIST[girths < _NARROW * girths.min()].mean() * along
     return wrist
+
+
+def _part_with(faces: NDArray[np.integer], vertex: int, what: str) -> NDArray[np.integer]:
+    """Those of ``faces`` (T, 3) that hang together with ``vertex``.
+
+    Raises:
+        NotABody: there are none.
+    """
+    beside = (faces == vertex).any(axis=1)
+    if not beside.any():
+        raise NotABody(f"no {what} were found where a standing body has them")
+    part = part_of_faces(faces)
+    return faces[part == part[beside][0]]
 
 
 def _extreme(values: NDArray[np.float64]) -> int:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from engine.evaluate.definitions import MetricDefinition
     from engine.evaluate.metrics import SequenceMetrics
     from engine.evaluate.prediction import Prediction
+    from engine.methods.measured_body import MeasuredBody
     from engine.methods.run import Run
     from engine.sequences.truth import Truth
 
@@ -49,6 +50,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     from engine.evaluate.metrics import evaluate_sequence
     from engine.evaluate.writing import CSV, JSON, write_metrics
     from engine.methods.evaluation import prediction_of
+    from engine.methods.measured_body import measured_body
     from engine.methods.run import load_run
 
     fitted = load_run(options.run_folder)
@@ -60,11 +62,14 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
             if note:
                 progress.message(note)
     write_metrics(metrics, options.run_folder)
+    body = measured_body(fitted)
     if not options.json:
         _print(metrics)
+        _print_body(body)
     return {
         **metrics.summary(),
         "frames": len(metrics.frame_names),
+        "body": body.as_dict(),
         "metrics": str(options.run_folder / JSON),
         "table": str(options.run_folder / CSV),
     }
@@ -147,3 +152,13 @@ def _line(metric: "MetricDefinition", metrics: "SequenceMetrics") -> str:
     if value is None:
         return f"{metric.title:24s} not defined: {metrics.undefined.get(metric.name, 'no frame has it')}"
     return f"{metric.title:24s} {value:.6g} {metric.unit}".removesuffix(" 1")
+
+
+def _print_body(body: "MeasuredBody") -> None:
+    from npm_studio.reports.body_table import body_rows
+
+    print("the body, upright: value and standard error" if body.values else f"no body measurements: {body.note}")
+    for title, value in body_rows(body):
+        print(f"{title:24s} {value}")
+    if body.values and body.note:
+        print(body.note)

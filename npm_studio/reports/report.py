@@ -12,10 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.core.files import replacing_file
+from engine.evaluate.body_measurements import BODY_MEASUREMENTS
 from engine.evaluate.definitions import CANONICAL_METRICS, METRICS, MetricDefinition
 from engine.evaluate.metrics import FAILED_CHAMFER_L2, SequenceMetrics
+from engine.methods.measured_body import MeasuredBody, measured_body
 from engine.methods.run import Run
 from engine.methods.run_summary import lost_rows, lost_text, side_text
+from npm_studio.reports.body_table import body_rows
 
 _TEMPLATE = Path(__file__).parents[1] / "resources" / "report.html"
 _TYPES = {".png": "image/png", ".mp4": "video/mp4"}
@@ -66,6 +69,7 @@ def write_report(report: Report, path: Path) -> None:
         figures="\n".join(_figure(figure) for figure in report.figures),
         verdict=_verdict(report.run),
         fits=_fits(report.run),
+        body=_body(measured_body(report.run)),
         metrics_note=escape(_note(metrics)),
         metrics="\n".join(_metric_row(metric, metrics) for metric in METRICS),
         chart=chart,
@@ -148,6 +152,19 @@ def _fits(run: Run) -> str:
             numbers = np.array([math.nan if value is None else value for value in values])
             parts.append(line_chart({"": numbers}, title, lost_rows(run)))
     return "\n".join(parts)
+
+
+def _body(body: MeasuredBody) -> str:
+    """What the fitted body measures, or why nothing is said."""
+    if not body.values:
+        return f'<p class="quiet">No body measurements: {escape(body.note)}.</p>'
+    definitions = {definition.title: definition.definition for definition in BODY_MEASUREMENTS}
+    rows = "\n".join(
+        f'<tr><th>{escape(title)}</th><td class="number">{escape(value)}</td><td>{escape(definitions[title])}</td></tr>'
+        for title, value in body_rows(body)
+    )
+    note = f'<p class="quiet">{escape(body.note)}</p>' if body.note else ""
+    return f'<div class="scroll"><table>{rows}</table></div>{note}'
 
 
 def _tile(name: str, value: str) -> str:

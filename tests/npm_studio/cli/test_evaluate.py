@@ -79,7 +79,8 @@ def test_evaluate_names_every_metric_with_its_unit(
     lines = capsys.readouterr().out.splitlines()
     titles = [line[:24].strip() for line in lines]
     assert titles[: len(METRICS)] == [metric.title for metric in METRICS]
-    assert titles[len(METRICS) + 1 :] == [metric.title for metric in CANONICAL_METRICS]
+    assert titles[len(METRICS) + 1 : -1] == [metric.title for metric in CANONICAL_METRICS]
+    assert lines[-1] == "no body measurements: the method npm has no surface in the canonical pose"
     assert lines[1].endswith(" mm")
     assert lines[len(METRICS)].startswith("in canonical units, 0.4 per metre")
     assert lines[len(METRICS) + 1].endswith("canonical units squared")
