@@ -36,8 +36,10 @@ class FollowedFolder:
     def __init__(self, layout: FolderLayout, files: WholeFiles, options: SourceOptions) -> None:
         self._layout, self._files, self._options = layout, files, options
         self._closed = Event()
-        self._taken: set[str] = set()
-        """Names of files that were handed over or dropped."""
+        self._known: set[str] = set()
+        """Names of files that are no frames, or frames that wait, were handed over or dropped."""
+        self._waiting: list[Path] = []
+        """Frames in natural order, whole or not."""
         self._newest: Path | None = None
         self._dropped = 0
         """Since the last frame."""
@@ -46,8 +48,8 @@ class FollowedFolder:
         self._late: list[str] = []
         self._same_times = 0
         self._unfinished: list[tuple[Path, str]] = []
-        before = len(layout.frames())
-        self._before = before if before > 1 and options.pace is Pace.LIVE else 0
+        self._look()
+        self._before = len(self._waiting) if options.pace is Pace.LIVE else 0
 
     @property
     def name(self) -> str:
@@ -69,7 +71,7 @@ class FollowedFolder:
     def warnings(self) -> tuple[Notice, ...]:
         """As `DepthSource.warnings`; files that never became whole are known at the end."""
         said = list(self._layout.warnings)
-        if self._before:
+        if self._before > 1:
             said.append(Notice(f"{self._before} frames were there already, of which the newest is the first one"))
         if self._unreadable:
             first = self._unreadable[0]
@@ -95,9 +97,7 @@ class FollowedFolder:
             try:
                 depth, time_s = self._layout.read(path), self._seconds(path)
             except (InputError, OSError) as error:  # OSError: it was there a moment ago
-                gone = InputError(path, "is gone", "leave frames where they are")
-                self._unreadable.append(error if isinstance(error, InputError) else gone)
-                self._dropped += 1
+                self._drop(error if isinstance(error, InputError) else _gone(path))
                 continue
             dropped, self._dropped = self._dropped, 0
             yield DepthFrame(path.stem, time_s, depth, self._layout.pose, dropped)
@@ -108,16 +108,18 @@ class FollowedFolder:
     def _wait(self) -> Path | None:
         """The next file to hand over, or None where the source has ended."""
         quiet_since, before = time.monotonic(), None
+        live = self._options.pace is Pace.LIVE
         while not self._closed.is_set():
             now = time.monotonic()
-            pending = self._pending()
-            found = self._first(pending, now) if self._options.pace is Pace.EVERY else self._last(pending, now)
+            if live or not self._waiting or before is not None:
+                self._look()
+            found = self._last(now) if live else self._first(now)
             if found is not None:
-                self._take(pending[: found + 1])
+                self._newest = self._waiting[found]
                 self._dropped += found
-                self._newest = pending[found]
+                del self._waiting[: found + 1]
                 return self._newest
-            state = [(path, self._files.size(path)) for path in pending]
+            state = [(path, self._files.size(path)) for path in self._waiting]
             if state != before:
                 quiet_since, before = now, state
             elif now - quiet_since > self._options.patience_s:
@@ -126,30 +128,39 @@ class FollowedFolder:
             self._closed.wait(_POLL_S + time.monotonic() - now)  # no more than half of a core, however many files
         return None
 
-    def _pending(self) -> list[Path]:
-        """Files that are new, in natural order; those that came after later ones are dropped."""
-        new = [path for path in self._layout.frames() if path.name not in self._taken]
-        if self._newest is None:
-            return new
-        order = natural_key(self._newest)
-        late = [path for path in new if natural_key(path) < order]
-        self._take(late)
-        self._dropped += len(late)
-        self._late += [path.name for path in late]
-        return new[len(late) :]
+    def _look(self) -> None:
+        """Have frames wait that are new; those that came after later ones, or are gone again, are dropped."""
+        there = set(self._layout.names())
+        for path in [path for path in self._waiting if path.name not in there]:
+            self._waiting.remove(path)
+            self._drop(_gone(path))
+        new = there - self._known
+        if not new:
+            return
+        self._known |= new
+        frames = sorted((self._layout.place / name for name in new if self._layout.belongs(name)), key=natural_key)
+        if self._newest is not None:
+            order = natural_key(self._newest)
+            late = [path for path in frames if natural_key(path) < order]
+            self._dropped += len(late)
+            self._late += [path.name for path in late]
+            frames = frames[len(late) :]
+        self._waiting = sorted([*self._waiting, *frames], key=natural_key)
 
-    def _take(self, paths: list[Path]) -> None:
-        self._taken.update(path.name for path in paths)
+    def _drop(self, error: InputError) -> None:
+        self._unreadable.append(error)
+        self._dropped += 1
 
-    def _last(self, pending: list[Path], now_s: float) -> int | None:
-        """The index of the newest file that is whole."""
-        return next((n for n in reversed(range(len(pending))) if not self._files.why_not(pending[n], now_s)), None)
+    def _last(self, now_s: float) -> int | None:
+        """The place of the newest file that waits and is whole."""
+        places = reversed(range(len(self._waiting)))
+        return next((place for place in places if not self._files.why_not(self._waiting[place], now_s)), None)
 
-    def _first(self, pending: list[Path], now_s: float) -> int | None:
-        """The index of the oldest file that is whole, where all before it have been waited for long enough."""
-        for index, path in enumerate(pending):
+    def _first(self, now_s: float) -> int | None:
+        """The place of the oldest file that is whole, where all before it have been waited for long enough."""
+        for place, path in enumerate(self._waiting):
             if not self._files.why_not(path, now_s):
-                return index
+                return place
             if self._files.unfinished_for(path, now_s) < _GRACE_S:
                 return None
         return None
@@ -162,6 +173,10 @@ class FollowedFolder:
             self._same_times += 1
         self._time_s = seconds
         return seconds
+
+
+def _gone(path: Path) -> InputError:
+    return InputError(path, "is gone", "leave frames where they are while they are tracked")
 
 
 def follow_folder(text: str, options: SourceOptions, progress: Progress) -> FollowedFolder:

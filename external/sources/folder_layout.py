@@ -62,10 +62,9 @@ class FolderLayout:
     origin: str
     warnings: tuple[Notice, ...]
 
-    def frames(self) -> list[Path]:
-        """The files of all frames that are there, whole or not, in natural order."""
-        with os.scandir(self.place) as entries:
-            return sorted((self.place / entry.name for entry in entries if self.belongs(entry.name)), key=natural_key)
+    def names(self) -> list[str]:
+        """Of all files that are there, in no order."""
+        return os.listdir(self.place)
 
     def read(self, path: Path) -> NDArray[np.float32]:
         """Depth (H, W) of a frame in metres, 0 is invalid and out of the range that was asked for.

@@ -191,6 +191,17 @@ def test_a_frame_that_comes_after_later_ones_is_counted(folder: Path) -> None:
     assert "because later ones came before them: 1, the first is 000001.png" in said(source)
 
 
+def test_a_frame_that_is_gone_before_it_was_read_is_counted(folder: Path) -> None:
+    put(folder, 0, 1, 2)
+    (folder / "000001.png").write_bytes(file_bytes(1, ".png")[:-1])
+    source = open_source(str(folder), options())
+    frames = iter(source)
+    assert next(frames).name == "000000"
+    (folder / "000001.png").unlink()
+    assert [(frame.name, frame.dropped) for frame in frames] == [("000002", 1)]
+    assert "frames dropped: 1, the first is 000001.png, which is gone" in said(source)
+
+
 @pytest.mark.parametrize(
     ("name", "rate", "expected"),
     [
