@@ -1,4 +1,4 @@
-"""Sequences of the canonical benchmark: unseen bodies or hands in unseen motions, seen by one camera without noise."""
+"""Sequences of the canonical benchmark: unseen bodies or hands in unseen motions, seen by one camera or several."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,6 +9,7 @@ import torch
 from engine.dataset.registered import RegisteredDataset, load_registered_dataset
 from engine.dataset.rendering import render_sequence
 from engine.geometry.camera import front_camera_to_world, turned
+from engine.geometry.sensor_noise import KinectNoise
 from external.anny.hands.motions import TEST_FAMILIES as HAND_FAMILIES
 from external.anny.motions import TEST_FAMILIES as BODY_FAMILIES
 from external.anny.quality import QualitySplit, choose_identities, generate_unseen
@@ -30,7 +31,12 @@ class CanonicalSequence:
 
 
 def make_sequences(
-    split: QualitySplit, work: Path, turn: float = 0.0, views: int = 1, device: torch.device | str = "cpu"
+    split: QualitySplit,
+    work: Path,
+    turn: float = 0.0,
+    views: int = 1,
+    device: torch.device | str = "cpu",
+    noise: KinectNoise | None = None,
 ) -> list[CanonicalSequence]:
     """Generate the subjects of ``split`` and render the first motion of each; what is in ``work`` already is kept.
 
@@ -38,6 +44,7 @@ def make_sequences(
         turn: largest angle of the camera away from the front, degrees; subjects share the angles from one side to the
             other evenly.
         views: of each sequence, around it; with several, ``folder`` has them as ``view_0``, ``view_1``, ...
+        noise: of the sensor, if any
 
     Raises:
         InputError: as `generate_unseen` says, or something else is where a sequence should go.
@@ -50,10 +57,10 @@ def make_sequences(
     found = []
     for identity, angle in zip(chosen, np.linspace(-turn, turn, len(chosen)), strict=True):
         name, sequence = dataset.identities[identity], dataset.sequences_of(identity)[0]
-        folder = work / made / f"{name}-{sequence}-{views}"
+        folder = work / made / f"{name}-{sequence}-{views}{'' if noise is None else '-noise'}"
         first = folder if views == 1 else folder / "view_0"
         if not (first / "truth" / "truth.json").is_file():
-            _render(dataset, identity, sequence, folder, float(angle), views, device)
+            _render(dataset, identity, sequence, folder, float(angle), views, device, noise)
         found.append(CanonicalSequence(f"{split.seed} {name} {sequence}", folder, identity in children))
     return found
 
@@ -66,8 +73,9 @@ def _render(
     angle: float,
     views: int,
     device: torch.device | str,
+    noise: KinectNoise | None,
 ) -> None:
     similarity = dataset.similarity_of(identity)
     pose = turned(front_camera_to_world(similarity), similarity, np.radians(angle))
     folder.parent.mkdir(parents=True, exist_ok=True)
-    render_sequence(dataset, identity, sequence, folder, camera_to_world=pose, views=views, device=device)
+    render_sequence(dataset, identity, sequence, folder, camera_to_world=pose, views=views, noise=noise, device=device)

@@ -9,9 +9,7 @@ the mean distance of corresponding points:
 - true shape, fitted poses: the same of a model that knows no other shape than the true one;
 - fitted shape, true poses: the shape of the fit, its poses from true correspondences;
 - both true: what the model can represent;
-- four views: points and canonical coordinates of all four views in one fit. A fit knows one camera, so that this is
-  made up: maps, silhouettes and landmarks are those of the first view, and samples may face any way. It is the ceiling
-  of one view.
+- four views: all four views in one fit, the ceiling of one view.
 
 The true shape is the code that agrees best with signed distances of the true surface, true poses are Gauss-Newton
 steps on correspondences all over the surface. Then, at the true codes, of each term at the end of the fit, for the
@@ -36,7 +34,7 @@ from canonical_sequences import BODIES, FRAMES, SUBJECTS, CanonicalSequence, mak
 from energy_terms import state_at, term_figures
 from plain import measured
 from torch import Tensor
-from true_codes import EXACT, TrueSurface, of_one_shape, seen_from_around, true_poses, true_shape, true_surface
+from true_codes import EXACT, TrueSurface, of_one_shape, true_poses, true_shape, true_surface
 
 from engine.core.devices import describe_device, resolve_device
 from engine.core.errors import InputError
@@ -89,7 +87,7 @@ def fits_of(
         TRUE_SHAPE: replace(under_true, shape_code=shape),
         TRUE_POSES: true_poses(model, fit.shape_code, truth, effort.exact),
         BOTH_TRUE: true_poses(model, shape, truth, effort.exact),
-        AROUND: fit_codes(model, seen_from_around(views), effort.config),
+        AROUND: fit_codes(model, replace(views[0], others=tuple(views[1:])), effort.config),
     }
 
 

@@ -1,7 +1,6 @@
-"""Codes and places that are right, and other fits to set beside a fit: of one shape, and of several cameras at once."""
+"""Codes and places that are right, and other fits to set beside a fit."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -118,34 +117,3 @@ def exact_observations(truth: TrueSurface, device: torch.device) -> Observations
         times_s=torch.arange(frames, device=device, dtype=torch.float32),
         coordinates=Coordinates(at_rest, torch.full((frames, points), DEVIATION, device=device)),
     )
-
-
-@dataclass(frozen=True, eq=False)
-class SeenFromAround(Observations):
-    """Points that several cameras have seen; maps, silhouettes and landmarks are of the first camera alone."""
-
-    def camera_centres(self, frames: Tensor) -> Tensor:
-        """Nowhere: no part of the surface faces away from all cameras, so that none is ruled out as a partner."""
-        return torch.full((len(frames), 3), torch.nan, device=self.points.device)
-
-
-def seen_from_around(views: Sequence[Observations]) -> SeenFromAround:
-    """What each of ``views`` of the same frames has seen of the subject, as if one had seen it all."""
-    first = views[0]
-    assert all(len(view) == len(first) for view in views)
-
-    def joined(parts: Sequence[Tensor]) -> Tensor:
-        """Of frames that a view does not show, what the first one shows again."""
-        whole = [
-            torch.where(view.seen.view(-1, *[1] * (part.ndim - 1)), part, parts[0])
-            for view, part in zip(views, parts, strict=True)
-        ]
-        return torch.cat(whole, dim=1)
-
-    values = {field.name: getattr(first, field.name) for field in fields(Observations)}
-    values |= {name: joined([getattr(view, name) for view in views]) for name in ("points", "normals")}
-    said = [view.coordinates for view in views if view.coordinates is not None]
-    if len(said) == len(views):
-        canonical, deviations = (joined([getattr(each, f.name) for each in said]) for f in fields(Coordinates))
-        values["coordinates"] = Coordinates(canonical, deviations)
-    return SeenFromAround(**values)

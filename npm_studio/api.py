@@ -22,7 +22,8 @@ A script opens a model, makes a mesh, fits a recording and measures and writes t
 A plug-in is an installed package that names a `FitMethod` or a `RecordingReader` in its metadata; there is one with
 both in ``docs/examples/plugin`` of the sources. A name's own module is imported when the name is asked for: a plug-in
 that takes what it declares from here, and the rest inside its functions, leaves lists and help texts quick.
-Where a recording shows several people, `open_subjects` opens each alone.
+Where a recording shows several people, `open_subjects` opens each alone; what several cameras recorded, `open_views`
+opens together.
 """
 
 from importlib import import_module
@@ -89,6 +90,7 @@ if TYPE_CHECKING:
     from engine.sequences.reader import RecordingReader as RecordingReader
     from engine.sequences.reader import registered_readers as registered_readers
     from engine.sequences.recording import Recording as Recording
+    from engine.sequences.several_views import open_views as open_views
     from engine.sequences.source_kind import Pace as Pace
     from engine.sequences.source_kind import SourceKind as SourceKind
     from engine.sequences.source_kind import SourceOptions as SourceOptions
@@ -190,6 +192,7 @@ _MODULES = {
         "registered_readers",
     ),
     "engine.sequences.recording": ("Recording",),
+    "engine.sequences.several_views": ("open_views",),
     "engine.sequences.source_kind": (
         "Pace",
         "SourceKind",

@@ -20,7 +20,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from engine.core.errors import Cancelled, InputError
-from engine.core.files import read_json, replacing_folder
+from engine.core.files import read_json, replacing_folder, write_json
 from engine.core.progress import Progress
 from engine.dataset.registered import RegisteredDataset
 from engine.geometry.camera import REFERENCE_CAMERA, PinholeCamera, front_camera_to_world, orbit
@@ -33,6 +33,7 @@ from engine.sequences.depth_png import SENSOR_MAXIMUM
 from engine.sequences.export_sequence import SequenceFormat, frame_name, writing_sequence
 from engine.sequences.intrinsics_file import DEFAULT_DEPTH_SCALE, camera_of, camera_to_world_of
 from engine.sequences.mesh_sequence import regular_times
+from engine.sequences.several_views import LIST
 from engine.sequences.truth import ARRAYS, DESCRIPTION, save_truth
 
 LARGEST_SIDE = 4096
@@ -58,7 +59,8 @@ def render_sequence(
 ) -> int:
     """Render one sequence of ``dataset``; returns the number of frames written.
 
-    Writes ``out`` with one view, ``out/view_<i>`` with several. A user who stops the work keeps the frames made so far.
+    Writes ``out`` with one view; ``out/view_<i>`` with several, and ``out/views.json``, by which they are fitted
+    together. A user who stops the work keeps the frames made so far.
 
     Args:
         camera_to_world: (4, 4) pose of view 0 in world metres; the front camera's when absent. The others orbit the
@@ -113,6 +115,8 @@ def render_sequence(
             save_compact_ply(Mesh(canonical, faces), folder / "canonical.ply")
         else:
             (folder / "canonical.ply").unlink(missing_ok=True)
+    if views > 1:
+        write_json(out / LIST, {"views": [folder.name for folder in folders]})
     return len(names)
 
 
@@ -195,7 +199,7 @@ def _check_out(out: Path, folders: list[Path]) -> None:
     what = "a rendered depth sequence" if single else f"a folder of at most {len(folders)} rendered views"
     if not out.exists():
         return
-    found = [out] if single or not out.is_dir() else sorted(out.iterdir())
+    found = [out] if single or not out.is_dir() else sorted(set(out.iterdir()) - {out / LIST})
     if not all(folder in folders and (_is_rendered(folder) or _is_empty(folder)) for folder in found):
         raise InputError(out, f"exists and is not {what}", "name a new folder")
 

@@ -4,7 +4,7 @@ The method is not asked. Distances are measured on `POINTS` pixels of each frame
 not those that a method has been fitted to.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,6 +80,8 @@ def measure(
     So the other direction is looked at: of the surface that faces the camera, is in the picture and has nothing nearer
     before it, `FrameMeasure.unseen` is the fraction without anything that was seen within reach.
 
+    Of several cameras each is compared by itself; a frame then has the means over those that show the subject.
+
     Args:
         rows: the meshes that are measured; all when absent
 
@@ -87,16 +89,18 @@ def measure(
         InputError: a frame or a mesh cannot be read.
     """
     progress, rows = progress or Progress(), range(len(meshes)) if rows is None else rows
-    size_m = _size(meshes)
-    progress.stage("measure", len(rows))
-    measured, meter = [], _Meter(sequence.camera, REACH * size_m)
+    size_m, views = _size(meshes), sequence.views
+    progress.stage("measure", len(rows) * len(views))
+    measured: list[list[FrameMeasure]] = []
     index_of = {name: index for index, name in enumerate(sequence.frame_names)}
     frames = [index_of[meshes.frame_names[row]] for row in rows]
-    views = reading_ahead(lambda position: _view(sequence, frames[position]), len(frames))
-    for done, (row, view) in enumerate(zip(rows, views, strict=True), start=1):
-        measured.append(meter(view, meshes.read(row)))
-        progress.advance(done)
-    return Measures(size_m, tuple(measured))
+    for number, of_camera in enumerate(views):
+        meter, own = _Meter(of_camera.camera, REACH * size_m), []
+        for row, view in zip(rows, _views(of_camera, frames), strict=True):
+            own.append(meter(view, meshes.read(row)))
+            progress.advance(number * len(rows) + len(own))
+        measured.append(own)
+    return Measures(size_m, tuple(_together(each) for each in zip(*measured, strict=True)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,6 +119,27 @@ class _View:
     """(P, 3) of some of these, world, metres"""
     noise_m: float | None
     """See `FrameMeasure`"""
+
+
+def _views(sequence: DepthSequence, frames: Sequence[int]) -> Iterator[_View]:
+    return reading_ahead(lambda position: _view(sequence, frames[position]), len(frames))
+
+
+def _together(views: Sequence[FrameMeasure]) -> FrameMeasure:
+    """One frame by all cameras: all pixels, the largest extent, and means of what each camera knows."""
+    if len(views) == 1:
+        return views[0]
+    pixels = sum(view.pixels for view in views)
+    seen_m = max((view.seen_m for view in views if view.seen_m is not None), default=None)
+    means = (_mean(view.mean_m for view in views), _mean(view.beyond for view in views))
+    return FrameMeasure(
+        pixels, seen_m, *means, _mean(view.unseen for view in views), _mean(view.noise_m for view in views)
+    )
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
 
 
 def _view(sequence: DepthSequence, index: int) -> _View:

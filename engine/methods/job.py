@@ -82,4 +82,5 @@ def _inputs(request: FitRequest, device: torch.device) -> RunInputs:
         config=request.config.model_dump(mode="json"),
         seed=request.seed,
         device=str(device),
+        views=tuple(view.root for view in request.sequence.others),
     )

@@ -45,6 +45,9 @@ SUBJECTS = "subjects"
 """In the details of a run: how many subjects its method found, of which it is of one."""
 SIDE = "side"
 """In the details of a run: of which side a hand is, as `engine.methods.npm.sides.Side.as_dict` says it."""
+CAMERAS = "cameras"
+"""In the details of a run: by how many millimetres each of several cameras disagrees with the others, by its recording;
+see `engine.methods.npm.calibration`."""
 KEPT_SHAPE = "kept_shape"
 """In the details of a run: whose shape was kept, in words."""
 _OWN_FILES = ("run.json", "metrics.json", "metrics.csv", "log.jsonl")
@@ -86,6 +89,8 @@ class RunInputs:
     """Fields of the configuration of the method; JSON."""
     seed: int = 0
     device: str = "cpu"
+    views: tuple[Path, ...] = ()
+    """Recordings of other cameras that were fitted with it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,6 +192,7 @@ def save_run(run: Run, artefacts: Mapping[str, Mapping[str, NDArray]] | None = N
         "method": run.method,
         "inputs": {
             "sequence": str(inputs.sequence.resolve()),
+            "views": [str(view.resolve()) for view in inputs.views],
             "model": None if inputs.model is None else str(inputs.model.resolve()),
             "similarity": None if inputs.similarity is None else inputs.similarity.as_dict(),
             "capture": inputs.capture.as_dict(),
@@ -272,6 +278,7 @@ def _run(folder: Path, file: RunFile) -> Run:
         file.inputs.config,
         file.inputs.seed,
         file.inputs.device,
+        tuple(map(Path, file.inputs.views)),
     )
     return Run(
         folder=folder,

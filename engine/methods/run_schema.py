@@ -29,6 +29,7 @@ class InputsFile(BaseModel):
     config: dict[str, Any]
     seed: int
     device: str
+    views: list[str] = []
 
 
 class RunFile(BaseModel):

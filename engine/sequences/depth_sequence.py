@@ -80,11 +80,14 @@ class DepthSequence:
     """Names of the streams of depth of a recording that can be chosen, where there are several."""
     scene: "DepthSequence | None" = None
     """The same frames before all but the subject was taken out of them; None where nothing was."""
+    others: tuple["DepthSequence", ...] = ()
+    """The same frames by other cameras, which know the same world; see `engine.sequences.several_views`."""
 
     def __post_init__(self) -> None:
         count, poses = len(self.frame_names), self.cameras_to_world
         assert self.times_s.shape == (count,), (self.times_s.shape, count)
         assert poses is None or poses.shape == (count, 4, 4), (poses.shape, count)
+        assert all(other.frame_names == self.frame_names for other in self.others)
 
     def __len__(self) -> int:
         return len(self.frame_names)
@@ -94,6 +97,11 @@ class DepthSequence:
 
     def close(self) -> None:
         """Nothing: frames are read when they are asked for, see `DepthSource.close`."""
+
+    @property
+    def views(self) -> tuple["DepthSequence", ...]:
+        """What each camera recorded: this one, and the others."""
+        return (self, *self.others)
 
     @property
     def frame_rate(self) -> float:
@@ -124,6 +132,7 @@ class DepthSequence:
             read_frame=lambda index: self.read_frame(chosen[index]),
             cameras_to_world=None if self.cameras_to_world is None else self.cameras_to_world[chosen],
             scene=None if self.scene is None else self.scene.subset(chosen),
+            others=tuple(other.subset(chosen) for other in self.others),
         )
 
     @property

@@ -55,4 +55,5 @@ def mirrored_sequence(sequence: DepthSequence, x: float = 0.0) -> DepthSequence:
         read_frame=read,
         cameras_to_world=mirrored_poses(poses, x),
         scene=None if sequence.scene is None else mirrored_sequence(sequence.scene, x),
+        others=tuple(mirrored_sequence(other, x) for other in sequence.others),
     )

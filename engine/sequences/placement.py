@@ -130,7 +130,8 @@ def place_at(sequence: DepthSequence, frame: str, camera_to_world: NDArray[np.fl
 def move_world(sequence: DepthSequence, transform: NDArray[np.float64]) -> DepthSequence:
     """``sequence`` with all its cameras moved by a rigid ``transform`` (4, 4), to where the subject is placed."""
     poses = [transform @ sequence.camera_at(index) for index in range(len(sequence))]
-    return replace(sequence, cameras_to_world=np.stack(poses), world=World.PLACED)
+    others = tuple(move_world(other, transform) for other in sequence.others)
+    return replace(sequence, cameras_to_world=np.stack(poses), world=World.PLACED, others=others)
 
 
 def upright(up: NDArray[np.float64], forward: NDArray[np.float64] | None = None) -> NDArray[np.float64]:

@@ -33,6 +33,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--method", default=DEFAULT, metavar="NAME", help=f"{', '.join(method_names())} (default: {DEFAULT}); see below"
     )
+    parser.add_argument(
+        "--views", type=Path, nargs="+", default=[], metavar="SEQUENCE", help="recordings of the same scene by other"
+        " cameras, whose poses are stated in one world; or SEQUENCE is a folder with views.json that names all"
+    )  # fmt: skip
     add_model(parser)
     parser.add_argument("--template", type=Path, metavar="FILE", help="mesh for methods that need one, metres")
     parser.add_argument(
@@ -110,8 +114,15 @@ def _opened(
     """What is fitted, how it was opened, and where its run goes."""
     from engine.sequences.opening import open_subject, open_subjects
     from engine.sequences.reader import registered_readers
+    from engine.sequences.several_views import listed_views, open_views
 
     path, readers, capture = options.sequence, registered_readers(), stated(options)
+    views = (*(listed_views(path) or (path,)), *options.views)
+    if len(views) > 1:
+        capture = replace(capture, subject=1 if options.subject == ALL else options.subject)
+        yield open_views(views, readers, capture, model, progress), capture, options.out
+        return
+    path = views[0]
     if options.subject != ALL:
         capture = replace(capture, subject=options.subject)
         yield open_subject(path, readers, capture, model, progress), capture, options.out

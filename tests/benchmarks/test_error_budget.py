@@ -11,11 +11,9 @@ from error_budget import mean_terms, print_budget, print_terms
 from torch import Tensor
 from true_codes import (
     EXACT,
-    SeenFromAround,
     TrueSurface,
     exact_observations,
     of_one_shape,
-    seen_from_around,
     true_poses,
     true_shape,
     true_surface,
@@ -133,33 +131,6 @@ def test_true_poses_bring_points_to_where_they_are(truth: TrueSurface, true_code
         local = pose_vertices(model, found.shape_code, found.pose_codes[frame], truth.at_rest)
         placed = local @ found.rotations[frame].numpy().T + found.translations[frame].numpy()
         assert np.linalg.norm(placed - truth.moved[frame], axis=1).mean() < 2e-3
-
-
-def test_several_views_are_one_observation_in_which_no_sample_faces_away(exact: Observations) -> None:
-    unseen = dataclasses.replace(
-        exact, points=exact.points + 1, seen=torch.tensor([True, False, True]), rotations=2 * exact.rotations
-    )
-    around = seen_from_around([exact, unseen])
-    assert around.points.shape == (FRAMES, 2 * POINTS, 3)
-    assert torch.equal(around.points[0, POINTS:], exact.points[0] + 1)
-    assert torch.equal(around.points[1, POINTS:], exact.points[1])  # the second did not see that frame
-    assert around.coordinates is not None and around.coordinates.canonical.shape == around.points.shape
-    assert torch.equal(around.rotations, exact.rotations)
-    assert isinstance(around.at(torch.tensor([1])), SeenFromAround)
-    assert around.camera_centres(torch.arange(2)).isnan().all()
-
-
-def test_points_of_the_back_find_the_back_when_seen_from_around(truth: TrueSurface, true_codes: FittedCodes) -> None:
-    whole = exact_observations(truth, torch.device("cpu"))
-    config = FitConfig(steps=2, surface_points=POINTS, free_space_weight=0, surface_gate=0.05)
-
-    def residual(observations: Observations) -> float:
-        state = state_at(toy_model(), observations, config, true_codes)
-        rows = term_figures(state, by_side, SIDES)
-        (found,) = [row["residual"] for row in rows if (row["term"], row["part"]) == ("surface", WHOLE)]
-        return float(found)
-
-    assert residual(seen_from_around([whole, whole])) < 2e-3 < residual(whole)
 
 
 def test_at_the_true_codes_exact_observations_pull_nowhere_and_a_shifted_one_pulls(

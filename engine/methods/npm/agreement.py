@@ -1,6 +1,6 @@
 """How well a fit agrees, frame by frame, with what was seen and with what the network has said of it."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor
@@ -72,6 +72,20 @@ def agreement(model: NeuralParametricModel, observations: Observations, fitted: 
         for frames in torch.arange(len(observations), device=device).split(_FRAMES_AT_ONCE)
     ]
     return Agreement(*(torch.cat([getattr(part, field.name) for part in parts]) for field in fields(Agreement)))
+
+
+def agreement_of_views(model: NeuralParametricModel, observations: Observations, fitted: FittedCodes) -> Agreement:
+    """`agreement` with what each camera has seen, of each frame the mean over those that show the subject."""
+    if not observations.others:
+        return agreement(model, observations, fitted)
+    views = observations.views
+    each = [agreement(model, replace(view, others=()), fitted) for view in views]
+    seen = torch.stack([view.seen for view in views])
+
+    def mean(name: str) -> Tensor:
+        return torch.where(seen, torch.stack([getattr(one, name) for one in each]), torch.nan).nanmean(0)
+
+    return Agreement(*(mean(field.name) for field in fields(Agreement)))
 
 
 def _uneven(used: FittedModel, observations: Observations, variables: Variables, samples: SurfaceSamples) -> Tensor:

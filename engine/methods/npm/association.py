@@ -1,6 +1,6 @@
 """Which point of the model's surface an observed point lies on: nearest samples, refined within their triangles."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -33,6 +33,10 @@ class PlacedSamples:
     front: Tensor
     """(F, P) bool: faces the camera"""
 
+    def seen_from(self, camera_centres: Tensor) -> "PlacedSamples":
+        """The same before cameras at ``camera_centres`` (F or 1, 3)."""
+        return replace(self, front=_faces(self.points, self.normals, camera_centres))
+
 
 @dataclass(frozen=True, eq=False)
 class Partners:
@@ -64,8 +68,11 @@ def place_samples(
     vertices = variables.place(fitted.local(variables, samples.vertices[None]))
     normals = posed_normals(samples, vertices)
     points = (vertices[:, samples.corners] * samples.barycentric[..., None]).sum(2)
-    front = ((points - camera_centres[:, None]) * normals).sum(-1) < 0
-    return PlacedSamples(samples, vertices, points, normals, front)
+    return PlacedSamples(samples, vertices, points, normals, _faces(points, normals, camera_centres))
+
+
+def _faces(points: Tensor, normals: Tensor, camera_centres: Tensor) -> Tensor:
+    return ((points - camera_centres[:, None]) * normals).sum(-1) < 0
 
 
 @torch.no_grad()

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.methods.npm.agreement import Agreement, agreement
+from engine.methods.npm.agreement import Agreement, agreement_of_views
 from engine.methods.npm.fit import FittedCodes
 from engine.methods.npm.observations import Observations
 from engine.models.model import NeuralParametricModel
@@ -37,7 +37,7 @@ def confidences(
     """
     if observations.coordinates is None:
         return None
-    sure = sureness(agreement(model, observations, fitted)) * observations.seen
+    sure = sureness(agreement_of_views(model, observations, fitted)) * observations.seen_by_any
     result: NDArray[np.float64] = sure.double().cpu().numpy()
     return result
 

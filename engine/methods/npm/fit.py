@@ -12,18 +12,14 @@ from torch import Tensor
 from engine.core.errors import Cancelled
 from engine.core.progress import Progress
 from engine.geometry.farthest_points import farthest_points
-from engine.methods.npm.association import find_partners, place_samples
+from engine.methods.npm.association import place_samples
 from engine.methods.npm.config import FitConfig
 from engine.methods.npm.landmarks import clearness, landmarks_at_rest
 from engine.methods.npm.linearisation import Linearised, distance_rates, linearise
 from engine.methods.npm.normal_equations import Coupling, NormalEquations, normal_equations, shape_information, solve
 from engine.methods.npm.observations import Observations
-from engine.methods.npm.residuals import (
-    SurfaceRows,
-    coordinate_rows,
-    free_space_rows,
-    surface_rows,
-)
+from engine.methods.npm.residuals import SurfaceRows
+from engine.methods.npm.seen_terms import SeenTerms, surface_share
 from engine.methods.npm.shape_deviations import shape_deviations
 from engine.methods.npm.start import first_variables
 from engine.methods.npm.steadiness import acceleration_band, expected_accelerations, steady_rows
@@ -44,28 +40,14 @@ RESOLUTION = 48
 """Grid of the mesh that the samples lie on."""
 STEADY_POINTS = 24
 """Of the surface, whose acceleration is watched, far from each other: hands and feet are among them."""
-GATE_AT_START = 0.05
-"""Distance at which an observed point counts a quarter in the first step, canonical units; it shrinks to the last."""
-WIDE_AT_START = 3.0
-"""Times the expected errors that canonical coordinates may be off at first."""
 DAMPING = 0.3
 """Added to the diagonal of codes in standard deviations; places, in canonical units and radians, have 1."""
-TO_DEVIATION = 1.48
-"""Standard deviation of normally distributed numbers, in medians of their magnitudes."""
-LARGEST_DEVIATION = 0.02
-"""Canonical units that observed points are expected off the surface at most, while the model is far away."""
 LARGEST_STEP = 1.0
 """Standard deviations that a code moves in one step at most."""
-MORE_POINTS = 2.5
-"""Times as many points are looked at once the fit is near, when what is left is the chance of their choice."""
-MORE_FROM = 0.6
-"""Fraction of the steps after which they are."""
 AVERAGED = 5
 """Last steps whose outcomes are averaged, each of which looked at other points."""
 SHAPE_CHANGED = 0.1
 """Standard deviations of a code, after which the surface is sampled anew; between, samples follow it."""
-ALONE = 1 / 15
-"""Part of the weights of what is seen where no network says anything: priors alone hold what is not seen."""
 _FRAMES_AT_ONCE = {"cpu": 16, "cuda": 64}
 
 
@@ -96,7 +78,8 @@ class FittedCodes:
     seconds: float
     interrupted: bool
     shape_deviations: Tensor | None = None
-    """(K, Cs) by which the shape code may be off, see `engine.methods.npm.shape_deviations`; None where interrupted"""
+    """(K, Cs) by which the shape code may be off, see `engine.methods.npm.shape_deviations`; None where
+    interrupted, or where the shape was kept"""
 
 
 def fit_codes(
@@ -138,7 +121,11 @@ def fit_codes(
             interrupted = step + 1 < config.steps
             break
     result = state.variables if interrupted or config.steps < 2 * AVERAGED else mean_variables(latest)
-    deviations = None if interrupted else shape_deviations(state.shape_information(), state.rates, fitted.shapes)
+    deviations = (
+        None
+        if interrupted or fitted.keeps_shape
+        else shape_deviations(state.shape_information(), state.rates, fitted.shapes)
+    )
     return FittedCodes(
         fitted.shape_code(result).cpu(),
         fitted.pose_codes(result).cpu(),
@@ -170,15 +157,22 @@ class FitState:
         self.fitted, self.observations, self.config, self.seed = fitted, observations, config, seed
         self.variables = variables
         self.generator = torch.Generator().manual_seed(seed)
-        self.linked = between_seen(observations.seen)
+        self.is_seen = observations.seen_by_any
+        self.linked = between_seen(self.is_seen)
         self.apart: list[Tensor] = []
         """Median distances (f,) of observed points from the surface in the last step; none while it is not looked at"""
-        self.seen = observations.seen.nonzero()[:, 0]
-        self.worth = clearness(observations)[:, None]
-        """(F, 1) factor of all that concerns a frame, priors and damping, too"""
+        self.seen = self.is_seen.nonzero()[:, 0]
+        by_view = clearness(observations)
+        self.worth = by_view.amax(0)[:, None]
+        """(F, 1) factor of all that concerns a frame, priors and damping: what its clearest view is worth"""
         self.samples, self.rates = self._sample_surface()
         self.steady = self.samples.points[farthest_points(self.samples.points, STEADY_POINTS)]
-        self.landmarks = None if observations.landmarks is None else landmarks_at_rest(observations)[0]
+        landmarks = None if observations.landmarks is None else landmarks_at_rest(observations)[0]
+        shares = len(observations.views) ** -0.5  # the chance of the choice of points is no larger then
+        self.views = [
+            SeenTerms(fitted, view, config, self.generator, landmarks, worth, shares)
+            for view, worth in zip(observations.views, by_view, strict=True)
+        ]
 
     def preview(self, step: int) -> FitPreview:
         with torch.no_grad():
@@ -189,7 +183,7 @@ class FitState:
         """How far what was seen lay from the surface before the last step: ``distance_mm``; waits for the device."""
         if not self.apart:
             return {}
-        median = torch.cat(self.apart)[self.observations.seen].median()
+        median = torch.cat(self.apart)[self.is_seen].median()
         return {"distance_mm": 1000 * float(median) / self.fitted.model.info.similarity.scale}
 
     def step(self, step: int) -> None:
@@ -250,18 +244,16 @@ class FitState:
             Terms along all axes, whose points stay where they are, and terms along one direction, whose points follow
             the shape; of the latter none while the coordinates of the network lead alone.
         """
-        observations, variables, worth = self.observations, self.variables.of(frames), self.worth[frames]
-        still = {}
-        if observations.coordinates is not None:
-            still["coordinates"] = self._coordinates(frames, variables, done)
-        if observations.landmarks is not None:
-            still["landmarks"] = self._landmarks(frames, variables, done)
-        following = self._surface(frames, variables, done) if self._surface_share(done) > 0 else {}
-        watched = steady_rows(self.steady, steady, self.band(steady, done)).at(frames)
-        return (
-            {STEADY: watched} | {name: rows.weighted(worth) for name, rows in still.items()},
-            {name: rows.weighted(worth) for name, rows in following.items()},
-        )
+        variables = self.variables.of(frames)
+        still = _joined([view.still(frames, variables, done) for view in self.views])
+        following: dict[str, SurfaceRows] = {}
+        if self._surface_share(done) > 0:
+            centres = self.observations.camera_centres(frames)
+            placed = place_samples(self.fitted, variables, self.samples, centres)
+            seen = [view.following(frames, placed, done) for view in self.views]
+            following = _joined([rows for rows, _ in seen])
+            self.apart.append(torch.stack([apart for _, apart in seen]).nanmean(0))
+        return {STEADY: steady_rows(self.steady, steady, self.band(steady, done)).at(frames)} | still, following
 
     def _equations(
         self, frames: Tensor, done: float, shape_moves: bool, steady: Tensor
@@ -275,31 +267,6 @@ class FitState:
             single = reduce(SurfaceRows.joined, following.values())
             equations = equations + self._accumulate(variables, single, single.normals, middle, shape_moves)[0]
         return equations, linear.first(len(self.steady))
-
-    def _surface(self, frames: Tensor, variables: Variables, done: float) -> dict[str, SurfaceRows]:
-        """What is seen of the surface, and where nothing of it was seen."""
-        config, observations = self.config, self.observations
-        placed = place_samples(self.fitted, variables, self.samples, observations.camera_centres(frames))
-        gate = GATE_AT_START * (config.surface_gate / GATE_AT_START) ** done
-        times = MORE_POINTS if done >= MORE_FROM else 1.0
-        count = round(times * config.surface_points)
-        picks = self._random_points(len(frames), count)
-        observed = _of(observations.points[frames], picks)
-        partners = find_partners(placed, observed, _of(observations.normals[frames], picks))
-        apart = ((observed - partners.points) * partners.normals).sum(-1).abs()
-        median = apart.median(1, keepdim=True).values
-        self.apart.append(median[:, 0])
-        deviation = (TO_DEVIATION * median).clamp(config.surface_deviation, LARGEST_DEVIATION)
-        precision = self._surface_share(done) / deviation.square() / count
-        precision = precision * observations.seen[frames][:, None]
-        if observations.coordinates is None:
-            precision = ALONE * precision
-        surface = surface_rows(partners, observed, gate)
-        free = free_space_rows(observations, frames, placed, round(times * config.free_space_points), gate)
-        return {
-            "surface": surface.weighted(config.surface_weight * precision),
-            "free space": free.weighted(config.free_space_weight * precision),
-        }
 
     def _accumulate(
         self, variables: Variables, rows: SurfaceRows, normals: Tensor | None, middle: Tensor, shape_moves: bool
@@ -316,44 +283,12 @@ class FitState:
         )
         return equations, linear
 
-    def _coordinates(self, frames: Tensor, variables: Variables, done: float) -> SurfaceRows:
-        config, observations = self.config, self.observations
-        assert observations.coordinates is not None
-        picks = self._random_points(len(frames), config.coordinate_points)
-        canonical = _of(observations.coordinates.canonical[frames], picks)
-        deviations = _of(observations.coordinates.deviations[frames][..., None], picks)[..., 0]
-        observed = _of(observations.points[frames], picks)
-        with torch.no_grad():
-            placed = variables.place(self.fitted.local(variables, canonical))
-        rows = coordinate_rows(canonical, deviations, observed, placed, self._width(done))
-        fade = config.coordinate_rest + (1 - config.coordinate_rest) * (1 - done)
-        share = config.coordinate_weight * fade / config.coordinate_points
-        return rows.weighted(share * observations.seen[frames][:, None])
-
-    def _landmarks(self, frames: Tensor, variables: Variables, done: float) -> SurfaceRows:
-        config, observations = self.config, self.observations
-        assert observations.landmarks is not None and self.landmarks is not None
-        canonical = self.landmarks.expand(len(frames), -1, -1)
-        deviations, positions = observations.landmarks.deviations[frames], observations.landmarks.positions[frames]
-        with torch.no_grad():
-            placed = variables.place(self.fitted.local(variables, canonical))
-        rows = coordinate_rows(canonical, deviations, positions, placed, self._width(done))
-        return rows.weighted(config.landmark_weight / canonical.shape[1] * observations.seen[frames][:, None])
-
-    def _width(self, done: float) -> float:
-        """Times their expected errors that what the network says may be off."""
-        return max(1.0, WIDE_AT_START * (1 - done / max(self.config.coordinate_steps, 1e-6)))
-
     def _is_steady(self, done: float) -> bool:
         """Whether frames are coupled in time: once all are about where they belong, else they hold each other back."""
         return self.config.acceleration > 0 and done >= STEADY_FROM
 
     def _surface_share(self, done: float) -> float:
-        """Weight of nearest points, which mislead while the coordinates of the network bring the model nearer."""
-        if self.observations.coordinates is None:
-            return 1.0
-        begins = self.config.coordinate_steps
-        return min(1.0, max(0.0, (done - begins) / 0.2))
+        return surface_share(self.config, self.observations, done)
 
     def with_priors(self, equations: NormalEquations) -> NormalEquations:
         """``equations`` of all frames, and the priors of shape and poses."""
@@ -398,10 +333,9 @@ class FitState:
         shape = shape * (LARGEST_STEP / shape.abs().amax().clamp_min(LARGEST_STEP))
         moved = variables.moved(shape, step[:, :directions], step[:, directions:], middle)
         # of frames that neither show the subject nor are led by neighbours, priors alone would make the mean pose
-        seen = self.observations.seen
         nearest = nearest_seen(moved, self.observations.times_s, self.seen)
         led = self.linked & (coupling is not None)
-        self.variables = moved.where(~seen & ~led, nearest)
+        self.variables = moved.where(~self.is_seen & ~led, nearest)
 
     def _sample_surface(self) -> tuple[SurfaceSamples, Tensor]:
         """Samples, and the rates (P, S) at which the distance to the surface changes there with the shape."""
@@ -412,11 +346,6 @@ class FitState:
         )
         return samples, distance_rates(self.fitted, self.variables, samples.points)
 
-    def _random_points(self, frames: int, count: int) -> Tensor:
-        available = self.observations.points.shape[1]
-        picks = torch.randint(available, (frames, count), generator=self.generator)
-        return picks.to(self.observations.points.device)
-
 
 def between_seen(seen: Tensor) -> Tensor:
     """(F,) bool: some frame before and some frame after shows the subject, by ``seen`` (F,) bool."""
@@ -424,6 +353,6 @@ def between_seen(seen: Tensor) -> Tensor:
     return (until - seen.long() > 0) & (until < until[-1])
 
 
-def _of(values: Tensor, picks: Tensor) -> Tensor:
-    """Rows ``picks`` (F, N) of ``values`` (F, M, D)."""
-    return torch.gather(values, 1, picks[..., None].expand(-1, -1, values.shape[-1]))
+def _joined(views: Sequence[dict[str, SurfaceRows]]) -> dict[str, SurfaceRows]:
+    """The rows of all ``views``, which have the same terms, by term."""
+    return {name: reduce(SurfaceRows.joined, [view[name] for view in views]) for name in views[0]}

@@ -14,28 +14,31 @@ _OUTLYING = 3.0
 
 
 def clearness(observations: Observations) -> Tensor:
-    """What each frame (F,) is worth for the shape, at most 1; all alike without landmarks.
+    """What each view of each frame (V, F) is worth for the shape, at most 1; all alike without landmarks.
 
-    By the median expected error of its canonical coordinates, against that of the clearest quarter of the frames.
-    Where nothing is known of hidden parts, frames that are seen from the side are needed in full.
+    By the median expected error of its canonical coordinates, against that of the clearest quarter of what all cameras
+    show. Where nothing is known of hidden parts, frames that are seen from the side are needed in full.
     """
-    if observations.coordinates is None or observations.landmarks is None:
-        return torch.ones_like(observations.times_s)
-    expected = observations.coordinates.deviations.median(1).values
-    clearest = expected[observations.seen].quantile(0.25)
+    views = observations.views
+    if any(view.coordinates is None or view.landmarks is None for view in views):
+        return torch.ones_like(torch.stack([view.times_s for view in views]))
+    expected = torch.stack([view.coordinates.deviations.median(1).values for view in views if view.coordinates])
+    clearest = expected[torch.stack([view.seen for view in views])].quantile(0.25)
     return (clearest / expected).clamp_max(1) ** _CLEAR_POWER
 
 
 def landmarks_at_rest(observations: Observations) -> tuple[Tensor, Tensor]:
     """Canonical coordinates (K, 3) of the landmarks, and their expected errors (K,) along an axis.
 
-    Means over the frames that show the subject, weighted by clearness and expected errors under the loss of Geman and
-    McClure. What frames say of one subject is wrong alike: many are expected to be no better than a good one of them.
+    Means over what all cameras show of the subject, weighted by clearness and expected errors under the loss of Geman
+    and McClure. What frames say of one subject is wrong alike: many are expected to be no better than a good one of
+    them.
     """
-    said = observations.landmarks
-    assert said is not None
-    canonical, deviations = said.canonical[observations.seen], said.deviations[observations.seen]
-    precision = clearness(observations)[observations.seen, None] / deviations.square()
+    said = [(view.landmarks, view.seen) for view in observations.views if view.landmarks is not None]
+    canonical = torch.cat([each.canonical[seen] for each, seen in said])
+    deviations = torch.cat([each.deviations[seen] for each, seen in said])
+    worth = torch.cat([of[view.seen] for of, view in zip(clearness(observations), observations.views, strict=True)])
+    precision = worth[:, None] / deviations.square()
     middle = canonical.median(0).values
     for _ in range(_ROUNDS):
         gaps = (canonical - middle).square().sum(-1)

@@ -72,6 +72,18 @@ class Observations:
     """How many subjects were found; these observations are of one of them"""
     mirrored: Tensor | None = None
     """(F,) log odds that the subject is seen in a mirror, NaN where it is not seen; None where no network tells"""
+    others: tuple["Observations", ...] = ()
+    """What other cameras saw of the subject in the same frames, in the same space"""
+
+    @property
+    def views(self) -> tuple["Observations", ...]:
+        """What each camera saw: these, and the others."""
+        return (self, *self.others)
+
+    @property
+    def seen_by_any(self) -> Tensor:
+        """(F,) bool: some camera shows enough of the subject."""
+        return torch.stack([view.seen for view in self.views]).any(0)
 
     def __len__(self) -> int:
         return len(self.points)
@@ -99,6 +111,7 @@ class Observations:
             coordinates=coordinates,
             landmarks=landmarks,
             mirrored=None if self.mirrored is None else self.mirrored[frames],
+            others=tuple(other.at(frames) for other in self.others),
         )
 
     def relocated(self, rotations: Tensor, translations: Tensor) -> "Observations":
@@ -116,6 +129,7 @@ class Observations:
             rotations=to_camera @ rotations,
             translations=shifts + (to_camera @ translations[..., None])[..., 0],
             landmarks=landmarks,
+            others=tuple(other.relocated(rotations, translations) for other in self.others),
         )
 
     def camera_centres(self, frames: Tensor) -> Tensor:

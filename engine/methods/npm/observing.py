@@ -130,7 +130,7 @@ def observe(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Observations:
-    """Read ``sequence`` for a fit of ``model``, on its device.
+    """Read ``sequence``, and what other cameras saw in its frames, for a fit of ``model``, on its device.
 
     The subject of a frame is what an isolation has left of it, or else what the model's network takes for it, or else
     all that was seen. Frames that show next to nothing of it are marked, not refused.
@@ -140,7 +140,29 @@ def observe(
         Cancelled: asked to stop.
     """
     progress = progress or Progress()
-    progress.stage("read depth", len(sequence))
+    progress.stage("read depth", len(sequence) * len(sequence.views))
+    views = [
+        _observe_view(view, model, points_per_frame, seed + number, number * len(sequence), progress)
+        for number, view in enumerate(sequence.views)
+    ]
+    known = next((view.landmarks for view in views if view.landmarks is not None), None)
+    first, *others = (replace(view, landmarks=view.landmarks or known) for view in views)
+    observations = replace(first, others=tuple(others))
+    if not bool(observations.seen_by_any.any()):
+        raise _shows_nothing(sequence, model.info.category)
+    _tell_of_others(first.subjects, progress)
+    return observations
+
+
+def _observe_view(
+    sequence: DepthSequence,
+    model: NeuralParametricModel,
+    points_per_frame: int,
+    seed: int,
+    done: int,
+    progress: Progress,
+) -> Observations:
+    """What one camera saw, after ``done`` frames of others."""
     device, similarity, camera = model.device, model.info.similarity, sequence.camera
     stride = max(1, camera.width // MAP_WIDTH)
     poses = np.stack([sequence.camera_at(frame) for frame in range(len(sequence))])
@@ -171,13 +193,8 @@ def observe(
             landmarks.append(own_landmarks)
             mirrored.append(found.mirrored if seen[-1] and found is not None else np.nan)
             masks.append(packed(subject & seen[-1]))
-            progress.advance(frame + 1)
+            progress.advance(done + frame + 1)
         tensors = rows.tensors()
-    if not any(seen):
-        raise _shows_nothing(sequence, model.info.category)
-    subjects = 1 if follower is None else len(follower.subjects)
-    _tell_of_others(subjects, progress)
-
     # reduced pixel j is the full pixel s j, whose centre is s j + 0.5: u_reduced = (u - 0.5) / s + 0.5
     intrinsics = (
         camera.fx / stride, camera.fy / stride, (camera.cx - 0.5) / stride + 0.5, (camera.cy - 0.5) / stride + 0.5,
@@ -195,7 +212,7 @@ def observe(
         depth=tensors["depth"],
         subject=tensors["subject"],
         silhouette=tensors["silhouette"],
-        empty_is_free=bool(np.median(empty) > EMPTY_FRACTION),
+        empty_is_free=bool(empty) and bool(np.median(empty) > EMPTY_FRACTION),
         rotations=torch.tensor(to_camera, dtype=torch.float32, device=device),
         translations=torch.tensor(translation, dtype=torch.float32, device=device),
         intrinsics=intrinsics,
@@ -203,7 +220,7 @@ def observe(
         coordinates=coordinates,
         landmarks=_landmarks(landmarks, device),
         masks=None if coordinates is None else tuple(masks),
-        subjects=subjects,
+        subjects=1 if follower is None else len(follower.subjects),
         mirrored=torch.tensor(mirrored, device=device) if _tells_sides(model) else None,
     )
 

@@ -1,5 +1,6 @@
 """First codes of a fit, by search over the training codes and the guesses of encoders."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
@@ -57,7 +58,7 @@ def searched_variables(fitted: FittedModel, observations: Observations, seed: in
     translations = away_from_model(model, observations)
     variables = replace(fitted.mean(len(observations)), translations=translations)
     observations = observations.relocated(variables.rotations, translations)
-    seen = observations.seen.nonzero()[:, 0]
+    seen = observations.seen_by_any.nonzero()[:, 0]
     shape_code, codes = _search(fitted, observations.at(seen), seed, progress)
     poses = variables.poses.index_copy(0, seen, fitted.poses.coefficients(codes))
     return nearest_seen(
@@ -68,7 +69,11 @@ def searched_variables(fitted: FittedModel, observations: Observations, seed: in
 def away_from_model(model: NeuralParametricModel, observations: Observations) -> Tensor:
     """Translations (F, 3) from where the model has its subjects to where each frame shows one, zero for small ones."""
     x, y, z = model.info.similarity.to_canonical(CameraPlacement.of_model(model).visible_world).tolist()
-    shift = observations.points.median(1).values - torch.tensor([x, y, z], device=observations.points.device)
+    # a median is not moved by what some cameras do not see, whose points are left out
+    points = torch.cat(
+        [torch.where(view.seen[:, None, None], view.points, torch.nan) for view in observations.views], 1
+    )
+    shift = torch.nan_to_num(points.nanmedian(1).values - torch.tensor([x, y, z], device=points.device))
     return torch.where((shift.norm(dim=1) > _AT_HOME)[:, None], shift, 0.0)
 
 
@@ -82,7 +87,7 @@ def _search(fitted: FittedModel, observations: Observations, seed: int, progress
     identities = identity_of_row.unique()
     progress.stage("search", len(identities))
     observed = _random_observed(observations, COARSE_POINTS[1], generator)
-    scores = torch.empty(len(observed), len(rows), device=device)
+    scores = torch.empty(len(observations), len(rows), device=device)
     for done, identity in enumerate(identities.tolist()):
         if progress.cancelled():
             raise Cancelled
@@ -90,7 +95,7 @@ def _search(fitted: FittedModel, observations: Observations, seed: int, progress
         samples = sample_model_surface(model, model.shape_codes[identity], seed)
         points = _subset(samples.points, COARSE_POINTS[0], generator)
         posed = _pose_all(model, model.shape_codes[identity], model.pose_codes[rows[chosen].to(device)], points, half)
-        scores[:, chosen.to(device)] = match_scores(observations, observed, posed)
+        scores[:, chosen.to(device)] = _scores(observations, observed, posed)
         progress.advance(done + 1)
 
     if fitted.keeps_shape:
@@ -115,7 +120,7 @@ def _search(fitted: FittedModel, observations: Observations, seed: int, progress
         codes = torch.cat((codes, guessed_poses))
     samples = sample_model_surface(model, shape_code, seed)
     posed = _pose_all(model, shape_code, codes, _subset(samples.points, FINE_POINTS[0], generator), half)
-    scores = match_scores(observations, _random_observed(observations, FINE_POINTS[1], generator), posed)  # (F, U)
+    scores = _scores(observations, _random_observed(observations, FINE_POINTS[1], generator), posed)  # (F, U)
     jumps = _mean_distances(posed)  # (U, U)
     path = shortest_path(scores, PATH_WEIGHT * jumps)
     return shape_code, codes[path].clone()
@@ -149,8 +154,17 @@ def _better_shape(
         except InputError:  # a guess far from all training codes has no surface
             return shape_code
         posed = _pose_all(model, code, pose_codes, _subset(points, FINE_POINTS[0], generator), half)
-        totals.append(match_scores(observations, observed, posed).amin(1).mean())
+        totals.append(_scores(observations, observed, posed).amin(1).mean())
     return guess if bool(totals[1] < totals[0]) else shape_code
+
+
+def _scores(observations: Observations, observed: Sequence[Tensor], posed: Tensor) -> Tensor:
+    """`match_scores` (F, U), means over the cameras that show the subject, of ``observed`` points of each of them."""
+    if len(observed) == 1:
+        return match_scores(observations, observed[0], posed)
+    each = [match_scores(view, points, posed) for view, points in zip(observations.views, observed, strict=True)]
+    weights = torch.stack([view.seen for view in observations.views]).float()[..., None]
+    return (torch.stack(each) * weights).sum(0) / weights.sum(0).clamp_min(1)
 
 
 def match_scores(observations: Observations, observed: Tensor, posed: Tensor) -> Tensor:
@@ -240,9 +254,10 @@ def _pose_all(
     return torch.cat(parts)
 
 
-def _random_observed(observations: Observations, count: int, generator: torch.Generator) -> Tensor:
+def _random_observed(observations: Observations, count: int, generator: torch.Generator) -> list[Tensor]:
+    """Points (F, ``count``, 3) of each camera."""
     picks = torch.randint(observations.points.shape[1], (count,), generator=generator)
-    return observations.points[:, picks.to(observations.points.device)]
+    return [view.points[:, picks.to(view.points.device)] for view in observations.views]
 
 
 def _subset(points: Tensor, count: int, generator: torch.Generator) -> Tensor:

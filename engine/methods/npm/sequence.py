@@ -14,13 +14,14 @@ from engine.geometry.mesh import Mesh
 from engine.geometry.ply import save_compact_ply
 from engine.geometry.similarity import Similarity
 from engine.methods.method import FitResult, MethodInputs
+from engine.methods.npm.calibration import check_calibration
 from engine.methods.npm.confidence import LOST_BELOW, confidences
 from engine.methods.npm.config import FitConfig
 from engine.methods.npm.fit import FitPreview, FittedCodes, fit_codes
 from engine.methods.npm.kept_shape import kept_shape
 from engine.methods.npm.sides import SidedObservations, observe_side
 from engine.methods.npm.variables import plain_model
-from engine.methods.run import CANONICAL_SURFACE, KEPT_SHAPE, SIDE, SUBJECTS
+from engine.methods.run import CAMERAS, CANONICAL_SURFACE, KEPT_SHAPE, SIDE, SUBJECTS
 from engine.models.model import NeuralParametricModel
 from engine.sequences.depth_sequence import DepthSequence
 from engine.sequences.isolation import masked
@@ -46,13 +47,15 @@ def fit_sequence(source: DepthSequence, inputs: MethodInputs, config: FitConfig,
     sided = observe_side(source, model, config.side, inputs.seed, progress)
     if sided.is_mirrored:
         progress = _PreviewsInMirror(progress)
+    details: dict[str, Any] = {} if kept is None else {KEPT_SHAPE: kept.whose}
+    if source.others:
+        details[CAMERAS] = check_calibration(sided.observations, source, model.info.similarity, progress)
     read = time.perf_counter()
     shape = None if kept is None else kept.code
     fitted = fit_codes(model, sided.observations, config, inputs.seed, progress, shape=shape)
     timings = {"read": read - started, "fit": time.perf_counter() - read}
     result = posed_result(sided, inputs, config, fitted, progress)
-    details = result.details if kept is None else {**result.details, KEPT_SHAPE: kept.whose}
-    return replace(result, timings={**timings, **result.timings}, details=details)
+    return replace(result, timings={**timings, **result.timings}, details={**result.details, **details})
 
 
 def posed_result(
@@ -81,7 +84,7 @@ def posed_result(
     vertices = placed_vertices(plain, fitted, mesh.vertices, progress)
     surface = Mesh(similarity.to_world(mesh.vertices), mesh.faces)
     poses = subject_poses(rotations, translations, similarity)
-    subject = None if observations.masks is None else masked(sided.source, observations.masks)
+    subject = _subject(sided)
     details: dict[str, Any] = {"steps": fitted.steps, SUBJECTS: observations.subjects}
     if sided.side is not None:
         details[SIDE] = sided.side.as_dict()
@@ -106,6 +109,16 @@ def posed_result(
         subject_to_world=poses,
         interrupted=fitted.interrupted,
     )
+
+
+def _subject(sided: SidedObservations) -> DepthSequence | None:
+    """What of the recording was taken for the subject, by each camera; None for all of it."""
+    views = sided.observations.views
+    if any(view.masks is None for view in views):
+        return None
+    each = zip(sided.source.views, views, strict=True)
+    first, *others = (replace(masked(source, view.masks), others=()) for source, view in each if view.masks is not None)
+    return replace(first, others=tuple(others))
 
 
 def placed_vertices(

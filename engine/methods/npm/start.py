@@ -43,7 +43,7 @@ def first_variables(fitted: FittedModel, observations: Observations, seed: int, 
         variables = replace(variables, shape=shape_through_coordinates(fitted, observations))
     variables = aligned(fitted, observations, variables)
     progress.advance(1)
-    return nearest_seen(variables, observations.times_s, observations.seen.nonzero()[:, 0])
+    return nearest_seen(variables, observations.times_s, observations.seen_by_any.nonzero()[:, 0])
 
 
 def aligned(fitted: FittedModel, observations: Observations, variables: Variables) -> Variables:
@@ -51,19 +51,28 @@ def aligned(fitted: FittedModel, observations: Observations, variables: Variable
 
     Those of the landmarks, where there are any, which stand for the whole body, and not for the side that is seen.
     """
+    views = [_alignable(view) for view in observations.views]
+    canonical, observed, deviations = (torch.cat(parts, dim=1) for parts in zip(*views, strict=True))
     if observations.landmarks is not None:
-        canonical = landmarks_at_rest(observations)[0][None]
-        observed, deviations = observations.landmarks.positions, observations.landmarks.deviations
-    else:
-        coordinates = observations.coordinates
-        assert coordinates is not None
-        canonical, observed = coordinates.canonical[:, :ALIGNED_POINTS], observations.points[:, :ALIGNED_POINTS]
-        deviations = coordinates.deviations[:, :ALIGNED_POINTS]
+        canonical = landmarks_at_rest(observations)[0].repeat(len(views), 1)[None]
     with torch.no_grad():
         local = fitted.local(variables, canonical)
-    weights = observations.seen[:, None] / deviations.square()
+    weights = 1 / deviations.square()
     rotations, translations = robust_rigid_alignment(local, observed, weights, ALIGNMENT_SOFTNESS)
     return replace(variables, rotations=rotations, translations=translations)
+
+
+def _alignable(view: Observations) -> tuple[Tensor, Tensor, Tensor]:
+    """Canonical points (F, N, 3) of one camera, where it has them (F, N, 3), and expected errors (F, N)."""
+    assert view.coordinates is not None
+    if view.landmarks is not None:
+        parts = view.landmarks.canonical, view.landmarks.positions, view.landmarks.deviations
+    else:
+        points = slice(ALIGNED_POINTS)
+        of_pixels = view.coordinates.canonical, view.points, view.coordinates.deviations
+        parts = of_pixels[0][:, points], of_pixels[1][:, points], of_pixels[2][:, points]
+    canonical, observed, deviations = parts
+    return canonical, observed, torch.where(view.seen[:, None], deviations, torch.inf)
 
 
 def shape_through_coordinates(fitted: FittedModel, observations: Observations) -> Tensor:
@@ -93,13 +102,16 @@ def shape_through_coordinates(fitted: FittedModel, observations: Observations) -
 
 def _points_at_rest(observations: Observations) -> tuple[Tensor, Tensor, Tensor]:
     """Canonical points (N, 3) of the surface, their expected errors (N,), and what each is worth (N,)."""
-    coordinates = observations.coordinates
-    assert coordinates is not None
-    seen = observations.seen.nonzero()[:, 0]
-    each = max(1, SHAPE_POINTS // len(seen))
-    points = coordinates.canonical[seen, :each].flatten(0, 1)
-    deviations = coordinates.deviations[seen, :each].flatten()
-    shares = clearness(observations)[seen].repeat_interleave(coordinates.canonical[seen, :each].shape[1])
+    parts = []
+    worth, shown = clearness(observations), sum(int(view.seen.sum()) for view in observations.views)
+    for of_frames, view in zip(worth, observations.views, strict=True):
+        coordinates = view.coordinates
+        assert coordinates is not None
+        seen, each = view.seen.nonzero()[:, 0], max(1, SHAPE_POINTS // shown)
+        points = coordinates.canonical[seen, :each]
+        deviations = coordinates.deviations[seen, :each].flatten()
+        parts.append((points.flatten(0, 1), deviations, of_frames[seen].repeat_interleave(points.shape[1])))
+    points, deviations, shares = (torch.cat(part) for part in zip(*parts, strict=True))
     shares = _SHAPE_OBSERVATIONS * shares / shares.sum()
     if observations.landmarks is None:
         return points, deviations, shares

@@ -119,7 +119,7 @@ def test_a_recording_is_not_written_over(dataset: RegisteredDataset, tmp_path: P
 
 def test_every_view_is_a_complete_sequence_with_its_own_pose(dataset: RegisteredDataset, tmp_path: Path) -> None:
     assert render_sequence(dataset, 1, "bend_0", tmp_path, CAMERA, views=3, correspondences=True) == 4
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["view_0", "view_1", "view_2"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["view_0", "view_1", "view_2", "views.json"]
     poses = orbit(front_camera_to_world(dataset.similarity), dataset.similarity, 3)
     truth = Mesh(dataset.sequence(1, "bend_0")[3].astype(np.float32), dataset.faces(1))
     for view, pose in enumerate(poses):

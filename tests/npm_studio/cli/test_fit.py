@@ -10,6 +10,7 @@ from engine.methods.method import FitResult, method_names
 from engine.methods.run import load_run
 from engine.sequences.depth_sequence import load_depth_sequence, save_depth_sequence
 from npm_studio.cli.main import main
+from tests.support.around import recorded_around
 from tests.support.walking_ball import CAMERA as BALL_CAMERA
 from tests.support.walking_ball import RATE, Tells, ball_depths, ball_meshes, moved
 
@@ -234,3 +235,16 @@ def test_the_side_of_a_hand_is_stated_and_printed(
     captured = capsys.readouterr()
     assert "if it is not, state --side left" in captured.err
     assert "side: uncertain, fitted as right, the model cannot tell sides" in captured.err
+
+
+def test_cameras_of_one_scene_are_fitted_together_by_name_or_by_the_folder_that_lists_them(
+    toy_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = recorded_around(tmp_path / "around", 2)
+    quick = ("--model", toy_folder, "--steps", "2", "--resolution", "24")
+    fit(capsys, first, "--views", second, *quick, "--out", tmp_path / "named")
+    (tmp_path / "around" / "views.json").write_text('{"views": ["view_0", "view_1"]}')
+    fit(capsys, tmp_path / "around", *quick, "--out", tmp_path / "listed")
+    one, other = load_run(tmp_path / "named"), load_run(tmp_path / "listed")
+    assert one.inputs.views == other.inputs.views == (second.resolve(),)
+    assert np.array_equal(one.meshes.vertices(), other.meshes.vertices())
