@@ -14,19 +14,12 @@ from torch import Tensor
 from engine.methods.npm.association import find_partners, place_samples
 from engine.methods.npm.confidence import MEASURES, doubt
 from engine.methods.npm.config import FitConfig
-from engine.methods.npm.fit import (
-    DAMPING,
-    GATE_AT_START,
-    LARGEST_DEVIATION,
-    LARGEST_STEP,
-    STEADY_OBSERVATIONS,
-    TO_DEVIATION,
-    WIDE_AT_START,
-)
+from engine.methods.npm.fit import DAMPING, LARGEST_STEP, STEADY_OBSERVATIONS
 from engine.methods.npm.linearisation import linearise
 from engine.methods.npm.normal_equations import NormalEquations, normal_equations
 from engine.methods.npm.observations import Observations
 from engine.methods.npm.residuals import SurfaceRows, coordinate_rows, free_space_rows, surface_rows
+from engine.methods.npm.seen_terms import GATE_AT_START, LARGEST_DEVIATION, TO_DEVIATION, WIDE_AT_START
 from engine.methods.npm.variables import RIGID, FittedModel, Variables
 from engine.tracking.effort import Effort
 from engine.tracking.subject import WATCHED, Subject

@@ -167,10 +167,10 @@ class FitState:
         """(F, 1) factor of all that concerns a frame, priors and damping: what its clearest view is worth"""
         self.samples, self.rates = self._sample_surface()
         self.steady = self.samples.points[farthest_points(self.samples.points, STEADY_POINTS)]
-        landmarks = None if observations.landmarks is None else landmarks_at_rest(observations)[0]
+        self.landmarks = None if observations.landmarks is None else landmarks_at_rest(observations)[0]
         shares = len(observations.views) ** -0.5  # the chance of the choice of points is no larger then
         self.views = [
-            SeenTerms(fitted, view, config, self.generator, landmarks, worth, shares)
+            SeenTerms(fitted, view, config, self.generator, self.landmarks, worth, shares)
             for view, worth in zip(observations.views, by_view, strict=True)
         ]
 
