@@ -26,6 +26,8 @@ _FIRST_POLL_S = 0.05
 """While nothing can be told yet, when every look goes through the whole folder."""
 _GRACE_S = 1.0
 """That a file which is not whole is waited for where later ones are, if none is to be missed."""
+_SAID_FROM = 30
+"""Frames that were there already; fewer are those that came while the source was opened."""
 _STEP_S = 0.001
 """Between two frames whose times are the same."""
 
@@ -71,7 +73,7 @@ class FollowedFolder:
     def warnings(self) -> tuple[Notice, ...]:
         """As `DepthSource.warnings`; files that never became whole are known at the end."""
         said = list(self._layout.warnings)
-        if self._before > 1:
+        if self._before > _SAID_FROM:
             said.append(Notice(f"{self._before} frames were there already, of which the newest is the first one"))
         if self._unreadable:
             first = self._unreadable[0]

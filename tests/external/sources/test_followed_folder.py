@@ -143,11 +143,11 @@ def test_a_file_that_reserves_its_space_first_is_not_read_before_it_is_filled(fo
 
 
 def test_frames_that_are_there_already_are_the_first(folder: Path) -> None:
-    put(folder, 0, 1, 2)
-    assert [frame.name for frame in open_source(str(folder), options())] == ["000000", "000001", "000002"]
+    put(folder, *range(31))
+    assert [int(frame.name) for frame in open_source(str(folder), options())] == list(range(31))
     live = open_source(str(folder), options(Pace.LIVE))
-    assert [(frame.name, frame.dropped) for frame in live] == [("000002", 2)]
-    assert "3 frames were there already, of which the newest is the first one" in said(live)
+    assert [(frame.name, frame.dropped) for frame in live] == [("000030", 30)]
+    assert said(live) == "31 frames were there already, of which the newest is the first one"
 
 
 def test_files_under_temporary_names_are_no_frames(folder: Path) -> None:
