@@ -132,14 +132,13 @@ class FollowedFolder:
 
     def _look(self) -> None:
         """Have frames wait that are new; those that came after later ones, or are gone again, are dropped."""
-        there = set(self._layout.names())
-        for path in [path for path in self._waiting if path.name not in there]:
+        for path in [path for path in self._waiting if not path.exists()]:
             self._waiting.remove(path)
             self._drop(_gone(path))
-        new = there - self._known
+        new = [name for name in self._layout.names() if name not in self._known]
         if not new:
             return
-        self._known |= new
+        self._known.update(new)
         frames = sorted((self._layout.place / name for name in new if self._layout.belongs(name)), key=natural_key)
         if self._newest is not None:
             order = natural_key(self._newest)
