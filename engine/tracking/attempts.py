@@ -52,7 +52,7 @@ class Attempts:
         self._eye, self._view = eye, view
         self._device = model.device
         self._descent = Descent(self.fitted, self._config, effort)
-        self._following = following(self._config, effort.steps)
+        self._following = following(self._config, effort.leading, effort.steps)
         self._from_far = from_far(self._config, effort.fresh_steps)
         directions = len(self.fitted.poses.scales)
         self._sizes = (_PLACE, directions, 9, 3, 3 * WATCHED, WATCHED)

@@ -24,6 +24,10 @@ from engine.methods.npm.variables import RIGID, FittedModel, Variables
 from engine.tracking.effort import Effort
 from engine.tracking.subject import WATCHED, Subject
 
+_GATE = 0.03
+"""Canonical units at which an observed point counts a quarter once the network has led."""
+_COORDINATES = 0.4
+"""Part of the weight of canonical coordinates that fades from there."""
 _FREE_SPACE = 4
 """Observed points for each sample that lies in empty space, as in a fit."""
 
@@ -67,10 +71,20 @@ class Descended:
     """(1,) median distance of observed points from the surface before the last step, canonical units"""
 
 
-def following(config: FitConfig, steps: int) -> tuple[Stage, ...]:
-    """Stages from a prediction that is near: all terms as at the end of a fit, the gate half open at first."""
-    gates = torch.logspace(0.5, 0, steps).tolist()
-    return tuple(Stage(1.0, gate * config.surface_gate, config.coordinate_rest, 1.0) for gate in gates)
+def following(config: FitConfig, leading: int, steps: int) -> tuple[Stage, ...]:
+    """Stages from a prediction: ``leading`` ones by what the network says, which no nearest point misleads, and then
+    ``steps`` as at the end of a fit."""
+    led = [Stage(0.0, GATE_AT_START, 1.0, WIDE_AT_START) for _ in range(leading)]
+    near = [
+        Stage(
+            1.0,
+            _GATE * (config.surface_gate / _GATE) ** (step / max(1, steps - 1)),
+            config.coordinate_rest + _COORDINATES * (1 - step / max(1, steps - 1)),
+            1.0,
+        )
+        for step in range(steps)
+    ]
+    return (*led, *near)
 
 
 def from_far(config: FitConfig, steps: int) -> tuple[Stage, ...]:

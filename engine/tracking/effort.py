@@ -9,10 +9,12 @@ import torch
 class Effort:
     """How much work a frame is."""
 
+    leading: int
+    """Steps from a prediction that follow the network alone"""
     steps: int
-    """From a prediction."""
+    """Steps after them that follow the surface, too"""
     fresh_steps: int
-    """From what the network says."""
+    """Steps from the mean pose"""
     points: int
     """Observed points"""
     samples: int
@@ -25,8 +27,8 @@ class Effort:
     """That the shape is refined from, at most"""
 
 
-_ON_GPU = Effort(4, 10, points=1024, samples=2048, resolution=48, coordinates=192, keyframes=12)
-_ON_CPU = Effort(2, 8, points=320, samples=1024, resolution=32, coordinates=64, keyframes=6)
+_ON_GPU = Effort(3, 5, 12, points=1024, samples=2048, resolution=48, coordinates=192, keyframes=12)
+_ON_CPU = Effort(1, 2, 10, points=320, samples=1024, resolution=48, coordinates=64, keyframes=6)
 
 
 def effort_on(device: torch.device) -> Effort:
