@@ -22,6 +22,9 @@ _CROTCH = (0.3, 0.65)
 """Of the height, where the crotch of anybody is."""
 _ARMPITS = (0.55, 0.9)
 _ARM_LENGTH = (0.25, 0.6)
+_ARMPIT_SIZE, _ARMPIT_FLATNESS = 0.04, 0.005
+"""Metres around the top of the way through the armpit, and below or above it, that the armpit is the middle of: along
+its curve the level hardly changes, and one vertex or its neighbour may be the highest."""
 _WRIST = np.arange(0.55, 0.85, 0.01)
 """Of the way from shoulder to fingertip, where a wrist is."""
 _NARROW = 1.05
@@ -180,7 +183,10 @@ def _arm(
     fingertip = _extreme(np.where(side, outwards, -np.inf))
     level = np.where(side, vertices[:, 1] - outwards, np.inf)
     inner = _part_with(faces[side[faces].all(axis=1)], foot, "arms")
-    armpit = vertices[_extreme(-np.abs(level - joining_level(level, inner, fingertip, foot)))]
+    top = joining_level(level, inner, fingertip, foot)
+    saddle = vertices[_extreme(-np.abs(level - top))]
+    near = np.linalg.norm(vertices - saddle, axis=1) < _ARMPIT_SIZE
+    armpit = vertices[near & (np.abs(level - top) < _ARMPIT_FLATNESS)].mean(axis=0)
     beside = abs(armpit[0] - middle)
     above = vertices[side & (np.abs(outwards - beside) < 0.01)]
     shoulder = above[above[:, 1].argmax()]

@@ -14,6 +14,7 @@ from engine.evaluate.body_landmarks import NotABody
 from engine.evaluate.body_measurements import BODY_MEASUREMENTS, measure_body
 from engine.geometry.mesh import Mesh
 from engine.methods.run import Run, canonical_surface
+from engine.methods.run_summary import mean_distance_mm
 from engine.models.checkpoint import load_model
 from engine.models.model import NeuralParametricModel
 from engine.surface.extract import extract_surface
@@ -21,16 +22,18 @@ from engine.surface.extract import extract_surface
 OF_SPREAD = 3.0
 """Standard errors in spreads of the shape: a fit takes for independent what is not."""
 OF_VALUE = {
-    "height": 0.005,
-    "chest_girth": 0.015,
-    "waist_girth": 0.015,
-    "hip_girth": 0.015,
-    "thigh_girth": 0.015,
-    "arm_length": 0.02,
-    "leg_length": 0.008,
-    "volume": 0.02,
+    "height": 0.003,
+    "chest_girth": 0.0175,
+    "waist_girth": 0.01,
+    "hip_girth": 0.012,
+    "thigh_girth": 0.011,
+    "arm_length": 0.024,
+    "leg_length": 0.005,
+    "volume": 0.015,
 }
-"""Parts of the values that models do not know any better, however much is seen."""
+"""Parts of the values by which fits are off however sure they are; `benchmarks/body_measurements.py` chooses both."""
+NOISE_MM = 5.0
+"""Mean distance from what was seen to the fit by which errors grow: they are twice as large at 1.7 times this."""
 _RESOLUTION = 128
 """Grid of the surfaces whose measurements are compared with each other."""
 _REMEDY = "fit it again"
@@ -61,8 +64,8 @@ def measured_body(run: Run) -> MeasuredBody:
     """What the canonical surface of ``run`` measures.
 
     The standard error of a measurement has two parts, see ``docs/fitting.md``: what it changes by with the shape codes
-    that explain the images about as well, times `OF_SPREAD`, and `OF_VALUE`. For the first the model has to be where it
-    was. A sensor that errs in scale adds that error.
+    that explain the images about as well, times `OF_SPREAD`, and `OF_VALUE`; both grow with the noise of the sensor.
+    For the first the model has to be where it was. A sensor that errs in scale adds that error.
 
     Raises:
         InputError: a file of the run is damaged.
@@ -80,10 +83,17 @@ def measured_body(run: Run) -> MeasuredBody:
         spreads = _spreads(run)
     except (InputError, NotABody) as reason:
         return MeasuredBody(values, note=f"no standard errors: {reason}")
+    noise = noise_factor(run)
     errors = {
-        name: float(np.hypot(OF_SPREAD * spread, OF_VALUE[name] * values[name])) for name, spread in spreads.items()
+        name: noise * float(np.hypot(OF_SPREAD * spread, OF_VALUE[name] * values[name]))
+        for name, spread in spreads.items()
     }
     return MeasuredBody(values, errors)
+
+
+def noise_factor(run: Run) -> float:
+    """By how much errors are larger than those of a fit to images without noise; at least 1."""
+    return float(np.hypot(1, (mean_distance_mm(run) or 0) / NOISE_MM))
 
 
 def _spreads(run: Run) -> dict[str, float]:

@@ -12,7 +12,7 @@ from engine.geometry.mesh import Mesh
 from engine.geometry.ply import save_compact_ply
 from engine.geometry.similarity import Similarity
 from engine.methods import measured_body as module
-from engine.methods.measured_body import OF_SPREAD, OF_VALUE, measured_body, spreads_of
+from engine.methods.measured_body import NOISE_MM, OF_SPREAD, OF_VALUE, measured_body, noise_factor, spreads_of
 from engine.methods.run import Run, RunInputs, frame_records, load_run, save_run
 from engine.models.checkpoint import save_model
 from engine.models.model import NeuralParametricModel
@@ -78,6 +78,13 @@ def test_a_standard_error_has_a_part_of_the_spread_and_one_of_the_value(
     assert body.standard_errors["waist_girth"] == pytest.approx(expected, rel=0.02)
     assert body.as_dict()["waist_girth"]["unit"] == "cm"
     assert body.as_dict()["note"] is None
+
+
+def test_standard_errors_grow_with_what_lies_off_the_surface(surface: Mesh, tmp_path: Path) -> None:
+    run = run_of(tmp_path / "run", surface)
+    assert noise_factor(run) == 1  # nobody measured it
+    noisy = replace(run, frames=tuple(replace(frame, mean_distance_mm=2 * NOISE_MM) for frame in run.frames))
+    assert noise_factor(noisy) == pytest.approx(np.sqrt(5))
 
 
 def test_without_its_model_a_run_has_measurements_but_no_standard_errors(surface: Mesh, tmp_path: Path) -> None:
