@@ -58,7 +58,7 @@ def test_how_high_the_arms_are_does_not_matter(measured: dict[str, float]) -> No
     otherwise = measure_body(replace(BODY, arm_drop=50.0).surface())
     for name in ("height", "waist_girth", "hip_girth"):
         assert otherwise[name] == pytest.approx(measured[name], abs=0.4), name
-    assert otherwise["arm_length"] == pytest.approx(measured["arm_length"], abs=2)
+    assert otherwise["arm_length"] == pytest.approx(measured["arm_length"], abs=4)  # its shoulders are square
 
 
 def test_a_child_of_the_same_build_has_all_smaller_by_the_same_factor(
