@@ -128,7 +128,7 @@ def surface(sequence: DepthSequence, loaded: LoadedModel, inputs: MethodInputs, 
     offline = fit_sequence(sequence, inputs, FitConfig(resolution=resolution), Progress())
     seconds = time.perf_counter() - clock
     print(f"  offline fit: {seconds:.1f} s", flush=True)
-    tracker = NpmTracker(inputs, TrackerConfig(resolution=resolution))
+    tracker = NpmTracker(loaded, TrackerConfig(resolution=resolution))
     told = list(pushed(tracker, sequence, frames_of(sequence)))
     track = tracker.finish(Progress(), sequence)
     subject = offline.subject or sequence
@@ -173,7 +173,7 @@ def truth_distance_m(meshes: MeshSequence, truth: MeshSequence) -> float | None:
     return float(np.mean(values)) if values else None
 
 
-def found_again(inputs: MethodInputs, sequence: DepthSequence) -> Figures:
+def found_again(loaded: LoadedModel, sequence: DepthSequence) -> Figures:
     """Frames that are lost after 10 without depth, and after a jump of 1 m and 90 degrees."""
     frames = frames_of(sequence, _BEFORE + _AFTER)
     before, after = frames[:_BEFORE], frames[_BEFORE:]
@@ -181,11 +181,11 @@ def found_again(inputs: MethodInputs, sequence: DepthSequence) -> Figures:
     nothing = np.zeros_like(before[-1].depth_m)
     blank = [replace(before[-1], depth_m=nothing, time_s=(_BEFORE + index) * step) for index in range(_BLANK)]
     later = [replace(frame, time_s=(_BEFORE + _BLANK + index) * step) for index, frame in enumerate(after)]
-    tracker = NpmTracker(inputs, TrackerConfig())
+    tracker = NpmTracker(loaded, TrackerConfig())
     told = list(pushed(tracker, sequence, [*before, *blank, *later]))
     missing = [each.lost for each in told[-_AFTER:]]
 
-    tracker = NpmTracker(inputs, TrackerConfig())
+    tracker = NpmTracker(loaded, TrackerConfig())
     tracker.start(sequence.camera, sequence.world, subject_alone=sequence.scene is not None)
     last = [tracker.push(frame) for frame in before][-1]
     jump = moved_about(last.subject_to_world[:3, 3])
@@ -228,9 +228,9 @@ def measure(options: argparse.Namespace, work: Path) -> Figures:
     for folder in folders:
         print(folder.name, flush=True)
         sequence = open_subject(folder, registered_readers(), AS_RECORDED, loaded.model)
-        row: Figures = {"speed": speed(NpmTracker(inputs, TrackerConfig()), sequence, options.frames)}
+        row: Figures = {"speed": speed(NpmTracker(loaded, TrackerConfig()), sequence, options.frames)}
         print("  " + line(row["speed"]), flush=True)
-        row["found"] = found_again(inputs, sequence)
+        row["found"] = found_again(loaded, sequence)
         print("  " + line(row["found"]), flush=True)
         if not options.speed_alone:
             row["surface"] = surface(sequence, loaded, inputs, options.resolution)

@@ -99,6 +99,14 @@ if TYPE_CHECKING:
     from engine.surface.extract import extract_surface as extract_surface
     from engine.surface.extract import extract_surfaces as extract_surfaces
     from engine.surface.extract import pose_vertices as pose_vertices
+    from engine.tracking.config import TrackerConfig as TrackerConfig
+    from engine.tracking.live import TrackControl as TrackControl
+    from engine.tracking.live import TrackSummary as TrackSummary
+    from engine.tracking.live import track as track
+    from engine.tracking.method import TrackerMethod as TrackerMethod
+    from engine.tracking.npm_tracker import NpmTracker as NpmTracker
+    from engine.tracking.tracker import TrackedFrame as TrackedFrame
+    from engine.tracking.tracker import Tracker as Tracker
     from engine.training.config import TrainingConfig as TrainingConfig
     from engine.training.config import load_training_config as load_training_config
     from engine.training.run import train_all as train_all
@@ -204,6 +212,18 @@ _MODULES = {
         "extract_surface",
         "extract_surfaces",
         "pose_vertices",
+    ),
+    "engine.tracking.config": ("TrackerConfig",),
+    "engine.tracking.live": (
+        "TrackControl",
+        "TrackSummary",
+        "track",
+    ),
+    "engine.tracking.method": ("TrackerMethod",),
+    "engine.tracking.npm_tracker": ("NpmTracker",),
+    "engine.tracking.tracker": (
+        "TrackedFrame",
+        "Tracker",
     ),
     "engine.training.config": (
         "TrainingConfig",

@@ -82,6 +82,7 @@ def track(
     progress: Progress | None = None,
     control: TrackControl | None = None,
     tell: Callable[[DepthFrame, TrackedFrame], None] = lambda frame, tracked: None,
+    subject_alone: bool = False,
 ) -> TrackSummary:
     """Push the frames of ``source`` through ``tracker`` until it ends or somebody stops it; the caller closes both.
 
@@ -90,6 +91,7 @@ def track(
 
     Args:
         tell: is called with each frame and what the tracker says of it, before anything that can wait
+        subject_alone: see `engine.tracking.tracker.Tracker.start`
 
     Raises:
         InputError: a frame cannot be read, or the tracker lacks something.
@@ -99,10 +101,10 @@ def track(
     def stopped() -> bool:
         return progress.cancelled() or control.stopped
 
-    tracker.start(source.camera, source.world)
+    tracker.start(source.camera, source.world, subject_alone)
     queue, started = FrameQueue(source, pace), time.perf_counter()
     latencies: list[float] = []
-    lost = searched = others = 0
+    lost = searched = others = said = 0
     try:
         for frame in queue.frames(stopped):
             if control.take_reset():
@@ -111,12 +113,14 @@ def track(
             latencies.append(tracked.latency_s)
             lost, searched = lost + tracked.lost, searched + tracked.searched
             tell(frame, tracked)
+            for notice in tracker.notices[said:]:
+                progress.notice(notice)
+            said = len(tracker.notices)
             if tracked.others > others:
                 progress.notice(
                     Notice(f"frame {tracked.name}: {_others(tracked.others)}; the first subject is followed")
                 )
             others = max(others, tracked.others)
-            progress.advance(len(latencies))
             while tracker.improve() and (pace is Pace.EVERY or queue.is_empty):
                 pass
             if stopped():

@@ -47,7 +47,7 @@ class TrackerMethod:
         if done == 0:
             raise Cancelled
         tracked = time.perf_counter()
-        result = tracker.finish(progress, source)
+        result = tracker.finish(progress, source, inputs.folder)
         return replace(
             result,
             timings={"track": tracked - started, **result.timings},
@@ -58,9 +58,39 @@ class TrackerMethod:
 def _npm_tracker(inputs: MethodInputs, config: TrackerConfig) -> Tracker:
     from engine.tracking.npm_tracker import NpmTracker
 
-    return NpmTracker(inputs, config)
+    assert inputs.model is not None
+    return NpmTracker(inputs.model, config)
 
 
 METHOD = TrackerMethod(
     "npm-tracker", "Neural parametric model, tracked", TrackerConfig, Requirements(model=True, pose=True), _npm_tracker
 )
+
+
+@dataclass(frozen=True)
+class FinishedTrack:
+    """A track that has ended, as the method of a run: a job measures and writes it like any fit."""
+
+    method: TrackerMethod
+    tracker: Tracker
+    interrupted: bool
+
+    @property
+    def id(self) -> str:
+        return self.method.id
+
+    @property
+    def title(self) -> str:
+        return self.method.title
+
+    @property
+    def config_type(self) -> type[BaseModel]:
+        return self.method.config_type
+
+    @property
+    def requires(self) -> Requirements:
+        return self.method.requires
+
+    def fit(self, source: DepthSequence, inputs: MethodInputs, config: Any, progress: Progress) -> FitResult:
+        """What was tracked of ``source``, whose frames are those that were pushed."""
+        return replace(self.tracker.finish(progress, source, inputs.folder), interrupted=self.interrupted)

@@ -9,21 +9,23 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.core.errors import InputError
+from engine.core.errors import InputError, Notice, Task, remedy
 from engine.core.progress import Progress
 from engine.geometry.camera import PinholeCamera, transform_points
 from engine.geometry.mesh import Mesh
-from engine.methods.method import FitResult, MethodInputs
+from engine.methods.method import FitResult, LoadedModel
 from engine.methods.npm.confidence import LOST_BELOW
 from engine.methods.npm.config import FitConfig
 from engine.methods.npm.observing import EMPTY_FRACTION, FEWEST_PIXELS, empty_around
 from engine.methods.npm.sequence import subject_poses
+from engine.methods.npm.sides import CERTAIN
 from engine.sequences.camera_path import World
 from engine.sequences.depth_sequence import DepthSequence, check_size
 from engine.sequences.depth_source import DepthFrame
@@ -75,10 +77,9 @@ class _Frame:
 class NpmTracker:
     """See above, and `engine.tracking.tracker.Tracker`."""
 
-    def __init__(self, inputs: MethodInputs, config: TrackerConfig) -> None:
-        assert inputs.model is not None
-        self._inputs, self._config = inputs, config
-        self._model = inputs.model.model
+    def __init__(self, loaded: LoadedModel, config: TrackerConfig) -> None:
+        self._loaded, self._config = loaded, config
+        self._model = loaded.model
         self._effort = effort_on(self._model.device)
         self._kept: list[KeptFrame] = []
 
@@ -94,6 +95,7 @@ class NpmTracker:
         is_gpu = model.device.type == "cuda"
         self._staged = torch.zeros((1, camera.height, camera.width), pin_memory=is_gpu)
         self._turn: NDArray[np.float64] | None = None
+        self._notices: tuple[Notice, ...] = ()
         self._kept = []
         self._last_s: float | None = None
         self._version = 0
@@ -136,10 +138,14 @@ class NpmTracker:
             )
         return True
 
-    def finish(self, progress: Progress, source: DepthSequence | None = None) -> FitResult:
+    def finish(self, progress: Progress, source: DepthSequence | None = None, folder: Path | None = None) -> FitResult:
         if not any(frame.seen for frame in self._kept):
             raise InputError("the source", f"has shown nothing like {self._model.info.category}", "look at it")
-        return result_of(self._kept, self._inputs, self._config.resolution, progress, source)
+        return result_of(self._kept, self._loaded, self._config.resolution, progress, source, folder)
+
+    @property
+    def notices(self) -> tuple[Notice, ...]:
+        return self._notices
 
     @property
     def graph(self) -> str:
@@ -167,7 +173,7 @@ class NpmTracker:
         self._staged[0].copy_(torch.from_numpy(depth))
         self._view.depth.copy_(self._staged, non_blocking=True)
         if self._turn is None:
-            self._turn = world_turn(frame, self._camera, self._world, self._model)
+            self._turn, self._notices = world_turn(frame, self._camera, self._world, self._model)
         pose = np.eye(4) if frame.camera_to_world is None else frame.camera_to_world
         return _Frame(frame.name, time_s, self._turn @ pose, depth)
 
@@ -183,6 +189,9 @@ class NpmTracker:
         sight = attempts.look(self._place(now, found[0].middle))
         if int(sight.measures[-1]) < FEWEST_PIXELS:
             return None
+        if self._model.info.side is not None and float(sight.mirrored) > CERTAIN:
+            said = f"it looks like the mirror image of a {self._model.info.side} hand, which a tracker does not know"
+            self._notices = (*self._notices, Notice(said, remedy("{} instead", Task.FIT)))
         attempts.begin(sight)
         self._attempts = attempts
         self._take_shape()
@@ -291,10 +300,11 @@ class NpmTracker:
         tracked = TrackedFrame(
             name=now.name,
             time_s=now.time_s,
+            camera_to_world=now.pose,
             subject_to_world=subject_poses(rotation[None], translation[None], self._model.info.similarity)[0],
             pose_code=spaces.pose_code(pose),
             shape_code=self._shape_code,
-            shape_version=self._version,
+            shape_version=0 if self._attempts is None else self._version,
             confidence=confidence,
             lost=confidence < LOST_BELOW,
             searched=searched,

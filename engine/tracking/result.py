@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from engine.core.errors import InputError
 from engine.core.progress import Progress
 from engine.geometry.mesh import Mesh
 from engine.geometry.ply import save_compact_ply
-from engine.methods.method import FitResult, MethodInputs
+from engine.methods.method import FitResult, LoadedModel
 from engine.methods.npm.confidence import LOST_BELOW
 from engine.methods.npm.fit import FittedCodes
 from engine.methods.npm.sequence import placed_vertices, subject_poses
@@ -42,22 +43,25 @@ class KeptFrame:
 
 def result_of(
     frames: Sequence[KeptFrame],
-    inputs: MethodInputs,
+    loaded: LoadedModel,
     resolution: int,
     progress: Progress,
     source: DepthSequence | None = None,
+    folder: Path | None = None,
 ) -> FitResult:
     """Meshes of ``frames``, some of which showed the subject, with the shape that was known at the end.
 
     Poses are those that were told when the frames came. Frames before the first that showed the subject are as it was
     there.
 
+    Args:
+        source: see `engine.tracking.tracker.Tracker.finish`, and ``folder``
+
     Raises:
         InputError: the shape has no surface.
     """
-    assert inputs.model is not None
     started = time.perf_counter()
-    model, similarity = inputs.model.model, inputs.model.model.info.similarity
+    model, similarity = loaded.model, loaded.model.info.similarity
     progress.stage("mesh", len(frames))
     first = next(index for index, frame in enumerate(frames) if frame.seen)
     told = [frames[max(index, first)] for index in range(len(frames))]
@@ -76,10 +80,11 @@ def result_of(
     plain = plain_model(model)
     surface = extract_surface(plain, codes.shape_code.to(model.device), resolution)
     if surface.is_empty:
-        raise InputError(inputs.model.folder, "the tracked shape has no surface", "train the model longer")
+        raise InputError(loaded.folder, "the tracked shape has no surface", "train the model longer")
     vertices = placed_vertices(plain, codes, surface.vertices, progress)
-    canonical = Mesh(similarity.to_world(surface.vertices), surface.faces)
-    save_compact_ply(canonical, inputs.folder / CANONICAL_SURFACE, "metres")
+    if folder is not None:
+        canonical = Mesh(similarity.to_world(surface.vertices), surface.faces)
+        save_compact_ply(canonical, folder / CANONICAL_SURFACE, "metres")
     tracked = [frame.tracked for frame in frames]
     return FitResult(
         meshes=mesh_sequence(

@@ -9,6 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from engine.core.errors import Notice
     from engine.core.progress import Progress
     from engine.geometry.camera import PinholeCamera
     from engine.geometry.mesh import Mesh
@@ -25,14 +28,16 @@ class TrackedFrame:
     name: str
     time_s: float
     """Seconds from the origin of the source."""
+    camera_to_world: NDArray[np.float64]
+    """(4, 4) rigid pose of the camera in the world of the track, which has Y up, metres"""
     subject_to_world: NDArray[np.float64]
-    """(4, 4) rigid pose of the subject, metres; of a lost frame where it is expected"""
+    """(4, 4) rigid pose of the subject there; of a lost frame where it is expected"""
     pose_code: NDArray[np.float32]
     """(Cp,)"""
     shape_code: NDArray[np.float32]
     """(Cs,) as far as it is known by now"""
     shape_version: int
-    """Counts from 0 as the shape is refined; meshes of one version have the same triangles."""
+    """Counts as the shape is found and refined, 0 before; meshes of one version have the same triangles."""
     confidence: float
     """0 to 1; 0 where the subject is not seen"""
     lost: bool
@@ -74,14 +79,19 @@ class Tracker(Protocol):
     def mesh(self, frame: TrackedFrame) -> Mesh:
         """The last pushed frame as a coarse mesh, metres, world."""
 
+    @property
+    def notices(self) -> tuple[Notice, ...]:
+        """What a user should know by now, such as that the vertical was guessed."""
+
     def reset(self) -> None:
         """Forget the subject: the next frame is searched as if it were the first."""
 
-    def finish(self, progress: Progress, source: DepthSequence | None = None) -> FitResult:
+    def finish(self, progress: Progress, source: DepthSequence | None = None, folder: Path | None = None) -> FitResult:
         """All frames since `start` with the last shape, as a method would give them.
 
         Args:
             source: these frames, where they can be read again: then the result says what of them is the subject
+            folder: where files that belong to the result are written; nowhere when absent
 
         Raises:
             InputError: no frame showed the subject.

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.core.errors import Notice
 from engine.geometry.camera import PinholeCamera
 from engine.models.model import NeuralParametricModel
 from engine.sequences.camera_path import World
@@ -16,10 +17,11 @@ from engine.sequences.vertical import stand_upright
 
 def world_turn(
     frame: DepthFrame, camera: PinholeCamera, world: World, model: NeuralParametricModel
-) -> NDArray[np.float64]:
-    """Rigid motion (4, 4) from the world of the source to one with Y up; the identity where it has Y up."""
+) -> tuple[NDArray[np.float64], tuple[Notice, ...]]:
+    """Rigid motion (4, 4) from the world of the source to one with Y up, and what is to be said of that where it was
+    guessed; the identity where the source has Y up."""
     if frame.camera_to_world is not None and world is not World.ARBITRARY:
-        return np.eye(4)
+        return np.eye(4), ()
     sequence = DepthSequence(
         name=frame.name,
         root=Path(frame.name),
@@ -31,4 +33,4 @@ def world_turn(
         world=World.ARBITRARY,
     )
     turned = stand_upright(sequence, replace(sequence), model)
-    return turned.camera_at(0) @ np.linalg.inv(sequence.camera_at(0))
+    return turned.camera_at(0) @ np.linalg.inv(sequence.camera_at(0)), turned.warnings

@@ -95,7 +95,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
             )  # fmt: skip
             runs.append(run_fit(request, progress))
             progress.message(f"{options.sequence}: {sequence.origin}")
-            for line in _lines(runs[-1]):
+            for line in lines(runs[-1]):
                 progress.message(line)
             if runs[-1].interrupted:
                 break
@@ -145,7 +145,7 @@ def _subject(text: str) -> int | str:
     return int(text)
 
 
-def _lines(run: "Run") -> Iterator[str]:
+def lines(run: "Run") -> Iterator[str]:
     """What a user wants to know of a run."""
     from engine.methods.run_summary import lost_text, mean_distance_mm, shape_text, side_text
 

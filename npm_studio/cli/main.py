@@ -30,6 +30,7 @@ COMMANDS: dict[str, str] = {
     "transfer": "poses of one identity on another",
     "capture": "look at a depth recording, isolate its subject, convert it",
     "fit": "fit a model to a depth sequence",
+    "track": "follow a subject frame by frame, as a camera or a recording shows it",
     "evaluate": "metrics of a run against ground truth",
     "render": "pictures and videos of a run, without a display",
     "doctor": "versions, devices, graphics, and what is missing",

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from engine.methods.method import LoadedModel, MethodInputs
+from engine.methods.method import LoadedModel
 from engine.models.checkpoint import load_model
 from engine.models.model import NeuralParametricModel
 from engine.sequences.depth_sequence import DepthSequence, load_depth_sequence
@@ -46,12 +46,9 @@ def demo() -> DepthSequence:
 
 
 @pytest.fixture(scope="session")
-def new_tracker(model: NeuralParametricModel, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], NpmTracker]:
-    folder = tmp_path_factory.mktemp("track")
-
+def new_tracker(model: NeuralParametricModel) -> Callable[[], NpmTracker]:
     def make() -> NpmTracker:
-        inputs = MethodInputs(folder, model.device, model=LoadedModel(demo_model(), model))
-        return NpmTracker(inputs, TrackerConfig(resolution=32))
+        return NpmTracker(LoadedModel(demo_model(), model), TrackerConfig(resolution=32))
 
     return make
 

@@ -44,6 +44,7 @@ class Counter:
             frame.name,
             0.0,
             np.eye(4),
+            np.eye(4),
             nothing,
             nothing,
             0,
@@ -61,26 +62,29 @@ class Counter:
     def mesh(self, frame: TrackedFrame) -> Mesh:
         raise NotImplementedError
 
+    @property
+    def notices(self) -> tuple[Notice, ...]:
+        return ()
+
     def reset(self) -> None:
         self.resets += 1
 
-    def finish(self, progress: Progress, source: DepthSequence | None = None) -> FitResult:
+    def finish(self, progress: Progress, source: DepthSequence | None = None, folder: Path | None = None) -> FitResult:
         raise NotImplementedError
 
 
 class Told(Progress):
-    def __init__(self, stop_after: int | None = None) -> None:
+    """Keeps what is said, and asks to stop when a tracker has seen four frames."""
+
+    def __init__(self, tracker: Counter | None = None) -> None:
         self.notices: list[Notice] = []
-        self.done, self._stop_after = 0, stop_after
+        self._tracker = tracker
 
     def notice(self, notice: Notice) -> None:
         self.notices.append(notice)
 
-    def advance(self, done: int, metrics: object = None) -> None:
-        self.done = done
-
     def cancelled(self) -> bool:
-        return self._stop_after is not None and self.done >= self._stop_after
+        return self._tracker is not None and len(self._tracker.names) == 4
 
 
 @pytest.fixture
@@ -108,7 +112,7 @@ def test_that_somebody_else_is_there_is_said_once(source: Playback) -> None:
 
 def test_who_stops_a_track_keeps_what_there_is(source: Playback) -> None:
     tracker = Counter()
-    summary = track(source, tracker, Pace.EVERY, Told(stop_after=4))
+    summary = track(source, tracker, Pace.EVERY, Told(tracker))
     assert summary.interrupted
     assert len(tracker.names) == summary.frames == 4
 

@@ -10,7 +10,7 @@ import pytest
 from engine.core.errors import InputError
 from engine.core.progress import Progress
 from engine.geometry.mesh_distance import MeshDistance
-from engine.methods.method import LoadedModel, MethodInputs
+from engine.methods.method import LoadedModel
 from engine.sequences.camera_path import World
 from engine.sequences.depth_sequence import DepthSequence
 from engine.sequences.truth import load_truth
@@ -87,9 +87,8 @@ def test_another_person_who_enters_is_noticed(new_tracker: Callable[[], NpmTrack
 
 def test_a_model_without_a_coordinate_network_is_refused(demo: DepthSequence, tmp_path: Path) -> None:
     model = toy_model()
-    inputs = MethodInputs(tmp_path, model.device, model=LoadedModel(tmp_path, model))
     with pytest.raises(InputError, match="coordinate network"):
-        NpmTracker(inputs, TrackerConfig()).start(demo.camera, World.PLACED)
+        NpmTracker(LoadedModel(tmp_path, model), TrackerConfig()).start(demo.camera, World.PLACED)
 
 
 def test_a_track_that_has_shown_nobody_is_refused(new_tracker: Callable[[], NpmTracker], demo: DepthSequence) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.core.errors import InputError
+from engine.core.errors import InputError, Notice
 from engine.geometry.camera import PinholeCamera
 from engine.sequences.camera_path import World
 from engine.sequences.depth_source import DepthFrame
@@ -35,7 +35,9 @@ class Noting:
         time.sleep(self._seconds)
         self.frames.append(frame)
         none = np.zeros(1, np.float32)
-        return TrackedFrame(frame.name, frame.time_s or 0.0, np.eye(4), none, none, 0, 1.0, False, False, 0, 0.0)
+        return TrackedFrame(
+            frame.name, frame.time_s or 0.0, np.eye(4), np.eye(4), none, none, 0, 1.0, False, False, 0, 0.0
+        )
 
     def improve(self) -> bool:
         return False
@@ -46,7 +48,11 @@ class Noting:
     def reset(self) -> None:
         self.frames.clear()
 
-    def finish(self, progress: Any, source: Any = None) -> Any:
+    @property
+    def notices(self) -> tuple[Notice, ...]:
+        return ()
+
+    def finish(self, progress: Any, source: Any = None, folder: Any = None) -> Any:
         raise AssertionError(source)
 
 
