@@ -49,20 +49,32 @@ def make_sequences(
     Raises:
         InputError: as `generate_unseen` says, or something else is where a sequence should go.
     """
-    made = f"{split.generator}-{split.seed}-{split.adults + split.children}x{split.frames}"
-    root = work / made / "dataset"
-    dataset = load_registered_dataset(root) if root.is_dir() else generate_unseen(split, root)
+    made, dataset = _folder_of(split, work), unseen_bodies(split, work)
     adults, children = choose_identities(split, dataset)
     chosen = sorted(adults + children)
     found = []
     for identity, angle in zip(chosen, np.linspace(-turn, turn, len(chosen)), strict=True):
         name, sequence = dataset.identities[identity], dataset.sequences_of(identity)[0]
-        folder = work / made / f"{name}-{sequence}-{views}{'' if noise is None else '-noise'}"
+        folder = made / f"{name}-{sequence}-{views}{'' if noise is None else '-noise'}"
         first = folder if views == 1 else folder / "view_0"
         if not (first / "truth" / "truth.json").is_file():
             _render(dataset, identity, sequence, folder, float(angle), views, device, noise)
         found.append(CanonicalSequence(f"{split.seed} {name} {sequence}", folder, identity in children))
     return found
+
+
+def unseen_bodies(split: QualitySplit, work: Path) -> RegisteredDataset:
+    """The subjects of ``split``; what is in ``work`` already is kept.
+
+    Raises:
+        InputError: as `generate_unseen` says.
+    """
+    root = _folder_of(split, work) / "dataset"
+    return load_registered_dataset(root) if root.is_dir() else generate_unseen(split, root)
+
+
+def _folder_of(split: QualitySplit, work: Path) -> Path:
+    return work / f"{split.generator}-{split.seed}-{split.adults + split.children}x{split.frames}"
 
 
 def _render(

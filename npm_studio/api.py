@@ -23,7 +23,7 @@ A plug-in is an installed package that names a `FitMethod` or a `RecordingReader
 both in ``docs/examples/plugin`` of the sources. A name's own module is imported when the name is asked for: a plug-in
 that takes what it declares from here, and the rest inside its functions, leaves lists and help texts quick.
 Where a recording shows several people, `open_subjects` opens each alone; what several cameras recorded, `open_views`
-opens together.
+opens together; a mesh of all sides, which `scan_of` reads, `open_scan`.
 """
 
 from importlib import import_module
@@ -90,6 +90,7 @@ if TYPE_CHECKING:
     from engine.sequences.reader import RecordingReader as RecordingReader
     from engine.sequences.reader import registered_readers as registered_readers
     from engine.sequences.recording import Recording as Recording
+    from engine.sequences.scan_views import open_scan as open_scan
     from engine.sequences.several_views import open_views as open_views
     from engine.sequences.source_kind import Pace as Pace
     from engine.sequences.source_kind import SourceKind as SourceKind
@@ -111,6 +112,7 @@ if TYPE_CHECKING:
     from engine.training.config import load_training_config as load_training_config
     from engine.training.run import train_all as train_all
     from external.datasets import open_dataset as open_dataset
+    from external.scans import scan_of as scan_of
     from npm_studio.resources import built_in_models as built_in_models
     from npm_studio.resources import demo_sequence as demo_sequence
     from npm_studio.resources import model_path as model_path
@@ -200,6 +202,7 @@ _MODULES = {
         "registered_readers",
     ),
     "engine.sequences.recording": ("Recording",),
+    "engine.sequences.scan_views": ("open_scan",),
     "engine.sequences.several_views": ("open_views",),
     "engine.sequences.source_kind": (
         "Pace",
@@ -231,6 +234,7 @@ _MODULES = {
     ),
     "engine.training.run": ("train_all",),
     "external.datasets": ("open_dataset",),
+    "external.scans": ("scan_of",),
     "npm_studio.resources": (
         "built_in_models",
         "demo_sequence",

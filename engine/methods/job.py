@@ -11,11 +11,12 @@ from engine.core.errors import Choice, InputError, Remedy, Setting, remedy
 from engine.core.files import replacing_folder
 from engine.core.progress import Progress
 from engine.core.streams import is_out_of_memory
+from engine.geometry.mesh import save_mesh
 from engine.methods.log import LoggedProgress
 from engine.methods.method import FitResult, MethodInputs
 from engine.methods.outcome import outcome_of
 from engine.methods.request import FitRequest, check_request
-from engine.methods.run import Run, RunInputs, load_run, save_run
+from engine.methods.run import IN_SCAN, Run, RunInputs, load_run, save_run
 
 _log = logging.getLogger(__name__)
 
@@ -54,6 +55,8 @@ def run_fit(request: FitRequest, progress: Progress | None = None) -> Run:
             versions={"npm_studio": version("npm-studio"), "torch": torch.__version__},
             details=result.details,
         )
+        if request.sequence.scan is not None:
+            save_mesh(request.sequence.scan.in_file(result.meshes.read(0)), folder / IN_SCAN)
         save_run(run, result.artefacts)
     return load_run(request.out)
 
@@ -82,5 +85,5 @@ def _inputs(request: FitRequest, device: torch.device) -> RunInputs:
         config=request.config.model_dump(mode="json"),
         seed=request.seed,
         device=str(device),
-        views=tuple(view.root for view in request.sequence.others),
+        views=tuple(view.root for view in request.sequence.others if request.sequence.scan is None),
     )

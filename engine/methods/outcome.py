@@ -5,13 +5,16 @@ from dataclasses import dataclass, replace
 
 from engine.core.errors import Notice, Setting, remedy
 from engine.core.progress import Progress
-from engine.methods.distances import FrameMeasure, measure
+from engine.methods.distances import FrameMeasure, Measures, measure
 from engine.methods.filling import fill_lost
 from engine.methods.method import FitResult
 from engine.methods.request import FitRequest
 from engine.methods.result_frames import check_result, frames_of, with_meshes_only
-from engine.methods.run import RunFrame
+from engine.methods.run import SCAN, RunFrame
+from engine.methods.scan_distances import measure_scan
 from engine.methods.verdict import Evidence, Verdict, verdict_of
+from engine.sequences.depth_sequence import DepthSequence
+from engine.sequences.scan import Scan
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,18 +40,32 @@ def outcome_of(request: FitRequest, result: FitResult, progress: Progress) -> Ou
     subject = result.subject or sequence
     result = with_meshes_only(result, method, progress)
     frames = frames_of(sequence, result)
-    measures = measure(result.meshes, subject, progress=progress)
+    result, measures = _measured(sequence.scan, subject, result, progress)
     lost = tuple(True if each.pixels == 0 else frame.lost for frame, each in zip(frames, measures.frames, strict=True))
     frames = tuple(replace(frame, lost=is_lost) for frame, is_lost in zip(frames, lost, strict=True))
     frames = _with_distances(frames, range(len(frames)), measures.frames)
     model = None if request.model is None else request.model.model.info
-    verdict = verdict_of(Evidence(measures, lost, result.doubt, model))
+    verdict = verdict_of(Evidence(measures, lost, result.doubt, model, sequence.scan is not None))
     if request.fill_lost:
         result, frames = fill_lost(result, frames)
         filled = [row for row, frame in enumerate(frames) if frame.filled]
         frames = _with_distances(frames, filled, measure(result.meshes, subject, filled).frames)
     _tell(request, frames, progress)
     return Outcome(result, frames, verdict)
+
+
+def _measured(
+    scan: Scan | None, subject: DepthSequence, result: FitResult, progress: Progress
+) -> tuple[FitResult, Measures]:
+    """How far ``result`` lies from what was seen; of a scan it then says what was done and found."""
+    if scan is None:
+        return result, measure(result.meshes, subject, progress=progress)
+    progress.stage("measure", 1)
+    measures, found = measure_scan(result.meshes.read(0), scan)
+    progress.advance(1)
+    told = {"unit": scan.unit, "points": scan.is_cloud, "file_to_world": scan.file_to_world.tolist()}
+    details = {**result.details, SCAN: told | ({} if found is None else found.as_dict())}
+    return replace(result, details=details), measures
 
 
 def _with_distances(

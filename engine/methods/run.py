@@ -48,6 +48,11 @@ SIDE = "side"
 CAMERAS = "cameras"
 """In the details of a run: by how many millimetres each of several cameras disagrees with the others, by its recording;
 see `engine.methods.npm.calibration`."""
+SCAN = "scan"
+"""In the details of a run of a scan: ``unit`` of its file, ``points`` or a mesh, ``file_to_world`` (4, 4), and the mean
+distances of both directions, ``scan_to_fit_mm`` and ``fit_to_scan_mm``."""
+IN_SCAN = "in_scan.ply"
+"""Artefact of a run of a scan: the fit in the unit and the axes of its file."""
 KEPT_SHAPE = "kept_shape"
 """In the details of a run: whose shape was kept, in words."""
 _OWN_FILES = ("run.json", "metrics.json", "metrics.csv", "log.jsonl")

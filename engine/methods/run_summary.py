@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from engine.methods.run import KEPT_SHAPE, SIDE, SUBJECTS, Run
+from engine.methods.run import IN_SCAN, KEPT_SHAPE, SCAN, SIDE, SUBJECTS, Run
 
 
 def mean_distance_mm(run: Run) -> float | None:
@@ -59,6 +59,15 @@ def side_text(run: Run) -> str:
         return ""
     fitted = "" if facts["word"] == facts["fitted"] else f", fitted as {facts['fitted']}"
     return f"side: {facts['word']}{fitted}, {facts['how']}"
+
+
+def scan_text(run: Run) -> str:
+    """``scan to fit 2.7 mm, fit to scan 2.5 mm, ...``; empty where no scan was fitted."""
+    told = run.details.get(SCAN)
+    if not isinstance(told, dict) or "scan_to_fit_mm" not in told:
+        return ""
+    there, back = told["scan_to_fit_mm"], told["fit_to_scan_mm"]
+    return f"mean distances: scan to fit {there:.3g} mm, fit to scan {back:.3g} mm; {IN_SCAN} is in {told['unit']}"
 
 
 def shape_text(run: Run) -> str:

@@ -47,6 +47,8 @@ class Thresholds:
     """Metres that this distance may always be: the noise of a camera does not shrink with the subject."""
     noise: float = 0.8
     """Of the standard deviation of single pixels, by which it may be more: the mean magnitude of such errors."""
+    scan_distance: Limit = Limit(0.007, 0.02)
+    """The same of a scan, of which every side is known: nothing is left to guess."""
     beyond: Limit = Limit(0.15, 0.5)
     """Fraction of what is seen that is out of reach of the fit."""
     unseen: Limit = Limit(0.4, 0.8)
@@ -77,6 +79,8 @@ class Evidence:
     """Of the method, about the whole result."""
     model: ModelInfo | None = None
     """Of the model that was fitted, if one was."""
+    is_scan: bool = False
+    """Whether all sides were seen, and distances are those of both directions, see `engine.methods.scan_distances`."""
 
     def __post_init__(self) -> None:
         assert len(self.lost) == len(self.measures.frames), (len(self.lost), len(self.measures.frames))
@@ -118,8 +122,12 @@ def _findings(evidence: Evidence, limits: Thresholds) -> Iterator[Verdict]:
     yield from _said(limits.beyond, beyond, f"{beyond:.0%} of what was seen lies more than {reach} from the fit")
     yield from _distance_findings(evidence, compared, limits)
     unseen = _mean(compared, lambda frame: frame.unseen)
-    text = f"{unseen:.0%} of the fit is where the camera should see it and does not"
-    yield from _said(limits.unseen, unseen, f"{text}: it hides, or the subject is another thing")
+    if evidence.is_scan:
+        text = f"{unseen:.0%} of the fit lies more than {reach} from the scan: it is another thing, or a part of one"
+    else:
+        text = f"{unseen:.0%} of the fit is where the camera should see it and does not"
+        text = f"{text}: it hides, or the subject is another thing"
+    yield from _said(limits.unseen, unseen, text)
     yield from _lost_findings(evidence, limits)
 
 
@@ -159,7 +167,8 @@ def _said(limit: Limit, value: float, reason: str) -> Iterator[Verdict]:
 
 def _distance_limit(evidence: Evidence, limits: Thresholds) -> Limit:
     """Of the mean distance, metres."""
-    relative, least, size_m = limits.distance, limits.least_distance_m, evidence.measures.size_m
+    relative = limits.scan_distance if evidence.is_scan else limits.distance
+    least, size_m = limits.least_distance_m, evidence.measures.size_m
     noise_m = limits.noise * _median(list(evidence.measures.frames), lambda frame: frame.noise_m)
     return Limit(
         max(relative.poor * size_m, least.poor) + noise_m, max(relative.failed * size_m, least.failed) + noise_m
@@ -175,10 +184,9 @@ def _compared(evidence: Evidence) -> list[FrameMeasure]:
 def _distance_text(evidence: Evidence) -> str:
     mean_m = _mean(_compared(evidence), lambda frame: frame.mean_m)
     size_m = evidence.measures.size_m
-    return (
-        f"what was seen lies {mean_m * 1000:.3g} mm from the fit on average, "
-        f"{mean_m / size_m:.1%} of its {_length(size_m)}"
-    )
+    apart = "scan and fit lie" if evidence.is_scan else "what was seen lies"
+    other = "each other" if evidence.is_scan else "the fit"
+    return f"{apart} {mean_m * 1000:.3g} mm from {other} on average, {mean_m / size_m:.1%} of its {_length(size_m)}"
 
 
 def _no_frame_text(evidence: Evidence) -> str:

@@ -45,6 +45,7 @@ from engine.sequences.intrinsics_file import (
     write_intrinsics,
 )
 from engine.sequences.mesh_sequence import frame_rate_of
+from engine.sequences.scan import Scan
 from engine.sequences.timing import DEFAULT_FRAME_RATE
 
 _LARGEST_LOSS = 0.01  # of the pixels of a frame; sensors see single ones at any distance
@@ -82,6 +83,8 @@ class DepthSequence:
     """The same frames before all but the subject was taken out of them; None where nothing was."""
     others: tuple["DepthSequence", ...] = ()
     """The same frames by other cameras, which know the same world; see `engine.sequences.several_views`."""
+    scan: Scan | None = None
+    """The complete surface, where the cameras are virtual ones around it; see `engine.sequences.scan_views`."""
 
     def __post_init__(self) -> None:
         count, poses = len(self.frame_names), self.cameras_to_world

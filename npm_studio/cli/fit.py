@@ -27,8 +27,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     from engine.methods.method import DEFAULT, method_names
 
     parser.add_argument(
-        "sequence", type=Path, metavar="SEQUENCE", help="depth sequence folder or depth recording; see `capture info`"
-    )
+        "sequence", type=Path, metavar="SEQUENCE", help="depth sequence folder or depth recording, see `capture info`;"
+        " or a mesh or point cloud of all sides, in any unit and any axes"
+    )  # fmt: skip
     parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="run folder to write")
     parser.add_argument(
         "--method", default=DEFAULT, metavar="NAME", help=f"{', '.join(method_names())} (default: {DEFAULT}); see below"
@@ -114,7 +115,9 @@ def _opened(
     """What is fitted, how it was opened, and where its run goes."""
     from engine.sequences.opening import open_subject, open_subjects
     from engine.sequences.reader import registered_readers
+    from engine.sequences.scan_views import open_scan
     from engine.sequences.several_views import listed_views, open_views
+    from external.scans import scan_of
 
     path, readers, capture = options.sequence, registered_readers(), stated(options)
     views = (*(listed_views(path) or (path,)), *options.views)
@@ -123,6 +126,10 @@ def _opened(
         yield open_views(views, readers, capture, model, progress), capture, options.out
         return
     path = views[0]
+    scan = None if model is None or capture else scan_of(path)
+    if model is not None and scan is not None:
+        yield open_scan(scan, model, progress), capture, options.out
+        return
     if options.subject != ALL:
         capture = replace(capture, subject=options.subject)
         yield open_subject(path, readers, capture, model, progress), capture, options.out
@@ -147,12 +154,14 @@ def _subject(text: str) -> int | str:
 
 def lines(run: "Run") -> Iterator[str]:
     """What a user wants to know of a run."""
-    from engine.methods.run_summary import lost_text, mean_distance_mm, shape_text, side_text
+    from engine.methods.run_summary import lost_text, mean_distance_mm, scan_text, shape_text, side_text
 
     kept = " (ended early: the best so far)" if run.interrupted else ""
     yield f"{run.folder}: {len(run.frames)} frames in {run.seconds:.1f} s{kept}"
     mean_mm = mean_distance_mm(run)
-    if mean_mm is not None:
+    if scan := scan_text(run):
+        yield scan
+    elif mean_mm is not None:
         yield f"mean distance of what was seen to the fit: {mean_mm:.3g} mm"
     if shape := shape_text(run):
         yield shape

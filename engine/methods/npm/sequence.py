@@ -30,6 +30,9 @@ from engine.sequences.mirroring import mirrored_mesh, mirrored_points, mirrored_
 from engine.surface.extract import extract_surface
 from engine.surface.folded import FoldedDecoder
 
+SCAN_STEPS = 2
+"""Times the steps of a recording that a scan takes: it is one frame, which no neighbour leads to an unusual pose."""
+
 
 def fit_sequence(source: DepthSequence, inputs: MethodInputs, config: FitConfig, progress: Progress) -> FitResult:
     """Fit the model of ``inputs`` to all frames of ``source`` at once.
@@ -42,13 +45,15 @@ def fit_sequence(source: DepthSequence, inputs: MethodInputs, config: FitConfig,
         Cancelled: asked to stop before the first step.
     """
     assert inputs.model is not None
+    if source.scan is not None:
+        config = config.model_copy(update={"steps": SCAN_STEPS * config.steps})
     kept = kept_shape(config.shape, inputs.model)
     model, started = inputs.model.model, time.perf_counter()
     sided = observe_side(source, model, config.side, inputs.seed, progress)
     if sided.is_mirrored:
         progress = _PreviewsInMirror(progress)
     details: dict[str, Any] = {} if kept is None else {KEPT_SHAPE: kept.whose}
-    if source.others:
+    if source.others and source.scan is None:  # whose cameras are made
         details[CAMERAS] = check_calibration(sided.observations, source, model.info.similarity, progress)
     read = time.perf_counter()
     shape = None if kept is None else kept.code
@@ -74,7 +79,8 @@ def posed_result(
     started = time.perf_counter()
     model, similarity = inputs.model.model, inputs.model.model.info.similarity
     observations, middle = sided.observations, similarity.centre[0]
-    confidence = confidences(model, observations, fitted)
+    # of a scan the distances of both directions say more than a network that is surprised by a pose
+    confidence = None if sided.source.scan is not None else confidences(model, observations, fitted)
     progress.stage("mesh", len(sided.source))
     plain = plain_model(model)
     mesh = extract_surface(plain, fitted.shape_code.to(model.device), config.resolution)

@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from engine.geometry.mesh import Mesh, save_mesh
 from engine.methods.method import FitResult, method_names
 from engine.methods.run import load_run
 from engine.sequences.depth_sequence import load_depth_sequence, save_depth_sequence
 from npm_studio.cli.main import main
-from tests.support.around import recorded_around
+from tests.support.around import doll_meshes, recorded_around
 from tests.support.walking_ball import CAMERA as BALL_CAMERA
 from tests.support.walking_ball import RATE, Tells, ball_depths, ball_meshes, moved
 
@@ -248,3 +249,17 @@ def test_cameras_of_one_scene_are_fitted_together_by_name_or_by_the_folder_that_
     one, other = load_run(tmp_path / "named"), load_run(tmp_path / "listed")
     assert one.inputs.views == other.inputs.views == (second.resolve(),)
     assert np.array_equal(one.meshes.vertices(), other.meshes.vertices())
+
+
+def test_a_scan_is_fitted_without_being_told_its_unit_and_how_it_stands_and_what_was_done_is_said(
+    toy_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    doll = doll_meshes()[0]
+    save_mesh(Mesh(100 * doll.vertices[:, [2, 0, 1]], doll.faces), tmp_path / "doll.stl")
+    arguments = ("--model", toy_folder, "--steps", "8", "--resolution", "40", "--out", tmp_path / "run")
+    assert main(["fit", *map(str, (tmp_path / "doll.stl", *arguments)), "--device", "cpu"]) == 0
+    said = capsys.readouterr().err
+    assert "its unit is taken to be centimetres" in said
+    assert "up is taken to be" in said
+    assert "mean distances: scan to fit" in said
+    assert load_run(tmp_path / "run").details["scan"]["unit"] == "centimetres"
