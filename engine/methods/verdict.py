@@ -47,7 +47,7 @@ class Thresholds:
     """Metres that this distance may always be: the noise of a camera does not shrink with the subject."""
     noise: float = 0.8
     """Of the standard deviation of single pixels, by which it may be more: the mean magnitude of such errors."""
-    scan_distance: Limit = Limit(0.007, 0.02)
+    scan_distance: Limit = Limit(0.007, 0.015)
     """The same of a scan, of which every side is known: nothing is left to guess."""
     beyond: Limit = Limit(0.15, 0.5)
     """Fraction of what is seen that is out of reach of the fit."""
