@@ -30,6 +30,7 @@ class Setting(Enum):
     MASKS = "the masks"
     REMOVE_PLANES = "the removal of floor and walls"
     SUBJECT = "which of several subjects"
+    FOLLOW = "that a folder is still being written"
 
     NEAR_SAMPLES = "the number of near samples"
     UNIFORM_SAMPLES = "the number of uniform samples"

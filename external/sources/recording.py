@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from engine.core.errors import InputError, Setting, remedy
 from engine.core.progress import Progress
 from engine.sequences.isolation import isolate
 from engine.sequences.opening import open_recording
@@ -17,7 +18,10 @@ def open_playback(text: str, options: SourceOptions, progress: Progress) -> Play
         InputError: nothing known is there, or it cannot be used.
         Cancelled: ``progress`` asked to stop.
     """
-    whole = open_recording(Path(text), registered_readers(), options.capture, progress)
+    path = Path(text)
+    if path.is_dir() and not any(path.iterdir()):
+        raise InputError(path, "is empty", remedy("state {} if another program is about to fill it", Setting.FOLLOW))
+    whole = open_recording(path, registered_readers(), options.capture, progress)
     return Playback(isolate(whole, options.capture.isolation, progress), options.pace)
 
 

@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 def add_capture_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     group = parser.add_argument_group("depth recordings")
-    group.add_argument("--depth-scale", type=_positive, metavar="S", help="stored units per metre, 1000 for mm")
+    group.add_argument("--depth-scale", type=positive, metavar="S", help="stored units per metre, 1000 for mm")
     group.add_argument(
         "--intrinsics", metavar="FILE|fx,fy,cx,cy", help="of the depth camera, pixels with centres at +0.5"
     )
     group.add_argument(
         "--stream", metavar="NAME", help="which of several depth streams: a topic or track, or a part of it"
     )
-    group.add_argument("--near", type=_positive, metavar="M", help="leave out what is nearer than M metres")
-    group.add_argument("--far", type=_positive, metavar="M", help="leave out what is farther than M metres")
+    group.add_argument("--near", type=positive, metavar="M", help="leave out what is nearer than M metres")
+    group.add_argument("--far", type=positive, metavar="M", help="leave out what is farther than M metres")
     group.add_argument("--masks", type=Path, metavar="DIR", help="a PNG per frame, nonzero where the subject is")
     group.add_argument(
         "--remove-planes",
@@ -56,7 +56,8 @@ def open_from_options(
     return open_subject(path, registered_readers(), stated(options), model, progress)
 
 
-def _positive(text: str) -> float:
+def positive(text: str) -> float:
+    """A positive number, for argparse."""
     try:
         value = float(text)
     except ValueError:

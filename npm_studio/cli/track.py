@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from npm_studio.cli.capture_options import add_capture_options, stated
+from npm_studio.cli.capture_options import add_capture_options, positive, stated
 from npm_studio.cli.console import ConsoleProgress, add_device, add_json, add_model, add_seed
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ _SAID_EVERY_S = 5.0
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
+    from engine.sequences.source_kind import PATIENCE_S
+
     parser.add_argument(
         "source",
         metavar="SOURCE",
@@ -39,6 +41,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="track every frame, however late; else the newest one wins, and those that were missed are counted",
     )
     parser.add_argument("--follow", action="store_true", help="SOURCE is a folder that is still being written")
+    parser.add_argument(
+        "--wait",
+        type=positive,
+        default=PATIENCE_S,
+        metavar="SECONDS",
+        help="without a new frame, after which a folder that is followed has ended and a camera is lost"
+        " (default: %(default)g)",
+    )
     parser.add_argument(
         "--send",
         type=_address,
@@ -71,10 +81,11 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     capture, control = stated(options), TrackControl()
     with ConsoleProgress() as progress, contextlib.ExitStack() as stack:
         loaded = LoadedModel(options.model, load_model(options.model, resolve_device(options.device)))
-        source = open_source(options.source, SourceOptions(capture, pace, options.follow), progress)
+        source = open_source(options.source, SourceOptions(capture, pace, options.follow, options.wait), progress)
         stack.callback(source.close)
         progress.message(f"{options.source}: {source.origin}")
-        for notice in source.warnings:
+        said = source.warnings
+        for notice in said:
             progress.notice(notice)
         tracker = NpmTracker(loaded, TrackerConfig())
         announcer = _announcer(options, source, tracker, control, progress)
@@ -97,6 +108,9 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
             progress.message(_line(results))
         except InputError as error:  # what was tracked until then is kept
             lost_source = error
+        for notice in source.warnings:
+            if notice not in said:
+                progress.notice(notice)
         if announcer is not None:
             announcer.end(results)
         if kept is not None and len(kept) > 0:

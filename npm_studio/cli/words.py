@@ -19,6 +19,7 @@ FLAGS: dict[Setting, tuple[str, ...]] = {
     Setting.MASKS: ("--masks",),
     Setting.REMOVE_PLANES: ("--remove-planes",),
     Setting.SUBJECT: ("--subject",),
+    Setting.FOLLOW: ("--follow",),
     Setting.NEAR_SAMPLES: ("--near",),
     Setting.UNIFORM_SAMPLES: ("--uniform",),
     Setting.SURFACE_SAMPLES: ("--surface",),

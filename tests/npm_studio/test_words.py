@@ -31,6 +31,7 @@ WHERE: dict[Setting, tuple[str, ...]] = {
     Setting.MASKS: RECORDINGS,
     Setting.REMOVE_PLANES: RECORDINGS,
     Setting.SUBJECT: ("fit",),
+    Setting.FOLLOW: ("track",),
     Setting.NEAR_SAMPLES: ("prepare",),
     Setting.UNIFORM_SAMPLES: ("prepare",),
     Setting.SURFACE_SAMPLES: ("prepare",),

@@ -5,16 +5,18 @@ from typing import Any
 
 import numpy as np
 
-WIDTH, HEIGHT = 64, 48
+from engine.geometry.camera import PinholeCamera
+
+CAMERA = PinholeCamera(64, 48, 60.0, 61.0, 31.75, 24.25)
 UNIT_M = 0.00025
-FX, FY, PPX, PPY = 60.0, 61.0, 31.25, 23.75
 SERIAL = "0123456789"
 ZEROS = (0.0,) * 5
 
 
 def stored(number: int) -> np.ndarray:
     """The image (H, W) of a frame in units of the device; 0 and 65535 are in it."""
-    image = np.full((HEIGHT, WIDTH), 4000 + 10 * number, np.uint16) + np.arange(WIDTH, dtype=np.uint16)
+    image = np.full((CAMERA.height, CAMERA.width), 4000 + 10 * number, np.uint16)
+    image += np.arange(CAMERA.width, dtype=np.uint16)
     image[0], image[1] = 0, 65535
     return image
 
@@ -28,30 +30,41 @@ class SoftwareCamera:
     depth: Any
     profile: Any
 
-    def push(self, number: int, seconds: float | None = None) -> None:
-        """Frame ``number``, taken ``seconds`` after the device was switched on, or at 30 frames per second."""
+    def push(self, number: int, seconds: float | None = None, image: np.ndarray | None = None) -> None:
+        """Frame ``number``, taken ``seconds`` after the device was switched on, or at 30 frames per second.
+
+        ``image`` (H, W) in units of the device is `stored` where there is none.
+        """
+        image = stored(number) if image is None else image
         frame = self.rs.software_video_frame()
-        frame.pixels, frame.stride, frame.bpp = stored(number).view(np.uint8), 2 * WIDTH, 2
+        frame.pixels, frame.stride, frame.bpp = image.view(np.uint8), 2 * image.shape[1], 2
         frame.timestamp = 1000 * (number / 30 if seconds is None else seconds)
         frame.domain, frame.frame_number = self.rs.timestamp_domain.hardware_clock, number
         frame.profile, frame.depth_units = self.profile, UNIT_M
         self.depth.on_video_frame(frame)
 
 
-def software_camera(rs: Any, model: str = "none", coefficients: tuple[float, ...] = ZEROS) -> SoftwareCamera:
-    """A camera with a depth sensor alone, of the lens distortion ``model``."""
+def software_camera(
+    rs: Any, model: str = "none", coefficients: tuple[float, ...] = ZEROS, camera: PinholeCamera = CAMERA
+) -> SoftwareCamera:
+    """A device with a depth sensor alone, of the lens distortion ``model``."""
     device = rs.software_device()
     device.register_info(rs.camera_info.name, "Software RealSense")
     device.register_info(rs.camera_info.serial_number, SERIAL)
     depth = device.add_sensor("Stereo Module")
     depth.add_read_only_option(rs.option.depth_units, UNIT_M)
     intrinsics = rs.intrinsics()
-    intrinsics.width, intrinsics.height = WIDTH, HEIGHT
-    intrinsics.fx, intrinsics.fy, intrinsics.ppx, intrinsics.ppy = FX, FY, PPX, PPY
+    intrinsics.width, intrinsics.height, intrinsics.fx, intrinsics.fy = (
+        camera.width,
+        camera.height,
+        camera.fx,
+        camera.fy,
+    )
+    intrinsics.ppx, intrinsics.ppy = camera.cx - 0.5, camera.cy - 0.5  # the SDK counts from the centre of a pixel
     intrinsics.model, intrinsics.coeffs = getattr(rs.distortion, model), list(coefficients)
     stream = rs.video_stream()
     stream.type, stream.fmt, stream.index, stream.uid = rs.stream.depth, rs.format.z16, 0, 1
-    stream.width, stream.height, stream.fps, stream.bpp = WIDTH, HEIGHT, 30, 2
+    stream.width, stream.height, stream.fps, stream.bpp = camera.width, camera.height, 30, 2
     stream.intrinsics = intrinsics
     profile = depth.add_video_stream(stream, True).as_video_stream_profile()
     return SoftwareCamera(rs, device, depth, profile)

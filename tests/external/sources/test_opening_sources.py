@@ -11,6 +11,7 @@ from engine.core.registry import registered
 from engine.sequences.capture_options import CaptureOptions
 from engine.sequences.isolation import Isolation
 from engine.sequences.source_kind import Pace, SourceOptions, open_source, registered_sources
+from npm_studio.cli.words import words
 from tests.support.capture_files import depth_frames, open3d_json, write_pngs
 
 EVERY = SourceOptions(pace=Pace.EVERY)
@@ -101,3 +102,9 @@ def test_a_source_of_somebody_else_takes_one_module_and_its_registration(install
     assert [frame.name for frame in open_source("twice")] == ["a", "b"]
     assert "twice" in [kind.id for kind in registered_sources()]
     assert "something" not in [kind.id for kind in registered_sources()]
+
+
+def test_an_empty_folder_may_be_one_to_follow(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        open_source(str(tmp_path))
+    assert caught.value.line(words).endswith("is empty; state --follow if another program is about to fill it")
