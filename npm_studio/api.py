@@ -64,6 +64,8 @@ if TYPE_CHECKING:
     from engine.methods.method import Requirements as Requirements
     from engine.methods.method import load_method as load_method
     from engine.methods.method import method_names as method_names
+    from engine.methods.refitting import as_fitted as as_fitted
+    from engine.methods.refitting import refit_of as refit_of
     from engine.methods.request import FitRequest as FitRequest
     from engine.methods.run import Run as Run
     from engine.methods.run import RunFrame as RunFrame
@@ -159,6 +161,10 @@ _MODULES = {
         "Requirements",
         "load_method",
         "method_names",
+    ),
+    "engine.methods.refitting": (
+        "as_fitted",
+        "refit_of",
     ),
     "engine.methods.request": ("FitRequest",),
     "engine.methods.run": (

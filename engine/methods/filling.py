@@ -11,8 +11,8 @@ from engine.methods.run import RunFrame
 
 
 @dataclass(frozen=True)
-class _Between:
-    """Where the mesh of a lost frame comes from."""
+class Between:
+    """Where what a frame lacks comes from."""
 
     before: int
     after: int
@@ -28,10 +28,10 @@ def fill_lost(result: FitResult, frames: tuple[RunFrame, ...]) -> tuple[FitResul
     Pose codes are interpolated likewise. Nothing changes where no frame or every frame is lost, or where frames differ
     in their triangles.
     """
-    ways = _ways(result.meshes.times_s, [bool(frame.lost) for frame in frames])
+    ways = ways_between(result.meshes.times_s, [bool(frame.lost) for frame in frames])
     if not ways or not result.meshes.one_topology:
         return result, frames
-    subjects = None if result.subject_to_world is None else _filled_poses(result.subject_to_world, ways)
+    subjects = None if result.subject_to_world is None else filled_poses(result.subject_to_world, ways)
     read = result.meshes.read
 
     def filled(row: int) -> Mesh:
@@ -49,7 +49,7 @@ def fill_lost(result: FitResult, frames: tuple[RunFrame, ...]) -> tuple[FitResul
 
     artefacts = dict(result.artefacts)
     if "pose" in artefacts.get("codes", {}):
-        artefacts["codes"] = {**artefacts["codes"], "pose": _filled_codes(artefacts["codes"]["pose"], ways)}
+        artefacts["codes"] = {**artefacts["codes"], "pose": filled_codes(artefacts["codes"]["pose"], ways)}
     changed = replace(
         result,
         meshes=replace(result.meshes, read=filled, exact=None),
@@ -65,7 +65,7 @@ def _filled_frame(frame: RunFrame, row: int, is_filled: bool, subjects: NDArray[
     return replace(frame, filled=True, subject_to_world=None if subjects is None else subjects[row])
 
 
-def _ways(times_s: NDArray[np.float64], lost: list[bool]) -> dict[int, _Between]:
+def ways_between(times_s: NDArray[np.float64], lost: list[bool]) -> dict[int, Between]:
     """For each lost row, where its mesh comes from; empty where all rows are lost.
 
     Args:
@@ -78,11 +78,11 @@ def _ways(times_s: NDArray[np.float64], lost: list[bool]) -> dict[int, _Between]
         place = int(np.searchsorted(kept, row))
         before, after = int(kept[max(place - 1, 0)]), int(kept[min(place, len(kept) - 1)])
         gap = times[after] - times[before]
-        ways[row] = _Between(before, after, float(np.clip((times[row] - times[before]) / gap, 0, 1)) if gap > 0 else 0)
+        ways[row] = Between(before, after, float(np.clip((times[row] - times[before]) / gap, 0, 1)) if gap > 0 else 0)
     return ways
 
 
-def _filled_poses(poses: NDArray[np.float64], ways: dict[int, _Between]) -> NDArray[np.float64]:
+def filled_poses(poses: NDArray[np.float64], ways: dict[int, Between]) -> NDArray[np.float64]:
     """``poses`` (F, 4, 4) with those of the lost rows between their neighbours'."""
     from scipy.spatial.transform import Rotation, Slerp
 
@@ -94,7 +94,7 @@ def _filled_poses(poses: NDArray[np.float64], ways: dict[int, _Between]) -> NDAr
     return result
 
 
-def _filled_codes(codes: NDArray[np.float32], ways: dict[int, _Between]) -> NDArray[np.float32]:
+def filled_codes(codes: NDArray[np.float32], ways: dict[int, Between]) -> NDArray[np.float32]:
     """``codes`` (F, ...) with those of the lost rows between their neighbours'."""
     result = codes.copy()
     for row, way in ways.items():

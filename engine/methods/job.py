@@ -36,7 +36,7 @@ def run_fit(request: FitRequest, progress: Progress | None = None) -> Run:
     device = resolve_device(request.device) if request.model is None else request.model.model.device
     with replacing_folder(request.out) as folder:
         logged = LoggedProgress(progress or Progress(), folder / "log.jsonl")
-        inputs = MethodInputs(folder, device, request.seed, request.model, request.template)
+        inputs = MethodInputs(folder, device, request.seed, request.model, request.template, request.refit)
         result = _fit(request, inputs, logged)
         fitted = time.perf_counter()
         outcome = outcome_of(request, result, logged)
@@ -47,7 +47,7 @@ def run_fit(request: FitRequest, progress: Progress | None = None) -> Run:
             method=request.method.id,
             inputs=_inputs(request, device),
             meshes=result.meshes,
-            frames=outcome.frames,
+            frames=outcome.frames if request.refit is None else request.refit.frames(outcome.frames),
             timings=timings,
             interrupted=result.interrupted,
             verdict=outcome.verdict.word,

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from engine.core.progress import Progress
     from engine.geometry.mesh import Mesh
+    from engine.methods.refitting import Refit
     from engine.models.model import NeuralParametricModel
     from engine.sequences.depth_sequence import DepthSequence
     from engine.sequences.mesh_sequence import MeshSequence
@@ -76,6 +77,8 @@ class MethodInputs:
     model: LoadedModel | None = None
     template: Mesh | None = None
     """Metres, world."""
+    refit: Refit | None = None
+    """Frames of a run that alone are to be fitted again; None for all, and for methods without `refits`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +109,11 @@ class FitResult:
 
 
 class FitMethod(Protocol):
-    """A way from a depth sequence to meshes. Methods do not change while they are used."""
+    """A way from a depth sequence to meshes. Methods do not change while they are used.
+
+    One that has an attribute ``refits`` that is true heeds `MethodInputs.refit`: it gives all frames of that run, those
+    that are not fitted again as they are.
+    """
 
     @property
     def id(self) -> str:

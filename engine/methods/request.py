@@ -9,6 +9,7 @@ from engine.core.devices import resolve_device
 from engine.core.errors import InputError, Setting, Task, remedy
 from engine.geometry.mesh import Mesh
 from engine.methods.method import FitMethod, LoadedModel, Requirements
+from engine.methods.refitting import Refit
 from engine.models.model import NeuralParametricModel
 from engine.sequences.capture_options import AS_RECORDED, CaptureOptions
 from engine.sequences.depth_sequence import DepthSequence
@@ -35,6 +36,8 @@ class FitRequest:
     """Whether meshes of lost frames are interpolated between their neighbours."""
     capture: CaptureOptions = AS_RECORDED
     """How the sequence was opened; kept for those who show the run."""
+    refit: Refit | None = None
+    """Which frames of which run alone are fitted again; None for all."""
 
 
 def check_request(request: FitRequest) -> None:
@@ -46,6 +49,12 @@ def check_request(request: FitRequest) -> None:
     check_out(request.out)
     assert isinstance(request.config, request.method.config_type), type(request.config)
     needs, name = request.method.requires, f"method {request.method.id!r}"
+    if request.refit is not None:
+        if not getattr(request.method, "refits", False):
+            raise InputError(name, "cannot fit some frames of a run again", "choose another method, or fit all")
+        if request.fill_lost:
+            problem = "would change frames that are to stay as they are"
+            raise InputError(Setting.FILL_LOST, problem, "leave it out when some frames are fitted again")
     if request.model is not None and needs.pose and not request.model.model.has_pose:
         raise InputError(request.model.folder, "has no pose part yet", remedy("{} first", Task.TRAIN_POSE))
     lacking = what_lacks(needs, None if request.model is None else request.model.model, request.template)

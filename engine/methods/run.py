@@ -48,6 +48,8 @@ SIDE = "side"
 CAMERAS = "cameras"
 """In the details of a run: by how many millimetres each of several cameras disagrees with the others, by its recording;
 see `engine.methods.npm.calibration`."""
+REFITTED = "refitted"
+"""In the details of a run: ``of`` which run, and which ``frames`` were fitted again; others are as they were there."""
 SCAN = "scan"
 """In the details of a run of a scan: ``unit`` of its file, ``points`` or a mesh, ``file_to_world`` (4, 4), and the mean
 distances of both directions, ``scan_to_fit_mm`` and ``fit_to_scan_mm``."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from engine.methods.run import IN_SCAN, KEPT_SHAPE, SCAN, SIDE, SUBJECTS, Run
+from engine.methods.run import IN_SCAN, KEPT_SHAPE, REFITTED, SCAN, SIDE, SUBJECTS, Run
 
 
 def mean_distance_mm(run: Run) -> float | None:
@@ -68,6 +68,15 @@ def scan_text(run: Run) -> str:
         return ""
     there, back = told["scan_to_fit_mm"], told["fit_to_scan_mm"]
     return f"mean distances: scan to fit {there:.3g} mm, fit to scan {back:.3g} mm; {IN_SCAN} is in {told['unit']}"
+
+
+def refit_text(run: Run) -> str:
+    """``fitted again: 000012 to 000030; all other frames are those of RUN``; empty where all were fitted."""
+    told = run.details.get(REFITTED)
+    if not isinstance(told, dict):
+        return ""
+    rows = [row for row, name in enumerate(run.frame_names) if name in told["frames"]]
+    return f"fitted again: {ranges(run.frame_names, rows)}; all other frames are those of {told['of']}"
 
 
 def shape_text(run: Run) -> str:

@@ -38,6 +38,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--views", type=Path, nargs="+", default=[], metavar="SEQUENCE", help="recordings of the same scene by other"
         " cameras, whose poses are stated in one world; or SEQUENCE is a folder with views.json that names all"
     )  # fmt: skip
+    parser.add_argument(
+        "--refit", type=Path, metavar="RUN", help="run of SEQUENCE of which the frames of --range alone are fitted"
+        " again, begun between their neighbours; all else stays as it is"
+    )  # fmt: skip
+    parser.add_argument(
+        "--range", metavar="A:B", help="first and last of these frames, by name or number from 0; or one of them"
+    )
     add_model(parser)
     parser.add_argument("--template", type=Path, metavar="FILE", help="mesh for methods that need one, metres")
     parser.add_argument(
@@ -68,6 +75,9 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
 
     from engine.core.devices import resolve_device
     from engine.core.errors import InputError
+
+    if (options.refit is None) != (options.range is None):
+        raise InputError("--refit and --range", "belong together", "state which frames of which run")
     from engine.methods.request import FitRequest, check_out
     from engine.models.checkpoint import load_model
 
@@ -80,19 +90,24 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
 
         from engine.geometry.mesh import load_mesh  # while the GPU starts, which takes as long
         from engine.methods.job import run_fit
+        from engine.methods.refitting import as_fitted, refit_of
+        from engine.methods.run import load_run
 
         loaded = None if loading is None else LoadedModel(options.model, loading.result())
         template = None if options.template is None else load_mesh(options.template)
-        opened = list(_opened(options, None if loaded is None else loaded.model, progress))
+        refit = None if options.refit is None else refit_of(load_run(options.refit), options.range)
+        earlier = None if refit is None else refit.run
+        opened = list(_opened(options, None if loaded is None else loaded.model, progress, earlier))
         for _, _, out in opened:
             check_out(out)
         runs: list[Run] = []
         for sequence, capture, out in opened:
+            sequence = sequence if refit is None else as_fitted(sequence, refit.run)
             for warning in sequence.warnings:
                 progress.message(f"warning: {warning.line(words)}")
             request = FitRequest(
                 method, config, sequence, out, loaded, template, seed=options.seed, device=options.device,
-                fill_lost=options.fill_lost, capture=capture,
+                fill_lost=options.fill_lost, capture=capture, refit=refit,
             )  # fmt: skip
             runs.append(run_fit(request, progress))
             progress.message(f"{options.sequence}: {sequence.origin}")
@@ -110,16 +125,21 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _opened(
-    options: argparse.Namespace, model: "NeuralParametricModel | None", progress: ConsoleProgress
+    options: argparse.Namespace,
+    model: "NeuralParametricModel | None",
+    progress: ConsoleProgress,
+    earlier: "Run | None",
 ) -> "Iterator[tuple[DepthSequence, CaptureOptions, Path]]":
-    """What is fitted, how it was opened, and where its run goes."""
+    """What is fitted, how it was opened, and where its run goes; as that ``earlier`` was, where nothing is stated."""
+    from engine.sequences.capture_options import AS_RECORDED
     from engine.sequences.opening import open_subject, open_subjects
     from engine.sequences.reader import registered_readers
     from engine.sequences.scan_views import open_scan
     from engine.sequences.several_views import listed_views, open_views
     from external.scans import scan_of
 
-    path, readers, capture = options.sequence, registered_readers(), stated(options)
+    path, readers = options.sequence, registered_readers()
+    capture = stated(options) or (AS_RECORDED if earlier is None else earlier.inputs.capture)
     views = (*(listed_views(path) or (path,)), *options.views)
     if len(views) > 1:
         capture = replace(capture, subject=1 if options.subject == ALL else options.subject)
@@ -131,7 +151,7 @@ def _opened(
         yield open_scan(scan, model, progress), capture, options.out
         return
     if options.subject != ALL:
-        capture = replace(capture, subject=options.subject)
+        capture = replace(capture, subject=options.subject or capture.subject)
         yield open_subject(path, readers, capture, model, progress), capture, options.out
         return
     sequences = open_subjects(path, readers, capture, model, progress)
@@ -154,7 +174,7 @@ def _subject(text: str) -> int | str:
 
 def lines(run: "Run") -> Iterator[str]:
     """What a user wants to know of a run."""
-    from engine.methods.run_summary import lost_text, mean_distance_mm, scan_text, shape_text, side_text
+    from engine.methods.run_summary import lost_text, mean_distance_mm, refit_text, scan_text, shape_text, side_text
 
     kept = " (ended early: the best so far)" if run.interrupted else ""
     yield f"{run.folder}: {len(run.frames)} frames in {run.seconds:.1f} s{kept}"
@@ -163,7 +183,9 @@ def lines(run: "Run") -> Iterator[str]:
         yield scan
     elif mean_mm is not None:
         yield f"mean distance of what was seen to the fit: {mean_mm:.3g} mm"
-    if shape := shape_text(run):
+    if refit := refit_text(run):
+        yield refit
+    elif shape := shape_text(run):
         yield shape
     if side := side_text(run):
         yield side

@@ -19,8 +19,14 @@ class NpmMethod:
     title = "Neural parametric model"
     config_type = FitConfig
     requires = Requirements(model=True, pose=True)
+    refits = True
 
     def fit(self, source: DepthSequence, inputs: MethodInputs, config: FitConfig, progress: Progress) -> FitResult:
+        if inputs.refit is not None:
+            from engine.methods.npm.refit import refit_sequence
+
+            return refit_sequence(source, inputs, config, progress)
+
         from engine.methods.npm.sequence import fit_sequence
 
         return fit_sequence(source, inputs, config, progress)

@@ -51,7 +51,7 @@ def fit_sequence(source: DepthSequence, inputs: MethodInputs, config: FitConfig,
     model, started = inputs.model.model, time.perf_counter()
     sided = observe_side(source, model, config.side, inputs.seed, progress)
     if sided.is_mirrored:
-        progress = _PreviewsInMirror(progress)
+        progress = PreviewsInMirror(progress)
     details: dict[str, Any] = {} if kept is None else {KEPT_SHAPE: kept.whose}
     if source.others and source.scan is None:  # whose cameras are made
         details[CAMERAS] = check_calibration(sided.observations, source, model.info.similarity, progress)
@@ -90,7 +90,7 @@ def posed_result(
     vertices = placed_vertices(plain, fitted, mesh.vertices, progress)
     surface = Mesh(similarity.to_world(mesh.vertices), mesh.faces)
     poses = subject_poses(rotations, translations, similarity)
-    subject = _subject(sided)
+    subject = subject_seen(sided)
     details: dict[str, Any] = {"steps": fitted.steps, SUBJECTS: observations.subjects}
     if sided.side is not None:
         details[SIDE] = sided.side.as_dict()
@@ -117,7 +117,7 @@ def posed_result(
     )
 
 
-def _subject(sided: SidedObservations) -> DepthSequence | None:
+def subject_seen(sided: SidedObservations) -> DepthSequence | None:
     """What of the recording was taken for the subject, by each camera; None for all of it."""
     views = sided.observations.views
     if any(view.masks is None for view in views):
@@ -149,7 +149,7 @@ def placed_vertices(
     return result
 
 
-class _PreviewsInMirror(ForwardedProgress):
+class PreviewsInMirror(ForwardedProgress):
     """Shows previews of what is fitted in a mirror as it was seen."""
 
     def preview(self, payload: object) -> None:

@@ -263,3 +263,17 @@ def test_a_scan_is_fitted_without_being_told_its_unit_and_how_it_stands_and_what
     assert "up is taken to be" in said
     assert "mean distances: scan to fit" in said
     assert load_run(tmp_path / "run").details["scan"]["unit"] == "centimetres"
+
+
+def test_some_frames_of_a_run_are_fitted_again_and_which_is_said(
+    toy_folder: Path, depth_capture: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    quick = ("--model", toy_folder, "--steps", "3", "--resolution", "24")
+    fit(capsys, depth_capture, *quick, "--out", tmp_path / "run")
+    again = (depth_capture, *quick, "--refit", tmp_path / "run", "--range", "1:2", "--out", tmp_path / "new")
+    assert main(["fit", *map(str, again), "--device", "cpu"]) in (0, 2)  # three steps do not make a good fit
+    assert "fitted again: 000001 to 000002; all other frames are those of" in capsys.readouterr().err
+    first = [(tmp_path / run / "meshes" / "000000.ply").read_bytes() for run in ("run", "new")]
+    assert first[0] == first[1]
+    alone = (depth_capture, *quick, "--range", "1:2", "--out", tmp_path / "other")
+    assert "--refit and --range: belong together" in refusal(capsys, *alone)
