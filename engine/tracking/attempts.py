@@ -79,7 +79,10 @@ class Attempts:
     def further(self, attempt: Attempt) -> Attempt:
         """As many steps again as a frame has, where those of ``attempt`` were too few; no motion is foretold."""
         assert self.subject is not None
-        sight = attempt.sight
+        sight, state = attempt.sight, attempt.state
+        if self._device.type == "cuda":  # GPU only: to look again, too, takes less than to launch the steps one by one
+            place = self._given[:_PLACE].double().cpu().numpy()
+            return self.follow(place, Prediction(state, np.full(WATCHED, np.inf)), state.time_s)
         descended = self._descent(self.subject, sight.observations, attempt.variables, self._following)
         return self._on_host(_numbers(descended, sight), attempt.state.time_s, sight, descended.variables)
 

@@ -171,16 +171,17 @@ class Descent:
         canonical, deviations = coordinates.canonical[:, :count], coordinates.deviations[:, :count]
         observed = observations.points[:, :count]
         with torch.no_grad():
-            at = torch.cat((canonical, subject.landmarks[None]), dim=1)
+            own = subject.landmarks[None, :: self._effort.landmarks_every]
+            at = torch.cat((canonical, own), dim=1)
             placed = variables.place(self._fitted.local(variables, at))
         rows = coordinate_rows(canonical, deviations, observed, placed[:, :count], stage.wide)
         rows = rows.weighted(stage.coordinates * config.coordinate_weight / count)
         if said is None:
             return rows
-        landmarks = coordinate_rows(
-            subject.landmarks[None], said.deviations, said.positions, placed[:, count:], stage.wide
-        )
-        return rows.joined(landmarks.weighted(config.landmark_weight / len(subject.landmarks)))
+        some = slice(None, None, self._effort.landmarks_every)
+        deviations, positions = said.deviations[:, some], said.positions[:, some]
+        landmarks = coordinate_rows(own, deviations, positions, placed[:, count:], stage.wide)
+        return rows.joined(landmarks.weighted(config.landmark_weight / own.shape[1]))
 
     def _equations(self, variables: Variables, rows: SurfaceRows, middle: Tensor) -> NormalEquations:
         linear = linearise(self._fitted, variables, rows.canonical, None, rows.directions, middle, False)
@@ -198,7 +199,8 @@ class Descent:
         gradient[:, :directions] += self._config.pose_prior * variables.poses
         matrix = equations.frame + torch.diag_embed(self._prior + self._damping)[None]
         factor, _ = torch.linalg.cholesky_ex(matrix)  # the other one waits for the device to say whether it failed
-        step = -torch.cholesky_solve(gradient[..., None], factor)[..., 0]
+        half = torch.linalg.solve_triangular(factor, -gradient[..., None], upper=False)
+        step = torch.linalg.solve_triangular(factor.mT, half, upper=True)[..., 0]
         step = torch.where(step.isfinite().all(1, keepdim=True), step, 0)
         step = step * (LARGEST_STEP / step[:, :directions].abs().amax(1, keepdim=True).clamp_min(LARGEST_STEP))
         still = torch.zeros_like(variables.shape)

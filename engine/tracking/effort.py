@@ -23,12 +23,14 @@ class Effort:
     """Grid of the mesh that these lie on"""
     coordinates: int
     """Observed points whose canonical coordinates count"""
+    landmarks_every: int
+    """Landmarks for each that counts"""
     keyframes: int
     """That the shape is refined from, at most"""
 
 
-_ON_GPU = Effort(3, 5, 12, points=1024, samples=2048, resolution=48, coordinates=192, keyframes=12)
-_ON_CPU = Effort(1, 2, 10, points=320, samples=1024, resolution=48, coordinates=64, keyframes=6)
+_ON_GPU = Effort(3, 5, 12, points=1024, samples=2048, resolution=48, coordinates=192, landmarks_every=1, keyframes=12)
+_ON_CPU = Effort(1, 2, 10, points=320, samples=1024, resolution=48, coordinates=64, landmarks_every=2, keyframes=6)
 
 
 def effort_on(device: torch.device) -> Effort:
