@@ -19,6 +19,7 @@ from engine.sequences.subject_finder import LEAST_AREA
 from engine.tracking.captured import Captured
 from engine.tracking.descent import Descended, Descent, Foretold, following, from_far
 from engine.tracking.effort import Effort
+from engine.tracking.half_weights import with_half_weights
 from engine.tracking.motion import Prediction, State
 from engine.tracking.sight import MEASURES, Eye, Sight, View
 from engine.tracking.subject import WATCHED, Subject
@@ -48,7 +49,7 @@ class Attempts:
 
     def __init__(self, model: NeuralParametricModel, effort: Effort, eye: Eye, view: View) -> None:
         self._config = FitConfig()
-        self.fitted, self._effort = fitted_model(model, self._config), effort
+        self.fitted, self._effort = with_half_weights(fitted_model(model, self._config)), effort
         self._eye, self._view = eye, view
         self._device = model.device
         self._descent = Descent(self.fitted, self._config, effort)

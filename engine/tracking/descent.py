@@ -7,6 +7,8 @@ steps can be captured as one graph.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,7 +17,7 @@ from engine.methods.npm.association import find_partners, place_samples
 from engine.methods.npm.confidence import MEASURES, doubt
 from engine.methods.npm.config import FitConfig
 from engine.methods.npm.fit import DAMPING, LARGEST_STEP, STEADY_OBSERVATIONS
-from engine.methods.npm.linearisation import linearise
+from engine.methods.npm.linearisation import Linearised, linearise
 from engine.methods.npm.normal_equations import NormalEquations, normal_equations
 from engine.methods.npm.observations import Observations
 from engine.methods.npm.residuals import SurfaceRows, coordinate_rows, free_space_rows, surface_rows
@@ -104,6 +106,25 @@ def from_far(config: FitConfig, steps: int) -> tuple[Stage, ...]:
     return tuple(stages)
 
 
+class _Held(NamedTuple):
+    """Points of the surface that stay where they are at rest, and where each should be."""
+
+    canonical: Tensor
+    """(1, N, 3)"""
+    deviations: Tensor
+    """(1, N) expected errors"""
+    targets: Tensor
+    """(1, N, 3)"""
+    wide: float
+    """Times these errors that they may be off"""
+    share: float
+    """Of each one, in independent observations"""
+
+    def rows(self, placed: Tensor) -> SurfaceRows:
+        """``placed`` (1, N, 3) is where they are."""
+        return coordinate_rows(self.canonical, self.deviations, self.targets, placed, self.wide).weighted(self.share)
+
+
 class Descent:
     """Steps of one model; the same for all of its subjects."""
 
@@ -142,10 +163,7 @@ class Descent:
         fitted, config, effort = self._fitted, self._config, self._effort
         placed = place_samples(fitted, variables, subject.samples, observations.camera_centres(self._frame))
         middle = placed.points.mean(1)
-        triple = self._network_rows(subject, observations, variables, stage)
-        if foretold is not None:
-            triple = triple.joined(_steady_rows(subject, placed.points, foretold))
-        equations = self._equations(variables, triple, middle)
+        equations = self._points_at_rest(subject, observations, variables, stage, foretold, middle)
         apart = torch.zeros(1, device=self._frame.device)
         if stage.surface > 0:
             partners = find_partners(placed, observations.points, observations.normals)
@@ -158,39 +176,42 @@ class Descent:
             single = surface.weighted(config.surface_weight * precision).joined(
                 free.weighted(config.free_space_weight * precision)
             )
-            equations = equations + self._equations(variables, single, middle)
+            linear = linearise(fitted, variables, single.canonical, None, single.directions, middle, False)
+            equations = equations + _equations(linear, single)
         return self._moved(equations, variables, middle), apart
 
-    def _network_rows(
-        self, subject: Subject, observations: Observations, variables: Variables, stage: Stage
-    ) -> SurfaceRows:
-        """What the network says of pixels and landmarks, against where the model has these."""
+    def _points_at_rest(
+        self,
+        subject: Subject,
+        observations: Observations,
+        variables: Variables,
+        stage: Stage,
+        foretold: Foretold | None,
+        middle: Tensor,
+    ) -> NormalEquations:
+        """What the network says of pixels and landmarks, and what is foretold of watched points, along all axes.
+
+        Weights follow from where the points are, which the derivatives say as well: one pass is enough for both.
+        """
         config, coordinates, said = self._config, observations.coordinates, observations.landmarks
         assert coordinates is not None
-        count = self._effort.coordinates
+        count, some = self._effort.coordinates, slice(None, None, self._effort.landmarks_every)
+        share = stage.coordinates * config.coordinate_weight / count
         canonical, deviations = coordinates.canonical[:, :count], coordinates.deviations[:, :count]
-        observed = observations.points[:, :count]
-        with torch.no_grad():
-            own = subject.landmarks[None, :: self._effort.landmarks_every]
-            at = torch.cat((canonical, own), dim=1)
-            placed = variables.place(self._fitted.local(variables, at))
-        rows = coordinate_rows(canonical, deviations, observed, placed[:, :count], stage.wide)
-        rows = rows.weighted(stage.coordinates * config.coordinate_weight / count)
-        if said is None:
-            return rows
-        some = slice(None, None, self._effort.landmarks_every)
-        deviations, positions = said.deviations[:, some], said.positions[:, some]
-        landmarks = coordinate_rows(own, deviations, positions, placed[:, count:], stage.wide)
-        return rows.joined(landmarks.weighted(config.landmark_weight / own.shape[1]))
-
-    def _equations(self, variables: Variables, rows: SurfaceRows, middle: Tensor) -> NormalEquations:
-        linear = linearise(self._fitted, variables, rows.canonical, None, rows.directions, middle, False)
-        residuals = ((linear.placed - rows.targets)[:, None] * rows.directions).sum(-1)
-        return normal_equations(
-            linear.jacobians.flatten(1, 2),
-            linear.shape_jacobians.flatten(1, 2),
-            residuals.flatten(1, 2),
-            rows.weights[:, None].expand_as(residuals).flatten(1, 2),
+        held = [_Held(canonical, deviations, observations.points[:, :count], stage.wide, share)]
+        if said is not None:
+            own = subject.landmarks[None, some]
+            share = config.landmark_weight / own.shape[1]
+            held.append(_Held(own, said.deviations[:, some], said.positions[:, some], stage.wide, share))
+        if foretold is not None:
+            share = STEADY_OBSERVATIONS / (3 * WATCHED)
+            held.append(_Held(subject.watched_points[None], foretold.deviations, foretold.positions, 1.0, share))
+        points = torch.cat([part.canonical for part in held], dim=1)
+        axes = torch.eye(3, device=points.device).expand(1, points.shape[1], 3, 3).transpose(1, 2)
+        linear = linearise(self._fitted, variables, points, None, axes, middle, False)
+        placed = linear.placed.split([part.canonical.shape[1] for part in held], dim=1)
+        return _equations(
+            linear, reduce(SurfaceRows.joined, [part.rows(at) for part, at in zip(held, placed, strict=True)])
         )
 
     def _moved(self, equations: NormalEquations, variables: Variables, middle: Tensor) -> Variables:
@@ -231,8 +252,11 @@ class Descent:
         return Descended(variables, placed.points[:, subject.watched], against, apart)
 
 
-def _steady_rows(subject: Subject, placed: Tensor, foretold: Foretold) -> SurfaceRows:
-    """Watched points against where they were foretold to be; ``placed`` (1, P, 3) samples."""
-    now = placed[:, subject.watched]
-    rows = coordinate_rows(subject.watched_points[None], foretold.deviations, foretold.positions, now, 1.0)
-    return rows.weighted(STEADY_OBSERVATIONS / (3 * WATCHED))
+def _equations(linear: Linearised, rows: SurfaceRows) -> NormalEquations:
+    residuals = ((linear.placed - rows.targets)[:, None] * rows.directions).sum(-1)
+    return normal_equations(
+        linear.jacobians.flatten(1, 2),
+        linear.shape_jacobians.flatten(1, 2),
+        residuals.flatten(1, 2),
+        rows.weights[:, None].expand_as(residuals).flatten(1, 2),
+    )

@@ -29,7 +29,7 @@ class Effort:
     """That the shape is refined from, at most"""
 
 
-_ON_GPU = Effort(3, 5, 12, points=1024, samples=2048, resolution=48, coordinates=192, landmarks_every=1, keyframes=12)
+_ON_GPU = Effort(2, 4, 12, points=1024, samples=2048, resolution=48, coordinates=192, landmarks_every=1, keyframes=12)
 _ON_CPU = Effort(1, 2, 10, points=320, samples=1024, resolution=48, coordinates=64, landmarks_every=2, keyframes=6)
 
 

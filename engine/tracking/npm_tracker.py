@@ -158,7 +158,8 @@ class NpmTracker:
         with torch.no_grad():
             codes = (torch.from_numpy(code).to(self._model.device) for code in (frame.shape_code, frame.pose_code))
             shape, pose = (code[None] for code in codes)
-            local = self._attempts.fitted.model.pose(shape, pose, samples.vertices[None])[0]
+            fitted = self._attempts.fitted
+            local = fitted.model.pose(shape, pose, samples.vertices[None], fitted.half)[0]
         rest = self._model.info.similarity.to_world(local.cpu().numpy())
         return Mesh(transform_points(frame.subject_to_world, rest), samples.faces.int().cpu().numpy())
 
