@@ -20,8 +20,8 @@ from engine.models.model import NeuralParametricModel
 MEASURES = {"landmarks_mean": 0.02, "surface": 0.005, "pose": 1.0}
 """Of `engine.methods.npm.agreement`, and what each is compared with: a tenth of that and less is as good as nothing."""
 WEIGHTS = {"landmarks_mean": 6.78, "surface": 1.32, "pose": 1.53}
-"""Of the logarithms; from 2,737 frames of 13 development scenes, 998 of them lost. Scenes whose sensor errs in scale are
-not among them: no confidence can see that."""
+"""Of the logarithms; from 2,737 frames of 13 development scenes, 998 of them lost. Scenes whose sensor errs in scale
+are not among them: no confidence can see that."""
 OFFSET = -2.74
 """Log odds of a frame that is lost where all measures are near what they are compared with."""
 LOST_BELOW = 0.73
