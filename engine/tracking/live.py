@@ -83,6 +83,7 @@ def track(
     control: TrackControl | None = None,
     tell: Callable[[DepthFrame, TrackedFrame], None] = lambda frame, tracked: None,
     subject_alone: bool = False,
+    keep: bool = True,
 ) -> TrackSummary:
     """Push the frames of ``source`` through ``tracker`` until it ends or somebody stops it; the caller closes both.
 
@@ -91,7 +92,7 @@ def track(
 
     Args:
         tell: is called with each frame and what the tracker says of it, before anything that can wait
-        subject_alone: see `engine.tracking.tracker.Tracker.start`
+        subject_alone, keep: see `engine.tracking.tracker.Tracker.start`
 
     Raises:
         InputError: a frame cannot be read, or the tracker lacks something.
@@ -101,7 +102,7 @@ def track(
     def stopped() -> bool:
         return progress.cancelled() or control.stopped
 
-    tracker.start(source.camera, source.world, subject_alone)
+    tracker.start(source.camera, source.world, subject_alone, keep)
     queue, started = FrameQueue(source, pace), time.perf_counter()
     latencies: list[float] = []
     lost = searched = others = said = 0

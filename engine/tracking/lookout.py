@@ -1,6 +1,7 @@
 """Looking about from time to time for others who have entered."""
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -35,7 +36,15 @@ class Lookout:
             return may & ((depth < (1 - MAX_GAP) * self._background) | (self._background == 0))
         return may
 
-    def __call__(
+    def is_due(self, time_s: float) -> bool:
+        """Whether it is time to look at a frame."""
+        return time_s - self.looked_s >= _EVERY_S
+
+    def remember(self, depth: NDArray[np.float32]) -> None:
+        """What is seen in ``depth`` (H, W) is not new any more."""
+        self._background = depth if self._background is None else np.maximum(self._background, depth)
+
+    def look(
         self,
         image: Tensor,
         to_gravity: Tensor,
@@ -44,7 +53,7 @@ class Lookout:
         subject: NDArray[np.bool_],
         time_s: float,
     ) -> None:
-        """Learn the background from a frame, and look for others where it is time to.
+        """Count the others in a frame.
 
         Args:
             image: (H, W) metres, on the device
@@ -53,12 +62,10 @@ class Lookout:
             pose: (4, 4) camera axes to world
             subject: (H, W) pixels of the tracked one
         """
-        if time_s - self.looked_s >= _EVERY_S:
-            self.looked_s = time_s
-            among = self.may_show(depth, pose) & ~subject
-            rest = image.masked_fill(image.new_tensor(subject).bool(), 0)
-            found = self._finder.find_all(rest, to_gravity, among) if among.any() else []
-            self.others = sum(
-                each.sureness >= SURE and (each.mask & subject).sum() < _SAME * each.mask.sum() for each in found
-            )
-        self._background = depth if self._background is None else np.maximum(self._background, depth)
+        self.looked_s = time_s
+        among = self.may_show(depth, pose) & ~subject
+        rest = image.masked_fill(torch.from_numpy(subject).to(image.device), 0)
+        found = self._finder.find_all(rest, to_gravity, among) if among.any() else []
+        self.others = sum(
+            each.sureness >= SURE and (each.mask & subject).sum() < _SAME * each.mask.sum() for each in found
+        )

@@ -83,13 +83,13 @@ class NpmTracker:
         self._effort = effort_on(self._model.device)
         self._kept: list[KeptFrame] = []
 
-    def start(self, camera: PinholeCamera, world: World, subject_alone: bool = False) -> None:
+    def start(self, camera: PinholeCamera, world: World, subject_alone: bool = False, keep: bool = True) -> None:
         model, similarity = self._model, self._model.info.similarity
         if model.coordinate_network is None:
             raise InputError(
                 model.info.name, "has no coordinate network, by which to track", "use a model that has one"
             )
-        self._camera, self._world, self._subject_alone = camera, world, subject_alone
+        self._camera, self._world, self._subject_alone, self._keep = camera, world, subject_alone, keep
         self._finder = SubjectFinder(model.coordinate_network, similarity.scale, camera, model.device)
         self._view = View.of_camera(camera, model.device)
         is_gpu = model.device.type == "cuda"
@@ -122,7 +122,8 @@ class NpmTracker:
         else:
             searched, attempt = self._continue(now, foretold)
         kept = self._told(now, attempt, foretold, searched, started)
-        self._kept.append(kept)
+        if self._keep:
+            self._kept.append(kept)
         self._last = now, None if attempt is None or not attempt.sees else attempt.sight.mask
         return kept.tracked
 
@@ -130,15 +131,21 @@ class NpmTracker:
         if self._last is None:
             return self._refine()
         (frame, mask), self._last = self._last, None
-        is_subject = np.zeros(frame.depth.shape, np.bool_) if mask is None else mask[0].cpu().numpy()
-        self._kept[-1] = replace(self._kept[-1], mask=packed(is_subject & (frame.depth > 0)))
+        looks_about = self._attempts is not None and self._lookout.is_due(frame.time_s)
+        subject = np.zeros(frame.depth.shape, np.bool_)
+        if mask is not None and (self._keep or looks_about):
+            subject = mask[0].cpu().numpy()
+        if self._keep:
+            self._kept[-1] = replace(self._kept[-1], mask=packed(subject & (frame.depth > 0)))
+        if looks_about:
+            image, to_gravity = self._view.depth[0], self._to_gravity(frame)
+            self._lookout.look(image, to_gravity, frame.depth, frame.pose, subject, frame.time_s)
         if self._attempts is not None:
-            self._lookout(
-                self._view.depth[0], self._to_gravity(frame), frame.depth, frame.pose, is_subject, frame.time_s
-            )
+            self._lookout.remember(frame.depth)
         return True
 
     def finish(self, progress: Progress, source: DepthSequence | None = None, folder: Path | None = None) -> FitResult:
+        assert self._keep, "started without keeping frames"
         if not any(frame.seen for frame in self._kept):
             raise InputError("the source", f"has shown nothing like {self._model.info.category}", "look at it")
         return result_of(self._kept, self._loaded, self._config.resolution, progress, source, folder)

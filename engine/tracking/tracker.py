@@ -53,11 +53,12 @@ class TrackedFrame:
 class Tracker(Protocol):
     """Follows one subject. All calls come from one thread."""
 
-    def start(self, camera: PinholeCamera, world: World, subject_alone: bool = False) -> None:
+    def start(self, camera: PinholeCamera, world: World, subject_alone: bool = False, keep: bool = True) -> None:
         """Get ready for the images of ``camera``, whose poses lead to ``world``.
 
         Args:
             subject_alone: whether all but the subject has been taken out of the images
+            keep: whether `finish` will be asked for; else nothing is kept of a frame, and a track may go on for days
 
         Raises:
             InputError: the tracker lacks something that it needs.

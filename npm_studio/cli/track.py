@@ -103,7 +103,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         results: dict[str, Any] = {}
         lost_source: InputError | None = None
         try:
-            summary = track(source, tracker, pace, progress, control, tell, subject_alone=bool(capture.isolation))
+            summary = track(source, tracker, pace, progress, control, tell, bool(capture.isolation), kept is not None)
             results = summary.as_dict()
             progress.message(_line(results))
         except InputError as error:  # what was tracked until then is kept

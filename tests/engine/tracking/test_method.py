@@ -33,7 +33,7 @@ class Counter:
     improved: int = 0
     left: int = 0
 
-    def start(self, camera: object, world: World, subject_alone: bool = False) -> None:
+    def start(self, camera: object, world: World, subject_alone: bool = False, keep: bool = True) -> None:
         self.names.clear()
 
     def push(self, frame: DepthFrame) -> TrackedFrame:

@@ -101,6 +101,19 @@ def test_a_track_that_has_shown_nobody_is_refused(new_tracker: Callable[[], NpmT
         tracker.finish(Progress())
 
 
+@pytest.mark.slow
+def test_a_track_that_nobody_will_finish_keeps_nothing(
+    new_tracker: Callable[[], NpmTracker], demo: DepthSequence
+) -> None:
+    tracker = new_tracker()
+    tracker.start(demo.camera, demo.world, keep=False)
+    assert not tracker.push(frame_of(demo, 0)).lost
+    tracker.improve()
+    assert tracker._kept == []
+    with pytest.raises(AssertionError, match="without keeping"):
+        tracker.finish(Progress())
+
+
 def test_an_image_of_another_size_is_refused(new_tracker: Callable[[], NpmTracker], demo: DepthSequence) -> None:
     tracker = new_tracker()
     tracker.start(demo.camera, demo.world)

@@ -28,7 +28,7 @@ class Noting:
         self.frames: list[DepthFrame] = []
         self._seconds = seconds
 
-    def start(self, camera: PinholeCamera, world: World, subject_alone: bool = False) -> None:
+    def start(self, camera: PinholeCamera, world: World, subject_alone: bool = False, keep: bool = True) -> None:
         self.camera, self.world = camera, world
 
     def push(self, frame: DepthFrame) -> TrackedFrame:
