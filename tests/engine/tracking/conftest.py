@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from engine.core.devices import resolve_device
 from engine.methods.method import LoadedModel
 from engine.models.checkpoint import load_model
 from engine.models.model import NeuralParametricModel
@@ -37,7 +38,7 @@ class Tracked:
 
 @pytest.fixture(scope="session")
 def model() -> NeuralParametricModel:
-    return load_model(demo_model())
+    return load_model(demo_model(), resolve_device("auto"))
 
 
 @pytest.fixture(scope="session")

@@ -19,12 +19,11 @@ def test_points_and_derivatives_are_the_same_as_with_weights_that_are_rounded_in
     halved = with_half_weights(fitted)
     assert present(halved.model.pose_decoder).layer(1).weight.dtype is torch.bfloat16
     generator = torch.Generator().manual_seed(0)
-    points = torch.rand((1, 20, 3), generator=generator) - 0.5
-    variables = replace(fitted.mean(1), poses=torch.randn((1, len(fitted.poses.scales)), generator=generator))
-    axes = torch.eye(3).expand(1, 20, 3, 3).transpose(1, 2)
-    exact, found = (
-        linearise(each, variables, points, None, axes, torch.zeros(1, 3), False) for each in (fitted, halved)
-    )
+    points = (torch.rand((1, 20, 3), generator=generator) - 0.5).to(model.device)
+    poses = torch.randn((1, len(fitted.poses.scales)), generator=generator).to(model.device)
+    variables = replace(fitted.mean(1), poses=poses)
+    axes, middle = torch.eye(3, device=model.device).expand(1, 20, 3, 3).transpose(1, 2), points.mean(1)
+    exact, found = (linearise(each, variables, points, None, axes, middle, False) for each in (fitted, halved))
     torch.testing.assert_close(found.placed, exact.placed, rtol=0, atol=0)
     torch.testing.assert_close(found.jacobians, exact.jacobians, rtol=0, atol=0)
 
