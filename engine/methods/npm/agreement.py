@@ -75,7 +75,10 @@ def agreement(model: NeuralParametricModel, observations: Observations, fitted: 
 
 
 def agreement_of_views(model: NeuralParametricModel, observations: Observations, fitted: FittedCodes) -> Agreement:
-    """`agreement` with what each camera has seen, of each frame the mean over those that show the subject."""
+    """`agreement` with what each camera has seen, of each frame the mean over those that show the subject.
+
+    How unusual the pose is counts by one over the root of their number: what several have seen need not be likely.
+    """
     if not observations.others:
         return agreement(model, observations, fitted)
     views = observations.views
@@ -85,7 +88,8 @@ def agreement_of_views(model: NeuralParametricModel, observations: Observations,
     def mean(name: str) -> Tensor:
         return torch.where(seen, torch.stack([getattr(one, name) for one in each]), torch.nan).nanmean(0)
 
-    return Agreement(*(mean(field.name) for field in fields(Agreement)))
+    found = Agreement(*(mean(field.name) for field in fields(Agreement)))
+    return replace(found, pose=found.pose / seen.sum(0).clamp_min(1).sqrt())
 
 
 def _uneven(used: FittedModel, observations: Observations, variables: Variables, samples: SurfaceSamples) -> Tensor:

@@ -19,7 +19,7 @@ from engine.methods.npm.confidence import LOST_BELOW, confidences
 from engine.methods.npm.config import FitConfig
 from engine.methods.npm.fit import fit_codes, fitted_model
 from engine.methods.npm.kept_shape import shape_of_run
-from engine.methods.npm.sequence import PreviewsInMirror, placed_vertices, subject_poses, subject_seen
+from engine.methods.npm.sequence import PreviewsInMirror, placed_vertices, subject_poses, subject_seen, with_steps_for
 from engine.methods.npm.sides import observe_side
 from engine.methods.npm.variables import FittedModel, Variables, plain_model
 from engine.methods.refitting import Refit, confidence_with
@@ -58,6 +58,7 @@ def refit_sequence(source: DepthSequence, inputs: MethodInputs, config: FitConfi
     """
     assert inputs.model is not None and inputs.refit is not None
     started, refit, model = time.perf_counter(), inputs.refit, inputs.model.model
+    config = with_steps_for(source, config)
     run, middle, is_in_mirror = refit.run, model.info.similarity.centre[0], is_mirrored(refit.run)
     earlier = _earlier(run, inputs.model, middle)
     side = side_facts(run)["fitted"]

@@ -30,8 +30,9 @@ from engine.sequences.mirroring import mirrored_mesh, mirrored_points, mirrored_
 from engine.surface.extract import extract_surface
 from engine.surface.folded import FoldedDecoder
 
-SCAN_STEPS = 2
-"""Times the steps of a recording that a scan takes: it is one frame, which no neighbour leads to an unusual pose."""
+SEVERAL_STEPS = 2
+"""Times the steps of one camera that several take, and a scan: they see limbs in unusual poses from all sides, and it
+takes longer until these are where they are, against what the network has said of each side."""
 
 
 def fit_sequence(source: DepthSequence, inputs: MethodInputs, config: FitConfig, progress: Progress) -> FitResult:
@@ -45,8 +46,7 @@ def fit_sequence(source: DepthSequence, inputs: MethodInputs, config: FitConfig,
         Cancelled: asked to stop before the first step.
     """
     assert inputs.model is not None
-    if source.scan is not None:
-        config = config.model_copy(update={"steps": SCAN_STEPS * config.steps})
+    config = with_steps_for(source, config)
     kept = kept_shape(config.shape, inputs.model)
     model, started = inputs.model.model, time.perf_counter()
     sided = observe_side(source, model, config.side, inputs.seed, progress)
@@ -61,6 +61,11 @@ def fit_sequence(source: DepthSequence, inputs: MethodInputs, config: FitConfig,
     timings = {"read": read - started, "fit": time.perf_counter() - read}
     result = posed_result(sided, inputs, config, fitted, progress)
     return replace(result, timings={**timings, **result.timings}, details={**result.details, **details})
+
+
+def with_steps_for(source: DepthSequence, config: FitConfig) -> FitConfig:
+    """``config`` with the steps that as many cameras as those of ``source`` take."""
+    return config.model_copy(update={"steps": SEVERAL_STEPS * config.steps}) if source.others else config
 
 
 def posed_result(

@@ -14,6 +14,7 @@ from engine.core.progress import Progress
 from engine.methods.distances import measure
 from engine.methods.job import run_fit
 from engine.methods.method import LoadedModel
+from engine.methods.npm.agreement import agreement, agreement_of_views
 from engine.methods.npm.calibration import check_calibration, disagreements
 from engine.methods.npm.config import FitConfig
 from engine.methods.npm.fit import FittedCodes, fit_codes
@@ -75,6 +76,7 @@ def test_the_run_of_several_cameras_names_them_says_how_they_agree_and_is_measur
     stored = load_run(run.folder)
     assert stored.inputs.sequence == folders[0].resolve()
     assert stored.inputs.views == (folders[1].resolve(),)
+    assert stored.details["steps"] == 2 * config.steps
     assert list(stored.details[CAMERAS]) == [str(folders[0]), str(folders[1])]
     meshes = run.meshes
     both = measure(meshes, opened(*folders[:2])).frames
@@ -187,3 +189,16 @@ def test_recordings_without_any_calibration_are_refused(tmp_path: Path) -> None:
     silent = [record(tmp_path / f"{view}", poses[view], None) for view in range(2)]
     with pytest.raises(InputError, match="does not state where its camera is among the others"):
         opened(*silent)
+
+
+def test_how_well_several_cameras_agree_is_their_mean_in_which_an_unusual_pose_counts_less(folders: list[Path]) -> None:
+    observations = told(observe(opened(*folders[:2]), toy_model()))
+    model = toy_model()
+    fitted = fit_codes(model, observations, QUICK.model_copy(update={"steps": 2}))
+    both = agreement_of_views(model, observations, fitted)
+    alone = [agreement(model, dataclasses.replace(view, others=()), fitted) for view in observations.views]
+    torch.testing.assert_close(both.surface, (alone[0].surface + alone[1].surface) / 2)
+    torch.testing.assert_close(both.pose, alone[0].pose / 2**0.5)
+    gone = dataclasses.replace(observations.others[0], seen=torch.tensor([True, True, False]))
+    part = agreement_of_views(model, dataclasses.replace(observations, others=(gone,)), fitted)
+    assert part.surface[2] == alone[0].surface[2] and part.pose[2] == alone[0].pose[2]
