@@ -43,20 +43,6 @@ def expected_accelerations(placed: Tensor, times_s: Tensor, least: float) -> Ten
     return ((squared[before] + squared + squared[after]) / 3 + least**2).sqrt()
 
 
-def departures(placed: Tensor, times_s: Tensor) -> Tensor:
-    """How far points (F, N, 3) are from where their neighbours in time (F,), moving evenly, would have them.
-
-    Zero in the first and the last frame, which lack one of them.
-    """
-    before, after = placed.roll(1, 0), placed.roll(-1, 0)
-    to_before, to_after = times_s - times_s.roll(1), times_s.roll(-1) - times_s
-    to_before[0], to_after[-1] = 1, 1
-    share = (to_before / (to_before + to_after))[:, None, None]
-    apart = placed - before - share * (after - before)
-    apart[0], apart[-1] = 0, 0
-    return apart
-
-
 def acceleration_band(times_s: Tensor, precisions: Tensor, expected: Tensor) -> Tensor:
     """``B`` (F, N, 5): of each frame and point, its coupling with frames from two before to two after it.
 

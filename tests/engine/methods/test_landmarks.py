@@ -197,28 +197,23 @@ def test_landmarks_alone_bring_the_whole_subject_to_where_it_is(seen: Seen) -> N
 
 def test_a_fit_agrees_with_the_landmarks_as_far_as_they_are_exact(seen: Seen) -> None:
     found = agreement(toy_model(), seen.observations, true_codes())
-    assert found.landmarks.max() < 4 * DEVIATION
-    torch.testing.assert_close(found.landmarks_expected, found.landmarks / DEVIATION)
-    torch.testing.assert_close(found.landmark_deviation, torch.full((FRAMES,), DEVIATION))
+    assert found.landmarks_mean.max() < 4 * DEVIATION
     assert found.surface.max() < 0.003
-    assert found.explained.min() > 0.95
 
 
 def test_agreement_in_a_wrong_frame_is_poor_in_every_respect(seen: Seen) -> None:
     true = true_codes()
     moved = dataclasses.replace(true, translations=true.translations + torch.tensor([[0.0], [0.2], [0.0]]))
     found, right = (agreement(toy_model(), seen.observations, fitted) for fitted in (moved, true))
-    assert found.pixels[1] > 0.2 and found.landmarks[1] > 0.3
-    assert found.explained[1] < 0.3 < right.explained[1]
+    assert found.pixels[1] > 0.2 and found.landmarks_mean[1] > 0.3
     assert found.surface[1] > 5 * right.surface[1]
-    torch.testing.assert_close(found.landmarks[0], right.landmarks[0])
+    torch.testing.assert_close(found.landmarks_mean[0], right.landmarks_mean[0])
 
 
 def test_without_landmarks_their_agreement_is_unknown_and_the_rest_is_not(seen: Seen) -> None:
     found = agreement(toy_model(), without_landmarks(seen.observations), true_codes())
-    for unknown in (found.landmarks, found.landmarks_expected, found.landmark_deviation):
-        assert unknown.isnan().all()
-    for known in (found.pixels, found.surface, found.explained):
+    assert found.landmarks_mean.isnan().all()
+    for known in (found.pixels, found.surface, found.pose):
         assert known.isfinite().all()
 
 

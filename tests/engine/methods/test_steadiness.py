@@ -7,7 +7,6 @@ from engine.methods.npm.steadiness import (
     MOVING,
     acceleration_band,
     across_frames,
-    departures,
     expected_accelerations,
     steady_rows,
 )
@@ -58,15 +57,6 @@ def test_even_motion_costs_nothing_and_one_acceleration_costs_its_square() -> No
     torch.testing.assert_close((even * across_frames(band, even)).sum(), torch.zeros((), dtype=torch.float64))
     expected = PRECISIONS[1:-1].sum() * (30 / EXPECTED[0]).square().sum()
     torch.testing.assert_close((alike * across_frames(band, alike)).sum(), expected)
-
-
-def test_an_acceleration_departs_from_even_motion_by_half_the_product_of_the_times() -> None:
-    acceleration = torch.tensor([3.0, 0.0, -2.0], dtype=torch.float64)
-    found = departures(accelerating(acceleration), TIMES)
-    products = (TIMES[1:-1] - TIMES[:-2]) * (TIMES[2:] - TIMES[1:-1])
-    expected = (-0.5 * products[:, None, None] * acceleration).expand(-1, POINTS, -1)
-    torch.testing.assert_close(found[1:-1], expected)
-    assert not found[0].any() and not found[-1].any()
 
 
 def test_frames_of_which_nothing_is_expected_and_few_frames_are_free() -> None:
