@@ -1,4 +1,4 @@
-"""Files of complete scans: meshes, and point clouds that show all sides."""
+"""Files of complete scans: meshes, and point clouds that show all sides; and what runs were fitted to, opened again."""
 
 from pathlib import Path
 
@@ -6,8 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.core.errors import InputError
+from engine.core.progress import Progress
 from engine.geometry.mesh_files import read_triangles
+from engine.methods.run import SCAN, Run
+from engine.sequences.depth_sequence import DepthSequence
+from engine.sequences.opening import scene_and_subject
+from engine.sequences.reader import registered_readers
 from engine.sequences.scan import ScanFile
+from engine.sequences.scan_views import views_around
 from external.captures.point_files import ENDINGS, read_points
 
 _MESHES = (".ply", ".obj", ".stl", ".glb", ".gltf", ".off")
@@ -33,6 +39,25 @@ def scan_of(path: Path) -> ScanFile | None:
     vertices, faces = _surface(path)
     corners = vertices if faces is None else vertices[np.unique(faces)]
     return None if is_one_view(corners) else ScanFile(path, vertices, faces)
+
+
+def recording_of(run: Run, progress: Progress | None = None) -> tuple[DepthSequence, DepthSequence]:
+    """What ``run`` was fitted to, whole, and its subject, with the cameras where the fit had them.
+
+    Of a scan both are what the virtual cameras saw; of several cameras both are of the first one.
+
+    Raises:
+        InputError: it is gone, or cannot be opened any more.
+        Cancelled: ``progress`` asked to stop.
+    """
+    inputs, told = run.inputs, run.details.get(SCAN)
+    if not isinstance(told, dict) or inputs.similarity is None:
+        return scene_and_subject(inputs.sequence, registered_readers(), inputs.capture, run.seen_from, progress)
+    file = scan_of(inputs.sequence)
+    if file is None:
+        raise InputError(inputs.sequence, "is gone, or no scan any more", "put it back where it was")
+    views = views_around(file, np.array(told["file_to_world"], np.float64), str(told["unit"]), inputs.similarity)
+    return views, views
 
 
 def is_one_view(points: NDArray[np.float64]) -> bool:

@@ -17,6 +17,7 @@ from engine.geometry.camera import PinholeCamera, transform_points
 from engine.geometry.depth import point_image
 from engine.geometry.mesh import Mesh
 from engine.geometry.ray_casting import DepthRenderer
+from engine.geometry.similarity import Similarity
 from engine.sequences.camera_path import World
 from engine.sequences.depth_sequence import DepthSequence
 from engine.sequences.scan import Scan, ScanFile, surface_of, surface_samples
@@ -72,24 +73,27 @@ def open_scan(file: ScanFile, model: "NeuralParametricModel", progress: Progress
     turn, said_turn = _most_familiar(file, surface, UNITS[unit], found, model, progress)
     file_to_world = np.eye(4)
     file_to_world[:3, :3], file_to_world[:3, 3] = UNITS[unit] * turn.rotation, turn.shift
-    scan = Scan(
-        Mesh(transform_points(file_to_world, surface.vertices), surface.faces), file_to_world, unit, file.is_cloud
-    )
-    size_m = 1 / model.info.similarity.scale
-    angles = [
-        *((angle, 0.0) for angle in _LEVEL_DEGREES),
-        *((angle, _LOOKING_DOWN_DEGREES) for angle in _ABOVE_DEGREES),
-    ]
-    cameras = _seen(scan.surface, size_m, angles)
-    _check_thickness(file, scan.surface, size_m)
+    sequence = views_around(file, file_to_world, unit, model.info.similarity)
+    assert sequence.scan is not None
+    _check_thickness(file, sequence.scan.surface, 1 / model.info.similarity.scale)
+    return replace(sequence, warnings=(Notice(said_unit), Notice(said_turn)))
+
+
+def views_around(
+    file: ScanFile, file_to_world: NDArray[np.float64], unit: str, similarity: Similarity
+) -> DepthSequence:
+    """What the cameras see of a scan that ``file_to_world`` (4, 4) brings where models have their subjects."""
+    surface, size_m = surface_of(file), 1 / similarity.scale
+    placed = Mesh(transform_points(file_to_world, surface.vertices), surface.faces)
+    above = [(angle, _LOOKING_DOWN_DEGREES) for angle in _ABOVE_DEGREES]
+    cameras = _seen(placed, size_m, [*((angle, 0.0) for angle in _LEVEL_DEGREES), *above])
     first, *others = (_sequence(file, camera, size_m) for camera in cameras)
     what = "points" if file.is_cloud else "a mesh"
     return replace(
         first,
         others=tuple(others),
-        scan=scan,
+        scan=Scan(placed, file_to_world, unit, file.is_cloud),
         origin=f"{what} of all sides in {unit}, seen by {len(cameras)} virtual cameras",
-        warnings=(Notice(said_unit), Notice(said_turn)),
     )
 
 

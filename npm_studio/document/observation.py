@@ -14,8 +14,9 @@ from engine.methods.run import Run
 from engine.models.model import NeuralParametricModel
 from engine.sequences.capture_options import AS_RECORDED, CaptureOptions
 from engine.sequences.depth_sequence import DepthSequence
-from engine.sequences.opening import open_recording, scene_and_subject, subject_of
+from engine.sequences.opening import open_recording, subject_of
 from engine.sequences.reader import registered_readers
+from external.scans import recording_of
 
 _BYTES_IN_MEMORY = 2**29
 _FRAMES_FOR_RANGE = 8
@@ -134,9 +135,8 @@ def observation_of_run(
         InputError: it is gone, or cannot be opened any more.
         Cancelled: ``progress`` asked to stop.
     """
-    inputs = run.inputs
-    scene, subject = scene_and_subject(inputs.sequence, registered_readers(), inputs.capture, run.seen_from, progress)
-    return Observation(subject, scene, inputs.capture, model)
+    scene, subject = recording_of(run, progress)
+    return Observation(subject, scene, run.inputs.capture, model)
 
 
 def open_again(

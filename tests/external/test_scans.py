@@ -4,15 +4,24 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import trimesh
 
 from engine.core.errors import InputError
 from engine.geometry.depth import point_image
-from engine.geometry.mesh import save_mesh
+from engine.geometry.mesh import Mesh, save_mesh
 from engine.geometry.ray_casting import render_depth
+from engine.methods.job import run_fit
+from engine.methods.method import LoadedModel
+from engine.methods.npm.config import FitConfig
+from engine.methods.npm.method import METHOD
+from engine.methods.request import FitRequest
+from engine.models.checkpoint import load_model
 from engine.sequences.scan import surface_samples
-from external.scans import is_one_view, scan_of
+from engine.sequences.scan_views import open_scan
+from external.scans import is_one_view, recording_of, scan_of
 from tests.support.around import CAMERA, doll_meshes, poses_around
+from tests.support.present import present
 
 
 def cloud(count: int = 4000) -> np.ndarray:
@@ -57,3 +66,22 @@ def test_folders_and_other_files_are_no_scans_and_damaged_ones_are_refused(tmp_p
     (tmp_path / "bad.stl").write_bytes(b"nothing")
     with pytest.raises(InputError, match=r"bad\.stl"):
         scan_of(tmp_path / "bad.stl")
+
+
+def test_what_a_run_of_a_scan_was_fitted_to_is_opened_again_where_the_fit_had_it(
+    toy_folder: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "doll.ply"
+    doll = doll_meshes()[0]
+    save_mesh(Mesh(100 * doll.vertices[:, [1, 2, 0]], doll.faces), path)
+    loaded = LoadedModel(toy_folder, load_model(toy_folder, torch.device("cpu")))
+    sequence = open_scan(present(scan_of(path)), loaded.model)
+    config = FitConfig(steps=1, surface_points=64, free_space_points=16, resolution=24)
+    run = run_fit(FitRequest(METHOD, config, sequence, tmp_path / "run", loaded))
+    scene, subject = recording_of(run)
+    assert subject.frame_names == run.frame_names
+    np.testing.assert_allclose(scene.depth_m(0), sequence.depth_m(0), atol=1e-4)
+    np.testing.assert_allclose(subject.camera_at(0), present(run.frames[0].camera_to_world), atol=1e-6)
+    path.unlink()
+    with pytest.raises(InputError, match=r"doll\.ply: is gone, or no scan any more"):
+        recording_of(run)

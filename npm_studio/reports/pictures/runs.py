@@ -14,8 +14,7 @@ from engine.geometry.mesh import Mesh
 from engine.geometry.similarity import Similarity
 from engine.methods.run import Run
 from engine.sequences.depth_sequence import DepthSequence
-from engine.sequences.opening import scene_and_subject
-from engine.sequences.reader import registered_readers
+from external.scans import recording_of
 from npm_studio.reports.pictures.colours import colour_depth, colour_errors, error_legend
 from npm_studio.reports.pictures.renderer import THREE_QUARTER, OffscreenRenderer, Scene, ViewDirection
 from npm_studio.reports.pictures.sheet import caption, grid, strip
@@ -32,7 +31,7 @@ _OVERLAY = ViewDirection(40.0, 10.0)
 def find_sequence(run: Run) -> DepthSequence | None:
     """The depth sequence that ``run`` was fitted to, or None when it is gone or has other frames now."""
     try:
-        _, sequence = scene_and_subject(run.inputs.sequence, registered_readers(), run.inputs.capture, run.seen_from)
+        _, sequence = recording_of(run)
     except InputError as error:
         _log.warning("pictures without the recording: %s", error)
         return None
