@@ -71,11 +71,36 @@ def with_steps_for(source: DepthSequence, config: FitConfig) -> FitConfig:
 def posed_result(
     sided: SidedObservations, inputs: MethodInputs, config: FitConfig, fitted: FittedCodes, progress: Progress
 ) -> FitResult:
-    """What ``fitted`` codes mean: meshes in metres, and how sure each frame is.
+    """What `posed_frames` makes of ``fitted`` codes, and how sure each frame is.
+
+    Raises:
+        InputError: the fitted shape has no surface.
+    """
+    assert inputs.model is not None
+    started = time.perf_counter()
+    # of a scan the distances of both directions say more than a network that is surprised by a pose
+    is_scan = sided.source.scan is not None
+    confidence = None if is_scan else confidences(inputs.model.model, sided.observations, fitted)
+    result = posed_frames(sided, inputs, config.resolution, fitted, progress)
+    return replace(
+        result,
+        timings={"mesh": time.perf_counter() - started},
+        confidence=confidence,
+        lost_below=None if confidence is None else LOST_BELOW,
+    )
+
+
+def posed_frames(
+    sided: SidedObservations, inputs: MethodInputs, resolution: int, fitted: FittedCodes, progress: Progress
+) -> FitResult:
+    """What ``fitted`` codes mean: meshes in metres.
 
     The artefact ``codes`` has ``shape`` (1, 1, Cs), ``pose`` (F, 1, Cp), and ``shape_deviations`` (K, Cs), by which the
     shape may be off; ``canonical.ply`` has the surface that is posed. Where a mirror image was fitted, the codes are
     those of it, and all else is as it was seen.
+
+    Args:
+        resolution: nodes per axis of the grid of the mesh
 
     Raises:
         InputError: the fitted shape has no surface.
@@ -84,11 +109,9 @@ def posed_result(
     started = time.perf_counter()
     model, similarity = inputs.model.model, inputs.model.model.info.similarity
     observations, middle = sided.observations, similarity.centre[0]
-    # of a scan the distances of both directions say more than a network that is surprised by a pose
-    confidence = None if sided.source.scan is not None else confidences(model, observations, fitted)
     progress.stage("mesh", len(sided.source))
     plain = plain_model(model)
-    mesh = extract_surface(plain, fitted.shape_code.to(model.device), config.resolution)
+    mesh = extract_surface(plain, fitted.shape_code.to(model.device), resolution)
     if mesh.is_empty:
         raise InputError(inputs.model.folder, "the fitted shape has no surface", "train the model longer")
     rotations, translations = fitted.rotations.double().numpy(), fitted.translations.double().numpy()
@@ -115,8 +138,6 @@ def posed_result(
         timings={"mesh": time.perf_counter() - started},
         details=details,
         subject=subject,
-        confidence=confidence,
-        lost_below=None if confidence is None else LOST_BELOW,
         subject_to_world=poses,
         interrupted=fitted.interrupted,
     )

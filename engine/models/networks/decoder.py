@@ -237,8 +237,8 @@ class Decoder(nn.Module):
         assert isinstance(last, nn.Linear)
         with torch.autocast(device, enabled=False):
             if config.xyz_in_all:
-                hidden = torch.cat((hidden.float(), points.expand(len(hidden), -1, -1)), dim=-1)
-            return functional.linear(hidden.float(), last.weight, last.bias)
+                hidden = torch.cat((hidden.to(points.dtype), points.expand(len(hidden), -1, -1)), dim=-1)
+            return functional.linear(hidden.to(last.weight.dtype), last.weight, last.bias)
 
     def embed(self, points: Tensor, alpha: float | Tensor | None = None) -> Tensor:
         """What the network sees (..., E) of canonical ``points`` (..., 3)."""
