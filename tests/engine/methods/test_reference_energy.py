@@ -1,7 +1,6 @@
 """The published energy, term by term, against a slow twin that is written from the formulas, point by point."""
 
 import dataclasses
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -123,7 +122,7 @@ def twin(
                 expected = sdf[pair, row].clamp(-config.clamp, config.clamp)
                 if config.clamp_both:
                     seen = seen.clamp(-config.clamp, config.clamp)
-                factor = 1 + 0.5 * math.copysign(1, expected) * math.copysign(1, expected - seen)
+                factor = 1 + 0.5 * float(expected.detach().sign() * (expected - seen).detach().sign())
                 errors.append((seen - expected).abs() * factor)
             nearest = [
                 min((place - point).square().sum() for place in on_surface) for point in batch.observed[slot, pair]
