@@ -15,6 +15,8 @@ from engine.sequences.depth_sequence import DepthSequence
 from engine.sequences.depth_source import DepthFrame
 from engine.sequences.source_kind import Pace
 
+_ASKED_EVERY_S = 0.05
+
 
 @dataclass(frozen=True, eq=False)
 class Playback:
@@ -23,6 +25,7 @@ class Playback:
     sequence: DepthSequence
     pace: Pace = Pace.LIVE
     _closed: Event = field(default_factory=Event)
+    _resting: Event = field(default_factory=Event)
 
     @property
     def name(self) -> str:
@@ -52,6 +55,7 @@ class Playback:
         start, before = time.monotonic(), -1
         while before < len(self.sequence) - 1 and not self._closed.is_set():
             index = before + 1
+            start += self._rest()
             if self.pace is Pace.LIVE:
                 elapsed = time.monotonic() - start
                 index = max(index, shown_at(self.sequence.times_s, elapsed))
@@ -61,8 +65,22 @@ class Playback:
             yield replace(self.sequence.frame(index), dropped=index - before - 1)
             before = index
 
+    def pause(self) -> None:
+        """Stand still until `go_on`; from any thread."""
+        self._resting.set()
+
+    def go_on(self) -> None:
+        self._resting.clear()
+
     def close(self) -> None:
         self._closed.set()
+
+    def _rest(self) -> float:
+        """Wait for the end of a pause, if there is one; seconds that went by."""
+        since = time.monotonic()
+        while self._resting.is_set() and not self._closed.wait(_ASKED_EVERY_S):
+            pass
+        return time.monotonic() - since
 
 
 def shown_at(times_s: NDArray[np.float64], elapsed_s: float) -> int:

@@ -15,6 +15,8 @@ from engine.sequences.source_kind import Pace
 from engine.tracking.queue import FrameQueue
 from engine.tracking.tracker import TrackedFrame, Tracker
 
+_ASKED_EVERY_S = 0.1
+
 
 @dataclass(frozen=True)
 class TrackSummary:
@@ -55,6 +57,8 @@ class TrackControl:
 
     def __init__(self) -> None:
         self._reset, self._stop = threading.Event(), threading.Event()
+        self._going = threading.Event()
+        self._going.set()
 
     def reset(self) -> None:
         """Have the next frame searched as if it were the first."""
@@ -63,6 +67,22 @@ class TrackControl:
     def stop(self) -> None:
         """End after this frame."""
         self._stop.set()
+
+    def pause(self) -> None:
+        """Look at no frames from now on: those of a live source pass and count as nothing, others wait."""
+        self._going.clear()
+
+    def go_on(self) -> None:
+        """End a pause."""
+        self._going.set()
+
+    @property
+    def paused(self) -> bool:
+        return not self._going.is_set()
+
+    def wait_for(self, seconds: float) -> None:
+        """Let a part of a pause pass."""
+        self._going.wait(seconds)
 
     @property
     def stopped(self) -> bool:
@@ -108,6 +128,12 @@ def track(
     lost = searched = others = said = 0
     try:
         for frame in queue.frames(stopped):
+            while control.paused and pace is Pace.EVERY and not stopped():
+                control.wait_for(_ASKED_EVERY_S)
+            if stopped():
+                break
+            if control.paused:
+                continue
             if control.take_reset():
                 tracker.reset()
             tracked = tracker.push(frame)
@@ -135,4 +161,4 @@ def track(
 
 
 def _others(count: int) -> str:
-    return "somebody else is seen" if count == 1 else f"{count} others are seen"
+    return "somebody else has come into view" if count == 1 else f"{count} others are in view"

@@ -3,6 +3,7 @@
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
 from engine.sequences.depth_source import DepthFrame
 from engine.sequences.source_kind import Pace
@@ -16,8 +17,8 @@ class FrameQueue:
     """Frames of a source, read ahead by a thread of its own; few of them wait.
 
     Where a frame comes while as many wait as may, the oldest of these is dropped and counted if the pace is live, for a
-    late answer is worth less than a new one; if every frame is wanted, the source waits. What the source raises is
-    raised to whoever takes frames out.
+    late answer is worth less than a new one; if every frame is wanted, the source waits. `DepthFrame.dropped` of those
+    that are taken out counts these, too. What the source raises is raised to whoever takes frames out.
     """
 
     def __init__(self, source: Iterable[DepthFrame], pace: Pace, capacity: int = CAPACITY) -> None:
@@ -82,9 +83,10 @@ class FrameQueue:
             self.dropped += frame.dropped
             if self._pace is Pace.EVERY:
                 self._changed.wait_for(lambda: len(self._waiting) < self._capacity or self._closed)
-            while len(self._waiting) >= self._capacity:
-                self._waiting.popleft()
-                self.dropped += 1
             self._waiting.append(frame)
+            while len(self._waiting) > self._capacity:
+                gone = self._waiting.popleft()
+                self._waiting[0] = replace(self._waiting[0], dropped=self._waiting[0].dropped + gone.dropped + 1)
+                self.dropped += 1
             self._changed.notify_all()
             return not self._closed

@@ -29,4 +29,49 @@ SHOW_FOLDER = Command(
     icon="folder",
 )
 
-FIT = Menu("F&it", (START, CANCEL, None, SHOW_FOLDER))
+TRACK = Command(
+    "fit.track",
+    "&Track…",
+    "fit.tracking.ask",
+    "Follow a subject frame by frame: of the recording on show, a folder that is being written, or a camera.",
+    shortcut="Ctrl+Shift+T",
+    needs="can_track",
+)
+PAUSE = Command(
+    "fit.track_pause",
+    "&Pause Tracking",
+    "fit.tracking.set_paused",
+    "Look at no frames for a while; a camera goes on, a recording waits.",
+    needs="is_tracking",
+    checked="track_paused",
+)
+RESET = Command(
+    "fit.track_reset",
+    "&Reset Tracking",
+    "fit.tracking.reset",
+    "Forget the subject: the next frame is searched as if it were the first.",
+    needs="is_tracking",
+)
+STOP = Command(
+    "fit.track_stop",
+    "St&op Tracking",
+    "fit.tracking.stop",
+    "End the track after this frame; what was tracked can be kept.",
+    needs="is_tracking",
+)
+KEEP = Command(
+    "fit.track_keep",
+    "&Keep Track as Run",
+    "fit.tracking.keep",
+    "Write what was tracked as a run, measured and judged like that of a fit.",
+    needs="can_keep_track",
+)
+DISCARD = Command(
+    "fit.track_discard",
+    "&Discard Track",
+    "fit.tracking.discard",
+    "Forget what was tracked.",
+    needs="can_discard_track",
+)
+
+FIT = Menu("F&it", (START, CANCEL, None, TRACK, PAUSE, RESET, STOP, KEEP, DISCARD, None, SHOW_FOLDER))

@@ -88,6 +88,8 @@ class Files:
             self._session.message.emit(f"Opened {path}: {len(observation)} frames. {sequence.origin}")
             if fit and self._session.is_fitting:
                 self._session.message.emit("A fit is running; press Fit when it is done.")
+            elif fit and self._window.fit.tracking.is_there:
+                self._session.message.emit("A track is not over yet; press Fit when it is kept or discarded.")
             elif fit and not sequence.warnings:
                 self._window.fit.start()
             elif fit:

@@ -11,8 +11,8 @@ from npm_studio.jobs.runner import JobRunner, Work
 from npm_studio.views.words import words
 
 INTERVAL_MS = 33
-LANES = ("load", "fit", "measure")
-"""Reading files, fitting, and measuring distances each have a thread, so that none waits for another kind."""
+LANES = ("load", "fit", "measure", "track")
+"""Reading files, fitting, measuring distances and tracking each have a thread, so that none waits for another kind."""
 
 
 @dataclass(frozen=True, eq=False)

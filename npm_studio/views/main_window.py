@@ -80,18 +80,13 @@ class MainWindow(QMainWindow):
         self.transfer = TransferWorkspace(self.session, self.viewports, self.actions_by_id)
         self.fit = FitWorkspace(self.session, self.viewports, self.actions_by_id)
         self.compare = CompareWorkspace(self.session, self.viewports, self.actions_by_id)
-        self.workspaces: tuple[Workspace, ...] = (
-            self.explore,
-            self.interpolate,
-            self.transfer,
-            self.fit,
-            self.compare,
-        )
+        self.workspaces: tuple[Workspace, ...] = (self.explore, self.interpolate, self.transfer, self.fit, self.compare)
         self.workspace: Workspace = self.explore
         self.library = Library(self.session.document)
         self.timeline = TimelineBar(self.session.document.timeline, self.actions_by_id)
         self.files = Files(self)
         self.fit.capture_wanted.connect(self.files.open_again)
+        self.fit.run_wanted.connect(self.files.open_run)
         self._make_menus()
         self._make_layout()
         self._make_status_bar()
@@ -214,6 +209,7 @@ class MainWindow(QMainWindow):
         document.contents_changed.connect(self.refresh_actions)
         self.viewports.changed.connect(self.refresh_actions)
         self.fit.can_fit_changed.connect(self.refresh_actions)
+        self.fit.tracking.changed.connect(self.refresh_actions)
         self.segments.chosen.connect(lambda index: self.set_workspace(self.workspaces[index]))
         for workspace in self.workspaces:
             workspace.clip_changed.connect(self._load_clip)
@@ -381,10 +377,14 @@ class MainWindow(QMainWindow):
 
     def _close_at_exit(self) -> None:
         if not sip.isdeleted(self):
+            self.fit.tracking.discard()
             self.close()
 
     def closeEvent(self, event: QCloseEvent | None) -> None:
-        """Cancel all work, keep what it has, wait for the threads, then free the graphics."""
+        """Cancel all work, keep what it has, wait for the threads, then free the graphics; of a track, ask first."""
+        if event is not None and not self.fit.tracking.may_close(self.close):
+            event.ignore()
+            return
         atexit.unregister(self._close_at_exit)
         settings().setValue("geometry", self.saveGeometry())
         settings().setValue("panels", self.splitter.sizes())

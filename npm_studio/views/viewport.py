@@ -89,7 +89,7 @@ class Viewport(QWidget):
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._theme, self._display = theme, DisplaySettings()
+        self._theme, self._display, self._lost = theme, DisplaySettings(), False
         self._live: tuple[PosedMesh, Similarity] | None = None
         self.focus: NDArray[np.float64] | None = None
         """(2, 3) corners of what is looked at where more is shown, such as a room around the subject."""
@@ -125,7 +125,7 @@ class Viewport(QWidget):
     def set_theme(self, theme: Theme) -> None:
         self._theme = theme
         self.view.set_background(theme.view_bottom, top=theme.view_top)
-        self.mesh.set_colour(theme.mesh)
+        self.mark_lost(self._lost)
         self.inset.set_theme(theme)
         self.frame_rate.set_theme(theme)
         self._set_styles()
@@ -142,6 +142,11 @@ class Viewport(QWidget):
         )
         self._place_axes()
         self.redraw()
+
+    def mark_lost(self, lost: bool) -> None:
+        """Colour the mesh as one that is not to be trusted, until the view is cleared."""
+        self._lost = lost
+        self.mesh.set_colour(self._theme.bad if lost else self._theme.mesh)
 
     def set_display(self, display: DisplaySettings) -> None:
         """Draw as ``display`` says."""
@@ -284,6 +289,7 @@ class Viewport(QWidget):
         self.hide_slice()
         self.inset.hide()
         self.mesh.hide()
+        self.mark_lost(False)
         self.mesh.colour_by(None)
         self.mesh.set_opacity(1.0)
         self.points.hide()

@@ -1,4 +1,4 @@
-"""The start button of a fit, and where a running one is."""
+"""The start buttons of a fit and a track, and where a running fit is."""
 
 from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QAction
@@ -17,14 +17,15 @@ _STAGES = {
 
 
 class FitProgress(QWidget):
-    """A button that starts; while something runs, a bar with the expected end and a button that cancels."""
+    """Buttons that start; while a fit runs, a bar with the expected end and a button that cancels."""
 
-    def __init__(self, start: QAction, cancel: QAction, parent: QWidget | None = None) -> None:
+    def __init__(self, start: QAction, cancel: QAction, track: QAction, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.start_button = QPushButton("Fit sequence")
         self.start_button.setObjectName("primary")
         self.cancel_button = QPushButton("Cancel and keep best")
-        for button, action in ((self.start_button, start), (self.cancel_button, cancel)):
+        self.track_button = QPushButton("Track…")
+        for button, action in ((self.start_button, start), (self.cancel_button, cancel), (self.track_button, track)):
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
             button.clicked.connect(action.trigger)
             button.setToolTip(action.toolTip())
@@ -43,7 +44,10 @@ class FitProgress(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(7)
-        column.addWidget(self.start_button)
+        starts = QHBoxLayout()
+        starts.addWidget(self.start_button, 1)
+        starts.addWidget(self.track_button)
+        column.addLayout(starts)
         column.addLayout(labels)
         column.addWidget(self.bar)
         column.addWidget(self.detail)
@@ -88,6 +92,7 @@ class FitProgress(QWidget):
         self.detail.setProperty("outcome", True)
 
     def _show_running(self, running: bool) -> None:
-        self.start_button.setVisible(not running)
+        for button in (self.start_button, self.track_button):
+            button.setVisible(not running)
         for widget in (self.stage, self.eta, self.bar, self.cancel_button):
             widget.setVisible(running)

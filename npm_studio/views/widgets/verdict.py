@@ -5,6 +5,7 @@ from PyQt6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 from engine.methods.run import Run
 from engine.methods.run_schema import VerdictWord
 from engine.methods.run_summary import lost_text, mean_distance_mm, side_text
+from engine.sequences.mesh_sequence import MeshSequence
 from npm_studio.views.widgets.badge import Badge, Tone
 from npm_studio.views.widgets.basics import note
 
@@ -44,3 +45,13 @@ class VerdictNote(QWidget):
         for label, text in ((self.reason, reason), (self.side, side_text(run)), (self.lost, lost)):
             label.setText(f"{text[:1].upper()}{text[1:]}." if text else "")
             label.setVisible(bool(text))
+
+
+def quality_of(meshes: MeshSequence | None, run: Run | None, is_preview: bool) -> tuple[str, Tone, str]:
+    """Of ``meshes`` on show, those of ``run`` or a preview of one: a word, its tone, and numbers beside it."""
+    if meshes is None:
+        return "", "good", ""
+    detail = f"{len(meshes.read(0).vertices):,} vertices · {len(meshes)} frames"
+    if run is not None and run.verdict is not None:
+        return f"{run.verdict.capitalize()} fit", TONES[run.verdict], detail
+    return ("Preview", "warn", detail) if is_preview else ("Fitted", "good", detail)

@@ -1,5 +1,6 @@
 """A depth sequence, the fit of the model to it, and the fitted mesh over the observed points."""
 
+import functools
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +23,8 @@ from npm_studio.jobs.events import JobEvent, Previewed
 from npm_studio.jobs.fitting import fit_request, fit_work, what_lacks_here, what_to_do_first
 from npm_studio.jobs.status import JobStatus
 from npm_studio.views.framing import box_among
-from npm_studio.views.scene import DEPTH_COLOURS, colours_of
 from npm_studio.views.session import Session
+from npm_studio.views.tracking import Tracking
 from npm_studio.views.viewport_area import ViewportArea
 from npm_studio.views.widgets.basics import Section
 from npm_studio.views.widgets.display_options import DisplayOptions
@@ -32,9 +33,11 @@ from npm_studio.views.widgets.progress import FitProgress
 from npm_studio.views.widgets.run_list import RunList
 from npm_studio.views.widgets.sequence_list import SequenceList, what_can_be_opened
 from npm_studio.views.widgets.subject import SubjectPanel
-from npm_studio.views.widgets.verdict import TONES
+from npm_studio.views.widgets.verdict import quality_of
 from npm_studio.views.workspaces.base import Actions, Workspace
+from npm_studio.views.workspaces.drawing import draw_frame
 from npm_studio.views.workspaces.point_errors import PointErrors
+from npm_studio.views.workspaces.track_stage import TrackStage
 
 
 class FitWorkspace(Workspace):
@@ -44,6 +47,8 @@ class FitWorkspace(Workspace):
     """An observation, or the path of a recording that is not open, and how the user wants it opened: a
     `engine.sequences.capture_options.CaptureOptions`."""
     can_fit_changed = pyqtSignal()
+    run_wanted = pyqtSignal(object)
+    """The folder of a run whose recording is not open."""
 
     def __init__(self, session: Session, viewports: ViewportArea, actions: Actions) -> None:
         super().__init__(session, viewports, actions)
@@ -65,10 +70,12 @@ class FitWorkspace(Workspace):
         self.subject = SubjectPanel()
         self.subject.changed.connect(self._on_capture)
 
-        fit = Section("Fit")
+        self._fit_section = fit = Section("Fit")
         self.form = MethodForm()
         self.form.changed.connect(self._on_form)
-        self.progress = FitProgress(actions["fit.start"], actions["fit.cancel"])
+        self.progress = FitProgress(actions["fit.start"], actions["fit.cancel"], actions["fit.track"])
+        self.tracking = Tracking(session, actions, lambda: self.observation, self)
+        self._track_stage = TrackStage(self, self.tracking)
         self.fill_lost = QCheckBox("Fill lost frames")
         self.fill_lost.setToolTip("Interpolate the meshes of lost frames between their neighbours; they stay marked")
         fit.body.addWidget(self.form)
@@ -81,6 +88,7 @@ class FitWorkspace(Workspace):
         self.column.addWidget(self.sequences)
         self.column.addWidget(self.subject)
         self.column.addWidget(fit)
+        self.column.addWidget(self.tracking.panel)
         self.column.addWidget(self.runs, 1)
         self.display = DisplayOptions()
         self.display.changed.connect(self._draw)
@@ -95,12 +103,15 @@ class FitWorkspace(Workspace):
 
     @property
     def can_fit(self) -> bool:
-        return not self.session.is_fitting and not self._lacking()
+        return not self.session.is_fitting and not self.tracking.is_there and not self._lacking()
 
     def enter(self) -> None:
         super().enter()
         self.viewports.clear()
         self.viewports.set_split(False)
+        if self.tracking.is_there:
+            self._track_stage.show()
+            return
         if self.observation is None:
             self.viewports.invite(
                 "drop",
@@ -115,7 +126,7 @@ class FitWorkspace(Workspace):
         self._report()
 
     def playable(self) -> Playable:
-        if self.observation is None:
+        if self.observation is None or self.tracking.is_there:
             return Playable()
         sequence = self.observation.sequence
         return Playable(sequence.frame_names, sequence.frame_rate, self._frame, self._fits)
@@ -182,6 +193,15 @@ class FitWorkspace(Workspace):
         """Stop the fit; what it has is kept."""
         self.session.jobs.cancel("fit")
         self.progress.show_stopping()
+
+    def make_room(self, for_track: bool) -> None:
+        """Give viewports and panel to a track, or take them back."""
+        self._fit_section.setVisible(not for_track)
+        self.runs.setEnabled(not for_track)
+        self._refill()
+        if self.is_active:
+            self.enter()
+            self.clip_changed.emit()
 
     def show_folder(self) -> None:
         """Open the folder of the run on show in the file manager."""
@@ -285,7 +305,11 @@ class FitWorkspace(Workspace):
 
     def _draw(self) -> None:
         """Bring the viewports up to date with the frame, the run and the boxes."""
-        if not self.is_active or self.observation is None:
+        if not self.is_active:
+            return
+        if self.tracking.is_there:
+            self._track_stage.draw()
+        if self.tracking.is_there or self.observation is None:
             return
         view, observation = self.viewports.left, self.observation
         sequence = observation.sequence
@@ -294,35 +318,20 @@ class FitWorkspace(Workspace):
         index = None if meshes is None else meshes.index_of(sequence.frame_names[frame])
         bounds = None if meshes is None or not self.display.mesh.isChecked() else self._bounds
         view.focus = None if bounds is None else box_among(bounds, observation.bounds)
-        mesh = None
+        surface = None
         try:
             observed = observation.frame(frame)
             if meshes is not None and index is not None and self.display.mesh.isChecked():
                 mesh = meshes.read(index)
+                surface = mesh.vertices, vertex_normals(mesh.vertices, mesh.faces), mesh.faces
         except InputError as error:
             self.session.document.timeline.pause()
             self.session.failed.emit(error, "")
             return
-        if mesh is not None:
-            view.mesh.stand_on(None)
-            view.mesh.set_opacity(self.display.opacity)
-            view.mesh.show(mesh.vertices, vertex_normals(mesh.vertices, mesh.faces), mesh.faces)
-            view.ground.cast_shadow(mesh.vertices)
-        else:
-            view.mesh.hide()
-            view.ground.cast_shadow(observed.points_world)
-        if self.display.points.isChecked():
-            view.points.set_size(self.display.point_size(over_mesh=mesh is not None))
-            if self.display.shows_errors and meshes is not None and index is not None and not self._is_preview:
-                self._errors.draw(view, observation, meshes, frame)
-            else:
-                view.points.show(observed.points_world, observed.depth_m, observation.depth_range)
-                view.colour_bar.set_scale("Observed depth", *observation.depth_range, "m", colours_of(DEPTH_COLOURS))
-            view.surroundings.show(observed.removed_world)
-        else:
-            view.points.hide()
-            view.surroundings.hide()
-            view.colour_bar.hide()
+        errors = None
+        if self.display.shows_errors and meshes is not None and index is not None and not self._is_preview:
+            errors = functools.partial(self._errors.draw, view, observation, meshes, frame)
+        draw_frame(view, self.display, observed, observation.depth_range, surface, errors)
         what = "observed points" if meshes is None else "preview of the fit" if self._is_preview else "fitted mesh"
         fit = self._fits[frame] if self._fits else None
         said = "" if fit is None else f" · {fit.in_words()}"
@@ -337,18 +346,9 @@ class FitWorkspace(Workspace):
         return self._preview if self._is_preview else self._meshes
 
     def _report(self) -> None:
-        if not self.is_active:
+        if not self.is_active or self.tracking.is_there:
             return
-        meshes = self._meshes_on_show()
-        if meshes is None:
-            self.quality_changed.emit("", "good", "")
-            return
-        detail = f"{len(meshes.read(0).vertices):,} vertices · {len(meshes)} frames"
-        verdict = None if self.run is None else self.run.verdict
-        word, tone = ("Preview", "warn") if self._is_preview else ("Fitted", "good")
-        if verdict is not None:
-            word, tone = f"{verdict.capitalize()} fit", TONES[verdict]
-        self.quality_changed.emit(word, tone, detail)
+        self.quality_changed.emit(*quality_of(self._meshes_on_show(), self.run, self._is_preview))
 
     def _refill(self) -> None:
         """Lists of sequences and runs from the document."""
@@ -366,7 +366,8 @@ class FitWorkspace(Workspace):
             self._frame = 0
         self.sequences.fill(observations, self.observation)
         self.show_capture()
-        self.subject.setEnabled(self.observation is not None and not self.session.is_fitting)
+        is_free = not self.session.is_fitting and not self.tracking.is_there
+        self.subject.setEnabled(self.observation is not None and is_free)
         sequence = None if self.observation is None else self.observation.sequence
         self.runs.fill([] if sequence is None else self.session.document.runs_of(sequence), self.run)
         self._show_state()

@@ -106,7 +106,7 @@ def test_that_somebody_else_is_there_is_said_once(source: Playback) -> None:
     progress = Told()
     track(source, Counter(), Pace.EVERY, progress)
     assert [notice.text for notice in progress.notices] == [
-        "frame 000004: somebody else is seen; the first subject is followed"
+        "frame 000004: somebody else has come into view; the first subject is followed"
     ]
 
 

@@ -1,0 +1,268 @@
+"""The track of a window: from the question what to track until it is kept or discarded."""
+
+from collections.abc import Callable
+
+from PyQt6.QtCore import QObject, Qt, pyqtSignal
+from PyQt6.QtGui import QAction
+from PyQt6.QtWidgets import QMessageBox, QWidget
+
+from engine.core.errors import InputError
+from engine.methods.method import LoadedModel
+from engine.methods.run import Run
+from npm_studio.document.observation import Observation
+from npm_studio.jobs.events import Advanced, JobEvent, Message, Previewed, StageStarted
+from npm_studio.jobs.status import JobStatus
+from npm_studio.jobs.tracking import Track, Trackable, TrackView
+from npm_studio.views.session import Session
+from npm_studio.views.track_dialog import TrackDialog
+from npm_studio.views.widgets.track_panel import TrackPanel
+
+
+class Tracking(QObject):
+    """One track at a time. It is there until its run is written or it has been discarded."""
+
+    switched = pyqtSignal()
+    """A track begins, or nothing of it is left to show."""
+    advanced = pyqtSignal()
+    """There is a new frame in `view`."""
+    kept = pyqtSignal(object)
+    """The `engine.methods.run.Run` of a track that is over."""
+    changed = pyqtSignal()
+    """What can be done with the track."""
+
+    def __init__(
+        self,
+        session: Session,
+        actions: dict[str, QAction],
+        on_show: Callable[[], Observation | None],
+        parent: QWidget,
+    ) -> None:
+        """
+        Args:
+            on_show: the recording that may be tracked
+        """
+        super().__init__(parent)
+        self._session, self._on_show, self._parent = session, on_show, parent
+        self.panel = TrackPanel(actions)
+        self.track: Track | None = None
+        self.view: TrackView | None = None
+        """The newest frame."""
+        self._is_running = self._is_writing = self._is_to_be_kept = False
+        self._status = JobStatus()
+        self._then: Callable[[], object] = lambda: None
+        self.question: QMessageBox | None = None
+        self.dialog: TrackDialog | None = None
+        session.document.model_changed.connect(self.stop)
+
+    @property
+    def is_there(self) -> bool:
+        """Whether a track runs, or waits to be kept or discarded, or is being written."""
+        return self.track is not None
+
+    @property
+    def is_running(self) -> bool:
+        return self._is_running
+
+    @property
+    def is_paused(self) -> bool:
+        return self._is_running and self.track is not None and self.track.paused
+
+    @property
+    def can_be_kept(self) -> bool:
+        return self._is_over and self.track is not None and self.track.can_be_kept
+
+    @property
+    def can_be_discarded(self) -> bool:
+        return self._is_over
+
+    @property
+    def _is_over(self) -> bool:
+        return self.track is not None and not self._is_running and not self._is_writing
+
+    @property
+    def can_begin(self) -> bool:
+        """Whether there is a model to track with, and nothing else has the Fit workspace."""
+        return self._session.document.model is not None and not self._session.is_fitting and not self.is_there
+
+    def ask(self) -> None:
+        """Ask what to track, and track it."""
+        model, observation = self._session.document.model, self._on_show()
+        is_fast = model is not None and model.device.type == "cuda"
+        self.dialog = TrackDialog(observation, is_fast, self.start, self._parent.window())
+        self.dialog.destroyed.connect(self._forget_dialog)
+        self.dialog.open()
+
+    def start(self, what: Trackable) -> None:
+        """Track ``what`` by the open model."""
+        document = self._session.document
+        if self.is_there or document.model is None or document.model_folder is None:
+            return
+        track = self.track = Track(what, LoadedModel(document.model_folder, document.model))
+        self.view = None
+        self._is_running = True
+        self.panel.begin(what.name)
+        self._session.message.emit(f"Tracking {what.name}")
+        self._session.jobs.submit(
+            "track",
+            track.work,
+            finished=self._on_finished,
+            failed=self._on_failed,
+            stopped=lambda: self._end(""),
+            event=self._on_event,
+        )
+        self.switched.emit()
+        self.changed.emit()
+
+    def set_paused(self, paused: bool) -> None:
+        """Pause, or go on."""
+        if self.track is None or not self._is_running:
+            return
+        self.track.pause() if paused else self.track.go_on()
+        self.panel.show_paused(paused)
+        self.changed.emit()
+
+    def reset(self) -> None:
+        """Have the subject searched anew, with a new shape."""
+        if self.track is not None:
+            self.track.reset()
+            self._session.message.emit("The subject is searched anew in the next frame.")
+
+    def stop(self) -> None:
+        """End after this frame; what was tracked can be kept."""
+        if self.track is not None and self._is_running:
+            self.track.stop()
+            if self.view is None:  # perhaps it still waits for the source
+                self._session.jobs.cancel("track")
+            self.panel.show_busy("Stopping after this frame")
+
+    def keep(self) -> None:
+        """Write what was tracked as a run."""
+        track = self.track
+        if track is None or not self.can_be_kept:
+            return
+        self._is_writing, self._status = True, JobStatus()
+        self.panel.show_busy("Writing the run")
+        self._session.jobs.submit(
+            "track",
+            track.keep,
+            finished=self._on_kept,
+            failed=self._on_not_kept,
+            stopped=lambda: self._end(""),
+            event=self._on_event,
+        )
+        self.changed.emit()
+
+    def discard(self) -> None:
+        """Forget the track."""
+        if self.track is not None and not self._is_writing:
+            self.track.discard()
+            if not self._is_running:
+                self._end("The track was discarded.")
+
+    def may_close(self, then: Callable[[], object]) -> bool:
+        """Whether nothing would be lost; else the user is asked, and ``then`` called when it is settled."""
+        track = self.track
+        if track is None or track.is_unwanted or (not self._is_writing and not track.can_be_kept):
+            self.discard()
+            return True
+        self._then = then
+        if not self._is_writing and self.question is None:
+            self._ask_whether_to_keep(track)
+        return False
+
+    def _on_event(self, event: JobEvent) -> None:
+        track = self.track
+        if track is None:
+            return
+        if isinstance(event, Previewed) and isinstance(event.payload, TrackView):
+            self.view = event.payload
+            self.panel.show_view(track.what.name, self.view, track.paused)
+            self.advanced.emit()
+        elif isinstance(event, Message):
+            self.panel.say(event.text)
+            self._session.message.emit(event.text)
+        elif self._is_writing and isinstance(event, Advanced | StageStarted):
+            self._status.update(event)
+            name = "Measuring distances" if self._status.stage == "measure" else "Making meshes"
+            self.panel.show_busy(f"{name} {self._status.done} / {self._status.total}")
+
+    def _on_finished(self, result: object) -> None:
+        track = self.track
+        assert track is not None
+        self._is_running = False
+        if isinstance(result, InputError):
+            self._session.failed.emit(result, "")
+        if track.is_unwanted:
+            self._end("The track was discarded.")
+        elif not track.can_be_kept:
+            track.discard()
+            nobody = "Nobody was seen in what was tracked: there is nothing to keep."
+            self._end(nobody if track.frames else "")
+        else:
+            self.panel.end(f"{track.frames} frames were tracked", can_be_kept=True)
+            self._session.message.emit("The track is over. Keep it as a run, or discard it.")
+        self.changed.emit()
+        if self._is_to_be_kept:
+            self.keep()
+
+    def _on_failed(self, error: Exception, traceback: str) -> None:
+        self._end("")
+        self._session.failed.emit(error, traceback)
+
+    def _on_kept(self, result: object) -> None:
+        assert isinstance(result, Run)
+        then = self._then
+        self._end(f"Kept as a run: {result.folder}")
+        self.kept.emit(result)
+        then()
+
+    def _on_not_kept(self, error: Exception, traceback: str) -> None:
+        assert self.track is not None
+        self._is_writing = self._is_to_be_kept = False
+        self._then = lambda: None
+        self.panel.end(f"{self.track.frames} frames were tracked", can_be_kept=True)
+        self.changed.emit()
+        self._session.failed.emit(error, traceback)
+
+    def _end(self, text: str) -> None:
+        self.track = self.view = None
+        self._is_running = self._is_writing = self._is_to_be_kept = False
+        self._then = lambda: None
+        self.panel.hide()
+        if text:
+            self._session.message.emit(text)
+        self.switched.emit()
+        self.changed.emit()
+
+    def _ask_whether_to_keep(self, track: Track) -> None:
+        box = QMessageBox(self._parent.window())
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        box.setWindowTitle("NPM Studio")
+        box.setText(f"The track of {track.what.name} is not kept.")
+        box.setInformativeText(f"{track.frames} frames were tracked. Keep them as a run before the window closes?")
+        keep = box.addButton("Keep as a run", QMessageBox.ButtonRole.AcceptRole)
+        discard = box.addButton("Discard", QMessageBox.ButtonRole.DestructiveRole)
+        box.addButton(QMessageBox.StandardButton.Cancel)
+        box.setDefaultButton(keep)
+        box.buttonClicked.connect(lambda button: self._settle(keep=button is keep, discard=button is discard))
+        box.finished.connect(self._forget_question)
+        self.question = box
+        box.open()
+
+    def _settle(self, keep: bool, discard: bool) -> None:
+        """What the user wants to happen with the track before the window closes."""
+        then = self._then
+        if keep:
+            self._is_to_be_kept = True
+            self.stop() if self._is_running else self.keep()
+        else:
+            self._then = lambda: None
+        if discard:
+            self.discard()
+            then()
+
+    def _forget_question(self) -> None:
+        self.question = None
+
+    def _forget_dialog(self) -> None:
+        self.dialog = None

@@ -1,0 +1,51 @@
+"""A frame of depth in a viewport: its points, and the mesh over them."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from npm_studio.document.observation import ObservedFrame
+from npm_studio.views.scene import DEPTH_COLOURS, colours_of
+from npm_studio.views.viewport import Viewport
+from npm_studio.views.widgets.display_options import DisplayOptions
+
+Surface = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int32]]
+"""Vertices (V, 3), metres, their normals (V, 3) and faces (T, 3)."""
+
+
+def draw_frame(
+    view: Viewport,
+    display: DisplayOptions,
+    observed: ObservedFrame,
+    depth_range: tuple[float, float],
+    surface: Surface | None,
+    draw_points: Callable[[], None] | None = None,
+) -> None:
+    """Bring ``view`` up to date.
+
+    Args:
+        depth_range: metres, of the colours of points
+        draw_points: draws the points instead, in colours of another meaning
+    """
+    if surface is not None and display.mesh.isChecked():
+        view.mesh.stand_on(None)
+        view.mesh.set_opacity(display.opacity)
+        view.mesh.show(*surface)
+        view.ground.cast_shadow(surface[0])
+    else:
+        surface = None
+        view.mesh.hide()
+        view.ground.cast_shadow(observed.points_world)
+    if not display.points.isChecked():
+        view.points.hide()
+        view.surroundings.hide()
+        view.colour_bar.hide()
+        return
+    view.points.set_size(display.point_size(over_mesh=surface is not None))
+    if draw_points is not None:
+        draw_points()
+    else:
+        view.points.show(observed.points_world, observed.depth_m, depth_range)
+        view.colour_bar.set_scale("Observed depth", *depth_range, "m", colours_of(DEPTH_COLOURS))
+    view.surroundings.show(observed.removed_world)

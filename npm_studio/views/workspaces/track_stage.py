@@ -1,0 +1,80 @@
+"""The track on show in the Fit workspace: its newest frame, and its run once it is kept."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from engine.methods.run import Run
+from npm_studio.jobs.tracking import TrackView
+from npm_studio.views.tracking import Tracking
+from npm_studio.views.workspaces.drawing import draw_frame
+
+if TYPE_CHECKING:
+    from npm_studio.views.workspaces.fit import FitWorkspace
+
+
+class TrackStage:
+    """As long as there is a track, it has the viewports of the workspace to itself."""
+
+    def __init__(self, workspace: "FitWorkspace", tracking: Tracking) -> None:
+        self._workspace, self._tracking = workspace, tracking
+        self._depth_range: tuple[float, float] | None = None
+        tracking.advanced.connect(self.show)
+        tracking.switched.connect(self._on_switched)
+        tracking.kept.connect(self._on_kept)
+
+    def show(self) -> None:
+        """Bring the viewport up to date with the newest frame, and the camera to it when it is the first."""
+        workspace, view = self._workspace, self._tracking.view
+        if not workspace.is_active or view is None:
+            return
+        self.draw()
+        workspace.frame_once(self._tracking.track)
+        vertices = 0 if view.mesh is None else len(view.mesh.vertices)
+        word, tone = ("Lost", "bad") if view.tracked.lost else ("Tracked", "good")
+        workspace.quality_changed.emit(word, tone, f"{vertices:,} vertices · {view.frames} frames")
+
+    def draw(self) -> None:
+        """The newest frame in the left viewport."""
+        shown, track, workspace = self._tracking.view, self._tracking.track, self._workspace
+        if shown is None or track is None:
+            return
+        view, tracked, mesh = workspace.viewports.left, shown.tracked, shown.mesh
+        surface = None
+        if mesh is not None:
+            surface = mesh.vertices, mesh.normals, mesh.faces
+            if self._depth_range is None:
+                low, high = mesh.box
+                view.ground.place(float(low[1]), (float(low[0] + high[0]) / 2, float(low[2] + high[2]) / 2))
+        depth_range = self._depth_range or _range_of(shown)
+        if not tracked.lost:
+            self._depth_range = depth_range
+        view.focus = None if mesh is None else mesh.box.astype(np.float64)
+        view.mark_lost(tracked.lost)
+        draw_frame(view, workspace.display, shown.observed, depth_range, surface)
+        said = "lost" if tracked.lost else f"confidence {tracked.confidence:.2f}"
+        rate = "" if shown.rate is None else f" · {shown.rate:.1f} frames per second"
+        text = f"Frame {tracked.name} · {said} · {1e3 * tracked.latency_s:.0f} ms{rate}"
+        view.caption.set_text(f"Tracking {track.what.name}", text)
+        view.redraw()
+
+    def _on_switched(self) -> None:
+        self._depth_range = None
+        self._workspace.make_room(self._tracking.is_there)
+
+    def _on_kept(self, run: Run) -> None:
+        workspace = self._workspace
+        workspace.session.document.add_run(run)
+        if workspace.session.document.observation_of(run) is None:
+            workspace.run_wanted.emit(run.folder)
+        else:
+            workspace.show_run(run)
+
+
+def _range_of(view: TrackView) -> tuple[float, float]:
+    """Depths (m) between which nearly all points lie."""
+    depths = view.observed.depth_m
+    if not len(depths):
+        return 0.0, 1.0
+    near, far = np.percentile(depths, [1, 99])
+    return float(near), float(max(far, near + 1e-3))
