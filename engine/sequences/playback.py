@@ -53,9 +53,11 @@ class Playback:
         Who asks late gets the frame that is shown then, and how many were missed; the last frame is never missed.
         """
         start, before = time.monotonic(), -1
-        while before < len(self.sequence) - 1 and not self._closed.is_set():
+        while before < len(self.sequence) - 1:
             index = before + 1
             start += self._rest()
+            if self._closed.is_set():
+                return
             if self.pace is Pace.LIVE:
                 elapsed = time.monotonic() - start
                 index = max(index, shown_at(self.sequence.times_s, elapsed))

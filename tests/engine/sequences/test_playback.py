@@ -84,3 +84,22 @@ def test_a_sequence_itself_is_a_source_that_closing_does_not_end() -> None:
     source: DepthSource = sequence([0.0, 0.1])
     source.close()
     assert [frame.dropped for frame in source] == [0, 0]
+
+
+def test_a_pause_moves_all_later_frames() -> None:
+    source = Playback(sequence([0.0, 0.02, 0.04]))
+    frames = iter(source)
+    next(frames)
+    source.pause()
+    threading.Timer(0.3, source.go_on).start()
+    start = time.monotonic()
+    second = next(frames)
+    assert (second.name, second.dropped) == ("000001", 0)
+    assert time.monotonic() - start >= 0.3
+
+
+def test_closing_ends_a_pause() -> None:
+    source = Playback(sequence([0.0, 0.02]))
+    source.pause()
+    threading.Timer(0.05, source.close).start()
+    assert list(source) == []

@@ -1,5 +1,7 @@
 """Trackers as methods, and sources that are tracked as they come."""
 
+import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -164,3 +166,56 @@ def test_a_recording_is_fitted_frame_by_frame_into_an_ordinary_run(
     assert [frame.lost for frame in run.frames] == [False, False]
     assert all(frame.mean_distance_mm is not None and frame.mean_distance_mm < 20 for frame in run.frames)
     assert (run.folder / "codes.npz").is_file()
+
+
+def test_in_a_pause_no_frame_of_a_recording_is_lost(source: Playback) -> None:
+    tracker, control = Counter(), TrackControl()
+    before = threading.active_count()
+
+    def tell(frame: DepthFrame, tracked: TrackedFrame) -> None:
+        if tracked.name == "000002":
+            control.pause()
+
+    thread = threading.Thread(
+        target=track, args=(source, tracker, Pace.EVERY), kwargs={"control": control, "tell": tell}
+    )
+    thread.start()
+    while not control.paused:
+        time.sleep(0.001)
+    thread.join(0.2)
+    assert tracker.names == ["000000", "000001", "000002"]
+    control.go_on()
+    thread.join(10)
+    assert tracker.names == list(source.sequence.frame_names)
+    assert threading.active_count() <= before + 1
+
+
+def test_in_a_pause_the_frames_of_a_live_source_pass_and_count_as_nothing() -> None:
+    tracker, control, passed = Counter(), TrackControl(), threading.Event()
+
+    class Live:
+        name, camera, world, origin = "live", None, World.PLACED, ""
+
+        def __iter__(self) -> Iterator[DepthFrame]:
+            for number in range(8):
+                if number == 6:
+                    control.go_on()
+                yield DepthFrame(f"{number:06d}", None, np.zeros((2, 2), np.float32), None)
+                passed.wait(0.05)
+
+    def tell(frame: DepthFrame, tracked: TrackedFrame) -> None:
+        if tracked.name == "000001":
+            control.pause()
+
+    summary = track(Live(), tracker, Pace.LIVE, control=control, tell=tell)  # type: ignore[arg-type]
+    assert set(tracker.names) & {"000003", "000004"} == set()
+    assert tracker.names[-1] == "000007"
+    assert summary.dropped == 0
+
+
+def test_a_paused_track_can_be_stopped(source: Playback) -> None:
+    tracker, control = Counter(), TrackControl()
+    control.pause()
+    threading.Timer(0.05, control.stop).start()
+    summary = track(source, tracker, Pace.EVERY, control=control)
+    assert summary.interrupted and tracker.names == []

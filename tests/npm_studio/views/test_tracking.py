@@ -94,7 +94,7 @@ class Standing:
         names = tuple(self.names)
         placed: NDArray[np.float32] = toy_model().info.similarity.to_world(vertices[: len(names)])
         times = np.arange(len(names), dtype=float)
-        return FitResult(mesh_sequence("track", placed, faces, names, times), {}, {})
+        return FitResult(mesh_sequence("track", placed, faces, names, times))
 
 
 @pytest.fixture
