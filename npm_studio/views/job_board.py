@@ -13,6 +13,8 @@ from npm_studio.views.words import words
 INTERVAL_MS = 33
 LANES = ("load", "fit", "measure", "track")
 """Reading files, fitting, measuring distances and tracking each have a thread, so that none waits for another kind."""
+YIELDING = ("fit", "measure")
+"""Lanes that leave the cores to the rest; a track would fall behind its source."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +34,7 @@ class JobBoard(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._events = EventQueue()
-        self._runners = {lane: JobRunner(lane, self._events, yields=lane != "load", words=words) for lane in LANES}
+        self._runners = {lane: JobRunner(lane, self._events, yields=lane in YIELDING, words=words) for lane in LANES}
         self._listeners: dict[int, _Listeners] = {}
         self._lane_of: dict[int, str] = {}
         self._timer = QTimer(self)

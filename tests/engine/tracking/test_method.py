@@ -176,9 +176,7 @@ def test_in_a_pause_no_frame_of_a_recording_is_lost(source: Playback) -> None:
         if tracked.name == "000002":
             control.pause()
 
-    thread = threading.Thread(
-        target=track, args=(source, tracker, Pace.EVERY), kwargs={"control": control, "tell": tell}
-    )
+    thread = threading.Thread(target=lambda: track(source, tracker, Pace.EVERY, control=control, tell=tell))
     thread.start()
     while not control.paused:
         time.sleep(0.001)
