@@ -75,6 +75,7 @@ if TYPE_CHECKING:
     from engine.methods.run_summary import side_facts as side_facts
     from engine.models.checkpoint import load_model as load_model
     from engine.models.checkpoint import save_model as save_model
+    from engine.models.code_path import CodePath as CodePath
     from engine.models.model import NeuralParametricModel as NeuralParametricModel
     from engine.sequences.camera_path import World as World
     from engine.sequences.capture_options import CaptureOptions as CaptureOptions
@@ -99,6 +100,8 @@ if TYPE_CHECKING:
     from engine.sequences.source_kind import SourceOptions as SourceOptions
     from engine.sequences.source_kind import open_source as open_source
     from engine.sequences.truth import Truth as Truth
+    from engine.surface.even_movement import movements as movements
+    from engine.surface.even_movement import times_of_constant_speed as times_of_constant_speed
     from engine.surface.extract import extract_surface as extract_surface
     from engine.surface.extract import extract_surfaces as extract_surfaces
     from engine.surface.extract import pose_vertices as pose_vertices
@@ -181,6 +184,7 @@ _MODULES = {
         "load_model",
         "save_model",
     ),
+    "engine.models.code_path": ("CodePath",),
     "engine.models.model": ("NeuralParametricModel",),
     "engine.sequences.camera_path": ("World",),
     "engine.sequences.capture_options": ("CaptureOptions",),
@@ -217,6 +221,10 @@ _MODULES = {
         "open_source",
     ),
     "engine.sequences.truth": ("Truth",),
+    "engine.surface.even_movement": (
+        "movements",
+        "times_of_constant_speed",
+    ),
     "engine.surface.extract": (
         "extract_surface",
         "extract_surfaces",

@@ -1,4 +1,4 @@
-"""`npm-studio interpolate`: in-betweens of two identities or poses."""
+"""`npm-studio interpolate`: in-betweens of identities or poses, two or more."""
 
 import argparse
 import time
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from npm_studio.cli.console import ConsoleProgress
+from npm_studio.cli.keyframes import add_keyframes, path_of
 from npm_studio.cli.meshes import (
     FRAMES_PER_SECOND,
     NO_SURFACE,
@@ -17,29 +18,24 @@ from npm_studio.cli.meshes import (
 )
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from engine.geometry.mesh import Mesh
-    from engine.models.model import NeuralParametricModel
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    which = "identity, or identity:frame such as 3:walk/000004; names or indices"
-    parser.add_argument("--from", dest="start", required=True, metavar="A", help=which)
-    parser.add_argument("--to", dest="end", required=True, metavar="B", help=which)
-    parser.add_argument(
-        "--space",
-        choices=("shape", "pose", "both"),
-        required=True,
-        help="what changes; the rest stays as in A (canonical pose when A has no frame)",
-    )
+    add_keyframes(parser)
     parser.add_argument("--steps", type=int, default=10, metavar="N", help="meshes, ends included (default: 10)")
+    parser.add_argument(
+        "--constant-speed",
+        action="store_true",
+        help="mean movement of the surface from mesh to mesh is the same; otherwise codes go at equal steps",
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR|.mp4", help="folder of meshes, or a video")
     add_common(parser)
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
     from engine.core.errors import InputError
+    from engine.surface.even_movement import times_of_constant_speed
     from engine.surface.many_surfaces import extract_meshes
 
     started = time.perf_counter()
@@ -47,12 +43,18 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         raise InputError(f"--steps {options.steps}", "is out of range", "use 2 to 10000")
     video = is_file_target(options.out, (".mp4",))
     model = open_model(options)
-    shapes, poses = _codes(options, model)
+    path = path_of(options, model)
     with ConsoleProgress() as progress:
-        codes = zip(shapes, poses, strict=True)
+        results: dict[str, Any] = {"space": options.space, "steps": options.steps}
+        times = path.evenly(options.steps)
+        if options.constant_speed:
+            times, moved = times_of_constant_speed(model, path, options.steps, progress.cancelled)
+            moved_mm = 1000 * moved / model.info.similarity.scale
+            results["movement_mm"] = {"least": round(moved_mm.min(), 4), "largest": round(moved_mm.max(), 4)}
+            progress.message(_movement(**results["movement_mm"]))
+        codes = path.at(times)
         paths = (options.out / f"{step:06d}.ply" for step in range(options.steps))
         meshes = zip(paths, extract_meshes(model, codes, options.resolution, progress.cancelled), strict=True)
-        results: dict[str, Any] = {"space": options.space, "steps": options.steps}
         if video:
             from npm_studio.reports.pictures import render_mesh_video
 
@@ -61,7 +63,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
             results["video"] = str(options.out)
         else:
             results["meshes"] = write_meshes(meshes, options.steps, progress, "interpolate")
-        progress.message(f"{options.out}: {options.space} from {options.start} to {options.end}")
+        progress.message(f"{options.out}: {options.space} through {len(path.times)} keyframes")
     return {**results, "seconds": round(time.perf_counter() - started, 2)}
 
 
@@ -74,26 +76,8 @@ def _with_surface(named: "tuple[Path, Mesh]") -> "Mesh":
     return mesh
 
 
-def _codes(options: argparse.Namespace, model: "NeuralParametricModel") -> "tuple[list[Tensor], list[Tensor | None]]":
-    """Shape code (Cs,) and pose code (Cp,), or None, of each step."""
-    from engine.core.errors import InputError
-    from engine.models.code_space import interpolate
-    from engine.models.named_codes import find_identity_frame
-
-    start, end = find_identity_frame(model, options.start), find_identity_frame(model, options.end)
-    steps: int = options.steps
-    shapes = [model.shape_codes[start.identity]] * steps
-    poses: list[Tensor | None] = [None] * steps
-    if start.frame is not None and model.pose_codes is not None:
-        poses = [model.pose_codes[start.frame]] * steps
-    if options.space in ("shape", "both"):
-        shapes = list(interpolate(model.shape_codes[start.identity], model.shape_codes[end.identity], steps))
-    if options.space == "shape" and end.frame is not None:
-        raise InputError(f"--to {options.end}", "names a frame, but only the shape changes", "use --space both")
-    if options.space in ("pose", "both"):
-        for name, text, frame in (("--from", options.start, start.frame), ("--to", options.end, end.frame)):
-            if frame is None:
-                raise InputError(f"{name} {text}", f"needs a frame for --space {options.space}", f"use {text}:FRAME")
-        assert model.pose_codes is not None
-        poses = list(interpolate(model.pose_codes[start.frame], model.pose_codes[end.frame], steps))
-    return shapes, poses
+def _movement(least: float, largest: float) -> str:
+    if largest == 0:
+        return "the surface does not move: all meshes are the same"
+    uneven = "; it is not even, more --steps would be" if largest > 1.1 * least else ""
+    return f"the surface moves by {least:.4g} to {largest:.4g} mm from mesh to mesh{uneven}"
