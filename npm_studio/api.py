@@ -16,8 +16,8 @@ A script opens a model, makes a mesh, fits a recording and measures and writes t
     print(api.measured_body(run).as_dict())  # height, girths and more, with their standard errors
     truth, _ = api.open_truth(Path("truth"), api.open_dataset)
     print(api.evaluate_sequence(api.prediction_of(run, Path("truth")), truth).summary())
-    for name, mesh in zip(run.frame_names, run.meshes):  # metres, world
-        api.save_mesh(mesh, Path("meshes", f"{name}.ply"))
+    api.export(api.content_of_run(run), api.export_format("ply"), Path("meshes"))  # metres, world, a file per frame
+    api.export(api.content_of_run(run), api.export_format("glb"), Path("run.glb"))  # one mesh, animated
 
 A plug-in is an installed package that names a `FitMethod` or a `RecordingReader` in its metadata; there is one with
 both in ``docs/examples/plugin`` of the sources. A name's own module is imported when the name is asked for: a plug-in
@@ -48,6 +48,11 @@ if TYPE_CHECKING:
     from engine.evaluate.metrics import SequenceMetrics as SequenceMetrics
     from engine.evaluate.metrics import evaluate_sequence as evaluate_sequence
     from engine.evaluate.prediction import Prediction as Prediction
+    from engine.exports.content import ExportContent as ExportContent
+    from engine.exports.export_format import ExportFormat as ExportFormat
+    from engine.exports.export_format import export as export
+    from engine.exports.of_model import content_of_model as content_of_model
+    from engine.exports.of_run import content_of_run as content_of_run
     from engine.geometry.camera import PinholeCamera as PinholeCamera
     from engine.geometry.mesh import Mesh as Mesh
     from engine.geometry.mesh import load_mesh as load_mesh
@@ -118,6 +123,7 @@ if TYPE_CHECKING:
     from engine.training.run import train_all as train_all
     from external.datasets import open_dataset as open_dataset
     from external.scans import scan_of as scan_of
+    from npm_studio.reports.export_formats import export_format as export_format
     from npm_studio.resources import built_in_models as built_in_models
     from npm_studio.resources import demo_sequence as demo_sequence
     from npm_studio.resources import model_path as model_path
@@ -143,6 +149,13 @@ _MODULES = {
     "engine.evaluate.body_measurements": ("measure_body",),
     "engine.evaluate.metrics": ("SequenceMetrics", "evaluate_sequence"),
     "engine.evaluate.prediction": ("Prediction",),
+    "engine.exports.content": ("ExportContent",),
+    "engine.exports.export_format": (
+        "ExportFormat",
+        "export",
+    ),
+    "engine.exports.of_model": ("content_of_model",),
+    "engine.exports.of_run": ("content_of_run",),
     "engine.geometry.camera": ("PinholeCamera",),
     "engine.geometry.mesh": (
         "Mesh",
@@ -249,6 +262,7 @@ _MODULES = {
     "engine.training.run": ("train_all",),
     "external.datasets": ("open_dataset",),
     "external.scans": ("scan_of",),
+    "npm_studio.reports.export_formats": ("export_format",),
     "npm_studio.resources": (
         "built_in_models",
         "demo_sequence",

@@ -58,6 +58,12 @@ class Setting(Enum):
     TOLERANCE = "the tolerance of repair"
     CHECKED = "the fraction of samples that are checked"
 
+    EXPORT_FORMAT = "the format"
+    FRAME_OF_REFERENCE = "the frame of reference"
+    EVERY = "the step between frames"
+    ONLY = "the frames that are wanted"
+    COLOURS = "the colours of the vertices"
+
 
 class Task(Enum):
     """Work that a user can have done; the value says what, in plain words and as a request."""

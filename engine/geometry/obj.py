@@ -7,6 +7,7 @@ and other readers copy a position for each pair of it with another attribute.
 import codecs
 import re
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +47,37 @@ def read_obj(path: Path) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         before = np.searchsorted(positions, faces)
         indices = np.where(indices < 0, indices + np.repeat(before, counts) + 1, indices)
     return vertices, _fans(indices - 1, counts)
+
+
+def write_obj(
+    path: Path,
+    vertices: NDArray[np.float32],
+    faces: NDArray[np.integer],
+    colours: NDArray[np.uint8] | None = None,
+    comments: Sequence[str] = (),
+) -> None:
+    """Write positions (V, 3), to the last bit of single precision, and triangles (T, 3) into the file ``path``.
+
+    Args:
+        colours: (V, 3), as numbers from 0 to 1 behind each position, which is not in the standard and read by most
+            programs
+        comments: lines for the beginning of the file
+    """
+    assert vertices.ndim == 2 and vertices.shape[1] == 3, vertices.shape
+    assert faces.ndim == 2 and faces.shape[1] == 3, faces.shape
+    said = "".join(f"# {line}\n" for line in comments)
+    if colours is None:
+        positions = _lines("v %.9g %.9g %.9g\n", vertices)
+    else:
+        assert colours.shape == vertices.shape, (colours.shape, vertices.shape)
+        numbers = np.hstack([vertices.astype(np.float64), colours / 255])
+        positions = _lines("v %.9g %.9g %.9g %.4g %.4g %.4g\n", numbers)
+    path.write_text(said + positions + _lines("f %d %d %d\n", faces.astype(np.int64) + 1), encoding="utf-8")
+
+
+def _lines(form: str, numbers: NDArray[np.generic]) -> str:
+    """A line of ``form`` for each row of ``numbers`` (N, K)."""
+    return (form * len(numbers)) % tuple(numbers.ravel().tolist())
 
 
 def _integers(text: bytes, count: int) -> NDArray[np.int64]:

@@ -1,10 +1,12 @@
 """Compact binary PLY files, for folders with a mesh per frame."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.core.errors import InputError, in_words
 from engine.core.files import replacing_file
@@ -50,25 +52,42 @@ class CompactLayout:
         return self.start + 12 * self.vertices + self.face_type.itemsize * self.faces
 
 
-def save_compact_ply(mesh: Mesh, path: Path, unit: str = "") -> None:
-    """Write ``mesh`` as binary little-endian PLY: float32 coordinates, stored as they are, and no normals or colours.
+def save_compact_ply(
+    mesh: Mesh,
+    path: Path,
+    unit: str = "",
+    colours: NDArray[np.uint8] | None = None,
+    comments: Sequence[str] = (),
+) -> None:
+    """Write ``mesh`` as binary little-endian PLY: float32 coordinates, stored as they are, and no normals.
 
     Indices take two bytes where the number of vertices permits it, which halves a mesh of a body. Any reader of PLY
     takes such a file; `engine.geometry.mesh.load_mesh` does.
 
     Args:
         unit: of the coordinates, for the comment of the file; one line.
+        colours: (V, 3) of the vertices; no file with them is a compact one of `compact_layout`.
+        comments: more lines of comments, before that of the unit
     """
     index = "ushort" if len(mesh.vertices) <= 65536 else "int"
     header = _HEADER.format(vertices=len(mesh.vertices), faces=len(mesh.faces), index=index)
-    if unit:
-        header = header.replace("\nelement vertex", f"\ncomment unit: {unit}\nelement vertex", 1)
+    lines = [*comments, *([f"unit: {unit}"] if unit else [])]
+    said = "".join(f"comment {line}\n" for line in lines)
+    header = header.replace("element vertex", f"{said}element vertex", 1)
+    vertices = mesh.vertices.astype("<f4")
+    if colours is not None:
+        assert colours.shape == mesh.vertices.shape, (colours.shape, mesh.vertices.shape)
+        painted = "".join(f"property uchar {name}\n" for name in ("red", "green", "blue"))
+        header = header.replace("element face", f"{painted}element face", 1)
+        coloured = np.empty(len(vertices), np.dtype([("place", "<f4", 3), ("colour", "u1", 3)]))
+        coloured["place"], coloured["colour"] = vertices, colours
+        vertices = coloured
     faces = np.empty(len(mesh.faces), CompactLayout(0, 0, 0, index).face_type)
     faces["count"] = 3
     faces["indices"] = mesh.faces
     with replacing_file(path) as temporary, temporary.open("wb") as file:
-        file.write(header.encode("ascii"))
-        file.write(mesh.vertices.astype("<f4").tobytes())
+        file.write(header.encode("ascii", "replace"))
+        file.write(vertices.tobytes())
         file.write(faces.tobytes())
 
 

@@ -61,6 +61,17 @@ class MeshSequence:
         mesh = self.read(index)
         return mesh.vertices.astype(np.float64), mesh.faces
 
+    def select(self, rows: Sequence[int]) -> "MeshSequence":
+        """The frames of ``rows`` alone, at least one, in that order."""
+        exact = self.exact
+        return replace(
+            self,
+            frame_names=tuple(self.frame_names[row] for row in rows),
+            times_s=self.times_s[list(rows)],
+            read=lambda index: self.read(rows[index]),
+            exact=None if exact is None else lambda index: exact(rows[index]),
+        )
+
     def map(self, change: Callable[[int, NDArray[np.float32]], NDArray[np.float32]]) -> "MeshSequence":
         """The sequence with the vertices (V, 3) of each frame changed; ``change`` takes its index and them."""
 

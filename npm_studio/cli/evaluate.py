@@ -5,15 +5,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from npm_studio.cli.console import ConsoleProgress, add_json, add_seed
+from npm_studio.cli.truth import open_stated_truth
 
 if TYPE_CHECKING:
-    from engine.dataset.source_axes import SourceAxes
     from engine.evaluate.definitions import MetricDefinition
     from engine.evaluate.metrics import SequenceMetrics
-    from engine.evaluate.prediction import Prediction
     from engine.methods.measured_body import MeasuredBody
-    from engine.methods.run import Run
-    from engine.sequences.truth import Truth
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -56,7 +53,9 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     fitted = load_run(options.run_folder)
     prediction = prediction_of(fitted, options.truth)
     with ConsoleProgress() as progress:
-        truth, origin = _open_truth(options, fitted, prediction, progress)
+        truth, origin = open_stated_truth(
+            options.truth, fitted, prediction, progress, options.unit, options.up, options.dataset
+        )
         metrics = evaluate_sequence(prediction, truth, seed=options.seed, progress=progress)
         for note in (origin, prediction.note, *_notes(metrics)):
             if note:
@@ -73,44 +72,6 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         "metrics": str(options.run_folder / JSON),
         "table": str(options.run_folder / CSV),
     }
-
-
-def _open_truth(
-    options: argparse.Namespace, fitted: "Run", prediction: "Prediction", progress: ConsoleProgress
-) -> "tuple[Truth, str | None]":
-    """The truth, and a word on where its unit comes from where that was not said yet."""
-    from engine.core.errors import InputError, Setting, remedy
-    from engine.dataset.truth_origin import dataset_around, open_truth
-    from engine.evaluate.mesh_axes import Evidence
-    from engine.evaluate.raw_truth import is_raw, open_raw_truth
-    from external.datasets import open_dataset
-
-    stated = options.unit is not None or options.up is not None
-    if stated and not is_raw(options.truth):
-        fix = remedy("leave out {} and {}", Setting.MESH_UNIT, Setting.UP_AXIS)
-        raise InputError(options.truth, "says its unit and axes itself", fix)
-    if stated and options.dataset is not None:
-        fix = remedy("leave out {}, or {} and {}", Setting.DATASET, Setting.MESH_UNIT, Setting.UP_AXIS)
-        raise InputError(options.truth, "has either a unit or a dataset that it was rendered from", fix)
-    of_dataset = options.dataset is not None or (not stated and dataset_around(options.truth) is not None)
-    if not is_raw(options.truth) or of_dataset:
-        return open_truth(options.truth, open_dataset, options.dataset)
-    evidence = Evidence(options.unit, options.up, of_model=_axes_of_model(fitted), similarity=prediction.similarity)
-    return open_raw_truth(options.truth, prediction, evidence, progress), None
-
-
-def _axes_of_model(fitted: "Run") -> "SourceAxes | None":
-    """Unit and axes of the files that the model of a run has learned from; None where nothing tells any more."""
-    from engine.core.errors import InputError
-    from engine.dataset.source_axes import source_axes
-    from engine.models.checkpoint import load_model
-
-    if fitted.inputs.model is None:
-        return None
-    try:
-        return source_axes(load_model(fitted.inputs.model).info.training.get("recipe"))
-    except InputError:  # it has moved
-        return None
 
 
 def _notes(metrics: "SequenceMetrics") -> list[str]:

@@ -33,6 +33,7 @@ COMMANDS: dict[str, str] = {
     "track": "follow a subject frame by frame, as a camera or a recording shows it",
     "evaluate": "metrics of a run against ground truth",
     "render": "pictures and videos of a run, without a display",
+    "export": "a run or a model as files of other programs",
     "doctor": "versions, devices, graphics, and what is missing",
 }
 """Name of each command and its one-line help; module ``npm_studio.cli.<name>`` (``-`` as ``_``) implements it."""

@@ -44,6 +44,11 @@ FLAGS: dict[Setting, tuple[str, ...]] = {
     Setting.SPREAD: ("--sigma",),
     Setting.TOLERANCE: ("--tolerance",),
     Setting.CHECKED: ("--check-fraction",),
+    Setting.EXPORT_FORMAT: ("--format",),
+    Setting.FRAME_OF_REFERENCE: ("--frame",),
+    Setting.EVERY: ("--every",),
+    Setting.ONLY: ("--only",),
+    Setting.COLOURS: ("--colours",),
 }
 
 COMMANDS: dict[Task, str] = {

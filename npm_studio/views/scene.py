@@ -232,17 +232,6 @@ class FaintPoints(_Points):
         self.actor.visibility = len(points) > 0
 
 
-def correspondence_colours(canonical: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Colours (V, 3) of points by where they are in canonical space (V, 3): x as red, y as green, z as blue.
-
-    A soft step spends most of the colours near the middle, where bodies are thin; dark ones are made lighter, for the
-    shading to be seen.
-    """
-    unit = 0.5 + 0.5 * canonical / (np.abs(canonical) + np.array((0.09, 0.18, 0.035), np.float32))
-    lighter = unit + 0.4 * (0.62 - unit.mean(axis=1, keepdims=True))
-    return np.rint(255 * np.clip(lighter, 0.03, 1.0)).astype(np.uint8)
-
-
 def round_below(value: float, parts: tuple[float, ...] = (1, 2, 5)) -> float:
     """The largest of 1, 2, 5, 10, 20, ... that is not above ``value``, and so on downwards; or of other ``parts``."""
     power = 10.0 ** np.floor(np.log10(value) + 1e-9)

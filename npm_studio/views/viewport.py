@@ -11,6 +11,7 @@ from PyQt6.QtGui import QKeyEvent, QResizeEvent
 from PyQt6.QtWidgets import QVBoxLayout, QWidget
 from pyvistaqt import QtInteractor
 
+from engine.exports.vertex_colours import correspondence_colours
 from engine.geometry.mesh import vertex_normals
 from engine.geometry.similarity import Similarity
 from npm_studio.live.field import SliceReply
@@ -19,7 +20,7 @@ from npm_studio.live.request import PosedMesh
 from npm_studio.views.display_settings import DisplaySettings
 from npm_studio.views.framing import CameraState, Direction, camera_for, rooms_beside
 from npm_studio.views.inset import Inset
-from npm_studio.views.scene import FaintPoints, Ground, MeshItem, PointsItem, correspondence_colours
+from npm_studio.views.scene import FaintPoints, Ground, MeshItem, PointsItem
 from npm_studio.views.slice_plane import SlicePlaneItem
 from npm_studio.views.software_rendering import Motion, Pace, is_software, pace_of, renderer_name
 from npm_studio.views.theme import Theme

@@ -37,7 +37,7 @@ WHERE: dict[Setting, tuple[str, ...]] = {
     Setting.SURFACE_SAMPLES: ("prepare",),
     Setting.CANONICAL_MESH: ("dataset meshes",),
     Setting.MESH_UNIT: ("evaluate", "dataset meshes"),
-    Setting.UP_AXIS: ("evaluate", "dataset meshes"),
+    Setting.UP_AXIS: ("evaluate", "dataset meshes", "export"),
     Setting.NORMALISATION: (*DATASET_IMPORTS, "dataset grids", "import-checkpoint"),
     Setting.IDENTITIES: ("dataset anny", "dataset hands", "dataset bvh"),
     Setting.SEQUENCES: ("dataset anny", "dataset hands"),
@@ -56,6 +56,11 @@ WHERE: dict[Setting, tuple[str, ...]] = {
     Setting.SPREAD: ("prepare", "dataset flow"),
     Setting.TOLERANCE: ("prepare",),
     Setting.CHECKED: ("prepare",),
+    Setting.EXPORT_FORMAT: ("export",),
+    Setting.FRAME_OF_REFERENCE: ("export",),
+    Setting.EVERY: ("export",),
+    Setting.ONLY: ("export",),
+    Setting.COLOURS: ("export",),
 }
 """The commands whose errors may name a setting."""
 

@@ -97,17 +97,24 @@ class OffscreenRenderer:
         self._plotter.close()
 
     def picture(
-        self, scene: Scene, view: ViewDirection = THREE_QUARTER, extent: NDArray[np.float32] | None = None
+        self,
+        scene: Scene,
+        view: ViewDirection = THREE_QUARTER,
+        extent: NDArray[np.float32] | None = None,
+        transparent: bool = False,
     ) -> NDArray[np.uint8]:
-        """A picture (H, W, 3) of ``scene``.
+        """A picture (H, W, 3) of ``scene``, or (H, W, 4) with a fourth channel for how opaque it is.
 
         Args:
             extent: points (N, 3) that the frame is fitted to; the scene's own when absent. Give the same to all
                 pictures that are to be compared or played in a row.
+            transparent: without backdrop, floor and shadow
         """
         extent = scene.extent() if extent is None else extent
         self._plotter.clear_actors()
-        self._add_floor(scene, extent)
+        self._plotter.renderer.SetGradientBackground(not transparent)
+        if not transparent:
+            self._add_floor(scene, extent)
         for index, mesh in enumerate(scene.meshes):
             self._add_mesh(mesh, scene.colours[index] if scene.colours else CLAY)
         if scene.points is not None and scene.point_colours is not None and len(scene.points):
@@ -116,7 +123,8 @@ class OffscreenRenderer:
             self._add_points(lifted, scene.point_colours, scene.point_size)
         self._aim(view, extent)
         self._plotter.render()  # does nothing before the first picture, which `screenshot` draws by itself
-        large = Image.fromarray(np.asarray(self._plotter.screenshot(None, return_img=True)))
+        shot = self._plotter.screenshot(None, transparent_background=transparent, return_img=True)
+        large = Image.fromarray(np.asarray(shot))
         return np.asarray(large.reduce(_SUPERSAMPLING))
 
     def _add_mesh(self, mesh: Mesh, colour: "str | NDArray[np.uint8]") -> None:

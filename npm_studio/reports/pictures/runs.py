@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from engine.core.errors import Cancelled, InputError
 from engine.core.progress import Progress
+from engine.exports.vertex_colours import size_of_unit
 from engine.geometry.camera import transform_points
 from engine.geometry.mesh import Mesh
 from engine.geometry.similarity import Similarity
@@ -45,10 +46,7 @@ def studio_similarity(run: Run) -> Similarity:
     """
     if run.inputs.similarity is not None:
         return run.inputs.similarity
-    vertices = run.meshes.read(0).vertices
-    low, high = vertices.min(axis=0), vertices.max(axis=0)
-    x, y, z = (float(value) for value in (low + high) / 2)
-    return Similarity(0.8 / max(float((high - low).max()), 1e-6), (x, y, z))
+    return size_of_unit(run.meshes.read(0).vertices)
 
 
 class _FittedMeshes:

@@ -7,11 +7,11 @@ import torch
 from PyQt6.QtGui import QImage
 from pytestqt.qtbot import QtBot
 
+from engine.exports.vertex_colours import correspondence_colours
 from npm_studio.live.field import FINE_NODES, SliceReply
 from npm_studio.views.display_settings import DisplaySettings, load_display_settings
 from npm_studio.views.files import settings
 from npm_studio.views.main_window import MainWindow
-from npm_studio.views.scene import correspondence_colours
 from npm_studio.views.viewport import Viewport
 
 Fine = Callable[..., None]
