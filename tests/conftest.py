@@ -57,7 +57,7 @@ def pytest_configure() -> None:
     declared = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]["entry-points"]
     for group, names in declared.items():
         if missing := set(names) - set(registered(group)):
-            pytest.exit(f"{group} lacks {', '.join(sorted(missing))}: run `python setup.py -q egg_info`", 4)
+            pytest.exit(f"{group} lacks {', '.join(sorted(missing))}: run `make .venv/ready`, which installs it", 4)
 
 
 @pytest.fixture(scope="session")
