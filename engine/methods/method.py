@@ -48,12 +48,14 @@ class Requirements:
     """A model with its pose part."""
     template: bool = False
     """A mesh of the subject or of one like it, metres."""
+    surface: bool = False
+    """A mesh of the subject to deform: a template, or else a model with its pose part, whose surface is one."""
     gpu: bool = False
     """A GPU with CUDA."""
 
-    @property
-    def any_model(self) -> bool:
-        return self.model or self.pose
+    def takes_model(self, has_template: bool = False) -> bool:
+        """Whether a model is of use, beside a template where there is one."""
+        return self.model or self.pose or (self.surface and not has_template)
 
 
 @dataclass(frozen=True, eq=False)

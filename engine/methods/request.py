@@ -55,7 +55,8 @@ def check_request(request: FitRequest) -> None:
         if request.fill_lost:
             problem = "would change frames that are to stay as they are"
             raise InputError(Setting.FILL_LOST, problem, "leave it out when some frames are fitted again")
-    if request.model is not None and needs.pose and not request.model.model.has_pose:
+    wants_pose = needs.pose or (needs.surface and request.template is None)
+    if request.model is not None and wants_pose and not request.model.model.has_pose:
         raise InputError(request.model.folder, "has no pose part yet", remedy("{} first", Task.TRAIN_POSE))
     lacking = what_lacks(needs, None if request.model is None else request.model.model, request.template)
     if lacking:
@@ -76,9 +77,10 @@ def check_out(out: Path) -> None:
 
 def what_lacks(needs: Requirements, model: NeuralParametricModel | None, template: Mesh | None = None) -> str:
     """What a method with ``needs`` lacks, in words; nothing when it can begin. A GPU is not looked for."""
-    if needs.pose and (model is None or not model.has_pose):
+    posed = needs.pose or (needs.surface and template is None)
+    if posed and (model is None or not model.has_pose):
         return "a model with a pose part"
-    if needs.any_model and model is None:
+    if needs.model and model is None:
         return "a model"
     if needs.template and template is None:
         return "a template mesh"

@@ -85,7 +85,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         check_out(options.out)
     with ConsoleProgress() as progress, ThreadPoolExecutor(1) as worker:
         needs, loading = method.requires, None
-        if needs.any_model:
+        if needs.takes_model(options.template is not None):
             loading = worker.submit(lambda: load_model(options.model, resolve_device(options.device)))
 
         from engine.geometry.mesh import load_mesh  # while the GPU starts, which takes as long

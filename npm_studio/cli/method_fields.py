@@ -52,8 +52,9 @@ def _describe(method: FitMethod, settable: set[str]) -> str:
 
 
 def _needs(requires: Requirements) -> str:
-    model = "a model with a pose part" if requires.pose else "a model" if requires.any_model else ""
-    needs = [model, "--template" if requires.template else "", "a GPU" if requires.gpu else ""]
+    model = "a model with a pose part" if requires.pose else "a model" if requires.model else ""
+    surface = "a model with a pose part, or --template" if requires.surface else ""
+    needs = [model, surface, "--template" if requires.template else "", "a GPU" if requires.gpu else ""]
     stated = [need for need in needs if need]
     return f" (needs {', '.join(stated)})" if stated else ""
 

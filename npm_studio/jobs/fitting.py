@@ -43,7 +43,7 @@ def fit_request(
     """
     config, sequence = read_config(method.config_type, values), observation.sequence
     loaded = None
-    if method.requires.any_model and document.model is not None and document.model_folder is not None:
+    if method.requires.takes_model() and document.model is not None and document.model_folder is not None:
         loaded = LoadedModel(document.model_folder, document.model)
     out = new_run_folder(sequence.root)
     return FitRequest(method, config, sequence, out, loaded, fill_lost=fill_lost, capture=observation.capture)
@@ -61,9 +61,11 @@ def what_to_do_first(method: FitMethod, observation: Observation | None, model: 
     lacking = what_lacks_here(method.requires, model)
     if lacking:
         return (
-            f"Open {lacking} first." if method.requires.any_model and "model" in lacking else f"This needs {lacking}."
+            f"Open {lacking} first."
+            if method.requires.takes_model() and "model" in lacking
+            else f"This needs {lacking}."
         )
-    if method.requires.any_model and model is not None and not observation.is_placed_for(model):
+    if method.requires.takes_model() and model is not None and not observation.is_placed_for(model):
         return "The subject is being placed for this model."
     return ""
 

@@ -389,7 +389,7 @@ class FitWorkspace(Workspace):
         self.form.set_pointless(() if model is None or model.may_have_sides else ("side",))
         if not self.session.is_fitting:
             ready = f"{self.form.method.title}: ready."
-            if self.form.method.requires.any_model and model is not None:
+            if self.form.method.requires.takes_model() and model is not None:
                 ready = f"Fits {model.info.name} to this sequence."
             self.progress.explain(self._lacking() or ready)
 

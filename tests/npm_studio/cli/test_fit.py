@@ -277,3 +277,16 @@ def test_some_frames_of_a_run_are_fitted_again_and_which_is_said(
     assert first[0] == first[1]
     alone = (depth_capture, *quick, "--range", "1:2", "--out", tmp_path / "other")
     assert "--refit and --range: belong together" in refusal(capsys, *alone)
+
+
+def test_a_method_that_deforms_a_mesh_takes_a_model_or_a_template(
+    toy_folder: Path, depth_capture: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("rtree")
+    few = ("--method", "nricp", "--vertices", "200", "--steps", "1", "--iterations", "1", "--resolution", "24")
+    first = fit(capsys, depth_capture, "--model", toy_folder, "--out", tmp_path / "first", *few)
+    run = load_run(tmp_path / "first")
+    assert (first["method"], first["frames"], run.inputs.model) == ("nricp", 3, toy_folder.resolve())
+    save_mesh(run.meshes.read(0), tmp_path / "template.ply")
+    fit(capsys, depth_capture, "--template", tmp_path / "template.ply", "--out", tmp_path / "second", *few)
+    assert load_run(tmp_path / "second").inputs.model is None

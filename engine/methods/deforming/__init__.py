@@ -1,0 +1,1 @@
+"""Methods that deform one mesh from frame to frame: comparators that know nothing of how a subject can move."""

@@ -1,0 +1,39 @@
+"""Configurations of the methods that deform a mesh."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from engine.core.config import Config
+from engine.methods.npm.config import Count, Name
+
+Positive = Annotated[float, Field(gt=0)]
+
+
+class DeformingConfig(Config):
+    """Which surface of a model is deformed, where no template is stated."""
+
+    side: Literal["auto", "left", "right"] = "auto"
+    """Of a hand, for models of hands of one side: the surface of one of the other side is mirrored."""
+    shape: Name = ""
+    """Whose shape is deformed: a run of the same model, or an identity of the model by its name or number; where
+    nothing is stated, the shape that `npm` fits to the first frame."""
+    resolution: Annotated[int, Field(ge=16, le=512)] = 128
+    """Grid of the surface that is deformed."""
+
+
+class NricpConfig(DeformingConfig):
+    """How stiff the mesh is, and how far it looks."""
+
+    vertices: Count = 2000
+    """Of the decimated mesh that is deformed, which carries the others along."""
+    stiffness_first: Positive = 1.0
+    """Weight of equal motions of neighbours, against one of every vertex that has a partner, in the first step."""
+    stiffness_last: Positive = 0.01
+    """The same in the last step; between, it falls geometrically."""
+    steps: Annotated[int, Field(ge=1, le=100)] = 4
+    """Weights one after the other."""
+    iterations: Annotated[int, Field(ge=1, le=1000)] = 5
+    """Rounds of partners and motions with each weight, at most."""
+    reach: Positive = 0.1
+    """Diagonals of the template to the farthest partners."""
