@@ -81,7 +81,11 @@ if TYPE_CHECKING:
     from engine.models.checkpoint import load_model as load_model
     from engine.models.checkpoint import save_model as save_model
     from engine.models.code_path import CodePath as CodePath
+    from engine.models.drawing import DrawnCodes as DrawnCodes
+    from engine.models.drawing import draw_codes as draw_codes
     from engine.models.model import NeuralParametricModel as NeuralParametricModel
+    from engine.models.named_codes import load_codes as load_codes
+    from engine.models.named_codes import save_codes as save_codes
     from engine.sequences.camera_path import World as World
     from engine.sequences.capture_options import CaptureOptions as CaptureOptions
     from engine.sequences.depth_sequence import DepthSequence as DepthSequence
@@ -198,7 +202,15 @@ _MODULES = {
         "save_model",
     ),
     "engine.models.code_path": ("CodePath",),
+    "engine.models.drawing": (
+        "DrawnCodes",
+        "draw_codes",
+    ),
     "engine.models.model": ("NeuralParametricModel",),
+    "engine.models.named_codes": (
+        "load_codes",
+        "save_codes",
+    ),
     "engine.sequences.camera_path": ("World",),
     "engine.sequences.capture_options": ("CaptureOptions",),
     "engine.sequences.depth_sequence": (

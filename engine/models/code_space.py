@@ -5,6 +5,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+FARTHEST = 3.0
+"""Standard deviations from the mean that draws reach along a component."""
+
 
 @dataclass(frozen=True, eq=False)
 class CodeSpace:
@@ -64,6 +67,25 @@ class CodeSpace:
         """A code (C,), normally distributed with ``std`` along the first ``count`` components (at most K)."""
         count = min(count, len(self.scales))
         return self.code(std * torch.randn(count, generator=generator, device=generator.device))
+
+    def draw(self, count: int, generator: torch.Generator, spread: float = 1.0) -> Tensor:
+        """Coefficients (N, K) of ``count`` draws from the normal distribution that has the covariance of the codes.
+
+        All standard deviations are ``spread`` times as large. Along each component the distribution is cut off at
+        `FARTHEST` of them: with a hundred components, some would be farther out in every other draw.
+        """
+        inside = torch.special.ndtr(torch.tensor(FARTHEST, dtype=torch.float64))
+        uniform = torch.rand((count, len(self.scales)), generator=generator, dtype=torch.float64)
+        return (spread * torch.special.ndtri(1 - inside + (2 * inside - 1) * uniform)).to(self.scales)
+
+    def nearer(self, coefficients: Tensor) -> Tensor:
+        """Fraction (...) of the normal distribution of the codes that is nearer to its mean than ``coefficients``.
+
+        Near is meant in standard deviations along all K components: the squared distance of ``coefficients`` (..., K)
+        has a chi-squared distribution with K degrees of freedom. One half is usual, close to one is unheard of.
+        """
+        squared = coefficients.double().square().sum(dim=-1)
+        return torch.special.gammainc(torch.full_like(squared, len(self.scales) / 2), squared / 2)
 
 
 def interpolate(code_a: Tensor, code_b: Tensor, steps: int) -> Tensor:

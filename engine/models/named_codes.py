@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.core.errors import InputError
+from engine.core.files import replacing_file
 from engine.core.npz import read_npz
 from engine.models.labels import find_name
 from engine.models.model import NeuralParametricModel
@@ -97,6 +98,14 @@ def load_codes(path: Path, model: NeuralParametricModel) -> tuple[Tensor, Tensor
     if len(shapes) not in (1, len(pose)):
         raise InputError(path, f"holds {len(shapes)} shapes for {len(pose)} poses", "give one shape, or one per pose")
     return shapes, _codes(pose[:, -1] if pose.ndim == 3 else pose, model)
+
+
+def save_codes(path: Path, shapes: Tensor, poses: Tensor | None) -> None:
+    """Write shape codes (K, Cs) and pose codes (F, Cp) or None, K being 1 or F, as a file that `load_codes` reads."""
+    assert poses is None or len(shapes) in (1, len(poses)), (shapes.shape, poses.shape)
+    arrays = {"shape": shapes} if poses is None else {"shape": shapes, "pose": poses}
+    with replacing_file(path) as temporary:
+        np.savez(temporary, **{name: codes.cpu().numpy()[:, None] for name, codes in arrays.items()})
 
 
 def _codes(codes: NDArray[np.generic], model: NeuralParametricModel) -> Tensor:

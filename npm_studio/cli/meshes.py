@@ -2,7 +2,7 @@
 
 import argparse
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -35,6 +35,16 @@ def add_common(parser: argparse.ArgumentParser) -> None:
     add_json(parser)
 
 
+def add_unit(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--unit",
+        choices=("canonical", "m", "source"),
+        default="canonical",
+        help="of the files: canonical; m: metres, Y up; source: as the files that the dataset was made from "
+        "(default: canonical)",
+    )
+
+
 def open_model(options: argparse.Namespace) -> "NeuralParametricModel":
     """The model of ``--model`` on ``--device``, after a look at ``--resolution``."""
     from engine.core.devices import resolve_device
@@ -45,6 +55,26 @@ def open_model(options: argparse.Namespace) -> "NeuralParametricModel":
         raise InputError(f"--resolution {options.resolution}", "is out of range", "use 16 to 1024")
     device = resolve_device(options.device)
     return load_model(options.model, device)
+
+
+def placing(unit: str, model: "NeuralParametricModel") -> "tuple[Callable[[Mesh], Mesh], str]":
+    """From canonical meshes to meshes in ``unit``, and what to call that in their files.
+
+    Raises:
+        InputError: the model does not say what its files were like.
+    """
+    from engine.core.errors import InputError
+    from engine.dataset.source_axes import SourceAxes, source_axes
+    from engine.geometry.mesh import Mesh
+
+    if unit == "canonical":
+        return lambda mesh: mesh, CANONICAL_UNITS
+    axes = SourceAxes("m", "y") if unit == "m" else source_axes(model.info.training.get("recipe"))
+    if axes is None:
+        remedy = "use --unit m, or train it on a dataset of `npm-studio dataset meshes`"
+        raise InputError(f"model {model.info.name}", "does not say in what unit its files were", remedy)
+    placed = model.info.similarity.to_world
+    return lambda mesh: Mesh(axes.from_world(placed(mesh.vertices)), mesh.faces), str(axes)
 
 
 def is_file_target(path: Path, suffixes: tuple[str, ...]) -> bool:
@@ -71,11 +101,13 @@ def write_meshes(
     progress: ConsoleProgress,
     stage: str,
     unit: str = CANONICAL_UNITS,
+    cure: str = NO_SURFACE[1],
 ) -> list[dict[str, Any]]:
     """Write each mesh to its path until all are done or the user stops; returns a summary of each, in order.
 
     Args:
         unit: of the coordinates, for the comments of PLY files.
+        cure: of codes that have no surface.
 
     Raises:
         InputError: some were empty; all others have been written.
@@ -85,7 +117,7 @@ def write_meshes(
     progress.stage(stage, total)
     written: list[dict[str, Any]] = []
     empty: list[Path] = []
-    problem, remedy = NO_SURFACE
+    problem, _ = NO_SURFACE
 
     def with_surface() -> "Iterator[tuple[Path, Mesh]]":
         for path, mesh in _until_cancelled(meshes, progress):
@@ -101,7 +133,7 @@ def write_meshes(
         progress.advance(len(written) + len(empty))
     if empty and not progress.cancelled():
         missing = f"{len(empty)} of {total} meshes are missing: no surface inside the cube"
-        raise InputError(empty[0].parent, missing, remedy) if total > 1 else InputError(empty[0], problem, remedy)
+        raise InputError(empty[0].parent, missing, cure) if total > 1 else InputError(empty[0], problem, cure)
     return written
 
 

@@ -2,17 +2,23 @@
 
 import argparse
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from npm_studio.cli.console import ConsoleProgress
-from npm_studio.cli.meshes import CANONICAL_UNITS, MESH_SUFFIXES, add_common, is_file_target, open_model, write_meshes
+from npm_studio.cli.meshes import (
+    MESH_SUFFIXES,
+    add_common,
+    add_unit,
+    is_file_target,
+    open_model,
+    placing,
+    write_meshes,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from engine.geometry.mesh import Mesh
     from engine.models.model import NeuralParametricModel
 
     Wanted = tuple[str, Tensor, Tensor | None]
@@ -38,13 +44,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--frame", metavar="F", help="name (walk/000003) or index of one of its frames (default: the canonical mesh)"
     )
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.ply|DIR", help="mesh file or folder to write")
-    parser.add_argument(
-        "--unit",
-        choices=("canonical", "m", "source"),
-        default="canonical",
-        help="of the files: canonical; m: metres, Y up; source: as the files that the dataset was made from "
-        "(default: canonical)",
-    )
+    add_unit(parser)
     add_common(parser)
 
 
@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     started = time.perf_counter()
     one_file = is_file_target(options.out, MESH_SUFFIXES)
     model = open_model(options)
-    place, unit = _placing(options.unit, model)
+    place, unit = placing(options.unit, model)
     wanted = _of_codes(options, model, one_file) if options.codes else _of_identities(options, model)
     if one_file and len(wanted) > 1:
         remedy = "add --frame, or give a folder" if options.codes else "add --identity, or give a folder"
@@ -74,26 +74,6 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         "meshes_per_second": round(rate, 2),
         "seconds": round(time.perf_counter() - started, 2),
     }
-
-
-def _placing(unit: str, model: "NeuralParametricModel") -> "tuple[Callable[[Mesh], Mesh], str]":
-    """From canonical meshes to meshes in ``unit``, and what to call that in their files.
-
-    Raises:
-        InputError: the model does not say what its files were like.
-    """
-    from engine.core.errors import InputError
-    from engine.dataset.source_axes import SourceAxes, source_axes
-    from engine.geometry.mesh import Mesh
-
-    if unit == "canonical":
-        return lambda mesh: mesh, CANONICAL_UNITS
-    axes = SourceAxes("m", "y") if unit == "m" else source_axes(model.info.training.get("recipe"))
-    if axes is None:
-        remedy = "use --unit m, or train it on a dataset of `npm-studio dataset meshes`"
-        raise InputError(f"model {model.info.name}", "does not say in what unit its files were", remedy)
-    placed = model.info.similarity.to_world
-    return lambda mesh: Mesh(axes.from_world(placed(mesh.vertices)), mesh.faces), str(axes)
 
 
 def _of_identities(options: argparse.Namespace, model: "NeuralParametricModel") -> "list[Wanted]":

@@ -1,10 +1,16 @@
 """Code spaces and interpolation: their axioms."""
 
+import dataclasses
+
 import pytest
 import torch
 from torch import Tensor
 
-from engine.models.code_space import CodeSpace, interpolate
+from engine.core.errors import InputError
+from engine.models.code_space import FARTHEST, CodeSpace, interpolate
+from engine.models.drawing import draw_codes
+from tests.support.present import present
+from tests.support.toy_model import toy_model
 
 
 @pytest.fixture(params=[(30, 8), (5, 12), (2, 4)], ids=["more codes", "more dimensions", "two codes"])
@@ -116,3 +122,45 @@ def test_a_spread_to_divide_by_is_never_zero() -> None:
     space = CodeSpace.from_codes(hardly_used)
     assert torch.equal(space.safe_std[[0, 2]], space.std[[0, 2]])
     assert float(space.safe_std[1]) == pytest.approx(0.1 * float(space.std.mean()))
+
+
+def test_draws_have_the_mean_and_the_covariance_of_the_codes(codes: Tensor) -> None:
+    space = CodeSpace.from_codes(codes)
+    for spread in (1.0, 0.5):
+        drawn = space.code(space.draw(40_000, torch.Generator().manual_seed(1), spread))
+        torch.testing.assert_close(drawn.mean(dim=0), space.mean, atol=0.03, rtol=0)
+        covariance = torch.cov(codes.T) * spread**2
+        torch.testing.assert_close(torch.cov(drawn.T), covariance, atol=0.05 * float(covariance.max()), rtol=0)
+
+
+def test_no_draw_is_farther_than_the_limit_along_any_component(codes: Tensor) -> None:
+    drawn = CodeSpace.from_codes(codes).draw(20_000, torch.Generator().manual_seed(1), 2.0)
+    assert 2.8 < float(drawn.abs().max()) / 2 <= FARTHEST
+
+
+def test_the_fraction_that_is_nearer_is_that_of_many_draws(codes: Tensor) -> None:
+    space = CodeSpace.from_codes(codes)
+    many = torch.randn(50_000, len(space.scales), generator=torch.Generator().manual_seed(2))
+    for radius in (0.5, 1.0, 1.5):
+        one = torch.full((len(space.scales),), radius)
+        counted = (many.norm(dim=1) < one.norm()).float().mean()
+        assert float(space.nearer(one)) == pytest.approx(float(counted), abs=0.01)
+
+
+def test_a_draw_does_not_depend_on_what_else_is_drawn() -> None:
+    model = toy_model()
+    both, alone = draw_codes(model, 5, "both", 7), draw_codes(model, 2, "shape", 7)
+    assert torch.equal(both.shapes[:2], alone.shapes) and alone.poses is None
+    poses = draw_codes(model, 5, "pose", 7, shape_code=model.shape_codes[1])
+    assert torch.equal(present(both.poses), present(poses.poses))
+    assert torch.equal(poses.shapes, model.shape_codes[1].expand(5, -1))
+
+
+def test_a_model_with_one_identity_cannot_say_how_shapes_differ() -> None:
+    model = toy_model()
+    info = dataclasses.replace(model.info, identities=("tall",), frames=())
+    alone = dataclasses.replace(model, info=info, shape_codes=model.shape_codes[:1], pose_decoder=None, pose_codes=None)
+    with pytest.raises(InputError, match="has one shape code"):
+        draw_codes(alone, 3, "shape", 0)
+    with pytest.raises(InputError, match="has no pose codes"):
+        draw_codes(alone, 3, "pose", 0)
