@@ -105,7 +105,9 @@ def save_codes(path: Path, shapes: Tensor, poses: Tensor | None) -> None:
     assert poses is None or len(shapes) in (1, len(poses)), (shapes.shape, poses.shape)
     arrays = {"shape": shapes} if poses is None else {"shape": shapes, "pose": poses}
     with replacing_file(path) as temporary:
-        np.savez(temporary, **{name: codes.cpu().numpy()[:, None] for name, codes in arrays.items()})
+        np.savez(
+            temporary, allow_pickle=False, **{name: codes.cpu().numpy()[:, None] for name, codes in arrays.items()}
+        )
 
 
 def _codes(codes: NDArray[np.generic], model: NeuralParametricModel) -> Tensor:

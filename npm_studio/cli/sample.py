@@ -3,7 +3,7 @@
 import argparse
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from npm_studio.cli.console import ConsoleProgress, add_seed
 from npm_studio.cli.meshes import add_common, add_unit, is_file_target, open_model, placing, write_meshes
@@ -52,7 +52,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         raise InputError(f"--spread {options.spread:g}", problem, "use 1 for draws like what was learned")
     is_file_target(options.out, ())
     model = open_model(options)
-    of = options.of or ("both" if model.has_pose else "shape")
+    of: Literal["shape", "pose", "both"] = options.of or ("both" if model.has_pose else "shape")
     if of != "shape" and not model.has_pose:
         raise InputError(f"--of {of}", f"cannot be: model {model.info.name} has no poses", "use --of shape")
     if options.identity is not None and of != "pose":
