@@ -47,6 +47,8 @@ class FrameMeasure:
     noise_m: float | None = None
     """Standard deviation, metres, of the depth of single pixels, by how far they are off the line between their
     neighbours in the row; None where no three in a row show the subject."""
+    away_m: float | None = None
+    """Median distance, metres, from the camera to what was seen, along its axis; None where nothing was."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,10 +133,11 @@ def _together(views: Sequence[FrameMeasure]) -> FrameMeasure:
         return views[0]
     pixels = sum(view.pixels for view in views)
     seen_m = max((view.seen_m for view in views if view.seen_m is not None), default=None)
-    means = (_mean(view.mean_m for view in views), _mean(view.beyond for view in views))
-    return FrameMeasure(
-        pixels, seen_m, *means, _mean(view.unseen for view in views), _mean(view.noise_m for view in views)
-    )
+    means = {
+        name: _mean(getattr(view, name) for view in views)
+        for name in ("mean_m", "beyond", "unseen", "noise_m", "away_m")
+    }
+    return FrameMeasure(pixels, seen_m, **means)
 
 
 def _mean(values: Iterable[float | None]) -> float | None:
@@ -178,11 +181,12 @@ class _Meter:
         if view.pixels == 0:
             return FrameMeasure(0)
         seen_m = float(np.ptp(np.quantile(view.points, _OF_EXTENT, axis=0), axis=0).max())
+        away_m = float(np.median((view.points - view.pose[:3, 3]) @ view.pose[:3, 2]))
         if mesh.is_empty or self._reach_m <= 0 or not np.isfinite(mesh.vertices).all():
-            return FrameMeasure(view.pixels, seen_m, noise_m=view.noise_m)
+            return FrameMeasure(view.pixels, seen_m, noise_m=view.noise_m, away_m=away_m)
         distances = self._distance_to(view.points, mesh, self._reach_m)
         mean_m, beyond = float(distances.mean(dtype=np.float64)), float((distances >= self._reach_m).mean())
-        return FrameMeasure(view.pixels, seen_m, mean_m, beyond, self._unseen(view, mesh), view.noise_m)
+        return FrameMeasure(view.pixels, seen_m, mean_m, beyond, self._unseen(view, mesh), view.noise_m, away_m)
 
     def _unseen(self, view: _View, mesh: Mesh) -> float | None:
         """`FrameMeasure.unseen` of one frame."""

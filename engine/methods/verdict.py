@@ -33,6 +33,8 @@ class Thresholds:
 
     pixels: Limit = Limit(400, 100)
     """Fewest in which the subject is seen."""
+    away: Limit = Limit(1.5, 3.0)
+    """Distance of the subject, of the farthest that the model's coordinate network has seen."""
     below_class: Limit = Limit(0.12, 0.08)
     """Size of what is seen, of the cube of the model: less is not what a model has learned, which fills most of it."""
     above_class: Limit = Limit(1.0, 1.5)
@@ -108,6 +110,7 @@ def _findings(evidence: Evidence, limits: Thresholds) -> Iterator[Verdict]:
     yield from _said(limits.pixels, pixels, f"the subject fills {pixels:.0f} pixels: it is too far away to be fitted")
     if evidence.model is not None:
         yield from _class_findings(evidence.model, seen_m, limits)
+        yield from _away_findings(evidence.model, seen, limits)
     if evidence.doubt is not None:
         yield Verdict("failed", evidence.doubt)
     if not compared:
@@ -141,6 +144,18 @@ def _class_findings(model: ModelInfo, seen_m: float, limits: Thresholds) -> Iter
     large = f"{text}, more than the subjects of {class_}: {remedy}, or background"
     yield from _said(limits.below_class, seen_m / cube_m, small)
     yield from _said(limits.above_class, seen_m / cube_m, large)
+
+
+def _away_findings(model: ModelInfo, seen: list[FrameMeasure], limits: Thresholds) -> Iterator[Verdict]:
+    """Whether the subject is where the coordinate network knows what it sees, if there is one that says so."""
+    learned = model.training.get("coordinates", {}).get("config", {}).get("distances")
+    known = [frame for frame in seen if frame.away_m is not None]
+    if learned is None or not known:
+        return
+    farthest_m = learned[1] / model.similarity.scale
+    away_m = _median(known, lambda frame: frame.away_m)
+    text = f"the subject is {_length(away_m)} away, and model {model.name} has seen {model.category} no farther than"
+    yield from _said(limits.away, away_m / farthest_m, f"{text} {_length(farthest_m)}")
 
 
 def _distance_findings(evidence: Evidence, compared: list[FrameMeasure], limits: Thresholds) -> Iterator[Verdict]:

@@ -24,6 +24,17 @@ def judged(
     return verdict_of(Evidence(Measures(1.7, (frame,) * count), flags, doubt, model))
 
 
+@pytest.mark.parametrize(("away_m", "word"), [(0.9, "good"), (1.4, "good"), (1.6, "poor"), (3.2, "failed")])
+def test_a_subject_far_beyond_what_the_network_has_seen_is_doubted(away_m: float, word: str) -> None:
+    learned = {"coordinates": {"config": {"distances": [0.24, 0.4]}}}
+    verdict = judged(model=replace(BODIES, training=learned), away_m=away_m)
+    assert verdict.word == word
+    if word != "good":
+        known = "model anny has seen human bodies no farther than 1 m"
+        assert verdict.reason == f"the subject is {away_m:g} m away, and {known}"
+    assert judged(away_m=away_m).word == "good"  # nobody knows what it has seen
+
+
 def test_a_fit_that_lies_on_what_was_seen_is_good_and_says_how_near() -> None:
     assert judged() == Verdict("good", "what was seen lies 6 mm from the fit on average, 0.4% of its 1.7 m")
 
