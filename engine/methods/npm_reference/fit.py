@@ -1,6 +1,6 @@
 """The descent of the published recipe: Adam on one shape code and the pose codes of all frames."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -23,7 +23,7 @@ from engine.methods.npm_reference.start import Codes
 from engine.models.model import NeuralParametricModel
 
 _TOLD_EVERY = 10
-"""Iterations between two of which the energy is told, for which the host waits."""
+"""Iterations between two of which the energy is told and a preview made, for which the host waits."""
 RECONSTRUCTION, ICP, SHAPE, POSE, TEMPORAL = "reconstruction", "icp", "shape", "pose", "temporal"
 
 
@@ -105,12 +105,14 @@ def descend(
     config: ReferenceConfig,
     seed: int = 0,
     progress: Progress | None = None,
+    show: Callable[[int, Codes], None] | None = None,
 ) -> Found:
     """Minimise the energy from ``start``; on cancellation the codes so far are returned.
 
     Args:
         model: with plain decoders, in the precision of ``start``
         pool: (P, 3) points around the canonical surface
+        show: makes a preview of an iteration; called where one is wanted
 
     Raises:
         Cancelled: asked to stop before there was anything to keep.
@@ -142,4 +144,6 @@ def descend(
             progress.advance(done, {"energy": float(energy.detach())} if is_told else None)
         if iteration.is_snapshot:
             kept = codes.copy()
+        if show is not None and iteration.number % _TOLD_EVERY == 0 and progress.wants_preview():
+            show(iteration.number, codes.copy())
     return Found(kept, len(plan), interrupted=False)

@@ -18,20 +18,22 @@ from engine.core.errors import InputError, Notice
 from engine.core.progress import Progress
 from engine.geometry.similarity import Similarity
 from engine.methods.method import FitResult, MethodInputs
-from engine.methods.npm.fit import FittedCodes
+from engine.methods.npm.fit import FitPreview, FittedCodes
 from engine.methods.npm.sequence import PreviewsInMirror, posed_frames, subject_seen
 from engine.methods.npm.sides import observe_side
 from engine.methods.npm.variables import plain_model
 from engine.methods.npm_reference.config import ReferenceConfig
 from engine.methods.npm_reference.fit import Found, descend
 from engine.methods.npm_reference.observed import Observed, observe_grids
-from engine.methods.npm_reference.start import first_codes, points_around
+from engine.methods.npm_reference.start import Codes, first_codes, points_around
 from engine.models.model import NeuralParametricModel
 from engine.sequences.depth_sequence import DepthSequence
 from engine.sequences.placement import CameraPlacement, place, states_pose
+from engine.surface.extract import extract_surface
 
 _AT_HOME = 0.1
 """Canonical units between where a subject is seen and where the model has it that are left to the pose."""
+_PREVIEW_RESOLUTION = 64
 
 
 def fit_sequence(source: DepthSequence, inputs: MethodInputs, config: ReferenceConfig, progress: Progress) -> FitResult:
@@ -64,7 +66,15 @@ def fit_sequence(source: DepthSequence, inputs: MethodInputs, config: ReferenceC
     start = first_codes(model, shown, config, generator)
     pool = points_around(model, start.shape, config, inputs.seed)
     read = time.perf_counter()
-    found = descend(plain_model(model), observed, pool, start, config, inputs.seed, progress)
+    plain = plain_model(model)
+
+    def show(number: int, codes: Codes) -> None:
+        fitted = _in_source(Found(codes, number, True), seen, sided.source, subject, model.info.similarity)
+        preview = _preview(plain, fitted)
+        if preview is not None:
+            progress.preview(preview)
+
+    found = descend(plain, observed, pool, start, config, inputs.seed, progress, show)
     fitted = _in_source(found, seen, sided.source, subject, model.info.similarity, time.perf_counter() - read)
     timings = {"read": read - started, "fit": fitted.seconds}
     result = posed_frames(sided, inputs, config.resolution, fitted, progress)
@@ -100,7 +110,7 @@ def _in_source(
     source: DepthSequence,
     placed: DepthSequence,
     similarity: Similarity,
-    seconds: float,
+    seconds: float = 0.0,
 ) -> FittedCodes:
     """Codes of all frames of ``source``, in whose world they are brought back from where they were ``placed``."""
     times_s = source.times_s
@@ -116,6 +126,20 @@ def _in_source(
         seconds=seconds,
         **details,
     )
+
+
+@torch.no_grad()
+def _preview(model: NeuralParametricModel, fitted: FittedCodes) -> FitPreview | None:
+    """A coarse mesh in all frames; None where the shape has no surface for now."""
+    device = model.device
+    mesh = extract_surface(model, fitted.shape_code.to(device), _PREVIEW_RESOLUTION)
+    if mesh.is_empty:
+        return None
+    poses = fitted.pose_codes.to(device)
+    points = torch.from_numpy(mesh.vertices).to(device)[None]
+    posed = model.pose(fitted.shape_code.to(device).expand(len(poses), -1), poses, points).cpu()
+    vertices = posed @ fitted.rotations.float().transpose(1, 2) + fitted.translations.float()[:, None]
+    return FitPreview(fitted.steps, torch.from_numpy(mesh.faces), vertices)
 
 
 def _canonical_motion(

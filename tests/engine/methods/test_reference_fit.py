@@ -14,6 +14,7 @@ from engine.core.errors import Cancelled, InputError
 from engine.core.progress import Progress
 from engine.methods.job import run_fit
 from engine.methods.method import LoadedModel, load_method
+from engine.methods.npm.fit import FitPreview
 from engine.methods.npm.variables import plain_model
 from engine.methods.npm_reference.config import ReferenceConfig
 from engine.methods.npm_reference.fit import batches, descend, energy_terms
@@ -213,3 +214,51 @@ def test_a_run_is_in_the_world_of_the_recording_wherever_that_is(sequence: Depth
     moved = here @ turned[:3, :3].T + turned[:3, 3]
     size = float(np.ptp(moved, axis=(0, 1)).max())
     assert np.abs(there.mean(axis=1) - moved.mean(axis=1)).max() < 0.1 * size
+
+
+def test_of_a_frame_without_the_subject_the_nearest_pose_is_taken_and_it_is_lost(
+    sequence: DepthSequence, tmp_path: Path
+) -> None:
+    def read(frame: int) -> np.ndarray:
+        return sequence.read_frame(frame) * (frame != 2)
+
+    blind = dataclasses.replace(sequence, read_frame=read)
+    method, model = load_method("npm-reference"), LoadedModel(tmp_path, toy_model())
+    run = run_fit(FitRequest(method, SMALL, blind, tmp_path / "run", model, device="cpu"))
+    vertices = run.meshes.vertices()
+    np.testing.assert_array_equal(vertices[2], vertices[1])
+    assert [frame.lost for frame in run.frames] == [None, None, True]
+
+
+def test_a_subject_that_leaves_its_place_is_said_to_be_fitted_badly(sequence: DepthSequence, tmp_path: Path) -> None:
+    poses = np.stack([sequence.camera_at(frame) for frame in range(3)])
+    poses[2, 0, 3] += 0.6  # metres, as if the subject had walked
+    told = Listener()
+    vertices = fitted(dataclasses.replace(sequence, cameras_to_world=poses), tmp_path / "run", told)
+    assert np.isfinite(vertices).all()
+    (message,) = [message for message in told.messages if "no rigid motion" in message]
+    assert "in 1 of 3 frames the subject is away from where the model has it, up to 0.6" in message
+
+
+def test_what_other_cameras_saw_is_left_out_and_that_is_said(sequence: DepthSequence, tmp_path: Path) -> None:
+    told = Listener()
+    fitted(dataclasses.replace(sequence, others=(sequence,)), tmp_path / "run", told)
+    assert any("of 2 cameras the first is looked through" in message for message in told.messages)
+
+
+def test_previews_show_all_frames(sequence: DepthSequence, tmp_path: Path) -> None:
+    shown: list[FitPreview] = []
+
+    class Watching(Progress):
+        def wants_preview(self) -> bool:
+            return True
+
+        def preview(self, payload: object) -> None:
+            assert isinstance(payload, FitPreview)
+            shown.append(payload)
+
+    fitted(sequence, tmp_path / "run", Watching())
+    (preview,) = shown  # of iteration 0 of six
+    assert (preview.iteration, preview.vertices.shape[0]) == (0, 3)
+    assert int(preview.faces.max()) < preview.vertices.shape[1]
+    assert float(preview.vertices.abs().max()) < 0.6
