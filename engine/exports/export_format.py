@@ -90,7 +90,7 @@ def _check(content: ExportContent, file_format: ExportFormat) -> None:
         raise InputError(meshes.title, f"has other triangles in each frame, which {title} cannot hold", fix)
     if meshes.frame not in file_format.frames_of_reference:
         fix = remedy("use {}", Choice(Setting.FRAME_OF_REFERENCE, "world"))
-        raise InputError(title, "shows the world, upright", fix)
+        raise InputError(title, "is for the world alone", fix)
     if content.up not in file_format.ups:
         fix = remedy("leave out {}", Setting.UP_AXIS)
         raise InputError(Choice(Setting.UP_AXIS, content.up), file_format.why_up, fix)

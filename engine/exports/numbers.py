@@ -1,6 +1,7 @@
 """What is no surface: codes as arrays, and a table with a row for each frame."""
 
 import csv
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -41,5 +42,8 @@ def write_table(content: ExportContent, out: Path, progress: Progress) -> None:
         )
 
 
-NPZ = ExportFormat("npz", "codes", ".npz", write_codes)
-CSV = ExportFormat("csv", "a table", ".csv", write_table)
+_numbers = partial(
+    ExportFormat, ups=("y",), why_up="is for meshes, and these are numbers", frames_of_reference=("world",)
+)
+NPZ = _numbers("npz", "codes", ".npz", write_codes)
+CSV = _numbers("csv", "a table", ".csv", write_table)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PyQt6.QtCore import QSettings
-from PyQt6.QtWidgets import QFileDialog, QMenu
+from PyQt6.QtWidgets import QFileDialog, QMenu, QProgressDialog
 
 from engine.core.errors import InputError
 from engine.core.progress import Progress
@@ -19,7 +19,9 @@ from npm_studio.document.observation import Observation, observation_of_run, ope
 from npm_studio.document.project import load_project, save_project
 from npm_studio.document.recognise import Kind, recognise
 from npm_studio.jobs.events import Advanced, JobEvent
+from npm_studio.jobs.exporting import ExportChoice, export_run
 from npm_studio.jobs.status import JobStatus
+from npm_studio.views.export_dialog import ExportDialog
 from npm_studio.views.words import FIELDS
 
 if TYPE_CHECKING:
@@ -235,6 +237,45 @@ class Files:
             self._session.failed.emit(error, "")
         else:
             self._session.message.emit(f"Saved {path}")
+
+    def choose_export(self) -> None:
+        run = self._window.fit.run
+        if run is not None:
+            ExportDialog(run, lambda choice: self.export(run, choice), self._window).open()
+
+    def export(self, run: Run, choice: ExportChoice) -> None:
+        """Write ``run`` for other programs in the background; it can be cancelled, and leaves nothing then."""
+        status, jobs = JobStatus(), self._session.jobs
+        shown = QProgressDialog(f"Exporting {choice.out.name}…", "Cancel", 0, 0, self._window)
+        shown.setWindowTitle("Export")
+        shown.setMinimumDuration(500)
+        shown.setAutoReset(False)
+        shown.canceled.connect(lambda: jobs.cancel("export"))
+
+        def event(event: JobEvent) -> None:
+            status.update(event)
+            shown.setMaximum(status.total)
+            shown.setValue(status.done)
+
+        def close() -> None:
+            shown.canceled.disconnect()
+            shown.close()
+            shown.deleteLater()
+
+        def finished(notes: object) -> None:
+            assert isinstance(notes, tuple)
+            close()
+            self._session.message.emit("; ".join([f"Exported {choice.out}", *notes]))
+
+        def failed(error: Exception, traceback: str) -> None:
+            close()
+            self._session.failed.emit(error, traceback)
+
+        def stopped() -> None:
+            close()
+            self._session.message.emit("Export cancelled; nothing was written.")
+
+        jobs.submit("export", lambda progress: export_run(run, choice, progress), finished, failed, stopped, event)
 
     def open_demo_model(self) -> None:
         self.open_model(resources.demo_model())

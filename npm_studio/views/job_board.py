@@ -11,9 +11,9 @@ from npm_studio.jobs.runner import JobRunner, Work
 from npm_studio.views.words import words
 
 INTERVAL_MS = 33
-LANES = ("load", "fit", "measure", "track")
-"""Reading files, fitting, measuring distances and tracking each have a thread, so that none waits for another kind."""
-YIELDING = ("fit", "measure")
+LANES = ("load", "fit", "measure", "track", "export")
+"""Reading files, fitting, measuring distances, tracking and exporting have a thread each; no kind waits for another."""
+YIELDING = ("fit", "measure", "export")
 """Lanes that leave the cores to the rest; a track would fall behind its source."""
 
 

@@ -1,0 +1,94 @@
+"""File > Export: how, where to, with progress, and nothing half-written."""
+
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+import trimesh
+from PyQt6.QtWidgets import QFileDialog
+from pytestqt.qtbot import QtBot
+
+from engine.core.errors import Cancelled
+from engine.core.progress import Progress
+from engine.methods.run import Run
+from npm_studio.jobs.exporting import ExportChoice
+from npm_studio.views import files
+from npm_studio.views.export_dialog import ExportDialog
+from npm_studio.views.main_window import MainWindow
+
+SECONDS = 60_000
+
+
+@pytest.fixture
+def run(qtbot: QtBot, window: MainWindow, fitted_run: Path) -> Run:
+    """On show in the window."""
+    window.files.open_path(fitted_run)
+    qtbot.waitUntil(lambda: window.fit.run is not None, timeout=SECONDS)
+    assert window.fit.run is not None
+    return window.fit.run
+
+
+def choose(dialog: ExportDialog, name: str) -> None:
+    dialog.format.setCurrentIndex(dialog.format.findData(name))
+
+
+def test_the_run_on_show_is_exported_as_the_dialog_says(
+    qtbot: QtBot, window: MainWindow, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "meshes"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(out), ""))
+    window.files.choose_export()
+    dialog = window.findChild(ExportDialog)
+    assert dialog is not None
+    choose(dialog, "ply")
+    dialog.up.setCurrentIndex(1)
+    dialog.colours.setChecked(True)
+    dialog.buttons.accepted.emit()
+    qtbot.waitUntil(lambda: not window.session.jobs.is_busy("export"), timeout=SECONDS)
+    assert len(list(out.iterdir())) == 3
+    loaded = trimesh.load(out / "000001.ply", process=False)
+    x, y, z = run.meshes.read(1).vertices.T
+    np.testing.assert_array_equal(loaded.vertices, np.stack([x, -z, y], axis=1))
+    assert len(np.unique(loaded.visual.vertex_colors, axis=0)) > 20
+
+
+def test_what_does_not_go_with_a_format_cannot_be_chosen(qtbot: QtBot, window: MainWindow, run: Run) -> None:
+    dialog = ExportDialog(run, lambda _: None, window)
+    dialog.up.setCurrentIndex(1)
+    dialog.colours.setChecked(True)
+    for name, up, colours in (("obj", "z", True), ("glb", "y", True), ("stl", "z", False), ("csv", "y", False)):
+        choose(dialog, name)
+        assert dialog.choice(Path("out")) == ExportChoice(name, Path("out"), "world", up, colours)
+    assert not dialog.frame.isEnabled()  # the run does not say where its camera was
+    dialog.reject()
+
+
+def test_an_export_that_is_cancelled_says_that_nothing_was_written(
+    qtbot: QtBot, window: MainWindow, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began = threading.Event()
+
+    def work(run: Run, choice: ExportChoice, progress: Progress) -> tuple[str, ...]:
+        began.set()
+        while not progress.cancelled():
+            pass
+        raise Cancelled
+
+    monkeypatch.setattr(files, "export_run", work)
+    said: list[str] = []
+    window.session.message.connect(said.append)
+    window.files.export(run, ExportChoice("ply", tmp_path / "meshes"))
+    qtbot.waitUntil(began.is_set, timeout=SECONDS)
+    window.session.jobs.cancel("export")
+    qtbot.waitUntil(lambda: not window.session.jobs.is_busy("export"), timeout=SECONDS)
+    assert said[-1] == "Export cancelled; nothing was written."
+
+
+@pytest.mark.slow
+def test_pictures_are_drawn_by_a_process_of_their_own(
+    qtbot: QtBot, window: MainWindow, run: Run, tmp_path: Path
+) -> None:
+    window.files.export(run, ExportChoice("png", tmp_path / "pictures"))
+    qtbot.waitUntil(lambda: not window.session.jobs.is_busy("export"), timeout=SECONDS)
+    assert len(list((tmp_path / "pictures").glob("*.png"))) == 3
