@@ -15,8 +15,10 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
+from engine.exports.content import Up
 from engine.exports.export_format import ExportFormat
 from engine.methods.run import Run
+from engine.sequences.mesh_sequence import FrameOfReference
 from npm_studio.jobs.exporting import ExportChoice
 from npm_studio.reports.export_formats import EXPORT_FORMATS, export_format
 from npm_studio.views.widgets.basics import heading, note
@@ -85,8 +87,8 @@ class ExportDialog(QDialog):
 
     def choice(self, out: Path) -> ExportChoice:
         """What is set, without what does not go with the format."""
-        frame = self.frame.currentData() if self.frame.isEnabled() else "world"
-        up = self.up.currentData() if self.up.isEnabled() else "y"
+        frame: FrameOfReference = self.frame.currentData() if self.frame.isEnabled() else "world"
+        up: Up = self.up.currentData() if self.up.isEnabled() else "y"
         return ExportChoice(
             self.file_format.name, out, frame, up, self.colours.isEnabled() and self.colours.isChecked()
         )
