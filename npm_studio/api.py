@@ -78,6 +78,10 @@ if TYPE_CHECKING:
     from engine.methods.run_summary import lost_rows as lost_rows
     from engine.methods.run_summary import mean_distance_mm as mean_distance_mm
     from engine.methods.run_summary import side_facts as side_facts
+    from engine.methods.transferring import FittedMotion as FittedMotion
+    from engine.methods.transferring import TransferredMotion as TransferredMotion
+    from engine.methods.transferring import motion_of as motion_of
+    from engine.methods.transferring import transfer_motion as transfer_motion
     from engine.models.checkpoint import load_model as load_model
     from engine.models.checkpoint import save_model as save_model
     from engine.models.code_path import CodePath as CodePath
@@ -196,6 +200,12 @@ _MODULES = {
         "lost_rows",
         "mean_distance_mm",
         "side_facts",
+    ),
+    "engine.methods.transferring": (
+        "FittedMotion",
+        "TransferredMotion",
+        "motion_of",
+        "transfer_motion",
     ),
     "engine.models.checkpoint": (
         "load_model",

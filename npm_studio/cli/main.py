@@ -28,7 +28,7 @@ COMMANDS: dict[str, str] = {
     "reconstruct": "meshes from codes",
     "sample": "meshes of codes drawn from the learned distributions",
     "interpolate": "in-betweens of identities or poses",
-    "transfer": "poses of one identity on another",
+    "transfer": "poses of one identity, or a fitted sequence, on others",
     "capture": "look at a depth recording, isolate its subject, convert it",
     "fit": "fit a model to a depth sequence",
     "track": "follow a subject frame by frame, as a camera or a recording shows it",

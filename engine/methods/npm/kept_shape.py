@@ -45,14 +45,23 @@ def shape_of_run(run: Run, loaded: LoadedModel) -> KeptShape:
     Raises:
         InputError: it has none, or is of another model.
     """
+    shapes, _ = codes_of_run(run, loaded)
+    return KeptShape(shapes[0], f"of run {run.folder.resolve()}")
+
+
+def codes_of_run(run: Run, loaded: LoadedModel) -> tuple[Tensor, Tensor | None]:
+    """Shape codes (K, Cs), and pose codes (F, Cp) or None, that ``run`` has found, see `load_codes`.
+
+    Raises:
+        InputError: it has none, or is of another model.
+    """
     of = run.inputs.model
     if of is None or "codes.npz" not in run.artefacts:
-        raise InputError(run.folder, "has no shape code: its method fits none", "give a run of the method npm")
+        raise InputError(run.folder, "has no codes: its method fits none", "give a run of the method npm")
     if not _is_same(of, loaded.folder):
-        problem = f"is a run of model {of.name}, and its shape means nothing to {loaded.folder.name}"
-        raise InputError(run.folder, problem, f"fit with {of}, or give a run of {loaded.folder.name}")
-    shapes, _ = load_codes(run.folder / "codes.npz", loaded.model)
-    return KeptShape(shapes[0], f"of run {run.folder.resolve()}")
+        problem = f"is a run of model {of.name}, and its codes mean nothing to {loaded.folder.name}"
+        raise InputError(run.folder, problem, f"use {of}, or give a run of {loaded.folder.name}")
+    return load_codes(run.folder / "codes.npz", loaded.model)
 
 
 def _is_same(one: Path, other: Path) -> bool:

@@ -91,12 +91,12 @@ def test_a_folder_that_is_no_run_and_the_run_of_another_model_are_refused(
     assert kept_shape(str(run.folder), same) is not None  # the same model at another place
     description = other / "model.json"
     description.write_text(description.read_text() + "\n")
-    with pytest.raises(InputError, match=r"run: is a run of model .*, and its shape means nothing to other\.npm"):
+    with pytest.raises(InputError, match=r"run: is a run of model .*, and its codes mean nothing to other\.npm"):
         kept_shape(str(run.folder), same)
 
 
 def test_a_run_without_codes_has_no_shape_to_keep(fitted_run: Path, loaded: LoadedModel, tmp_path: Path) -> None:
     imported = Path(shutil.copytree(fitted_run, tmp_path / "imported"))
     run = dataclasses.replace(load_run(imported), artefacts=())
-    with pytest.raises(InputError, match="has no shape code: its method fits none"):
+    with pytest.raises(InputError, match="has no codes: its method fits none"):
         shape_of_run(run, loaded)
