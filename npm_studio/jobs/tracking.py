@@ -234,7 +234,6 @@ class Track:
         span = self._times[-1] - self._times[0]
         rate = (len(self._times) - 1) / span if span > 0 else None
         mesh = mesher(tracked)
-        is_shown_apart = mesh is not None and not tracked.lost and not self.what.subject_alone
-        box = around(mesh, self._loaded.model) if mesh is not None and is_shown_apart else None
+        box = None if mesh is None or self.what.subject_alone else around(mesh, self._loaded.model)
         observed = seen_points(frame, source.camera, tracked.camera_to_world, box)
         return TrackView(tracked, observed, mesh, self._frames, self._dropped, self._lost, rate)

@@ -24,7 +24,7 @@ _ANCHORS_ON_CPU = 750
 _AROUND = 0.05
 """Canonical units around the mesh in which points count as those of the subject."""
 _MOST_POINTS = 40_000
-"""That are shown of a frame; of more, every second or third row and column is left out."""
+"""That are shown of the subject, and of all else; of more, rows and columns are left out."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,14 +91,41 @@ def seen_points(
 
     Without a box all of them count as points of the subject.
     """
-    step = max(1, int(np.ceil(np.sqrt(np.count_nonzero(frame.depth_m) / _MOST_POINTS))))
-    image = point_image(frame.depth_m, camera)[::step, ::step]
-    in_camera = image[image[..., 2] > 0]
-    points, depth = transform_points(camera_to_world, in_camera).astype(np.float32), in_camera[:, 2]
+    image = point_image(frame.depth_m, camera)
+    points, depth = _some(image, camera_to_world)
     if subject is None:
         return ObservedFrame(points, depth, np.empty((0, 3), np.float32))
-    inside = ((points >= subject[0]) & (points <= subject[1])).all(axis=1)
-    return ObservedFrame(points[inside], depth[inside], points[~inside])
+    near, near_depth = _some(image[_pixels_of(subject, camera, camera_to_world)], camera_to_world)
+    inside = _is_inside(near, subject)
+    return ObservedFrame(near[inside], near_depth[inside], points[~_is_inside(points, subject)])
+
+
+def _some(
+    image: NDArray[np.float32], camera_to_world: NDArray[np.float64]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Points (P, 3) in the world and depths (P,) of an image (H, W, 3) in camera axes, not more than are shown."""
+    is_known = image[..., 2] > 0
+    step = max(1, int(np.ceil(np.sqrt(np.count_nonzero(is_known) / _MOST_POINTS))))
+    points = image[::step, ::step][is_known[::step, ::step]]
+    return transform_points(camera_to_world, points).astype(np.float32), points[:, 2]
+
+
+def _is_inside(points: NDArray[np.float32], box: NDArray[np.float32]) -> NDArray[np.bool_]:
+    return np.asarray(((points >= box[0]) & (points <= box[1])).all(axis=1))
+
+
+def _pixels_of(
+    box: NDArray[np.float32], camera: PinholeCamera, camera_to_world: NDArray[np.float64]
+) -> tuple[slice, slice]:
+    """Rows and columns of the image in which ``box`` (2, 3) is seen; all of them where the camera is in it."""
+    corners = np.array(np.meshgrid(*box.T)).reshape(3, 8).T
+    x, y, z = transform_points(np.linalg.inv(camera_to_world), corners).T
+    if z.min() <= 0:
+        return slice(None), slice(None)
+    columns, rows = camera.fx * x / z + camera.cx, camera.fy * y / z + camera.cy
+    first_row, last_row = np.clip([rows.min(), rows.max()], 0, camera.height).astype(int)
+    first_column, last_column = np.clip([columns.min(), columns.max()], 0, camera.width).astype(int)
+    return slice(first_row, last_row + 1), slice(first_column, last_column + 1)
 
 
 def around(mesh: ShownMesh, model: NeuralParametricModel) -> NDArray[np.float32]:

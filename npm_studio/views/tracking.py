@@ -239,7 +239,7 @@ class Tracking(QObject):
         box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         box.setWindowTitle("NPM Studio")
         box.setText(f"The track of {track.what.name} is not kept.")
-        box.setInformativeText(f"{track.frames} frames were tracked. Keep them as a run before the window closes?")
+        box.setInformativeText("Write what was tracked as a run before the window closes?")
         keep = box.addButton("Keep as a run", QMessageBox.ButtonRole.AcceptRole)
         discard = box.addButton("Discard", QMessageBox.ButtonRole.DestructiveRole)
         box.addButton(QMessageBox.StandardButton.Cancel)

@@ -49,7 +49,7 @@ class Standing:
         self._model = loaded.model
         return self
 
-    def start(self, camera: PinholeCamera, world: World, subject_alone: bool = False) -> None:
+    def start(self, camera: PinholeCamera, world: World, subject_alone: bool = False, keep: bool = True) -> None:
         if self.error is not None:
             raise self.error
 
@@ -106,15 +106,18 @@ def tracker(monkeypatch: pytest.MonkeyPatch) -> Iterator[Standing]:
 
 
 @pytest.fixture
-def tracking(qtbot: QtBot, studio_window: MainWindow, capture: Path, tracker: Standing) -> Iterator[MainWindow]:
+def tracking(
+    qtbot: QtBot, window: MainWindow, toy_folder: Path, capture: Path, tracker: Standing
+) -> Iterator[MainWindow]:
     """A window in which a track of three frames has begun."""
-    studio_window.files.open_sequence(capture)
-    qtbot.waitUntil(lambda: studio_window.fit.observation is not None, timeout=SECONDS)
-    studio_window.fit.tracking.start(recording_on_show(present(studio_window.fit.observation), Pace.EVERY))
-    yield studio_window
+    window.files.open_model(toy_folder)
+    window.files.open_sequence(capture)
+    qtbot.waitUntil(lambda: window.fit.observation is not None, timeout=SECONDS)
+    window.fit.tracking.start(recording_on_show(present(window.fit.observation), Pace.EVERY))
+    yield window
     tracker.step.release(100)
-    studio_window.fit.tracking.discard()
-    qtbot.waitUntil(lambda: not studio_window.fit.tracking.is_there, timeout=SECONDS)
+    window.fit.tracking.discard()
+    qtbot.waitUntil(lambda: not window.fit.tracking.is_there, timeout=SECONDS)
 
 
 def frame_on_show(window: MainWindow) -> str:
@@ -141,8 +144,10 @@ def test_each_frame_comes_on_show_as_a_mesh_over_its_points_with_its_figures(
     assert (figures["Frame"], figures["Latency"], figures["Lost"]) == ("000001", "10 ms", "0 of 2")
 
 
-def test_a_lost_frame_is_marked(qtbot: QtBot, tracking: MainWindow, tracker: Standing) -> None:
-    tracker.lost = {"000001"}
+def test_a_lost_frame_is_marked_and_somebody_else_announced_once(
+    qtbot: QtBot, tracking: MainWindow, tracker: Standing
+) -> None:
+    tracker.lost, tracker.others_from = {"000001"}, "000001"
     colour = tracking.viewports.left.mesh.actor.prop.color
     tracker.step.release(2)
     qtbot.waitUntil(lambda: frame_on_show(tracking) == "000001", timeout=SECONDS)
@@ -153,16 +158,15 @@ def test_a_lost_frame_is_marked(qtbot: QtBot, tracking: MainWindow, tracker: Sta
     assert view.mesh.actor.prop.color == colour
     tracking.show_fit()
     assert view.mesh.actor.prop.color == tracking.theme.bad
-
-
-def test_somebody_else_is_announced_once(qtbot: QtBot, tracking: MainWindow, tracker: Standing) -> None:
-    tracker.others_from = "000001"
-    tracker.step.release(3)
+    tracker.step.release()
     qtbot.waitUntil(lambda: tracking.fit.tracking.can_be_kept, timeout=SECONDS)
-    assert tracking.fit.tracking.panel.notes.text().count("has come into view") == 1
+    assert view.mesh.actor.prop.color == colour
+    assert panel.notes.text().count("has come into view") == 1
 
 
-def test_a_paused_track_waits_and_goes_on(qtbot: QtBot, tracking: MainWindow, tracker: Standing) -> None:
+def test_a_paused_track_waits_and_a_reset_has_the_subject_searched_anew(
+    qtbot: QtBot, tracking: MainWindow, tracker: Standing
+) -> None:
     tracker.step.release()
     qtbot.waitUntil(lambda: frame_on_show(tracking) == "000000", timeout=SECONDS)
     qtbot.waitUntil(tracking.fit.tracking.panel.pause.isEnabled)
@@ -174,14 +178,9 @@ def test_a_paused_track_waits_and_goes_on(qtbot: QtBot, tracking: MainWindow, tr
     tracker.step.release(1)
     qtbot.wait(300)
     assert tracker.names == ["000000", "000001"]
+    tracking.actions_by_id["fit.track_reset"].trigger()
     qtbot.mouseClick(tracking.fit.tracking.panel.pause, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: frame_on_show(tracking) == "000002", timeout=SECONDS)
-
-
-def test_a_reset_has_the_subject_searched_anew(qtbot: QtBot, tracking: MainWindow, tracker: Standing) -> None:
-    tracking.actions_by_id["fit.track_reset"].trigger()
-    tracker.step.release(3)
-    qtbot.waitUntil(lambda: tracking.fit.tracking.can_be_kept, timeout=SECONDS)
     assert tracker.resets == 1
 
 
@@ -274,7 +273,7 @@ def test_a_track_that_is_kept_on_closing_is_written_before_the_window_goes(
     assert len(list((capture.parent / "runs").iterdir())) == 1
 
 
-def test_a_source_that_is_none_is_explained(
+def test_a_source_that_is_none_is_explained_and_one_that_never_begins_can_be_given_up(
     qtbot: QtBot, studio_window: MainWindow, tracker: Standing, tmp_path: Path
 ) -> None:
     studio_window.show_fit()
@@ -286,18 +285,12 @@ def test_a_source_that_is_none_is_explained(
     present(studio_window.error).close()
     assert not studio_window.fit.tracking.is_there
     assert studio_window.actions_by_id["fit.track"].isEnabled()
-
-
-def test_a_folder_for_which_nobody_writes_can_be_given_up(
-    qtbot: QtBot, studio_window: MainWindow, tracker: Standing, tmp_path: Path
-) -> None:
-    studio_window.show_fit()
     (tmp_path / "empty").mkdir()
     studio_window.fit.tracking.start(folder_being_written(tmp_path / "empty"))
     qtbot.wait(100)
     studio_window.actions_by_id["fit.track_stop"].trigger()
     qtbot.waitUntil(lambda: not studio_window.fit.tracking.is_there, timeout=4000)
-    assert studio_window.error is None
+    qtbot.waitUntil(lambda: studio_window.error is None, timeout=SECONDS)
 
 
 def test_the_question_what_to_track_offers_what_there_is(
