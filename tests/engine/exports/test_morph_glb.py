@@ -85,7 +85,10 @@ def test_what_the_format_cannot_hold_is_refused(tmp_path: Path) -> None:
         export(boxes(colours=VertexColours(lambda _: np.zeros((42, 3), np.uint8), change=True)), GLB, out)
     count = MOST_FRAMES + 1
     long = replace(
-        moving_box(), frame_names=tuple(map(str, range(count))), times_s=np.arange(count), read=moving_box().read
+        moving_box(),
+        frame_names=tuple(map(str, range(count))),
+        times_s=np.arange(count, dtype=np.float64),
+        read=moving_box().read,
     )
     with pytest.raises(InputError, match=r"has 501 frames, and players take 500 .*; take fewer with"):
         export(ExportContent(long), GLB, out)

@@ -11,6 +11,7 @@ from pytestqt.qtbot import QtBot
 
 from engine.core.errors import Cancelled
 from engine.core.progress import Progress
+from engine.exports.content import Up
 from engine.methods.run import Run
 from npm_studio.jobs.exporting import ExportChoice
 from npm_studio.views import files
@@ -57,7 +58,11 @@ def test_what_does_not_go_with_a_format_cannot_be_chosen(qtbot: QtBot, window: M
     dialog = ExportDialog(run, lambda _: None, window)
     dialog.up.setCurrentIndex(1)
     dialog.colours.setChecked(True)
-    for name, up, colours in (("obj", "z", True), ("glb", "y", True), ("stl", "z", False), ("csv", "y", False)):
+    expected: tuple[tuple[str, Up, bool], ...] = (
+        *(("obj", "z", True), ("glb", "y", True), ("png", "y", True)),
+        *(("stl", "z", False), ("csv", "y", False)),
+    )
+    for name, up, colours in expected:
         choose(dialog, name)
         assert dialog.choice(Path("out")) == ExportChoice(name, Path("out"), "world", up, colours)
     assert not dialog.frame.isEnabled()  # the run does not say where its camera was
