@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from engine.core.config import Config
-from engine.methods.npm.config import Count, Name
+from engine.methods.npm.config import Count, Name, Points
 
 Positive = Annotated[float, Field(gt=0)]
 
@@ -37,3 +37,20 @@ class NricpConfig(DeformingConfig):
     """Rounds of partners and motions with each weight, at most."""
     reach: Positive = 0.1
     """Diagonals of the template to the farthest partners."""
+
+
+class CpdConfig(DeformingConfig):
+    """How points drift; lengths in diagonals of the template."""
+
+    points: Points = 1000
+    """Of what is shown of the mesh, and of what was seen, at most."""
+    stiffness: Positive = 200.0
+    """Weight of the smoothness of the drift."""
+    width: Positive = 0.2
+    """Of the Gaussian kernel that smooths it."""
+    first_deviation: Positive = 0.05
+    """Expected distance between partners at first; it falls by itself."""
+    outliers: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    """Fraction of what was seen that is expected to have no partner."""
+    iterations: Annotated[int, Field(ge=1, le=1000)] = 60
+    """At most, in each frame."""

@@ -1,4 +1,4 @@
-"""Methods that deform a mesh: `nricp`.
+"""Methods that deform a mesh: `nricp` and `cpd`.
 
 What each of them computes with is imported when it begins.
 """
@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from engine.core.errors import InputError
-from engine.methods.deforming.config import DeformingConfig, NricpConfig
+from engine.methods.deforming.config import CpdConfig, DeformingConfig, NricpConfig
 from engine.methods.method import FitResult, MethodInputs, Requirements
 
 if TYPE_CHECKING:
@@ -56,4 +56,11 @@ def _nricp(template: Mesh, config: NricpConfig, inputs: MethodInputs) -> Deforme
     return nricp(template, config)
 
 
+def _cpd(template: Mesh, config: CpdConfig, inputs: MethodInputs) -> Deformer:
+    from engine.methods.deforming.cpd import cpd
+
+    return cpd(template, config, inputs.seed)
+
+
 NRICP = DeformingMethod("nricp", "Non-rigid ICP", NricpConfig, _nricp, package="rtree")
+CPD = DeformingMethod("cpd", "Coherent point drift", CpdConfig, _cpd, package="rustcpd")
