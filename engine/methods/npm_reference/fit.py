@@ -21,6 +21,7 @@ from engine.methods.npm_reference.observed import Observed
 from engine.methods.npm_reference.schedule import partners, schedule
 from engine.methods.npm_reference.start import Codes
 from engine.models.model import NeuralParametricModel
+from engine.models.networks.decoder import Decoder
 
 _TOLD_EVERY = 10
 """Iterations between two of which the energy is told and a preview made, for which the host waits."""
@@ -69,14 +70,14 @@ def energy_terms(
     config: ReferenceConfig,
     icp_weight: float,
 ) -> dict[str, Tensor]:
-    """The weighted terms of the energy of ``batch``, by name; all of its frames go through the networks at once."""
+    """The weighted terms of the energy of ``batch``, by name."""
     decoder = model.pose_decoder
     assert decoder is not None
     slots, pairs = batch.frames.shape
     rows, points = batch.frames.flatten(), batch.canonical.repeat(slots, 1, 1)
     shapes, poses = codes.shape.expand(pairs, -1), codes.poses[rows]
-    distances = model.sdf(shapes, batch.canonical)  # (B, P)
-    raw = decoder.raw(torch.cat((shapes.repeat(slots, 1), poses), dim=1), points)  # (2 B, P, D)
+    distances = model.shape_decoder.finish(_raw(model.shape_decoder, shapes, batch.canonical), batch.canonical)[..., 0]
+    raw = _raw(decoder, torch.cat((shapes.repeat(slots, 1), poses), dim=1), points)  # (2 B, P, D)
     posed = points + decoder.finish(raw, points)
     valid = interpolated(observed.valid, rows, posed.detach(), config.align_grid) > VALID
     seen = interpolated(observed.sdf, rows, posed, config.align_grid)
@@ -95,6 +96,17 @@ def energy_terms(
     first, second = raw.view(*of_slots, raw.shape[-1])
     terms[TEMPORAL] = config.temporal_weight * unsteadiness(first, second)
     return terms
+
+
+def _raw(decoder: Decoder, codes: Tensor, points: Tensor) -> Tensor:
+    """What ``decoder`` puts out for ``codes`` (R, C) at ``points`` (R, P, 3): on a GPU for all rows at once.
+
+    On a CPU row by row: memory of the size of all is asked of the system anew in each step, which takes half as
+    long as the arithmetic and more.
+    """
+    at_once = 1 if points.device.type == "cpu" else len(codes)
+    rows = zip(codes.split(at_once), points.split(at_once), strict=True)
+    return torch.cat([decoder.raw(code, some) for code, some in rows])
 
 
 def descend(

@@ -157,7 +157,7 @@ def test_every_term_and_its_gradient_are_those_of_the_twin(
     expected = twin(model, codes, batch, observed, config)
     assert found.keys() == expected.keys()
     for name, value in found.items():
-        assert float(value) == pytest.approx(float(expected[name]), rel=1e-6), name
+        assert float(value.detach()) == pytest.approx(float(expected[name].detach()), rel=1e-6), name
         for variable in (codes.shape, codes.poses):
             gradients = [
                 torch.autograd.grad(term, variable, retain_graph=True, allow_unused=True)[0]
