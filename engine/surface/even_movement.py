@@ -56,8 +56,11 @@ def movements(
             problem = f"has no surface at {part:.0%} of the way"
             raise InputError("the path between these codes", problem, "use codes that are more alike")
         start = end = surface.vertices
-        if not torch.equal(shape, next_shape):
-            end = _onto_zero(SignedDistance(model, next_shape, False, cancelled), surface, model.device)
+        if not torch.equal(shape, next_shape):  # a contoured vertex is not quite where the distance is zero: find both
+            start, end = (
+                _onto_zero(SignedDistance(model, code, False, cancelled), surface, model.device)
+                for code in (shape, next_shape)
+            )
         if pose is not None and next_pose is not None:
             start = pose_vertices(model, shape, pose, start)
             end = pose_vertices(model, next_shape, next_pose, end)

@@ -30,19 +30,21 @@ def slow_movement(model: NeuralParametricModel, path: CodePath, start: float, en
     mesh = extract_surface(model, shape, 24)
     points = torch.from_numpy(mesh.vertices)
     normals = torch.from_numpy(vertex_normals(mesh.vertices, mesh.faces))
-    inside, outside = points - 0.04 * normals, points + 0.04 * normals
-    for _ in range(25):
-        middle = (inside + outside) / 2
-        is_inside = model.sdf(next_shape[None], middle[None]).reshape(-1, 1) < 0
-        inside, outside = torch.where(is_inside, middle, inside), torch.where(is_inside, outside, middle)
-    if torch.equal(shape, next_shape):  # a point of the lattice is not quite where the distance is zero, and stays
-        outside = points
+
+    def where_zero(code: torch.Tensor) -> torch.Tensor:
+        inside, outside = points - 0.04 * normals, points + 0.04 * normals
+        for _ in range(25):
+            middle = (inside + outside) / 2
+            is_inside = model.sdf(code[None], middle[None]).reshape(-1, 1) < 0
+            inside, outside = torch.where(is_inside, middle, inside), torch.where(is_inside, outside, middle)
+        return outside
+
+    start, end = where_zero(shape), where_zero(next_shape)
     if pose is None or next_pose is None:
-        moved = outside - points
+        moved = end - start
     else:
         before, after = (
-            model.pose(s[None], p[None], x[None])[0]
-            for s, p, x in ((shape, pose, points), (next_shape, next_pose, outside))
+            model.pose(s[None], p[None], x[None])[0] for s, p, x in ((shape, pose, start), (next_shape, next_pose, end))
         )
         moved = after - before
     return float(moved.square().sum(dim=1).mean().sqrt())
@@ -53,7 +55,7 @@ def test_movements_are_those_of_the_definition(space: str, rows: tuple[int, int]
     model, path = toy_model(), path_of(space, rows)
     times = np.array([0.3, 0.4])
     (found,) = movements(model, path, times, resolution=24)
-    assert found == pytest.approx(slow_movement(model, path, *times), rel=0.01)
+    assert found == pytest.approx(slow_movement(model, path, *times), rel=0.02)
 
 
 @pytest.mark.parametrize(("space", "rows"), [("shape", (0, 12)), ("pose", (0, 1, 5)), ("both", (8, 23))])
@@ -65,6 +67,13 @@ def test_at_constant_speed_the_surface_moves_equally_far_from_frame_to_frame(spa
     np.testing.assert_array_equal(even, movements(model, path, times))
     assert even.max() / even.min() < 1.1
     assert plain.max() / plain.min() > 1.15  # or there was nothing to even out
+
+
+def test_the_length_of_a_path_does_not_depend_on_how_finely_it_is_divided() -> None:
+    """Or what is measured is not movement but how inexactly the points lie on their surfaces."""
+    model, path = toy_model(), path_of("shape", (0, 12))
+    coarse, fine = (movements(model, path, np.linspace(0.4, 0.5, count), 24).sum() for count in (3, 41))
+    assert fine == pytest.approx(coarse, rel=0.02)
 
 
 def test_the_same_code_twice_has_evenly_spaced_times() -> None:
