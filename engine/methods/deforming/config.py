@@ -54,3 +54,20 @@ class CpdConfig(DeformingConfig):
     """Fraction of what was seen that is expected to have no partner."""
     iterations: Annotated[int, Field(ge=1, le=1000)] = 60
     """At most, in each frame."""
+
+
+class PyramidConfig(DeformingConfig):
+    """The levels of the pyramid, and what their networks learn from; lengths in halves of the template's diagonal."""
+
+    first: Annotated[int, Field(ge=-16, le=8)] = -8
+    """Power of two of the frequency of the first level; zero is a wave as long as the diagonal."""
+    last: Annotated[int, Field(ge=-16, le=8)] = 0
+    """That of the last one."""
+    iterations: Annotated[int, Field(ge=1, le=10_000)] = 60
+    """Steps of each level, at most."""
+    points: Points = 700
+    """Of what is shown of the mesh, and of what was seen, in each step."""
+    reach: Positive = 0.2
+    """Distance between nearest points that counts a quarter."""
+    stiffness: Annotated[float, Field(ge=0)] = 1.0
+    """Weight of squared changes of the lengths of edges, as parts of them."""

@@ -1,4 +1,4 @@
-"""Methods that deform a mesh: `nricp` and `cpd`.
+"""Methods that deform a mesh: `nricp`, `cpd` and `pyramid`.
 
 What each of them computes with is imported when it begins.
 """
@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from engine.core.errors import InputError
-from engine.methods.deforming.config import CpdConfig, DeformingConfig, NricpConfig
+from engine.methods.deforming.config import CpdConfig, DeformingConfig, NricpConfig, PyramidConfig
 from engine.methods.method import FitResult, MethodInputs, Requirements
 
 if TYPE_CHECKING:
@@ -62,5 +62,12 @@ def _cpd(template: Mesh, config: CpdConfig, inputs: MethodInputs) -> Deformer:
     return cpd(template, config, inputs.seed)
 
 
+def _pyramid(template: Mesh, config: PyramidConfig, inputs: MethodInputs) -> Deformer:
+    from engine.methods.deforming.pyramid import pyramid
+
+    return pyramid(template, config, inputs.device, inputs.seed)
+
+
 NRICP = DeformingMethod("nricp", "Non-rigid ICP", NricpConfig, _nricp, package="rtree")
 CPD = DeformingMethod("cpd", "Coherent point drift", CpdConfig, _cpd, package="rustcpd")
+PYRAMID = DeformingMethod("pyramid", "Neural deformation pyramid", PyramidConfig, _pyramid)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
@@ -14,8 +15,9 @@ from engine.core.progress import Progress
 from engine.geometry.camera import transform_points
 from engine.geometry.mesh import Mesh
 from engine.methods.deforming.coarse import carried_by, decimated
-from engine.methods.deforming.config import CpdConfig, DeformingConfig, NricpConfig
-from engine.methods.deforming.method import CPD, NRICP, DeformingMethod
+from engine.methods.deforming.config import CpdConfig, DeformingConfig, NricpConfig, PyramidConfig
+from engine.methods.deforming.method import CPD, NRICP, PYRAMID, DeformingMethod
+from engine.methods.deforming.pyramid import Level, chamfer
 from engine.methods.deforming.seen import seen_surface
 from engine.methods.job import run_fit
 from engine.methods.method import LoadedModel
@@ -31,6 +33,7 @@ SUPPLE = NricpConfig(vertices=200, stiffness_first=0.02, stiffness_last=0.002, s
 METHODS = [
     pytest.param((NRICP, SUPPLE), id="nricp"),
     pytest.param((CPD, CpdConfig(points=200, iterations=20)), id="cpd"),
+    pytest.param((PYRAMID, PyramidConfig(first=-3, points=200, iterations=20)), id="pyramid"),
 ]
 
 
@@ -174,3 +177,24 @@ def test_what_a_camera_saw_is_a_surface_and_says_what_of_a_mesh_it_would_see() -
     np.testing.assert_array_equal(shown[mesh.vertices[:, 2] > FAR + 0.02], False)
     assert shown[mesh.vertices[:, 2] < FAR - 0.1].all()
     assert seen_surface(bent_sequence(1, empty=[0]), 0, 0.03) is None
+
+
+def test_a_level_begins_with_the_identity_and_can_turn_points() -> None:
+    level, points = Level(1.0), torch.rand(5, 3)
+    torch.testing.assert_close(level(points), points)
+    last = level.layers[-1]
+    assert isinstance(last, torch.nn.Linear)
+    with torch.no_grad():
+        last.bias.copy_(torch.tensor([0, 0, np.pi / 2, 1, 0, 0]))
+    turned = torch.stack((1 - points[:, 1], points[:, 0], points[:, 2]), dim=1)
+    torch.testing.assert_close(level(points), turned)
+
+
+def test_the_robust_distance_is_that_of_its_slow_twin() -> None:
+    generator = torch.Generator().manual_seed(0)
+    source, goal = torch.rand(7, 3, generator=generator), torch.rand(9, 3, generator=generator)
+    reach, total = 0.2, 0.0
+    for points, others in ((source, goal), (goal, source)):
+        nearest = [min(float((point - other).norm()) for other in others) for point in points]
+        total += sum((gap / reach) ** 2 / (1 + (gap / reach) ** 2) ** 2 for gap in nearest) / len(nearest)
+    assert float(chamfer(source, goal, reach)) == pytest.approx(total, rel=1e-4)
