@@ -79,5 +79,5 @@ def _with_surface(named: "tuple[Path, Mesh]") -> "Mesh":
 def _movement(least: float, largest: float) -> str:
     if largest == 0:
         return "the surface does not move: all meshes are the same"
-    uneven = "; it is not even, more --steps would be" if largest > 1.1 * least else ""
+    uneven = "; that is not even, but as near as it came" if largest > 1.1 * least else ""
     return f"the surface moves by {least:.4g} to {largest:.4g} mm from mesh to mesh{uneven}"
