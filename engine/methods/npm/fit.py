@@ -121,11 +121,7 @@ def fit_codes(
             interrupted = step + 1 < config.steps
             break
     result = state.variables if interrupted or config.steps < 2 * AVERAGED else mean_variables(latest)
-    deviations = (
-        None
-        if interrupted or fitted.keeps_shape
-        else shape_deviations(state.shape_information(), state.rates, fitted.shapes)
-    )
+    information = state.information
     return FittedCodes(
         fitted.shape_code(result).cpu(),
         fitted.pose_codes(result).cpu(),
@@ -134,7 +130,7 @@ def fit_codes(
         step + 1,
         time.perf_counter() - started,
         interrupted,
-        deviations,
+        None if information is None else shape_deviations(information, state.rates, fitted.shapes),
     )
 
 
@@ -165,6 +161,8 @@ class FitState:
         by_view = clearness(observations)
         self.worth = by_view.amax(0)[:, None]
         """(F, 1) factor of all that concerns a frame, priors and damping: what its clearest view is worth"""
+        self.information: Tensor | None = None
+        """Inverse covariance (S, S) of the shape, by what the last step looks at; None where it does not move it"""
         self.samples, self.rates = self._sample_surface()
         self.steady = self.samples.points[farthest_points(self.samples.points, STEADY_POINTS)]
         self.landmarks = None if observations.landmarks is None else landmarks_at_rest(observations)[0]
@@ -194,12 +192,10 @@ class FitState:
         is_looked_at = shape_moves and self._surface_share(done) > 0
         if is_looked_at and (self.sampled_shape - self.variables.shape).abs().amax() > SHAPE_CHANGED:
             self.samples, self.rates = self._sample_surface()
-        self._move(*self._linear_system(done, shape_moves), shape_moves)
-
-    def shape_information(self) -> Tensor:
-        """The inverse covariance (S, S) of the shape, by what the last step looks at."""
-        equations, coupling, _ = self._linear_system(1.0, shape_moves=True)
-        return shape_information(equations, self._damping(), coupling)
+        equations, coupling, middle = self._linear_system(done, shape_moves)
+        if shape_moves and step + 1 == config.steps:
+            self.information = shape_information(equations, self._damping(), coupling)
+        self._move(equations, coupling, middle, shape_moves)
 
     def _linear_system(self, done: float, shape_moves: bool) -> tuple[NormalEquations, Coupling | None, Tensor]:
         """Equations with priors, what couples frames in time, and the middles (F, 3) of the subject."""
