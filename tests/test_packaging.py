@@ -80,8 +80,11 @@ def third_party(*folders: str) -> Iterator[tuple[str, str]]:
 @pytest.mark.parametrize(
     ("folders", "extras"),
     [
-        (("csrc", "engine", "external", "npm_studio"), ("gui", "realsense")),
-        (("csrc", "engine", "external", "npm_studio/reports", "npm_studio/cli", "npm_studio/document"), ("realsense",)),
+        (("csrc", "engine", "external", "npm_studio"), ("gui", "realsense", "cpd")),
+        (
+            ("csrc", "engine", "external", "npm_studio/reports", "npm_studio/cli", "npm_studio/document"),
+            ("realsense", "cpd"),
+        ),
         (("tests", "scripts"), ("gui", "dev")),
         (("benchmarks",), ("gui", "dev", "bench")),
     ],
