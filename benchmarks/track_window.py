@@ -178,7 +178,7 @@ def main() -> int:
         results: dict[str, Any] = {"alone": all_views(window, options.seconds)}
         tracking = window.fit.tracking
         shown: list[TrackView] = []
-        tracking.advanced.connect(lambda: shown.append(tracking.view))
+        tracking.advanced.connect(lambda: shown.extend([] if tracking.view is None else [tracking.view]))
         assert window.fit.observation is not None
         tracking.start(recording_on_show(window.fit.observation, Pace.EVERY if options.every_frame else Pace.LIVE))
         wait_until(lambda: len(shown) > 3, "the track")

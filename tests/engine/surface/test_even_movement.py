@@ -39,12 +39,13 @@ def slow_movement(model: NeuralParametricModel, path: CodePath, start: float, en
             inside, outside = torch.where(is_inside, middle, inside), torch.where(is_inside, outside, middle)
         return outside
 
-    start, end = where_zero(shape), where_zero(next_shape)
+    placed, next_placed = where_zero(shape), where_zero(next_shape)
     if pose is None or next_pose is None:
-        moved = end - start
+        moved = next_placed - placed
     else:
         before, after = (
-            model.pose(s[None], p[None], x[None])[0] for s, p, x in ((shape, pose, start), (next_shape, next_pose, end))
+            model.pose(s[None], p[None], x[None])[0]
+            for s, p, x in ((shape, pose, placed), (next_shape, next_pose, next_placed))
         )
         moved = after - before
     return float(moved.square().sum(dim=1).mean().sqrt())
