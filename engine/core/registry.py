@@ -10,7 +10,7 @@ does::
 import logging
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import Any, TypeVar
 
 from engine.core.errors import InputError
 
@@ -18,6 +18,7 @@ METHODS = "npm_studio.methods"
 CAPTURES = "npm_studio.captures"
 SOURCES = "npm_studio.sources"
 _OWN = "npm-studio"
+T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 
@@ -51,6 +52,21 @@ def load(group: str, name: str) -> Any:
         _log.exception("loading %s of %s failed", name, group)
         problem = f"cannot be loaded ({error.__class__.__name__}: {error})"
         raise InputError(f"plug-in {name} ({points[name].value})", problem, "update or remove the package") from error
+
+
+def load_all(group: str, kind: type[T], what: str) -> list[T]:
+    """All that are installed; what cannot be loaded, or is no ``kind`` (a ``what``), is left out and logged."""
+    found: list[T] = []
+    for name in registered(group):
+        try:
+            each = load(group, name)
+        except InputError:  # in the log already
+            continue
+        if isinstance(each, kind):
+            found.append(each)
+        else:
+            _log.error("%s of %s is no %s and is left out", name, group, what)
+    return found
 
 
 @cache

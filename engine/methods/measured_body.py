@@ -37,6 +37,7 @@ NOISE_MM = 5.0
 _RESOLUTION = 128
 """Grid of the surfaces whose measurements are compared with each other."""
 _REMEDY = "fit it again"
+_SURE_REMEDY = "fit it with the method npm, which knows that of a shape that it finds itself"
 
 
 @dataclass(frozen=True)
@@ -105,10 +106,10 @@ def _spreads(run: Run) -> dict[str, float]:
     """
     path = run.folder / "codes.npz"
     if "codes.npz" not in run.artefacts or run.inputs.model is None:
-        raise InputError(run.folder, "does not say how sure its shape is", _REMEDY)
+        raise InputError(run.folder, "does not say how sure its shape is", _SURE_REMEDY)
     arrays = read_npz(path, ("shape", "shape_deviations"), _REMEDY)
     if "shape_deviations" not in arrays:
-        raise InputError(path, "does not say how sure its shape is", _REMEDY)
+        raise InputError(path, "does not say how sure its shape is", _SURE_REMEDY)
     model = load_model(run.inputs.model)
     code, deviations = arrays["shape"][0, -1], arrays["shape_deviations"]
     if {code.shape, *(each.shape for each in deviations)} != {(model.shape_decoder.code_size,)}:

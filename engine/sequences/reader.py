@@ -11,7 +11,7 @@ from pathlib import Path
 
 from engine.core.errors import InputError
 from engine.core.files import natural_key
-from engine.core.registry import CAPTURES, load, registered
+from engine.core.registry import CAPTURES, load_all
 from engine.sequences.capture_options import CaptureOptions
 from engine.sequences.recording import Recording
 
@@ -60,17 +60,9 @@ Readers = Sequence[RecordingReader]
 
 def registered_readers() -> tuple[RecordingReader, ...]:
     """All that are installed, by rank and name; one that cannot be loaded is left out, and the log says so."""
-    found: list[RecordingReader] = []
-    for name in registered(CAPTURES):
-        try:
-            reader = load(CAPTURES, name)
-        except InputError:  # in the log already
-            continue
-        if isinstance(reader, RecordingReader):
-            found.append(reader)
-        else:
-            _log.error("%s of %s is no reader of recordings and is left out", name, CAPTURES)
-    return tuple(sorted(found, key=lambda reader: (reader.rank, reader.id)))
+    return tuple(
+        sorted(load_all(CAPTURES, RecordingReader, "reader of recordings"), key=lambda reader: (reader.rank, reader.id))
+    )
 
 
 def file_endings(readers: Readers) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from enum import Enum
 
 from engine.core.errors import InputError
 from engine.core.progress import Progress
-from engine.core.registry import SOURCES, load, registered
+from engine.core.registry import SOURCES, load_all
 from engine.sequences.capture_options import AS_RECORDED, CaptureOptions
 from engine.sequences.depth_source import DepthSource
 
@@ -63,17 +63,7 @@ class SourceKind:
 
 def registered_sources() -> tuple[SourceKind, ...]:
     """All that are installed, by rank and name; one that cannot be loaded is left out, and the log says so."""
-    found: list[SourceKind] = []
-    for name in registered(SOURCES):
-        try:
-            kind = load(SOURCES, name)
-        except InputError:  # in the log already
-            continue
-        if isinstance(kind, SourceKind):
-            found.append(kind)
-        else:
-            _log.error("%s of %s is no kind of source and is left out", name, SOURCES)
-    return tuple(sorted(found, key=lambda kind: (kind.rank, kind.id)))
+    return tuple(sorted(load_all(SOURCES, SourceKind, "kind of source"), key=lambda kind: (kind.rank, kind.id)))
 
 
 def open_source(text: str, options: SourceOptions = AS_IT_COMES, progress: Progress | None = None) -> DepthSource:
