@@ -82,7 +82,7 @@ class Finest:
     """Notes the replies of a window's live thread."""
 
     def __init__(self, window: "MainWindow") -> None:
-        from npm_studio.live.request import Quality
+        from npm_studio.session.live.request import Quality
 
         self._session, self._fine, self._last = window.session, Quality.FINE, 0
         window.session.meshes_ready.connect(self._note)

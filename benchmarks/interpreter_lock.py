@@ -37,15 +37,15 @@ from engine.core.files import write_json
 from engine.core.process import prepare_process
 from engine.models.code_space import CodeSpace
 from engine.surface.folded import SignedDistance, not_cancelled
-from npm_studio.document.document import open_model
-from npm_studio.document.explorer import Codes
-from npm_studio.live.anchors import choose_anchors
-from npm_studio.live.field import FINE_NODES, SlicePlane
-from npm_studio.live.field_picture import paint_field
-from npm_studio.live.level_set_projection import project_onto_level_set
-from npm_studio.live.mesher import FINE_RESOLUTION, Mesher
-from npm_studio.live.request import MeshRequest, Quality, make_posed_mesh
 from npm_studio.resources import demo_model
+from npm_studio.session.document.document import open_model
+from npm_studio.session.document.explorer import Codes
+from npm_studio.session.live.anchors import choose_anchors
+from npm_studio.session.live.field import FINE_NODES, SlicePlane
+from npm_studio.session.live.field_picture import paint_field
+from npm_studio.session.live.level_set_projection import project_onto_level_set
+from npm_studio.session.live.mesher import FINE_RESOLUTION, Mesher
+from npm_studio.session.live.request import MeshRequest, Quality, make_posed_mesh
 
 LONGEST_MS = 10.0
 CHECK = "the lock, 20 ms"

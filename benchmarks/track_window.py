@@ -166,7 +166,7 @@ def main() -> int:
     options = parser.parse_args()
     with own_screen() as folder:
         from npm_studio import bootstrap
-        from npm_studio.jobs.tracking import TrackView, recording_on_show
+        from npm_studio.session.jobs.tracking import TrackView, recording_on_show
 
         app = bootstrap.create_application()
         window = open_window()

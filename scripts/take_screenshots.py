@@ -39,7 +39,7 @@ def take_all(out: Path, run: Path | None, scratch: Path) -> None:
     prepare_process()
     bootstrap.check_display()
     app = bootstrap.create_application()
-    from npm_studio.live.field import FINE_NODES
+    from npm_studio.session.live.field import FINE_NODES
     from npm_studio.views.main_window import MainWindow
 
     window = MainWindow()

@@ -82,7 +82,7 @@ def third_party(*folders: str) -> Iterator[tuple[str, str]]:
     [
         (("csrc", "engine", "external", "npm_studio"), ("gui", "realsense", "cpd")),
         (
-            ("csrc", "engine", "external", "npm_studio/reports", "npm_studio/cli", "npm_studio/document"),
+            ("csrc", "engine", "external", "npm_studio/reports", "npm_studio/cli", "npm_studio/session/document"),
             ("realsense", "cpd"),
         ),
         (("tests", "scripts"), ("gui", "dev")),

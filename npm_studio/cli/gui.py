@@ -24,7 +24,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     from engine.core.errors import InputError
     from npm_studio import bootstrap
-    from npm_studio.document.recognise import Kind, recognise
+    from npm_studio.session.document.recognise import Kind, recognise
 
     bootstrap.check_display()
     bootstrap.check_packages()

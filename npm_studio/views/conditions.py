@@ -7,7 +7,7 @@ if TYPE_CHECKING:
 
 
 def conditions(window: "MainWindow") -> dict[str, bool]:
-    """Every condition that `npm_studio.commands` uses, by name."""
+    """Every condition that `npm_studio.session.commands` uses, by name."""
     document = window.session.document
     explorer = document.explorer
     display = window.viewports.display

@@ -20,8 +20,8 @@ from PyQt6.QtWidgets import (
 )
 
 from engine.core.errors import InputError
-from npm_studio.commands.table import all_commands
 from npm_studio.log_file import log_path
+from npm_studio.session.commands.table import all_commands
 from npm_studio.views.theme import Theme, pixmap
 from npm_studio.views.widgets.basics import heading, note
 from npm_studio.views.words import words

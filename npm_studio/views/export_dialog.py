@@ -19,8 +19,8 @@ from engine.exports.content import Up
 from engine.exports.export_format import ExportFormat
 from engine.methods.run import Run
 from engine.sequences.mesh_sequence import FrameOfReference
-from npm_studio.jobs.exporting import ExportChoice
 from npm_studio.reports.export_formats import EXPORT_FORMATS, export_format
+from npm_studio.session.jobs.exporting import ExportChoice
 from npm_studio.views.widgets.basics import heading, note
 
 _TITLES = {

@@ -13,14 +13,14 @@ from engine.methods.run import Run, load_run
 from engine.sequences.capture_options import AS_RECORDED, CaptureOptions
 from engine.sequences.reader import file_endings, registered_readers
 from npm_studio import resources
-from npm_studio.document.document import open_model
-from npm_studio.document.explorer import Explorer
-from npm_studio.document.observation import Observation, observation_of_run, open_again, open_observation
-from npm_studio.document.project import load_project, save_project
-from npm_studio.document.recognise import Kind, recognise
-from npm_studio.jobs.events import Advanced, JobEvent
-from npm_studio.jobs.exporting import ExportChoice, export_run
-from npm_studio.jobs.status import JobStatus
+from npm_studio.session.document.document import open_model
+from npm_studio.session.document.explorer import Explorer
+from npm_studio.session.document.observation import Observation, observation_of_run, open_again, open_observation
+from npm_studio.session.document.project import load_project, save_project
+from npm_studio.session.document.recognise import Kind, recognise
+from npm_studio.session.jobs.events import Advanced, JobEvent
+from npm_studio.session.jobs.exporting import ExportChoice, export_run
+from npm_studio.session.jobs.status import JobStatus
 from npm_studio.views.export_dialog import ExportDialog
 from npm_studio.views.words import FIELDS
 

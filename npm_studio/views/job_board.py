@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from PyQt6.QtCore import QObject, QTimer, pyqtSignal
 
-from npm_studio.jobs.events import EventQueue, Failed, Finished, JobEvent, Stopped
-from npm_studio.jobs.runner import JobRunner, Work
+from npm_studio.session.jobs.events import EventQueue, Failed, Finished, JobEvent, Stopped
+from npm_studio.session.jobs.runner import JobRunner, Work
 from npm_studio.views.words import words
 
 INTERVAL_MS = 33

@@ -14,8 +14,8 @@ from PyQt6.QtWidgets import (
 )
 
 from engine.models.labels import UNLABELLED
-from npm_studio.document.document import Document
-from npm_studio.document.explorer import pretty
+from npm_studio.session.document.document import Document
+from npm_studio.session.document.explorer import pretty
 from npm_studio.views.widgets.basics import MARGIN, Section, heading, note
 
 _ROW = Qt.ItemDataRole.UserRole

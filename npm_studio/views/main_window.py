@@ -27,11 +27,11 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
-from npm_studio.commands.command import Command, Submenu
-from npm_studio.commands.table import MENUS, all_commands
-from npm_studio.commands.view import WORKSPACES
-from npm_studio.document.signal import Signal
-from npm_studio.live.request import MeshReply
+from npm_studio.session.commands.command import Command, Submenu
+from npm_studio.session.commands.table import MENUS, all_commands
+from npm_studio.session.commands.view import WORKSPACES
+from npm_studio.session.document.signal import Signal
+from npm_studio.session.live.request import MeshReply
 from npm_studio.views.conditions import conditions
 from npm_studio.views.dialogs import AboutDialog, ErrorDialog, ShortcutsDialog
 from npm_studio.views.files import Files, settings

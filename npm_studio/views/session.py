@@ -4,12 +4,12 @@ from contextlib import suppress
 
 from PyQt6.QtCore import QObject, pyqtSignal
 
-from npm_studio.document.document import Document
-from npm_studio.document.explorer import Codes
-from npm_studio.live.field import SliceReply, SliceRequest, SliceWorker
-from npm_studio.live.mesher import Mesher
-from npm_studio.live.request import MeshReply
-from npm_studio.live.worker import LiveWorker, Newest
+from npm_studio.session.document.document import Document
+from npm_studio.session.document.explorer import Codes
+from npm_studio.session.live.field import SliceReply, SliceRequest, SliceWorker
+from npm_studio.session.live.mesher import Mesher
+from npm_studio.session.live.request import MeshReply
+from npm_studio.session.live.worker import LiveWorker, Newest
 from npm_studio.views.job_board import JobBoard
 
 SECONDS_TO_END = 60.0
@@ -20,9 +20,9 @@ class Session(QObject):
     """Shared by all panels. Only this object starts and stops threads."""
 
     meshes_ready = pyqtSignal(object)
-    """A `npm_studio.live.request.MeshReply` that is newer than the last."""
+    """A `npm_studio.session.live.request.MeshReply` that is newer than the last."""
     slice_ready = pyqtSignal(object)
-    """A `npm_studio.live.field.SliceReply`."""
+    """A `npm_studio.session.live.field.SliceReply`."""
     failed = pyqtSignal(object, str)
     """An exception that the user should see, and its traceback if there is one."""
     message = pyqtSignal(str)

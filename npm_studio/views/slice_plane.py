@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 from vtkmodules.vtkCommonDataModel import vtkPlane
 
 from engine.geometry.similarity import Similarity
-from npm_studio.live.field import SliceReply
-from npm_studio.live.field_picture import PIXELS
+from npm_studio.session.live.field import SliceReply
+from npm_studio.session.live.field_picture import PIXELS
 from npm_studio.views.scene import MeshItem, textured_square, write_texture
 
 

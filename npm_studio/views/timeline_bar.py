@@ -4,7 +4,7 @@ from PyQt6.QtCore import QElapsedTimer, Qt, QTimer
 from PyQt6.QtGui import QFontMetrics
 from PyQt6.QtWidgets import QHBoxLayout, QLabel, QSpinBox, QVBoxLayout, QWidget
 
-from npm_studio.document.timeline import Playable, Timeline
+from npm_studio.session.document.timeline import Playable, Timeline
 from npm_studio.views.theme import Theme, icon
 from npm_studio.views.widgets.basics import MARGIN, tool_button
 from npm_studio.views.widgets.frame_track import FrameTrack

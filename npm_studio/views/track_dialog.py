@@ -21,8 +21,8 @@ from PyQt6.QtWidgets import (
 )
 
 from engine.sequences.source_kind import Pace
-from npm_studio.document.observation import Observation
-from npm_studio.jobs.tracking import Trackable, camera_named, folder_being_written, recording_on_show
+from npm_studio.session.document.observation import Observation
+from npm_studio.session.jobs.tracking import Trackable, camera_named, folder_being_written, recording_on_show
 from npm_studio.views.widgets.basics import heading, note
 
 _CAMERA, _PACKAGE = "realsense", "pyrealsense2"

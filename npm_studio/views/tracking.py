@@ -9,10 +9,10 @@ from PyQt6.QtWidgets import QMessageBox, QWidget
 from engine.core.errors import InputError
 from engine.methods.method import LoadedModel
 from engine.methods.run import Run
-from npm_studio.document.observation import Observation
-from npm_studio.jobs.events import Advanced, JobEvent, Message, Previewed, StageStarted
-from npm_studio.jobs.status import JobStatus
-from npm_studio.jobs.tracking import Track, Trackable, TrackView
+from npm_studio.session.document.observation import Observation
+from npm_studio.session.jobs.events import Advanced, JobEvent, Message, Previewed, StageStarted
+from npm_studio.session.jobs.status import JobStatus
+from npm_studio.session.jobs.tracking import Track, Trackable, TrackView
 from npm_studio.views.session import Session
 from npm_studio.views.track_dialog import TrackDialog
 from npm_studio.views.widgets.track_panel import TrackPanel

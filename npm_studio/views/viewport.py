@@ -14,9 +14,9 @@ from pyvistaqt import QtInteractor
 from engine.exports.vertex_colours import correspondence_colours
 from engine.geometry.mesh import vertex_normals
 from engine.geometry.similarity import Similarity
-from npm_studio.live.field import SliceReply
-from npm_studio.live.field_picture import field_colours
-from npm_studio.live.request import PosedMesh
+from npm_studio.session.live.field import SliceReply
+from npm_studio.session.live.field_picture import field_colours
+from npm_studio.session.live.request import PosedMesh
 from npm_studio.views.display_settings import DisplaySettings
 from npm_studio.views.framing import CameraState, Direction, camera_for, rooms_beside
 from npm_studio.views.inset import Inset

@@ -13,7 +13,7 @@ from engine.geometry.camera import PinholeCamera
 from engine.methods.run import load_run
 from engine.sequences.capture_options import CaptureOptions
 from npm_studio.cli.main import main
-from npm_studio.document.recognise import Kind, recognise
+from npm_studio.session.document.recognise import Kind, recognise
 from tests.support.capture_files import HEIGHT, WIDTH, depth_frames
 from tests.support.captures import open_capture
 from tests.support.plugin_example import PLUGIN, installed_plugin

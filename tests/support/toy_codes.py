@@ -1,6 +1,6 @@
 """What tests of the live lane share: codes of the toy model."""
 
-from npm_studio.document.explorer import Codes
+from npm_studio.session.document.explorer import Codes
 from tests.support.toy_model import toy_model
 
 

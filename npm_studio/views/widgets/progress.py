@@ -4,7 +4,7 @@ from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QAction
 from PyQt6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
-from npm_studio.jobs.status import JobStatus, clock_text
+from npm_studio.session.jobs.status import JobStatus, clock_text
 from npm_studio.views.widgets.basics import note
 
 _STAGES = {

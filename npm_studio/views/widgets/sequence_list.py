@@ -7,7 +7,7 @@ from PyQt6.QtGui import QAction
 from PyQt6.QtWidgets import QComboBox, QWidget
 
 from engine.sequences.reader import registered_readers
-from npm_studio.document.observation import Observation
+from npm_studio.session.document.observation import Observation
 from npm_studio.views.widgets.basics import Section, note
 
 

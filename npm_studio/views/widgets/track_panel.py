@@ -4,7 +4,7 @@ from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QAction
 from PyQt6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QWidget
 
-from npm_studio.jobs.tracking import TrackView
+from npm_studio.session.jobs.tracking import TrackView
 from npm_studio.views.widgets.badge import Badge
 from npm_studio.views.widgets.basics import Section, note
 

@@ -5,8 +5,8 @@ from PyQt6.QtGui import QAction
 from PyQt6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from engine.geometry.similarity import Similarity
-from npm_studio.document.timeline import Playable, upcoming
-from npm_studio.live.request import MeshReply, PosedMesh, Quality
+from npm_studio.session.document.timeline import Playable, upcoming
+from npm_studio.session.live.request import MeshReply, PosedMesh, Quality
 from npm_studio.views.session import Session
 from npm_studio.views.viewport import Viewport
 from npm_studio.views.viewport_area import ViewportArea

@@ -10,15 +10,15 @@ from PyQt6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QGridLayout, Q
 from engine.core.progress import Progress
 from engine.geometry.mesh import vertex_normals
 from engine.sequences.mesh_sequence import MeshSequence
-from npm_studio.document.comparison import Comparison, round_scale
-from npm_studio.document.explorer import pretty
-from npm_studio.document.results import (
+from npm_studio.session.document.comparison import Comparison, round_scale
+from npm_studio.session.document.explorer import pretty
+from npm_studio.session.document.results import (
     mesh_sequence_of_identity,
     mesh_sequence_of_run,
     mesh_sequence_of_truth,
 )
-from npm_studio.document.timeline import Playable
-from npm_studio.jobs.events import JobEvent
+from npm_studio.session.document.timeline import Playable
+from npm_studio.session.jobs.events import JobEvent
 from npm_studio.views.scene import DISTANCE_COLOURS, colours_of
 from npm_studio.views.session import Session
 from npm_studio.views.viewport import Viewport

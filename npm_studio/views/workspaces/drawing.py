@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from npm_studio.document.observation import ObservedFrame
+from npm_studio.session.document.observation import ObservedFrame
 from npm_studio.views.scene import DEPTH_COLOURS, colours_of
 from npm_studio.views.viewport import Viewport
 from npm_studio.views.widgets.display_options import DisplayOptions

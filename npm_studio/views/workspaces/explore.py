@@ -4,9 +4,9 @@ from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from engine.models.labels import UNLABELLED
-from npm_studio.document.explorer import Codes, Explorer, Space, pretty
-from npm_studio.document.timeline import Playable
-from npm_studio.live.request import MeshReply, Quality
+from npm_studio.session.document.explorer import Codes, Explorer, Space, pretty
+from npm_studio.session.document.timeline import Playable
+from npm_studio.session.live.request import MeshReply, Quality
 from npm_studio.views.session import Session
 from npm_studio.views.viewport_area import ViewportArea
 from npm_studio.views.widgets.basics import Section, note

@@ -16,12 +16,12 @@ from engine.methods.run import Run
 from engine.methods.run_summary import most_subjects
 from engine.sequences.capture_options import AS_RECORDED, CaptureOptions
 from engine.sequences.mesh_sequence import MeshSequence
-from npm_studio.document.observation import Observation
-from npm_studio.document.results import bounds_of, fits_of_run, mesh_sequence_of_preview, mesh_sequence_of_run
-from npm_studio.document.timeline import FrameFit, Playable
-from npm_studio.jobs.events import JobEvent, Previewed
-from npm_studio.jobs.fitting import fit_request, fit_work, what_lacks_here, what_to_do_first
-from npm_studio.jobs.status import JobStatus
+from npm_studio.session.document.observation import Observation
+from npm_studio.session.document.results import bounds_of, fits_of_run, mesh_sequence_of_preview, mesh_sequence_of_run
+from npm_studio.session.document.timeline import FrameFit, Playable
+from npm_studio.session.jobs.events import JobEvent, Previewed
+from npm_studio.session.jobs.fitting import fit_request, fit_work, what_lacks_here, what_to_do_first
+from npm_studio.session.jobs.status import JobStatus
 from npm_studio.views.framing import box_among
 from npm_studio.views.session import Session
 from npm_studio.views.tracking import Tracking

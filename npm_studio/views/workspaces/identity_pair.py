@@ -5,7 +5,7 @@ from PyQt6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from engine.models.model import NeuralParametricModel
 from engine.models.named_codes import IdentityFrame
-from npm_studio.document.explorer import Codes, pretty
+from npm_studio.session.document.explorer import Codes, pretty
 from npm_studio.views.widgets.basics import CardFrame, heading
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 from PyQt6.QtCore import QObject
 
-from npm_studio.document.explorer import Explorer
-from npm_studio.live.field import SlicePlane, SliceReply, SliceRequest
+from npm_studio.session.document.explorer import Explorer
+from npm_studio.session.live.field import SlicePlane, SliceReply, SliceRequest
 from npm_studio.views.scene import round_below
 from npm_studio.views.session import Session
 from npm_studio.views.viewport_area import ViewportArea

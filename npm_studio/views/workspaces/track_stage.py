@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engine.methods.run import Run
-from npm_studio.jobs.tracking import TrackView
+from npm_studio.session.jobs.tracking import TrackView
 from npm_studio.views.tracking import Tracking
 from npm_studio.views.workspaces.drawing import draw_frame
 

@@ -14,7 +14,7 @@ from engine.sequences.capture_options import CaptureOptions
 from external.captures.depth_pictures import read_picture
 from external.captures.stream_names import looks_like_depth, other_stream
 from npm_studio.cli.words import words
-from npm_studio.document.recognise import Kind, recognise
+from npm_studio.session.document.recognise import Kind, recognise
 from tests.support.capture_files import (
     HEIGHT,
     WIDTH,

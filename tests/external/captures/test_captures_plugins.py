@@ -11,7 +11,7 @@ from engine.core.errors import InputError
 from engine.core.registry import registered
 from engine.sequences.reader import file_endings, registered_readers
 from npm_studio.cli.main import main
-from npm_studio.document.recognise import Kind, recognise
+from npm_studio.session.document.recognise import Kind, recognise
 from tests.support.capture_files import depth_frames, open3d_json, write_pngs
 from tests.support.captures import open_capture
 

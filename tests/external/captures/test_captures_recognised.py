@@ -19,7 +19,7 @@ from engine.sequences.mesh_sequence import frame_rate_of
 from engine.sequences.recording import Recording, finish
 from external.captures.point_files import project_points
 from npm_studio.cli.words import words
-from npm_studio.document.recognise import recognise
+from npm_studio.session.document.recognise import recognise
 from tests.support.capture_files import HEIGHT, WIDTH, depth_frames, open3d_json, sens_bytes, write_pngs
 from tests.support.captures import open_capture
 from tests.support.point_cloud_files import backproject, obj_bytes, pcd_bytes, ply_bytes

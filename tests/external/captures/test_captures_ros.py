@@ -11,7 +11,7 @@ from engine.geometry.camera import PinholeCamera
 from engine.sequences.capture_options import CaptureOptions
 from engine.sequences.depth_sequence import DepthSequence
 from npm_studio.cli.words import words
-from npm_studio.document.recognise import Kind, recognise
+from npm_studio.session.document.recognise import Kind, recognise
 from tests.support.capture_files import (
     HEIGHT,
     WIDTH,

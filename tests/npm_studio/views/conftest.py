@@ -18,7 +18,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 if TYPE_CHECKING:
-    from npm_studio.live.request import MeshReply
+    from npm_studio.session.live.request import MeshReply
     from npm_studio.views.main_window import MainWindow
 
 os.environ["QT_API"] = "pyqt6"
@@ -67,7 +67,7 @@ def capture(depth_capture: Path, tmp_path: Path) -> Path:
 def _own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from PyQt6.QtCore import QSettings
 
-    from npm_studio.live import mesher
+    from npm_studio.session.live import mesher
 
     QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, str(tmp_path / "settings"))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
@@ -107,7 +107,7 @@ def fine(qtbot: QtBot) -> Callable[..., None]:
     """Do something and wait for the fine mesh that it leads to."""
 
     def act(window: "MainWindow", action: Callable[[], object]) -> None:
-        from npm_studio.live.request import Quality
+        from npm_studio.session.live.request import Quality
 
         before = window.session.latest_generation
         finished: list[int] = []

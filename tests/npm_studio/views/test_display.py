@@ -8,7 +8,7 @@ from PyQt6.QtGui import QImage
 from pytestqt.qtbot import QtBot
 
 from engine.exports.vertex_colours import correspondence_colours
-from npm_studio.live.field import FINE_NODES, SliceReply
+from npm_studio.session.live.field import FINE_NODES, SliceReply
 from npm_studio.views.display_settings import DisplaySettings, load_display_settings
 from npm_studio.views.files import settings
 from npm_studio.views.main_window import MainWindow

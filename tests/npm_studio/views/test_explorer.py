@@ -7,10 +7,10 @@ import torch
 from PyQt6.QtCore import QPoint, Qt
 from pytestqt.qtbot import QtBot
 
-from npm_studio.document.explorer import Codes
-from npm_studio.live import mesher
-from npm_studio.live.mesher import Mesher
-from npm_studio.live.request import MeshReply
+from npm_studio.session.document.explorer import Codes
+from npm_studio.session.live import mesher
+from npm_studio.session.live.mesher import Mesher
+from npm_studio.session.live.request import MeshReply
 from npm_studio.views.main_window import MainWindow
 from npm_studio.views.widgets.slider import BarSlider
 from tests.support.present import present

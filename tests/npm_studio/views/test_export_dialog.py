@@ -13,7 +13,7 @@ from engine.core.errors import Cancelled
 from engine.core.progress import Progress
 from engine.exports.content import Up
 from engine.methods.run import Run
-from npm_studio.jobs.exporting import ExportChoice
+from npm_studio.session.jobs.exporting import ExportChoice
 from npm_studio.views import files
 from npm_studio.views.export_dialog import ExportDialog
 from npm_studio.views.main_window import MainWindow

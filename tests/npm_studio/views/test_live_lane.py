@@ -15,9 +15,9 @@ from pytestqt.qtbot import QtBot
 
 from engine.models.model import NeuralParametricModel
 from engine.surface.folded import SignedDistance
-from npm_studio.document.explorer import Codes
-from npm_studio.live.mesher import Mesher
-from npm_studio.live.request import MeshReply, MeshRequest, Quality
+from npm_studio.session.document.explorer import Codes
+from npm_studio.session.live.mesher import Mesher
+from npm_studio.session.live.request import MeshReply, MeshRequest, Quality
 from npm_studio.views.main_window import MainWindow
 from npm_studio.views.workspaces.identity_pair import codes_of
 from tests.support.toy_model import toy_model

@@ -10,7 +10,7 @@ from pytestqt.qtbot import QtBot
 
 from engine.methods.method import Requirements, installed_methods
 from engine.methods.run import load_run
-from npm_studio.jobs.fitting import what_lacks_here
+from npm_studio.session.jobs.fitting import what_lacks_here
 from npm_studio.views.main_window import MainWindow
 from npm_studio.views.widgets import method_form
 from npm_studio.views.widgets.method_form import MethodForm

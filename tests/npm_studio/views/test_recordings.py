@@ -12,7 +12,7 @@ from engine.sequences.depth_sequence import load_depth_sequence
 from engine.sequences.isolation import Isolation
 from engine.sequences.opening import open_subject
 from engine.sequences.reader import registered_readers
-from npm_studio.document.project import load_project
+from npm_studio.session.document.project import load_project
 from npm_studio.views.main_window import MainWindow
 from npm_studio.views.widgets.subject import SubjectPanel
 from npm_studio.views.workspaces.fit import FitWorkspace

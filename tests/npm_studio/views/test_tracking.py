@@ -24,8 +24,8 @@ from engine.sequences.mesh_sequence import mesh_sequence
 from engine.sequences.source_kind import Pace
 from engine.tracking.config import TrackerConfig
 from engine.tracking.tracker import TrackedFrame
-from npm_studio.jobs import tracking as job
-from npm_studio.jobs.tracking import folder_being_written, recording_on_show
+from npm_studio.session.jobs import tracking as job
+from npm_studio.session.jobs.tracking import folder_being_written, recording_on_show
 from npm_studio.views.main_window import MainWindow
 from tests.conftest import doll_frames
 from tests.support.present import present

@@ -14,7 +14,7 @@ from engine.methods.method import FitResult
 from engine.methods.request import FitRequest
 from engine.methods.run import Run, RunInputs, frame_records, load_run, save_run
 from engine.sequences.depth_sequence import save_depth_sequence
-from npm_studio.jobs import fitting
+from npm_studio.session.jobs import fitting
 from npm_studio.views.main_window import MainWindow
 from npm_studio.views.theme import DARK, LIGHT, Theme
 from tests.support.present import present

@@ -12,7 +12,7 @@ from PyQt6.QtGui import QImage
 from PyQt6.QtWidgets import QApplication, QFileDialog, QMenu
 from pytestqt.qtbot import QtBot
 
-from npm_studio.commands.table import all_commands
+from npm_studio.session.commands.table import all_commands
 from npm_studio.views import files
 from npm_studio.views.dialogs import AboutDialog, ShortcutsDialog
 from npm_studio.views.main_window import MainWindow

@@ -1,0 +1,1 @@
+"""What a window or a script has open, free of Qt and VTK."""

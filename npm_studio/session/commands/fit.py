@@ -1,0 +1,77 @@
+"""Fit menu."""
+
+from npm_studio.session.commands.command import Command, Menu
+
+START = Command(
+    "fit.start",
+    "&Fit Sequence",
+    "fit.start",
+    "Fit the open model to the depth sequence, in the background.",
+    shortcut="Ctrl+Return",
+    needs="can_fit",
+    icon="fit",
+)
+CANCEL = Command(
+    "fit.cancel",
+    "&Cancel Fit",
+    "fit.cancel",
+    "Stop the fit and keep the best result so far.",
+    shortcut="Ctrl+.",
+    needs="is_fitting",
+    icon="stop",
+)
+SHOW_FOLDER = Command(
+    "fit.show_folder",
+    "&Show Run Folder",
+    "fit.show_folder",
+    "Open the folder of the run on show in the file manager.",
+    needs="has_run",
+    icon="folder",
+)
+
+TRACK = Command(
+    "fit.track",
+    "&Track…",
+    "fit.tracking.ask",
+    "Follow a subject frame by frame: of the recording on show, a folder that is being written, or a camera.",
+    shortcut="Ctrl+Shift+T",
+    needs="can_track",
+)
+PAUSE = Command(
+    "fit.track_pause",
+    "&Pause Tracking",
+    "fit.tracking.set_paused",
+    "Look at no frames for a while; a camera goes on, a recording waits.",
+    needs="is_tracking",
+    checked="track_paused",
+)
+RESET = Command(
+    "fit.track_reset",
+    "&Reset Tracking",
+    "fit.tracking.reset",
+    "Forget the subject: the next frame is searched as if it were the first.",
+    needs="is_tracking",
+)
+STOP = Command(
+    "fit.track_stop",
+    "St&op Tracking",
+    "fit.tracking.stop",
+    "End the track after this frame; what was tracked can be kept.",
+    needs="is_tracking",
+)
+KEEP = Command(
+    "fit.track_keep",
+    "&Keep Track as Run",
+    "fit.tracking.keep",
+    "Write what was tracked as a run, measured and judged like that of a fit.",
+    needs="can_keep_track",
+)
+DISCARD = Command(
+    "fit.track_discard",
+    "&Discard Track",
+    "fit.tracking.discard",
+    "Forget what was tracked.",
+    needs="can_discard_track",
+)
+
+FIT = Menu("F&it", (START, CANCEL, None, TRACK, PAUSE, RESET, STOP, KEEP, DISCARD, None, SHOW_FOLDER))

@@ -1,0 +1,93 @@
+"""Fits as jobs, and where their runs go."""
+
+import os
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+from platformdirs import user_data_path
+
+from engine.core.config import read_config
+from engine.core.progress import Progress
+from engine.core.streams import lane_stream
+from engine.methods.method import FitMethod, LoadedModel, Requirements
+from engine.methods.request import FitRequest, what_lacks
+from engine.models.model import NeuralParametricModel
+from npm_studio import resources
+from npm_studio.session.document.document import Document
+from npm_studio.session.document.observation import Observation
+from npm_studio.session.jobs.runner import Work
+
+
+def new_run_folder(sequence: Path, now: datetime | None = None) -> Path:
+    """A new folder in `runs_folder` for a run of ``sequence``, named after it and the time."""
+    name = re.sub(r"[^\w.-]+", "-", sequence.resolve().name)
+    stamp = (now or datetime.now()).strftime("%Y%m%d-%H%M%S")
+    return runs_folder(sequence) / f"{name}-{stamp}"
+
+
+def fit_request(
+    method: FitMethod, values: Mapping[str, Any], observation: Observation, document: Document, fill_lost: bool = False
+) -> FitRequest:
+    """A fit of ``observation`` with the open model, whose run goes into a new folder.
+
+    Args:
+        values: fields of the configuration of ``method``
+        fill_lost: whether meshes of lost frames are interpolated between their neighbours
+
+    Raises:
+        InputError: a field is missing or cannot have such a value.
+    """
+    config, sequence = read_config(method.config_type, values), observation.sequence
+    loaded = None
+    if method.requires.takes_model() and document.model is not None and document.model_folder is not None:
+        loaded = LoadedModel(document.model_folder, document.model)
+    out = new_run_folder(sequence.root)
+    return FitRequest(method, config, sequence, out, loaded, fill_lost=fill_lost, capture=observation.capture)
+
+
+def what_lacks_here(needs: Requirements, model: NeuralParametricModel | None) -> str:
+    """What a method with ``needs`` lacks on this machine, in words; nothing when it can be chosen."""
+    return what_lacks(needs, model) or ("a GPU" if needs.gpu and not torch.cuda.is_available() else "")
+
+
+def what_to_do_first(method: FitMethod, observation: Observation | None, model: NeuralParametricModel | None) -> str:
+    """A sentence about what must happen before ``method`` can begin; nothing when it can."""
+    if observation is None:
+        return "Open a depth sequence first."
+    lacking = what_lacks_here(method.requires, model)
+    if lacking:
+        return (
+            f"Open {lacking} first."
+            if method.requires.takes_model() and "model" in lacking
+            else f"This needs {lacking}."
+        )
+    if method.requires.takes_model() and model is not None and not observation.is_placed_for(model):
+        return "The subject is being placed for this model."
+    return ""
+
+
+def fit_work(request: FitRequest) -> Work:
+    """The work of a fit; its result is a `engine.methods.run.Run`."""
+
+    def work(progress: Progress) -> object:
+        from engine.methods.job import run_fit
+
+        if request.model is None:
+            return run_fit(request, progress)
+        with torch.cuda.stream(lane_stream(request.model.model.device, "fits")):
+            return run_fit(request, progress)
+
+    return work
+
+
+def runs_folder(sequence: Path) -> Path:
+    """``runs`` beside the sequence, or the user's data folder when that is not a place to write to."""
+    beside = sequence.resolve().parent
+    built_in = resources.demo_sequence().resolve().parent
+    if beside != built_in and os.access(beside, os.W_OK):
+        return beside / "runs"
+    return user_data_path("npm-studio", appauthor=False) / "runs"
