@@ -156,6 +156,7 @@ QMenu::separator {{ height: 1px; background: {theme.border}; margin: 5px 8px; }}
 QMenu::indicator {{ width: 13px; height: 13px; left: 7px; }}
 QStatusBar {{ background: {theme.panel}; border-top: 1px solid {theme.border}; color: {theme.muted}; }}
 QStatusBar::item {{ border: none; }}
+#views {{ background: {theme.border}; }}
 QSplitter::handle {{ background: {theme.border}; }}
 #bar {{ background: {theme.panel}; border-bottom: 1px solid {theme.border}; }}
 #side, #side QScrollArea, #side QScrollArea > QWidget > QWidget {{ background: {theme.panel}; border: none; }}

@@ -1,14 +1,15 @@
-"""The middle of the window: one 3-D view, or two side by side."""
+"""The middle of the window: one 3-D view, or up to six in a grid."""
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PyQt6.QtCore import Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import QAction, QPixmap, QResizeEvent
-from PyQt6.QtWidgets import QSplitter, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QGridLayout, QWidget
 
 from engine.core.errors import InputError
 from npm_studio.views.display_settings import DisplaySettings, load_display_settings, save_display_settings
@@ -16,12 +17,14 @@ from npm_studio.views.files import settings
 from npm_studio.views.framing import CameraState, Direction
 from npm_studio.views.theme import Theme
 from npm_studio.views.viewport import Viewport
-from npm_studio.views.widgets.overlay import Invitation
+from npm_studio.views.widgets.overlay import ColourBar, Invitation
 
 _FRONT, _SIDE, _TOP = (0.0, 0.0, 1.0), (1.0, 0.0, 0.0), (0.0, 1.0, 0.0)
 _USUAL = (0.34, 0.1, 1.0)
 _ACROSS: tuple[Direction, ...] = ((1.0, 0.1, 0.34), (0.34, 1.0, 1.0), _USUAL)
 """From where a plane across x, y or z is seen well."""
+_COLUMNS = {1: 1, 2: 2, 3: 3, 4: 2, 5: 3, 6: 3}
+"""Of so many views."""
 _SLACK = 0.06
 """Fraction of a framed mesh by which another one may be larger before it leaves the view."""
 
@@ -35,23 +38,14 @@ class ViewportArea(QWidget):
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._theme = theme
-        self._linked = True
+        self._linked, self._following, self._scale = True, False, 0.0
         self._display = load_display_settings(settings())
-        self._splitter = QSplitter(Qt.Orientation.Horizontal)
-        self._splitter.setChildrenCollapsible(False)
-        self._splitter.setHandleWidth(1)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self._splitter)
-        self.left, self.right = Viewport(theme), Viewport(theme)
-        self._all = (self.left, self.right)
-        for view in self._all:
-            self._splitter.addWidget(view)
-        self.right.hide()
+        self.setObjectName("views")  # whose ground is what separates them
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setSpacing(1)
         self._slicing = False
-        self._apply_display()
-        self.invitation = Invitation(self)
-        self.invitation.set_theme(theme)
         self._direction: Direction = _USUAL
         self._framed: list[CameraState] = []
         """The cameras as the last framing left them."""
@@ -60,15 +54,31 @@ class ViewportArea(QWidget):
         self._frame_again.setSingleShot(True)
         self._frame_again.setInterval(0)
         self._frame_again.timeout.connect(self.keep_framed)
-        for view in self._all:
-            view.resized.connect(self._frame_again.start)
-        self.left.camera_moved.connect(self._follow_left)
-        self.right.camera_moved.connect(self._follow_right)
+        self._all: list[Viewport] = []
+        """All that were ever on show, in their order: making one takes longer than keeping it."""
+        self._count = 1
+        self.legend = ColourBar(self)
+        """Of colours that mean the same in all views."""
+        self.invitation = Invitation(self)
+        self.invitation.set_theme(theme)
+        self.legend.set_theme(theme)
+        self.set_view_count(2)
+        self.set_view_count(1)
         self.setMinimumSize(320, 240)
 
     @property
+    def left(self) -> Viewport:
+        """The first view."""
+        return self._all[0]
+
+    @property
+    def right(self) -> Viewport:
+        """The second view."""
+        return self._all[1]
+
+    @property
     def is_split(self) -> bool:
-        return not self.right.isHidden()
+        return self._count > 1
 
     @property
     def is_linked(self) -> bool:
@@ -81,22 +91,34 @@ class ViewportArea(QWidget):
 
     @property
     def views(self) -> list[Viewport]:
-        """The views on show."""
-        return [self.left, self.right] if self.is_split else [self.left]
+        """The views on show, row by row."""
+        return self._all[: self._count]
 
     def set_split(self, split: bool) -> None:
         """Show two views, or one."""
-        self.right.setVisible(split)
-        if split:
-            half = max(self.width() // 2, 1)
-            self._splitter.setSizes([half, half])
-            self._follow_left()
+        self.set_view_count(2 if split else 1)
+
+    def set_view_count(self, count: int) -> None:
+        """Show so many views, 1 to 6."""
+        assert count in _COLUMNS, count
+        while len(self._all) < count:
+            self._all.append(self._new_view())
+        self._count, columns = count, _COLUMNS[count]
+        for index, view in enumerate(self._all):
+            if index < count:
+                self._grid.addWidget(view, *divmod(index, columns))
+            view.setVisible(index < count)
+        for line in range(max(_COLUMNS.values())):
+            self._grid.setColumnStretch(line, int(line < columns))
+            self._grid.setRowStretch(line, int(line < -(-count // columns)))
+        self._follow(self.left)
+        for overlay in (self.invitation, self.legend):
+            overlay.raise_()
         self.changed.emit()
 
     def set_linked(self, linked: bool) -> None:
         self._linked = linked
-        if linked:
-            self._follow_left()
+        self._follow(self.left)
         self.changed.emit()
 
     def set_wireframe(self, shown: bool) -> None:
@@ -128,6 +150,7 @@ class ViewportArea(QWidget):
 
     def set_scale(self, scale: float) -> None:
         """For meshes of a model with this ``scale``, see `Similarity`."""
+        self._scale = scale
         for view in self._all:
             view.ground.set_scale(scale)
 
@@ -136,11 +159,13 @@ class ViewportArea(QWidget):
         for view in self._all:
             view.set_theme(theme)
         self.invitation.set_theme(theme)
+        self.legend.set_theme(theme)
 
     def clear(self) -> None:
         """Empty views, no invitation."""
         self._framed_boxes = []
         self.invitation.hide()
+        self.legend.hide()
         for view in self._all:
             view.clear()
 
@@ -199,6 +224,13 @@ class ViewportArea(QWidget):
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         super().resizeEvent(event)
         self._place_invitation()
+        bar = self.legend.sizeHint()
+        self.legend.setGeometry(
+            max(self.width() - bar.width() - 16, 0),
+            max(self.height() - bar.height() - 14, 0),
+            bar.width(),
+            bar.height(),
+        )
 
     def _set_display(self, display: DisplaySettings) -> None:
         self._display = display
@@ -227,7 +259,11 @@ class ViewportArea(QWidget):
 
     def _apply_display(self) -> None:
         for view in self._all:
-            view.set_display(replace(self._display, field_slice=self._display.field_slice and self._slicing))
+            view.set_display(self._display_now)
+
+    @property
+    def _display_now(self) -> DisplaySettings:
+        return replace(self._display, field_slice=self._display.field_slice and self._slicing)
 
     def _boxes(self) -> list[tuple[Viewport, NDArray[np.float64]]]:
         """What there is to see, (2, 3) corners, in the views whose cameras are to be moved for it."""
@@ -246,13 +282,25 @@ class ViewportArea(QWidget):
         self._direction, self._framed = direction, [view.camera_state() for view in self.views]
         self._framed_boxes = [bounds for _, bounds in boxes]
 
-    def _follow_left(self) -> None:
-        if self._linked and self.is_split:
-            self.right.set_camera_state(self.left.camera_state())
+    def _new_view(self) -> Viewport:
+        view = Viewport(self._theme, self)
+        view.hide()
+        view.resized.connect(self._frame_again.start)
+        view.camera_moved.connect(partial(self._follow, view))
+        if self._scale:
+            view.ground.set_scale(self._scale)
+        view.set_display(self._display_now)
+        return view
 
-    def _follow_right(self) -> None:
-        if self._linked and self.is_split:
-            self.left.set_camera_state(self.right.camera_state())
+    def _follow(self, mover: Viewport) -> None:
+        """Move the cameras of the other views to where that of ``mover`` is; those move nobody in turn."""
+        if self._following or not (self._linked and self.is_split):
+            return
+        self._following = True
+        for view in self.views:
+            if view is not mover:
+                view.set_camera_state(mover.camera_state())
+        self._following = False
 
     def _place_invitation(self) -> None:
         box = self.invitation
