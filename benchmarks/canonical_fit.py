@@ -41,6 +41,7 @@ from canonical_measures import (
     against_bars,
     compared,
     in_words,
+    is_worse,
     measure_run,
     totals_of,
 )
@@ -190,7 +191,7 @@ def comparisons(rows: Sequence[Figures], models: Sequence[str]) -> list[Figures]
     for other in [name for name in by_model if name != models[0]]:
         for name, difference in compared(by_model[models[0]], by_model[other]).items():
             row = {"first": models[0], "second": other, "figure": name, **asdict(difference)}
-            row["passed"] = not difference.is_worse(name)
+            row["passed"] = not is_worse(difference, name)
             found.append(row | {"is_bar": other in models})
     return found
 

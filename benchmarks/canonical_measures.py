@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.comparison.intervals import Interval, paired_difference
 from engine.evaluate.metrics import evaluate_sequence
 from engine.evaluate.prediction import Prediction
 from engine.geometry.mesh import Mesh
@@ -20,9 +21,6 @@ from engine.sequences.truth import load_truth
 Figures = dict[str, Any]
 METRICS = ("iou", "chamfer_l2", "epe")
 HIGHER_IS_BETTER = ("iou",)
-DRAWS = 10_000
-"""Of the bootstrap."""
-CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)
@@ -47,17 +45,9 @@ BODY_BARS = (
 HAND_BARS = (Bar("iou", 0.95), Bar("epe", 0.003))
 
 
-@dataclass(frozen=True)
-class Difference:
-    """By how much the first of two is larger, and the interval of `CONFIDENCE` around it."""
-
-    mean: float
-    low: float
-    high: float
-
-    def is_worse(self, figure: str) -> bool:
-        """The first is worse beyond chance: the whole interval says so. What is not known is worse."""
-        return not (self.high >= 0 if figure in HIGHER_IS_BETTER else self.low <= 0)
+def is_worse(difference: Interval, figure: str) -> bool:
+    """The first of two is worse beyond chance: the whole interval says so. What is not known is worse."""
+    return not (difference.high >= 0 if figure in HIGHER_IS_BETTER else difference.low <= 0)
 
 
 def measure_run(run: Path, truth: Path, samples: int, iou_points: int) -> Figures:
@@ -128,39 +118,16 @@ def against_bars(totals: Figures, bars: Sequence[Bar]) -> list[Figures]:
     ]
 
 
-def compared(first: Sequence[Figures], second: Sequence[Figures]) -> dict[str, Difference]:
+def compared(first: Sequence[Figures], second: Sequence[Figures]) -> dict[str, Interval]:
     """The first model less the second by metric, on the sequences that both have, frame by frame."""
     others = {row["sequence"]: row for row in second}
     pairs = [(row, others[row["sequence"]]) for row in first if row["sequence"] in others]
 
-    def difference(name: str) -> Difference:
-        apart = [np.asarray(one["per_frame"][name]) - other["per_frame"][name] for one, other in pairs]
-        return bootstrap_mean([values[~np.isnan(values)] for values in apart])
+    def difference(name: str) -> Interval:
+        one, other = ([np.asarray(pair[side]["per_frame"][name]) for pair in pairs] for side in (0, 1))
+        return paired_difference(one, other)
 
     return {name: difference(name) for name in METRICS}
-
-
-def bootstrap_mean(groups: Sequence[NDArray[np.floating]], draws: int = DRAWS, seed: int = 0) -> Difference:
-    """Mean over groups of their means, and its percentile interval when groups, and members in them, are drawn anew.
-
-    Members of a group are alike (frames of a sequence), so that groups are drawn first, with replacement, and then
-    as many members of each as it has (two-stage bootstrap: Davison and Hinkley 1997, section 3.8).
-
-    Args:
-        groups: (F,) values of each group; one without any makes all unknown
-    """
-    if not groups or any(len(group) == 0 for group in groups):
-        return Difference(np.nan, np.nan, np.nan)
-    generator = np.random.default_rng(seed)
-    chosen = generator.integers(len(groups), size=(draws, len(groups)))
-    means = np.empty(chosen.shape)
-    for index, group in enumerate(groups):
-        where = chosen == index
-        picks = generator.integers(len(group), size=(int(where.sum()), len(group)))
-        means[where] = np.asarray(group)[picks].mean(axis=1)
-    tail = 100 * (1 - CONFIDENCE) / 2
-    low, high = np.percentile(means.mean(axis=1), (tail, 100 - tail))
-    return Difference(float(np.mean([group.mean() for group in groups])), float(low), float(high))
 
 
 def in_words(name: str, value: float) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.comparison.frame_errors import LOST_CORRESPONDENCE_MM, LOST_SURFACE_MM
 from engine.core.errors import InputError
 from engine.core.files import read_json
 from engine.evaluate.correspondence import Correspondences, canonical_correspondences
@@ -19,7 +20,6 @@ from engine.sequences.depth_sequence import DepthSequence
 from engine.sequences.joining import join_frames
 from engine.sequences.truth import Truth, load_truth
 
-LOST_SURFACE_MM, LOST_CORRESPONDENCE_MM = 40.0, 100.0
 COUNTS_FROM = 0.6
 """The part of the body that must project into the picture for a frame to count."""
 SAMPLES = 5000

@@ -35,6 +35,30 @@ class Correspondences:
         return distances
 
 
+def corresponding_points(
+    predicted_faces: NDArray[np.integer],
+    predicted_canonical: Mesh | None,
+    true_faces: NDArray[np.integer],
+    true_canonical: NDArray[np.floating] | None,
+) -> Correspondences | str:
+    """Points of a prediction for the true vertices, or in words why there are none.
+
+    Args:
+        predicted_faces: (T, 3) of all frames
+        predicted_canonical: its surface in the canonical pose, metres, with these faces
+        true_faces: (U, 3) of all frames
+        true_canonical: (V, 3) the true vertices in the canonical pose, metres
+    """
+    if same_triangles(predicted_faces, true_faces):
+        return vertex_correspondences(predicted_faces)
+    if true_canonical is None:
+        return "the truth does not say where its vertices are in the canonical pose"
+    if predicted_canonical is None:
+        return "the prediction does not say where its surface is in the canonical pose"
+    found = canonical_correspondences(true_canonical, predicted_canonical)
+    return found or "the canonical surfaces of prediction and truth are in different poses"
+
+
 def canonical_correspondences(true_canonical: NDArray[np.floating], predicted: Mesh) -> Correspondences | None:
     """The point of the canonical surface ``predicted`` that is nearest to each of ``true_canonical`` (V, 3), metres.
 

@@ -15,12 +15,7 @@ from numpy.typing import NDArray
 
 from engine.core.errors import Cancelled, InputError
 from engine.core.progress import Progress
-from engine.evaluate.correspondence import (
-    Correspondences,
-    canonical_correspondences,
-    same_triangles,
-    vertex_correspondences,
-)
+from engine.evaluate.correspondence import Correspondences, corresponding_points
 from engine.evaluate.definitions import CANONICAL_METRICS, METRICS
 from engine.evaluate.measures import compare_samples, draw_samples, keyframes_of, tracking_errors, volume_iou
 from engine.evaluate.prediction import Prediction, Sides
@@ -217,15 +212,7 @@ def _correspondences(prediction: Prediction, truth: Truth, sides: Sides) -> Corr
         return "the prediction has other triangles in each frame"
     if not truth.meshes.one_topology:
         return _UNKNOWN
-    predicted_faces, faces = sides.predicted(0)[1], sides.true(0)[1]
-    if same_triangles(predicted_faces, faces):
-        return vertex_correspondences(predicted_faces)
-    if truth.canonical is None:
-        return "the truth does not say where its vertices are in the canonical pose"
-    if prediction.canonical is None:
-        return "the prediction does not say where its surface is in the canonical pose"
-    found = canonical_correspondences(truth.canonical, prediction.canonical)
-    return found or "the canonical surfaces of prediction and truth are in different poses"
+    return corresponding_points(sides.predicted(0)[1], prediction.canonical, sides.true(0)[1], truth.canonical)
 
 
 def _why_untracked(predicted: MeshSequence, true: MeshSequence, times_s: NDArray[np.float64]) -> dict[str, str]:

@@ -39,6 +39,8 @@ class Prediction:
     """Of the model; for canonical metrics where the truth names none."""
     note: str = ""
     """What was done to the meshes, in a sentence."""
+    moved: NDArray[np.float64] | None = None
+    """The rigid motion (4, 4), from the world of a run, that this was; None where they stayed."""
 
 
 class Sides:

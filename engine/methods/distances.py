@@ -56,7 +56,7 @@ class Measures:
     """Of the frames of a result, or some of them."""
 
     size_m: float
-    """Of its meshes: the median of the longest side, metres, of their boxes in world axes; 0 if all are empty."""
+    """Of its meshes, see `size_of`, unless another was stated."""
     frames: tuple[FrameMeasure, ...]
 
     @property
@@ -70,6 +70,7 @@ def measure(
     sequence: DepthSequence,
     rows: Sequence[int] | None = None,
     progress: Progress | None = None,
+    size_m: float | None = None,
 ) -> Measures:
     """Compare ``meshes`` with what ``sequence``, which shows the subject alone, has in the frames of the same names.
 
@@ -86,12 +87,14 @@ def measure(
 
     Args:
         rows: the meshes that are measured; all when absent
+        size_m: of the subject, metres; that of ``meshes`` when absent
 
     Raises:
         InputError: a frame or a mesh cannot be read.
     """
     progress, rows = progress or Progress(), range(len(meshes)) if rows is None else rows
-    size_m, views = _size(meshes), sequence.views
+    views = sequence.views
+    size_m = size_of(meshes) if size_m is None else size_m
     progress.stage("measure", len(rows) * len(views))
     measured: list[list[FrameMeasure]] = []
     index_of = {name: index for index, name in enumerate(sequence.frame_names)}
@@ -229,7 +232,8 @@ def _points(camera: PinholeCamera, depth_m: NDArray[np.float32], pixels: NDArray
     return np.stack((x * z, y * z, z), axis=1)
 
 
-def _size(meshes: MeshSequence) -> float:
+def size_of(meshes: MeshSequence) -> float:
+    """The median of the longest side, metres, of the boxes in world axes of some frames; 0 if all are empty."""
     rows = np.linspace(0, len(meshes) - 1, min(_SIZED_FRAMES, len(meshes))).round().astype(int)
     read = (meshes.read(int(row)) for row in rows)
     sizes = [

@@ -31,7 +31,7 @@ def prediction_of(run: Run, truth_folder: Path) -> Prediction:
     meshes = run.meshes.map(lambda _, vertices: transform_points(motion, vertices))
     if path is not None:
         path = CameraPath(path.camera, motion @ path.camera_to_world)
-    return Prediction(meshes, canonical_surface(run), path, run.inputs.similarity, _in_words(motion))
+    return Prediction(meshes, canonical_surface(run), path, run.inputs.similarity, _in_words(motion), motion)
 
 
 def _in_words(motion: NDArray[np.float64]) -> str:

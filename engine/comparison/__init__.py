@@ -1,0 +1,1 @@
+"""Several results of one recording beside each other: against the truth, or against what was seen."""
