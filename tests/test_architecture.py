@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 ORDER = ("csrc", "engine", "external", "npm_studio")
 WINDOW_PACKAGES = ("PyQt6", "vtk", "vtkmodules", "pyvista", "pyvistaqt")
-WITHOUT_WINDOW = ("engine", "npm_studio/session")
+WITHOUT_WINDOW = ("engine", "npm_studio/batch", "npm_studio/session")
 OF_GPUS = {"engine.surface.tensor_core_kernel": "triton"}
 """Modules that import what comes with PyTorch for GPUs alone."""
 
@@ -94,7 +94,7 @@ def test_an_arrow_that_points_the_wrong_way_is_noticed(path: str, wrong: str, tm
     assert "0 broken" not in done.stdout
 
 
-@pytest.mark.parametrize("package", ["csrc", "engine", "external", "npm_studio/session"])
+@pytest.mark.parametrize("package", ["csrc", "engine", "external", "npm_studio/batch", "npm_studio/session"])
 def test_window_toolkits_are_not_even_imported_inside_functions(package: str) -> None:
     wrong = [
         f"{path.relative_to(ROOT)}:{line} imports {name}"

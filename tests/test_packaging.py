@@ -80,7 +80,7 @@ def third_party(*folders: str) -> Iterator[tuple[str, str]]:
 @pytest.mark.parametrize(
     ("folders", "extras"),
     [
-        (("csrc", "engine", "external", "npm_studio"), ("gui", "realsense", "cpd")),
+        (("csrc", "engine", "external", "npm_studio"), ("gui", "realsense", "cpd", "batch")),
         (
             ("csrc", "engine", "external", "npm_studio/reports", "npm_studio/cli", "npm_studio/session/document"),
             ("realsense", "cpd"),

@@ -4,6 +4,9 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+THREAD_COUNTS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "IGL_NUM_THREADS")
+"""Environment variables that say how many threads libraries compute with."""
+
 
 def prepare_process() -> None:
     """Set environment variables that libraries read when they are loaded; call this before PyTorch is imported.
@@ -22,9 +25,8 @@ def prepare_process() -> None:
 @contextmanager
 def one_thread_per_process() -> Iterator[None]:
     """Child processes started in this block compute with one thread each, as there is one of them per core."""
-    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "IGL_NUM_THREADS")
-    before = {name: os.environ.get(name) for name in names}
-    os.environ.update(dict.fromkeys(names, "1"))
+    before = {name: os.environ.get(name) for name in THREAD_COUNTS}
+    os.environ.update(dict.fromkeys(THREAD_COUNTS, "1"))
     try:
         yield
     finally:
