@@ -136,25 +136,35 @@ class Files:
             if model is not None and not observation.is_placed_for(model):
                 self.open_again(observation, observation.capture)
 
-    def open_run(self, folder: Path) -> None:
+    def open_run(self, folder: Path, then: Callable[[Run], None] | None = None) -> None:
+        """Open a run and put it on show in Fit over its recording; or call ``then``, which can do without that."""
         self._session.message.emit(f"Reading {folder.name}…")
         open_folder, open_one = self._document.model_folder, self._document.model
 
-        def work(progress: Progress) -> tuple[Run, Observation]:
+        def work(progress: Progress) -> tuple[Run, Observation | None]:
             run = load_run(folder)
             fitted = run.inputs.model
             is_open = open_folder is not None and fitted is not None and open_folder.resolve() == fitted.resolve()
             model = open_one if is_open else None
-            return run, self._document.observation_of(run) or observation_of_run(run, model, progress)
+            try:
+                return run, self._document.observation_of(run) or observation_of_run(run, model, progress)
+            except InputError:
+                if then is None:
+                    raise
+                return run, None
 
         def finished(result: object) -> None:
             assert isinstance(result, tuple)
             run, observation = result
             self._remember(folder)
-            self._document.add_observation(observation)
+            if observation is not None:
+                self._document.add_observation(observation)
             self._document.add_run(run)
-            self._window.fit.show_run(run)
-            self._window.show_fit()
+            if then is None:
+                self._window.fit.show_run(run)
+                self._window.show_fit()
+            else:
+                then(run)
             self._session.message.emit(f"Opened {folder}")
             self._place_recordings()
 

@@ -87,6 +87,7 @@ class MainWindow(QMainWindow):
         self.files = Files(self)
         self.fit.capture_wanted.connect(self.files.open_again)
         self.fit.run_wanted.connect(self.files.open_run)
+        self.compare.run_wanted.connect(lambda folder: self.files.open_run(folder, self.compare.add_run))
         self._make_menus()
         self._make_layout()
         self._make_status_bar()
@@ -170,6 +171,8 @@ class MainWindow(QMainWindow):
         below.setSpacing(0)
         below.addWidget(self.viewports, 1)
         below.addWidget(self.timeline)
+        below.addWidget(self.compare.curves)
+        self.compare.curves.stand_under(self.timeline.slider)
         self.splitter = QSplitter(Qt.Orientation.Horizontal)
         self.splitter.setHandleWidth(1)
         for index, part in enumerate((self.library, middle, self.panel)):
@@ -207,6 +210,7 @@ class MainWindow(QMainWindow):
         document.model_changed.connect(self.update_title)
         document.model_changed.connect(self._on_model)
         document.contents_changed.connect(self.refresh_actions)
+        document.comparison_changed.connect(self.refresh_actions)
         self.viewports.changed.connect(self.refresh_actions)
         self.fit.can_fit_changed.connect(self.refresh_actions)
         self.fit.tracking.changed.connect(self.refresh_actions)
@@ -241,9 +245,14 @@ class MainWindow(QMainWindow):
         self.set_workspace(self.fit)
 
     def show_compare(self) -> None:
-        if self.fit.run is not None and self.compare.comparison is None:
-            self.compare.offer(f"Run {self.fit.run.folder.name}")
+        self.compare.run_of_fit = self.fit.run
         self.set_workspace(self.compare)
+
+    def compare_with_truth(self) -> None:
+        """Put the run on show in Fit beside the truth of its recording."""
+        if self.fit.run is not None:
+            self.compare.compare_with_truth(self.fit.run)
+            self.show_compare()
 
     def set_workspace(self, workspace: Workspace) -> None:
         """Give the viewports and the timeline to ``workspace``."""
@@ -373,7 +382,11 @@ class MainWindow(QMainWindow):
         paths = [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()]
         # after the drop has returned to the program that it came from
         for path in paths:
-            QTimer.singleShot(0, functools.partial(self.files.open_path, path, True))
+            QTimer.singleShot(0, functools.partial(self._take_drop, path))
+
+    def _take_drop(self, path: Path) -> None:
+        if not self.workspace.take_drop(path):
+            self.files.open_path(path, True)
 
     def _close_at_exit(self) -> None:
         if not sip.isdeleted(self):

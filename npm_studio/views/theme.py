@@ -170,6 +170,10 @@ QPushButton:hover {{ background: {hover}; }}
 QPushButton:pressed {{ background: {pressed}; }}
 QPushButton:focus {{ border-color: {theme.accent}; }}
 QPushButton:disabled {{ color: {faded}; background: {theme.panel}; }}
+QPushButton#row {{ text-align: left; padding: 5px 8px; background: {theme.field}; }}
+QPushButton#row:hover {{ background: {hover}; }}
+QPushButton#row[faint="true"] {{ color: {theme.muted}; border-style: dashed; }}
+#popup {{ background: {theme.panel}; border: 1px solid {theme.border}; }}
 QPushButton#primary {{ background: {theme.accent}; color: {theme.accent_text}; border-color: {theme.accent};
     font-weight: 600; }}
 QPushButton#primary:hover {{ background: {mixed(theme.accent, "#ffffff", 0.12)}; }}
@@ -207,7 +211,8 @@ QAbstractItemView::item:selected {{ background: {mixed(theme.field, theme.accent
 QTreeView::branch {{ background: transparent; }}
 QTreeView::branch:has-children:closed {{ image: url(icons:chevron-right.svg); }}
 QTreeView::branch:has-children:open {{ image: url(icons:chevron-down.svg); }}
-QHeaderView::section {{ background: {theme.panel}; border: none; border-bottom: 1px solid {theme.border};
+QTableView QHeaderView {{ border: none; border-radius: 0; padding: 0; background: transparent; }}
+QHeaderView::section {{ background: transparent; border: none; border-bottom: 1px solid {theme.border};
     padding: 4px 6px; color: {theme.muted}; }}
 QProgressBar {{ background: {theme.field}; border: 1px solid {theme.border}; border-radius: 5px; height: 8px;
     text-align: center; }}

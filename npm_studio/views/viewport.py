@@ -7,9 +7,9 @@ import numpy as np
 import pyvista as pv
 from numpy.typing import ArrayLike, NDArray
 from PyQt6.QtCore import pyqtSignal
-from PyQt6.QtGui import QKeyEvent, QResizeEvent
+from PyQt6.QtGui import QKeyEvent, QResizeEvent, QSurfaceFormat
 from PyQt6.QtWidgets import QVBoxLayout, QWidget
-from pyvistaqt import QtInteractor
+from pyvistaqt import QtInteractor, rwi
 
 from engine.exports.vertex_colours import correspondence_colours
 from engine.geometry.mesh import vertex_normals
@@ -21,6 +21,7 @@ from npm_studio.views.display_settings import DisplaySettings
 from npm_studio.views.framing import CameraState, Direction, camera_for, rooms_beside
 from npm_studio.views.inset import Inset
 from npm_studio.views.scene import FaintPoints, Ground, MeshItem, PointsItem
+from npm_studio.views.second_side import SecondSide
 from npm_studio.views.slice_plane import SlicePlaneItem
 from npm_studio.views.software_rendering import Motion, Pace, is_software, pace_of, renderer_name
 from npm_studio.views.theme import Theme
@@ -30,6 +31,17 @@ from npm_studio.views.widgets.overlay import Caption, ColourBar
 _AXES_PIXELS = 88
 _FIELD_AROUND = 0.05
 """Canonical units around the mesh that a slice fills before it fades away, most of them."""
+
+
+class _FormatOnce(QSurfaceFormat):
+    """Does not set the format of the process again with every view: `create_application` has, and Qt would warn."""
+
+    @staticmethod
+    def setDefaultFormat(format: QSurfaceFormat) -> None:
+        pass
+
+
+rwi.QSurfaceFormat = _FormatOnce
 
 
 class _View(QtInteractor):
@@ -112,6 +124,7 @@ class Viewport(QWidget):
         self.ground = Ground(self.view, theme)
         self.cut = SlicePlaneItem(self.view, self.mesh)
         self.inset = Inset(self, self.view, theme)
+        self._second: SecondSide | None = None
         self._motion = Motion(self._set_quick, self)
         self._set_quick(False)
         self.frame_rate = FrameRate(self, self.view.ren_win)
@@ -129,6 +142,8 @@ class Viewport(QWidget):
         self.mark_lost(self._lost)
         self.inset.set_theme(theme)
         self.frame_rate.set_theme(theme)
+        if self._second is not None:
+            self._second.set_theme(theme)
         self._set_styles()
         self.ground.set_theme(theme)
         self.caption.set_theme(theme)
@@ -143,6 +158,19 @@ class Viewport(QWidget):
         )
         self._place_axes()
         self.redraw()
+
+    @property
+    def second(self) -> SecondSide:
+        """Another side in this view, made when it is asked for first."""
+        if self._second is None:
+            self._second = SecondSide(self, self.view, (self.mesh, self.points), self._theme, self._place_caption)
+            self._set_styles()
+        return self._second
+
+    def hide_second(self) -> None:
+        """Show the view's own side alone."""
+        if self._second is not None:
+            self._second.clear()
 
     def mark_lost(self, lost: bool) -> None:
         """Colour the mesh as one that is not to be trusted, until the view is cleared."""
@@ -228,7 +256,8 @@ class Viewport(QWidget):
         return known
 
     def _set_styles(self) -> None:
-        for mesh in (self.mesh, self.inset.mesh):
+        others = () if self._second is None else (self._second.mesh,)
+        for mesh in (self.mesh, self.inset.mesh, *others):
             mesh.set_style(self._display.wireframe, self._display.points, self._theme.edges)
 
     def _show_ground(self) -> None:
@@ -287,6 +316,7 @@ class Viewport(QWidget):
     def clear(self) -> None:
         """Nothing but the ground."""
         self._live = self._canonical = self.focus = None
+        self.hide_second()
         self.hide_slice()
         self.inset.hide()
         self.mesh.hide()
@@ -324,6 +354,8 @@ class Viewport(QWidget):
         self.inset.place()
         self._place_caption()
         self._place_axes()
+        if self._second is not None:
+            self._second.follow()
         for overlay in (self.caption, self.colour_bar, self.frame_rate):
             overlay.raise_()
         self.resized.emit()
@@ -332,6 +364,8 @@ class Viewport(QWidget):
         """Along the upper edge, as far as nothing else is there."""
         covered = self.inset.room
         width = self.width() - 18 if covered is None else int(covered.left)
+        if self._second is not None and self._second.is_divided:
+            width = self._second.divider.x()
         self.caption.setGeometry(18, 14, max(width - 18, 50), 46)
 
     def _place_axes(self) -> None:
@@ -358,4 +392,6 @@ class Viewport(QWidget):
             self.view.update()
             self.inset.follow()
             self.cut.follow()
+            if self._second is not None:
+                self._second.follow()
             self.camera_moved.emit()

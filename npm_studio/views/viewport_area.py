@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PyQt6.QtCore import Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import QAction, QPixmap, QResizeEvent
-from PyQt6.QtWidgets import QGridLayout, QWidget
+from PyQt6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
 from engine.core.errors import InputError
 from npm_studio.views.display_settings import DisplaySettings, load_display_settings, save_display_settings
@@ -25,6 +25,7 @@ _ACROSS: tuple[Direction, ...] = ((1.0, 0.1, 0.34), (0.34, 1.0, 1.0), _USUAL)
 """From where a plane across x, y or z is seen well."""
 _COLUMNS = {1: 1, 2: 2, 3: 3, 4: 2, 5: 3, 6: 3}
 """Of so many views."""
+_ROWS = 2
 _SLACK = 0.06
 """Fraction of a framed mesh by which another one may be larger before it leaves the view."""
 
@@ -42,9 +43,12 @@ class ViewportArea(QWidget):
         self._display = load_display_settings(settings())
         self.setObjectName("views")  # whose ground is what separates them
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self._grid = QGridLayout(self)
-        self._grid.setContentsMargins(0, 0, 0, 0)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(1)
+        self._grid = QGridLayout()
         self._grid.setSpacing(1)
+        column.addLayout(self._grid, 1)
         self._slicing = False
         self._direction: Direction = _USUAL
         self._framed: list[CameraState] = []
@@ -57,8 +61,9 @@ class ViewportArea(QWidget):
         self._all: list[Viewport] = []
         """All that were ever on show, in their order: making one takes longer than keeping it."""
         self._count = 1
-        self.legend = ColourBar(self)
-        """Of colours that mean the same in all views."""
+        self.legend = ColourBar(self, is_strip=True)
+        """Below the views, of colours that mean the same in all of them."""
+        column.addWidget(self.legend)
         self.invitation = Invitation(self)
         self.invitation.set_theme(theme)
         self.legend.set_theme(theme)
@@ -108,12 +113,12 @@ class ViewportArea(QWidget):
             if index < count:
                 self._grid.addWidget(view, *divmod(index, columns))
             view.setVisible(index < count)
-        for line in range(max(_COLUMNS.values())):
-            self._grid.setColumnStretch(line, int(line < columns))
-            self._grid.setRowStretch(line, int(line < -(-count // columns)))
+        for column in range(max(_COLUMNS.values())):
+            self._grid.setColumnStretch(column, int(column < columns))
+        for row in range(_ROWS):
+            self._grid.setRowStretch(row, int(row * columns < count))
         self._follow(self.left)
-        for overlay in (self.invitation, self.legend):
-            overlay.raise_()
+        self.invitation.raise_()
         self.changed.emit()
 
     def set_linked(self, linked: bool) -> None:
@@ -224,13 +229,6 @@ class ViewportArea(QWidget):
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         super().resizeEvent(event)
         self._place_invitation()
-        bar = self.legend.sizeHint()
-        self.legend.setGeometry(
-            max(self.width() - bar.width() - 16, 0),
-            max(self.height() - bar.height() - 14, 0),
-            bar.width(),
-            bar.height(),
-        )
 
     def _set_display(self, display: DisplaySettings) -> None:
         self._display = display

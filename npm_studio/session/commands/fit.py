@@ -28,6 +28,15 @@ SHOW_FOLDER = Command(
     needs="has_run",
     icon="folder",
 )
+COMPARE_TRUTH = Command(
+    "fit.compare_truth",
+    "Compare &with Truth",
+    "compare_with_truth",
+    "Put the run on show beside the true meshes of its recording, in colours of its errors.",
+    shortcut="Ctrl+Shift+C",
+    needs="can_compare_truth",
+    icon="compare",
+)
 
 TRACK = Command(
     "fit.track",
@@ -74,4 +83,4 @@ DISCARD = Command(
     needs="can_discard_track",
 )
 
-FIT = Menu("F&it", (START, CANCEL, None, TRACK, PAUSE, RESET, STOP, KEEP, DISCARD, None, SHOW_FOLDER))
+FIT = Menu("F&it", (START, CANCEL, None, TRACK, PAUSE, RESET, STOP, KEEP, DISCARD, None, COMPARE_TRUTH, SHOW_FOLDER))

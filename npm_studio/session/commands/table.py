@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from npm_studio.session.commands.command import Command, Menu
+from npm_studio.session.commands.compare import COMPARE
 from npm_studio.session.commands.display import DISPLAY
 from npm_studio.session.commands.edit import EDIT
 from npm_studio.session.commands.file import FILE
@@ -17,7 +18,7 @@ HELP = Menu(
         Command("help.about", "&About NPM Studio", "show_about", "Version, licence and graphics of this program."),
     ),
 )
-MENUS: tuple[Menu, ...] = (FILE, EDIT, VIEW, DISPLAY, PLAYBACK, FIT, HELP)
+MENUS: tuple[Menu, ...] = (FILE, EDIT, VIEW, DISPLAY, PLAYBACK, FIT, COMPARE, HELP)
 
 
 def all_commands() -> Iterator[tuple[Menu, Command]]:

@@ -39,7 +39,7 @@ WORKSPACES = (
         "view.compare",
         "&Compare",
         "show_compare",
-        "Two results side by side, with the distance between them as colours.",
+        "Up to six results beside each other, with their errors as colours, curves and figures.",
         shortcut="Ctrl+5",
         checked="in_compare",
     ),

@@ -1,93 +1,94 @@
-"""Two results side by side, and how far one is from the other."""
+"""What is compared, and how it is shown: a value that views read and replace."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from engine.core.errors import Cancelled
-from engine.core.progress import Progress
-from engine.sequences.joining import join_frames
-from engine.sequences.mesh_sequence import MeshSequence
-from npm_studio.session.document.results import lowest_height
+SourceKind = Literal["run", "truth", "observation", "identity", "meshes"]
+Mode = Literal["beside", "swipe", "blink"]
+
+LAYOUTS = (1, 2, 3, 4, 6)
+"""Numbers of views beside each other."""
+MOST_SIDES = LAYOUTS[-1]
+_IN_ONE_VIEW = 2
+"""Sides of a swipe or a blink."""
 
 
 @dataclass(frozen=True)
-class DistanceSummary:
-    """Distances of one mesh's vertices to the other surface, mm."""
+class SideSource:
+    """Where a side comes from, by which it is known in a project."""
 
-    mean: float
-    median: float
-    percentile_95: float
-    largest: float
+    kind: SourceKind
+    path: Path
+    """Folder of the run; recording of the truth and the observation; folder of the model of an identity; mesh files."""
+    identity: int = 0
+    """Of the model."""
 
 
-class Comparison:
-    """Frames of ``left`` paired with frames of ``right`` by name, or by time where they share no names.
+@dataclass(frozen=True)
+class ComparisonState:
+    """Everything that a user has chosen of a comparison."""
 
-    A result of a single frame is paired with every frame of the other.
+    sides: tuple[SideSource, ...] = ()
+    """Each once, at most `MOST_SIDES`; those beyond the layout are remembered."""
+    layout: int = 2
+    """How many views there are, of `LAYOUTS`."""
+    mode: Mode = "beside"
+    reference: SideSource | None = None
+    """What errors are measured against; None: the truth where there is one, else what was seen, else the first side."""
+    coloured: bool = True
+    """Whether errors are shown as colours."""
+    scale_mm: float | None = None
+    """Where the colours end; None: by what was measured."""
+    mesh_files: tuple[Path, ...] = ()
+    """Files and folders of meshes that were opened to be compared."""
 
-    Raises:
-        InputError: they have no frame in common.
-    """
-
-    def __init__(self, left: MeshSequence, right: MeshSequence) -> None:
-        self.left, self.right = left, right
-        self.pairs = _pair(left, right)
-        self.ground = min(lowest_height(left), lowest_height(right))
-        """Height (m) of the lowest vertex of both."""
-        self._distances: dict[int, NDArray[np.float32]] = {}
-
-    def __len__(self) -> int:
-        return len(self.pairs)
+    def __post_init__(self) -> None:
+        assert self.layout in LAYOUTS, self.layout
+        assert len(set(self.sides)) == len(self.sides) <= MOST_SIDES, self.sides
 
     @property
-    def frame_rate(self) -> float:
-        return self.left.frame_rate if len(self.left) > 1 else self.right.frame_rate
+    def view_count(self) -> int:
+        return self.layout if self.mode == "beside" else 1
 
     @property
-    def frame_names(self) -> tuple[str, ...]:
-        longer, side = (self.left, 0) if len(self.left) > 1 else (self.right, 1)
-        return tuple(longer.frame_names[pair[side]] for pair in self.pairs)
+    def on_show(self) -> tuple[SideSource, ...]:
+        """The sides that are shown; fewer than views where some are still to be chosen."""
+        return self.sides[: self.layout if self.mode == "beside" else _IN_ONE_VIEW]
 
-    def distances_mm(self, frame: int) -> NDArray[np.float32] | None:
-        """(V,) distance of each vertex of the left mesh to the right surface, None until `measure` was there."""
-        return self._distances.get(frame)
+    def with_side(self, place: int, source: SideSource) -> "ComparisonState":
+        """With ``source`` at ``place``, or behind the last side; one that is shown elsewhere changes places."""
+        sides = list(self.sides)
+        place = min(place, len(sides))
+        if source in sides:
+            at = sides.index(source)
+            if place < len(sides):
+                sides[at], sides[place] = sides[place], sides[at]
+        elif place < len(sides):
+            sides[place] = source
+        else:
+            sides.append(source)
+        return replace(self, sides=tuple(sides[:MOST_SIDES]))
 
-    def measure(self, progress: Progress, first: int = 0) -> None:
-        """Measure all frames, beginning with ``first``; each is available as soon as it is done.
+    def added(self, source: SideSource) -> "ComparisonState":
+        """With one more side, and a layout that has a view for it; unchanged when it is there or no room is left."""
+        shown = self.sides[: self.layout]
+        if source in shown or len(shown) == MOST_SIDES:
+            return self
+        sides = (*shown, source)
+        return replace(self, sides=sides, layout=max(self.layout, _layout_for(len(sides))))
 
-        Raises:
-            Cancelled: ``progress`` asked to stop; what was measured stays.
-        """
-        from engine.geometry.signed_distance import unsigned_distance
-
-        progress.stage("measure", len(self))
-        order = sorted(range(len(self)), key=lambda frame: (frame < first, frame))
-        for done, frame in enumerate(order):
-            if progress.cancelled():
-                raise Cancelled
-            if frame not in self._distances:
-                left, right = self.pairs[frame]
-                target = self.right.read(right)
-                metres = unsigned_distance(self.left.read(left).vertices, target.vertices, target.faces)
-                self._distances[frame] = (1000 * metres).astype(np.float32)
-            progress.advance(done + 1)
-
-    def summary(self, frame: int) -> DistanceSummary | None:
-        """Figures of one frame, None until it is measured."""
-        distances = self._distances.get(frame)
-        if distances is None:
-            return None
-        median, percentile_95 = np.percentile(distances, [50, 95])
-        return DistanceSummary(float(distances.mean()), float(median), float(percentile_95), float(distances.max()))
+    def removed(self, place: int) -> "ComparisonState":
+        """Without the side at ``place``, nor a view that has become empty."""
+        sides = self.sides[:place] + self.sides[place + 1 :]
+        return replace(self, sides=sides, layout=min(self.layout, _layout_for(len(sides))))
 
 
-def _pair(left: MeshSequence, right: MeshSequence) -> tuple[tuple[int, int], ...]:
-    if len(left) == 1 or len(right) == 1:
-        count = max(len(left), len(right))
-        return tuple((min(frame, len(left) - 1), min(frame, len(right) - 1)) for frame in range(count))
-    return join_frames(left, right).pairs
+def _layout_for(count: int) -> int:
+    """The smallest layout with so many views."""
+    return next(layout for layout in LAYOUTS if layout >= count)
 
 
 def round_scale(value: float) -> float:

@@ -6,6 +6,7 @@ from engine.methods.run import Run
 from engine.models.checkpoint import load_model
 from engine.models.model import NeuralParametricModel
 from engine.sequences.depth_sequence import DepthSequence
+from npm_studio.session.document.comparison import ComparisonState
 from npm_studio.session.document.explorer import Explorer
 from npm_studio.session.document.observation import Observation
 from npm_studio.session.document.project import Project
@@ -27,6 +28,8 @@ class Document:
         self.runs: list[Run] = []
         self.project_folder: Path | None = None
         self.timeline = Timeline()
+        self.comparison = ComparisonState()
+        self.comparison_changed = Signal()
         self.model_changed = Signal()
         self.contents_changed = Signal()
         """Sequences, runs or the project changed."""
@@ -51,6 +54,12 @@ class Document:
         folder = run.folder.resolve()
         self.runs = [r for r in self.runs if r.folder.resolve() != folder] + [run]
         self.contents_changed.emit()
+
+    def set_comparison(self, state: ComparisonState) -> None:
+        """Compare something else, or show it in another way."""
+        if state != self.comparison:
+            self.comparison = state
+            self.comparison_changed.emit()
 
     def observation_of(self, run: Run) -> Observation | None:
         """The open sequence that ``run`` was fitted to."""

@@ -9,6 +9,7 @@ from PyQt6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLabel,
+    QPushButton,
     QSizePolicy,
     QToolButton,
     QVBoxLayout,
@@ -46,6 +47,17 @@ def tool_button(action: QAction, size: int = 18) -> QToolButton:
     button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
     button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
     button.setAutoRaise(True)
+    return button
+
+
+def action_button(title: str, action: QAction) -> QPushButton:
+    """A button with ``title`` that does ``action`` while that can be done."""
+    button = QPushButton(title)
+    button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+    button.setToolTip(action.toolTip())
+    button.clicked.connect(action.trigger)
+    button.setEnabled(action.isEnabled())
+    action.enabledChanged.connect(button.setEnabled)
     return button
 
 

@@ -10,7 +10,7 @@ from PyQt6.QtWidgets import QListWidget, QListWidgetItem, QSizePolicy, QWidget
 from engine.methods.run import Run
 from npm_studio.views.theme import icon, theme_of
 from npm_studio.views.widgets.badge import tone_colour
-from npm_studio.views.widgets.basics import ElidedLabel, Section, note
+from npm_studio.views.widgets.basics import ElidedLabel, Section, action_button, note
 from npm_studio.views.widgets.verdict import TONES, VerdictNote
 
 _LEAST_HEIGHT = 60
@@ -35,16 +35,18 @@ class RunList(Section):
     chosen = pyqtSignal(object)
     """The folder of the run that the user wants to see, as text."""
 
-    def __init__(self, show_folder: QAction, parent: QWidget | None = None) -> None:
+    def __init__(self, show_folder: QAction, compare: QAction, parent: QWidget | None = None) -> None:
         super().__init__("Runs", [show_folder], parent=parent)
         self.list = _Rows()
         self._note = note("Fits of this sequence are listed here.")
         self.verdict = VerdictNote()
         self._place = ElidedLabel()
+        self.compare = action_button("Compare with truth", compare)
         self.body.addWidget(self.list, 1)
         self.body.addWidget(self._note)
         self.body.addWidget(self.verdict)
         self.body.addWidget(self._place)
+        self.body.addWidget(self.compare)
         self.list.currentItemChanged.connect(lambda item, _: self.chosen.emit(_folder_of(item)))
 
     def fill(self, runs: Sequence[Run], on_show: Run | None) -> None:

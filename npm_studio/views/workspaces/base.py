@@ -1,5 +1,7 @@
 """What every workspace of the window has."""
 
+from pathlib import Path
+
 from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtGui import QAction
 from PyQt6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
@@ -66,6 +68,10 @@ class Workspace(QWidget):
 
     def show_frame(self, frame: int) -> None:
         """The timeline moved."""
+
+    def take_drop(self, path: Path) -> bool:
+        """Whether ``path``, which was dropped on the window, means something here, and is being opened."""
+        return False
 
     def upcoming_frames(self, frame: int, frame_count: int) -> list[int]:
         """What playback asks for after ``frame``, the soonest first; nothing while it rests."""

@@ -1,283 +1,396 @@
-"""Two results side by side, and the distance between them as colours."""
+"""Results beside each other: runs, truth, what was seen, meshes from disk; and how far they are off."""
 
-from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
-import numpy as np
-from PyQt6.QtCore import Qt
-from PyQt6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QGridLayout, QHBoxLayout, QLabel, QPushButton
+from PyQt6.QtCore import QPoint, QTimer, pyqtSignal
+from PyQt6.QtWidgets import QFileDialog
 
 from engine.core.progress import Progress
-from engine.geometry.mesh import vertex_normals
-from engine.sequences.mesh_sequence import MeshSequence
-from npm_studio.session.document.comparison import Comparison, round_scale
-from npm_studio.session.document.explorer import pretty
-from npm_studio.session.document.results import (
-    mesh_sequence_of_identity,
-    mesh_sequence_of_run,
-    mesh_sequence_of_truth,
-)
+from engine.methods.run import Run
+from engine.sequences.named_meshes import ENDINGS
+from npm_studio.session.document.compared_sides import Offer, OpenedSide, first_sides, offers, references
+from npm_studio.session.document.comparison import MOST_SIDES, ComparisonState, SideSource
+from npm_studio.session.document.lineup import Lineup
+from npm_studio.session.document.side_errors import ErrorKind, SideErrors
 from npm_studio.session.document.timeline import Playable
 from npm_studio.session.jobs.events import JobEvent
-from npm_studio.views.scene import DISTANCE_COLOURS, colours_of
 from npm_studio.views.session import Session
-from npm_studio.views.viewport import Viewport
 from npm_studio.views.viewport_area import ViewportArea
-from npm_studio.views.widgets.basics import Section, note
+from npm_studio.views.widgets.error_curves import Curve, ErrorCurves
+from npm_studio.views.widgets.error_table import TableRow
+from npm_studio.views.widgets.side_picker import SidePicker
 from npm_studio.views.workspaces.base import Actions, Workspace
+from npm_studio.views.workspaces.compare_panel import MODES, ColourChoice, ComparePanel
+from npm_studio.views.workspaces.compared_views import Shown, draw_sides, place_ground
 
-_METRICS = (("mean", "Mean"), ("median", "Median"), ("percentile_95", "95 % below"), ("largest", "Largest"))
+_BLINK_MS, _FIGURES_MS = 700, 250
+
+Loaded = tuple[dict[SideSource, OpenedSide], Lineup, SideErrors | None]
 
 
 class CompareWorkspace(Workspace):
-    """Runs, ground truth and identities in pairs."""
+    """Shows what the document says of the comparison; every choice of the user makes a new state there."""
+
+    run_wanted = pyqtSignal(object)
+    """The folder of a run that is not open; `add_run` takes it."""
 
     def __init__(self, session: Session, viewports: ViewportArea, actions: Actions) -> None:
         super().__init__(session, viewports, actions)
-        self.comparison: Comparison | None = None
-        self._sources: dict[str, Callable[[], MeshSequence]] = {}
-        self._frame = 0
-        self._scale_chosen = False
-
-        what = Section("Compare")
-        self.left, self.right = QComboBox(), QComboBox()
-        for label, box in (("Left", self.left), ("Right", self.right)):
-            title = QLabel(label)
-            title.setObjectName("muted")
-            what.body.addWidget(title)
-            what.body.addWidget(box)
-            box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-            box.setMinimumContentsLength(12)
-            box.setPlaceholderText("Nothing to choose from yet")
-            box.activated.connect(lambda _: self._load())
-        swap = QPushButton("Swap left and right")
-        swap.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        swap.clicked.connect(self.swap)
-        what.body.addSpacing(4)
-        what.body.addWidget(swap)
-
-        how = Section("Show")
-        self.linked = QCheckBox("Link the cameras")
-        link = actions["view.link_cameras"]
-        self.linked.setToolTip(link.toolTip())
-        self.linked.setChecked(viewports.is_linked)
-        self.linked.toggled.connect(viewports.set_linked)
-        viewports.changed.connect(lambda: self.linked.setChecked(viewports.is_linked))
-        self.coloured = QCheckBox("Colour the left by its distance to the right")
-        self.coloured.setChecked(True)
-        self.coloured.toggled.connect(lambda _: self._draw())
-        self.scale = QDoubleSpinBox()
-        self.scale.setRange(0.1, 1000)
-        self.scale.setDecimals(1)
-        self.scale.setSuffix(" mm")
-        self.scale.setValue(20)
-        self.scale.setToolTip("Distance at the end of the colour scale")
-        self.scale.valueChanged.connect(self._on_scale)
-        row = QHBoxLayout()
-        row.addWidget(QLabel("Scale ends at"))
-        row.addStretch(1)
-        row.addWidget(self.scale)
-        for widget in (self.linked, self.coloured):
-            how.body.addWidget(widget)
-        how.body.addLayout(row)
-
-        metrics = Section("Distance in this frame")
-        grid = QGridLayout()
-        grid.setVerticalSpacing(5)
-        self.metrics: dict[str, QLabel] = {}
-        for line, (metric, words) in enumerate(_METRICS):
-            value = self.metrics[metric] = QLabel("–")
-            grid.addWidget(QLabel(words), line, 0)
-            grid.addWidget(value, line, 1, Qt.AlignmentFlag.AlignRight)
-        metrics.body.addLayout(grid)
-        metrics.body.addSpacing(4)
-        metrics.body.addWidget(note("From each vertex on the left to the nearest point of the surface on the right."))
-
-        self.column.setSpacing(20)
-        for section in (what, how, metrics):
-            self.column.addWidget(section)
-        self.column.addStretch(1)
-        session.document.contents_changed.connect(self._refill)
-        session.document.model_changed.connect(self._refill)
+        self.lineup: Lineup | None = None
+        self.errors: SideErrors | None = None
+        self._measuring: SideErrors | None = None
+        self.run_of_fit: Run | None = None
+        """On show in Fit: what is compared at first."""
+        self._offers: tuple[Offer, ...] = ()
+        self._opened: dict[SideSource, OpenedSide] = {}
+        self._wanted: tuple[Offer, ...] = ()
+        """What is on show or being loaded, the reference last."""
+        self._asked, self._frame, self._place = 0, 0, 0
+        self._first: tuple[SideSource, ...] = ()
+        """Sides that nobody has chosen yet."""
+        self._scale_mm, self._known, self.is_other = 20.0, -1, False
+        self.curves = ErrorCurves(session.document.timeline)
+        self.panel = ComparePanel(self.column, actions)
+        self.picker = SidePicker(self)
+        self._blink, self._figures = QTimer(self), QTimer(self)
+        self._blink.setInterval(_BLINK_MS)
+        self._figures.setInterval(_FIGURES_MS)
+        self._figures.setSingleShot(True)
+        self._connect()
         self._refill()
+
+    @property
+    def state(self) -> ComparisonState:
+        return self.session.document.comparison
 
     def enter(self) -> None:
         super().enter()
         self.viewports.clear()
-        if len(self._sources) < 2:
-            self.viewports.set_split(False)
-            self.viewports.invite(
-                "compare",
-                "Nothing to compare yet",
-                "Open or make two runs, a run whose sequence has ground truth, or a model with two identities.",
-                (self.actions_by_id["file.open_run"], self.actions_by_id["file.open_model"]),
-            )
-            return
-        self.viewports.set_split(True)
-        if self.comparison is None:
-            self._load()
-        else:
-            self._show_comparison()
+        if self.state.sides == self._first:  # of which something better may be there by now
+            self._first = first_sides(self._offers, self.run_of_fit)
+            self._change(sides=self._first)
+        self._show_state()
+
+    def leave(self) -> None:
+        super().leave()
+        self._blink.stop()
+        self.session.jobs.cancel("measure")
+        self.curves.hide()
+        self.viewports.clear()
 
     def playable(self) -> Playable:
-        if self.comparison is None:
+        if self.lineup is None:
             return Playable()
-        return Playable(self.comparison.frame_names, self.comparison.frame_rate, self._frame)
+        return Playable(self.lineup.frame_names, self.lineup.frame_rate, self._frame)
 
     def show_frame(self, frame: int) -> None:
         self._frame = frame
         self._draw()
+        self._measure()
 
-    def choose(self, left: str, right: str) -> None:
-        """Compare two of the offered results, by title."""
-        self.left.setCurrentText(left)
-        self.right.setCurrentText(right)
-        self._load()
+    def take_drop(self, path: Path) -> bool:
+        if (path / "run.json").is_file() or path.name == "run.json":
+            self.run_wanted.emit(path if path.is_dir() else path.parent)
+            return True
+        files = path.iterdir() if path.is_dir() else iter((path,))
+        is_meshes = any(file.suffix.lower() in ENDINGS or file.name == "truth.json" for file in files)
+        if is_meshes:
+            self.add_meshes(path)
+        return is_meshes
 
-    @property
-    def titles(self) -> tuple[str, ...]:
-        """Titles of what can be compared."""
-        return tuple(self._sources)
+    # ---- what a user asks for
 
-    def _refill(self) -> None:
-        """What can be compared now; keeps the choice where it is still there."""
-        document, model = self.session.document, self.session.document.model
-        sources: dict[str, Callable[[], MeshSequence]] = {}
-        for run in document.runs:
-            shown = document.observation_of(run)
-            fitted = partial(mesh_sequence_of_run, run, None if shown is None else shown.sequence)
-            sources[f"Run {run.folder.name}"] = fitted
-        for observation in document.observations:
-            sequence = observation.sequence
-            if sequence.truth_folder is not None:
-                sources[f"Ground truth of {sequence.name}"] = partial(
-                    mesh_sequence_of_truth, sequence, observation.scene
-                )
-        if model is not None:
-            for index, name in enumerate(model.info.identities):
-                sources[pretty(name)] = partial(mesh_sequence_of_identity, model, index)
-        before = (self.left.currentText(), self.right.currentText())
-        self._sources = sources
-        for box in (self.left, self.right):
-            box.clear()
-            box.addItems(list(sources))
-            box.setEnabled(len(sources) > 1)
-        if set(before) <= set(sources) and self.comparison is not None:
-            self.left.setCurrentText(before[0])
-            self.right.setCurrentText(before[1])
-            return
-        self.comparison = None
-        self.left.setCurrentIndex(0 if sources else -1)
-        self.right.setCurrentIndex(1 if len(sources) > 1 else -1)
-        if self.is_active:
-            self.enter()
+    def choose_side(self, place: int) -> None:
+        """Open the list of what can be compared, for the side at ``place``."""
+        self._place = place
+        row = self.panel.sides.rows[place] if place < MOST_SIDES else self.panel.add
+        at = row if row.isVisible() else self.panel.add
+        current = self.state.sides[place] if place < len(self.state.sides) else None
+        self.picker.open_at(at.mapToGlobal(QPoint(0, at.height())), self._offers, current)
 
-    def offer(self, left: str) -> None:
-        """Preselect ``left`` against the ground truth, or against whatever else there is."""
-        if left in self._sources:
-            others = [title for title in self._sources if title != left]
-            truths = [title for title in others if title.startswith("Ground truth")]
-            self.left.setCurrentText(left)
-            if others:
-                self.right.setCurrentText((truths or others)[0])
-            self.comparison = None
+    def choose_new_side(self) -> None:
+        self.choose_side(len(self.state.on_show))
+
+    def add(self, source: SideSource) -> None:
+        """Show ``source`` where the user has asked for a side, or beside the others."""
+        is_new = self._place >= len(self.state.on_show)
+        state = self.state.added(source) if is_new else self.state.with_side(self._place, source)
+        self.session.document.set_comparison(state)
+
+    def add_run(self, run: Run) -> None:
+        """Compare a run that has been opened."""
+        self._refill()
+        self.add(SideSource("run", run.folder.resolve()))
+
+    def add_meshes(self, path: Path) -> None:
+        """Compare mesh files of others."""
+        path = path.resolve()
+        if path not in self.state.mesh_files:
+            self._change(mesh_files=(*self.state.mesh_files, path))
+            self._refill()
+        self.add(SideSource("meshes", path))
+
+    def compare_with_truth(self, run: Run) -> None:
+        """Put ``run`` beside its truth, in colours."""
+        sides = first_sides(self._offers, run)
+        self.session.document.set_comparison(replace(ComparisonState(sides), mesh_files=self.state.mesh_files))
 
     def swap(self) -> None:
-        """Show on the left what is on the right, and the other way round."""
-        left, right = self.left.currentText(), self.right.currentText()
-        self.choose(right, left)
+        if len(self.state.sides) > 1:
+            self.session.document.set_comparison(self.state.with_side(0, self.state.sides[1]))
 
-    def _load(self) -> None:
-        """Read both results in the background."""
-        names = self.left.currentText(), self.right.currentText()
-        if not all(name in self._sources for name in names):
+    def show_other(self) -> None:
+        """In a blink, change sides."""
+        self.is_other = not self.is_other
+        self._draw()
+
+    def _ask_for_run(self) -> None:
+        folder = QFileDialog.getExistingDirectory(self, "Compare a run: the folder that a fit wrote")
+        if folder:
+            self.run_wanted.emit(Path(folder))
+
+    def _ask_for_meshes(self) -> None:
+        folder = QFileDialog.getExistingDirectory(self, "Compare mesh files: a folder with one for each frame")
+        if folder:
+            self.add_meshes(Path(folder))
+
+    def _set_blinking(self, on: bool) -> None:
+        self._blink.start() if on and self.state.mode == "blink" else self._blink.stop()
+
+    def _change(self, **values: object) -> None:
+        self.session.document.set_comparison(replace(self.state, **values))  # type: ignore[arg-type]
+
+    # ---- from the document to the views
+
+    def _refill(self) -> None:
+        """What can be compared now; sides that are gone are left out."""
+        self._offers = offers(self.session.document, self.state.mesh_files)
+        known = {offer.source for offer in self._offers}
+        self._change(sides=tuple(source for source in self.state.sides if source in known))
+        if self.is_active:
+            self.enter() if not self.state.sides else self._show_state()
+
+    def _show_state(self) -> None:
+        by_source = {offer.source: offer for offer in self._offers}
+        shown = [by_source[source] for source in self.state.on_show if source in by_source]
+        titles = [(offer.title, offer.detail) for offer in shown]
+        room = MOST_SIDES - len(shown) if self.state.mode == "beside" else 2 - len(shown)
+        self.panel.show_state(self.state, titles, room)
+        if not self.is_active:
             return
-        sources = [self._sources[name] for name in names]
-        self.session.jobs.cancel("measure")
-        for view, name in zip(self.viewports.views, names, strict=False):
-            view.caption.set_text(name, "Loading…")
+        self._set_blinking(self.panel.blinking.isChecked())
+        if not shown:
+            self._show_nothing()
+            return
+        if len(self.viewports.views) != self.state.view_count:
+            self.viewports.set_view_count(self.state.view_count)
+            self._place_views()
+        against = references(self.state, self._offers)
+        current = next((offer for offer in against if offer.source == self.state.reference), against[0])
+        wanted = (*shown, current)
+        if [offer.origin for offer in wanted] != [offer.origin for offer in self._wanted] or [
+            offer.source for offer in wanted
+        ] != [offer.source for offer in self._wanted]:
+            self._load(wanted)
+        else:
+            self._draw()
+            self._measure()
+        self._show_colours()
 
-        def work(progress: Progress) -> Comparison:
-            return Comparison(sources[0](), sources[1]())
-
-        self.session.jobs.submit("load", work, self._on_loaded, self._on_failed)
-
-    def _on_failed(self, error: Exception, traceback: str) -> None:
-        self.comparison = None
-        self.viewports.clear()
+    def _show_nothing(self) -> None:
+        self.lineup = self.errors = None
+        self._wanted = ()
+        self.viewports.set_view_count(1)
+        self.curves.hide()
+        self.viewports.invite(
+            "compare",
+            "Nothing to compare yet",
+            "Fit a recording, open a run or a recording with ground truth, or drop run folders and meshes here.",
+            (self.actions_by_id["file.open_run"], self.actions_by_id["file.open_sequence"]),
+        )
         self.clip_changed.emit()
+
+    def _load(self, wanted: tuple[Offer, ...]) -> None:
+        """Open sides in the background; what was opened before is taken as it is, unless it has changed."""
+        self._asked += 1
+        self._wanted, known = wanted, dict(self._opened)
+        self.viewports.invitation.hide()
+        for place, view in enumerate(self.viewports.views):
+            if place < len(wanted) - 1:
+                view.caption.set_text(wanted[place].title, "Loading…", place)
+
+        def work(progress: Progress) -> Loaded:
+            opened: dict[SideSource, OpenedSide] = {}
+            for offer in wanted:
+                before = known.get(offer.source)
+                if offer.source not in opened:
+                    is_same = before is not None and before.origin == offer.origin
+                    opened[offer.source] = before if before is not None and is_same else offer.open(progress)
+            lineup = Lineup([opened[offer.source] for offer in wanted[:-1]], opened[wanted[-1].source])
+            errors = SideErrors(lineup)
+            return opened, lineup, errors if errors.compared else None
+
+        number = self._asked
+        loaded, failed = partial(self._on_loaded, number), partial(self._on_failed, number)
+        self.session.jobs.submit("load", work, loaded, failed)
+
+    def _on_failed(self, number: int, error: Exception, traceback: str) -> None:
+        if number == self._asked:
+            self.lineup = self.errors = None
+            self.viewports.clear()
+            self._show_figures()
+            self.clip_changed.emit()
+            for place, view in enumerate(self.viewports.views):
+                if self.is_active and place < len(self._wanted) - 1:
+                    view.caption.set_text(self._wanted[place].title, "Cannot be shown beside the others", place)
         self.session.failed.emit(error, traceback)
 
-    def _on_loaded(self, result: object) -> None:
-        assert isinstance(result, Comparison)
-        self.comparison, self._frame, self._scale_chosen = result, 0, False
-        if self.is_active:
-            self.viewports.clear()
-            self._show_comparison()
-            self.clip_changed.emit()
-
-    def _show_comparison(self) -> None:
-        assert self.comparison is not None
-        for view in self.viewports.views:
-            view.ground.place(self.comparison.ground)
-        self._draw()
-        self.frame_once(self.comparison)
-        comparison, first = self.comparison, self._frame
-        self.session.jobs.cancel("measure")
-        self.session.jobs.submit(
-            "measure",
-            lambda progress: comparison.measure(progress, first),
-            finished=lambda _: self._on_measured(),
-            failed=self.session.failed.emit,
-            event=self._on_progress,
-        )
-
-    def _on_progress(self, event: JobEvent) -> None:
-        if self.comparison is not None and self.comparison.distances_mm(self._frame) is not None:
-            self._on_measured()
-
-    def _on_measured(self) -> None:
-        if self.comparison is None:
+    def _on_loaded(self, number: int, result: object) -> None:
+        if number != self._asked:
             return
-        distances = self.comparison.distances_mm(self._frame)
-        if distances is not None and not self._scale_chosen:
-            self._scale_chosen = True
-            self.scale.blockSignals(True)
-            self.scale.setValue(round_scale(float(np.percentile(distances, 95))))
-            self.scale.blockSignals(False)
-        self._draw()
+        assert isinstance(result, tuple)
+        before = self.lineup
+        self._opened, self.lineup, self.errors = result
+        assert self.lineup is not None
+        self._known = -1
+        if before is None or before.frame_names != self.lineup.frame_names:
+            names = self.lineup.frame_names
+            name = before.frame_names[self._frame] if before is not None and self._frame < len(before) else ""
+            self._frame = names.index(name) if name in names else 0
+            self.clip_changed.emit()
+        if self.is_active:
+            self._place_views()
+            self._show_colours()
+            self._draw()
+            self.frame_once(self.lineup.sides[0])
+            self._measure()
 
-    def _on_scale(self) -> None:
-        self._scale_chosen = True
-        self._draw()
+    def _place_views(self) -> None:
+        if self.lineup is not None:
+            place_ground(self.viewports.views, self.lineup.bounds)
+
+    def _measure(self) -> None:
+        """Measure in the background what is not known, the frame on show first."""
+        if self.errors is None or not self.is_active:
+            return
+        errors = self.errors
+        errors.wanted = self._frame
+        if self._measuring is errors or (errors.is_known(self._frame) and errors.is_complete):
+            return
+
+        def ended(*_: object) -> None:
+            if self._measuring is errors:
+                self._measuring = None
+            if errors is self.errors:
+                self._show_figures()
+                self._measure()  # the frame may be another one by now
+
+        self._measuring, event = errors, partial(self._on_event, errors)
+        self.session.jobs.cancel("measure")
+        self.session.jobs.submit("measure", errors.measure, ended, self.session.failed.emit, ended, event)
+
+    def _on_event(self, errors: SideErrors, event: JobEvent) -> None:
+        if errors is not self.errors or not self.is_active:
+            return
+        if not self._figures.isActive():
+            self._figures.start()
+        known = sum(errors.values_mm(side, self._frame) is not None for side in errors.compared)
+        if known > self._known:
+            if self._known <= 0:
+                self._show_figures()
+            self._draw()
+
+    def _show_figures(self) -> None:
+        """Scale, table and curves as far as they are known."""
+        lineup, errors = self.lineup, self.errors
+        if not self.is_active or lineup is None:
+            self.curves.hide()
+            return
+        self.panel.table.fill([_row(side, lineup, errors) for side in lineup.sides])
+        if errors is None:
+            self.curves.show_curves("", ())
+            self.panel.progress.setText("Choose another side to have errors.")
+            return
+        if self.state.scale_mm is None and errors.scale_mm != self._scale_mm:
+            self._scale_mm = errors.scale_mm
+            self.panel.show_scale(self._scale_mm)
+            self._draw()
+        compared = [(place, side) for place, side in enumerate(lineup.sides) if side in errors.compared]
+        self.curves.show_curves(
+            errors.kind.value, [Curve(place, side.title, errors.curve_mm(side)) for place, side in compared]
+        )
+        done = sum(errors.of_sequence(side) is not None for _, side in compared)
+        self.panel.progress.setText("" if errors.is_complete and done else "Measuring…")
+        self.panel.progress.setVisible(not errors.is_complete)
+
+    def _show_colours(self) -> None:
+        against = references(self.state, self._offers)
+        current = self._wanted[-1].source if self._wanted else None
+        scale = self.state.scale_mm if self.state.scale_mm is not None else self._scale_mm
+        self.panel.show_colours(ColourChoice(against, current, _explanation(self.lineup, self.errors), scale))
+        self._show_figures()
 
     def _draw(self) -> None:
-        if not self.is_active or self.comparison is None or not self.viewports.is_split:
+        if not self.is_active or self.lineup is None:
             return
-        frame = min(self._frame, len(self.comparison) - 1)
-        pair = self.comparison.pairs[frame]
-        sides = (self.comparison.left, self.comparison.right)
-        for view, side, index in zip(self.viewports.views, sides, pair, strict=True):
-            self._draw_side(view, side, index)
-        left, distances = self.viewports.left, self.comparison.distances_mm(frame)
-        if self.coloured.isChecked() and distances is not None:
-            left.mesh.colour_by(distances, self.scale.value())
-            title = "Distance to the right"
-            left.colour_bar.set_scale(title, 0, self.scale.value(), "mm", colours_of(DISTANCE_COLOURS))
-        else:
-            left.mesh.colour_by(None)
-            left.colour_bar.hide()
-        summary = self.comparison.summary(frame)
-        for name, label in self.metrics.items():
-            label.setText("–" if summary is None else f"{getattr(summary, name):.1f} mm")
-        self.quality_changed.emit("", "good", f"Frame {frame + 1} of {len(self.comparison)}")
+        self._frame = min(self._frame, len(self.lineup) - 1)
+        errors, state = self.errors, self.state
+        if errors is not None:
+            self._known = sum(errors.values_mm(side, self._frame) is not None for side in errors.compared)
+        scale = state.scale_mm if state.scale_mm is not None else self._scale_mm
+        draw_sides(
+            self.viewports, Shown(self.lineup, errors, state.coloured, scale), state.mode, self._frame, self.is_other
+        )
+        self.quality_changed.emit("", "good", f"Frame {self._frame + 1} of {len(self.lineup)}")
 
-    def _draw_side(self, view: Viewport, side: MeshSequence, index: int) -> None:
-        mesh = side.read(index)
-        view.mesh.set_opacity(1.0)
-        view.mesh.stand_on(None)
-        view.mesh.show(mesh.vertices, vertex_normals(mesh.vertices, mesh.faces), mesh.faces)
-        view.ground.cast_shadow(mesh.vertices)
-        detail = f"Frame {side.frame_names[index]}" if len(side) > 1 else "Canonical pose"
-        view.caption.set_text(side.title, detail)
-        view.redraw()
+    def _connect(self) -> None:
+        document, panel = self.session.document, self.panel
+        document.contents_changed.connect(self._refill)
+        document.model_changed.connect(self._refill)
+        document.comparison_changed.connect(self._show_state)
+        panel.sides.layout_chosen.connect(lambda count: self._change(layout=count))
+        panel.sides.change_wanted.connect(self.choose_side)
+        panel.sides.removed.connect(lambda place: document.set_comparison(self.state.removed(place)))
+        panel.add.clicked.connect(self.choose_new_side)
+        panel.mode.chosen.connect(lambda place: self._change(mode=MODES[place][0]))
+        panel.linked.setChecked(self.viewports.is_linked)
+        panel.linked.toggled.connect(self.viewports.set_linked)
+        self.viewports.changed.connect(lambda: panel.linked.setChecked(self.viewports.is_linked))
+        panel.blinking.toggled.connect(self._set_blinking)
+        panel.coloured.toggled.connect(lambda on: self._change(coloured=on))
+        panel.reference.activated.connect(lambda _: self._change(reference=panel.reference.currentData()))
+        panel.automatic.toggled.connect(lambda on: self._change(scale_mm=None if on else panel.scale.value()))
+        panel.scale.valueChanged.connect(lambda value: self._change(scale_mm=value))
+        panel.table.frame_wanted.connect(document.timeline.seek)
+        self.picker.chosen.connect(self.add)
+        self.picker.run_wanted.connect(self._ask_for_run)
+        self.picker.meshes_wanted.connect(self._ask_for_meshes)
+        self._blink.timeout.connect(self.show_other)
+        self._figures.timeout.connect(self._show_figures)
+
+
+def _row(side: OpenedSide, lineup: Lineup, errors: SideErrors | None) -> TableRow:
+    if side is lineup.reference:
+        return TableRow(side.title, instead="measured against")
+    if errors is None or side not in errors.compared:
+        return TableRow(side.title, instead="not measured: what was seen")
+    return TableRow(side.title, errors.of_sequence(side))
+
+
+def _explanation(lineup: Lineup | None, errors: SideErrors | None) -> str:
+    """What is measured, in a sentence or two."""
+    if lineup is None or errors is None:
+        return ""
+    words = {
+        ErrorKind.CORRESPONDENCE: "Correspondence error: from each vertex to the same vertex.",
+        ErrorKind.SURFACE: "Surface distance: from each vertex to the nearest point, as not all sides have the same "
+        "triangles. Means count both directions.",
+        ErrorKind.SEEN: "From each point that the camera saw to the nearest point of the mesh.",
+    }
+    left_out = max(lineup.left_out.values(), default=0)
+    lines = [words[errors.kind], *(side.note for side in lineup.sides if side.note)]
+    if left_out:
+        lines.append(f"{left_out} frames that not all sides have are left out.")
+    return " ".join(lines)

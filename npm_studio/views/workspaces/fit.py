@@ -82,7 +82,7 @@ class FitWorkspace(Workspace):
         fit.body.addWidget(self.fill_lost)
         fit.body.addWidget(self.progress)
 
-        self.runs = RunList(actions["fit.show_folder"])
+        self.runs = RunList(actions["fit.show_folder"], actions["fit.compare_truth"])
 
         self.column.setSpacing(18)
         self.column.addWidget(self.sequences)
@@ -104,6 +104,12 @@ class FitWorkspace(Workspace):
     @property
     def can_fit(self) -> bool:
         return not self.session.is_fitting and not self.tracking.is_there and not self._lacking()
+
+    @property
+    def has_truth(self) -> bool:
+        """Whether the recording of the run on show came with the truth."""
+        shown = self.run is not None and self.observation is not None and not self._is_preview
+        return shown and self.observation is not None and self.observation.sequence.truth_folder is not None
 
     def enter(self) -> None:
         super().enter()
@@ -381,6 +387,7 @@ class FitWorkspace(Workspace):
         self._show_fits()
         self._draw()
         self._report()
+        self.can_fit_changed.emit()
 
     def _show_state(self) -> None:
         """What the Fit button needs, in words, and which methods can be chosen."""

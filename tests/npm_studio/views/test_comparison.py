@@ -1,10 +1,18 @@
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PyQt6.QtCore import QPoint, Qt
+from PyQt6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
+from engine.geometry.mesh import save_mesh
+from engine.methods.run import load_run
+from npm_studio.session.document.comparison import SideSource
+from npm_studio.session.document.side_errors import ErrorKind
 from npm_studio.views.main_window import MainWindow
+from npm_studio.views.workspaces.compare_panel import MODES
 from tests.npm_studio.views.drops import drop
 from tests.support.present import present
 
@@ -12,36 +20,64 @@ SECONDS = 20_000
 
 
 @pytest.fixture
-def comparing(qtbot: QtBot, studio_window: MainWindow, fitted_run: Path) -> MainWindow:
-    """A run beside its ground truth."""
-    drop(studio_window, fitted_run)
-    qtbot.waitUntil(lambda: studio_window.fit.run is not None, timeout=SECONDS)
-    studio_window.show_compare()
-    comparison = studio_window.compare
-    qtbot.waitUntil(lambda: comparison.metrics["mean"].text() != "–", timeout=SECONDS)
-    return studio_window
+def comparing(qtbot: QtBot, window: MainWindow, fitted_run: Path) -> MainWindow:
+    """A run beside its ground truth, measured."""
+    drop(window, fitted_run)
+    qtbot.waitUntil(lambda: window.fit.run is not None, timeout=SECONDS)
+    window.show_compare()
+    measured(qtbot, window, 2)
+    return window
+
+
+def measured(qtbot: QtBot, window: MainWindow, sides: int) -> None:
+    """Wait until so many sides are on show and their errors are known."""
+
+    def is_done() -> bool:
+        lineup, errors = window.compare.lineup, window.compare.errors
+        is_complete = errors is None or errors.is_complete
+        idle = not window.session.jobs.is_busy("load") and not window.session.jobs.is_busy("measure")
+        return lineup is not None and len(lineup.sides) == sides and is_complete and idle
+
+    qtbot.waitUntil(is_done, timeout=SECONDS)
+
+
+def source(kind: str, path: Path) -> SideSource:
+    assert kind in ("run", "truth", "observation")
+    return SideSource(kind, path.resolve())  # type: ignore[arg-type]
+
+
+def another_run(fitted_run: Path, folder: Path, name: str) -> Path:
+    return Path(shutil.copytree(fitted_run, folder / name))
 
 
 def test_a_run_is_compared_with_its_ground_truth_at_once(comparing: MainWindow) -> None:
     left, right = comparing.viewports.views
-    assert left.caption.text[0] == "run"
-    assert right.caption.text[0] == "Ground truth of doll"
+    assert (left.caption.text[0], left.caption.place) == ("run", 0)
+    assert right.caption.text == ("Ground truth of doll", "Frame 000000 · measured against")
     assert left.mesh.is_visible
     assert right.mesh.is_visible
-    metrics = {name: float(label.text().removesuffix(" mm")) for name, label in comparing.compare.metrics.items()}
-    assert 0 < metrics["median"] < metrics["largest"] <= 25.5  # moved by 0.01 canonical units, which is 25 mm
-    assert left.colour_bar.isVisible()
-    assert not right.colour_bar.isVisible()
+    assert present(comparing.compare.errors).kind is ErrorKind.CORRESPONDENCE
+    mean, median, worst, lost = comparing.compare.panel.table.texts()[0]
+    assert float(mean) == float(median) == float(worst) == pytest.approx(25, abs=0.1)  # 0.01 canonical units
+    assert lost == "0"
+    assert comparing.compare.panel.table.texts()[1][0] == "measured against"
 
 
-def test_the_left_mesh_carries_the_distances_and_drops_them_when_asked(comparing: MainWindow) -> None:
-    mesh = comparing.viewports.left.mesh
+def test_one_legend_goes_with_the_colours_of_all_views(comparing: MainWindow) -> None:
+    mesh, legend = comparing.viewports.left.mesh, comparing.viewports.legend
+    errors = present(comparing.compare.errors)
     assert mesh.actor.mapper.scalar_visibility
-    distances = present(comparing.compare.comparison).distances_mm(0)
-    np.testing.assert_array_equal(np.asarray(mesh.data.point_data["value"]), distances)
-    comparing.compare.coloured.setChecked(False)
+    values = errors.values_mm(errors.compared[0], 0)
+    np.testing.assert_array_equal(np.asarray(mesh.data.point_data["value"]), values)
+    assert (legend.title, legend.high) == ("Correspondence error", 50.0)
+    assert not any(view.colour_bar.isVisible() for view in comparing.viewports.views)
+    comparing.compare.panel.scale.setValue(40.0)
+    assert legend.high == mesh.actor.mapper.scalar_range[1] == 40.0
+    comparing.compare.panel.automatic.setChecked(True)
+    assert legend.high == 50.0
+    comparing.compare.panel.coloured.setChecked(False)
     assert not mesh.actor.mapper.scalar_visibility
-    assert not comparing.viewports.left.colour_bar.isVisible()
+    assert legend.title == ""
 
 
 def test_each_view_draws_its_own_picture(qtbot: QtBot, comparing: MainWindow) -> None:
@@ -52,49 +88,251 @@ def test_each_view_draws_its_own_picture(qtbot: QtBot, comparing: MainWindow) ->
         return [max(row[:100]), max(row[100:])]
 
     left, right = colourfulness()
-    assert left > 130 > right  # distances are colourful, the truth is clay
-    comparing.show_explore()
+    assert left > 130 > right  # errors are colourful, the truth is clay
+    comparing.show_fit()
     comparing.show_compare()
-    qtbot.waitUntil(lambda: bool(comparing.viewports.left.mesh.actor.mapper.scalar_visibility), timeout=SECONDS)
+    measured(qtbot, comparing, 2)
     left, right = colourfulness()
     assert left > 130 > right
-    comparing.compare.coloured.setChecked(False)
-    assert max(colourfulness()) < 130
 
 
 def test_linked_cameras_move_together_and_unlinked_ones_do_not(comparing: MainWindow) -> None:
-    left, right = comparing.viewports.views
-    left.view.camera.Azimuth(30)
-    assert np.allclose(right.camera_state().position, left.camera_state().position)
-    right.view.camera.Elevation(10)
-    assert np.allclose(right.camera_state().position, left.camera_state().position)
-    comparing.compare.linked.setChecked(False)
+    comparing.compare.panel.sides.layouts.button(3).click()
+    views = comparing.viewports.views
+    assert len(views) == 4
+    for mover in views:
+        mover.view.camera.Azimuth(30)
+        assert all(np.allclose(view.camera_state().position, mover.camera_state().position) for view in views)
+    comparing.compare.panel.linked.setChecked(False)
     assert not comparing.actions_by_id["view.link_cameras"].isChecked()
-    before = right.camera_state()
-    left.view.camera.Azimuth(30)
-    assert right.camera_state() == before
+    before = views[1].camera_state()
+    views[0].view.camera.Azimuth(30)
+    assert views[1].camera_state() == before
     comparing.actions_by_id["view.link_cameras"].trigger()
-    assert comparing.compare.linked.isChecked()
-    assert np.allclose(right.camera_state().position, left.camera_state().position)
+    assert comparing.compare.panel.linked.isChecked()
+    assert np.allclose(views[3].camera_state().position, views[0].camera_state().position)
 
 
-def test_the_timeline_moves_both_sides(comparing: MainWindow) -> None:
+def test_the_timeline_and_a_click_into_the_curves_move_all_sides(qtbot: QtBot, comparing: MainWindow) -> None:
     before = [view.mesh.vertices.copy() for view in comparing.viewports.views]
     comparing.timeline.last()
     for view, old in zip(comparing.viewports.views, before, strict=True):
-        assert view.caption.text[1] == "Frame 000002"
+        assert view.caption.text[1].startswith("Frame 000002")
         assert np.abs(view.mesh.vertices - old).max() > 0.01
+    curves = comparing.compare.curves
+    assert curves.isVisible()
+    qtbot.waitUntil(lambda: curves.frame_at(0) == 0)
+    qtbot.mouseClick(curves, Qt.MouseButton.LeftButton, pos=QPoint(5, 40))
+    assert comparing.session.document.timeline.frame == 0
+    assert curves.words_of(1).splitlines()[1].startswith("A  run: 25.0 mm")
 
 
-def test_two_identities_can_be_compared(qtbot: QtBot, studio_window: MainWindow) -> None:
+def test_six_sides_stand_in_six_views(
+    qtbot: QtBot, comparing: MainWindow, fitted_run: Path, depth_capture: Path, tmp_path: Path
+) -> None:
+    comparing.compare.choose_new_side()
+    comparing.compare.picker.hide()
+    comparing.compare.add(source("observation", depth_capture))
+    for name in ("b", "c", "d"):
+        comparing.compare.choose_new_side()
+        comparing.compare.picker.hide()
+        drop(comparing, another_run(fitted_run, tmp_path, name))
+        qtbot.waitUntil(lambda name=name: any(r.folder.name == name for r in comparing.session.document.runs))  # type: ignore[misc]
+    measured(qtbot, comparing, 6)
+    views = comparing.viewports.views
+    titles = [view.caption.text[0] for view in views]
+    assert titles == ["run", "Ground truth of doll", "Observation of doll", "b", "c", "d"]
+    assert [view.caption.place for view in views] == list(range(6))
+    assert views[2].points.count > 100
+    assert not views[2].mesh.is_visible
+    assert not comparing.compare.panel.add.isEnabled()
+    assert comparing.compare.isVisible()  # a run that is dropped here is compared, and not shown in Fit
+    comparing.compare.panel.sides.rows[5].remove.click()
+    measured(qtbot, comparing, 5)
+    assert views[5].caption.text[0] == "No side yet"
+
+
+def test_the_list_of_sides_is_grouped_and_searched(qtbot: QtBot, studio_window: MainWindow, fitted_run: Path) -> None:
+    drop(studio_window, fitted_run)
+    qtbot.waitUntil(lambda: studio_window.fit.run is not None, timeout=SECONDS)
     studio_window.show_compare()
-    studio_window.compare.choose("Tall", "Stout")
-    qtbot.waitUntil(lambda: studio_window.viewports.left.caption.text == ("Tall", "Canonical pose"), timeout=SECONDS)
-    qtbot.waitUntil(lambda: studio_window.compare.metrics["mean"].text() != "–", timeout=SECONDS)
-    swapped = studio_window.compare.metrics["mean"].text()
-    studio_window.compare.swap()
-    qtbot.waitUntil(lambda: studio_window.viewports.left.caption.text == ("Stout", "Canonical pose"), timeout=SECONDS)
-    qtbot.waitUntil(lambda: studio_window.compare.metrics["mean"].text() not in ("–", swapped), timeout=SECONDS)
+    measured(qtbot, studio_window, 2)
+    compare, picker = studio_window.compare, studio_window.compare.picker
+    compare.panel.sides.rows[1].choice.click()
+    assert picker.isVisible()
+    groups = [present(picker.tree.topLevelItem(row)).text(0) for row in range(picker.tree.topLevelItemCount())]
+    assert groups[0] == "doll"
+    assert groups[1].startswith("Identities of ")
+    assert picker.titles()[:3] == ["Run run", "Ground truth of doll", "Observation of doll"]
+    qtbot.keyClicks(picker.search, "doll observ")
+    assert picker.titles() == ["Observation of doll"]
+    qtbot.keyClick(picker.search, Qt.Key.Key_Return)
+    assert not picker.isVisible()
+    measured(qtbot, studio_window, 2)
+    assert studio_window.viewports.right.caption.text[0] == "Observation of doll"
+    compare.panel.sides.rows[0].choice.click()
+    picker.search.setText("nobody")
+    assert picker.titles() == []
+    assert "nobody" in picker.nothing.text()
+    picker.hide()
+
+
+def test_two_identities_can_be_compared_and_swapped(qtbot: QtBot, studio_window: MainWindow) -> None:
+    studio_window.show_compare()
+    measured(qtbot, studio_window, 2)
+    assert [view.caption.text[0] for view in studio_window.viewports.views] == ["Tall", "Small"]
+    assert studio_window.viewports.left.caption.text[1].startswith("Canonical pose")
+    studio_window.actions_by_id["compare.swap"].trigger()
+    measured(qtbot, studio_window, 2)
+    assert [view.caption.text[0] for view in studio_window.viewports.views] == ["Small", "Tall"]
+
+
+def test_errors_against_what_was_seen_are_on_its_points(
+    qtbot: QtBot, comparing: MainWindow, depth_capture: Path
+) -> None:
+    choice = comparing.compare.panel.reference
+    choice.setCurrentIndex(choice.findText("Observation of doll"))
+    choice.activated.emit(choice.currentIndex())
+    qtbot.waitUntil(lambda: present(comparing.compare.errors).kind is ErrorKind.SEEN, timeout=SECONDS)
+    measured(qtbot, comparing, 2)
+    left, right = comparing.viewports.views
+    assert left.points.count == right.points.count > 100
+    assert comparing.viewports.legend.title == "Distance of what was seen"
+    rows = comparing.compare.panel.table.texts()
+    assert float(rows[1][0]) < float(rows[0][0])  # the truth lies nearer to what was seen
+    choice.setCurrentIndex(choice.findText("Ground truth of doll"))
+    choice.activated.emit(choice.currentIndex())
+    qtbot.waitUntil(lambda: present(comparing.compare.errors).kind is not ErrorKind.SEEN, timeout=SECONDS)
+    assert left.points.count == 0
+
+
+def test_a_divider_is_dragged_between_two_sides(qtbot: QtBot, comparing: MainWindow) -> None:
+    view = comparing.viewports.left
+
+    def colours() -> tuple[int, int]:
+        """Of the left and the right half of the middle of the figure."""
+        qtbot.wait(50)
+        image = comparing.viewports.picture().toImage()
+        y, middle = round(image.height() * 0.42), image.width() // 2
+        row = [image.pixelColor(x, y).saturation() for x in range(image.width())]
+        return max(row[: middle - 14]), max(row[middle + 14 :])
+
+    comparing.compare.panel.mode.button(1).click()
+    assert len(comparing.viewports.views) == 1
+    left, right = colours()
+    assert left > 130 > right
+    divider = view.second.divider
+    assert divider.isVisible()
+    assert view.second.caption.text[0] == "Ground truth of doll"
+    divider.setValue(divider.minimum())
+    assert max(colours()) < 130
+    divider.setFocus()
+    qtbot.keyClick(divider, Qt.Key.Key_Right)
+    assert divider.value() == divider.minimum() + divider.singleStep()
+    divider.setValue(divider.maximum())
+    assert min(colours()) > 130
+    view.view.camera.Azimuth(90)
+    assert min(colours()) > 130
+    comparing.compare.panel.mode.button(0).click()
+    assert not divider.isVisible()
+    assert len(comparing.viewports.views) == 2
+
+
+def test_sides_blink_by_key_and_by_themselves(qtbot: QtBot, comparing: MainWindow) -> None:
+    comparing.compare.panel.mode.button(2).click()
+    view = comparing.viewports.left
+    assert view.caption.text[0] == "run"
+    assert view.mesh.is_visible
+    assert not view.second.mesh.is_visible
+    qtbot.keyClick(comparing, Qt.Key.Key_B)
+    assert view.caption.text[0] == "Ground truth of doll"
+    assert not view.mesh.is_visible
+    assert view.second.mesh.is_visible
+    comparing.compare.panel.blinking.setChecked(True)
+    qtbot.waitUntil(lambda: view.caption.text[0] == "run", timeout=SECONDS)
+    comparing.show_fit()
+    assert view.mesh.is_visible
+    assert not view.second.mesh.is_visible
+
+
+def test_meshes_from_disk_become_a_side(
+    qtbot: QtBot, comparing: MainWindow, fitted_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "theirs"
+    folder.mkdir()
+    run = load_run(fitted_run)
+    for name, mesh in zip(run.frame_names, run.meshes, strict=True):
+        save_mesh(mesh, folder / f"{name}.obj")
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(folder))
+    comparing.compare.choose_new_side()
+    comparing.compare.picker.meshes.click()
+    measured(qtbot, comparing, 3)
+    assert comparing.viewports.views[2].caption.text[0] == "theirs"
+    assert "m by their size" in comparing.compare.panel.explanation.text()
+    assert comparing.compare.panel.table.texts()[2] == comparing.compare.panel.table.texts()[0]
+
+
+def test_what_has_no_frame_in_common_is_refused_and_the_rest_goes_on(
+    qtbot: QtBot, comparing: MainWindow, tmp_path: Path, fitted_run: Path
+) -> None:
+    folder = tmp_path / "strangers"
+    folder.mkdir()
+    mesh = load_run(fitted_run).meshes.read(0)
+    for name in ("x", "y", "z"):
+        save_mesh(mesh, folder / f"{name}.ply")
+    (folder / "w.ply").write_bytes((folder / "x.ply").read_bytes())
+    comparing.compare.choose_new_side()
+    comparing.compare.picker.hide()
+    drop(comparing, folder)
+    qtbot.waitUntil(lambda: comparing.error is not None, timeout=SECONDS)
+    assert "strangers" in present(comparing.error).sentence
+    present(comparing.error).close()
+    comparing.compare.panel.sides.rows[2].remove.click()
+    measured(qtbot, comparing, 2)
+    assert comparing.viewports.left.mesh.is_visible
+
+
+def test_compare_with_truth_is_one_click_after_a_fit(qtbot: QtBot, window: MainWindow, fitted_run: Path) -> None:
+    button = window.fit.runs.compare
+    assert not button.isEnabled()
+    drop(window, fitted_run)
+    qtbot.waitUntil(lambda: window.fit.run is not None, timeout=SECONDS)
+    assert button.isEnabled()
+    window.compare.session.document.set_comparison(window.compare.state.added(source("run", fitted_run)))
+    button.click()
+    measured(qtbot, window, 2)
+    assert window.workspace is window.compare
+    assert [side.kind for side in window.compare.state.sides] == ["run", "truth"]
+
+
+def test_a_run_without_truth_offers_no_comparison_with_it(
+    qtbot: QtBot, window: MainWindow, fitted_run: Path, capture: Path, tmp_path: Path
+) -> None:
+    shutil.rmtree(capture / "truth")
+    folder = another_run(fitted_run, tmp_path, "alone")
+    description = (folder / "run.json").read_text()
+    old = str(load_run(fitted_run).inputs.sequence)
+    (folder / "run.json").write_text(description.replace(old, str(capture)))
+    drop(window, folder)
+    qtbot.waitUntil(lambda: window.fit.run is not None, timeout=SECONDS)
+    assert not window.fit.runs.compare.isEnabled()
+    window.show_compare()
+    measured(qtbot, window, 2)
+    assert [side.kind for side in window.compare.state.sides] == ["run", "observation"]
+
+
+def test_a_comparison_that_nobody_chose_makes_room_for_a_better_one(
+    qtbot: QtBot, studio_window: MainWindow, fitted_run: Path
+) -> None:
+    studio_window.show_compare()
+    measured(qtbot, studio_window, 2)
+    assert [side.kind for side in studio_window.compare.state.sides] == ["identity", "identity"]
+    studio_window.show_fit()
+    drop(studio_window, fitted_run)
+    qtbot.waitUntil(lambda: studio_window.fit.run is not None, timeout=SECONDS)
+    studio_window.show_compare()
+    qtbot.waitUntil(lambda: [s.kind for s in studio_window.compare.state.sides] == ["run", "truth"], timeout=SECONDS)
+    measured(qtbot, studio_window, 2)
 
 
 def test_an_empty_comparison_says_what_it_needs(window: MainWindow) -> None:
@@ -102,3 +340,14 @@ def test_an_empty_comparison_says_what_it_needs(window: MainWindow) -> None:
     assert window.viewports.invitation.isVisible()
     assert window.viewports.invitation.title == "Nothing to compare yet"
     assert not window.viewports.is_split
+
+
+def test_all_ways_of_showing_have_a_tooltip_and_a_name(window: MainWindow) -> None:
+    panel = window.compare.panel
+    for place in range(len(MODES)):
+        assert panel.mode.button(place).toolTip()
+    for widget in (panel.scale, panel.reference, panel.table, window.compare.curves, window.compare.picker.search):
+        assert widget.accessibleName()
+    for row in panel.sides.rows:
+        assert row.choice.toolTip()
+        assert row.choice.accessibleName()
