@@ -50,7 +50,7 @@ from plain import measured
 
 from engine.core.devices import describe_device, resolve_device
 from engine.core.errors import InputError
-from engine.core.process import prepare_process
+from engine.core.process import one_thread_per_process, prepare_process
 from engine.methods.job import run_fit
 from engine.methods.method import LoadedModel
 from engine.methods.npm.config import FitConfig
@@ -66,8 +66,6 @@ from npm_studio.resources import model_path
 SEED = 1234
 OLD = " (old)"
 """Follows the name of a model where the older commit has fitted it."""
-_CORES_PER_PROCESS = 4
-"""Of those that measure, whose searches for nearest points have threads of their own."""
 
 
 def fit_all(
@@ -125,10 +123,9 @@ def _row(sequence: CanonicalSequence, model: str) -> Figures:
 
 def measure_all(rows: Sequence[Figures], frames: int, samples: int, iou_points: int) -> list[Figures]:
     """``rows`` with the figures of their runs, several at once; of what was refused all frames have failed."""
-    processes = max(1, (os.cpu_count() or 1) // _CORES_PER_PROCESS)
     nothing = np.full(frames, np.nan)
     measured = []
-    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
+    with one_thread_per_process(), ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as pool:
         waiting = [
             pool.submit(measure_run, Path(row["run"]), Path(row["folder"]) / "truth", samples, iou_points)
             if "run" in row

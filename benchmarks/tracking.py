@@ -34,6 +34,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from plain import measured
+from scene_measures import load_scene
 from scenes import make_scenes
 
 from engine.core.devices import describe_device, resolve_device
@@ -142,7 +143,7 @@ def surface(sequence: DepthSequence, loaded: LoadedModel, inputs: MethodInputs, 
     for kind, meshes in kinds.items():
         means = [frame.mean_m for frame in measure_distances(meshes, subject).frames if frame.mean_m is not None]
         figures[f"{kind}_mm"] = 1000 * float(np.mean(means))
-        if truth is not None and (off := truth_distance_m(meshes, truth)) is not None:
+        if truth is not None and (off := truth_distance_m(meshes, truth, sequence)) is not None:
             figures[f"{kind}_truth_mm"] = 1000 * off
     return figures
 
@@ -163,12 +164,19 @@ def told_meshes(
     return MeshSequence("told", sequence.frame_names, sequence.times_s, meshes.__getitem__, False)
 
 
-def truth_distance_m(meshes: MeshSequence, truth: MeshSequence) -> float | None:
-    """Mean distance of the vertices of ``truth`` to ``meshes`` in frames of the same names; None without any."""
-    distance_to, values = MeshDistance(), []
+def truth_distance_m(meshes: MeshSequence, truth: MeshSequence, sequence: DepthSequence) -> float | None:
+    """Mean distance of the vertices of ``truth`` to ``meshes`` in frames of the same names; None without any.
+
+    The truth of a scene is in its room, which ``sequence`` does not know: it is moved with the camera.
+    """
+    assert sequence.truth_folder is not None
+    folder, distance_to, values = sequence.truth_folder.parent, MeshDistance(), []
+    room = load_scene(folder).camera_to_room if (folder / "scene.json").is_file() else None
     for row, name in enumerate(meshes.frame_names):
         if (index := truth.index_of(name)) is not None:
-            vertices = truth.read(index).vertices.astype(np.float64)
+            vertices: NDArray[np.floating] = truth.read(index).vertices.astype(np.float64)
+            if room is not None:
+                vertices = transform_points(sequence.camera_at(row) @ np.linalg.inv(room[index]), vertices)
             values.append(float(distance_to(vertices, meshes.read(row), _REACH_M).mean()))
     return float(np.mean(values)) if values else None
 
