@@ -78,6 +78,8 @@ class Pace(QObject):
 
     def hurry(self) -> None:
         """A view has changed."""
+        if self._is_urgent:
+            return  # a timer that is started again and again by what takes longer than its interval never ends
         self._is_urgent = True
         if self._timer.isActive():
             self._schedule()

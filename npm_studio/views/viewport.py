@@ -18,7 +18,7 @@ from npm_studio.session.live.field import SliceReply
 from npm_studio.session.live.field_picture import field_colours
 from npm_studio.session.live.request import PosedMesh
 from npm_studio.views.display_settings import DisplaySettings
-from npm_studio.views.framing import CameraState, Direction, camera_for, rooms_beside
+from npm_studio.views.framing import CameraState, Direction, Room, camera_for, rooms_beside
 from npm_studio.views.inset import Inset
 from npm_studio.views.scene import FaintPoints, Ground, MeshItem, PointsItem
 from npm_studio.views.second_side import SecondSide
@@ -29,6 +29,8 @@ from npm_studio.views.widgets.frame_rate import FrameRate
 from npm_studio.views.widgets.overlay import Caption, ColourBar
 
 _AXES_PIXELS = 88
+_CAPTION_PIXELS, _CAPTION_FRACTION = 54, 0.2
+"""Of a view, that are left to the caption of a side; not more than that fraction."""
 _FIELD_AROUND = 0.05
 """Canonical units around the mesh that a slice fills before it fades away, most of them."""
 
@@ -102,7 +104,7 @@ class Viewport(QWidget):
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._theme, self._display, self._lost = theme, DisplaySettings(), False
+        self._theme, self._display, self._lost, self._has_axes = theme, DisplaySettings(), False, True
         self._live: tuple[PosedMesh, Similarity] | None = None
         self.focus: NDArray[np.float64] | None = None
         """(2, 3) corners of what is looked at where more is shown, such as a room around the subject."""
@@ -157,7 +159,13 @@ class Viewport(QWidget):
             z_color="#5b8cff",
         )
         self._place_axes()
+        self.show_axes(self._has_axes)
         self.redraw()
+
+    def show_axes(self, shown: bool) -> None:
+        """With or without the axes in the corner, which take as long to draw as a third of a mesh."""
+        self._has_axes = shown
+        self.view.renderer.axes_widget.SetEnabled(shown)
 
     @property
     def second(self) -> SecondSide:
@@ -295,6 +303,9 @@ class Viewport(QWidget):
         """Look at ``bounds`` (2, 3), lowest and highest corner, from ``direction``, past the inset."""
         size = (self.width(), self.height())
         rooms = rooms_beside(size, self.inset.room)
+        if self.caption.place is not None:  # of several views, each small
+            top = min(_CAPTION_PIXELS, _CAPTION_FRACTION * size[1])
+            rooms = [Room(0, top, size[0], size[1] - top)]
         self.set_camera_state(camera_for(bounds, direction, size, rooms, self.view.camera.view_angle))
         self.redraw()
 

@@ -117,12 +117,14 @@ class ViewportArea(QWidget):
             self._grid.setColumnStretch(column, int(column < columns))
         for row in range(_ROWS):
             self._grid.setRowStretch(row, int(row * columns < count))
+        self._show_axes()
         self._follow(self.left)
         self.invitation.raise_()
         self.changed.emit()
 
     def set_linked(self, linked: bool) -> None:
         self._linked = linked
+        self._show_axes()
         self._follow(self.left)
         self.changed.emit()
 
@@ -289,6 +291,11 @@ class ViewportArea(QWidget):
             view.ground.set_scale(self._scale)
         view.set_display(self._display_now)
         return view
+
+    def _show_axes(self) -> None:
+        """Once, where all views are seen from one side."""
+        for place, view in enumerate(self._all):
+            view.show_axes(place == 0 or not self._linked)
 
     def _follow(self, mover: Viewport) -> None:
         """Move the cameras of the other views to where that of ``mover`` is; those move nobody in turn."""

@@ -212,6 +212,12 @@ class CompareWorkspace(Workspace):
         )
         self.clip_changed.emit()
 
+    def open_again(self) -> None:
+        """Read the sides and measure their errors anew: their files may have changed."""
+        self._opened = {}
+        if self._wanted:
+            self._load(self._wanted)
+
     def _load(self, wanted: tuple[Offer, ...]) -> None:
         """Open sides in the background; what was opened before is taken as it is, unless it has changed."""
         self._asked += 1

@@ -57,7 +57,7 @@ class ComparePanel:
         self.reference.setToolTip("What errors are measured against: the truth, what was seen, or one of the sides")
         self.reference.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.reference.setMinimumContentsLength(10)
-        self.automatic = QCheckBox("Automatic")
+        self.automatic = QCheckBox("Auto")
         self.automatic.setToolTip("End the colours where 95 % of all errors lie below")
         self.scale = QDoubleSpinBox()
         self.scale.setRange(0.1, 10_000)

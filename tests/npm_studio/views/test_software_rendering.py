@@ -4,7 +4,7 @@ from time import perf_counter
 
 import numpy as np
 import pytest
-from PyQt6.QtCore import QCoreApplication, QEvent, QObject, QPoint, QPointF, Qt
+from PyQt6.QtCore import QCoreApplication, QEvent, QObject, QPoint, QPointF, Qt, QTimer
 from PyQt6.QtGui import QMouseEvent, QPaintEvent
 from PyQt6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
@@ -65,6 +65,24 @@ def paced(qtbot: QtBot) -> _Counting:
     qtbot.wait(50)
     pace_of(widget)
     return widget
+
+
+def test_a_view_is_drawn_although_what_changes_it_takes_longer_than_its_interval(
+    qtbot: QtBot, paced: _Counting
+) -> None:
+    def change() -> None:
+        until = perf_counter() + 0.02
+        while perf_counter() < until:
+            pass
+        pace_of(paced).hurry()
+        paced.update()
+
+    before, playing = paced.paints, QTimer()
+    playing.setInterval(5)
+    playing.timeout.connect(change)
+    playing.start()
+    qtbot.waitUntil(lambda: paced.paints >= before + 3, timeout=5000)
+    playing.stop()
 
 
 def test_changes_that_come_close_to_each_other_are_drawn_together_and_none_is_forgotten(
