@@ -2,14 +2,13 @@
 
 import base64
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from string import Template
 
 import numpy as np
-from numpy.typing import NDArray
 
 from engine.core.files import replacing_file
 from engine.evaluate.body_measurements import BODY_MEASUREMENTS
@@ -19,8 +18,12 @@ from engine.methods.measured_body import MeasuredBody, measured_body
 from engine.methods.run import Run
 from engine.methods.run_summary import lost_rows, lost_text, side_text
 from npm_studio.reports.body_table import body_rows
+from npm_studio.reports.line_chart import line_chart
 
-_TEMPLATE = Path(__file__).parents[1] / "resources" / "report.html"
+RESOURCES = Path(__file__).parents[1] / "resources"
+_TEMPLATE = RESOURCES / "report.html"
+STYLE = RESOURCES / "report.css"
+"""Of all pages that this program writes."""
 _TYPES = {".png": "image/png", ".mp4": "video/mp4"}
 
 
@@ -63,6 +66,7 @@ def write_report(report: Report, path: Path) -> None:
         f"mean distance [mm], frames {names[0]} to {names[-1]}",
     )
     text = Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(
+        style=STYLE.read_text(encoding="utf-8"),
         title=escape(report.title),
         summary=escape(report.summary),
         tiles="".join(_tile(name, value) for name, value in tiles.items()),
@@ -79,53 +83,6 @@ def write_report(report: Report, path: Path) -> None:
     )
     with replacing_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
-
-
-def line_chart(series: Mapping[str, NDArray[np.float64]], title: str, marked: Collection[int] = ()) -> str:
-    """An SVG of one or two ``series`` (F,) over the frames, from zero up, with gaps where they are NaN.
-
-    Args:
-        marked: frames with a coloured ground
-    """
-    width, height, left, bottom, top = 1000, 240, 48, 24, 34
-    count = max(len(values) for values in series.values())
-    known = np.concatenate([values[np.isfinite(values)] for values in series.values()])
-    peak = float(known.max(initial=0)) or 1.0
-    step = 10 ** math.floor(math.log10(peak))
-    step = next(step * part for part in (0.2, 0.5, 1, 2, 5) if step * part * 5 >= peak)
-    ceiling = step * math.ceil(peak / step)
-
-    def y(value: float) -> float:
-        return height - bottom - value / ceiling * (height - bottom - top)
-
-    parts = [f'<svg viewBox="0 0 {width} {height}" role="img"><title>{escape(title)}</title>']
-    parts.append(f'<text x="{left}" y="16">{escape(title)}</text>')
-    for tick in np.arange(0, ceiling + step / 2, step):
-        parts.append(f'<line class="rule" x1="{left}" x2="{width}" y1="{y(tick):.1f}" y2="{y(tick):.1f}"/>')
-        parts.append(f'<text x="{left - 8}" y="{y(tick) + 4:.1f}" text-anchor="end">{tick:g}</text>')
-    x = left + 12 + (width - left - 24) * np.arange(count) / max(count - 1, 1)
-    step_x = (width - left - 24) / max(count - 1, 1)
-    for frame in sorted(marked):
-        start = max(x[frame] - step_x / 2, left)
-        end = min(x[frame] + step_x / 2, width)
-        size = f'y="{top}" width="{end - start:.1f}" height="{height - bottom - top}"'
-        parts.append(f'<rect class="lost" x="{start:.1f}" {size}/>')
-    for index, (name, values) in enumerate(series.items()):
-        colour = ("var(--first)", "var(--second)")[index]
-        for piece in _without_gaps(values):
-            points = " ".join(f"{x[frame]:.1f},{y(values[frame]):.1f}" for frame in piece)
-            parts.append(f'<polyline class="line" style="stroke:{colour}" points="{points}"/>')
-        parts.append(
-            f'<text x="{width - 130 * (len(series) - index)}" y="16" style="fill:{colour}">{escape(name)}</text>'
-        )
-    return "".join([*parts, "</svg>"])
-
-
-def _without_gaps(values: NDArray[np.float64]) -> list[NDArray[np.intp]]:
-    """Indices of ``values`` (F,) in runs of neighbours that are not NaN."""
-    finite = np.flatnonzero(np.isfinite(values))
-    pieces = np.split(finite, np.flatnonzero(np.diff(finite) > 1) + 1)
-    return [piece for piece in pieces if len(piece)]
 
 
 def _verdict(run: Run) -> str:

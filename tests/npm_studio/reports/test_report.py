@@ -13,8 +13,9 @@ from engine.evaluate.metrics import SequenceMetrics
 from engine.geometry.similarity import Similarity
 from engine.methods.run import Run, RunInputs, frame_records
 from engine.sequences.joining import JoinedFrames
+from npm_studio.reports.line_chart import line_chart
 from npm_studio.reports.pictures import save_picture
-from npm_studio.reports.report import Figure, Report, line_chart, write_report
+from npm_studio.reports.report import Figure, Report, write_report
 from tests.support.walking_ball import ball_meshes
 
 
