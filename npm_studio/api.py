@@ -23,13 +23,26 @@ A plug-in is an installed package that names a `FitMethod` or a `RecordingReader
 both in ``docs/examples/plugin`` of the sources. A name's own module is imported when the name is asked for: a plug-in
 that takes what it declares from here, and the rest inside its functions, leaves lists and help texts quick.
 Where a recording shows several people, `open_subjects` opens each alone; what several cameras recorded, `open_views`
-opens together; a mesh of all sides, which `scan_of` reads, `open_scan`.
+opens together; a mesh of all sides, which `scan_of` reads, `open_scan`. Runs by several methods are put beside each
+other by `named_runs` and `compared_runs`, for `write_comparison`.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from engine.comparison.comparison import Comparison as Comparison
+    from engine.comparison.comparison import compare as compare
+    from engine.comparison.frame_errors import FrameErrors as FrameErrors
+    from engine.comparison.frame_errors import frame_errors as frame_errors
+    from engine.comparison.intervals import Interval as Interval
+    from engine.comparison.intervals import paired_difference as paired_difference
+    from engine.comparison.own_truth import own_truth as own_truth
+    from engine.comparison.side import Side as Side
+    from engine.comparison.side import side_of_truth as side_of_truth
+    from engine.comparison.side import sides_of_runs as sides_of_runs
+    from engine.comparison.summary import SideSummary as SideSummary
+    from engine.comparison.summary import summarise as summarise
     from engine.core.config import Config as Config
     from engine.core.errors import Cancelled as Cancelled
     from engine.core.errors import Choice as Choice
@@ -131,6 +144,10 @@ if TYPE_CHECKING:
     from engine.training.run import train_all as train_all
     from external.datasets import open_dataset as open_dataset
     from external.scans import scan_of as scan_of
+    from npm_studio.reports.comparison.compared import Compared as Compared
+    from npm_studio.reports.comparison.compared import compared_runs as compared_runs
+    from npm_studio.reports.comparison.compared import named_runs as named_runs
+    from npm_studio.reports.comparison.writing import write_comparison as write_comparison
     from npm_studio.reports.export_formats import export_format as export_format
     from npm_studio.resources import built_in_models as built_in_models
     from npm_studio.resources import demo_sequence as demo_sequence
@@ -138,6 +155,28 @@ if TYPE_CHECKING:
     from npm_studio.resources import preset_path as preset_path
 
 _MODULES = {
+    "engine.comparison.comparison": (
+        "Comparison",
+        "compare",
+    ),
+    "engine.comparison.frame_errors": (
+        "FrameErrors",
+        "frame_errors",
+    ),
+    "engine.comparison.intervals": (
+        "Interval",
+        "paired_difference",
+    ),
+    "engine.comparison.own_truth": ("own_truth",),
+    "engine.comparison.side": (
+        "Side",
+        "side_of_truth",
+        "sides_of_runs",
+    ),
+    "engine.comparison.summary": (
+        "SideSummary",
+        "summarise",
+    ),
     "engine.core.config": ("Config",),
     "engine.core.errors": (
         "Cancelled",
@@ -284,6 +323,12 @@ _MODULES = {
     "engine.training.run": ("train_all",),
     "external.datasets": ("open_dataset",),
     "external.scans": ("scan_of",),
+    "npm_studio.reports.comparison.compared": (
+        "Compared",
+        "compared_runs",
+        "named_runs",
+    ),
+    "npm_studio.reports.comparison.writing": ("write_comparison",),
     "npm_studio.reports.export_formats": ("export_format",),
     "npm_studio.resources": (
         "built_in_models",

@@ -9,13 +9,15 @@ from numpy.typing import NDArray
 from engine.comparison.common_frames import CommonFrames, common_frames
 from engine.comparison.side import Side
 from engine.core.errors import InputError
-from engine.geometry.mesh import Mesh
+from engine.geometry.mesh import Mesh, vertex_normals
 from engine.geometry.mesh_distance import MeshDistance
 from engine.geometry.visibility import visible_points
 from engine.sequences.depth_sequence import DepthSequence
 
 FARTHEST_M = 100.0
 """Metres; no distance is said to be larger."""
+_OBLIQUE = 0.25
+"""Cosine between a normal and the direction to the camera, below which pixels are too few to tell."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +58,8 @@ class Comparison:
     def vertex_errors_mm(self, side: int, frame: int) -> NDArray[np.float32]:
         """Distance (V,) of each vertex of a side to the reference, mm.
 
-        Without a reference: to the surface that the camera saw, of those vertices that it can have seen; NaN else.
+        Without a reference: to the surface that the camera saw, of those vertices that it can have seen, not too
+        obliquely; NaN else.
 
         Raises:
             InputError: a file is damaged.
@@ -68,9 +71,10 @@ class Comparison:
         index = self.observed_index(frame)
         if self.observation is None or index is None or not is_surface(mesh):
             return errors
-        seen, pose = self.observation.mesh_world(index), self.observation.camera_at(index)
+        pose = self.observation.camera_at(index)
         visible = visible_points(mesh.vertices, mesh.vertices, mesh.faces, self.observation.camera, pose)
-        errors[visible] = distances_mm(MeshDistance(), mesh.vertices[visible], seen)
+        visible &= _cosines(mesh, pose[:3, 3]) > _OBLIQUE
+        errors[visible] = _to_observation_mm(mesh.vertices[visible], self.observation, index)
         return errors
 
 
@@ -102,6 +106,28 @@ def distances_mm(distance: MeshDistance, points: NDArray[np.floating], mesh: Mes
     if not (is_surface(mesh) and len(points) and np.isfinite(points).all()):
         return np.full(len(points), np.nan, np.float32)
     return (1000 * distance(points, mesh, FARTHEST_M)).astype(np.float32)
+
+
+def _to_observation_mm(points: NDArray[np.float32], observation: DepthSequence, index: int) -> NDArray[np.float32]:
+    """Distance (N,) of ``points`` (N, 3) to what was seen, mm; NaN where nothing was.
+
+    That is a surface, and pixels where it is seen so obliquely that neighbours are far apart.
+    """
+    from scipy.spatial import cKDTree
+
+    pixels = observation.points_world(index)
+    if not len(pixels):
+        return np.full(len(points), np.nan, np.float32)
+    to_pixels = (1000 * cKDTree(pixels).query(points)[0]).astype(np.float32)
+    return np.fmin(to_pixels, distances_mm(MeshDistance(), points, observation.mesh_world(index)))
+
+
+def _cosines(mesh: Mesh, eye: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(V,) between the normals of the vertices and the directions to ``eye`` (3,)."""
+    towards = eye - mesh.vertices
+    towards /= np.maximum(np.linalg.norm(towards, axis=1, keepdims=True), 1e-12)
+    cosines: NDArray[np.float64] = (vertex_normals(mesh.vertices, mesh.faces) * towards).sum(axis=1)
+    return cosines
 
 
 def is_surface(mesh: Mesh) -> bool:

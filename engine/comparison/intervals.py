@@ -17,7 +17,7 @@ _NUMBERS_AT_ONCE = 2_000_000
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean, and the interval of `CONFIDENCE` around it; NaN where nothing is known."""
+    """A mean, and the interval of `CONFIDENCE` around it; NaN where that is not known."""
 
     mean: float
     low: float
@@ -54,10 +54,13 @@ def bootstrap_mean(groups: Sequence[NDArray[np.floating]], draws: int = DRAWS, s
     the last (circular block bootstrap: Politis and Romano 1992).
 
     Args:
-        groups: (F,) values of each group, in order; one without any makes all unknown
+        groups: (F,) values of each group, in order; one without any makes all unknown, and a single value tells
+            nothing of chance
     """
     if not groups or any(len(group) == 0 for group in groups):
         return UNKNOWN
+    if len(groups) == len(groups[0]) == 1:
+        return Interval(float(groups[0][0]), math.nan, math.nan)
     generator = np.random.default_rng(seed)
     chosen = generator.integers(len(groups), size=(draws, len(groups)))
     means = np.empty(chosen.shape)

@@ -48,6 +48,7 @@ class Setting(Enum):
     FLAT_HAND_MEAN = "whether a pose of zeros is the flat hand:"
     SPLIT = "the split"
     DATASET = "the dataset"
+    TRUTH = "the truth"
     SHAPE_ENCODER = "the shape encoder"
     POSE_ENCODER = "the pose encoder"
 

@@ -64,18 +64,31 @@ def canonical_correspondences(true_canonical: NDArray[np.floating], predicted: M
 
     None where the two are so far apart that they cannot be in the same canonical pose.
     """
-    import igl
-
     assert true_canonical.ndim == 2 and true_canonical.shape[1] == 3, true_canonical.shape
     points = np.ascontiguousarray(true_canonical, np.float64)
-    vertices = np.ascontiguousarray(predicted.vertices, np.float64)
-    faces = np.ascontiguousarray(predicted.faces, np.int64)
-    squared, triangles, nearest = igl.point_mesh_squared_distance(points, vertices, faces)[:3]
+    squared, triangles, barycentric = nearest_places(points, predicted)
     diagonal = float(np.linalg.norm(np.ptp(points, axis=0)))
     if np.sqrt(np.maximum(squared, 0)).mean() > OTHER_POSE * diagonal:
         return None
-    barycentric = _barycentric(nearest, vertices[faces[triangles]])
-    return Correspondences(np.arange(len(points)), np.asarray(triangles), barycentric)
+    return Correspondences(np.arange(len(points)), triangles, barycentric)
+
+
+def nearest_places(
+    points: NDArray[np.floating], mesh: Mesh
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]:
+    """Of the surface of ``mesh`` the place that is nearest to each of ``points`` (N, 3).
+
+    Returns:
+        The squared distance (N,), the triangle (N,), and barycentric coordinates (N, 3) in it.
+    """
+    import igl
+
+    vertices = np.ascontiguousarray(mesh.vertices, np.float64)
+    faces = np.ascontiguousarray(mesh.faces, np.int64)
+    squared, triangles, nearest = igl.point_mesh_squared_distance(
+        np.ascontiguousarray(points, np.float64), vertices, faces
+    )[:3]
+    return squared, np.asarray(triangles), _barycentric(nearest, vertices[faces[triangles]])
 
 
 def vertex_correspondences(faces: NDArray[np.integer]) -> Correspondences:

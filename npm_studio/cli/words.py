@@ -36,6 +36,7 @@ FLAGS: dict[Setting, tuple[str, ...]] = {
     Setting.FLAT_HAND_MEAN: ("--flat-hand-mean",),
     Setting.SPLIT: ("--split",),
     Setting.DATASET: ("--dataset",),
+    Setting.TRUTH: ("--truth",),
     Setting.SHAPE_ENCODER: ("--shape-encoder",),
     Setting.POSE_ENCODER: ("--pose-encoder",),
     Setting.HELD_OUT_IDENTITIES: ("--identities",),

@@ -48,6 +48,7 @@ WHERE: dict[Setting, tuple[str, ...]] = {
     Setting.FLAT_HAND_MEAN: ("dataset mano",),
     Setting.SPLIT: ("dataset npms",),
     Setting.DATASET: ("dataset npms", "evaluate"),
+    Setting.TRUTH: ("compare",),
     Setting.SHAPE_ENCODER: ("import-checkpoint", "export-checkpoint"),
     Setting.POSE_ENCODER: ("import-checkpoint", "export-checkpoint"),
     Setting.HELD_OUT_IDENTITIES: ("split hold-out",),

@@ -7,7 +7,8 @@ from PIL import Image, ImageDraw
 from npm_studio.reports.pictures.sheet import INK, font
 
 CLAY = "#dccabc"
-_ERROR_STOPS = ("#e9e6df", "#f6d48f", "#ee8a4e", "#c43a45", "#6d1650")
+ERROR_STOPS = ("#e9e6df", "#f6d48f", "#ee8a4e", "#c43a45", "#6d1650")
+"""Of `colour_errors`, evenly spread."""
 _CIVIDIS_STOPS = (
     *("#00224e", "#123570", "#3b496c", "#575d6d", "#707173"),
     *("#8a8678", "#a59c74", "#c3b369", "#e1cc55", "#fee838"),
@@ -16,7 +17,7 @@ _CIVIDIS_STOPS = (
 
 def colour_errors(errors: NDArray[np.floating], limit: float) -> NDArray[np.uint8]:
     """Colours (..., 3) of ``errors`` (...), pale at 0 to dark purple at ``limit`` and above, in the same unit."""
-    return _ramp(_ERROR_STOPS, np.asarray(errors, np.float64) / limit)
+    return _ramp(ERROR_STOPS, np.asarray(errors, np.float64) / limit)
 
 
 def colour_depth(depth: NDArray[np.floating], near: float, far: float) -> NDArray[np.uint8]:
@@ -34,7 +35,7 @@ def error_legend(limit_mm: float, width: int, label: str = "distance to the true
     image = Image.new("RGB", (width, 84), "white")
     draw = ImageDraw.Draw(image)
     left, right = width // 2 - min(width // 3, 260), width // 2 + min(width // 3, 260)
-    ramp = _ramp(_ERROR_STOPS, np.linspace(0, 1, right - left))
+    ramp = _ramp(ERROR_STOPS, np.linspace(0, 1, right - left))
     image.paste(Image.fromarray(np.repeat(ramp[None], 16, axis=0)), (left, 34))
     draw.text((width // 2, 14), f"{label} [mm]", INK, font(18), anchor="mm")
     for fraction in (0, 0.25, 0.5, 0.75, 1):

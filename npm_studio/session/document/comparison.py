@@ -4,8 +4,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-
 SourceKind = Literal["run", "truth", "observation", "identity", "meshes"]
 Mode = Literal["beside", "swipe", "blink"]
 
@@ -89,11 +87,3 @@ class ComparisonState:
 def _layout_for(count: int) -> int:
     """The smallest layout with so many views."""
     return next(layout for layout in LAYOUTS if layout >= count)
-
-
-def round_scale(value: float) -> float:
-    """The smallest 1, 2 or 5 times a power of ten that is not below ``value``: where a colour scale ends."""
-    if not (np.isfinite(value) and value > 0):
-        return 1.0
-    power = 10.0 ** np.floor(np.log10(value))
-    return float(next(step * power for step in (1, 2, 5, 10) if step * power >= value * (1 - 1e-9)))

@@ -7,6 +7,7 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.comparison.colour_scale import round_scale
 from engine.comparison.comparison import FARTHEST_M, distances_mm, is_surface
 from engine.comparison.frame_errors import LOST_CORRESPONDENCE_MM, LOST_SURFACE_MM
 from engine.core.errors import Cancelled, InputError
@@ -18,7 +19,6 @@ from engine.geometry.mesh_distance import MeshDistance
 from engine.geometry.signed_distance import sample_surface
 from engine.methods.distances import REACH, size_of
 from npm_studio.session.document.compared_sides import OpenedSide
-from npm_studio.session.document.comparison import round_scale
 from npm_studio.session.document.lineup import Lineup
 
 _MOST_HELD = 2**28

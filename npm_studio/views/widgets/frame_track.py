@@ -5,7 +5,7 @@ from PyQt6.QtCore import QEvent, QPointF, QRectF, QSize
 from PyQt6.QtGui import QColor, QHelpEvent, QPainter, QPaintEvent, QPen, QPolygonF
 from PyQt6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
-from npm_studio.session.document.comparison import round_scale
+from engine.comparison.colour_scale import round_scale
 from npm_studio.session.document.timeline import FrameFit
 from npm_studio.views.theme import mixed, theme_of
 from npm_studio.views.widgets.slider import BarSlider

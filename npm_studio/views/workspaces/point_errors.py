@@ -5,10 +5,10 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.comparison.colour_scale import round_scale
 from engine.core.errors import InputError
 from engine.geometry.mesh import Mesh
 from engine.sequences.mesh_sequence import MeshSequence
-from npm_studio.session.document.comparison import round_scale
 from npm_studio.session.document.observation import Observation
 from npm_studio.views.job_board import JobBoard
 from npm_studio.views.scene import DISTANCE_COLOURS, colours_of

@@ -159,7 +159,7 @@ def test_errors_of_vertices_are_distances_to_the_true_surface() -> None:
 def test_without_truth_only_vertices_that_can_have_been_seen_have_an_error() -> None:
     comparison = replace(balls(), reference=None)
     errors, mesh = comparison.vertex_errors_mm(0, 0), comparison.mesh(0, 0)
-    towards = mesh.vertices[:, 2] < mesh.vertices[:, 2].mean() - 0.2
+    towards = mesh.vertices[:, 2] < mesh.vertices[:, 2].mean() - 0.3
     assert np.isnan(errors[mesh.vertices[:, 2] > mesh.vertices[:, 2].mean()]).all()
     assert np.isfinite(errors[towards]).all() and np.nanmedian(errors) < 12
 

@@ -102,6 +102,11 @@ def test_groups_without_members_leave_the_difference_unknown() -> None:
     assert not UNKNOWN.is_beyond_chance
 
 
+def test_a_single_frame_tells_nothing_of_chance() -> None:
+    found = bootstrap_mean([np.array([3.0])])
+    assert found.mean == 3.0 and math.isnan(found.low) and not found.is_beyond_chance
+
+
 def test_only_a_whole_interval_is_beyond_chance() -> None:
     assert Interval(-0.02, -0.03, -0.01).is_beyond_chance and Interval(0.02, 0.01, 0.03).is_beyond_chance
     assert not Interval(-0.01, -0.03, 0.01).is_beyond_chance

@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from npm_studio.session.document.comparison import ComparisonState, SideSource, round_scale
+from engine.comparison.colour_scale import round_scale
+from npm_studio.session.document.comparison import ComparisonState, SideSource
 
 A, B, C, D, E, F, G = (SideSource("run", Path(f"/runs/{name}")) for name in "abcdefg")
 

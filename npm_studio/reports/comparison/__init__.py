@@ -1,0 +1,1 @@
+"""The report of a comparison: one page to look at, and tables for other programs."""

@@ -1,0 +1,122 @@
+"""A comparison in a folder: the page, the tables and the JSON, written as a whole or not at all."""
+
+import tempfile
+from pathlib import Path
+
+from engine.comparison.colour_scale import error_limit_mm
+from engine.comparison.frame_errors import frame_errors
+from engine.comparison.summary import summarise
+from engine.core.errors import InputError, Setting, remedy
+from engine.core.files import replacing_folder
+from engine.core.progress import Progress
+from npm_studio.reports.comparison.compared import Compared
+from npm_studio.reports.comparison.page import Page, Picture, Video, write_page
+from npm_studio.reports.comparison.pictures import SMALL, Photographer, comparison_video, typical_frame, worst_frames
+from npm_studio.reports.comparison.provenance import provenance
+from npm_studio.reports.comparison.stage import stage_of
+from npm_studio.reports.comparison.tables import JSON, Numbers, write_tables
+from npm_studio.reports.comparison.view_data import view_data
+
+PAGE = "index.html"
+_BEHIND = 180.0
+
+
+def check_out(out: Path) -> None:
+    """Refuse to replace what is no comparison.
+
+    Raises:
+        InputError: ``out`` holds something else.
+    """
+    if out.exists() and not (out.is_dir() and ((out / JSON).is_file() or not any(out.iterdir()))):
+        raise InputError(out, "exists and is no comparison", remedy("choose another folder for {}", Setting.OUT))
+
+
+def write_comparison(
+    compared: Compared, out: Path, command: str = "", seed: int = 0, progress: Progress | None = None
+) -> Numbers:
+    """Measure ``compared`` and write the page and the tables into ``out``.
+
+    Args:
+        out: replaced when it holds a comparison already
+        command: that does this again, for the page; empty where none was given
+        seed: of the points that are measured, and of the intervals
+
+    Raises:
+        InputError: ``out`` holds something else, a file is damaged, nothing can be measured, or nothing can be drawn.
+        Cancelled: ``progress`` asked to stop; nothing is written.
+    """
+    check_out(out)
+    progress, comparison = progress or Progress(), compared.comparison
+    errors = frame_errors(comparison, seed, progress)
+    if not errors.metrics:
+        raise InputError("comparison", "no frame of any side can be measured", "look at the runs")
+    numbers = Numbers(comparison, errors, summarise(comparison, errors, seed), seed)
+    facts = provenance(comparison.sides, compared.truth, command, progress)
+    with replacing_folder(out) as folder, tempfile.TemporaryDirectory() as work:
+        write_tables(numbers, compared.notes, facts, folder)
+        stage, limit_mm = stage_of(comparison), error_limit_mm(comparison)
+        view = view_data(comparison, compared.shown, stage, limit_mm, progress)
+        video = Path(work) / "video.mp4"
+        frames = comparison_video(comparison, compared.shown, stage, limit_mm, video, progress)
+        maps: list[Picture] = []
+        if limit_mm is not None:
+            with Photographer(comparison, compared.shown, stage, limit_mm) as photographer:
+                maps = _maps(numbers, photographer)
+        with Photographer(comparison, compared.shown, stage, limit_mm, SMALL) as photographer:
+            worst = _worst(numbers, photographer)
+        page = Page(
+            title=_title(numbers),
+            summary=_summary(compared),
+            numbers=numbers,
+            notes=compared.notes,
+            view=view,
+            limit_mm=limit_mm,
+            maps=maps,
+            worst=worst,
+            video=Video(video, frames, comparison.sides[0].meshes.frame_rate * len(frames) / len(comparison)),
+            provenance=facts,
+            shows_what_was_seen=any(view.manifest["points"]),
+        )
+        write_page(page, folder / PAGE)
+    return numbers
+
+
+def _title(numbers: Numbers) -> str:
+    recordings = {side.run.inputs.sequence.name for side in numbers.comparison.sides if side.run is not None}
+    return f"{len(numbers.sides)} results of {' and '.join(sorted(recordings)[:2])}"
+
+
+def _summary(compared: Compared) -> str:
+    comparison = compared.comparison
+    frames, names = len(comparison), ", ".join(side.name for side in comparison.sides)
+    against = (
+        "what the camera saw: no truth is known" if comparison.reference is None else f"the truth in {compared.truth}"
+    )
+    return f"{names}, in {frames} {'frame' if frames == 1 else 'frames'}, compared with {against}."
+
+
+def _maps(numbers: Numbers, photographer: Photographer) -> list[Picture]:
+    """The typical frame from before and behind."""
+    frame = typical_frame(numbers.errors, numbers.headline)
+    name = numbers.comparison.frames.names[frame]
+    text = f"Frame {name}, whose mean over the sides is the median one; the colours are those of the 3-D view."
+    looks = ((text, 0.0, frame), ("The same frame from behind.", _BEHIND, None))
+    captions = _captions(numbers, frame)
+    return [Picture(photographer.row(frame, turned, captions), caption, leads) for caption, turned, leads in looks]
+
+
+def _worst(numbers: Numbers, photographer: Photographer) -> list[Picture]:
+    pictures = []
+    values, metric = numbers.errors.values[numbers.headline], numbers.errors.metrics[0]
+    for each in worst_frames(numbers.errors, numbers.headline):
+        name, side = numbers.comparison.frames.names[each.frame], numbers.sides[each.side].name
+        value = f"{values[each.side, each.frame]:.1f} {metric.unit}"
+        caption = f"Frame {name}: {'the worst' if each.is_worst else 'one of the worst'} of {side}, {value}."
+        row = photographer.row(each.frame, captions=_captions(numbers, each.frame))
+        pictures.append(Picture(row, caption, each.frame))
+    return pictures
+
+
+def _captions(numbers: Numbers, frame: int) -> list[str]:
+    values = numbers.errors.values[numbers.headline][:, frame]
+    return [f"{value:.1f} mm" if value == value else "–" for value in values]
