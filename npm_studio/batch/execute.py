@@ -8,6 +8,7 @@ import threading
 import time
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 
 from engine.core.errors import InputError
 from engine.core.process import prepare_process
@@ -58,21 +59,23 @@ def execute(task: BatchTask, batch: Batch) -> Answer:
         attempt = secrets.token_hex(4)
         worker.log_event(batch.topic, {"task": task.name, "worker": worker.address, "attempt": attempt})
         try:
-            return Answer(worker.address, attempt, _do(task, batch))
+            return Answer(worker.address, attempt, do(task, batch.folder))
         except Exception as error:
-            return Answer(worker.address, attempt, error=_in_one_line(error, task, worker.address))
+            return Answer(worker.address, attempt, error=in_one_line(error, task, worker.address))
 
 
-def _do(task: BatchTask, batch: Batch) -> Record:
-    drop_record(task, batch.folder)
+def do(task: BatchTask, folder: Path) -> Record:
+    """Do ``task`` in this process, and keep a record of it in ``folder``."""
+    drop_record(task, folder)
     of, started = stated(task), time.perf_counter()
     result = json.loads(json.dumps(dict(task.function(task.out, **task.inputs, **task.arguments))))
     seconds = time.perf_counter() - started
     assert task.out.exists(), f"nothing was written to {task.out}"
-    return keep_record(task, batch.folder, of, Record(result, round(seconds, 3), version(PACKAGE)))
+    return keep_record(task, folder, of, Record(result, round(seconds, 3), version(PACKAGE)))
 
 
-def _in_one_line(error: Exception, task: BatchTask, worker: str) -> InputError:
+def in_one_line(error: Exception, task: BatchTask, worker: str) -> InputError:
+    """What a user is told of a task that ``worker`` could not do."""
     if isinstance(error, InputError):
         return error
     if isinstance(error, OSError):  # a full disk, a folder that may not be written

@@ -12,6 +12,7 @@ from engine.core.files import check_name
 from engine.core.progress import Progress
 from npm_studio.batch.execute import Answer, execute
 from npm_studio.batch.fitness import Batch, marked, refuse_unfit
+from npm_studio.batch.here import done_here
 from npm_studio.batch.log import BatchLog
 from npm_studio.batch.record import find_record
 from npm_studio.batch.task import BatchTask, Outcome
@@ -53,17 +54,28 @@ def run_tasks(
         progress.message(f"{kept} of {len(tasks)} are done already")
     if left:
         try:
-            with marked(folder) as batch, connected(workers or Workers(), len(left), progress) as client:
-                refuse_unfit(client, batch)
-                progress.stage("tasks", len(left))
-                with closing(_done(client, left, batch, progress)) as done:
-                    for count, outcome in enumerate(done, 1):
-                        outcomes[outcome.task.name] = outcome
-                        failed = sum(each.state == "failed" for each in outcomes.values())
-                        progress.advance(count, {"failed": failed} if failed else None)
+            with closing(_begun(left, folder, workers or Workers(), progress)) as done:
+                for count, outcome in enumerate(done, 1):
+                    outcomes[outcome.task.name] = outcome
+                    failed = sum(each.state == "failed" for each in outcomes.values())
+                    progress.advance(count, {"failed": failed} if failed else None)
         except Cancelled:
             pass
     return tuple(outcomes.get(task.name, Outcome(task, "open")) for task in tasks)
+
+
+def _begun(
+    tasks: Sequence[BatchTask], folder: Path, workers: Workers, progress: Progress
+) -> Generator[Outcome, None, None]:
+    """Outcomes as they come, from those who do ``tasks``."""
+    if workers.without_dask:
+        progress.stage("tasks", len(tasks))
+        yield from done_here(tasks, folder, workers.here, progress)
+        return
+    with marked(folder) as batch, connected(workers, len(tasks), progress) as client:
+        refuse_unfit(client, batch)
+        progress.stage("tasks", len(tasks))
+        yield from _done(client, tasks, batch, progress)
 
 
 def _check_names(tasks: Sequence[BatchTask], folder: Path) -> None:

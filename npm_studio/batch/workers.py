@@ -28,7 +28,13 @@ class Workers:
     scheduler: str | None = None
     """Address of a Dask scheduler, whose workers do them; None for processes of this machine."""
     count: int | None = None
-    """Processes of this machine; by default one per GPU, or else one per core."""
+    """Processes of this machine; by default one per GPU, or else one per core. 0: without Dask, see `here`."""
+    here: int = 1
+    """Without Dask: plain processes of this machine, of which a single one is this process itself."""
+
+    @property
+    def without_dask(self) -> bool:
+        return self.scheduler is None and self.count == 0
 
 
 @contextmanager
