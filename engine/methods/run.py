@@ -55,6 +55,8 @@ SCAN = "scan"
 distances of both directions, ``scan_to_fit_mm`` and ``fit_to_scan_mm``."""
 IN_SCAN = "in_scan.ply"
 """Artefact of a run of a scan: the fit in the unit and the axes of its file."""
+PRECISION = "precision"
+"""In the details of a run: in which numbers its method does most of its arithmetic, such as ``float32``."""
 KEPT_SHAPE = "kept_shape"
 """In the details of a run: whose shape was kept, in words."""
 _OWN_FILES = ("run.json", "metrics.json", "metrics.csv", "log.jsonl")

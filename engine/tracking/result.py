@@ -15,10 +15,11 @@ from engine.geometry.mesh import Mesh
 from engine.geometry.ply import save_compact_ply
 from engine.methods.method import FitResult, LoadedModel
 from engine.methods.npm.confidence import LOST_BELOW
-from engine.methods.npm.fit import FittedCodes
+from engine.methods.npm.config import FitConfig
+from engine.methods.npm.fit import FittedCodes, precision_of
 from engine.methods.npm.sequence import placed_vertices, subject_poses
 from engine.methods.npm.variables import plain_model
-from engine.methods.run import CANONICAL_SURFACE, SUBJECTS
+from engine.methods.run import CANONICAL_SURFACE, PRECISION, SUBJECTS
 from engine.sequences.depth_sequence import DepthSequence
 from engine.sequences.isolation import masked, packed
 from engine.sequences.mesh_sequence import mesh_sequence
@@ -96,7 +97,11 @@ def result_of(
         ),
         artefacts={"codes": {"shape": shape[None, None], "pose": codes.pose_codes.numpy()[:, None]}},
         timings={"mesh": time.perf_counter() - started},
-        details={SUBJECTS: 1 + max(frame.others for frame in tracked), "shape_versions": tracked[-1].shape_version},
+        details={
+            SUBJECTS: 1 + max(frame.others for frame in tracked),
+            "shape_versions": tracked[-1].shape_version,
+            PRECISION: precision_of(model, FitConfig()),
+        },
         subject=None if source is None else _subject(source, frames),
         confidence=np.array([frame.confidence for frame in tracked]),
         lost_below=LOST_BELOW,

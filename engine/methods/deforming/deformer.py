@@ -14,6 +14,7 @@ from engine.methods.deforming.config import DeformingConfig
 from engine.methods.deforming.seen import SeenSurface, seen_surface
 from engine.methods.deforming.template import diagonal, start_of
 from engine.methods.method import FitResult, MethodInputs
+from engine.methods.run import PRECISION
 from engine.sequences.depth_sequence import DepthSequence
 from engine.sequences.mesh_sequence import MeshSequence, mesh_sequence
 
@@ -31,6 +32,8 @@ class Deformer:
     """Vertices (C, 3) of the control mesh in a frame from those in the one before, and what is seen."""
     carry: Callable[[NDArray[np.float64]], NDArray[np.float64]]
     """Vertices (V, 3) of the template by those of the control mesh (C, 3)."""
+    precision: str = "float64"
+    """Of most of the arithmetic."""
 
 
 def deform(
@@ -85,7 +88,7 @@ def deform(
     return FitResult(
         meshes(source.name),
         timings={"start": begun - started, "deform": time.perf_counter() - begun},
-        details=start.details,
+        details={**start.details, PRECISION: deformer.precision},
         subject=start.subject,
         interrupted=len(done) < len(source),
     )

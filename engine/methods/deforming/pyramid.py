@@ -78,7 +78,7 @@ def pyramid(template: Mesh, config: PyramidConfig, device: torch.device, seed: i
         moved: NDArray[np.float64] = points.double().cpu().numpy() / scale + middle
         return moved
 
-    return Deformer(template, register, lambda vertices: vertices)
+    return Deformer(template, register, lambda vertices: vertices, "float32")
 
 
 def _optimise(

@@ -22,6 +22,9 @@ class FitConfig(Config):
     shape: Name = ""
     """Whose shape is kept: a run of the same model, or an identity of the model by its name or number; where nothing is
     stated the shape is fitted, too."""
+    precision: Literal["auto", "float32"] = "auto"
+    """Of the products in the pose network: bfloat16 where the device multiplies it in hardware, else float32; or
+    float32 everywhere, to compare methods at the same precision."""
     steps: Count = 16
     """Damped Gauss-Newton steps on all frames."""
     resolution: Annotated[int, Field(ge=16, le=1024)] = 256

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -136,7 +137,12 @@ def fit_codes(
 
 def fitted_model(model: NeuralParametricModel, config: FitConfig, shape: Tensor | None = None) -> FittedModel:
     """``model`` with the directions, and in the precision, that `fit_codes` moves it in; ``shape`` (Cs,) is kept."""
-    return FittedModel.of(model, bfloat16_is_fast(model.device), config.shape_directions, shape)
+    return FittedModel.of(model, precision_of(model, config) == "bfloat16", config.shape_directions, shape)
+
+
+def precision_of(model: NeuralParametricModel, config: FitConfig) -> Literal["bfloat16", "float32"]:
+    """Of the products in the pose decoder."""
+    return "bfloat16" if config.precision == "auto" and bfloat16_is_fast(model.device) else "float32"
 
 
 class FitState:

@@ -17,11 +17,11 @@ from engine.methods.method import FitResult, MethodInputs
 from engine.methods.npm.calibration import check_calibration
 from engine.methods.npm.confidence import LOST_BELOW, confidences
 from engine.methods.npm.config import FitConfig
-from engine.methods.npm.fit import FitPreview, FittedCodes, fit_codes
+from engine.methods.npm.fit import FitPreview, FittedCodes, fit_codes, precision_of
 from engine.methods.npm.kept_shape import kept_shape
 from engine.methods.npm.sides import SidedObservations, observe_side
 from engine.methods.npm.variables import plain_model
-from engine.methods.run import CAMERAS, CANONICAL_SURFACE, KEPT_SHAPE, SIDE, SUBJECTS
+from engine.methods.run import CAMERAS, CANONICAL_SURFACE, KEPT_SHAPE, PRECISION, SIDE, SUBJECTS
 from engine.models.model import NeuralParametricModel
 from engine.sequences.depth_sequence import DepthSequence
 from engine.sequences.isolation import masked
@@ -52,7 +52,9 @@ def fit_sequence(source: DepthSequence, inputs: MethodInputs, config: FitConfig,
     sided = observe_side(source, model, config.side, inputs.seed, progress)
     if sided.is_mirrored:
         progress = PreviewsInMirror(progress)
-    details: dict[str, Any] = {} if kept is None else {KEPT_SHAPE: kept.whose}
+    details: dict[str, Any] = {PRECISION: precision_of(model, config)}
+    if kept is not None:
+        details[KEPT_SHAPE] = kept.whose
     if source.others and source.scan is None:  # whose cameras are made
         details[CAMERAS] = check_calibration(sided.observations, source, model.info.similarity, progress)
     read = time.perf_counter()

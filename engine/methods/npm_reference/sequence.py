@@ -26,6 +26,7 @@ from engine.methods.npm_reference.config import ReferenceConfig
 from engine.methods.npm_reference.fit import Found, descend
 from engine.methods.npm_reference.observed import Observed, observe_grids
 from engine.methods.npm_reference.start import Codes, first_codes, points_around
+from engine.methods.run import PRECISION
 from engine.models.model import NeuralParametricModel
 from engine.sequences.depth_sequence import DepthSequence
 from engine.sequences.placement import CameraPlacement, place, states_pose
@@ -78,7 +79,8 @@ def fit_sequence(source: DepthSequence, inputs: MethodInputs, config: ReferenceC
     fitted = _in_source(found, seen, sided.source, subject, model.info.similarity, time.perf_counter() - read)
     timings = {"read": read - started, "fit": fitted.seconds}
     result = posed_frames(sided, inputs, config.resolution, fitted, progress)
-    return replace(result, timings={**timings, **result.timings})
+    details = {PRECISION: str(start.shape.dtype).removeprefix("torch.")}
+    return replace(result, timings={**timings, **result.timings}, details={**result.details, **details})
 
 
 def at_model(subject: DepthSequence, model: NeuralParametricModel, progress: Progress) -> DepthSequence:
