@@ -1,4 +1,4 @@
-"""How long the published recipe takes: per step, per frame, and by part.
+"""How long the published recipe takes: per step and per frame.
 
     python benchmarks/reference_fit.py [--model anny-compact] [--recording FOLDER] [--frames N] [--device auto]
         [--steps 5] [--points 20000] [--json FILE]
@@ -6,8 +6,8 @@
 The recording is the demo unless another is given, whose subject is alone and at the place of the model. Times are those
 of a clock that waits for the device, medians of the steps after one that is not counted, with nearest points and
 without them, as the first and the second half of the schedule are. Beside them the seconds of the processor on this
-process, which other work on the machine does not change. The parts are by PyTorch's profiler, one step of the first
-kind. What the whole published schedule would take is said for the released configuration.
+process, which other work on the machine does not change. What the whole published schedule would take is said for the
+released configuration. What a step consists of, beside one of `npm`, is shown by benchmarks/step_profiles.py.
 """
 
 import argparse
@@ -20,7 +20,6 @@ from typing import Any
 
 import torch
 from timing import synchronise
-from torch.profiler import ProfilerActivity, profile
 
 from engine.core.config import read_config
 from engine.core.devices import describe_device, resolve_device
@@ -100,12 +99,6 @@ def main() -> int:
     whole = sum(steps[name] * figures[name]["seconds"] for name in steps)
     figures |= {"steps": steps, "schedule_seconds": whole, "schedule_seconds_per_frame": whole / count}
     print(f"the released schedule: {sum(steps.values())} steps, {whole:.0f} s, {whole / count:.1f} s per frame")
-    activities = [ProfilerActivity.CUDA if device.type == "cuda" else ProfilerActivity.CPU]
-    with profile(activities=activities) as profiled:
-        one_step(model, codes, batch, observed, config, config.icp_weight)
-        synchronise(device)
-    sort = f"self_{device.type}_time_total"
-    print(profiled.key_averages().table(sort_by=sort, row_limit=12, max_name_column_width=50))
     if options.json is not None:
         facts = {"device": describe_device(device), "precision": str(model.shape_codes.dtype), "model": options.model}
         write_json(options.json, {**facts, "frames": count, "points": config.points, **figures})
