@@ -30,7 +30,6 @@ from pathlib import Path
 
 import numpy as np
 from canonical_fit import fit_all
-from canonical_sequences import BODIES, CanonicalSequence, make_sequences
 from numpy.typing import NDArray
 from plain import measured
 
@@ -42,6 +41,7 @@ from engine.evaluate.body_measurements import BODY_MEASUREMENTS, measure_body
 from engine.geometry.mesh import Mesh
 from engine.methods.measured_body import OF_SPREAD, OF_VALUE, measured_body, noise_factor
 from engine.methods.run import load_run
+from npm_studio.suites.canonical import BODIES, CanonicalSequence, make_sequences
 
 NAMES = tuple(definition.name for definition in BODY_MEASUREMENTS)
 BARS = {"height": 2.0} | {name: 4.0 for name in NAMES if name.endswith("girth")}

@@ -45,7 +45,6 @@ from canonical_measures import (
     measure_run,
     totals_of,
 )
-from canonical_sequences import BODIES, FRAMES, HANDS, SUBJECTS, WIDEST_TURN, CanonicalSequence, make_sequences
 from plain import measured
 
 from engine.core.devices import describe_device, resolve_device
@@ -62,6 +61,7 @@ from engine.sequences.capture_options import CaptureOptions
 from engine.sequences.opening import open_subject
 from engine.sequences.reader import registered_readers
 from npm_studio.resources import model_path
+from npm_studio.suites.canonical import BODIES, FRAMES, HANDS, SUBJECTS, WIDEST_TURN, CanonicalSequence, make_sequences
 
 SEED = 1234
 OLD = " (old)"

@@ -30,7 +30,6 @@ import numpy as np
 import torch
 from body_parts import PARTS, BodyParts, vertex_parts
 from canonical_measures import Figures, PosedSurface, measure_surface
-from canonical_sequences import BODIES, FRAMES, SUBJECTS, CanonicalSequence, make_sequences
 from energy_terms import state_at, term_figures
 from plain import measured
 from torch import Tensor
@@ -53,6 +52,7 @@ from engine.sequences.truth import load_truth
 from engine.surface.extract import extract_surface, pose_vertices
 from external.anny.rig import AnnyModel, Rig
 from npm_studio.resources import model_path
+from npm_studio.suites.canonical import BODIES, FRAMES, SUBJECTS, CanonicalSequence, make_sequences
 
 VIEWS = 4
 FIT, TRUE_SHAPE, TRUE_POSES, BOTH_TRUE, AROUND = (

@@ -26,7 +26,6 @@ from pathlib import Path
 
 import numpy as np
 from canonical_measures import Figures
-from canonical_sequences import BODIES, make_sequences, unseen_bodies
 from numpy.typing import NDArray
 from plain import measured
 from scipy.spatial.transform import Rotation
@@ -53,6 +52,7 @@ from engine.sequences.scan_views import open_scan
 from engine.sequences.several_views import open_views
 from engine.sequences.truth import load_truth
 from npm_studio.resources import model_path
+from npm_studio.suites.canonical import BODIES, make_sequences, unseen_bodies
 
 CAMERAS: dict[int, tuple[int, ...]] = {1: (0,), 2: (0, 2), 4: (0, 1, 2, 3)}
 """Of the views around each body, by how many."""

@@ -7,8 +7,8 @@ from engine.core.errors import InputError
 
 _PACKAGE = Path(str(files("npm_studio")))
 """A folder: PyTorch, Qt and VTK read files by their paths, so the package is never run from an archive."""
-_NOT_TRAINING = "quality"
-"""What begins so in the folder of presets says how models are measured."""
+_NOT_TRAINING = ("quality", "suites")
+"""What is called so, or lies in a folder called so, among the presets says how models and methods are measured."""
 
 
 def is_checkout() -> bool:
@@ -41,12 +41,21 @@ def presets() -> dict[str, Path]:
     """The built-in presets of trainings by name, such as ``anny/tiny``."""
     folder = _data("configs")
     found = {path.relative_to(folder).with_suffix("").as_posix(): path for path in sorted(folder.glob("*/*.yaml"))}
-    return {name: path for name, path in found.items() if not path.stem.startswith(_NOT_TRAINING)}
+    return {
+        name: path
+        for name, path in found.items()
+        if not path.stem.startswith(_NOT_TRAINING) and path.parent.name not in _NOT_TRAINING
+    }
 
 
 def scene_sets() -> Path:
     """The file with the sets of scenes that fits are measured on."""
     return _data("configs") / "scenes.yaml"
+
+
+def suites() -> dict[str, Path]:
+    """The built-in suites that methods are measured on, by name."""
+    return {path.stem: path for path in sorted((_data("configs") / "suites").glob("*.yaml"))}
 
 
 def preset_path(text: str) -> Path:

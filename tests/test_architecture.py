@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 ORDER = ("csrc", "engine", "external", "npm_studio")
 WINDOW_PACKAGES = ("PyQt6", "vtk", "vtkmodules", "pyvista", "pyvistaqt")
-WITHOUT_WINDOW = ("engine", "npm_studio/batch", "npm_studio/session")
+WITHOUT_WINDOW = ("engine", "npm_studio/batch", "npm_studio/session", "npm_studio/suites")
 OF_GPUS = {"engine.surface.tensor_core_kernel": "triton"}
 """Modules that import what comes with PyTorch for GPUs alone."""
 

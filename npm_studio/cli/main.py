@@ -34,6 +34,7 @@ COMMANDS: dict[str, str] = {
     "track": "follow a subject frame by frame, as a camera or a recording shows it",
     "evaluate": "metrics of a run against ground truth",
     "compare": "runs beside each other: a page with table, curves, error maps, video and 3-D, and tables",
+    "benchmark": "methods on the cases of a suite with truth, in one table",
     "render": "pictures and videos of a run, without a display",
     "export": "a run or a model as files of other programs",
     "doctor": "versions, devices, graphics, and what is missing",

@@ -1,10 +1,12 @@
-"""Sequences of the canonical benchmark: unseen bodies or hands in unseen motions, seen by one camera or several."""
+"""Sequences of the suites `canonical` and `hands`: unseen bodies or hands in unseen motions, by one camera or more."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from engine.dataset.registered import RegisteredDataset, load_registered_dataset
 from engine.dataset.rendering import render_sequence
@@ -13,6 +15,8 @@ from engine.geometry.sensor_noise import KinectNoise
 from external.anny.hands.motions import TEST_FAMILIES as HAND_FAMILIES
 from external.anny.motions import TEST_FAMILIES as BODY_FAMILIES
 from external.anny.quality import QualitySplit, choose_identities, generate_unseen
+from npm_studio.suites.recorded import Recorded, render_settings
+from npm_studio.suites.suite import Generated, SettingName
 
 SUBJECTS, CHILDREN, FRAMES = 8, 3, 60
 WIDEST_TURN = 60.0
@@ -63,6 +67,25 @@ def make_sequences(
     return found
 
 
+def recorded_bodies(
+    wanted: Generated, names: Sequence[str], settings: Sequence[SettingName], work: Path, device: torch.device | str
+) -> Iterator[Recorded]:
+    """Each of ``names`` in all ``settings``, rendered into ``work``.
+
+    Raises:
+        InputError: as `generate_unseen` says, or one of the names is not among those that are generated.
+    """
+    usual = HANDS if wanted.generator == "hands" else BODIES
+    split = replace(usual, seed=wanted.seed, adults=wanted.adults, children=wanted.children, frames=wanted.frames)
+    dataset = unseen_bodies(split, work)
+    angles = np.linspace(-wanted.widest_turn, wanted.widest_turn, len(wanted.names))
+    for name in names:
+        identity = dataset.identity_index(name)
+        pose = _pose_of(dataset, identity, float(angles[wanted.names.index(name)]))
+        sequence = dataset.sequences_of(identity)[0]
+        yield render_settings(dataset, (identity, sequence), settings, work / name, pose, device)
+
+
 def unseen_bodies(split: QualitySplit, work: Path) -> RegisteredDataset:
     """The subjects of ``split``; what is in ``work`` already is kept.
 
@@ -87,7 +110,12 @@ def _render(
     device: torch.device | str,
     noise: KinectNoise | None,
 ) -> None:
-    similarity = dataset.similarity_of(identity)
-    pose = turned(front_camera_to_world(similarity), similarity, np.radians(angle))
+    pose = _pose_of(dataset, identity, angle)
     folder.parent.mkdir(parents=True, exist_ok=True)
     render_sequence(dataset, identity, sequence, folder, camera_to_world=pose, views=views, noise=noise, device=device)
+
+
+def _pose_of(dataset: RegisteredDataset, identity: int, angle: float) -> NDArray[np.float64]:
+    """Pose (4, 4) of a camera that is turned away from the front by ``angle`` degrees."""
+    similarity = dataset.similarity_of(identity)
+    return turned(front_camera_to_world(similarity), similarity, np.radians(angle))

@@ -1,0 +1,1 @@
+"""Suites that methods are measured on: cases with truth, every method on them, one table."""

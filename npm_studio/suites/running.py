@@ -1,0 +1,148 @@
+"""A suite from its cases to measured cells, as tasks that a later start does not do again.
+
+``fits/<case>.<setting>.<contender>/`` and ``measures/<case>.<setting>.<contender>.json``
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from engine.core.errors import InputError
+from engine.core.files import read_json
+from engine.core.progress import Progress
+from npm_studio.batch.running import run_tasks
+from npm_studio.batch.task import BatchTask, Outcome
+from npm_studio.batch.workers import Workers
+from npm_studio.suites.cases import Case
+from npm_studio.suites.cells import fit_cell
+from npm_studio.suites.contender import Contender
+from npm_studio.suites.measuring import measure_cell
+from npm_studio.suites.suite import CasePlan, Suite
+
+NOT_MEASURED = "not measured yet"
+"""Of a cell that was not begun, or not finished, when the end was asked for."""
+
+
+@dataclass(frozen=True, eq=False)
+class Benchmark:
+    """What is measured on the cases of a suite."""
+
+    suite: Suite
+    name: str
+    """Of the suite"""
+    plans: tuple[CasePlan, ...]
+    contenders: tuple[Contender, ...]
+    model: Path
+    out: Path
+    frames: int | None = None
+    """The first of each case; all when absent."""
+    seed: int = 0
+    device: str = "auto"
+
+
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """One contender on one case in one setting."""
+
+    case: CasePlan
+    setting: str
+    contender: str
+    measures: Mapping[str, Any] | None = None
+    """See `npm_studio.suites.measuring.measure_cell`; None where there are none."""
+    reason: str = ""
+    """Why."""
+
+
+def run_suite(
+    benchmark: Benchmark, cases: Mapping[str, Case], workers: Workers, progress: Progress | None = None
+) -> tuple[Cell, ...]:
+    """Fit and measure what is not there yet; all cells, also those that have failed or were not begun.
+
+    Raises:
+        InputError, OSError: as `npm_studio.batch.running.run_tasks` says.
+    """
+    progress, out = progress or Progress(), benchmark.out.resolve()
+    cells = list(cells_of(benchmark))
+    fits = [_fit_task(benchmark, cases, cell, out) for cell in cells]
+    fitted = run_tasks(fits, out, workers, progress)
+    measures = [
+        _measure_task(benchmark, cases, cell, fit.out, out)
+        for cell, fit, outcome in zip(cells, fits, fitted, strict=True)
+        if outcome.state in ("done", "kept")
+    ]
+    measured = {each.task.name: each for each in run_tasks(measures, out, _measuring(workers), progress)}
+    return tuple(
+        _looked_up(cell, outcome, measured.get(f"measure {_name(cell)}"))
+        for cell, outcome in zip(cells, fitted, strict=True)
+    )
+
+
+def cells_of(benchmark: Benchmark) -> Iterator[Cell]:
+    """All contenders on the subset, those that the suite names on whole recordings, too.
+
+    What is opened of a case is the same for all contenders, which follow each other.
+    """
+    suite = benchmark.suite
+    for plan in benchmark.plans:
+        for setting in suite.settings:
+            for contender in benchmark.contenders:
+                if plan.is_subset or contender.text in suite.on_all_cases:
+                    yield Cell(plan, setting, contender.text)
+
+
+def _name(cell: Cell) -> str:
+    slug = Contender(cell.contender, "").slug
+    return f"{cell.case.name}.{cell.setting}.{slug}"
+
+
+def _fit_task(benchmark: Benchmark, cases: Mapping[str, Case], cell: Cell, out: Path) -> BatchTask:
+    name = _name(cell)
+    arguments = {
+        "setting": cell.setting,
+        "contender": cell.contender,
+        "frames": benchmark.frames,
+        "seed": benchmark.seed,
+        "device": benchmark.device,
+    }
+    inputs = {"case": cases[cell.case.name].folder.resolve(), "model": benchmark.model.resolve()}
+    return BatchTask(f"fit {name}", out / "fits" / name, fit_cell, arguments, inputs)
+
+
+def _measure_task(benchmark: Benchmark, cases: Mapping[str, Case], cell: Cell, fit: Path, out: Path) -> BatchTask:
+    name, suite = _name(cell), benchmark.suite
+    arguments = {
+        "setting": cell.setting,
+        "samples": suite.samples,
+        "iou_points": suite.iou_points,
+        "seed": benchmark.seed,
+        "frames": benchmark.frames,
+    }
+    inputs = {"case": cases[cell.case.name].folder.resolve(), "fit": fit}
+    return BatchTask(f"measure {name}", out / "measures" / f"{name}.json", measure_cell, arguments, inputs)
+
+
+def _measuring(workers: Workers) -> Workers:
+    """Measuring takes cores and no GPU, and nobody times it."""
+    if workers.without_dask:
+        return Workers(count=0, here=cores())
+    return Workers(workers.scheduler, workers.count or max(1, cores() // 2))
+
+
+def cores() -> int:
+    """That this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _looked_up(cell: Cell, fitted: Outcome, measured: Outcome | None) -> Cell:
+    last = fitted if measured is None else measured
+    if last.error is not None:
+        return Cell(cell.case, cell.setting, cell.contender, reason=last.error.line())
+    if measured is None or measured.state == "open":
+        return Cell(cell.case, cell.setting, cell.contender, reason=NOT_MEASURED)
+    try:
+        found: Mapping[str, Any] = read_json(measured.task.out)
+    except InputError as error:
+        return Cell(cell.case, cell.setting, cell.contender, reason=error.line())
+    return Cell(cell.case, cell.setting, cell.contender, found)
