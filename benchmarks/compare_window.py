@@ -89,12 +89,15 @@ def make_runs(folder: Path) -> tuple[Path, list[Path]]:
 
 def open_six(window: "MainWindow", recording: Path, runs: list[Path]) -> None:
     """Six sides in six views, as soon as they can be seen."""
+    from npm_studio.views.workspaces.compare import CompareWorkspace
+
     for run in runs:
         window.files.open_run(run)
         wait_until(lambda run=run: any(r.folder == run for r in window.session.document.runs), "a run")  # type: ignore[misc]
     window.session.document.set_comparison(six(recording, runs))
-    window.show_compare()
-    wait_until(lambda: window.compare.lineup is not None, "the comparison")
+    window.session.document.show_workspace("compare")
+    workspace = window.workspace_of(CompareWorkspace)
+    wait_until(lambda: workspace.lineup is not None, "the comparison")
 
 
 def six(recording: Path, runs: list[Path]) -> ComparisonState:
@@ -137,21 +140,29 @@ def play(window: "MainWindow", seconds: float) -> None:
 
 def measure_again(window: "MainWindow") -> None:
     """The errors of all sides and frames, from the beginning."""
-    window.compare.open_again()
-    errors = window.compare.errors
-    wait_until(lambda: window.compare.errors is not errors, "sides opened again")
-    wait_until(lambda: window.compare.errors is not None and window.compare.errors.is_complete, "errors")
+    from npm_studio.views.workspaces.compare import CompareWorkspace
+
+    workspace = window.workspace_of(CompareWorkspace)
+    workspace.open_again()
+    errors = workspace.errors
+    wait_until(lambda: workspace.errors is not errors, "sides opened again")
+    wait_until(lambda: workspace.errors is not None and workspace.errors.is_complete, "errors")
 
 
 def open_and_leave(window: "MainWindow", count: int) -> None:
+    from npm_studio.views.workspaces.compare import CompareWorkspace
+
+    workspace = window.workspace_of(CompareWorkspace)
     for _ in range(count):
-        window.show_compare()
-        wait_until(lambda: window.compare.errors is not None and window.compare.errors.is_complete, "errors")
-        window.show_fit()
+        window.session.document.show_workspace("compare")
+        wait_until(lambda: workspace.errors is not None and workspace.errors.is_complete, "errors")
+        window.session.document.show_workspace("fit")
         run_for(0.02)
 
 
 def main() -> int:
+    from npm_studio.views.workspaces.compare import CompareWorkspace
+
     prepare_process()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=5.0, help="of each orbit and playback")
@@ -167,7 +178,8 @@ def main() -> int:
         recording, runs = make_runs(folder)
         open_six(window, recording, runs)
         results = {"playing, first time": while_running(window, lambda: play(window, options.seconds))}
-        wait_until(lambda: window.compare.errors is not None and window.compare.errors.is_complete, "errors")
+        workspace = window.workspace_of(CompareWorkspace)
+        wait_until(lambda: workspace.errors is not None and workspace.errors.is_complete, "errors")
         results["playing"] = while_running(window, lambda: play(window, options.seconds))
         results["turning"] = while_running(window, lambda: orbit(window, options.seconds))
         held = undrawn(window, lambda: measure_again(window))
@@ -175,7 +187,7 @@ def main() -> int:
         left = compare(lambda: open_and_leave(window, options.openings))
         if window.error is not None:
             sys.exit(window.error.details)
-        window.close()
+        window.close_unasked()
         clean = window.clean_exit
     for name, row in results.items():
         what = "drawings_per_s" if name == "turning" else "frames_per_s"

@@ -134,10 +134,13 @@ def drag(window: "MainWindow", count: int) -> dict[str, Any]:
     """Move the first shape slider to ``count`` values, 60 a second, and let it go."""
     from PyQt6.QtCore import QObject, Qt, pyqtSignal
 
+    from npm_studio.views.workspaces.explore import ExploreWorkspace
+
     class Hand(QObject):
         moved = pyqtSignal(int)
 
-    slider = window.explore.shape.sliders[0].slider
+    explore = window.workspace_of(ExploreWorkspace)
+    slider = explore.shape.sliders[0].slider
     shown: list[int] = []
     vertices: list[int] = []
     durations: list[float] = []
@@ -214,20 +217,26 @@ def start_fit(window: "MainWindow", folder: Path) -> None:
     """Fit the built-in sequence, in the background, until it is cancelled."""
     from PyQt6.QtWidgets import QSpinBox
 
+    from npm_studio.views.workspaces.fit import FitWorkspace
+
     sequence = Path(shutil.copytree(demo_sequence(), folder / "sequence"))
     window.files.open_sequence(sequence)
-    wait_until(lambda: window.fit.observation is not None and window.fit.can_fit, "the sequence")
-    steps = window.fit.form.fields["steps"]
+    fit = window.workspace_of(FitWorkspace)
+    wait_until(lambda: fit.observation is not None and fit.can_fit, "the sequence")
+    steps = fit.form.fields["steps"]
     assert isinstance(steps, QSpinBox)
     steps.setValue(5000)
-    window.fit.start()
-    wait_until(lambda: window.fit.status.stage == "fit" and window.fit.status.done > 1, "the fit")
-    window.show_explore()
+    fit.start()
+    wait_until(lambda: fit.status.stage == "fit" and fit.status.done > 1, "the fit")
+    window.session.document.show_workspace("explore")
 
 
 def measure(window: "MainWindow", count: int) -> dict[str, Any]:
+    from npm_studio.views.workspaces.explore import ExploreWorkspace
+
     finest = Finest(window)
-    window.explore.reset_shape()
+    explore = window.workspace_of(ExploreWorkspace)
+    explore.reset_shape()
     wait_until(lambda: finest.is_newest, "the fine mesh")
     return {
         "drag": drag(window, count),
@@ -258,7 +267,7 @@ def main() -> int:
         if window.error is not None:
             sys.exit(window.error.details)
         still_fitting = window.session.is_fitting
-        window.close()
+        window.close_unasked()
         clean = window.clean_exit
         del window, app
     heads = (

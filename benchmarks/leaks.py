@@ -82,8 +82,11 @@ def move_sliders(window: "MainWindow", count: int, chance: random.Random) -> Non
 
     At the end the cache of surfaces is filled in the same way each time: what is kept with each takes megabytes.
     """
+    from npm_studio.views.workspaces.explore import ExploreWorkspace
+
     finest = Finest(window)
-    sliders = [*window.explore.shape.sliders, *window.explore.pose.sliders]
+    explore = window.workspace_of(ExploreWorkspace)
+    sliders = [*explore.shape.sliders, *explore.pose.sliders]
     for index in range(count):
         slider = chance.choice(sliders).slider
         slider.setSliderDown(True)
@@ -93,7 +96,7 @@ def move_sliders(window: "MainWindow", count: int, chance: random.Random) -> Non
         if index % max(count // 20, 1) == 0:
             wait_until(lambda: finest.is_newest, "the fine mesh")
     for shape in range(SURFACES):
-        window.explore.shape.sliders[0].slider.setValue(10 * shape)
+        explore.shape.sliders[0].slider.setValue(10 * shape)
         wait_until(lambda: finest.is_newest, "the fine mesh")
     finest.stop()
 
@@ -121,7 +124,7 @@ def open_and_close(model: Path, count: int) -> None:
 
 
 def close(window: "MainWindow") -> None:
-    window.close()
+    window.close_unasked()
     if not window.clean_exit:
         sys.exit("a thread did not end with its window")
     window.deleteLater()

@@ -96,10 +96,13 @@ def dragging(window: "MainWindow", seconds: float) -> None:
     """Move the first shape slider to and fro for ``seconds``, 60 values a second."""
     from PyQt6.QtCore import QObject, Qt, pyqtSignal
 
+    from npm_studio.views.workspaces.explore import ExploreWorkspace
+
     class Hand(QObject):
         moved = pyqtSignal(int)
 
-    slider, hand = window.explore.shape.sliders[0].slider, Hand()
+    explore = window.workspace_of(ExploreWorkspace)
+    slider, hand = explore.shape.sliders[0].slider, Hand()
     # signals of another thread wait in the queue of this one
     hand.moved.connect(slider.setValue, type=Qt.ConnectionType.QueuedConnection)  # type: ignore[call-arg]
 
@@ -147,8 +150,8 @@ def quantile(values: list[float], fraction: float) -> float:
 
 def all_views(window: "MainWindow", seconds: float) -> dict[str, dict[str, Any]]:
     rows = {}
-    for name, show in (("Explore", window.show_explore), ("Fit", window.show_fit)):
-        show()
+    for name in ("explore", "fit"):
+        window.session.document.show_workspace(name)
         run_for(1.0)
         for drawn in (False, True):
             words = f"{name}, {'drawn' if drawn else 'not drawn'}"
@@ -157,6 +160,8 @@ def all_views(window: "MainWindow", seconds: float) -> dict[str, dict[str, Any]]
 
 
 def main() -> int:
+    from npm_studio.views.workspaces.fit import FitWorkspace
+
     prepare_process()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, default=demo_model())
@@ -174,13 +179,14 @@ def main() -> int:
         window.files.open_model(options.model)
         wait_until(lambda: finest.is_newest, "the model")
         window.files.open_sequence(long_demo(folder / "demo"))
-        wait_until(lambda: window.fit.observation is not None, "the sequence")
+        fit = window.workspace_of(FitWorkspace)
+        wait_until(lambda: fit.observation is not None, "the sequence")
         results: dict[str, Any] = {"alone": all_views(window, options.seconds)}
-        tracking = window.fit.tracking
+        tracking = fit.tracking
         shown: list[TrackView] = []
         tracking.advanced.connect(lambda: shown.extend([] if tracking.view is None else [tracking.view]))
-        assert window.fit.observation is not None
-        tracking.start(recording_on_show(window.fit.observation, Pace.EVERY if options.every_frame else Pace.LIVE))
+        assert fit.observation is not None
+        tracking.start(recording_on_show(fit.observation, Pace.EVERY if options.every_frame else Pace.LIVE))
         wait_until(lambda: len(shown) > 3, "the track")
         first, started = shown[-1], time.perf_counter()
         results["tracking"] = all_views(window, options.seconds)
@@ -189,7 +195,7 @@ def main() -> int:
         if window.error is not None:
             sys.exit(window.error.details)
         tracking.discard()
-        window.close()
+        window.close_unasked()
         clean = window.clean_exit
         del app
     counts = {"tracked": last.frames - first.frames, "dropped": last.dropped - first.dropped, "lost": last.lost}

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from PyQt6.QtWidgets import QApplication
 
     from npm_studio.views.main_window import MainWindow
+    from npm_studio.views.opening import Opening
 
 HEADLESS = "use demo, fit, evaluate, render, reconstruct, interpolate or transfer, which need none"
 
@@ -89,7 +90,7 @@ def create_application() -> "QApplication":
     return app
 
 
-def run_application(prepare: "Callable[[MainWindow], None]") -> int:
+def run_application(prepare: "Callable[[Opening], None]") -> int:
     """Open the window, let ``prepare`` open files in it, and stay until it is closed; returns the exit code."""
     # a fit runs many short Python steps; the window gets its turn between them after 1 ms instead of 5
     sys.setswitchinterval(0.001)
@@ -104,7 +105,8 @@ def run_application(prepare: "Callable[[MainWindow], None]") -> int:
     window.show()
     # no thread runs during a garbage collection: those of half a million objects that stay anyway took 0.2 s
     gc.freeze()
-    prepare(window)
+    prepare(window.files)
+    window.files.offer_recovery()
     code = app.exec()
     sys.excepthook = sys.__excepthook__
     if not window.clean_exit:  # a thread did not stop; leaving it behind would abort the interpreter
@@ -166,7 +168,7 @@ def _close_on_interrupt(window: "MainWindow") -> Callable[[], bool]:
     def on_signal() -> None:
         receiver.recv(64)
         if happened:
-            window.close()
+            window.close_unasked()
 
     def on_interrupt(number: int, frame: object) -> None:
         nonlocal happened

@@ -35,6 +35,8 @@ def main() -> int:
 def take_all(out: Path, run: Path | None, scratch: Path) -> None:
     from engine.core.process import prepare_process
     from npm_studio import bootstrap, resources
+    from npm_studio.views.workspaces.explore import ExploreWorkspace
+    from npm_studio.views.workspaces.fit import FitWorkspace
 
     prepare_process()
     bootstrap.check_display()
@@ -72,10 +74,10 @@ def take_all(out: Path, run: Path | None, scratch: Path) -> None:
     model = window.session.document.model
     assert model is not None
     rows = [row for row in model.frames_of(IDENTITY) if model.info.frames[row].sequence.endswith(SEQUENCE)]
-    window.explore.identity_chosen(IDENTITY)
-    window.library.select_identity(IDENTITY)
+    explore = window.workspace_of(ExploreWorkspace)
+    explore.identity_chosen(IDENTITY)
     window.library.reveal_poses_of(IDENTITY)
-    window.explore.frame_chosen(rows[FRAME])
+    explore.frame_chosen(rows[FRAME])
 
     def switch(*names: str) -> None:
         for name in names:
@@ -91,7 +93,7 @@ def take_all(out: Path, run: Path | None, scratch: Path) -> None:
     window.viewports.frame_all()
     take("field.webp")
     switch("slice", "correspondence")
-    window.show_transfer()
+    window.session.document.show_workspace("transfer")
     window.library.frame_chosen.emit(rows[FRAME])
     pause(0.5)
     wait(lambda: window.badge.text == "Fine")
@@ -103,25 +105,26 @@ def take_all(out: Path, run: Path | None, scratch: Path) -> None:
         window.files.open_path(resources.demo_sequence(), fit=True)
     else:
         window.files.open_path(run)
-    wait(lambda: window.fit.run is not None)
+    fit = window.workspace_of(FitWorkspace)
+    wait(lambda: fit.run is not None)
     window.session.document.timeline.pause()
     window.session.document.timeline.seek(FITTED_FRAME)
     window.viewports.frame_all()
     take("fit.webp")
 
-    window.show_compare()
+    window.session.document.show_workspace("compare")
     wait(lambda: window.compare.comparison is not None and not window.session.jobs.is_busy("measure"))
     window.session.document.timeline.seek(FITTED_FRAME)
     window.viewports.frame_all()
     take("comparison.webp")
     window.files.open_path(write_recording(scratch / "living-room.npz"))
-    wait(lambda: window.fit.observation is not None and window.fit.observation.sequence.name == "living-room")
-    whole = window.fit.observation
-    window.fit.subject.surroundings.setChecked(True)
-    wait(lambda: window.fit.observation is not whole)
+    wait(lambda: fit.observation is not None and fit.observation.sequence.name == "living-room")
+    whole = fit.observation
+    fit.subject.surroundings.setChecked(True)
+    wait(lambda: fit.observation is not whole)
     window.session.document.timeline.seek(ROOM_FRAME)
     take("recording.webp")
-    window.close()
+    window.close_unasked()
 
 
 def write_recording(path: Path) -> Path:

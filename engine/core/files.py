@@ -26,7 +26,7 @@ _LONGEST_NAME = 250
 def replacing_file(target: Path) -> Iterator[Path]:
     """A temporary path beside ``target`` that takes its name when the block ends without an exception."""
     made = _make_folders(target.parent)
-    _clear_leftovers(Path(os.path.abspath(target.parent)))
+    _clear_leftovers_once(Path(os.path.abspath(target.parent)))
     prefix = f".{target.stem}-new-{_host()}-{os.getpid()}-"
     handle, name = tempfile.mkstemp(prefix=prefix, suffix=target.suffix, dir=target.parent)
     os.close(handle)
@@ -51,7 +51,7 @@ def replacing_folder(target: Path) -> Iterator[Path]:
     if target == Path.cwd():
         raise InputError(target, "is the working directory", "name a folder in it")
     made = _make_folders(target.parent)
-    _clear_leftovers(target.parent)
+    _clear_leftovers_once(target.parent)
     mark = f"{_host()}-{os.getpid()}-"
     temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}-new-{mark}", dir=target.parent))
     os.chmod(temporary, 0o755)
@@ -70,7 +70,11 @@ def replacing_folder(target: Path) -> Iterator[Path]:
 
 
 @lru_cache  # once per process: folders can have very many files
-def _clear_leftovers(folder: Path) -> None:
+def _clear_leftovers_once(folder: Path) -> None:
+    clear_leftovers(folder)
+
+
+def clear_leftovers(folder: Path) -> None:
     """Remove what processes of this machine left in ``folder`` when they were killed during a write.
 
     A folder that had been moved away, and whose successor never came, is moved back.

@@ -17,6 +17,7 @@ from engine.core.errors import InputError
 METHODS = "npm_studio.methods"
 CAPTURES = "npm_studio.captures"
 SOURCES = "npm_studio.sources"
+WORKSPACES = "npm_studio.workspaces"
 _OWN = "npm-studio"
 T = TypeVar("T")
 _log = logging.getLogger(__name__)

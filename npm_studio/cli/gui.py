@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from npm_studio.resources import demo_model, model_path
 
 if TYPE_CHECKING:
-    from npm_studio.views.main_window import MainWindow
+    from npm_studio.views.opening import Opening
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -36,9 +36,9 @@ def run(options: argparse.Namespace) -> None:
         if sequence_kind is not Kind.SEQUENCE:
             raise InputError(options.sequence, f"is a {sequence_kind.value}, not a depth sequence")
 
-    def prepare(window: "MainWindow") -> None:
-        window.files.open_path(folder)
+    def prepare(opening: "Opening") -> None:
+        opening.open_path(folder)
         if options.sequence is not None:
-            window.files.open_path(sequence, fit=True)
+            opening.open_path(sequence, fit=True)
 
     bootstrap.run_application(prepare)

@@ -2,7 +2,8 @@
 
 import shlex
 
-from engine.core.errors import Choice, ConfigField, Do, Named, Setting, Task
+from engine.core.errors import Choice, ConfigField, Named, Setting
+from npm_studio.command_lines import command
 
 FLAGS: dict[Setting, tuple[str, ...]] = {
     Setting.DEVICE: ("--device",),
@@ -52,23 +53,6 @@ FLAGS: dict[Setting, tuple[str, ...]] = {
     Setting.COLOURS: ("--colours",),
 }
 
-COMMANDS: dict[Task, str] = {
-    Task.MAKE_DATASET: "dataset",
-    Task.MAKE_BODIES: "dataset anny",
-    Task.MAKE_HANDS: "dataset hands",
-    Task.IMPORT_BODIES: "dataset smpl",
-    Task.IMPORT_HANDS: "dataset mano",
-    Task.MAKE_GRIDS: "dataset grids",
-    Task.NORMALISE: "dataset normalise",
-    Task.SPLIT: "split",
-    Task.SELECT: "split make",
-    Task.SUBSAMPLE: "split subsample",
-    Task.PREPARE: "prepare",
-    Task.TRAIN_SHAPE: "train shape",
-    Task.TRAIN_POSE: "train pose",
-    Task.FIT: "fit",
-}
-
 
 def words(named: Named) -> str:
     """Flags for a setting or field, ready for a shell with a value; the command to run for a task."""
@@ -79,10 +63,3 @@ def words(named: Named) -> str:
     if isinstance(named, ConfigField):
         return f"--{named.name} {shlex.quote(named.value)}" if named.value else f"--{named.name}"
     return f"run `{command(named)}`"
-
-
-def command(task: Task | Do) -> str:
-    """The beginning of a command line, quoted for a shell: what a task is done with, and to."""
-    if isinstance(task, Task):
-        return f"npm-studio {COMMANDS[task]}"
-    return f"{command(task.task)} {shlex.quote(str(task.on))}" if str(task.on) else command(task.task)

@@ -13,7 +13,17 @@ from npm_studio.resources import demo_model, demo_sequence, is_checkout
 
 PACKAGES = (
     *("torch", "numpy", "scipy", "safetensors", "pydantic", "PyYAML", "pillow", "imageio-ffmpeg", "matplotlib"),
-    *("lightning-fabric", "tensorboardx", "platformdirs", "warp-lang", "libigl", "manifold3d", "trimesh", "anny"),
+    *(
+        "lightning-fabric",
+        "tensorboardx",
+        "platformdirs",
+        "filelock",
+        "warp-lang",
+        "libigl",
+        "manifold3d",
+        "trimesh",
+        "anny",
+    ),
     *("av", "rosbags", "lz4", "vtk", "pyvista", "pyvistaqt", "PyQt6"),
 )
 SYSTEM_LIBRARIES = {

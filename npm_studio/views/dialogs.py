@@ -1,7 +1,7 @@
 """Errors, shortcuts, and what this program is."""
 
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -21,7 +21,8 @@ from PyQt6.QtWidgets import (
 
 from engine.core.errors import InputError
 from npm_studio.log_file import log_path
-from npm_studio.session.commands.table import all_commands
+from npm_studio.session.commands.command import Menu
+from npm_studio.session.commands.table import commands_in
 from npm_studio.views.theme import Theme, pixmap
 from npm_studio.views.widgets.basics import heading, note
 from npm_studio.views.words import words
@@ -119,8 +120,9 @@ class ShortcutsDialog(QDialog):
         ("Set a slider back to the mean", "Double click"),
     )
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, menus: Sequence[Menu], parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._menus = menus
         self.setWindowTitle("Shortcuts")
         inside = QWidget()
         grid = QGridLayout(inside)
@@ -149,7 +151,7 @@ class ShortcutsDialog(QDialog):
 
     def _lines(self) -> Iterator[tuple[str, str | None]]:
         menu_on_show = ""
-        for menu, command in all_commands():
+        for menu, command in commands_in(self._menus):
             if not command.shortcut:
                 continue
             if menu.title != menu_on_show:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from npm_studio.session.document.view_state import CameraState
+
 _MARGIN = 1.14
 """The view over the box."""
 _SMALLEST_M = 1e-3
@@ -14,24 +16,6 @@ _BESIDE = 0.15
 
 Direction = tuple[float, float, float]
 """From what is looked at to the camera."""
-
-
-@dataclass(frozen=True)
-class CameraState:
-    """Where a camera is and what it looks at, metres."""
-
-    position: tuple[float, float, float]
-    focal_point: tuple[float, float, float]
-    up: tuple[float, float, float]
-    window_centre: tuple[float, float] = (0.0, 0.0)
-    """Of the view, as seen from the focal point, in half widths to the right and half heights upwards."""
-
-    def is_near(self, other: "CameraState") -> bool:
-        """Whether nobody sees a difference."""
-        return bool(np.allclose(self._flat(), other._flat(), rtol=0, atol=1e-7))
-
-    def _flat(self) -> list[float]:
-        return [*self.position, *self.focal_point, *self.up, *self.window_centre]
 
 
 @dataclass(frozen=True)

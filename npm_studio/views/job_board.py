@@ -11,8 +11,8 @@ from npm_studio.session.jobs.runner import JobRunner, Work
 from npm_studio.views.words import words
 
 INTERVAL_MS = 33
-LANES = ("load", "fit", "measure", "track", "export")
-"""Reading files, fitting, measuring distances, tracking and exporting have a thread each; no kind waits for another."""
+LANES = ("load", "save", "fit", "measure", "track", "export")
+"""Reading files, saving, fitting, measuring distances, tracking and exporting have a thread each; none waits."""
 YIELDING = ("fit", "measure", "export")
 """Lanes that leave the cores to the rest; a track would fall behind its source."""
 

@@ -32,6 +32,8 @@ class Library(QWidget):
     def __init__(self, document: Document, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._document = document
+        self._items: dict[int, QTreeWidgetItem] = {}
+        """Of the frames, by their rows; -1 is the canonical pose."""
         self.setObjectName("side")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._title, self._detail = heading("No model"), note("Open a model folder to explore it.")
@@ -73,9 +75,18 @@ class Library(QWidget):
         self.poses.itemActivated.connect(lambda item, _: self._on_pose(item))
         document.model_changed.connect(self._fill)
 
-    def select_identity(self, identity: int) -> None:
-        """Mark an identity without telling anybody."""
-        self.identities.setCurrentRow(identity)
+    def mark(self, identity: int | None, row: int | None) -> None:
+        """Mark an identity and a frame, -1 for the canonical pose, or none, without telling anybody."""
+        if identity is None:
+            self.identities.clearSelection()
+            self.identities.setCurrentRow(-1)
+        elif self.identities.currentRow() != identity:
+            self.identities.setCurrentRow(identity)
+        item = None if row is None else self._items.get(row)
+        if item is None:
+            self.poses.setCurrentItem(None)
+        elif self.poses.currentItem() is not item and self.poses.currentItem() is not item.parent():
+            self.poses.setCurrentItem(item if _is_open(item) else item.parent())
 
     def reveal_poses_of(self, identity: int) -> None:
         """Open the branch of ``identity`` and close the others."""
@@ -89,6 +100,7 @@ class Library(QWidget):
     def _fill(self) -> None:
         self.identities.clear()
         self.poses.clear()
+        self._items = {}
         self.search.clear()
         model = self._document.model
         if model is None:
@@ -108,7 +120,7 @@ class Library(QWidget):
         canonical = QTreeWidgetItem(["Canonical pose"])
         canonical.setToolTip(0, "The pose in which the surface is learned")
         canonical.setData(0, _ROW, -1)
-        branches = [canonical]
+        branches, self._items[-1] = [canonical], canonical
         owners = list(enumerate(info.identities))
         if all(frame.sequence == UNLABELLED for frame in info.frames):
             owners = [(0, "any identity")]  # every pose once, although each identity has it
@@ -127,6 +139,7 @@ class Library(QWidget):
                     sequence, [f"Frame {int(frame.sample)}" if frame.sample.isdigit() else frame.sample]
                 )
                 leaf.setData(0, _ROW, row)
+                self._items[row] = leaf
             if sequences:
                 branches.append(branch)
         self.poses.addTopLevelItems(branches)
@@ -165,3 +178,9 @@ class Library(QWidget):
             self.canonical_pose_chosen.emit()
         else:
             self.frame_chosen.emit(int(row))
+
+
+def _is_open(item: QTreeWidgetItem) -> bool:
+    """Whether what it is in is unfolded."""
+    parent = item.parent()
+    return parent is None or parent.isExpanded()

@@ -3,13 +3,13 @@
 import atexit
 import functools
 import logging
-from collections.abc import Callable
-from operator import attrgetter
+from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from PyQt6 import sip
 from PyQt6.QtCore import QByteArray, QEvent, QObject, Qt, QTimer
-from PyQt6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDropEvent, QIcon, QKeyEvent, QKeySequence
+from PyQt6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QIcon, QKeyEvent
 from PyQt6.QtWidgets import (
     QAbstractItemView,
     QAbstractSlider,
@@ -20,35 +20,31 @@ from PyQt6.QtWidgets import (
     QLabel,
     QLineEdit,
     QMainWindow,
-    QMenu,
     QSplitter,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
 )
 
-from npm_studio.session.commands.command import Command, Submenu
-from npm_studio.session.commands.table import MENUS, all_commands
-from npm_studio.session.commands.view import WORKSPACES
+from npm_studio.session.commands.table import menus_with
 from npm_studio.session.document.signal import Signal
+from npm_studio.session.document.state import DocumentState
 from npm_studio.session.live.request import MeshReply
-from npm_studio.views.conditions import conditions
+from npm_studio.session.settings import change_settings, load_settings
+from npm_studio.views.actions import Actions
+from npm_studio.views.closing import Closing
 from npm_studio.views.dialogs import AboutDialog, ErrorDialog, ShortcutsDialog
-from npm_studio.views.files import Files, settings
+from npm_studio.views.files import Files
 from npm_studio.views.library import Library
 from npm_studio.views.session import Session
 from npm_studio.views.software_rendering import renderer_name
-from npm_studio.views.theme import DARK, LIGHT, RESOURCES, Theme, apply_theme, icon
+from npm_studio.views.theme import DARK, LIGHT, RESOURCES, Theme, apply_theme
 from npm_studio.views.timeline_bar import TimelineBar
 from npm_studio.views.viewport_area import ViewportArea
 from npm_studio.views.widgets.badge import Badge, Tone
 from npm_studio.views.widgets.basics import Segments, tool_button
-from npm_studio.views.workspaces.base import Actions, Workspace
-from npm_studio.views.workspaces.compare import CompareWorkspace
-from npm_studio.views.workspaces.explore import ExploreWorkspace
-from npm_studio.views.workspaces.fit import FitWorkspace
-from npm_studio.views.workspaces.interpolate import InterpolateWorkspace
-from npm_studio.views.workspaces.transfer import TransferWorkspace
+from npm_studio.views.workspaces.base import Workspace
+from npm_studio.views.workspaces.registry import workspace_kinds
 
 _log = logging.getLogger(__name__)
 
@@ -56,10 +52,11 @@ SIZE = (1440, 900)
 _SIDE_WIDTHS = (236, 330)
 """Pixels of the library and of the workspace's panel."""
 _OWN_KEYS = (Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Home, Qt.Key.Key_End)
+_Kind = TypeVar("_Kind", bound=Workspace)
 
 
 class MainWindow(QMainWindow):
-    """Everything on one page; drops of folders are opened."""
+    """Everything on one page; drops of folders are opened. What is on show is in the document of the session."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -67,83 +64,79 @@ class MainWindow(QMainWindow):
         self.setWindowIcon(QIcon(str(RESOURCES / "app.svg")))
         self.setAcceptDrops(True)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.NoContextMenu)
-        self.theme: Theme = LIGHT if settings().value("theme") == "light" else DARK
+        settings = load_settings()
+        self.theme: Theme = LIGHT if settings.theme == "light" else DARK
         self.library_wanted = True
         self.closed = Signal()
         self.clean_exit = True
         self._error: ErrorDialog | None = None
-        self.session = Session(self)
-        self.actions_by_id: Actions = {command.id: self._make_action(command) for _, command in all_commands()}
-        self.viewports = ViewportArea(self.theme)
-        self.explore = ExploreWorkspace(self.session, self.viewports, self.actions_by_id)
-        self.interpolate = InterpolateWorkspace(self.session, self.viewports, self.actions_by_id)
-        self.transfer = TransferWorkspace(self.session, self.viewports, self.actions_by_id)
-        self.fit = FitWorkspace(self.session, self.viewports, self.actions_by_id)
-        self.compare = CompareWorkspace(self.session, self.viewports, self.actions_by_id)
-        self.workspaces: tuple[Workspace, ...] = (self.explore, self.interpolate, self.transfer, self.fit, self.compare)
-        self.workspace: Workspace = self.explore
-        self.library = Library(self.session.document)
-        self.timeline = TimelineBar(self.session.document.timeline, self.actions_by_id)
-        self.files = Files(self)
-        self.fit.capture_wanted.connect(self.files.open_again)
-        self.fit.run_wanted.connect(self.files.open_run)
-        self.compare.run_wanted.connect(lambda folder: self.files.open_run(folder, self.compare.add_run))
-        self._make_menus()
-        self._make_layout()
+        self.session = session = Session(self)
+        document = session.document
+        document.follow(replace(document.state, view=replace(document.state.view, display=settings.display)))
+        kinds = workspace_kinds()
+        self.menus = menus_with([kind.menu for kind in kinds])
+        self.actions_by_id = Actions(self, session.commands, self.menus)
+        self.viewports = ViewportArea(self.theme, session)
+        self.workspaces: dict[str, Workspace] = {
+            kind.menu.name: kind.make(session, self.viewports, self.actions_by_id) for kind in kinds
+        }
+        self.library = Library(document)
+        self.timeline = TimelineBar(session, self.actions_by_id)
+        self.files = Files(session, self.viewports, self)
+        self.closing = Closing(session, self.files, list(self.workspaces.values()), self)
+        self._register()
+        self.actions_by_id.fill(self)
+        self._make_layout([kind.menu.title.replace("&", "") for kind in kinds])
         self._make_status_bar()
         self._connect()
         self._restore()
         self._apply_theme()
-        self.show_explore()
+        self._show_workspace()
         app = QApplication.instance()
         assert app is not None
         app.installEventFilter(self)
         # a program that ends by an exception closes no window, and threads in the middle of a mesh would abort it
         atexit.register(self._close_at_exit)
 
+    def workspace_of(self, kind: type[_Kind]) -> _Kind:
+        """The workspace of this kind."""
+        return next(workspace for workspace in self.workspaces.values() if isinstance(workspace, kind))
+
     # ---- construction
 
-    def _make_action(self, command: Command) -> QAction:
-        action = QAction(command.title, self)
-        action.setStatusTip(command.tooltip)
-        keys = f" ({command.shortcut})" if command.shortcut else ""
-        action.setToolTip(f"{command.tooltip}{keys}")
-        action.setShortcut(QKeySequence(command.shortcut))
-        action.setCheckable(bool(command.checked))
-        action.setProperty("icon name", command.icon)
-        action.triggered.connect(functools.partial(self._run, command))
-        self.addAction(action)
-        return action
+    def _is_on_show(self, name: str) -> bool:
+        return self.workspaces[name] is self.workspace
 
-    def _run(self, command: Command, checked: bool) -> None:
-        callback: Callable[..., object] = attrgetter(command.callback)(self)
-        if command.checked and command not in WORKSPACES:
-            callback(checked)
-        else:
-            callback()
-        self.refresh_actions()
+    def _on_tab(self, name: str, checked: bool) -> None:
+        self.session.document.show_workspace(name)
 
-    def _make_menus(self) -> None:
-        bar = self.menuBar()
-        assert bar is not None
-        for menu in MENUS:
-            shown = bar.addMenu(menu.title)
-            assert shown is not None
-            shown.setToolTipsVisible(False)
-            shown.aboutToShow.connect(self.refresh_actions)
-            for entry in menu.entries:
-                if entry is None:
-                    shown.addSeparator()
-                elif isinstance(entry, Submenu):
-                    inner = QMenu(entry.title, shown)
-                    inner.aboutToShow.connect(functools.partial(attrgetter(entry.provider)(self), inner))
-                    shown.addMenu(inner)
-                else:
-                    shown.addAction(self.actions_by_id[entry.id])
+    def _register(self) -> None:
+        session, document = self.session, self.session.document
+        commands = session.commands
+        commands.handle("edit.undo", document.undo)
+        commands.handle("edit.redo", document.redo)
+        commands.provide("can_undo", lambda: document.undo_name is not None)
+        commands.provide("can_redo", lambda: document.redo_name is not None)
+        commands.entitle("edit.undo", lambda: f"&Undo {document.undo_name or ''}".rstrip())
+        commands.entitle("edit.redo", lambda: f"&Redo {document.redo_name or ''}".rstrip())
+        for name in self.workspaces:
+            commands.handle(f"view.{name}", functools.partial(self._on_tab, name))
+            commands.provide(f"in_{name}", functools.partial(self._is_on_show, name))
+        commands.handle("view.library", self.set_library)
+        commands.provide("library_shown", lambda: self.library_wanted)
+        commands.handle("view.dark", self.set_dark)
+        commands.provide("is_dark", lambda: self.theme.name == "dark")
+        commands.handle("view.full_screen", self.set_full_screen)
+        commands.provide("is_full_screen", self.isFullScreen)
+        commands.provide("shows_live", lambda: document.model is not None and self.workspace.shows_live)
+        commands.provide("can_slice", lambda: document.model is not None and self.workspace.shows_slices)
+        commands.handle("help.shortcuts", self.show_shortcuts)
+        commands.handle("help.about", self.show_about)
+        commands.handle("file.quit", self.close)
 
-    def _make_layout(self) -> None:
-        self.segments = Segments([command.title.replace("&", "") for command in WORKSPACES])
-        self.segments.setFixedWidth(520)
+    def _make_layout(self, titles: list[str]) -> None:
+        self.segments = Segments(titles)
+        self.segments.setFixedWidth(104 * len(titles))
         bar = QWidget()
         bar.setObjectName("bar")
         bar.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
@@ -163,7 +156,7 @@ class MainWindow(QMainWindow):
         self.panel.setObjectName("side")
         self.panel.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.panel.setMinimumWidth(270)
-        for workspace in self.workspaces:
+        for workspace in self.workspaces.values():
             self.panel.addWidget(workspace)
         middle = QWidget()
         below = QVBoxLayout(middle)
@@ -171,8 +164,9 @@ class MainWindow(QMainWindow):
         below.setSpacing(0)
         below.addWidget(self.viewports, 1)
         below.addWidget(self.timeline)
-        below.addWidget(self.compare.curves)
-        self.compare.curves.stand_under(self.timeline.slider)
+        for workspace in self.workspaces.values():
+            if (more := workspace.below_timeline(self.timeline.slider)) is not None:
+                below.addWidget(more)
         self.splitter = QSplitter(Qt.Orientation.Horizontal)
         self.splitter.setHandleWidth(1)
         for index, part in enumerate((self.library, middle, self.panel)):
@@ -204,68 +198,60 @@ class MainWindow(QMainWindow):
         session.failed.connect(self.show_error)
         session.message.connect(self.show_message)
         session.jobs.changed.connect(self.refresh_actions)
+        session.state_changed.connect(self.refresh_actions)
         document.timeline.frame_changed.connect(lambda frame: self.workspace.show_frame(frame))
         document.timeline.state_changed.connect(self.refresh_actions)
-        document.model_changed.connect(self.refresh_actions)
-        document.model_changed.connect(self.update_title)
         document.model_changed.connect(self._on_model)
         document.contents_changed.connect(self.refresh_actions)
-        document.comparison_changed.connect(self.refresh_actions)
+        document.changed.connect(self._on_document)
+        document.stepped.connect(self._on_step)
         self.viewports.changed.connect(self.refresh_actions)
-        self.fit.can_fit_changed.connect(self.refresh_actions)
-        self.fit.tracking.changed.connect(self.refresh_actions)
-        self.segments.chosen.connect(lambda index: self.set_workspace(self.workspaces[index]))
-        for workspace in self.workspaces:
-            workspace.clip_changed.connect(self._load_clip)
-            workspace.quality_changed.connect(self._show_quality)
+        names = list(self.workspaces)
+        self.segments.chosen.connect(lambda index: document.show_workspace(names[index]))
+        for workspace in self.workspaces.values():
+            workspace.clip_changed.connect(functools.partial(self._load_clip, workspace))
+            workspace.quality_changed.connect(functools.partial(self._show_quality, workspace))
         self.library.identity_chosen.connect(lambda identity: self.workspace.identity_chosen(identity))
         self.library.frame_chosen.connect(lambda row: self.workspace.frame_chosen(row))
         self.library.canonical_pose_chosen.connect(lambda: self.workspace.canonical_pose_chosen())
 
     def _restore(self) -> None:
-        geometry = settings().value("geometry")
-        if not (isinstance(geometry, QByteArray) and self.restoreGeometry(geometry)):
+        settings = load_settings()
+        geometry = QByteArray.fromBase64(settings.geometry.encode())
+        if not (settings.geometry and self.restoreGeometry(geometry)):
             self.resize(*SIZE)
-        widths = settings().value("panels")
-        if isinstance(widths, list) and len(widths) == 3:
-            self.splitter.setSizes([int(width) for width in widths])
+        if len(settings.panels) == 3:
+            self.splitter.setSizes(settings.panels)
 
     # ---- workspaces
 
-    def show_explore(self) -> None:
-        self.set_workspace(self.explore)
+    @property
+    def workspace(self) -> Workspace:
+        """The one on show."""
+        return self.workspaces.get(self.session.document.state.view.workspace, next(iter(self.workspaces.values())))
 
-    def show_interpolate(self) -> None:
-        self.set_workspace(self.interpolate)
+    def _on_document(self, before: DocumentState, after: DocumentState) -> None:
+        if not self.workspace.is_active:
+            self._show_workspace()
+        self.library.mark(*self.workspace.marked_in_library())
 
-    def show_transfer(self) -> None:
-        self.set_workspace(self.transfer)
+    def _on_step(self, is_new: bool) -> None:
+        self.refresh_actions()
+        self.update_title()
 
-    def show_fit(self) -> None:
-        self.set_workspace(self.fit)
-
-    def show_compare(self) -> None:
-        self.compare.run_of_fit = self.fit.run
-        self.set_workspace(self.compare)
-
-    def compare_with_truth(self) -> None:
-        """Put the run on show in Fit beside the truth of its recording."""
-        if self.fit.run is not None:
-            self.compare.compare_with_truth(self.fit.run)
-            self.show_compare()
-
-    def set_workspace(self, workspace: Workspace) -> None:
-        """Give the viewports and the timeline to ``workspace``."""
+    def _show_workspace(self) -> None:
+        """Give the viewports and the timeline to the workspace of the document."""
+        workspace = self.workspace
         self.session.document.timeline.pause()
-        if self.workspace.is_active:
-            self.workspace.leave()
-        self.workspace = workspace
-        self.segments.choose(self.workspaces.index(workspace))
+        for other in self.workspaces.values():
+            if other.is_active:
+                other.leave()
+        self.segments.choose(list(self.workspaces.values()).index(workspace))
         self.panel.setCurrentWidget(workspace)
         self.library.setVisible(workspace.uses_library and self.library_wanted)
-        self._show_quality("", "good", "")
+        self._show_quality(workspace, "", "good", "")
         workspace.enter()
-        self._load_clip()
+        self._load_clip(workspace)
         self.refresh_actions()
 
     def set_library(self, shown: bool) -> None:
@@ -276,7 +262,7 @@ class MainWindow(QMainWindow):
 
     def set_dark(self, dark: bool) -> None:
         self.theme = DARK if dark else LIGHT
-        settings().setValue("theme", self.theme.name)
+        change_settings(theme=self.theme.name)
         self._apply_theme()
 
     def set_full_screen(self, full: bool) -> None:
@@ -286,28 +272,20 @@ class MainWindow(QMainWindow):
         app = QApplication.instance()
         assert isinstance(app, QApplication)
         apply_theme(app, self.theme)
-        for action in self.actions_by_id.values():
-            name = action.property("icon name")
-            if name:
-                action.setIcon(icon(name, self.theme))
-                action.setIconVisibleInMenu(False)
+        self.actions_by_id.set_theme(self.theme)
         self.timeline.set_theme(self.theme)
         self.viewports.set_theme(self.theme)
 
     def update_title(self) -> None:
         document = self.session.document
-        parts = [document.project_folder.name] if document.project_folder else []
+        parts = [document.folder.name] if document.folder else []
         parts += [document.model.info.name] if document.model else []
-        self.setWindowTitle(" – ".join([*parts, "NPM Studio"]))
+        self.setWindowTitle(" – ".join([*parts, "NPM Studio"]) + "[*]")
+        self.setWindowModified(not document.is_clean)
 
     def refresh_actions(self) -> None:
-        """Enable and check every command by the state of the window."""
-        now = conditions(self)
-        for _, command in all_commands():
-            action = self.actions_by_id[command.id]
-            action.setEnabled(not command.needs or now[command.needs])
-            if command.checked:
-                action.setChecked(now[command.checked])
+        """Enable, check and name every command by how things are now."""
+        self.actions_by_id.refresh()
 
     # ---- messages
 
@@ -334,7 +312,7 @@ class MainWindow(QMainWindow):
         return self._error
 
     def show_shortcuts(self) -> None:
-        ShortcutsDialog(self).open()
+        ShortcutsDialog(self.menus, self).open()
 
     def show_about(self) -> None:
         AboutDialog(renderer_name(self.viewports.left.view.ren_win.ReportCapabilities()), self).open()
@@ -346,17 +324,20 @@ class MainWindow(QMainWindow):
         model = self.session.document.model
         if model is not None:
             self.viewports.set_scale(model.info.similarity.scale)
+        self.refresh_actions()
+        self.update_title()
 
     def _on_meshes(self, reply: MeshReply) -> None:
         self.workspace.show_meshes(reply)
 
-    def _load_clip(self) -> None:
-        if self.sender() in (None, self.workspace) or not isinstance(self.sender(), Workspace):
-            self.timeline.load(self.workspace.playable())
+    def _load_clip(self, workspace: Workspace) -> None:
+        if workspace is self.workspace:
+            self.timeline.load(workspace.playable())
 
-    def _show_quality(self, badge: str, tone: Tone, detail: str) -> None:
-        self.badge.set_state(badge, tone)
-        self.quality.setText(detail)
+    def _show_quality(self, workspace: Workspace, badge: str, tone: Tone, detail: str) -> None:
+        if workspace is self.workspace:
+            self.badge.set_state(badge, tone)
+            self.quality.setText(detail)
 
     # ---- Qt events
 
@@ -390,17 +371,21 @@ class MainWindow(QMainWindow):
 
     def _close_at_exit(self) -> None:
         if not sip.isdeleted(self):
-            self.fit.tracking.discard()
-            self.close()
+            self.close_unasked()
+
+    def close_unasked(self) -> None:
+        """Close without asking anything: running work keeps its best, a track and what is unsaved are given up."""
+        self.closing.is_settled = True
+        self.close()
 
     def closeEvent(self, event: QCloseEvent | None) -> None:
-        """Cancel all work, keep what it has, wait for the threads, then free the graphics; of a track, ask first."""
-        if event is not None and not self.fit.tracking.may_close(self.close):
+        """Cancel all work, keep what it has, wait for the threads, then free the graphics; ask first what is lost."""
+        if event is not None and not self.closing.may_close():
             event.ignore()
             return
         atexit.unregister(self._close_at_exit)
-        settings().setValue("geometry", self.saveGeometry())
-        settings().setValue("panels", self.splitter.sizes())
+        geometry = bytes(self.saveGeometry().toBase64().data()).decode()
+        change_settings(geometry=geometry, panels=tuple(self.splitter.sizes()))
         self.session.document.timeline.pause()
         self.hide()
         self.clean_exit = self.session.shut_down()

@@ -2,8 +2,10 @@
 
 from contextlib import suppress
 
-from PyQt6.QtCore import QObject, pyqtSignal
+from PyQt6.QtCore import QObject, QTimer, pyqtSignal
 
+from npm_studio.session.commands.registry import Commands
+from npm_studio.session.document.autosave import Autosave
 from npm_studio.session.document.document import Document
 from npm_studio.session.document.explorer import Codes
 from npm_studio.session.live.field import SliceReply, SliceRequest, SliceWorker
@@ -14,6 +16,8 @@ from npm_studio.views.job_board import JobBoard
 
 SECONDS_TO_END = 60.0
 """A cancelled fit still writes its best result; it gets this long when the window is closed."""
+FLUSH_MS = 1000
+"""After which the automatic copy of a document also has what was no step."""
 
 
 class Session(QObject):
@@ -27,6 +31,16 @@ class Session(QObject):
     """An exception that the user should see, and its traceback if there is one."""
     message = pyqtSignal(str)
     """A line for the status bar."""
+    state_changed = pyqtSignal()
+    """What commands are enabled by may have changed, apart from the document."""
+    capture_wanted = pyqtSignal(object, object)
+    """An observation, or the path of a recording that is not open, and how the user wants it opened: a
+    `engine.sequences.capture_options.CaptureOptions`."""
+    capture_asked = pyqtSignal(object, object, object)
+    """The path of a recording, how it was to be opened, and the InputError that says what must be stated first."""
+    run_wanted = pyqtSignal(object, object)
+    """The folder of a run that is to be opened: None to have it on show over its recording, or what to call with it,
+    for those who can do without that."""
 
     _replied = pyqtSignal(object, object)
     _sliced = pyqtSignal(object, object)
@@ -35,6 +49,12 @@ class Session(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.document = Document()
+        self.commands = Commands()
+        self.autosave = Autosave(self.document, lambda error: self.failed.emit(error, ""))
+        self._flush = QTimer(self)
+        self._flush.setInterval(FLUSH_MS)
+        self._flush.timeout.connect(self.autosave.flush)
+        self._flush.start()
         self.jobs = JobBoard(self)
         self._live: LiveWorker | None = None
         self._newest = Newest()
@@ -86,6 +106,7 @@ class Session(QObject):
 
     def shut_down(self) -> bool:
         """Stop all threads; False when one did not end in time."""
+        self._flush.stop()
         self._retire_live()
         ended = [worker.close() for worker in self._retired]
         return self.jobs.shut_down(SECONDS_TO_END) and all(ended)

@@ -4,7 +4,8 @@ from PyQt6.QtCore import QElapsedTimer, Qt, QTimer
 from PyQt6.QtGui import QFontMetrics
 from PyQt6.QtWidgets import QHBoxLayout, QLabel, QSpinBox, QVBoxLayout, QWidget
 
-from npm_studio.session.document.timeline import Playable, Timeline
+from npm_studio.session.document.timeline import Playable
+from npm_studio.views.session import Session
 from npm_studio.views.theme import Theme, icon
 from npm_studio.views.widgets.basics import MARGIN, tool_button
 from npm_studio.views.widgets.frame_track import FrameTrack
@@ -17,8 +18,9 @@ _TICK_MS = 15
 class TimelineBar(QWidget):
     """Buttons, a scrubber with the quality of each frame above it, the frame on show, and the speed."""
 
-    def __init__(self, timeline: Timeline, actions: Actions, parent: QWidget | None = None) -> None:
+    def __init__(self, session: Session, actions: Actions, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        timeline = session.document.timeline
         self.setObjectName("timeline")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._timeline, self._play = timeline, actions["playback.play"]
@@ -61,6 +63,15 @@ class TimelineBar(QWidget):
         timeline.state_changed.connect(self._on_state)
         timeline.fits_changed.connect(lambda: self.track.show_fits(timeline.fits))
         self._on_state()
+        commands = session.commands
+        commands.handle("playback.play", self.toggle)
+        commands.handle("playback.previous", self.step_back)
+        commands.handle("playback.next", self.step_forward)
+        commands.handle("playback.first", self.first)
+        commands.handle("playback.last", self.last)
+        commands.handle("playback.loop", self.set_loop)
+        commands.provide("has_clip", lambda: timeline.frame_count > 1)
+        commands.provide("is_looping", lambda: timeline.loop)
 
     def load(self, playable: Playable) -> None:
         """Play something else from now on."""

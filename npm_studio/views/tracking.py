@@ -1,6 +1,6 @@
 """The track of a window: from the question what to track until it is kept or discarded."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from PyQt6.QtCore import QObject, Qt, pyqtSignal
 from PyQt6.QtGui import QAction
@@ -9,6 +9,7 @@ from PyQt6.QtWidgets import QMessageBox, QWidget
 from engine.core.errors import InputError
 from engine.methods.method import LoadedModel
 from engine.methods.run import Run
+from npm_studio.session.commands.registry import Commands
 from npm_studio.session.document.observation import Observation
 from npm_studio.session.jobs.events import Advanced, JobEvent, Message, Previewed, StageStarted
 from npm_studio.session.jobs.status import JobStatus
@@ -33,7 +34,7 @@ class Tracking(QObject):
     def __init__(
         self,
         session: Session,
-        actions: dict[str, QAction],
+        actions: Mapping[str, QAction],
         on_show: Callable[[], Observation | None],
         parent: QWidget,
     ) -> None:
@@ -53,6 +54,7 @@ class Tracking(QObject):
         self.question: QMessageBox | None = None
         self.dialog: TrackDialog | None = None
         session.document.model_changed.connect(self.stop)
+        self._register(session.commands)
 
     @property
     def is_there(self) -> bool:
@@ -83,6 +85,20 @@ class Tracking(QObject):
     def can_begin(self) -> bool:
         """Whether there is a model to track with, and nothing else has the Fit workspace."""
         return self._session.document.model is not None and not self._session.is_fitting and not self.is_there
+
+    def _register(self, commands: Commands) -> None:
+        commands.handle("fit.track", self.ask)
+        commands.handle("fit.track_pause", self.set_paused)
+        commands.handle("fit.track_reset", self.reset)
+        commands.handle("fit.track_stop", self.stop)
+        commands.handle("fit.track_keep", self.keep)
+        commands.handle("fit.track_discard", self.discard)
+        commands.provide("can_track", lambda: self.can_begin)
+        commands.provide("is_tracking", lambda: self.is_running)
+        commands.provide("track_paused", lambda: self.is_paused)
+        commands.provide("can_keep_track", lambda: self.can_be_kept)
+        commands.provide("can_discard_track", lambda: self.can_be_discarded)
+        commands.provide("has_track", lambda: self.is_there)
 
     def ask(self) -> None:
         """Ask what to track, and track it."""

@@ -14,11 +14,11 @@ from pyvistaqt import QtInteractor, rwi
 from engine.exports.vertex_colours import correspondence_colours
 from engine.geometry.mesh import vertex_normals
 from engine.geometry.similarity import Similarity
+from npm_studio.session.document.view_state import CameraState, DisplaySettings
 from npm_studio.session.live.field import SliceReply
 from npm_studio.session.live.field_picture import field_colours
 from npm_studio.session.live.request import PosedMesh
-from npm_studio.views.display_settings import DisplaySettings
-from npm_studio.views.framing import CameraState, Direction, Room, camera_for, rooms_beside
+from npm_studio.views.framing import Direction, Room, camera_for, rooms_beside
 from npm_studio.views.inset import Inset
 from npm_studio.views.scene import FaintPoints, Ground, MeshItem, PointsItem
 from npm_studio.views.second_side import SecondSide

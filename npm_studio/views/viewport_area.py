@@ -12,9 +12,12 @@ from PyQt6.QtGui import QAction, QPixmap, QResizeEvent
 from PyQt6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
 from engine.core.errors import InputError
-from npm_studio.views.display_settings import DisplaySettings, load_display_settings, save_display_settings
-from npm_studio.views.files import settings
-from npm_studio.views.framing import CameraState, Direction
+from npm_studio.session.commands.registry import Commands
+from npm_studio.session.document.state import DocumentState
+from npm_studio.session.document.view_state import CameraState, DisplaySettings, ViewState
+from npm_studio.session.settings import change_settings
+from npm_studio.views.framing import Direction
+from npm_studio.views.session import Session
 from npm_studio.views.theme import Theme
 from npm_studio.views.viewport import Viewport
 from npm_studio.views.widgets.overlay import ColourBar, Invitation
@@ -36,11 +39,10 @@ class ViewportArea(QWidget):
     changed = pyqtSignal()
     """Something that menus show was switched."""
 
-    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+    def __init__(self, theme: Theme, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._theme = theme
-        self._linked, self._following, self._scale = True, False, 0.0
-        self._display = load_display_settings(settings())
+        self._theme, self._document = theme, session.document
+        self._following, self._scale = False, 0.0
         self.setObjectName("views")  # whose ground is what separates them
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         column = QVBoxLayout(self)
@@ -58,6 +60,12 @@ class ViewportArea(QWidget):
         self._frame_again.setSingleShot(True)
         self._frame_again.setInterval(0)
         self._frame_again.timeout.connect(self.keep_framed)
+        self._wanted: tuple[CameraState, ...] = ()
+        """Where the cameras of a document were when it was left, until something is on show again."""
+        self._note_soon = QTimer(self)
+        self._note_soon.setSingleShot(True)
+        self._note_soon.setInterval(0)
+        self._note_soon.timeout.connect(self.note_cameras)
         self._all: list[Viewport] = []
         """All that were ever on show, in their order: making one takes longer than keeping it."""
         self._count = 1
@@ -70,6 +78,9 @@ class ViewportArea(QWidget):
         self.set_view_count(2)
         self.set_view_count(1)
         self.setMinimumSize(320, 240)
+        self._document.changed.connect(self._on_document)
+        self._document.begun.connect(self._on_begun)
+        self._register(session.commands)
 
     @property
     def left(self) -> Viewport:
@@ -87,12 +98,12 @@ class ViewportArea(QWidget):
 
     @property
     def is_linked(self) -> bool:
-        return self._linked
+        return self._document.state.view.linked_cameras
 
     @property
     def display(self) -> DisplaySettings:
         """What the Display menu has switched."""
-        return self._display
+        return self._document.state.view.display
 
     @property
     def views(self) -> list[Viewport]:
@@ -123,32 +134,29 @@ class ViewportArea(QWidget):
         self.changed.emit()
 
     def set_linked(self, linked: bool) -> None:
-        self._linked = linked
-        self._show_axes()
-        self._follow(self.left)
-        self.changed.emit()
+        self._set_view(replace(self._document.state.view, linked_cameras=linked))
 
     def set_wireframe(self, shown: bool) -> None:
-        self._set_display(replace(self._display, wireframe=shown, points=self._display.points and not shown))
+        self._set_display(replace(self.display, wireframe=shown, points=self.display.points and not shown))
 
     def set_points(self, shown: bool) -> None:
-        self._set_display(replace(self._display, points=shown, wireframe=self._display.wireframe and not shown))
+        self._set_display(replace(self.display, points=shown, wireframe=self.display.wireframe and not shown))
 
     def set_correspondence(self, shown: bool) -> None:
-        self._set_display(replace(self._display, correspondence=shown))
+        self._set_display(replace(self.display, correspondence=shown))
 
     def set_field_slice(self, shown: bool) -> None:
-        self._set_display(replace(self._display, field_slice=shown))
+        self._set_display(replace(self.display, field_slice=shown))
         self._frame_again.start()
 
     def set_inset(self, shown: bool) -> None:
-        self._set_display(replace(self._display, inset=shown))
+        self._set_display(replace(self.display, inset=shown))
 
     def set_floor(self, shown: bool) -> None:
-        self._set_display(replace(self._display, floor=shown))
+        self._set_display(replace(self.display, floor=shown))
 
     def set_frame_rate(self, shown: bool) -> None:
-        self._set_display(replace(self._display, frame_rate=shown))
+        self._set_display(replace(self.display, frame_rate=shown))
 
     def set_slicing(self, possible: bool) -> None:
         """Whether the workspace on show offers slices of the field."""
@@ -232,11 +240,55 @@ class ViewportArea(QWidget):
         super().resizeEvent(event)
         self._place_invitation()
 
+    def note_cameras(self) -> None:
+        """Tell the document where the cameras are."""
+        if not self._wanted:
+            cameras = tuple(view.camera_state() for view in self.views)
+            self._set_view(replace(self._document.state.view, cameras=cameras))
+
+    def _register(self, commands: Commands) -> None:
+        commands.handle("display.wireframe", self.set_wireframe)
+        commands.handle("display.points", self.set_points)
+        commands.handle("display.correspondence", self.set_correspondence)
+        commands.handle("display.slice", self.set_field_slice)
+        commands.handle("display.inset", self.set_inset)
+        commands.handle("display.frame_rate", self.set_frame_rate)
+        commands.handle("view.floor", self.set_floor)
+        commands.handle("view.link_cameras", self.set_linked)
+        commands.handle("view.frame", self.frame_all)
+        commands.handle("view.front", self.view_front)
+        commands.handle("view.side", self.view_side)
+        commands.handle("view.top", self.view_top)
+        commands.provide("wireframe_shown", lambda: self.display.wireframe)
+        commands.provide("points_shown", lambda: self.display.points)
+        commands.provide("correspondence_shown", lambda: self.display.correspondence)
+        commands.provide("slice_shown", lambda: self.display.field_slice)
+        commands.provide("inset_shown", lambda: self.display.inset)
+        commands.provide("floor_shown", lambda: self.display.floor)
+        commands.provide("frame_rate_shown", lambda: self.display.frame_rate)
+        commands.provide("is_split", lambda: self.is_split)
+        commands.provide("cameras_linked", lambda: self.is_linked)
+
     def _set_display(self, display: DisplaySettings) -> None:
-        self._display = display
-        save_display_settings(settings(), display)
-        self._apply_display()
-        self.changed.emit()
+        change_settings(display=display)
+        self._set_view(replace(self._document.state.view, display=display))
+
+    def _set_view(self, view: ViewState) -> None:
+        self._document.follow(replace(self._document.state, view=view))
+
+    def _on_document(self, before: DocumentState, after: DocumentState) -> None:
+        old, new = before.view, after.view
+        if old.display != new.display:
+            self._apply_display()
+        if old.linked_cameras != new.linked_cameras:
+            self._show_axes()
+            self._follow(self.left)
+        if old.display != new.display or old.linked_cameras != new.linked_cameras:
+            self.changed.emit()
+
+    def _on_begun(self) -> None:
+        """Another document: its cameras come back with what they look at."""
+        self._framed, self._wanted = [], self._document.state.view.cameras
 
     def keep_framed(self) -> None:
         """Frame what there is to see now as before, unless somebody has moved a camera since."""
@@ -263,12 +315,12 @@ class ViewportArea(QWidget):
 
     @property
     def _display_now(self) -> DisplaySettings:
-        return replace(self._display, field_slice=self._display.field_slice and self._slicing)
+        return replace(self.display, field_slice=self.display.field_slice and self._slicing)
 
     def _boxes(self) -> list[tuple[Viewport, NDArray[np.float64]]]:
         """What there is to see, (2, 3) corners, in the views whose cameras are to be moved for it."""
         known = [(view, bounds) for view in self.views if (bounds := view.visible_bounds()) is not None]
-        if known and self.is_split and self._linked:
+        if known and self.is_split and self.is_linked:
             joint = np.stack([bounds for _, bounds in known])
             return [(self.left, np.stack([joint[:, 0].min(axis=0), joint[:, 1].max(axis=0)]))]
         return known
@@ -276,6 +328,11 @@ class ViewportArea(QWidget):
     def _frame(self, direction: Direction) -> None:
         boxes = self._boxes()
         if not boxes:
+            return
+        if self._wanted:
+            for view, state in zip(self.views, self._wanted, strict=False):
+                view.set_camera_state(state)
+            self._wanted, self._framed_boxes = (), [bounds for _, bounds in boxes]
             return
         for view, bounds in boxes:
             view.frame_bounds(bounds, direction)
@@ -287,6 +344,7 @@ class ViewportArea(QWidget):
         view.hide()
         view.resized.connect(self._frame_again.start)
         view.camera_moved.connect(partial(self._follow, view))
+        view.camera_moved.connect(self._note_soon.start)
         if self._scale:
             view.ground.set_scale(self._scale)
         view.set_display(self._display_now)
@@ -295,11 +353,11 @@ class ViewportArea(QWidget):
     def _show_axes(self) -> None:
         """Once, where all views are seen from one side."""
         for place, view in enumerate(self._all):
-            view.show_axes(place == 0 or not self._linked)
+            view.show_axes(place == 0 or not self.is_linked)
 
     def _follow(self, mover: Viewport) -> None:
         """Move the cameras of the other views to where that of ``mover`` is; those move nobody in turn."""
-        if self._following or not (self._linked and self.is_split):
+        if self._following or not (self.is_linked and self.is_split):
             return
         self._following = True
         for view in self.views:

@@ -1,7 +1,7 @@
 """What the window calls the settings and tasks of the engine: labels of its fields, and what to do there."""
 
 from engine.core.errors import Choice, ConfigField, Do, Named, Setting, Task, plain_words
-from npm_studio.cli.words import command
+from npm_studio.command_lines import command
 
 FIELDS: dict[Setting, tuple[str, ...]] = {
     Setting.DEPTH_UNITS: ("Depth units per metre",),

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine.core.errors import Choice, Do, InputError, Setting, Task, remedy
+from npm_studio import command_lines
 from npm_studio.cli import words as command_line
 from npm_studio.cli.main import COMMANDS, build_parser
 from npm_studio.cli.parser import DeferredParser
@@ -84,7 +85,7 @@ def test_flags_of_a_setting_exist_in_the_commands_whose_errors_name_it(
 
 @pytest.mark.parametrize("task", Task)
 def test_the_command_of_a_task_exists(task: Task, parsers: dict[str, argparse.ArgumentParser]) -> None:
-    assert command_line.COMMANDS[task] in parsers
+    assert command_lines.COMMANDS[task] in parsers
 
 
 @pytest.mark.parametrize("named", [*Setting, *Task])

@@ -5,19 +5,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Command:
-    """One thing that a user can ask for by menu, shortcut or button."""
+    """One thing that a user can ask for by menu, shortcut or button; what it does is registered, see `Commands`."""
 
     id: str
     """Unique, ``menu.what``."""
     title: str
-    callback: str
-    """Dotted name, from the main window, of the function to call; a checkable one gets the new state."""
     tooltip: str
     """What happens, as one sentence for the status bar and tool tips."""
     shortcut: str = ""
     """In Qt's portable notation."""
     needs: str = ""
-    """Name of the condition of `npm_studio.views.conditions` under which it can be used; empty: always."""
+    """Name of the condition under which it can be used; empty: always."""
     checked: str = ""
     """Name of the condition that its check mark shows; empty: not checkable."""
     icon: str = ""
@@ -28,9 +26,8 @@ class Command:
 class Submenu:
     """A menu inside a menu, filled each time it opens."""
 
+    id: str
     title: str
-    provider: str
-    """Dotted name, from the main window, of a function that fills the menu it is given."""
 
 
 Entry = Command | Submenu | None

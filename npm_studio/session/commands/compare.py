@@ -5,7 +5,6 @@ from npm_studio.session.commands.command import Command, Menu
 ADD = Command(
     "compare.add",
     "&Add Side…",
-    "compare.choose_new_side",
     "Compare one more: a run, the truth, what was seen, or meshes from disk.",
     shortcut="A",
     needs="is_comparing",
@@ -13,7 +12,6 @@ ADD = Command(
 SWAP = Command(
     "compare.swap",
     "S&wap the First Two Sides",
-    "compare.swap",
     "Show side A where B is, and the other way round.",
     needs="has_two_sides",
     icon="swap",
@@ -21,7 +19,6 @@ SWAP = Command(
 OTHER = Command(
     "compare.other",
     "Show the &Other Side",
-    "compare.show_other",
     "Change sides while they blink.",
     shortcut="B",
     needs="is_blinking",
@@ -29,7 +26,6 @@ OTHER = Command(
 PICTURE = Command(
     "compare.picture",
     "Export &Picture…",
-    "files.choose_screenshot",
     "Save the views as they are, with captions and legend, as a PNG.",
     needs="is_comparing",
 )

@@ -8,7 +8,6 @@ DISPLAY = Menu(
         Command(
             "display.wireframe",
             "&Wireframe",
-            "viewports.set_wireframe",
             "Draw the edges of the triangles over the surface.",
             shortcut="W",
             checked="wireframe_shown",
@@ -16,7 +15,6 @@ DISPLAY = Menu(
         Command(
             "display.points",
             "&Vertices Only",
-            "viewports.set_points",
             "Draw the vertices in place of the surface.",
             shortcut="D",
             checked="points_shown",
@@ -24,7 +22,6 @@ DISPLAY = Menu(
         Command(
             "display.correspondence",
             "&Correspondence Colours",
-            "viewports.set_correspondence",
             "Colour every point by its canonical position: the same colour is the same place of the body.",
             shortcut="C",
             needs="shows_live",
@@ -34,7 +31,6 @@ DISPLAY = Menu(
         Command(
             "display.slice",
             "&Slice of the Field",
-            "viewports.set_field_slice",
             "Cut the canonical mesh open and show the learned signed distance on the cut (Explore).",
             shortcut="X",
             needs="can_slice",
@@ -43,18 +39,16 @@ DISPLAY = Menu(
         Command(
             "display.inset",
             "Canonical &Inset",
-            "viewports.set_inset",
             "Show the canonical mesh small beside the posed one.",
             shortcut="I",
             needs="shows_live",
             checked="inset_shown",
         ),
         None,
-        Command("view.floor", "Floor &Grid", "viewports.set_floor", "Show the ground.", "G", checked="floor_shown"),
+        Command("view.floor", "Floor &Grid", "Show the ground.", "G", checked="floor_shown"),
         Command(
             "display.frame_rate",
             "Frame &Rate",
-            "viewports.set_frame_rate",
             "Count the frames that are drawn each second.",
             shortcut="R",
             checked="frame_rate_shown",

@@ -5,7 +5,6 @@ from npm_studio.session.commands.command import Command, Menu
 START = Command(
     "fit.start",
     "&Fit Sequence",
-    "fit.start",
     "Fit the open model to the depth sequence, in the background.",
     shortcut="Ctrl+Return",
     needs="can_fit",
@@ -14,7 +13,6 @@ START = Command(
 CANCEL = Command(
     "fit.cancel",
     "&Cancel Fit",
-    "fit.cancel",
     "Stop the fit and keep the best result so far.",
     shortcut="Ctrl+.",
     needs="is_fitting",
@@ -23,7 +21,6 @@ CANCEL = Command(
 SHOW_FOLDER = Command(
     "fit.show_folder",
     "&Show Run Folder",
-    "fit.show_folder",
     "Open the folder of the run on show in the file manager.",
     needs="has_run",
     icon="folder",
@@ -31,7 +28,6 @@ SHOW_FOLDER = Command(
 COMPARE_TRUTH = Command(
     "fit.compare_truth",
     "Compare &with Truth",
-    "compare_with_truth",
     "Put the run on show beside the true meshes of its recording, in colours of its errors.",
     shortcut="Ctrl+Shift+C",
     needs="can_compare_truth",
@@ -41,7 +37,6 @@ COMPARE_TRUTH = Command(
 TRACK = Command(
     "fit.track",
     "&Track…",
-    "fit.tracking.ask",
     "Follow a subject frame by frame: of the recording on show, a folder that is being written, or a camera.",
     shortcut="Ctrl+Shift+T",
     needs="can_track",
@@ -49,7 +44,6 @@ TRACK = Command(
 PAUSE = Command(
     "fit.track_pause",
     "&Pause Tracking",
-    "fit.tracking.set_paused",
     "Look at no frames for a while; a camera goes on, a recording waits.",
     needs="is_tracking",
     checked="track_paused",
@@ -57,28 +51,24 @@ PAUSE = Command(
 RESET = Command(
     "fit.track_reset",
     "&Reset Tracking",
-    "fit.tracking.reset",
     "Forget the subject: the next frame is searched as if it were the first.",
     needs="is_tracking",
 )
 STOP = Command(
     "fit.track_stop",
     "St&op Tracking",
-    "fit.tracking.stop",
     "End the track after this frame; what was tracked can be kept.",
     needs="is_tracking",
 )
 KEEP = Command(
     "fit.track_keep",
     "&Keep Track as Run",
-    "fit.tracking.keep",
     "Write what was tracked as a run, measured and judged like that of a fit.",
     needs="can_keep_track",
 )
 DISCARD = Command(
     "fit.track_discard",
     "&Discard Track",
-    "fit.tracking.discard",
     "Forget what was tracked.",
     needs="can_discard_track",
 )

@@ -5,7 +5,6 @@ from npm_studio.session.commands.command import Command, Menu
 PLAY = Command(
     "playback.play",
     "&Play or Pause",
-    "timeline.toggle",
     "Play the sequence, or pause it.",
     shortcut="Space",
     needs="has_clip",
@@ -14,7 +13,6 @@ PLAY = Command(
 PREVIOUS = Command(
     "playback.previous",
     "P&revious Frame",
-    "timeline.step_back",
     "One frame back.",
     shortcut="Left",
     needs="has_clip",
@@ -23,7 +21,6 @@ PREVIOUS = Command(
 NEXT = Command(
     "playback.next",
     "&Next Frame",
-    "timeline.step_forward",
     "One frame on.",
     shortcut="Right",
     needs="has_clip",
@@ -32,7 +29,6 @@ NEXT = Command(
 LOOP = Command(
     "playback.loop",
     "&Loop",
-    "timeline.set_loop",
     "Begin again at the end.",
     shortcut="Ctrl+L",
     checked="is_looping",
@@ -45,8 +41,8 @@ PLAYBACK = Menu(
         PLAY,
         PREVIOUS,
         NEXT,
-        Command("playback.first", "&First Frame", "timeline.first", "To the beginning.", "Home", "has_clip"),
-        Command("playback.last", "L&ast Frame", "timeline.last", "To the end.", "End", "has_clip"),
+        Command("playback.first", "&First Frame", "To the beginning.", "Home", "has_clip"),
+        Command("playback.last", "L&ast Frame", "To the end.", "End", "has_clip"),
         None,
         LOOP,
     ),

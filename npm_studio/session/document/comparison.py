@@ -4,6 +4,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from pydantic import with_config
+
+from npm_studio.session.document.view_state import STRICT
+
 SourceKind = Literal["run", "truth", "observation", "identity", "meshes"]
 Mode = Literal["beside", "swipe", "blink"]
 
@@ -14,6 +18,7 @@ _IN_ONE_VIEW = 2
 """Sides of a swipe or a blink."""
 
 
+@with_config(STRICT)
 @dataclass(frozen=True)
 class SideSource:
     """Where a side comes from, by which it is known in a project."""
@@ -25,6 +30,7 @@ class SideSource:
     """Of the model."""
 
 
+@with_config(STRICT)
 @dataclass(frozen=True)
 class ComparisonState:
     """Everything that a user has chosen of a comparison."""
@@ -42,6 +48,8 @@ class ComparisonState:
     """Where the colours end; None: by what was measured."""
     mesh_files: tuple[Path, ...] = ()
     """Files and folders of meshes that were opened to be compared."""
+    frame: int = 0
+    """Where playback is."""
 
     def __post_init__(self) -> None:
         assert self.layout in LAYOUTS, self.layout

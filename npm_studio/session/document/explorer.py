@@ -1,15 +1,17 @@
-"""The codes on show, and the sliders that move them."""
+"""What sliders, buttons and the library make of the codes on show."""
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal
 
 import torch
 from torch import Tensor
 
 from engine.models.code_space import CodeSpace, between
+from engine.models.labels import UNLABELLED
 from engine.models.model import NeuralParametricModel
-from npm_studio.session.document.history import History
-from npm_studio.session.document.signal import Signal
+from engine.models.named_codes import IdentityFrame
+from npm_studio.session.document.state import Code, DocumentState, Exploration, Interpolation, Transfer
 
 Space = Literal["shape", "pose"]
 RANDOM_DIRECTIONS = 16
@@ -27,31 +29,20 @@ class Codes:
 
 
 class Explorer:
-    """Current codes of a model, moved along the principal directions of its training codes.
+    """A model, and the principal directions of its training codes, along which the codes on show are moved.
 
     A slider changes its own direction and nothing else: what a code has beyond the directions on show stays.
     """
 
-    def __init__(self, model: NeuralParametricModel, seed: int = 0) -> None:
+    def __init__(self, model: NeuralParametricModel, seed: int | None = None) -> None:
+        """Without a ``seed`` random codes are others each time."""
         self.model = model
-        self.changed = Signal()
         self._spaces: dict[Space, CodeSpace] = {"shape": CodeSpace.from_codes(model.shape_codes.cpu())}
         if model.has_pose and model.pose_codes is not None:
             self._spaces["pose"] = CodeSpace.from_codes(model.pose_codes.cpu())
-        self._generator = torch.Generator().manual_seed(seed)
-        self._history = History(Codes(self._spaces["shape"].mean, None))
-
-    @property
-    def codes(self) -> Codes:
-        return self._history.value
-
-    @property
-    def can_undo(self) -> bool:
-        return self._history.can_undo
-
-    @property
-    def can_redo(self) -> bool:
-        return self._history.can_redo
+        self._clips: dict[int, list[int]] = {}
+        self._generator = torch.Generator()
+        self._generator.manual_seed(seed) if seed is not None else self._generator.seed()
 
     def directions(self, space: Space) -> int:
         """Number of principal directions; 0 for the pose of a model without one."""
@@ -62,73 +53,136 @@ class Explorer:
         variances = self._spaces[space].scales.square()
         return variances / variances.sum()
 
-    def coefficients(self, space: Space) -> Tensor:
+    def coefficients(self, now: Exploration, space: Space) -> Tensor:
         """(K,) standard deviations along the directions; zeros in the canonical pose."""
-        code = self.codes.shape if space == "shape" else self.codes.pose
-        if code is None:
+        code = now.shape if space == "shape" else now.pose
+        if code is None or space not in self._spaces:
             return torch.zeros(self.directions(space))
-        return self._spaces[space].coefficients(code)
+        return self._spaces[space].coefficients(tensor_of(code))
 
-    def move(self, space: Space, direction: int, value: float) -> None:
-        """Set one coefficient to ``value`` standard deviations."""
+    def first(self) -> Exploration:
+        """What a model shows when it is opened: its first identity in the first of its poses."""
+        now = self.with_identity(Exploration(), 0)
+        rows = self.model.frames_of(0) if self.model.has_pose else []
+        return self.with_frame(now, rows[0]) if rows else self.in_canonical_pose(now)
+
+    def moved(self, now: Exploration, space: Space, direction: int, value: float) -> Exploration:
+        """With one coefficient at ``value`` standard deviations."""
         of = self._spaces[space]
-        code = self._code(space)
-        current = float(of.coefficients(code)[direction])
-        moved = code + (value - current) * of.scales[direction] * of.components[direction]
-        self._set(space, moved, step=(space, direction))
+        code = now.shape if space == "shape" else now.pose
+        before = of.mean if code is None else tensor_of(code)
+        step = (value - float(of.coefficients(before)[direction])) * of.scales[direction]
+        return self._with(now, space, before + step * of.components[direction], f"Own {space}")
 
-    def end_move(self) -> None:
-        """The slider was let go: the next move can be undone separately."""
-        self._history.end_step()
-
-    def reset(self, space: Space) -> None:
+    def reset(self, now: Exploration, space: Space) -> Exploration:
         """The mean of the training codes."""
-        self._set(space, self._spaces[space].mean)
+        return self._with(now, space, self._spaces[space].mean, f"Mean {space}")
 
-    def randomise(self, space: Space) -> None:
+    def randomised(self, now: Exploration, space: Space) -> Exploration:
         """A random code, distributed like the training codes."""
-        self._set(space, self._spaces[space].random(self._generator, RANDOM_DIRECTIONS))
+        drawn = self._spaces[space].random(self._generator, RANDOM_DIRECTIONS)
+        return self._with(now, space, drawn, f"Random {space}")
 
-    def show_identity(self, identity: int) -> None:
+    def with_identity(self, now: Exploration, identity: int) -> Exploration:
         """The shape of a training identity; the pose stays."""
-        self._set("shape", self.model.shape_codes[identity].cpu())
+        name = pretty(self.model.info.identities[identity])
+        return replace(self._with(now, "shape", self.model.shape_codes[identity], name), identity=identity)
 
-    def show_frame(self, row: int, step: object = None) -> None:
-        """The pose of a training frame; the shape stays."""
-        self.show_codes(self.codes_of_frame(row), step)
-
-    def codes_of_frame(self, row: int) -> Codes:
-        """What `show_frame` would put on show."""
+    def with_frame(self, now: Exploration, row: int) -> Exploration:
+        """The pose of a training frame, whose sequence plays from now on; the shape stays."""
         assert self.model.pose_codes is not None
-        return replace(self.codes, pose=self.model.pose_codes[row].cpu())
+        frame = self.model.info.frames[row]
+        whose = "" if frame.sequence == UNLABELLED else f" of {pretty(self.model.info.identities[frame.identity])}"
+        name = f"{posture_of(self.model, row)}{whose}"
+        return replace(self._with(now, "pose", self.model.pose_codes[row], name), row=row, clip_row=row)
 
-    def show_canonical_pose(self) -> None:
-        self._history.push(replace(self.codes, pose=None))
-        self.changed.emit()
+    def in_canonical_pose(self, now: Exploration) -> Exploration:
+        return replace(now, pose=None, pose_name="Canonical pose", row=None, clip_row=None)
 
-    def show_codes(self, codes: Codes, step: object = None) -> None:
-        self._history.push(codes, step)
-        self.changed.emit()
+    def clip(self, row: int | None) -> list[int]:
+        """Rows of the training sequence that the frame ``row`` is part of, in its order."""
+        if row is None:
+            return []
+        if row not in self._clips:
+            rows = clip_of(self.model, row)
+            self._clips |= dict.fromkeys(rows, rows)
+        return self._clips[row]
 
-    def forget_history(self) -> None:
-        """Nothing to undo from here."""
-        self._history = History(self.codes)
+    def first_interpolation(self) -> Interpolation:
+        """Between the first identity and the last, each in a pose of its own."""
+        model = self.model
+        last = len(model.info.identities) - 1
+        rows = [(own[0], own[len(own) // 2]) if (own := model.frames_of(i)) else (None, None) for i in (0, last)]
+        ends = IdentityFrame(0, rows[0][0]), IdentityFrame(last, rows[1][1])
+        return Interpolation(ends, "both" if model.has_pose else "shape")
 
-    def undo(self) -> None:
-        self._history.undo()
-        self.changed.emit()
+    def first_transfer(self) -> Transfer:
+        """The first identity and the last, in the first pose."""
+        own = self.model.frames_of(0) if self.model.has_pose else []
+        return Transfer((0, len(self.model.info.identities) - 1), own[0] if own else None)
 
-    def redo(self) -> None:
-        self._history.redo()
-        self.changed.emit()
+    def fitting(self, state: DocumentState) -> DocumentState:
+        """``state``, but what is not there yet or not of this model is as when the model has just been opened."""
+        identities, rows = len(self.model.info.identities), len(self.model.info.frames)
+        sizes = [
+            self.model.shape_codes.shape[1],
+            0 if self.model.pose_codes is None else self.model.pose_codes.shape[1],
+        ]
+        now, between_, on = state.explore, state.interpolate, state.transfer
 
-    def _code(self, space: Space) -> Tensor:
-        code = self.codes.shape if space == "shape" else self.codes.pose
-        return self._spaces[space].mean if code is None else code
+        def has(identity: int | None, row: int | None) -> bool:
+            return (identity is None or 0 <= identity < identities) and (row is None or 0 <= row < rows)
 
-    def _set(self, space: Space, code: Tensor, step: object = None) -> None:
-        codes = replace(self.codes, shape=code) if space == "shape" else replace(self.codes, pose=code)
-        self.show_codes(codes, step)
+        if not (
+            len(now.shape) == sizes[0]
+            and (now.pose is None or len(now.pose) == sizes[1])
+            and has(now.identity, now.row)
+            and has(None, now.clip_row)
+        ):
+            now = self.first()
+        if state.explore.shape == () or not all(has(end.identity, end.frame) for end in between_.ends):
+            between_ = self.first_interpolation()
+        if state.explore.shape == () or not all(has(identity, on.row) for identity in on.identities):
+            on = self.first_transfer()
+        return replace(state, explore=now, interpolate=between_, transfer=on)
+
+    def _with(self, now: Exploration, space: Space, code: Tensor, name: str) -> Exploration:
+        values: Code = tuple(code.detach().cpu().tolist())
+        if space == "shape":
+            return replace(now, shape=values, shape_name=name, identity=None)
+        return replace(now, pose=values, pose_name=name, row=None)
+
+
+@lru_cache(maxsize=256)
+def tensor_of(code: Code) -> Tensor:
+    """``code`` as a tensor (C,), the same one each time while it is in use; nobody changes it."""
+    return torch.tensor(code)
+
+
+def codes_of(now: Exploration) -> Codes:
+    """What the decoders need for ``now``."""
+    return Codes(tensor_of(now.shape), None if now.pose is None else tensor_of(now.pose))
+
+
+def clip_of(model: NeuralParametricModel, row: int) -> list[int]:
+    """Rows of the training sequence that the frame ``row`` is part of, in its order."""
+    frames = model.info.frames
+    wanted = frames[row]
+    return [other for other in model.frames_of(wanted.identity) if frames[other].sequence == wanted.sequence]
+
+
+def posture_of(model: NeuralParametricModel, row: int | None) -> str:
+    """What the pose of a ``row`` of the pose codes is called; None is the canonical pose."""
+    if row is None:
+        return "Canonical pose"
+    frame = model.info.frames[row]
+    return f"{pretty(frame.sequence)}, frame {int(frame.sample)}"
+
+
+def codes_of_end(model: NeuralParametricModel, chosen: IdentityFrame) -> Codes:
+    """Codes of a training identity, in the canonical pose where no frame is chosen."""
+    pose = None if chosen.frame is None or model.pose_codes is None else model.pose_codes[chosen.frame].cpu()
+    return Codes(model.shape_codes[chosen.identity].cpu(), pose)
 
 
 def blend(start: Codes, end: Codes, fraction: float, space: Literal["shape", "pose", "both"]) -> Codes:

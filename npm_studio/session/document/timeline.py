@@ -77,6 +77,13 @@ class Timeline:
             self.frame = frame
             self.frame_changed.emit(frame)
 
+    def place(self, frame: int) -> None:
+        """Stand at ``frame`` where that is on show already: nobody needs to be told to show it."""
+        frame = max(0, min(frame, self.frame_count - 1))
+        if frame != self.frame:
+            self.frame, self._fraction = frame, 0.0
+            self.state_changed.emit()
+
     def step(self, frames: int) -> None:
         """Stop, and go ``frames`` on; around the ends when looping."""
         if self.frame_count == 0:

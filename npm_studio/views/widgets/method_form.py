@@ -1,6 +1,7 @@
 """Which method fits, and what it must be told."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
 from typing import Any
 
 from PyQt6.QtCore import Qt, pyqtSignal
@@ -57,6 +58,18 @@ class MethodForm(QWidget):
     def choose(self, name: str) -> None:
         """Choose a method by its name."""
         self.choice.setCurrentIndex([method.id for method in self._methods].index(name))
+
+    def show_choice(self, name: str, values: Mapping[str, Any]) -> None:
+        """Put a method and its ``values`` on show, without telling anybody; one that is not installed is left out."""
+        names = [method.id for method in self._methods]
+        if name not in names:
+            return
+        self.blockSignals(True)
+        self.choose(name)
+        for field, value in values.items():
+            if field in self.fields:
+                _show(self.fields[field], value)
+        self.blockSignals(False)
 
     def set_lacking(self, lacks: Callable[[FitMethod], str]) -> None:
         """Methods that lack something cannot be chosen; their tooltips say what."""
@@ -137,3 +150,15 @@ def _value(widget: QWidget) -> Any:
         return None if widget.path is None else str(widget.path)
     assert isinstance(widget, QLineEdit)
     return widget.text().strip() or None
+
+
+def _show(widget: QWidget, value: Any) -> None:
+    """The inverse of `_value`; what does not fit is left out."""
+    if isinstance(widget, QSpinBox) and isinstance(value, int):
+        widget.setValue(value)
+    elif isinstance(widget, QComboBox):
+        widget.setCurrentText(str(value))
+    elif isinstance(widget, PathField):
+        widget.set_path(Path(str(value)))
+    elif isinstance(widget, QLineEdit):
+        widget.setText(str(value))

@@ -46,6 +46,14 @@ class SliceSection(Section):
         """Of the way along the mesh, 0 to 1."""
         return self.slider.value() / _STEPS
 
+    def show_place(self, axis: int, share: float) -> None:
+        """Put axis and place on show, without telling anybody."""
+        self.axes.choose(axis)
+        self.slider.blockSignals(True)
+        self.slider.setValue(round(share * _STEPS))
+        self.slider.blockSignals(False)
+        self.slider.update()
+
     def show_position(self, metres: float) -> None:
         """Show where the plane is in the world."""
         self._readout.setText(f"{'xyz'[self.axis]} = {1e3 * metres:+.0f} mm".replace("-", "−"))

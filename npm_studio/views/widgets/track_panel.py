@@ -1,5 +1,7 @@
 """A running track in figures, and what can be done with it."""
 
+from collections.abc import Mapping
+
 from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QAction
 from PyQt6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QWidget
@@ -15,7 +17,7 @@ _NOTES = 4
 class TrackPanel(Section):
     """What is tracked and how it goes; buttons for a running track, and others for one that has ended."""
 
-    def __init__(self, actions: dict[str, QAction], parent: QWidget | None = None) -> None:
+    def __init__(self, actions: Mapping[str, QAction], parent: QWidget | None = None) -> None:
         super().__init__("Track", parent=parent)
         self.state, self.badge = QLabel(), Badge()
         top = QHBoxLayout()

@@ -1,5 +1,7 @@
 """What every workspace of the window has."""
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from PyQt6.QtCore import Qt, pyqtSignal
@@ -7,19 +9,22 @@ from PyQt6.QtGui import QAction
 from PyQt6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from engine.geometry.similarity import Similarity
+from npm_studio.session.commands.view import WorkspaceTitle
+from npm_studio.session.document.state import DocumentState
 from npm_studio.session.document.timeline import Playable, upcoming
 from npm_studio.session.live.request import MeshReply, PosedMesh, Quality
 from npm_studio.views.session import Session
 from npm_studio.views.viewport import Viewport
 from npm_studio.views.viewport_area import ViewportArea
 from npm_studio.views.widgets.basics import MARGIN
+from npm_studio.views.widgets.slider import BarSlider
 
 TRAINING_FRAME_RATE = 6.0
 """Frames per second at which training sequences begin to play: a model does not store their own."""
 FRAMES_AHEAD = 12
 """That the live thread may pose while the frame on show is looked at."""
 
-Actions = dict[str, QAction]
+Actions = Mapping[str, QAction]
 """By command id."""
 
 
@@ -28,6 +33,10 @@ class Workspace(QWidget):
 
     uses_library = False
     """Whether the lists of identities and poses on the left mean something here."""
+    shows_live = False
+    """Whether it shows meshes of the live lane, which have a canonical pose."""
+    shows_slices = False
+    """Whether it shows planes through the field."""
 
     clip_changed = pyqtSignal()
     """`playable` has a new answer."""
@@ -52,6 +61,11 @@ class Workspace(QWidget):
         around.addWidget(area)
         self.is_active = False
         self._framed: object = None
+        self.document = session.document
+        self.document.changed.connect(self.follow)
+
+    def follow(self, before: DocumentState, after: DocumentState) -> None:
+        """The document changed; also while another workspace is on show."""
 
     def enter(self) -> None:
         """The workspace comes on show."""
@@ -73,13 +87,24 @@ class Workspace(QWidget):
         """Whether ``path``, which was dropped on the window, means something here, and is being opened."""
         return False
 
+    def below_timeline(self, slider: BarSlider) -> QWidget | None:
+        """What stands below the ``slider`` of the timeline while this workspace has something to show there."""
+        return None
+
     def upcoming_frames(self, frame: int, frame_count: int) -> list[int]:
         """What playback asks for after ``frame``, the soonest first; nothing while it rests."""
-        timeline = self.session.document.timeline
+        timeline = self.document.timeline
         return upcoming(frame, frame_count, FRAMES_AHEAD, timeline.loop) if timeline.playing else []
 
     def show_meshes(self, reply: MeshReply) -> None:
         """Meshes from the live thread arrived."""
+
+    def marked_in_library(self) -> tuple[int | None, int | None]:
+        """The identity, and the row of the pose codes, whose codes are on show; None where they are no training codes.
+
+        A row of -1 is the canonical pose.
+        """
+        return None, None
 
     def identity_chosen(self, identity: int) -> None:
         """An identity was clicked in the library."""
@@ -89,6 +114,13 @@ class Workspace(QWidget):
 
     def canonical_pose_chosen(self) -> None:
         """The canonical pose was clicked in the library."""
+
+    def may_close(self, then: Callable[[], object]) -> bool:
+        """Whether the window may close; else the user is asked, and ``then`` called when that is settled."""
+        return True
+
+    def give_up(self) -> None:
+        """The window closes: let go of what is not kept."""
 
     def frame_once(self, what: object, final: bool = True) -> None:
         """Point the camera at everything, the first time that ``what`` is on show; later see `Stage.keep_in_view`."""
@@ -111,3 +143,11 @@ class Workspace(QWidget):
         detail = f"{reply.resolution}³ grid · {vertices:,} vertices · {reply.milliseconds:.0f} ms"
         word, tone = ("Fine", "good") if reply.quality is Quality.FINE else ("Preview", "warn")
         self.quality_changed.emit(word, tone, detail)
+
+
+@dataclass(frozen=True)
+class WorkspaceKind:
+    """A workspace that a window can have, registered in `npm_studio.views.workspaces.registry` or by a plug-in."""
+
+    menu: WorkspaceTitle
+    make: Callable[[Session, ViewportArea, Actions], Workspace]

@@ -4,16 +4,18 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from PyQt6.QtCore import QPoint, QTimer, pyqtSignal
-from PyQt6.QtWidgets import QFileDialog
+from PyQt6.QtCore import QPoint, QTimer
+from PyQt6.QtWidgets import QFileDialog, QWidget
 
 from engine.core.progress import Progress
 from engine.methods.run import Run
 from engine.sequences.named_meshes import ENDINGS
+from npm_studio.session.commands.registry import Commands
 from npm_studio.session.document.compared_sides import Offer, OpenedSide, first_sides, offers, references
 from npm_studio.session.document.comparison import MOST_SIDES, ComparisonState, SideSource
 from npm_studio.session.document.lineup import Lineup
 from npm_studio.session.document.side_errors import ErrorKind, SideErrors
+from npm_studio.session.document.state import DocumentState
 from npm_studio.session.document.timeline import Playable
 from npm_studio.session.jobs.events import JobEvent
 from npm_studio.views.session import Session
@@ -21,6 +23,7 @@ from npm_studio.views.viewport_area import ViewportArea
 from npm_studio.views.widgets.error_curves import Curve, ErrorCurves
 from npm_studio.views.widgets.error_table import TableRow
 from npm_studio.views.widgets.side_picker import SidePicker
+from npm_studio.views.widgets.slider import BarSlider
 from npm_studio.views.workspaces.base import Actions, Workspace
 from npm_studio.views.workspaces.compare_panel import MODES, ColourChoice, ComparePanel
 from npm_studio.views.workspaces.compared_views import Shown, draw_sides, place_ground
@@ -33,21 +36,16 @@ Loaded = tuple[dict[SideSource, OpenedSide], Lineup, SideErrors | None]
 class CompareWorkspace(Workspace):
     """Shows what the document says of the comparison; every choice of the user makes a new state there."""
 
-    run_wanted = pyqtSignal(object)
-    """The folder of a run that is not open; `add_run` takes it."""
-
     def __init__(self, session: Session, viewports: ViewportArea, actions: Actions) -> None:
         super().__init__(session, viewports, actions)
         self.lineup: Lineup | None = None
         self.errors: SideErrors | None = None
         self._measuring: SideErrors | None = None
-        self.run_of_fit: Run | None = None
-        """On show in Fit: what is compared at first."""
         self._offers: tuple[Offer, ...] = ()
         self._opened: dict[SideSource, OpenedSide] = {}
         self._wanted: tuple[Offer, ...] = ()
         """What is on show or being loaded, the reference last."""
-        self._asked, self._frame, self._place = 0, 0, 0
+        self._asked, self._place = 0, 0
         self._first: tuple[SideSource, ...] = ()
         """Sides that nobody has chosen yet."""
         self._scale_mm, self._known, self.is_other = 20.0, -1, False
@@ -63,14 +61,24 @@ class CompareWorkspace(Workspace):
 
     @property
     def state(self) -> ComparisonState:
-        return self.session.document.comparison
+        return self.document.comparison
+
+    @property
+    def _frame(self) -> int:
+        """On show; another line-up may have fewer."""
+        return 0 if self.lineup is None else min(self.state.frame, len(self.lineup) - 1)
+
+    @property
+    def _run_of_fit(self) -> Run | None:
+        """On show in Fit: what is compared at first."""
+        return self.document.run_at(self.document.state.fit.run)
 
     def enter(self) -> None:
         super().enter()
         self.viewports.clear()
         if self.state.sides == self._first:  # of which something better may be there by now
-            self._first = first_sides(self._offers, self.run_of_fit)
-            self._change(sides=self._first)
+            self._first = first_sides(self._offers, self._run_of_fit)
+            self._follow(sides=self._first)
         self._show_state()
 
     def leave(self) -> None:
@@ -86,13 +94,24 @@ class CompareWorkspace(Workspace):
         return Playable(self.lineup.frame_names, self.lineup.frame_rate, self._frame)
 
     def show_frame(self, frame: int) -> None:
-        self._frame = frame
-        self._draw()
-        self._measure()
+        self._follow(frame=frame)
+
+    def below_timeline(self, slider: BarSlider) -> QWidget | None:
+        self.curves.stand_under(slider)
+        return self.curves
+
+    def follow(self, before: DocumentState, after: DocumentState) -> None:
+        if replace(before.compare, frame=after.compare.frame) != after.compare:
+            self._show_state()
+        elif before.compare.frame != after.compare.frame:
+            if self.is_active:
+                self.document.timeline.place(self._frame)
+            self._draw()
+            self._measure()
 
     def take_drop(self, path: Path) -> bool:
         if (path / "run.json").is_file() or path.name == "run.json":
-            self.run_wanted.emit(path if path.is_dir() else path.parent)
+            self.session.run_wanted.emit(path if path.is_dir() else path.parent, self.add_run)
             return True
         files = path.iterdir() if path.is_dir() else iter((path,))
         is_meshes = any(file.suffix.lower() in ENDINGS or file.name == "truth.json" for file in files)
@@ -117,7 +136,7 @@ class CompareWorkspace(Workspace):
         """Show ``source`` where the user has asked for a side, or beside the others."""
         is_new = self._place >= len(self.state.on_show)
         state = self.state.added(source) if is_new else self.state.with_side(self._place, source)
-        self.session.document.set_comparison(state)
+        self.document.set_comparison(state, "Add Side" if is_new else "Other Side")
 
     def add_run(self, run: Run) -> None:
         """Compare a run that has been opened."""
@@ -128,18 +147,20 @@ class CompareWorkspace(Workspace):
         """Compare mesh files of others."""
         path = path.resolve()
         if path not in self.state.mesh_files:
-            self._change(mesh_files=(*self.state.mesh_files, path))
+            self._follow(mesh_files=(*self.state.mesh_files, path))
             self._refill()
         self.add(SideSource("meshes", path))
 
-    def compare_with_truth(self, run: Run) -> None:
-        """Put ``run`` beside its truth, in colours."""
-        sides = first_sides(self._offers, run)
-        self.session.document.set_comparison(replace(ComparisonState(sides), mesh_files=self.state.mesh_files))
+    def compare_with_truth(self) -> None:
+        """Put the run on show in Fit beside its truth, in colours."""
+        sides = first_sides(self._offers, self._run_of_fit)
+        state = replace(ComparisonState(sides), mesh_files=self.state.mesh_files)
+        self.document.show_workspace("compare")
+        self.document.set_comparison(state, "Compare with Truth")
 
     def swap(self) -> None:
         if len(self.state.sides) > 1:
-            self.session.document.set_comparison(self.state.with_side(0, self.state.sides[1]))
+            self.document.set_comparison(self.state.with_side(0, self.state.sides[1]), "Swap Sides")
 
     def show_other(self) -> None:
         """In a blink, change sides."""
@@ -149,7 +170,7 @@ class CompareWorkspace(Workspace):
     def _ask_for_run(self) -> None:
         folder = QFileDialog.getExistingDirectory(self, "Compare a run: the folder that a fit wrote")
         if folder:
-            self.run_wanted.emit(Path(folder))
+            self.session.run_wanted.emit(Path(folder), self.add_run)
 
     def _ask_for_meshes(self) -> None:
         folder = QFileDialog.getExistingDirectory(self, "Compare mesh files: a folder with one for each frame")
@@ -159,16 +180,19 @@ class CompareWorkspace(Workspace):
     def _set_blinking(self, on: bool) -> None:
         self._blink.start() if on and self.state.mode == "blink" else self._blink.stop()
 
-    def _change(self, **values: object) -> None:
-        self.session.document.set_comparison(replace(self.state, **values))  # type: ignore[arg-type]
+    def _change(self, name: str, **values: object) -> None:
+        self.document.set_comparison(replace(self.state, **values), name)  # type: ignore[arg-type]
+
+    def _follow(self, **values: object) -> None:
+        self.document.follow_comparison(replace(self.state, **values))  # type: ignore[arg-type]
 
     # ---- from the document to the views
 
     def _refill(self) -> None:
         """What can be compared now; sides that are gone are left out."""
-        self._offers = offers(self.session.document, self.state.mesh_files)
+        self._offers = offers(self.document, self.state.mesh_files)
         known = {offer.source for offer in self._offers}
-        self._change(sides=tuple(source for source in self.state.sides if source in known))
+        self._follow(sides=tuple(source for source in self.state.sides if source in known))
         if self.is_active:
             self.enter() if not self.state.sides else self._show_state()
 
@@ -263,8 +287,10 @@ class CompareWorkspace(Workspace):
         self._known = -1
         if before is None or before.frame_names != self.lineup.frame_names:
             names = self.lineup.frame_names
-            name = before.frame_names[self._frame] if before is not None and self._frame < len(before) else ""
-            self._frame = names.index(name) if name in names else 0
+            frame = self.state.frame
+            name = before.frame_names[frame] if before is not None and frame < len(before) else ""
+            if before is not None:
+                self._follow(frame=names.index(name) if name in names else 0)
             self.clip_changed.emit()
         if self.is_active:
             self._place_views()
@@ -341,7 +367,6 @@ class CompareWorkspace(Workspace):
     def _draw(self) -> None:
         if not self.is_active or self.lineup is None:
             return
-        self._frame = min(self._frame, len(self.lineup) - 1)
         errors, state = self.errors, self.state
         if errors is not None:
             self._known = sum(errors.values_mm(side, self._frame) is not None for side in errors.compared)
@@ -351,24 +376,38 @@ class CompareWorkspace(Workspace):
         )
         self.quality_changed.emit("", "good", f"Frame {self._frame + 1} of {len(self.lineup)}")
 
+    def _on_scale(self, value: float) -> None:
+        self.document.change(
+            "Scale", replace(self.document.state, compare=replace(self.state, scale_mm=value)), "scale"
+        )
+
+    def _register(self, commands: Commands) -> None:
+        commands.handle("compare.add", self.choose_new_side)
+        commands.handle("compare.swap", self.swap)
+        commands.handle("compare.other", self.show_other)
+        commands.handle("fit.compare_truth", self.compare_with_truth)
+        commands.provide("is_comparing", lambda: self.is_active and self.lineup is not None)
+        commands.provide("has_two_sides", lambda: self.is_active and len(self.state.sides) > 1)
+        commands.provide("is_blinking", lambda: self.is_active and self.state.mode == "blink")
+
     def _connect(self) -> None:
-        document, panel = self.session.document, self.panel
+        document, panel = self.document, self.panel
         document.contents_changed.connect(self._refill)
         document.model_changed.connect(self._refill)
-        document.comparison_changed.connect(self._show_state)
-        panel.sides.layout_chosen.connect(lambda count: self._change(layout=count))
+        self._register(self.session.commands)
+        panel.sides.layout_chosen.connect(lambda count: self._change("Layout", layout=count))
         panel.sides.change_wanted.connect(self.choose_side)
-        panel.sides.removed.connect(lambda place: document.set_comparison(self.state.removed(place)))
+        panel.sides.removed.connect(lambda place: document.set_comparison(self.state.removed(place), "Remove Side"))
         panel.add.clicked.connect(self.choose_new_side)
-        panel.mode.chosen.connect(lambda place: self._change(mode=MODES[place][0]))
+        panel.mode.chosen.connect(lambda place: self._change("Way of Comparing", mode=MODES[place][0]))
         panel.linked.setChecked(self.viewports.is_linked)
         panel.linked.toggled.connect(self.viewports.set_linked)
         self.viewports.changed.connect(lambda: panel.linked.setChecked(self.viewports.is_linked))
         panel.blinking.toggled.connect(self._set_blinking)
-        panel.coloured.toggled.connect(lambda on: self._change(coloured=on))
-        panel.reference.activated.connect(lambda _: self._change(reference=panel.reference.currentData()))
-        panel.automatic.toggled.connect(lambda on: self._change(scale_mm=None if on else panel.scale.value()))
-        panel.scale.valueChanged.connect(lambda value: self._change(scale_mm=value))
+        panel.coloured.toggled.connect(lambda on: self._change("Error Colours", coloured=on))
+        panel.reference.activated.connect(lambda _: self._change("Reference", reference=panel.reference.currentData()))
+        panel.automatic.toggled.connect(lambda on: self._change("Scale", scale_mm=None if on else panel.scale.value()))
+        panel.scale.valueChanged.connect(self._on_scale)
         panel.table.frame_wanted.connect(document.timeline.seek)
         self.picker.chosen.connect(self.add)
         self.picker.run_wanted.connect(self._ask_for_run)

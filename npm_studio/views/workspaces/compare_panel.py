@@ -1,6 +1,6 @@
 """The panel beside a comparison: its sides, how they are shown, their colours and figures."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from PyQt6.QtCore import QSignalBlocker, Qt
@@ -33,7 +33,7 @@ class ColourChoice:
 class ComparePanel:
     """Widgets of the panel, put into ``column``; the workspace says what happens when they are used."""
 
-    def __init__(self, column: QVBoxLayout, actions: dict[str, QAction]) -> None:
+    def __init__(self, column: QVBoxLayout, actions: Mapping[str, QAction]) -> None:
         self.sides = SideList(actions["compare.swap"])
         self.add = QPushButton("Add side…")
         self.mode = Segments([title for _, title, _ in MODES])

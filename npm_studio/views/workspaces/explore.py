@@ -1,10 +1,14 @@
 """Sliders through the spaces of shapes and poses."""
 
+from dataclasses import replace
+from functools import partial
+
 from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
-from engine.models.labels import UNLABELLED
-from npm_studio.session.document.explorer import Codes, Explorer, Space, pretty
+from npm_studio.session.commands.registry import Choice
+from npm_studio.session.document.explorer import Codes, Explorer, Space, codes_of
+from npm_studio.session.document.state import Bookmark, DocumentState, Exploration
 from npm_studio.session.document.timeline import Playable
 from npm_studio.session.live.request import MeshReply, Quality
 from npm_studio.views.session import Session
@@ -66,6 +70,8 @@ class ExploreWorkspace(Workspace):
     """One mesh, moved by sliders, by the library, or by playing a training sequence."""
 
     uses_library = True
+    shows_live = True
+    shows_slices = True
 
     def __init__(self, session: Session, viewports: ViewportArea, actions: Actions) -> None:
         super().__init__(session, viewports, actions)
@@ -75,16 +81,21 @@ class ExploreWorkspace(Workspace):
         self.column.addWidget(self.pose, 1)
         self.slicing = Slicing(session, viewports)
         self.column.addWidget(self.slicing.section)
-        self._rows: list[int] = []
-        self._frame = 0
-        self._identity_name = self._posture = ""
         self._by_slider = False
-        session.document.model_changed.connect(self._on_model)
+        self.document.model_changed.connect(self._on_model)
         viewports.changed.connect(self._caption)
+        commands = session.commands
+        for space in ("shape", "pose"):
+            commands.handle(f"edit.reset_{space}", getattr(self, f"reset_{space}"))
+            commands.handle(f"edit.random_{space}", getattr(self, f"randomise_{space}"))
+        commands.handle("edit.add_bookmark", self.add_bookmark)
+        commands.offer("edit.bookmarks", self._bookmarks)
+        commands.provide("explores", lambda: self.is_active and self.explorer is not None)
+        commands.provide("explores_poses", lambda: self.is_active and self._has_pose)
 
     @property
     def explorer(self) -> Explorer | None:
-        return self.session.document.explorer
+        return self.document.explorer
 
     def enter(self) -> None:
         super().enter()
@@ -103,20 +114,22 @@ class ExploreWorkspace(Workspace):
         self.slicing.leave()
 
     def playable(self) -> Playable:
-        model = self.session.document.model
-        if model is None or not self._rows:
+        explorer, now = self.explorer, self.document.state.explore
+        if explorer is None or now.clip_row is None:
             return Playable()
-        frames = model.info.frames
-        return Playable(tuple(str(frames[row]) for row in self._rows), TRAINING_FRAME_RATE, self._frame)
+        rows, frames = explorer.clip(now.clip_row), explorer.model.info.frames
+        return Playable(tuple(str(frames[row]) for row in rows), TRAINING_FRAME_RATE, rows.index(now.clip_row))
 
     def show_frame(self, frame: int) -> None:
-        if self.explorer is not None and frame < len(self._rows):
-            self._frame = frame
-            self._describe_pose(self._rows[frame])
-            self.explorer.show_frame(self._rows[frame], step="playback")
+        explorer, now = self.explorer, self.document.state.explore
+        if explorer is None:
+            return
+        rows = explorer.clip(now.clip_row)
+        if frame < len(rows):
+            self.document.follow(replace(self.document.state, explore=explorer.with_frame(now, rows[frame])))
 
     def show_meshes(self, reply: MeshReply) -> None:
-        model = self.session.document.model
+        model = self.document.model
         if model is None:
             return
         mesh, similarity = reply.meshes[0], model.info.similarity
@@ -129,84 +142,92 @@ class ExploreWorkspace(Workspace):
         self._caption()
         self.report_quality(reply)
 
+    def marked_in_library(self) -> tuple[int | None, int | None]:
+        now = self.document.state.explore
+        return now.identity, -1 if now.pose is None else now.row
+
     def identity_chosen(self, identity: int) -> None:
-        if self.explorer is not None:
-            self._identity_name = pretty(self.explorer.model.info.identities[identity])
-            self.explorer.show_identity(identity)
+        if (explorer := self.explorer) is not None:
+            now = explorer.with_identity(self.document.state.explore, identity)
+            self._change(now.shape_name, now)
 
     def frame_chosen(self, row: int) -> None:
-        if self.explorer is None:
-            return
-        frames = self.explorer.model.info.frames
-        wanted = frames[row]
-        self._rows = [
-            r for r in self.explorer.model.frames_of(wanted.identity) if frames[r].sequence == wanted.sequence
-        ]
-        self._frame = self._rows.index(row)
-        self._describe_pose(row)
-        self.explorer.show_frame(row)
-        self.clip_changed.emit()
+        if (explorer := self.explorer) is not None:
+            now = explorer.with_frame(self.document.state.explore, row)
+            self._change(now.pose_name, now)
 
     def canonical_pose_chosen(self) -> None:
-        if self.explorer is not None:
-            self._rows = []
-            self._posture = "Canonical pose"
-            self.explorer.show_canonical_pose()
-            self.clip_changed.emit()
+        if (explorer := self.explorer) is not None:
+            self._change("Canonical Pose", explorer.in_canonical_pose(self.document.state.explore))
 
     def reset_shape(self) -> None:
-        if self.explorer is not None:
-            self._identity_name = "Mean shape"
-            self.explorer.reset("shape")
+        self._reset("shape")
 
     def reset_pose(self) -> None:
-        if self.explorer is not None:
-            self._posture = "Mean pose"
-            self.explorer.reset("pose")
+        self._reset("pose")
 
     def randomise_shape(self) -> None:
-        if self.explorer is not None:
-            self._identity_name = "Random shape"
-            self.explorer.randomise("shape")
+        self._randomise("shape")
 
     def randomise_pose(self) -> None:
-        if self.explorer is not None:
-            self._posture = "Random pose"
-            self.explorer.randomise("pose")
+        self._randomise("pose")
 
-    def undo(self) -> None:
-        if self.explorer is not None:
-            self._identity_name = self._posture = "After undo"
-            self.explorer.undo()
+    def add_bookmark(self) -> None:
+        """Remember the codes on show."""
+        now = self.document.state.explore
+        bookmark = Bookmark(f"{now.shape_name}, {now.pose_name}", now)
+        self.document.change(
+            "Add Bookmark", replace(self.document.state, bookmarks=(*self.document.state.bookmarks, bookmark))
+        )
+        self.session.message.emit(f"Remembered {bookmark.name}: Edit, Bookmarks")
 
-    def redo(self) -> None:
+    def _bookmarks(self) -> list[Choice]:
+        """Lines of Edit > Bookmarks."""
+        return [Choice(one.name, partial(self._show_bookmark, one)) for one in self.document.state.bookmarks]
+
+    def _show_bookmark(self, bookmark: Bookmark) -> None:
         if self.explorer is not None:
-            self._identity_name = self._posture = "After redo"
-            self.explorer.redo()
+            state = self.explorer.fitting(replace(self.document.state, explore=bookmark.exploration))
+            self.document.show_workspace("explore")
+            self._change(f"Show {bookmark.name}", state.explore)
+
+    def follow(self, before: DocumentState, after: DocumentState) -> None:
+        if before.explore == after.explore or before.model != after.model or self.explorer is None:
+            return
+        self._show_values()
+        if self.is_active:
+            self._request(settled=not self._by_slider and not self.document.timeline.playing)
+            row = after.explore.clip_row
+            rows = self.explorer.clip(row)
+            if row is None or before.explore.clip_row not in rows:
+                self.clip_changed.emit()
+            else:
+                self.document.timeline.place(rows.index(row))
+
+    def _change(self, name: str, now: Exploration, merge: object = None) -> None:
+        self.document.change(name, replace(self.document.state, explore=now), merge)
+
+    def _reset(self, space: Space) -> None:
+        if self.explorer is not None:
+            self._change(f"Reset {space.capitalize()}", self.explorer.reset(self.document.state.explore, space))
+
+    def _randomise(self, space: Space) -> None:
+        if self.explorer is not None:
+            self._change(f"Random {space.capitalize()}", self.explorer.randomised(self.document.state.explore, space))
 
     def _caption(self) -> None:
         if self.is_active and self.viewports.left.mesh.is_visible:
-            posture = "Canonical pose, cut open" if self.viewports.display.field_slice else self._posture
-            self.viewports.left.caption.set_text(self._identity_name, posture)
+            now = self.document.state.explore
+            posture = "Canonical pose, cut open" if self.viewports.display.field_slice else now.pose_name
+            self.viewports.left.caption.set_text(now.shape_name, posture)
 
     def _on_model(self) -> None:
-        self._rows, self._frame = [], 0
-        self._identity_name, self._posture = "", ""
         for section in (self.shape, self.pose):
             section.fill(self.explorer)
             for direction, slider in enumerate(section.sliders):
                 slider.moved.connect(lambda value, s=section.space, d=direction: self._on_slider(s, d, value))
                 slider.released.connect(self._on_released)
-        if self.explorer is None:
-            return
-        self.explorer.changed.connect(self._on_codes)
-        self.identity_chosen(0)
-        rows = self.explorer.model.frames_of(0)
-        if rows:
-            self.frame_chosen(rows[0])
-        else:
-            self.canonical_pose_chosen()
-        self.explorer.forget_history()
+        self._show_values()
         if self.is_active:
             self.enter()
             self.clip_changed.emit()
@@ -214,46 +235,37 @@ class ExploreWorkspace(Workspace):
     def _on_slider(self, space: Space, direction: int, value: float) -> None:
         if self.explorer is None:
             return
-        if space == "shape":
-            self._identity_name = "Own shape"
-        else:
-            self._posture = "Own pose"
         self._by_slider = True
-        self.explorer.move(space, direction, value)
+        name = f"{space.capitalize()} {direction + 1}"
+        self._change(name, self.explorer.moved(self.document.state.explore, space, direction, value), merge=name)
         self._by_slider = False
 
     def _on_released(self) -> None:
-        if self.explorer is not None:
-            self.explorer.end_move()
+        self.document.end_step()
         self.session.settle()
-
-    def _on_codes(self) -> None:
-        self._show_values()
-        self._request(settled=not self._by_slider and not self.session.document.timeline.playing)
 
     def _show_values(self) -> None:
         if self.explorer is None:
             return
         for section in (self.shape, self.pose):
-            values = self.explorer.coefficients(section.space).tolist()
+            values = self.explorer.coefficients(self.document.state.explore, section.space).tolist()
             for slider, value in zip(section.sliders, values, strict=False):
                 if not slider.slider.isSliderDown():
                     slider.set_value(value)
 
     def _request(self, settled: bool) -> None:
         if self.is_active and self.explorer is not None:
-            self.session.request((self.explorer.codes,), settled, self._ahead())
+            self.session.request((codes_of(self.document.state.explore),), settled, self._ahead())
 
     def _ahead(self) -> tuple[Codes, ...]:
         """What playback will ask for next."""
-        if self.explorer is None or not self._rows:
+        explorer, now = self.explorer, self.document.state.explore
+        if explorer is None or now.clip_row is None or not self.document.timeline.playing:
             return ()
-        frames = self.upcoming_frames(self._frame, len(self._rows))
-        return tuple(self.explorer.codes_of_frame(self._rows[frame]) for frame in frames)
+        rows = explorer.clip(now.clip_row)
+        frames = self.upcoming_frames(rows.index(now.clip_row), len(rows))
+        return tuple(codes_of(explorer.with_frame(now, rows[frame])) for frame in frames)
 
-    def _describe_pose(self, row: int) -> None:
-        assert self.explorer is not None
-        frame = self.explorer.model.info.frames[row]
-        owner = pretty(self.explorer.model.info.identities[frame.identity])
-        whose = "" if frame.sequence == UNLABELLED else f" of {owner}"
-        self._posture = f"{pretty(frame.sequence)}, frame {int(frame.sample)}{whose}"
+    @property
+    def _has_pose(self) -> bool:
+        return self.explorer is not None and self.explorer.model.has_pose

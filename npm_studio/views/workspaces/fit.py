@@ -1,11 +1,13 @@
 """A depth sequence, the fit of the model to it, and the fitted mesh over the observed points."""
 
 import functools
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PyQt6.QtCore import QUrl, pyqtSignal
+from PyQt6.QtCore import QUrl
 from PyQt6.QtGui import QDesktopServices
 from PyQt6.QtWidgets import QCheckBox
 
@@ -16,8 +18,10 @@ from engine.methods.run import Run
 from engine.methods.run_summary import most_subjects
 from engine.sequences.capture_options import AS_RECORDED, CaptureOptions
 from engine.sequences.mesh_sequence import MeshSequence
+from npm_studio.session.commands.registry import Commands
 from npm_studio.session.document.observation import Observation
 from npm_studio.session.document.results import bounds_of, fits_of_run, mesh_sequence_of_preview, mesh_sequence_of_run
+from npm_studio.session.document.state import DocumentState
 from npm_studio.session.document.timeline import FrameFit, Playable
 from npm_studio.session.jobs.events import JobEvent, Previewed
 from npm_studio.session.jobs.fitting import fit_request, fit_work, what_lacks_here, what_to_do_first
@@ -43,19 +47,13 @@ from npm_studio.views.workspaces.track_stage import TrackStage
 class FitWorkspace(Workspace):
     """Shows one sequence at a time; a run of it, or the preview of a running fit, is drawn over the points."""
 
-    capture_wanted = pyqtSignal(object, object)
-    """An observation, or the path of a recording that is not open, and how the user wants it opened: a
-    `engine.sequences.capture_options.CaptureOptions`."""
-    can_fit_changed = pyqtSignal()
-    run_wanted = pyqtSignal(object)
-    """The folder of a run whose recording is not open."""
-
     def __init__(self, session: Session, viewports: ViewportArea, actions: Actions) -> None:
         super().__init__(session, viewports, actions)
-        self.observation: Observation | None = None
         self._asked: Path | None = None
         """The recording that could not be opened as it is, while the panel of the subject asks how."""
-        self.run: Run | None = None
+        self._on_show: tuple[Observation | None, Run | None] = (None, None)
+        """What the viewports have been made for."""
+        self._damaged: Run | None = None
         self._meshes: MeshSequence | None = None
         self._fits: tuple[FrameFit | None, ...] = ()
         self._bounds: NDArray[np.float32] | None = None
@@ -63,7 +61,6 @@ class FitWorkspace(Workspace):
         self._preview: MeshSequence | None = None
         self._fitted: Observation | None = None
         self._similarity = Similarity()
-        self._frame = 0
         self.status = JobStatus()
 
         self.sequences = SequenceList(actions["file.open_sequence"])
@@ -75,8 +72,9 @@ class FitWorkspace(Workspace):
         self.form.changed.connect(self._on_form)
         self.progress = FitProgress(actions["fit.start"], actions["fit.cancel"], actions["fit.track"])
         self.tracking = Tracking(session, actions, lambda: self.observation, self)
-        self._track_stage = TrackStage(self, self.tracking)
+        self._track_stage = TrackStage(self, self.tracking, self.make_room)
         self.fill_lost = QCheckBox("Fill lost frames")
+        self.fill_lost.toggled.connect(lambda _: self._on_form())
         self.fill_lost.setToolTip("Interpolate the meshes of lost frames between their neighbours; they stay marked")
         fit.body.addWidget(self.form)
         fit.body.addWidget(self.fill_lost)
@@ -91,25 +89,41 @@ class FitWorkspace(Workspace):
         self.column.addWidget(self.tracking.panel)
         self.column.addWidget(self.runs, 1)
         self.display = DisplayOptions()
-        self.display.changed.connect(self._draw)
+        self.display.changed.connect(self._on_display)
         self._errors = PointErrors(session.jobs, self._draw, session.failed.emit)
         self.column.addWidget(self.display)
 
-        self.sequences.chosen.connect(lambda row: self.show_observation(session.document.observations[row]))
+        document = self.document
+        self.sequences.chosen.connect(lambda row: document.show_recording(document.observations[row]))
         self.runs.chosen.connect(self._on_run)
-        session.document.contents_changed.connect(self._refill)
-        session.document.model_changed.connect(self._show_state)
-        self._refill()
+        session.capture_asked.connect(self.ask_how_to_open)
+        document.contents_changed.connect(self._update)
+        document.model_changed.connect(self._show_state)
+        document.begun.connect(self._on_begun)
+        self.tracking.changed.connect(session.state_changed)
+        self._register(session.commands)
+        self._update()
 
     @property
-    def can_fit(self) -> bool:
-        return not self.session.is_fitting and not self.tracking.is_there and not self._lacking()
+    def observation(self) -> Observation | None:
+        """The recording on show."""
+        return self.document.observation_at(self.document.state.fit.recording)
+
+    @property
+    def run(self) -> Run | None:
+        """The run that is drawn over it."""
+        run = self.document.run_at(self.document.state.fit.run)
+        return None if run is self._damaged else run
 
     @property
     def has_truth(self) -> bool:
         """Whether the recording of the run on show came with the truth."""
         shown = self.run is not None and self.observation is not None and not self._is_preview
         return shown and self.observation is not None and self.observation.sequence.truth_folder is not None
+
+    @property
+    def can_fit(self) -> bool:
+        return not self.session.is_fitting and not self.tracking.is_there and not self._lacking()
 
     def enter(self) -> None:
         super().enter()
@@ -138,37 +152,22 @@ class FitWorkspace(Workspace):
         return Playable(sequence.frame_names, sequence.frame_rate, self._frame, self._fits)
 
     def show_frame(self, frame: int) -> None:
-        self._frame = frame
-        self._draw()
+        self.document.follow(replace(self.document.state, fit=replace(self.document.state.fit, frame=frame)))
 
-    def show_observation(self, observation: Observation) -> None:
-        """Put a sequence on show, with its latest run if there is one."""
-        if observation is not self.observation:
-            same = self.observation is not None and self.observation.sequence.root == observation.sequence.root
-            frame = min(self._frame, len(observation) - 1) if same else 0
-            if not same:
-                self.progress.forget_outcome()
-            self.observation, self._frame, self.run = observation, frame, None
-        if self.run is None:
-            runs = self.session.document.runs_of(observation.sequence)
-            self._take_run(runs[-1] if runs else None)
-        self._refill()
-        if self.is_active:
-            self.enter()
-            self.clip_changed.emit()
-
-    def show_run(self, run: Run) -> None:
-        """Put a run on show over its sequence, which must be open."""
-        self.observation = self.session.document.observation_of(run)
-        self._take_run(run)
-        self._refill()
-        if self.is_active:
-            self.enter()
-            self.clip_changed.emit()
+    def follow(self, before: DocumentState, after: DocumentState) -> None:
+        if (before.fit.recording, before.fit.run) != (after.fit.recording, after.fit.run):
+            self._update()
+        elif before.fit.frame != after.fit.frame:
+            if self.is_active and not self.tracking.is_there:
+                self.document.timeline.place(after.fit.frame)
+            self._draw()
+        if before.view.frame_drawing != after.view.frame_drawing:
+            self.display.show_drawing(after.view.frame_drawing)
+            self._draw()
 
     def start(self) -> None:
         """Begin to fit the sequence on show."""
-        document = self.session.document
+        document = self.document
         if not self.can_fit or self.observation is None:
             return
         try:
@@ -180,9 +179,7 @@ class FitWorkspace(Workspace):
         if request.model is not None:
             self._similarity = request.model.model.info.similarity
         self.status, self._preview, self._fitted = JobStatus(), None, self.observation
-        self._take_run(None)
-        self.runs.mark(self.run)
-        self._show_fits()
+        document.follow(replace(self.document.state, fit=replace(self.document.state.fit, run=None)))
         self.session.jobs.submit(
             "fit",
             fit_work(request),
@@ -200,11 +197,17 @@ class FitWorkspace(Workspace):
         self.session.jobs.cancel("fit")
         self.progress.show_stopping()
 
+    def may_close(self, then: Callable[[], object]) -> bool:
+        return self.tracking.may_close(then)
+
+    def give_up(self) -> None:
+        self.tracking.discard()
+
     def make_room(self, for_track: bool) -> None:
         """Give viewports and panel to a track, or take them back."""
         self._fit_section.setVisible(not for_track)
         self.runs.setEnabled(not for_track)
-        self._refill()
+        self._update()
         if self.is_active:
             self.enter()
             self.clip_changed.emit()
@@ -221,7 +224,7 @@ class FitWorkspace(Workspace):
             self.subject.show_choice(AS_RECORDED, ())
         else:
             sequence = self.observation.sequence
-            found = most_subjects(self.session.document.runs_of(sequence))
+            found = most_subjects(self.document.runs_of(sequence))
             self.subject.show_choice(self.observation.capture, sequence.warnings, sequence.streams, subjects=found)
 
     def ask_how_to_open(self, path: Path, options: CaptureOptions, error: InputError) -> None:
@@ -233,7 +236,7 @@ class FitWorkspace(Workspace):
 
     def _on_capture(self, options: CaptureOptions) -> None:
         if (what := self._asked or self.observation) is not None:
-            self.capture_wanted.emit(what, options)
+            self.session.capture_wanted.emit(what, options)
 
     def _on_event(self, event: JobEvent) -> None:
         self.status.update(event)
@@ -256,12 +259,10 @@ class FitWorkspace(Workspace):
         self.progress.end(f"Fit {words} after {result.seconds:.0f} s.{verdict}")
         self.session.message.emit(f"Fit {words}: {result.folder}")
         fitted_on_show = self.observation is self._fitted
-        self.session.document.add_run(result)
-        if fitted_on_show:
-            self._take_run(result)
+        self.document.add_run(result, show=fitted_on_show, name=f"Fit {self._fitted_name}")
         self._after_fit()
         if fitted_on_show and self.is_active and not result.interrupted:
-            self.session.document.timeline.play()
+            self.document.timeline.play()
 
     def _on_failed(self, error: Exception, traceback: str) -> None:
         self._preview = None
@@ -275,7 +276,7 @@ class FitWorkspace(Workspace):
         self._after_fit()
 
     def _after_fit(self) -> None:
-        self._refill()
+        self._update()
         if self.is_active and self.observation is not None:
             self._place_ground()
         self._show_fits()
@@ -285,22 +286,24 @@ class FitWorkspace(Workspace):
             self.viewports.keep_framed()
 
     def _take_run(self, run: Run | None) -> None:
-        self.run, self._meshes, self._fits, self._bounds = None, None, (), None
+        self._meshes, self._fits, self._bounds = None, (), None
+        observation = self.observation
         if run is None:
             return
-        meshes = mesh_sequence_of_run(run, None if self.observation is None else self.observation.sequence)
+        meshes = mesh_sequence_of_run(run, None if observation is None else observation.sequence)
         try:
             self._bounds = bounds_of(meshes)
         except InputError as error:  # one of its meshes is damaged
+            self._damaged = run
             self.session.failed.emit(error, "")
             return
-        self.run, self._meshes = run, meshes
-        self._fits = () if self.observation is None else fits_of_run(run, self.observation.sequence)
+        self._meshes = meshes
+        self._fits = () if observation is None else fits_of_run(run, observation.sequence)
 
     def _show_fits(self) -> None:
         """On the timeline, which plays the sequence on show."""
         if self.is_active:
-            self.session.document.timeline.set_fits(self._fits)
+            self.document.timeline.set_fits(self._fits)
 
     def _place_ground(self) -> None:
         assert self.observation is not None
@@ -317,27 +320,27 @@ class FitWorkspace(Workspace):
             self._track_stage.draw()
         if self.tracking.is_there or self.observation is None:
             return
-        view, observation = self.viewports.left, self.observation
+        view, observation, drawing = self.viewports.left, self.observation, self.document.state.view.frame_drawing
         sequence = observation.sequence
-        frame = min(self._frame, len(observation) - 1)
+        frame = self._frame
         meshes = self._meshes_on_show()
         index = None if meshes is None else meshes.index_of(sequence.frame_names[frame])
-        bounds = None if meshes is None or not self.display.mesh.isChecked() else self._bounds
+        bounds = None if meshes is None or not drawing.mesh else self._bounds
         view.focus = None if bounds is None else box_among(bounds, observation.bounds)
         surface = None
         try:
             observed = observation.frame(frame)
-            if meshes is not None and index is not None and self.display.mesh.isChecked():
+            if meshes is not None and index is not None and drawing.mesh:
                 mesh = meshes.read(index)
                 surface = mesh.vertices, vertex_normals(mesh.vertices, mesh.faces), mesh.faces
         except InputError as error:
-            self.session.document.timeline.pause()
+            self.document.timeline.pause()
             self.session.failed.emit(error, "")
             return
         errors = None
-        if self.display.shows_errors and meshes is not None and index is not None and not self._is_preview:
+        if drawing.errors and meshes is not None and index is not None and not self._is_preview:
             errors = functools.partial(self._errors.draw, view, observation, meshes, frame)
-        draw_frame(view, self.display, observed, observation.depth_range, surface, errors)
+        draw_frame(view, drawing, observed, observation.depth_range, surface, errors)
         what = "observed points" if meshes is None else "preview of the fit" if self._is_preview else "fitted mesh"
         fit = self._fits[frame] if self._fits else None
         said = "" if fit is None else f" · {fit.in_words()}"
@@ -356,42 +359,59 @@ class FitWorkspace(Workspace):
             return
         self.quality_changed.emit(*quality_of(self._meshes_on_show(), self.run, self._is_preview))
 
-    def _refill(self) -> None:
-        """Lists of sequences and runs from the document."""
-        observations = self.session.document.observations
-        is_gone = self.observation is not None and self.observation not in observations
-        if self.observation is not None and is_gone:
-            root = self.observation.sequence.root
-            again = next((other for other in observations if other.sequence.root == root), None)
-            if again is not None:  # opened in another way
-                self.observation, self._frame = again, min(self._frame, len(again) - 1)
-                self._take_run(self.run)
-        if self.observation not in observations:
-            self.observation = observations[-1] if observations else None
-            self._take_run(None)
-            self._frame = 0
-        self.sequences.fill(observations, self.observation)
+    def _update(self) -> None:
+        """What is on show, and the lists, from the document."""
+        document, observation, run = self.document, self.observation, self.run
+        (shown, shown_run), self._on_show = self._on_show, (observation, run)
+        if observation is not shown or run is not shown_run:
+            self._take_run(run)
+        if observation is None or (shown is not None and shown.sequence.root != observation.sequence.root):
+            self.progress.forget_outcome()
+        self.sequences.fill(document.observations, observation)
         self.show_capture()
         is_free = not self.session.is_fitting and not self.tracking.is_there
-        self.subject.setEnabled(self.observation is not None and is_free)
-        sequence = None if self.observation is None else self.observation.sequence
-        self.runs.fill([] if sequence is None else self.session.document.runs_of(sequence), self.run)
+        self.subject.setEnabled(observation is not None and is_free)
+        self.runs.fill([] if observation is None else document.runs_of(observation.sequence), self.run)
         self._show_state()
-        if is_gone and self.is_active:
+        if not self.is_active:
+            return
+        if observation is not shown:
             self.enter()
             self.clip_changed.emit()
+        elif run is not shown_run and observation is not None and not self.tracking.is_there:
+            self._place_ground()
+            self._show_fits()
+            self._draw()
+            self._report()
 
     def _on_run(self, folder: str | None) -> None:
-        self._take_run(next((run for run in self.session.document.runs if str(run.folder) == folder), None))
-        self.runs.mark(self.run)
-        self._show_fits()
-        self._draw()
-        self._report()
-        self.can_fit_changed.emit()
+        run = next((run for run in self.document.runs if str(run.folder) == folder), None)
+        if run is not self.run:
+            self._damaged = None
+            self.document.show_run(run)
+
+    def _on_display(self) -> None:
+        view = replace(self.document.state.view, frame_drawing=self.display.drawing)
+        self.document.follow(replace(self.document.state, view=view))
+
+    def _on_begun(self) -> None:
+        now = self.document.state.fit
+        self.form.show_choice(now.method, now.values)
+        self.fill_lost.setChecked(now.fill_lost)
+        self.display.show_drawing(self.document.state.view.frame_drawing)
+
+    def _register(self, commands: Commands) -> None:
+        commands.handle("fit.start", self.start)
+        commands.handle("fit.cancel", self.cancel)
+        commands.handle("fit.show_folder", self.show_folder)
+        commands.provide("can_fit", lambda: self.is_active and self.can_fit)
+        commands.provide("is_fitting", lambda: self.session.is_fitting)
+        commands.provide("can_compare_truth", lambda: self.is_active and self.has_truth)
+        commands.provide("has_run", lambda: self.is_active and self.run is not None)
 
     def _show_state(self) -> None:
         """What the Fit button needs, in words, and which methods can be chosen."""
-        model = self.session.document.model
+        model = self.document.model
         self.form.set_lacking(lambda method: what_lacks_here(method.requires, model))
         self.form.set_pointless(() if model is None or model.may_have_sides else ("side",))
         if not self.session.is_fitting:
@@ -401,10 +421,23 @@ class FitWorkspace(Workspace):
             self.progress.explain(self._lacking() or ready)
 
     def _on_form(self) -> None:
+        form = self.form
+        fit = replace(
+            self.document.state.fit, method=form.method.id, values=form.values(), fill_lost=self.fill_lost.isChecked()
+        )
+        self.document.follow(replace(self.document.state, fit=fit))
         self._show_state()
-        self.can_fit_changed.emit()
+        self.session.state_changed.emit()
+
+    @property
+    def _frame(self) -> int:
+        """The frame on show; a recording that was opened in another way may have fewer."""
+        observation = self.observation
+        return 0 if observation is None else min(self.document.state.fit.frame, len(observation) - 1)
+
+    @property
+    def _fitted_name(self) -> str:
+        return "" if self._fitted is None else self._fitted.sequence.name
 
     def _lacking(self) -> str:
-        return (
-            what_to_do_first(self.form.method, self.observation, self.session.document.model) or self.form.to_fill_in()
-        )
+        return what_to_do_first(self.form.method, self.observation, self.document.model) or self.form.to_fill_in()

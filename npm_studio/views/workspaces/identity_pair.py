@@ -3,39 +3,17 @@
 from PyQt6.QtCore import pyqtSignal
 from PyQt6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
-from engine.models.model import NeuralParametricModel
-from engine.models.named_codes import IdentityFrame
-from npm_studio.session.document.explorer import Codes, pretty
 from npm_studio.views.widgets.basics import CardFrame, heading
-
-
-def codes_of(model: NeuralParametricModel, chosen: IdentityFrame) -> Codes:
-    """In the canonical pose where no frame is chosen."""
-    pose = None if chosen.frame is None or model.pose_codes is None else model.pose_codes[chosen.frame].cpu()
-    return Codes(model.shape_codes[chosen.identity].cpu(), pose)
-
-
-def title_of(model: NeuralParametricModel, chosen: IdentityFrame) -> str:
-    return pretty(model.info.identities[chosen.identity])
-
-
-def posture_of(model: NeuralParametricModel, row: int | None) -> str:
-    """What the pose of a ``row`` of the pose codes is called; None is the canonical pose."""
-    if row is None:
-        return "Canonical pose"
-    frame = model.info.frames[row]
-    return f"{pretty(frame.sequence)}, frame {int(frame.sample)}"
 
 
 class IdentityCards(QWidget):
     """Two cards, one of which is the one that the library changes."""
 
-    changed = pyqtSignal()
+    picked = pyqtSignal(int)
+    """The card that a click in the library is to change from now on."""
 
     def __init__(self, first: str, second: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.identities = [IdentityFrame(0), IdentityFrame(0)]
-        self.chosen = 0
         self._cards: list[CardFrame] = []
         self._titles: list[QLabel] = []
         self._postures: list[QLabel] = []
@@ -49,30 +27,21 @@ class IdentityCards(QWidget):
             for widget in (label, title, posture):
                 card.body.addWidget(widget)
             card.setToolTip("Click here, then on an identity or a pose in the library")
-            card.clicked.connect(lambda i=index: self.choose(i))
+            card.clicked.connect(lambda i=index: self.picked.emit(i))
             self._cards.append(card)
             self._titles.append(title)
             self._postures.append(posture)
             column.addWidget(card)
-        self.choose(0)
+        self.show_picked(0)
 
-    def choose(self, index: int) -> None:
-        """The library changes this card from now on."""
-        self.chosen = index
+    def show_picked(self, index: int) -> None:
+        """Highlight the card that the library changes."""
         for position, card in enumerate(self._cards):
             card.set_chosen(position == index)
 
-    def set_identity(self, index: int, identity: IdentityFrame) -> None:
-        self.identities[index] = identity
-        self.changed.emit()
-
-    def swap(self) -> None:
-        self.identities.reverse()
-        self.changed.emit()
-
-    def describe(self, model: NeuralParametricModel, postures: tuple[str, str]) -> None:
+    def describe(self, titles: tuple[str, ...], postures: tuple[str, ...]) -> None:
         """Write the identities onto the cards; ``postures`` are their second lines."""
-        for index, identity in enumerate(self.identities):
-            self._titles[index].setText(title_of(model, identity))
-            self._postures[index].setText(postures[index])
-            self._postures[index].setVisible(bool(postures[index]))
+        for index, (title, posture) in enumerate(zip(titles, postures, strict=True)):
+            self._titles[index].setText(title)
+            self._postures[index].setText(posture)
+            self._postures[index].setVisible(bool(posture))

@@ -1,9 +1,13 @@
 """Slices of the field in a workspace: what is asked for, when, and where it is shown."""
 
+from dataclasses import replace
+
 import numpy as np
 from PyQt6.QtCore import QObject
 
-from npm_studio.session.document.explorer import Explorer
+from npm_studio.session.document.explorer import Explorer, tensor_of
+from npm_studio.session.document.state import DocumentState
+from npm_studio.session.document.view_state import SlicePlace
 from npm_studio.session.live.field import SlicePlane, SliceReply, SliceRequest
 from npm_studio.views.scene import round_below
 from npm_studio.views.session import Session
@@ -27,7 +31,8 @@ class Slicing(QObject):
         self.section = SliceSection()
         self.section.setVisible(False)
         self.section.axes.chosen.connect(viewports.look_across)
-        self.section.changed.connect(self._ask)
+        self.section.changed.connect(self._on_place)
+        session.document.changed.connect(self._on_document)
         session.slice_ready.connect(self._on_reply)
         viewports.changed.connect(self._on_display)
 
@@ -44,6 +49,17 @@ class Slicing(QObject):
     def follow(self) -> None:
         """The mesh changed."""
         self._ask()
+
+    def _on_place(self) -> None:
+        document = self._session.document
+        place = SlicePlace(self.section.axis, self.section.share)
+        document.follow(replace(document.state, view=replace(document.state.view, slice_place=place)))
+
+    def _on_document(self, before: DocumentState, after: DocumentState) -> None:
+        place = after.view.slice_place
+        if place != before.view.slice_place:
+            self.section.show_place(place.axis, place.fraction)
+            self._ask()
 
     def _on_display(self) -> None:
         wanted = self._viewports.display.field_slice and self._explorer is not None
@@ -66,7 +82,7 @@ class Slicing(QObject):
         self.section.show_position(float(similarity.to_world(place)[axis]))
         plane = SlicePlane(axis, position, tuple(low.tolist()), tuple(high.tolist()))
         spacing = round_below(_LIMIT / similarity.scale * 1e3 / 12) * 1e-3 * similarity.scale
-        request = SliceRequest(self._explorer.codes.shape, plane, _LIMIT, spacing)
+        request = SliceRequest(tensor_of(self._session.document.state.explore.shape), plane, _LIMIT, spacing)
         asked = self._asked
         if asked is None or asked.plane != plane or not asked.shape.equal(request.shape):
             self._asked = request

@@ -1,23 +1,25 @@
 """The track on show in the Fit workspace: its newest frame, and its run once it is kept."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import numpy as np
 
 from engine.methods.run import Run
 from npm_studio.session.jobs.tracking import TrackView
 from npm_studio.views.tracking import Tracking
+from npm_studio.views.workspaces.base import Workspace
 from npm_studio.views.workspaces.drawing import draw_frame
-
-if TYPE_CHECKING:
-    from npm_studio.views.workspaces.fit import FitWorkspace
 
 
 class TrackStage:
     """As long as there is a track, it has the viewports of the workspace to itself."""
 
-    def __init__(self, workspace: "FitWorkspace", tracking: Tracking) -> None:
-        self._workspace, self._tracking = workspace, tracking
+    def __init__(self, workspace: Workspace, tracking: Tracking, make_room: Callable[[bool], None]) -> None:
+        """
+        Args:
+            make_room: gives viewports and panel to the track, or takes them back
+        """
+        self._workspace, self._tracking, self._make_room = workspace, tracking, make_room
         self._depth_range: tuple[float, float] | None = None
         tracking.advanced.connect(self.show)
         tracking.switched.connect(self._on_switched)
@@ -51,7 +53,7 @@ class TrackStage:
             self._depth_range = depth_range
         view.focus = None if mesh is None else mesh.box.astype(np.float64)
         view.mark_lost(tracked.lost)
-        draw_frame(view, workspace.display, shown.observed, depth_range, surface)
+        draw_frame(view, workspace.document.state.view.frame_drawing, shown.observed, depth_range, surface)
         said = "lost" if tracked.lost else f"confidence {tracked.confidence:.2f}"
         rate = "" if shown.rate is None else f" · {shown.rate:.1f} frames per second"
         text = f"Frame {tracked.name} · {said} · {1e3 * tracked.latency_s:.0f} ms{rate}"
@@ -60,15 +62,14 @@ class TrackStage:
 
     def _on_switched(self) -> None:
         self._depth_range = None
-        self._workspace.make_room(self._tracking.is_there)
+        self._make_room(self._tracking.is_there)
 
     def _on_kept(self, run: Run) -> None:
-        workspace = self._workspace
-        workspace.session.document.add_run(run)
-        if workspace.session.document.observation_of(run) is None:
-            workspace.run_wanted.emit(run.folder)
+        session = self._workspace.session
+        if session.document.observation_of(run) is None:
+            session.run_wanted.emit(run.folder, None)
         else:
-            workspace.show_run(run)
+            session.document.add_run(run, show=True, name=f"Keep {run.folder.name}")
 
 
 def _range_of(view: TrackView) -> tuple[float, float]:

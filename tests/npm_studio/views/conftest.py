@@ -19,7 +19,7 @@ from pytestqt.qtbot import QtBot
 
 if TYPE_CHECKING:
     from npm_studio.session.live.request import MeshReply
-    from npm_studio.views.main_window import MainWindow
+    from tests.npm_studio.views.studio_window import StudioWindow
 
 os.environ["QT_API"] = "pyqt6"
 os.environ["QT_QPA_PLATFORM"] = "xcb"
@@ -65,29 +65,27 @@ def capture(depth_capture: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def _own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from PyQt6.QtCore import QSettings
-
     from npm_studio.session.live import mesher
 
-    QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, str(tmp_path / "settings"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "settings"))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     monkeypatch.setattr(mesher, "FINE_RESOLUTION", 72)
 
 
 @pytest.fixture
-def window(qtbot: QtBot, _own_settings: None) -> "Iterator[MainWindow]":
+def window(qtbot: QtBot, _own_settings: None) -> "Iterator[StudioWindow]":
     """An empty main window on screen."""
-    from npm_studio.views.main_window import MainWindow
+    from tests.npm_studio.views.studio_window import StudioWindow
 
     before = set(threading.enumerate())
-    window = MainWindow()
+    window = StudioWindow()
     window.resize(*SIZE)
     window.show()
     qtbot.waitExposed(window)
     window.activateWindow()
     yield window
     unseen = None if window.error is None else window.error.details
-    window.close()
+    window.close_unasked()
     assert window.clean_exit
     left = [thread.name for thread in threading.enumerate() if thread not in before and thread.is_alive()]
     window.deleteLater()
@@ -96,7 +94,7 @@ def window(qtbot: QtBot, _own_settings: None) -> "Iterator[MainWindow]":
 
 
 @pytest.fixture
-def studio_window(window: "MainWindow", toy_folder: Path, fine: Callable[..., None]) -> "MainWindow":
+def studio_window(window: "StudioWindow", toy_folder: Path, fine: Callable[..., None]) -> "StudioWindow":
     """A main window with the toy model on show."""
     fine(window, lambda: window.files.open_path(toy_folder))
     return window
@@ -106,7 +104,7 @@ def studio_window(window: "MainWindow", toy_folder: Path, fine: Callable[..., No
 def fine(qtbot: QtBot) -> Callable[..., None]:
     """Do something and wait for the fine mesh that it leads to."""
 
-    def act(window: "MainWindow", action: Callable[[], object]) -> None:
+    def act(window: "StudioWindow", action: Callable[[], object]) -> None:
         from npm_studio.session.live.request import Quality
 
         before = window.session.latest_generation

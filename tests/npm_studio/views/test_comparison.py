@@ -11,16 +11,16 @@ from engine.geometry.mesh import save_mesh
 from engine.methods.run import load_run
 from npm_studio.session.document.comparison import SideSource
 from npm_studio.session.document.side_errors import ErrorKind
-from npm_studio.views.main_window import MainWindow
 from npm_studio.views.workspaces.compare_panel import MODES
 from tests.npm_studio.views.drops import drop
+from tests.npm_studio.views.studio_window import StudioWindow
 from tests.support.present import present
 
 SECONDS = 20_000
 
 
 @pytest.fixture
-def comparing(qtbot: QtBot, window: MainWindow, fitted_run: Path) -> MainWindow:
+def comparing(qtbot: QtBot, window: StudioWindow, fitted_run: Path) -> StudioWindow:
     """A run beside its ground truth, measured."""
     drop(window, fitted_run)
     qtbot.waitUntil(lambda: window.fit.run is not None, timeout=SECONDS)
@@ -29,7 +29,7 @@ def comparing(qtbot: QtBot, window: MainWindow, fitted_run: Path) -> MainWindow:
     return window
 
 
-def measured(qtbot: QtBot, window: MainWindow, sides: int) -> None:
+def measured(qtbot: QtBot, window: StudioWindow, sides: int) -> None:
     """Wait until so many sides are on show and their errors are known."""
 
     def is_done() -> bool:
@@ -50,7 +50,7 @@ def another_run(fitted_run: Path, folder: Path, name: str) -> Path:
     return Path(shutil.copytree(fitted_run, folder / name))
 
 
-def test_a_run_is_compared_with_its_ground_truth_at_once(comparing: MainWindow) -> None:
+def test_a_run_is_compared_with_its_ground_truth_at_once(comparing: StudioWindow) -> None:
     left, right = comparing.viewports.views
     assert (left.caption.text[0], left.caption.place) == ("run", 0)
     assert right.caption.text == ("Ground truth of doll", "Frame 000000 · measured against")
@@ -63,7 +63,7 @@ def test_a_run_is_compared_with_its_ground_truth_at_once(comparing: MainWindow) 
     assert comparing.compare.panel.table.texts()[1][0] == "measured against"
 
 
-def test_one_legend_goes_with_the_colours_of_all_views(comparing: MainWindow) -> None:
+def test_one_legend_goes_with_the_colours_of_all_views(comparing: StudioWindow) -> None:
     mesh, legend = comparing.viewports.left.mesh, comparing.viewports.legend
     errors = present(comparing.compare.errors)
     assert mesh.actor.mapper.scalar_visibility
@@ -80,7 +80,7 @@ def test_one_legend_goes_with_the_colours_of_all_views(comparing: MainWindow) ->
     assert legend.title == ""
 
 
-def test_each_view_draws_its_own_picture(qtbot: QtBot, comparing: MainWindow) -> None:
+def test_each_view_draws_its_own_picture(qtbot: QtBot, comparing: StudioWindow) -> None:
     def colourfulness() -> list[float]:
         qtbot.wait(50)
         image = comparing.viewports.picture().toImage().scaled(200, 100)
@@ -96,7 +96,7 @@ def test_each_view_draws_its_own_picture(qtbot: QtBot, comparing: MainWindow) ->
     assert left > 130 > right
 
 
-def test_linked_cameras_move_together_and_unlinked_ones_do_not(comparing: MainWindow) -> None:
+def test_linked_cameras_move_together_and_unlinked_ones_do_not(comparing: StudioWindow) -> None:
     comparing.compare.panel.sides.layouts.button(3).click()
     views = comparing.viewports.views
     assert len(views) == 4
@@ -113,7 +113,7 @@ def test_linked_cameras_move_together_and_unlinked_ones_do_not(comparing: MainWi
     assert np.allclose(views[3].camera_state().position, views[0].camera_state().position)
 
 
-def test_the_timeline_and_a_click_into_the_curves_move_all_sides(qtbot: QtBot, comparing: MainWindow) -> None:
+def test_the_timeline_and_a_click_into_the_curves_move_all_sides(qtbot: QtBot, comparing: StudioWindow) -> None:
     before = [view.mesh.vertices.copy() for view in comparing.viewports.views]
     comparing.timeline.last()
     for view, old in zip(comparing.viewports.views, before, strict=True):
@@ -128,7 +128,7 @@ def test_the_timeline_and_a_click_into_the_curves_move_all_sides(qtbot: QtBot, c
 
 
 def test_six_sides_stand_in_six_views(
-    qtbot: QtBot, comparing: MainWindow, fitted_run: Path, depth_capture: Path, tmp_path: Path
+    qtbot: QtBot, comparing: StudioWindow, fitted_run: Path, depth_capture: Path, tmp_path: Path
 ) -> None:
     comparing.compare.choose_new_side()
     comparing.compare.picker.hide()
@@ -152,7 +152,7 @@ def test_six_sides_stand_in_six_views(
     assert views[5].caption.text[0] == "No side yet"
 
 
-def test_the_list_of_sides_is_grouped_and_searched(qtbot: QtBot, studio_window: MainWindow, fitted_run: Path) -> None:
+def test_the_list_of_sides_is_grouped_and_searched(qtbot: QtBot, studio_window: StudioWindow, fitted_run: Path) -> None:
     drop(studio_window, fitted_run)
     qtbot.waitUntil(lambda: studio_window.fit.run is not None, timeout=SECONDS)
     studio_window.show_compare()
@@ -177,7 +177,7 @@ def test_the_list_of_sides_is_grouped_and_searched(qtbot: QtBot, studio_window: 
     picker.hide()
 
 
-def test_two_identities_can_be_compared_and_swapped(qtbot: QtBot, studio_window: MainWindow) -> None:
+def test_two_identities_can_be_compared_and_swapped(qtbot: QtBot, studio_window: StudioWindow) -> None:
     studio_window.show_compare()
     measured(qtbot, studio_window, 2)
     assert [view.caption.text[0] for view in studio_window.viewports.views] == ["Tall", "Small"]
@@ -188,7 +188,7 @@ def test_two_identities_can_be_compared_and_swapped(qtbot: QtBot, studio_window:
 
 
 def test_errors_against_what_was_seen_are_on_its_points(
-    qtbot: QtBot, comparing: MainWindow, depth_capture: Path
+    qtbot: QtBot, comparing: StudioWindow, depth_capture: Path
 ) -> None:
     choice = comparing.compare.panel.reference
     choice.setCurrentIndex(choice.findText("Observation of doll"))
@@ -206,7 +206,7 @@ def test_errors_against_what_was_seen_are_on_its_points(
     assert left.points.count == 0
 
 
-def test_a_divider_is_dragged_between_two_sides(qtbot: QtBot, comparing: MainWindow) -> None:
+def test_a_divider_is_dragged_between_two_sides(qtbot: QtBot, comparing: StudioWindow) -> None:
     view = comparing.viewports.left
 
     def colours() -> tuple[int, int]:
@@ -238,7 +238,7 @@ def test_a_divider_is_dragged_between_two_sides(qtbot: QtBot, comparing: MainWin
     assert len(comparing.viewports.views) == 2
 
 
-def test_sides_blink_by_key_and_by_themselves(qtbot: QtBot, comparing: MainWindow) -> None:
+def test_sides_blink_by_key_and_by_themselves(qtbot: QtBot, comparing: StudioWindow) -> None:
     comparing.compare.panel.mode.button(2).click()
     view = comparing.viewports.left
     assert view.caption.text[0] == "run"
@@ -256,7 +256,7 @@ def test_sides_blink_by_key_and_by_themselves(qtbot: QtBot, comparing: MainWindo
 
 
 def test_meshes_from_disk_become_a_side(
-    qtbot: QtBot, comparing: MainWindow, fitted_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    qtbot: QtBot, comparing: StudioWindow, fitted_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "theirs"
     folder.mkdir()
@@ -273,7 +273,7 @@ def test_meshes_from_disk_become_a_side(
 
 
 def test_what_has_no_frame_in_common_is_refused_and_the_rest_goes_on(
-    qtbot: QtBot, comparing: MainWindow, tmp_path: Path, fitted_run: Path
+    qtbot: QtBot, comparing: StudioWindow, tmp_path: Path, fitted_run: Path
 ) -> None:
     folder = tmp_path / "strangers"
     folder.mkdir()
@@ -292,7 +292,7 @@ def test_what_has_no_frame_in_common_is_refused_and_the_rest_goes_on(
     assert comparing.viewports.left.mesh.is_visible
 
 
-def test_compare_with_truth_is_one_click_after_a_fit(qtbot: QtBot, window: MainWindow, fitted_run: Path) -> None:
+def test_compare_with_truth_is_one_click_after_a_fit(qtbot: QtBot, window: StudioWindow, fitted_run: Path) -> None:
     button = window.fit.runs.compare
     assert not button.isEnabled()
     drop(window, fitted_run)
@@ -306,7 +306,7 @@ def test_compare_with_truth_is_one_click_after_a_fit(qtbot: QtBot, window: MainW
 
 
 def test_a_run_without_truth_offers_no_comparison_with_it(
-    qtbot: QtBot, window: MainWindow, fitted_run: Path, capture: Path, tmp_path: Path
+    qtbot: QtBot, window: StudioWindow, fitted_run: Path, capture: Path, tmp_path: Path
 ) -> None:
     shutil.rmtree(capture / "truth")
     folder = another_run(fitted_run, tmp_path, "alone")
@@ -322,7 +322,7 @@ def test_a_run_without_truth_offers_no_comparison_with_it(
 
 
 def test_a_comparison_that_nobody_chose_makes_room_for_a_better_one(
-    qtbot: QtBot, studio_window: MainWindow, fitted_run: Path
+    qtbot: QtBot, studio_window: StudioWindow, fitted_run: Path
 ) -> None:
     studio_window.show_compare()
     measured(qtbot, studio_window, 2)
@@ -335,14 +335,14 @@ def test_a_comparison_that_nobody_chose_makes_room_for_a_better_one(
     measured(qtbot, studio_window, 2)
 
 
-def test_an_empty_comparison_says_what_it_needs(window: MainWindow) -> None:
+def test_an_empty_comparison_says_what_it_needs(window: StudioWindow) -> None:
     window.show_compare()
     assert window.viewports.invitation.isVisible()
     assert window.viewports.invitation.title == "Nothing to compare yet"
     assert not window.viewports.is_split
 
 
-def test_all_ways_of_showing_have_a_tooltip_and_a_name(window: MainWindow) -> None:
+def test_all_ways_of_showing_have_a_tooltip_and_a_name(window: StudioWindow) -> None:
     panel = window.compare.panel
     for place in range(len(MODES)):
         assert panel.mode.button(place).toolTip()

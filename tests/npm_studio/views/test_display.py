@@ -8,24 +8,25 @@ from PyQt6.QtGui import QImage
 from pytestqt.qtbot import QtBot
 
 from engine.exports.vertex_colours import correspondence_colours
+from npm_studio.session.document.explorer import tensor_of
+from npm_studio.session.document.view_state import DisplaySettings
 from npm_studio.session.live.field import FINE_NODES, SliceReply
-from npm_studio.views.display_settings import DisplaySettings, load_display_settings
-from npm_studio.views.files import settings
-from npm_studio.views.main_window import MainWindow
+from npm_studio.session.settings import load_settings
 from npm_studio.views.viewport import Viewport
+from tests.npm_studio.views.studio_window import StudioWindow
 
 Fine = Callable[..., None]
 
 
 @pytest.fixture
-def studio_window(studio_window: MainWindow, qtbot: QtBot) -> MainWindow:
+def studio_window(studio_window: StudioWindow, qtbot: QtBot) -> StudioWindow:
     """High enough for every panel, so that pictures keep their size."""
     studio_window.resize(1000, 800)
     qtbot.wait(50)
     return studio_window
 
 
-def picture(qtbot: QtBot, window: MainWindow) -> np.ndarray:
+def picture(qtbot: QtBot, window: StudioWindow) -> np.ndarray:
     """(H, W, 3) what a saved picture shows."""
     qtbot.wait(60)
     image = window.viewports.picture().toImage().convertToFormat(QImage.Format.Format_RGB888)
@@ -40,11 +41,11 @@ def changed_share(a: np.ndarray, b: np.ndarray) -> float:
     return float((np.abs(a - b).max(axis=2) > 12).mean())
 
 
-def toggle(window: MainWindow, name: str) -> None:
+def toggle(window: StudioWindow, name: str) -> None:
     window.actions_by_id[name].trigger()
 
 
-def wait_for_slice(qtbot: QtBot, window: MainWindow, action: Callable[[], object]) -> SliceReply:
+def wait_for_slice(qtbot: QtBot, window: StudioWindow, action: Callable[[], object]) -> SliceReply:
     """The fine slice that ``action`` leads to."""
     before = window.viewports.left.cut.reply
 
@@ -77,24 +78,24 @@ def props(view: Viewport) -> list[object]:
     ],
 )
 def test_each_switch_changes_the_saved_picture_is_remembered_and_goes_back(
-    qtbot: QtBot, studio_window: MainWindow, name: str, least: float
+    qtbot: QtBot, studio_window: StudioWindow, name: str, least: float
 ) -> None:
     before = picture(qtbot, studio_window)
     toggle(studio_window, name)
     after = picture(qtbot, studio_window)
     assert changed_share(before, after) > least
-    assert load_display_settings(settings()) == studio_window.viewports.display != DisplaySettings()
+    assert load_settings().display == studio_window.viewports.display != DisplaySettings()
     assert studio_window.actions_by_id[name].isChecked() is not (name == "view.floor")
     toggle(studio_window, name)
     assert changed_share(before, picture(qtbot, studio_window)) < 0.0005
-    assert load_display_settings(settings()) == DisplaySettings()
+    assert load_settings().display == DisplaySettings()
 
 
-def test_a_new_window_draws_as_the_last_one_did(studio_window: MainWindow, qtbot: QtBot) -> None:
+def test_a_new_window_draws_as_the_last_one_did(studio_window: StudioWindow, qtbot: QtBot) -> None:
     for name in ("display.wireframe", "display.inset"):
         toggle(studio_window, name)
     studio_window.close()
-    again = MainWindow()
+    again = StudioWindow()
     again.show()
     qtbot.waitExposed(again)
     assert again.viewports.display == DisplaySettings(wireframe=True, inset=True)
@@ -103,7 +104,7 @@ def test_a_new_window_draws_as_the_last_one_did(studio_window: MainWindow, qtbot
     again.close()
 
 
-def test_wireframe_and_points_take_turns(studio_window: MainWindow) -> None:
+def test_wireframe_and_points_take_turns(studio_window: StudioWindow) -> None:
     toggle(studio_window, "display.wireframe")
     toggle(studio_window, "display.points")
     assert (studio_window.viewports.display.wireframe, studio_window.viewports.display.points) == (False, True)
@@ -111,7 +112,7 @@ def test_wireframe_and_points_take_turns(studio_window: MainWindow) -> None:
     assert (studio_window.viewports.display.wireframe, studio_window.viewports.display.points) == (True, False)
 
 
-def test_a_moved_point_keeps_the_colour_of_its_canonical_position(studio_window: MainWindow, fine: Fine) -> None:
+def test_a_moved_point_keeps_the_colour_of_its_canonical_position(studio_window: StudioWindow, fine: Fine) -> None:
     toggle(studio_window, "display.correspondence")
     view = studio_window.viewports.left
     assert view._live is not None
@@ -132,7 +133,7 @@ def test_correspondence_colours_tell_places_apart() -> None:
 
 
 def test_the_inset_shows_the_canonical_figure_from_the_direction_of_the_view(
-    studio_window: MainWindow, fine: Fine
+    studio_window: StudioWindow, fine: Fine
 ) -> None:
     toggle(studio_window, "display.inset")
     view = studio_window.viewports.left
@@ -152,7 +153,7 @@ def test_the_inset_shows_the_canonical_figure_from_the_direction_of_the_view(
 
 
 def test_a_slice_shows_the_field_of_the_model_on_the_canonical_figure(
-    qtbot: QtBot, studio_window: MainWindow, fine: Fine, tmp_path: Path
+    qtbot: QtBot, studio_window: StudioWindow, fine: Fine, tmp_path: Path
 ) -> None:
     before = picture(qtbot, studio_window)
     reply = wait_for_slice(qtbot, studio_window, lambda: toggle(studio_window, "display.slice"))
@@ -160,7 +161,11 @@ def test_a_slice_shows_the_field_of_the_model_on_the_canonical_figure(
     assert explorer is not None
     assert reply.request.plane.axis == 2
     points = torch.from_numpy(reply.request.plane.nodes(FINE_NODES).reshape(1, -1, 3))
-    expected = explorer.model.sdf(explorer.codes.shape[None], points)[0].detach().numpy()
+    expected = (
+        explorer.model.sdf(tensor_of(studio_window.session.document.state.explore.shape)[None], points)[0]
+        .detach()
+        .numpy()
+    )
     np.testing.assert_allclose(reply.values.ravel(), expected, atol=2e-6)
     assert view._live is not None
     mesh, similarity = view._live
@@ -180,7 +185,7 @@ def test_a_slice_shows_the_field_of_the_model_on_the_canonical_figure(
 
 
 def test_the_slice_follows_its_slider_its_axis_and_the_shape(
-    qtbot: QtBot, studio_window: MainWindow, fine: Fine
+    qtbot: QtBot, studio_window: StudioWindow, fine: Fine
 ) -> None:
     explore = studio_window.explore
     section = explore.slicing.section
@@ -193,12 +198,12 @@ def test_the_slice_follows_its_slider_its_axis_and_the_shape(
     assert across.request.plane.axis == 1
     shaped = wait_for_slice(qtbot, studio_window, lambda: explore.shape.sliders[0].slider.setValue(-80))
     assert explore.explorer is not None
-    assert torch.equal(shaped.request.shape, explore.explorer.codes.shape)
+    assert torch.equal(shaped.request.shape, tensor_of(studio_window.session.document.state.explore.shape))
     fine(studio_window, lambda: explore.shape.sliders[0].slider.setValue(300))  # no surface
     assert studio_window.viewports.left.cut.reply is None
 
 
-def test_slices_belong_to_the_explorer(qtbot: QtBot, studio_window: MainWindow, fine: Fine) -> None:
+def test_slices_belong_to_the_explorer(qtbot: QtBot, studio_window: StudioWindow, fine: Fine) -> None:
     wait_for_slice(qtbot, studio_window, lambda: toggle(studio_window, "display.slice"))
     fine(studio_window, studio_window.show_interpolate)
     view = studio_window.viewports.left
@@ -208,7 +213,7 @@ def test_slices_belong_to_the_explorer(qtbot: QtBot, studio_window: MainWindow, 
     wait_for_slice(qtbot, studio_window, studio_window.show_explore)
 
 
-def test_the_frame_rate_counts_drawn_frames(qtbot: QtBot, studio_window: MainWindow) -> None:
+def test_the_frame_rate_counts_drawn_frames(qtbot: QtBot, studio_window: StudioWindow) -> None:
     toggle(studio_window, "display.frame_rate")
     view = studio_window.viewports.left
     for _ in range(5):
@@ -219,7 +224,7 @@ def test_the_frame_rate_counts_drawn_frames(qtbot: QtBot, studio_window: MainWin
     assert "ms to draw" in view.frame_rate.text
 
 
-def test_a_hundred_moves_make_no_new_actor(qtbot: QtBot, studio_window: MainWindow) -> None:
+def test_a_hundred_moves_make_no_new_actor(qtbot: QtBot, studio_window: StudioWindow) -> None:
     studio_window.resize(700, 560)
     for name in ("correspondence", "inset", "slice"):
         toggle(studio_window, f"display.{name}")

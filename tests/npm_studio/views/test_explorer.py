@@ -11,14 +11,14 @@ from npm_studio.session.document.explorer import Codes
 from npm_studio.session.live import mesher
 from npm_studio.session.live.mesher import Mesher
 from npm_studio.session.live.request import MeshReply
-from npm_studio.views.main_window import MainWindow
 from npm_studio.views.widgets.slider import BarSlider
+from tests.npm_studio.views.studio_window import StudioWindow
 from tests.support.present import present
 
 Fine = Callable[..., None]
 
 
-def vertices(window: MainWindow) -> np.ndarray:
+def vertices(window: StudioWindow) -> np.ndarray:
     return window.viewports.left.mesh.vertices.copy()
 
 
@@ -34,7 +34,7 @@ def drag(qtbot: QtBot, slider: BarSlider, value: int, release: bool = True) -> N
         qtbot.mouseRelease(slider, Qt.MouseButton.LeftButton, pos=end)
 
 
-def test_dragging_a_shape_slider_changes_the_mesh(qtbot: QtBot, studio_window: MainWindow, fine: Fine) -> None:
+def test_dragging_a_shape_slider_changes_the_mesh(qtbot: QtBot, studio_window: StudioWindow, fine: Fine) -> None:
     before = vertices(studio_window)
     slider = studio_window.explore.shape.sliders[0]
     fine(studio_window, lambda: drag(qtbot, slider.slider, -150))
@@ -48,7 +48,7 @@ def test_a_shape_is_previewed_before_the_fine_mesh_comes(
     qtbot: QtBot, fine: Fine, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
     monkeypatch.setattr(mesher, "SHAPE_BUDGET_MS", 0.0)  # a fast machine makes the fine mesh in no time
-    window: MainWindow = request.getfixturevalue("studio_window")
+    window: StudioWindow = request.getfixturevalue("studio_window")
     qualities: list[str] = []
     window.session.meshes_ready.connect(lambda reply: qualities.append(reply.quality.name))
     fine(window, lambda: drag(qtbot, window.explore.shape.sliders[1].slider, -150))
@@ -57,7 +57,7 @@ def test_a_shape_is_previewed_before_the_fine_mesh_comes(
 
 
 def test_dragging_a_pose_slider_moves_the_vertices_and_keeps_the_topology(
-    qtbot: QtBot, studio_window: MainWindow, fine: Fine
+    qtbot: QtBot, studio_window: StudioWindow, fine: Fine
 ) -> None:
     mesh = studio_window.viewports.left.mesh
     before, faces = vertices(studio_window), mesh.faces
@@ -69,7 +69,7 @@ def test_dragging_a_pose_slider_moves_the_vertices_and_keeps_the_topology(
     assert np.abs(vertices(studio_window) - before).max() > 0.01
 
 
-def test_the_mesh_follows_while_the_slider_is_held(qtbot: QtBot, studio_window: MainWindow) -> None:
+def test_the_mesh_follows_while_the_slider_is_held(qtbot: QtBot, studio_window: StudioWindow) -> None:
     slider = studio_window.explore.pose.sliders[0].slider
     before = vertices(studio_window)
     drag(qtbot, slider, 220, release=False)
@@ -78,12 +78,12 @@ def test_the_mesh_follows_while_the_slider_is_held(qtbot: QtBot, studio_window: 
     qtbot.mouseRelease(slider, Qt.MouseButton.LeftButton)
 
 
-def test_what_the_viewport_draws_is_the_mesh_of_the_codes(studio_window: MainWindow) -> None:
+def test_what_the_viewport_draws_is_the_mesh_of_the_codes(studio_window: StudioWindow) -> None:
     shown = np.asarray(studio_window.viewports.left.mesh.data.points)
     np.testing.assert_array_equal(shown, vertices(studio_window))
 
 
-def test_codes_without_a_surface_are_named_as_such(studio_window: MainWindow, fine: Fine) -> None:
+def test_codes_without_a_surface_are_named_as_such(studio_window: StudioWindow, fine: Fine) -> None:
     fine(studio_window, lambda: studio_window.explore.shape.sliders[0].slider.setValue(300))
     assert not studio_window.viewports.left.mesh.is_visible
     assert studio_window.badge.text == "No surface"
@@ -92,7 +92,7 @@ def test_codes_without_a_surface_are_named_as_such(studio_window: MainWindow, fi
     assert studio_window.badge.text == "Fine"
 
 
-def test_randomise_and_reset_change_the_codes_and_the_readouts(studio_window: MainWindow, fine: Fine) -> None:
+def test_randomise_and_reset_change_the_codes_and_the_readouts(studio_window: StudioWindow, fine: Fine) -> None:
     for space in ("shape", "pose"):
         sliders = getattr(studio_window.explore, space).sliders
         fine(studio_window, studio_window.actions_by_id[f"edit.random_{space}"].trigger)
@@ -101,14 +101,14 @@ def test_randomise_and_reset_change_the_codes_and_the_readouts(studio_window: Ma
         assert all(slider.readout == "0.00 σ" for slider in sliders)
 
 
-def test_a_double_click_sets_a_slider_back(qtbot: QtBot, studio_window: MainWindow, fine: Fine) -> None:
+def test_a_double_click_sets_a_slider_back(qtbot: QtBot, studio_window: StudioWindow, fine: Fine) -> None:
     slider = studio_window.explore.shape.sliders[0]
     fine(studio_window, lambda: slider.slider.setValue(120))
     fine(studio_window, lambda: qtbot.mouseDClick(slider.slider, Qt.MouseButton.LeftButton))
     assert slider.readout == "0.00 σ"
 
 
-def test_undo_brings_the_mesh_back_and_redo_takes_it_away_again(studio_window: MainWindow, fine: Fine) -> None:
+def test_undo_brings_the_mesh_back_and_redo_takes_it_away_again(studio_window: StudioWindow, fine: Fine) -> None:
     before = vertices(studio_window)
     undo, redo = (studio_window.actions_by_id[f"edit.{name}"] for name in ("undo", "redo"))
     assert not undo.isEnabled()
@@ -121,7 +121,9 @@ def test_undo_brings_the_mesh_back_and_redo_takes_it_away_again(studio_window: M
     np.testing.assert_allclose(vertices(studio_window), after, atol=1e-4)
 
 
-def test_clicking_an_identity_shows_it_and_opens_its_poses(qtbot: QtBot, studio_window: MainWindow, fine: Fine) -> None:
+def test_clicking_an_identity_shows_it_and_opens_its_poses(
+    qtbot: QtBot, studio_window: StudioWindow, fine: Fine
+) -> None:
     library = studio_window.library.identities
     item = library.item(2)
     assert item is not None
@@ -139,18 +141,18 @@ def test_clicking_an_identity_shows_it_and_opens_its_poses(qtbot: QtBot, studio_
 
 
 def test_clicking_a_frame_poses_the_shape_and_gives_its_sequence_to_the_timeline(
-    studio_window: MainWindow, fine: Fine
+    studio_window: StudioWindow, fine: Fine
 ) -> None:
-    before = present(studio_window.explore.explorer).codes
+    before = studio_window.session.document.state.explore
     fine(studio_window, lambda: studio_window.library.frame_chosen.emit(8))  # second doll, bend, frame 2
-    after = present(studio_window.explore.explorer).codes
+    after = studio_window.session.document.state.explore
     assert after.shape is before.shape
     timeline = studio_window.session.document.timeline
     assert (timeline.frame_count, timeline.frame) == (3, 2)
     assert "Bend, frame 2 of Small" in studio_window.viewports.left.caption.text[1]
 
 
-def test_playing_a_training_sequence_moves_the_figure(qtbot: QtBot, studio_window: MainWindow) -> None:
+def test_playing_a_training_sequence_moves_the_figure(qtbot: QtBot, studio_window: StudioWindow) -> None:
     seen: set[int] = set()
     studio_window.session.document.timeline.frame_changed.connect(seen.add)
     before = vertices(studio_window)
@@ -163,7 +165,7 @@ def test_playing_a_training_sequence_moves_the_figure(qtbot: QtBot, studio_windo
 
 
 def test_playback_tells_the_live_thread_what_comes_next(
-    qtbot: QtBot, studio_window: MainWindow, monkeypatch: pytest.MonkeyPatch
+    qtbot: QtBot, studio_window: StudioWindow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session, explorer = studio_window.session, studio_window.explore.explorer
     assert explorer is not None
@@ -181,7 +183,7 @@ def test_playback_tells_the_live_thread_what_comes_next(
     assert rows == [start, 6 + (start - 5) % 3, 6 + (start - 4) % 3]
 
 
-def test_what_the_live_thread_has_to_say_is_in_the_status_bar(studio_window: MainWindow, fine: Fine) -> None:
+def test_what_the_live_thread_has_to_say_is_in_the_status_bar(studio_window: StudioWindow, fine: Fine) -> None:
     make = Mesher.make
 
     def make_and_say(*arguments: object) -> MeshReply:
@@ -193,18 +195,18 @@ def test_what_the_live_thread_has_to_say_is_in_the_status_bar(studio_window: Mai
     assert present(studio_window.statusBar()).currentMessage() == "Memory is short."
 
 
-def test_the_filter_leaves_matching_names(studio_window: MainWindow) -> None:
+def test_the_filter_leaves_matching_names(studio_window: StudioWindow) -> None:
     studio_window.library.search.setText("lea")
     identities = studio_window.library.identities
     items = [present(identities.item(i)) for i in range(identities.count())]
     assert [item.text() for item in items if not item.isHidden()] == ["Lean"]
 
 
-def test_one_slider_goes_from_one_identity_to_another(studio_window: MainWindow, fine: Fine) -> None:
+def test_one_slider_goes_from_one_identity_to_another(studio_window: StudioWindow, fine: Fine) -> None:
     interpolate = studio_window.interpolate
     fine(studio_window, studio_window.show_interpolate)
     fine(studio_window, lambda: interpolate.identity_chosen(1))
-    interpolate.cards.choose(1)
+    interpolate.cards.picked.emit(1)
     fine(studio_window, lambda: interpolate.identity_chosen(2))
     heights = []
     for value in (1, 30, 60):
@@ -219,7 +221,7 @@ def test_one_slider_goes_from_one_identity_to_another(studio_window: MainWindow,
 
 @pytest.mark.parametrize(("space", "keeps_faces"), [(0, False), (1, True)])
 def test_interpolating_the_pose_alone_keeps_the_shape(
-    studio_window: MainWindow, fine: Fine, space: int, keeps_faces: bool
+    studio_window: StudioWindow, fine: Fine, space: int, keeps_faces: bool
 ) -> None:
     fine(studio_window, studio_window.show_interpolate)
     fine(studio_window, lambda: studio_window.interpolate.spaces.button(space).click())
@@ -228,7 +230,7 @@ def test_interpolating_the_pose_alone_keeps_the_shape(
     assert (studio_window.viewports.left.mesh.faces is faces) is keeps_faces
 
 
-def test_transfer_shows_two_identities_in_the_same_pose(studio_window: MainWindow, fine: Fine) -> None:
+def test_transfer_shows_two_identities_in_the_same_pose(studio_window: StudioWindow, fine: Fine) -> None:
     fine(studio_window, studio_window.show_transfer)
     viewports = studio_window.viewports
     assert viewports.is_split
@@ -242,7 +244,9 @@ def test_transfer_shows_two_identities_in_the_same_pose(studio_window: MainWindo
     assert viewports.left.caption.text[0] == "Stout"
 
 
-def test_leaving_a_workspace_forgets_meshes_that_were_asked_for_in_it(qtbot: QtBot, studio_window: MainWindow) -> None:
+def test_leaving_a_workspace_forgets_meshes_that_were_asked_for_in_it(
+    qtbot: QtBot, studio_window: StudioWindow
+) -> None:
     studio_window.explore.randomise_shape()
     studio_window.show_fit()
     assert studio_window.viewports.invitation.title == "Drop a depth recording here"

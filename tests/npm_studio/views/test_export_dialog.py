@@ -16,13 +16,13 @@ from engine.methods.run import Run
 from npm_studio.session.jobs.exporting import ExportChoice
 from npm_studio.views import files
 from npm_studio.views.export_dialog import ExportDialog
-from npm_studio.views.main_window import MainWindow
+from tests.npm_studio.views.studio_window import StudioWindow
 
 SECONDS = 60_000
 
 
 @pytest.fixture
-def run(qtbot: QtBot, window: MainWindow, fitted_run: Path) -> Run:
+def run(qtbot: QtBot, window: StudioWindow, fitted_run: Path) -> Run:
     """On show in the window."""
     window.files.open_path(fitted_run)
     qtbot.waitUntil(lambda: window.fit.run is not None, timeout=SECONDS)
@@ -35,7 +35,7 @@ def choose(dialog: ExportDialog, name: str) -> None:
 
 
 def test_the_run_on_show_is_exported_as_the_dialog_says(
-    qtbot: QtBot, window: MainWindow, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    qtbot: QtBot, window: StudioWindow, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "meshes"
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(out), ""))
@@ -54,7 +54,7 @@ def test_the_run_on_show_is_exported_as_the_dialog_says(
     assert len(np.unique(loaded.visual.vertex_colors, axis=0)) > 20
 
 
-def test_what_does_not_go_with_a_format_cannot_be_chosen(qtbot: QtBot, window: MainWindow, run: Run) -> None:
+def test_what_does_not_go_with_a_format_cannot_be_chosen(qtbot: QtBot, window: StudioWindow, run: Run) -> None:
     dialog = ExportDialog(run, lambda _: None, window)
     dialog.up.setCurrentIndex(1)
     dialog.colours.setChecked(True)
@@ -70,7 +70,7 @@ def test_what_does_not_go_with_a_format_cannot_be_chosen(qtbot: QtBot, window: M
 
 
 def test_an_export_that_is_cancelled_says_that_nothing_was_written(
-    qtbot: QtBot, window: MainWindow, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    qtbot: QtBot, window: StudioWindow, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     began = threading.Event()
 
@@ -92,7 +92,7 @@ def test_an_export_that_is_cancelled_says_that_nothing_was_written(
 
 @pytest.mark.slow
 def test_pictures_are_drawn_by_a_process_of_their_own(
-    qtbot: QtBot, window: MainWindow, run: Run, tmp_path: Path
+    qtbot: QtBot, window: StudioWindow, run: Run, tmp_path: Path
 ) -> None:
     window.files.export(run, ExportChoice("png", tmp_path / "pictures"))
     qtbot.waitUntil(lambda: not window.session.jobs.is_busy("export"), timeout=SECONDS)

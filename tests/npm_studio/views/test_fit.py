@@ -18,9 +18,13 @@ from engine.methods import job
 from engine.methods.npm.fit import FitPreview
 from engine.methods.request import FitRequest
 from engine.methods.run import Run, load_run
-from npm_studio.views.main_window import MainWindow
+from npm_studio.session.document.loaded import Contents
+from npm_studio.session.document.state import DocumentState
+from npm_studio.views.opening import recent
 from tests.conftest import doll_frames
 from tests.npm_studio.views.drops import drop
+from tests.npm_studio.views.saving import save
+from tests.npm_studio.views.studio_window import StudioWindow
 from tests.support.present import present
 from tests.support.runs import save_npm_run
 from tests.support.toy_model import toy_model
@@ -68,14 +72,14 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandInFit]:
 
 
 @pytest.fixture
-def fitting(qtbot: QtBot, studio_window: MainWindow, capture: Path, stand_in: StandInFit) -> MainWindow:
+def fitting(qtbot: QtBot, studio_window: StudioWindow, capture: Path, stand_in: StandInFit) -> StudioWindow:
     """A window in which a fit has begun."""
     drop(studio_window, capture)
     qtbot.waitUntil(lambda: studio_window.session.is_fitting, timeout=SECONDS)
     return studio_window
 
 
-def distances_to_points(window: MainWindow) -> np.ndarray:
+def distances_to_points(window: StudioWindow) -> np.ndarray:
     """Of the observed points to the nearest vertex of the mesh on show, metres."""
     from scipy.spatial import cKDTree
 
@@ -84,7 +88,7 @@ def distances_to_points(window: MainWindow) -> np.ndarray:
 
 
 def test_dropping_a_sequence_folder_starts_a_fit_that_ends_with_a_mesh_over_the_points(
-    qtbot: QtBot, studio_window: MainWindow, capture: Path
+    qtbot: QtBot, studio_window: StudioWindow, capture: Path
 ) -> None:
     steps = studio_window.fit.form.fields["steps"]
     assert isinstance(steps, QSpinBox)
@@ -106,7 +110,7 @@ def test_dropping_a_sequence_folder_starts_a_fit_that_ends_with_a_mesh_over_the_
 
 
 def test_a_running_fit_shows_its_progress_and_a_preview_over_the_points(
-    qtbot: QtBot, fitting: MainWindow, stand_in: StandInFit
+    qtbot: QtBot, fitting: StudioWindow, stand_in: StandInFit
 ) -> None:
     stand_in.step.release(2)
     progress = fitting.fit.progress
@@ -123,7 +127,7 @@ def test_a_running_fit_shows_its_progress_and_a_preview_over_the_points(
     assert progress.start_button.isVisible()
 
 
-def test_cancelling_keeps_the_best_so_far(qtbot: QtBot, fitting: MainWindow, stand_in: StandInFit) -> None:
+def test_cancelling_keeps_the_best_so_far(qtbot: QtBot, fitting: StudioWindow, stand_in: StandInFit) -> None:
     stand_in.step.release(1)
     qtbot.waitUntil(lambda: fitting.fit.status.done == 1, timeout=SECONDS)
     qtbot.mouseClick(fitting.fit.progress.cancel_button, Qt.MouseButton.LeftButton)
@@ -137,7 +141,7 @@ def test_cancelling_keeps_the_best_so_far(qtbot: QtBot, fitting: MainWindow, sta
 
 
 def test_cancelling_before_there_is_anything_leaves_the_points_and_says_so(
-    qtbot: QtBot, fitting: MainWindow, stand_in: StandInFit
+    qtbot: QtBot, fitting: StudioWindow, stand_in: StandInFit
 ) -> None:
     stand_in.has_something = False
     fitting.actions_by_id["fit.cancel"].trigger()
@@ -149,7 +153,7 @@ def test_cancelling_before_there_is_anything_leaves_the_points_and_says_so(
 
 
 def test_the_window_stays_usable_while_a_fit_runs(
-    fitting: MainWindow, fine: Callable[..., None], stand_in: StandInFit
+    fitting: StudioWindow, fine: Callable[..., None], stand_in: StandInFit
 ) -> None:
     fine(fitting, fitting.show_explore)
     fine(fitting, lambda: fitting.explore.shape.sliders[0].slider.setValue(100))
@@ -159,7 +163,7 @@ def test_the_window_stays_usable_while_a_fit_runs(
 
 
 def test_a_fit_that_ends_while_another_workspace_is_on_show_does_not_take_the_stage(
-    qtbot: QtBot, fitting: MainWindow, fine: Callable[..., None], stand_in: StandInFit
+    qtbot: QtBot, fitting: StudioWindow, fine: Callable[..., None], stand_in: StandInFit
 ) -> None:
     fine(fitting, fitting.show_explore)
     stand_in.step.release(4)
@@ -173,7 +177,7 @@ def test_a_fit_that_ends_while_another_workspace_is_on_show_does_not_take_the_st
 
 
 def test_a_second_drop_during_a_fit_opens_the_sequence_and_leaves_the_fit_alone(
-    qtbot: QtBot, fitting: MainWindow, capture: Path, stand_in: StandInFit
+    qtbot: QtBot, fitting: StudioWindow, capture: Path, stand_in: StandInFit
 ) -> None:
     other = Path(shutil.copytree(capture, capture.with_name("other")))
     drop(fitting, other)
@@ -187,7 +191,7 @@ def test_a_second_drop_during_a_fit_opens_the_sequence_and_leaves_the_fit_alone(
 
 
 def test_the_menu_opens_a_sequence_without_fitting_and_the_timeline_plays_it(
-    qtbot: QtBot, studio_window: MainWindow, capture: Path
+    qtbot: QtBot, studio_window: StudioWindow, capture: Path
 ) -> None:
     studio_window.files.open_sequence(capture)
     qtbot.waitUntil(lambda: studio_window.fit.observation is not None, timeout=SECONDS)
@@ -201,7 +205,7 @@ def test_the_menu_opens_a_sequence_without_fitting_and_the_timeline_plays_it(
     assert studio_window.viewports.left.colour_bar.isVisible()
 
 
-def test_a_run_folder_opens_over_its_points(qtbot: QtBot, studio_window: MainWindow, fitted_run: Path) -> None:
+def test_a_run_folder_opens_over_its_points(qtbot: QtBot, studio_window: StudioWindow, fitted_run: Path) -> None:
     drop(studio_window, fitted_run)
     qtbot.waitUntil(lambda: studio_window.fit.run is not None, timeout=SECONDS)
     assert studio_window.viewports.left.mesh.is_visible
@@ -213,7 +217,7 @@ def test_a_run_folder_opens_over_its_points(qtbot: QtBot, studio_window: MainWin
 
 
 def test_points_take_the_colours_of_their_distance_to_the_mesh(
-    qtbot: QtBot, studio_window: MainWindow, fitted_run: Path
+    qtbot: QtBot, studio_window: StudioWindow, fitted_run: Path
 ) -> None:
     drop(studio_window, fitted_run)
     qtbot.waitUntil(lambda: studio_window.fit.run is not None, timeout=SECONDS)
@@ -234,7 +238,7 @@ def test_points_take_the_colours_of_their_distance_to_the_mesh(
 
 
 def test_a_failing_fit_is_explained_and_can_be_started_again(
-    qtbot: QtBot, studio_window: MainWindow, capture: Path, monkeypatch: pytest.MonkeyPatch
+    qtbot: QtBot, studio_window: StudioWindow, capture: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(request: FitRequest, progress: Progress) -> Run:
         raise RuntimeError("the device ran out of memory")
@@ -250,7 +254,7 @@ def test_a_failing_fit_is_explained_and_can_be_started_again(
     assert studio_window.actions_by_id["fit.start"].isEnabled()
 
 
-def test_a_damaged_frame_met_while_playing_is_named(qtbot: QtBot, studio_window: MainWindow, capture: Path) -> None:
+def test_a_damaged_frame_met_while_playing_is_named(qtbot: QtBot, studio_window: StudioWindow, capture: Path) -> None:
     studio_window.files.open_sequence(capture)
     qtbot.waitUntil(lambda: studio_window.fit.observation is not None, timeout=SECONDS)
     frame = capture / "depth" / "000002.png"
@@ -264,21 +268,21 @@ def test_a_damaged_frame_met_while_playing_is_named(qtbot: QtBot, studio_window:
 
 
 def test_a_project_brings_back_model_sequences_and_runs(
-    qtbot: QtBot, studio_window: MainWindow, fitted_run: Path, tmp_path: Path
+    qtbot: QtBot, studio_window: StudioWindow, fitted_run: Path, tmp_path: Path
 ) -> None:
     drop(studio_window, fitted_run)
     qtbot.waitUntil(lambda: studio_window.fit.run is not None, timeout=SECONDS)
-    studio_window.files._save_project(tmp_path / "study")
+    save(qtbot, studio_window, tmp_path / "study")
     assert json.loads((tmp_path / "study" / "project.json").read_text())["name"] == "study"
-    studio_window.session.document.clear_contents()
+    studio_window.session.document.begin(DocumentState(), Contents())
     assert studio_window.fit.observation is None
     drop(studio_window, tmp_path / "study")
     qtbot.waitUntil(lambda: studio_window.fit.run is not None, timeout=SECONDS)
     assert "study" in studio_window.windowTitle()
-    assert str(tmp_path / "study") in studio_window.files.recent()
+    assert tmp_path / "study" in recent()
 
 
-def test_on_a_small_screen_the_panel_scrolls_and_squeezes_nothing(qtbot: QtBot, studio_window: MainWindow) -> None:
+def test_on_a_small_screen_the_panel_scrolls_and_squeezes_nothing(qtbot: QtBot, studio_window: StudioWindow) -> None:
     studio_window.show_fit()
     studio_window.resize(1024, 960)
     qtbot.waitUntil(lambda: studio_window.height() == 960)

@@ -9,10 +9,11 @@ import pytest
 from PyQt6 import sip
 from pytestqt.qtbot import QtBot
 
-from npm_studio.views.framing import CameraState, Room, box_among, camera_for, rooms_beside
-from npm_studio.views.main_window import MainWindow
+from npm_studio.session.document.view_state import CameraState
+from npm_studio.views.framing import Room, box_among, camera_for, rooms_beside
 from npm_studio.views.session import Session
 from npm_studio.views.viewport import Viewport
+from tests.npm_studio.views.studio_window import StudioWindow
 from tests.npm_studio.views.test_display import Fine, toggle
 
 ANGLE = 28.0
@@ -86,7 +87,7 @@ def covers(view: Viewport) -> bool:
 
 
 def test_the_inset_covers_no_figure_and_no_caption_in_narrow_views(
-    qtbot: QtBot, studio_window: MainWindow, fine: Fine
+    qtbot: QtBot, studio_window: StudioWindow, fine: Fine
 ) -> None:
     studio_window.resize(1000, 830)
     fine(studio_window, studio_window.show_transfer)
@@ -104,7 +105,7 @@ def test_the_inset_covers_no_figure_and_no_caption_in_narrow_views(
     qtbot.waitUntil(lambda: studio_window.viewports.left.camera_state().is_near(before), timeout=20_000)
 
 
-def test_what_is_looked_at_is_framed_and_not_all_that_is_shown(studio_window: MainWindow) -> None:
+def test_what_is_looked_at_is_framed_and_not_all_that_is_shown(studio_window: StudioWindow) -> None:
     area = studio_window.viewports
     area.left.focus = np.array([[1.0, 0.0, -4.0], [1.5, 1.8, -3.5]])
     area.keep_framed()
@@ -114,7 +115,7 @@ def test_what_is_looked_at_is_framed_and_not_all_that_is_shown(studio_window: Ma
     assert area.left.focus is None
 
 
-def test_what_is_framed_stays_framed_until_somebody_moves_the_camera(qtbot: QtBot, studio_window: MainWindow) -> None:
+def test_what_is_framed_stays_framed_until_somebody_moves_the_camera(qtbot: QtBot, studio_window: StudioWindow) -> None:
     view = studio_window.viewports.left
     studio_window.viewports.frame_all()
     studio_window.resize(760, 800)
@@ -131,7 +132,7 @@ def test_what_is_framed_stays_framed_until_somebody_moves_the_camera(qtbot: QtBo
     assert view.camera_state().is_near(moved)
 
 
-def test_a_figure_that_outgrows_its_view_is_framed_again(studio_window: MainWindow) -> None:
+def test_a_figure_that_outgrows_its_view_is_framed_again(studio_window: StudioWindow) -> None:
     viewports, view = studio_window.viewports, studio_window.viewports.left
     viewports.frame_all()
     before = view.camera_state()
@@ -148,14 +149,14 @@ def test_a_figure_that_outgrows_its_view_is_framed_again(studio_window: MainWind
     assert (high <= (view.width() + 2, view.height() + 2)).all()
 
 
-def test_choosing_the_axis_of_a_slice_turns_to_where_it_is_seen(qtbot: QtBot, studio_window: MainWindow) -> None:
+def test_choosing_the_axis_of_a_slice_turns_to_where_it_is_seen(qtbot: QtBot, studio_window: StudioWindow) -> None:
     toggle(studio_window, "display.slice")
     for axis in (1, 0, 2):
         studio_window.explore.slicing.section.axes.button(axis).click()
         assert abs(studio_window.viewports.left.view.camera.direction[axis]) > 0.6
 
 
-def test_the_ground_has_lines_at_a_round_distance_that_suits_the_model(studio_window: MainWindow) -> None:
+def test_the_ground_has_lines_at_a_round_distance_that_suits_the_model(studio_window: StudioWindow) -> None:
     viewports = studio_window.viewports
     ground = viewports.left.ground
     for scale, cell in ((0.4, 0.25), (3.0, 0.025), (1.0, 0.1), (0.04, 2.5)):
@@ -167,7 +168,7 @@ def test_the_ground_has_lines_at_a_round_distance_that_suits_the_model(studio_wi
         assert high[0] - low[0] == pytest.approx(8 * cell)
 
 
-def test_opening_a_model_sets_the_ground_for_it(studio_window: MainWindow) -> None:
+def test_opening_a_model_sets_the_ground_for_it(studio_window: StudioWindow) -> None:
     model = studio_window.session.document.model
     assert model is not None
     cell = studio_window.viewports.left.ground.cell
@@ -189,8 +190,8 @@ from npm_studio import bootstrap
 app = bootstrap.create_application()
 from PyQt6.QtCore import QSettings
 QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, {str(tmp_path)!r})
-from npm_studio.views.main_window import MainWindow
-window = MainWindow()
+from tests.npm_studio.views.studio_window import StudioWindow
+window = StudioWindow()
 window.show()
 window.files.open_path(__import__("pathlib").Path({str(toy_folder)!r}))
 while window.session.document.model is None:

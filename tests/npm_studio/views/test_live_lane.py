@@ -15,11 +15,10 @@ from pytestqt.qtbot import QtBot
 
 from engine.models.model import NeuralParametricModel
 from engine.surface.folded import SignedDistance
-from npm_studio.session.document.explorer import Codes
+from npm_studio.session.document.explorer import Codes, codes_of_end
 from npm_studio.session.live.mesher import Mesher
 from npm_studio.session.live.request import MeshReply, MeshRequest, Quality
-from npm_studio.views.main_window import MainWindow
-from npm_studio.views.workspaces.identity_pair import codes_of
+from tests.npm_studio.views.studio_window import StudioWindow
 from tests.support.toy_model import toy_model
 
 Fine = Callable[..., None]
@@ -33,7 +32,7 @@ def other_folder(toy_folder: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def asked(studio_window: MainWindow, monkeypatch: pytest.MonkeyPatch) -> list[tuple[tuple[Codes, ...], ...]]:
+def asked(studio_window: StudioWindow, monkeypatch: pytest.MonkeyPatch) -> list[tuple[tuple[Codes, ...], ...]]:
     """Codes and what comes after them, of every request from now on."""
     asked: list[tuple[tuple[Codes, ...], ...]] = []
     request = studio_window.session.request
@@ -54,7 +53,7 @@ def row_of(codes: Codes) -> int:
 
 
 def test_playing_a_transfer_tells_what_comes_next_for_both_figures(
-    qtbot: QtBot, studio_window: MainWindow, asked: list[tuple[tuple[Codes, ...], ...]]
+    qtbot: QtBot, studio_window: StudioWindow, asked: list[tuple[tuple[Codes, ...], ...]]
 ) -> None:
     studio_window.show_transfer()
     studio_window.library.frame_chosen.emit(6)  # second doll, bend, frame 0
@@ -71,7 +70,7 @@ def test_playing_a_transfer_tells_what_comes_next_for_both_figures(
 
 
 def test_playing_an_interpolation_tells_what_comes_next_there_and_back(
-    qtbot: QtBot, studio_window: MainWindow, asked: list[tuple[tuple[Codes, ...], ...]]
+    qtbot: QtBot, studio_window: StudioWindow, asked: list[tuple[tuple[Codes, ...], ...]]
 ) -> None:
     studio_window.show_interpolate()
     studio_window.interpolate.spaces.button(1).click()  # the pose alone
@@ -80,7 +79,7 @@ def test_playing_an_interpolation_tells_what_comes_next_there_and_back(
     qtbot.keyClick(studio_window, Qt.Key.Key_Space)
     qtbot.waitUntil(lambda: len(asked[-1][1]) > 0, timeout=SECONDS)
     codes, ahead = asked[-1]
-    start, end = (codes_of(toy_model(), one).pose for one in studio_window.interpolate.cards.identities)
+    start, end = (codes_of_end(toy_model(), end).pose for end in studio_window.session.document.state.interpolate.ends)
     assert start is not None and end is not None
     way = end - start
     shares = [float((one.pose - start) @ way / (way @ way)) for one in (*codes, *ahead)]  # type: ignore[operator]
@@ -114,14 +113,14 @@ class Held:
 
 
 @pytest.fixture
-def held(studio_window: MainWindow, monkeypatch: pytest.MonkeyPatch) -> Iterator[Held]:
+def held(studio_window: StudioWindow, monkeypatch: pytest.MonkeyPatch) -> Iterator[Held]:
     held = Held(studio_window.session.document.model, monkeypatch)
     yield held
     held.let_go()
 
 
 def test_a_mesh_of_the_last_model_is_not_waited_for_and_never_shown(
-    qtbot: QtBot, studio_window: MainWindow, held: Held, other_folder: Path
+    qtbot: QtBot, studio_window: StudioWindow, held: Held, other_folder: Path
 ) -> None:
     session, old = studio_window.session, studio_window.session.document.model
     studio_window.explore.randomise_shape()
@@ -139,7 +138,7 @@ def test_a_mesh_of_the_last_model_is_not_waited_for_and_never_shown(
 
 
 def test_closing_the_window_waits_for_the_threads_of_earlier_models(
-    qtbot: QtBot, studio_window: MainWindow, held: Held, other_folder: Path
+    qtbot: QtBot, studio_window: StudioWindow, held: Held, other_folder: Path
 ) -> None:
     old = studio_window.session.document.model
     studio_window.explore.randomise_shape()
@@ -147,13 +146,13 @@ def test_closing_the_window_waits_for_the_threads_of_earlier_models(
     studio_window.files.open_path(other_folder)
     qtbot.waitUntil(lambda: studio_window.session.document.model not in (None, old), timeout=SECONDS)
     threading.Timer(0.1, held.let_go).start()
-    studio_window.close()
+    studio_window.close_unasked()
     assert studio_window.clean_exit
     assert [thread for thread in threading.enumerate() if thread.name == "live meshes"] == []
 
 
 def test_an_error_of_the_live_thread_is_shown_once_and_the_sliders_go_on(
-    qtbot: QtBot, studio_window: MainWindow, fine: Fine, monkeypatch: pytest.MonkeyPatch
+    qtbot: QtBot, studio_window: StudioWindow, fine: Fine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[str] = []
     studio_window.session.failed.connect(lambda error, _: told.append(str(error)))
@@ -180,7 +179,7 @@ def test_an_error_of_the_live_thread_is_shown_once_and_the_sliders_go_on(
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1])
 def test_whatever_one_does_only_meshes_of_the_model_and_codes_asked_for_are_shown(
-    qtbot: QtBot, studio_window: MainWindow, toy_folder: Path, other_folder: Path, seed: int
+    qtbot: QtBot, studio_window: StudioWindow, toy_folder: Path, other_folder: Path, seed: int
 ) -> None:
     chance, window, session = random.Random(seed), studio_window, studio_window.session
     posted: dict[tuple[NeuralParametricModel | None, int], tuple[Codes, ...]] = {}

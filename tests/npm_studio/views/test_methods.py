@@ -11,10 +11,10 @@ from pytestqt.qtbot import QtBot
 from engine.methods.method import Requirements, installed_methods
 from engine.methods.run import load_run
 from npm_studio.session.jobs.fitting import what_lacks_here
-from npm_studio.views.main_window import MainWindow
 from npm_studio.views.widgets import method_form
 from npm_studio.views.widgets.method_form import MethodForm
 from npm_studio.views.widgets.path_field import PathField
+from tests.npm_studio.views.studio_window import StudioWindow
 from tests.support.methods import VisibleSurface
 from tests.support.present import present
 
@@ -26,7 +26,7 @@ def meshes(fitted_run: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(fitted_run / "meshes", tmp_path / "meshes"))
 
 
-def test_the_window_lists_the_installed_methods_by_their_titles(studio_window: MainWindow) -> None:
+def test_the_window_lists_the_installed_methods_by_their_titles(studio_window: StudioWindow) -> None:
     choice = studio_window.fit.form.choice
     assert [choice.itemText(row) for row in range(choice.count())] == [m.title for m in installed_methods()]
     assert studio_window.fit.form.method.id == "npm"
@@ -63,7 +63,7 @@ def test_what_changes_nothing_for_the_model_is_not_asked_for(qtbot: QtBot) -> No
 
 
 def test_meshes_made_elsewhere_are_asked_for_and_shown_over_the_points(
-    qtbot: QtBot, studio_window: MainWindow, capture: Path, meshes: Path
+    qtbot: QtBot, studio_window: StudioWindow, capture: Path, meshes: Path
 ) -> None:
     studio_window.files.open_sequence(capture)
     qtbot.waitUntil(lambda: studio_window.fit.observation is not None, timeout=SECONDS)
@@ -85,7 +85,7 @@ def test_meshes_made_elsewhere_are_asked_for_and_shown_over_the_points(
 
 
 def test_meshes_that_do_not_go_with_the_recording_are_refused_with_the_name_of_the_field(
-    qtbot: QtBot, studio_window: MainWindow, capture: Path, meshes: Path
+    qtbot: QtBot, studio_window: StudioWindow, capture: Path, meshes: Path
 ) -> None:
     studio_window.files.open_sequence(capture)
     qtbot.waitUntil(lambda: studio_window.fit.observation is not None, timeout=SECONDS)
@@ -104,7 +104,7 @@ def test_meshes_that_do_not_go_with_the_recording_are_refused_with_the_name_of_t
 
 
 def test_a_run_with_a_damaged_mesh_is_not_shown_and_the_file_is_named(
-    qtbot: QtBot, studio_window: MainWindow, fitted_run: Path, tmp_path: Path
+    qtbot: QtBot, studio_window: StudioWindow, fitted_run: Path, tmp_path: Path
 ) -> None:
     run = Path(shutil.copytree(fitted_run, tmp_path / "run"))
     path = run / "meshes" / "000001.ply"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pytestqt.qtbot import QtBot
 
-from npm_studio.views.main_window import MainWindow
+from tests.npm_studio.views.studio_window import StudioWindow
 from tests.support.plugin_example import installed_plugin
 
 SECONDS = 30_000
@@ -19,7 +19,7 @@ def plugin(tmp_path: Path) -> Iterator[None]:
 
 
 def test_the_window_lists_the_method_of_a_plug_in_and_fits_with_it(
-    plugin: None, qtbot: QtBot, studio_window: MainWindow, capture: Path
+    plugin: None, qtbot: QtBot, studio_window: StudioWindow, capture: Path
 ) -> None:
     studio_window.files.open_sequence(capture)
     qtbot.waitUntil(lambda: studio_window.fit.observation is not None, timeout=SECONDS)

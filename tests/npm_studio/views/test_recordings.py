@@ -13,10 +13,12 @@ from engine.sequences.isolation import Isolation
 from engine.sequences.opening import open_subject
 from engine.sequences.reader import registered_readers
 from npm_studio.session.document.project import load_project
-from npm_studio.views.main_window import MainWindow
+from npm_studio.session.document.state import OpenRecording
 from npm_studio.views.widgets.subject import SubjectPanel
 from npm_studio.views.workspaces.fit import FitWorkspace
 from tests.npm_studio.views.drops import drop
+from tests.npm_studio.views.saving import save
+from tests.npm_studio.views.studio_window import StudioWindow
 from tests.support import capture_files as files
 from tests.support.present import present
 
@@ -36,7 +38,7 @@ def recording(tmp_path: Path, depth_capture: Path) -> Path:
     return tmp_path / "room.npz"
 
 
-def opened(qtbot: QtBot, window: MainWindow, recording: Path) -> FitWorkspace:
+def opened(qtbot: QtBot, window: StudioWindow, recording: Path) -> FitWorkspace:
     """The workspace that shows ``recording`` once it was dropped on the window."""
     drop(window, recording)
     qtbot.waitUntil(lambda: window.fit.observation is not None, timeout=SECONDS)
@@ -44,7 +46,7 @@ def opened(qtbot: QtBot, window: MainWindow, recording: Path) -> FitWorkspace:
 
 
 def test_the_subject_of_a_dropped_recording_is_isolated_on_request(
-    qtbot: QtBot, studio_window: MainWindow, recording: Path
+    qtbot: QtBot, studio_window: StudioWindow, recording: Path
 ) -> None:
     fit = opened(qtbot, studio_window, recording)
     whole = fit.observation
@@ -63,7 +65,7 @@ def test_the_subject_of_a_dropped_recording_is_isolated_on_request(
 
 
 def test_a_project_remembers_how_a_recording_was_isolated(
-    qtbot: QtBot, studio_window: MainWindow, recording: Path, tmp_path: Path
+    qtbot: QtBot, studio_window: StudioWindow, recording: Path, tmp_path: Path
 ) -> None:
     fit = opened(qtbot, studio_window, recording)
     whole = fit.observation
@@ -71,8 +73,9 @@ def test_a_project_remembers_how_a_recording_was_isolated(
     far_m = round(whole.depth_range[1] - 0.3, 2)  # between the doll and the wall
     fit.subject.far.setValue(far_m)
     qtbot.waitUntil(lambda: fit.observation is not whole, timeout=SECONDS)
-    studio_window.files._save_project(tmp_path / "project")
-    assert load_project(tmp_path / "project").captures == {recording: CaptureOptions(isolation=Isolation(far_m=far_m))}
+    save(qtbot, studio_window, tmp_path / "project")
+    (opened_so,) = load_project(tmp_path / "project").state.recordings
+    assert opened_so == OpenRecording(recording, CaptureOptions(isolation=Isolation(far_m=far_m)))
 
     studio_window.files.open_project(tmp_path / "project")
     isolated = fit.observation
@@ -81,7 +84,7 @@ def test_a_project_remembers_how_a_recording_was_isolated(
 
 
 def test_a_choice_that_leaves_nothing_is_refused_and_the_recording_stays(
-    qtbot: QtBot, studio_window: MainWindow, recording: Path
+    qtbot: QtBot, studio_window: StudioWindow, recording: Path
 ) -> None:
     fit = opened(qtbot, studio_window, recording)
     whole = fit.observation
@@ -96,7 +99,7 @@ def test_a_choice_that_leaves_nothing_is_refused_and_the_recording_stays(
 
 
 def test_a_wrong_unit_of_depth_is_corrected_in_the_panel(
-    qtbot: QtBot, studio_window: MainWindow, recording: Path
+    qtbot: QtBot, studio_window: StudioWindow, recording: Path
 ) -> None:
     fit = opened(qtbot, studio_window, recording)
     first = fit.observation
@@ -108,7 +111,7 @@ def test_a_wrong_unit_of_depth_is_corrected_in_the_panel(
 
 
 def test_a_recording_opened_without_a_model_is_placed_once_there_is_one(
-    qtbot: QtBot, window: MainWindow, recording: Path, toy_folder: Path
+    qtbot: QtBot, window: StudioWindow, recording: Path, toy_folder: Path
 ) -> None:
     drop(window, recording)
     fit = window.fit
@@ -128,7 +131,7 @@ def test_a_recording_opened_without_a_model_is_placed_once_there_is_one(
 
 
 def test_notes_on_a_recording_speak_of_the_panel_and_not_of_the_command_line(
-    qtbot: QtBot, studio_window: MainWindow, recording: Path
+    qtbot: QtBot, studio_window: StudioWindow, recording: Path
 ) -> None:
     drop(studio_window, recording)
     notes = studio_window.fit.subject.notes
@@ -157,7 +160,7 @@ def name_stream(fit: FitWorkspace, name: str) -> None:
 
 
 def test_the_second_camera_of_a_recording_is_chosen_in_the_panel_and_remembered(
-    qtbot: QtBot, window: MainWindow, tmp_path: Path
+    qtbot: QtBot, window: StudioWindow, tmp_path: Path
 ) -> None:
     fit = opened(qtbot, window, bag_of(tmp_path, "/left/depth/image", "/right/depth/image"))
     first = fit.observation
@@ -170,9 +173,9 @@ def test_the_second_camera_of_a_recording_is_chosen_in_the_panel_and_remembered(
     qtbot.waitUntil(lambda: fit.observation is not first, timeout=SECONDS)
     assert fit.observation is not None and len(fit.observation) == 4
     assert fit.subject.stream.currentText() == "/right/depth/image"
-    window.files._save_project(tmp_path / "project")
-    (capture,) = load_project(tmp_path / "project").captures.values()
-    assert capture == CaptureOptions(stream="/right/depth/image")
+    save(qtbot, window, tmp_path / "project")
+    (opened_so,) = load_project(tmp_path / "project").state.recordings
+    assert opened_so.capture == CaptureOptions(stream="/right/depth/image")
 
 
 def test_where_a_fit_has_found_several_subjects_one_is_chosen_in_the_panel(qtbot: QtBot) -> None:
@@ -193,14 +196,14 @@ def test_where_a_fit_has_found_several_subjects_one_is_chosen_in_the_panel(qtbot
 
 
 def test_recordings_of_one_camera_have_no_choice_of_streams(
-    qtbot: QtBot, studio_window: MainWindow, recording: Path
+    qtbot: QtBot, studio_window: StudioWindow, recording: Path
 ) -> None:
     fit = opened(qtbot, studio_window, recording)
     assert not fit.subject.stream_row.isVisibleTo(fit)
 
 
 def test_a_recording_that_cannot_be_opened_without_a_name_asks_for_it_in_the_panel(
-    qtbot: QtBot, window: MainWindow, tmp_path: Path
+    qtbot: QtBot, window: StudioWindow, tmp_path: Path
 ) -> None:
     drop(window, bag_of(tmp_path, "/a/image", "/b/image"))
     qtbot.waitUntil(lambda: window.error is not None, timeout=SECONDS)
@@ -216,7 +219,7 @@ def test_a_recording_that_cannot_be_opened_without_a_name_asks_for_it_in_the_pan
 
 
 def test_a_recording_of_an_unknown_unit_asks_for_it_in_the_panel(
-    qtbot: QtBot, window: MainWindow, tmp_path: Path
+    qtbot: QtBot, window: StudioWindow, tmp_path: Path
 ) -> None:
     np.savez(tmp_path / "a.npz", depth=(files.depth_frames() * 12).astype(np.uint16), K=files.K)
     drop(window, tmp_path / "a.npz")

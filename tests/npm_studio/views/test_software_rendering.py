@@ -9,8 +9,8 @@ from PyQt6.QtGui import QMouseEvent, QPaintEvent
 from PyQt6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
-from npm_studio.views.main_window import MainWindow
 from npm_studio.views.software_rendering import Motion, Pace, is_software, pace_of, renderer_name
+from tests.npm_studio.views.studio_window import StudioWindow
 
 
 @pytest.mark.parametrize("name", ["llvmpipe (LLVM 15.0.6, 256 bits)", "SwiftShader Device", "GDI Generic"])
@@ -115,7 +115,7 @@ def test_a_window_has_one_pace(paced: _Counting) -> None:
     assert len(paced.findChildren(Pace)) == 1
 
 
-def test_a_moving_view_is_drawn_without_smooth_edges_and_comes_back(studio_window: MainWindow, qtbot: QtBot) -> None:
+def test_a_moving_view_is_drawn_without_smooth_edges_and_comes_back(studio_window: StudioWindow, qtbot: QtBot) -> None:
     view = studio_window.viewports.left
     renderer = view.view.renderer
     qtbot.waitUntil(lambda: bool(renderer.GetUseFXAA()), timeout=5000)
@@ -127,7 +127,7 @@ def test_a_moving_view_is_drawn_without_smooth_edges_and_comes_back(studio_windo
     assert renderer.GetUseFXAA()
 
 
-def test_turning_the_camera_by_hand_counts_as_motion(studio_window: MainWindow, qtbot: QtBot) -> None:
+def test_turning_the_camera_by_hand_counts_as_motion(studio_window: StudioWindow, qtbot: QtBot) -> None:
     view = studio_window.viewports.left
     qtbot.waitUntil(lambda: bool(view.view.renderer.GetUseFXAA()), timeout=5000)
     before = view.camera_state()
@@ -140,7 +140,7 @@ def test_turning_the_camera_by_hand_counts_as_motion(studio_window: MainWindow, 
     qtbot.waitUntil(lambda: bool(view.view.renderer.GetUseFXAA()), timeout=5000)
 
 
-def test_events_of_the_mouse_that_come_together_are_drawn_once(studio_window: MainWindow, qtbot: QtBot) -> None:
+def test_events_of_the_mouse_that_come_together_are_drawn_once(studio_window: StudioWindow, qtbot: QtBot) -> None:
     view = studio_window.viewports.left.view
     qtbot.waitUntil(lambda: bool(view.renderer.GetUseFXAA()), timeout=5000)
     qtbot.wait(100)
@@ -159,7 +159,7 @@ def test_events_of_the_mouse_that_come_together_are_drawn_once(studio_window: Ma
     view.ren_win.RemoveObserver(observer)
 
 
-def test_only_see_through_figures_pay_for_blending_in_any_order(studio_window: MainWindow) -> None:
+def test_only_see_through_figures_pay_for_blending_in_any_order(studio_window: StudioWindow) -> None:
     view = studio_window.viewports.left
     assert not view.view.renderer.GetUseOIT()
     view.mesh.set_opacity(0.5)

@@ -26,8 +26,8 @@ from engine.tracking.config import TrackerConfig
 from engine.tracking.tracker import TrackedFrame
 from npm_studio.session.jobs import tracking as job
 from npm_studio.session.jobs.tracking import folder_being_written, recording_on_show
-from npm_studio.views.main_window import MainWindow
 from tests.conftest import doll_frames
+from tests.npm_studio.views.studio_window import StudioWindow
 from tests.support.present import present
 from tests.support.toy_model import toy_model
 
@@ -107,8 +107,8 @@ def tracker(monkeypatch: pytest.MonkeyPatch) -> Iterator[Standing]:
 
 @pytest.fixture
 def tracking(
-    qtbot: QtBot, window: MainWindow, toy_folder: Path, capture: Path, tracker: Standing
-) -> Iterator[MainWindow]:
+    qtbot: QtBot, window: StudioWindow, toy_folder: Path, capture: Path, tracker: Standing
+) -> Iterator[StudioWindow]:
     """A window in which a track of three frames has begun."""
     window.files.open_model(toy_folder)
     window.files.open_sequence(capture)
@@ -120,13 +120,13 @@ def tracking(
     qtbot.waitUntil(lambda: not window.fit.tracking.is_there, timeout=SECONDS)
 
 
-def frame_on_show(window: MainWindow) -> str:
+def frame_on_show(window: StudioWindow) -> str:
     view = window.fit.tracking.view
     return "" if view is None else view.tracked.name
 
 
 def test_each_frame_comes_on_show_as_a_mesh_over_its_points_with_its_figures(
-    qtbot: QtBot, tracking: MainWindow, tracker: Standing
+    qtbot: QtBot, tracking: StudioWindow, tracker: Standing
 ) -> None:
     assert tracking.session.document.timeline.frame_count == 0
     tracker.step.release()
@@ -145,7 +145,7 @@ def test_each_frame_comes_on_show_as_a_mesh_over_its_points_with_its_figures(
 
 
 def test_a_lost_frame_is_marked_and_somebody_else_announced_once(
-    qtbot: QtBot, tracking: MainWindow, tracker: Standing
+    qtbot: QtBot, tracking: StudioWindow, tracker: Standing
 ) -> None:
     tracker.lost, tracker.others_from = {"000001"}, "000001"
     colour = tracking.viewports.left.mesh.actor.prop.color
@@ -165,7 +165,7 @@ def test_a_lost_frame_is_marked_and_somebody_else_announced_once(
 
 
 def test_a_paused_track_waits_and_a_reset_has_the_subject_searched_anew(
-    qtbot: QtBot, tracking: MainWindow, tracker: Standing
+    qtbot: QtBot, tracking: StudioWindow, tracker: Standing
 ) -> None:
     tracker.step.release()
     qtbot.waitUntil(lambda: frame_on_show(tracking) == "000000", timeout=SECONDS)
@@ -185,7 +185,7 @@ def test_a_paused_track_waits_and_a_reset_has_the_subject_searched_anew(
 
 
 def test_sliders_stay_live_beside_a_track_which_does_not_take_the_stage(
-    qtbot: QtBot, tracking: MainWindow, tracker: Standing, fine: Callable[..., None]
+    qtbot: QtBot, tracking: StudioWindow, tracker: Standing, fine: Callable[..., None]
 ) -> None:
     fine(tracking, tracking.show_explore)
     tracker.step.release()
@@ -198,7 +198,7 @@ def test_sliders_stay_live_beside_a_track_which_does_not_take_the_stage(
 
 
 def test_a_stopped_track_is_kept_as_a_run_that_comes_on_show(
-    qtbot: QtBot, tracking: MainWindow, tracker: Standing
+    qtbot: QtBot, tracking: StudioWindow, tracker: Standing
 ) -> None:
     fit = tracking.fit
     tracker.step.release(1)
@@ -217,7 +217,7 @@ def test_a_stopped_track_is_kept_as_a_run_that_comes_on_show(
 
 
 def test_a_discarded_track_leaves_the_recording_as_it_was(
-    qtbot: QtBot, tracking: MainWindow, tracker: Standing, capture: Path
+    qtbot: QtBot, tracking: StudioWindow, tracker: Standing, capture: Path
 ) -> None:
     tracker.step.release(3)
     qtbot.waitUntil(lambda: tracking.fit.tracking.can_be_kept, timeout=SECONDS)
@@ -228,7 +228,9 @@ def test_a_discarded_track_leaves_the_recording_as_it_was(
     assert tracking.actions_by_id["fit.start"].isEnabled()
 
 
-def test_where_nobody_was_seen_there_is_nothing_to_keep(qtbot: QtBot, tracking: MainWindow, tracker: Standing) -> None:
+def test_where_nobody_was_seen_there_is_nothing_to_keep(
+    qtbot: QtBot, tracking: StudioWindow, tracker: Standing
+) -> None:
     tracker.lost = {"000000", "000001", "000002"}
     tracker.step.release(3)
     qtbot.waitUntil(lambda: not tracking.fit.tracking.is_there, timeout=SECONDS)
@@ -236,7 +238,7 @@ def test_where_nobody_was_seen_there_is_nothing_to_keep(qtbot: QtBot, tracking: 
 
 
 def test_opening_a_model_ends_the_track_which_can_still_be_kept(
-    qtbot: QtBot, tracking: MainWindow, tracker: Standing, toy_folder: Path
+    qtbot: QtBot, tracking: StudioWindow, tracker: Standing, toy_folder: Path
 ) -> None:
     tracker.step.release(1)
     qtbot.waitUntil(lambda: frame_on_show(tracking) == "000000", timeout=SECONDS)
@@ -248,7 +250,7 @@ def test_opening_a_model_ends_the_track_which_can_still_be_kept(
 
 
 def test_a_window_that_is_closed_asks_about_a_track_that_would_be_lost(
-    qtbot: QtBot, tracking: MainWindow, tracker: Standing
+    qtbot: QtBot, tracking: StudioWindow, tracker: Standing
 ) -> None:
     tracker.step.release(1)
     qtbot.waitUntil(lambda: frame_on_show(tracking) == "000000", timeout=SECONDS)
@@ -261,7 +263,7 @@ def test_a_window_that_is_closed_asks_about_a_track_that_would_be_lost(
 
 
 def test_a_track_that_is_kept_on_closing_is_written_before_the_window_goes(
-    qtbot: QtBot, tracking: MainWindow, tracker: Standing, capture: Path
+    qtbot: QtBot, tracking: StudioWindow, tracker: Standing, capture: Path
 ) -> None:
     tracker.step.release(1)
     qtbot.waitUntil(lambda: frame_on_show(tracking) == "000000", timeout=SECONDS)
@@ -269,12 +271,14 @@ def test_a_track_that_is_kept_on_closing_is_written_before_the_window_goes(
     question = present(tracking.fit.tracking.question)
     qtbot.mouseClick(present(question.defaultButton()), Qt.MouseButton.LeftButton)
     tracker.step.release(1)
-    qtbot.waitUntil(lambda: not tracking.isVisible(), timeout=SECONDS)
+    qtbot.waitUntil(lambda: tracking.files.question is not None, timeout=SECONDS)
     assert len(list((capture.parent / "runs").iterdir())) == 1
+    present(tracking.files.question).answer("Discard")
+    qtbot.waitUntil(lambda: not tracking.isVisible(), timeout=SECONDS)
 
 
 def test_a_source_that_is_none_is_explained_and_one_that_never_begins_can_be_given_up(
-    qtbot: QtBot, studio_window: MainWindow, tracker: Standing, tmp_path: Path
+    qtbot: QtBot, studio_window: StudioWindow, tracker: Standing, tmp_path: Path
 ) -> None:
     studio_window.show_fit()
     file = tmp_path / "notes.txt"
@@ -294,7 +298,7 @@ def test_a_source_that_is_none_is_explained_and_one_that_never_begins_can_be_giv
 
 
 def test_the_question_what_to_track_offers_what_there_is(
-    qtbot: QtBot, studio_window: MainWindow, capture: Path, tracker: Standing
+    qtbot: QtBot, studio_window: StudioWindow, capture: Path, tracker: Standing
 ) -> None:
     studio_window.actions_by_id["fit.track"].trigger()
     dialog = present(studio_window.fit.tracking.dialog)

@@ -15,8 +15,8 @@ from engine.methods.request import FitRequest
 from engine.methods.run import Run, RunInputs, frame_records, load_run, save_run
 from engine.sequences.depth_sequence import save_depth_sequence
 from npm_studio.session.jobs import fitting
-from npm_studio.views.main_window import MainWindow
 from npm_studio.views.theme import DARK, LIGHT, Theme
+from tests.npm_studio.views.studio_window import StudioWindow
 from tests.support.present import present
 from tests.support.walking_ball import CAMERA, RATE, Tells, TellsConfig, ball_depths, ball_meshes
 
@@ -63,7 +63,7 @@ def runs(ball: Path) -> list[Run]:
     return [good, poor, load_run(silent.folder)]
 
 
-def show(qtbot: QtBot, window: MainWindow, run: Run) -> None:
+def show(qtbot: QtBot, window: StudioWindow, run: Run) -> None:
     window.files.open_path(run.folder)
     qtbot.waitUntil(lambda: window.fit.run is not None and window.fit.run.folder == run.folder, timeout=SECONDS)
 
@@ -73,7 +73,7 @@ def titles(of: QListWidget) -> list[str]:
 
 
 def test_a_run_on_show_has_its_verdict_and_reason_beside_the_list(
-    qtbot: QtBot, window: MainWindow, runs: list[Run]
+    qtbot: QtBot, window: StudioWindow, runs: list[Run]
 ) -> None:
     note = window.fit.runs.verdict
     show(qtbot, window, runs[0])
@@ -93,7 +93,7 @@ def test_a_run_on_show_has_its_verdict_and_reason_beside_the_list(
 
 
 def test_the_timeline_shows_distance_confidence_and_lost_frames_of_the_run_on_show(
-    qtbot: QtBot, window: MainWindow, runs: list[Run]
+    qtbot: QtBot, window: StudioWindow, runs: list[Run]
 ) -> None:
     timeline, track = window.session.document.timeline, window.timeline.track
     assert not track.isVisible()
@@ -115,7 +115,7 @@ def test_the_timeline_shows_distance_confidence_and_lost_frames_of_the_run_on_sh
 
 @pytest.mark.parametrize("theme", [DARK, LIGHT], ids=lambda theme: theme.name)
 def test_lost_frames_and_verdicts_have_the_colours_of_the_theme(
-    qtbot: QtBot, window: MainWindow, runs: list[Run], theme: Theme
+    qtbot: QtBot, window: StudioWindow, runs: list[Run], theme: Theme
 ) -> None:
     window.set_dark(theme is DARK)
     show(qtbot, window, runs[1])
@@ -132,7 +132,7 @@ def test_lost_frames_and_verdicts_have_the_colours_of_the_theme(
 
 @pytest.mark.parametrize("wanted", [False, True])
 def test_lost_frames_are_filled_when_the_box_is_checked(
-    qtbot: QtBot, window: MainWindow, runs: list[Run], monkeypatch: pytest.MonkeyPatch, wanted: bool
+    qtbot: QtBot, window: StudioWindow, runs: list[Run], monkeypatch: pytest.MonkeyPatch, wanted: bool
 ) -> None:
     show(qtbot, window, runs[0])
     result = FitResult(ball_meshes(3), np.array([0.9, 0.1, 0.9]), lost_below=0.5)
@@ -151,7 +151,7 @@ def test_lost_frames_are_filled_when_the_box_is_checked(
 
 
 def test_frames_in_which_nothing_is_seen_are_shown_as_they_are(
-    qtbot: QtBot, window: MainWindow, runs: list[Run]
+    qtbot: QtBot, window: StudioWindow, runs: list[Run]
 ) -> None:
     show(qtbot, window, runs[0])
     window.session.document.timeline.pause()
@@ -162,7 +162,7 @@ def test_frames_in_which_nothing_is_seen_are_shown_as_they_are(
     assert counts[0] > 100 and counts[1] == 0 and counts[2] > 100
 
 
-def test_on_a_small_screen_the_verdict_keeps_its_height(qtbot: QtBot, window: MainWindow, runs: list[Run]) -> None:
+def test_on_a_small_screen_the_verdict_keeps_its_height(qtbot: QtBot, window: StudioWindow, runs: list[Run]) -> None:
     window.resize(1024, 640)
     show(qtbot, window, runs[1])
     panel = window.fit.runs

@@ -12,11 +12,11 @@ from PyQt6.QtGui import QImage
 from PyQt6.QtWidgets import QApplication, QFileDialog, QMenu
 from pytestqt.qtbot import QtBot
 
-from npm_studio.session.commands.table import all_commands
-from npm_studio.views import files
+from npm_studio.session.commands.table import commands_in
+from npm_studio.session.settings import load_settings
 from npm_studio.views.dialogs import AboutDialog, ShortcutsDialog
-from npm_studio.views.main_window import MainWindow
 from tests.npm_studio.views.drops import drop
+from tests.npm_studio.views.studio_window import StudioWindow
 from tests.support.present import present
 
 ROOT = Path(__file__).parents[3]
@@ -24,7 +24,7 @@ SECONDS = 20_000
 
 
 def test_every_command_runs_or_is_disabled_on_an_empty_document(
-    window: MainWindow, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
+    window: StudioWindow, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
 ) -> None:
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: "")
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: ("", ""))
@@ -32,8 +32,8 @@ def test_every_command_runs_or_is_disabled_on_an_empty_document(
     opened: list[str] = []
     for name in ("open_model", "open_sequence"):
         monkeypatch.setattr(window.files, name, lambda *_, name=name: opened.append(name))
-    commands = [command for _, command in all_commands()]
-    for command in sorted(commands, key=lambda command: command.callback == "close"):
+    commands = [command for _, command in commands_in(window.menus)]
+    for command in sorted(commands, key=lambda command: command.id == "file.quit"):
         action = window.actions_by_id[command.id]
         window.refresh_actions()
         assert action.isEnabled() is not bool(command.needs), command.id
@@ -46,7 +46,7 @@ def test_every_command_runs_or_is_disabled_on_an_empty_document(
     assert not window.isVisible()
 
 
-def test_an_empty_window_says_how_to_begin(window: MainWindow) -> None:
+def test_an_empty_window_says_how_to_begin(window: StudioWindow) -> None:
     assert window.viewports.invitation.isVisible()
     assert window.viewports.invitation.title == "No model is open"
 
@@ -56,7 +56,7 @@ def test_an_empty_window_says_how_to_begin(window: MainWindow) -> None:
     [("letter.txt", "letter.txt: is not something NPM Studio opens"), ("junk", "junk: holds nothing")],
 )
 def test_dropping_junk_shows_one_clear_line_and_what_to_drop(
-    qtbot: QtBot, window: MainWindow, tmp_path: Path, name: str, words: str
+    qtbot: QtBot, window: StudioWindow, tmp_path: Path, name: str, words: str
 ) -> None:
     (tmp_path / "junk").mkdir()
     (tmp_path / "junk" / "a.doc").write_text("")
@@ -75,7 +75,7 @@ def test_dropping_junk_shows_one_clear_line_and_what_to_drop(
 
 @pytest.mark.parametrize("damage", ["truncated", "8 bit", "no intrinsics"])
 def test_a_damaged_sequence_is_named_with_its_file(
-    qtbot: QtBot, studio_window: MainWindow, capture: Path, damage: str
+    qtbot: QtBot, studio_window: StudioWindow, capture: Path, damage: str
 ) -> None:
     frame = capture / "depth" / "000001.png"
     match damage:
@@ -95,14 +95,14 @@ def test_a_damaged_sequence_is_named_with_its_file(
     assert not studio_window.session.is_fitting
 
 
-def test_the_theme_switches_colours_and_is_remembered(window: MainWindow) -> None:
+def test_the_theme_switches_colours_and_is_remembered(window: StudioWindow) -> None:
     def lightness() -> int:
         return window.palette().window().color().lightness()
 
     dark = lightness()
     window.actions_by_id["view.dark"].trigger()
     assert lightness() > 200 > 60 > dark
-    assert files.settings().value("theme") == "light"
+    assert load_settings().theme == "light"
     background = window.viewports.left.view.background_color
     assert sum(background.int_rgb) > 500
     window.actions_by_id["view.dark"].trigger()
@@ -110,7 +110,7 @@ def test_the_theme_switches_colours_and_is_remembered(window: MainWindow) -> Non
 
 
 def test_a_screenshot_is_a_png_of_the_stage_with_the_figure_in_it(
-    qtbot: QtBot, studio_window: MainWindow, tmp_path: Path
+    qtbot: QtBot, studio_window: StudioWindow, tmp_path: Path
 ) -> None:
     target = tmp_path / "shot.png"
     qtbot.wait(50)
@@ -122,22 +122,22 @@ def test_a_screenshot_is_a_png_of_the_stage_with_the_figure_in_it(
     assert middle.lightness() > corner.lightness() + 40  # a light mesh before a dark ground
 
 
-def test_a_screenshot_into_nowhere_is_refused(studio_window: MainWindow, tmp_path: Path) -> None:
+def test_a_screenshot_into_nowhere_is_refused(studio_window: StudioWindow, tmp_path: Path) -> None:
     studio_window.files.save_screenshot(tmp_path / "gone" / "shot.png")
     assert studio_window.error is not None
     assert "cannot be written" in studio_window.error.sentence
     studio_window.error.close()
 
 
-def test_opened_folders_are_found_under_recent(qtbot: QtBot, studio_window: MainWindow, toy_folder: Path) -> None:
+def test_opened_folders_are_found_under_recent(qtbot: QtBot, studio_window: StudioWindow, toy_folder: Path) -> None:
     menu = QMenu()
-    studio_window.files.fill_recent(menu)
+    studio_window.actions_by_id.fill_submenu("file.recent", menu)
     assert menu.actions()[0].text().startswith("toy.npm")
     menu.actions()[0].trigger()
     qtbot.waitUntil(lambda: not studio_window.session.jobs.is_busy("load"), timeout=SECONDS)
 
 
-def test_arrow_keys_belong_to_a_slider_that_has_the_focus(studio_window: MainWindow, qtbot: QtBot) -> None:
+def test_arrow_keys_belong_to_a_slider_that_has_the_focus(studio_window: StudioWindow, qtbot: QtBot) -> None:
     slider = studio_window.explore.shape.sliders[0].slider
     frame = studio_window.session.document.timeline.frame
     slider.setFocus()
@@ -150,7 +150,7 @@ def test_arrow_keys_belong_to_a_slider_that_has_the_focus(studio_window: MainWin
     assert studio_window.session.document.timeline.frame == frame + 1
 
 
-def test_keys_of_vtk_do_nothing(studio_window: MainWindow, qtbot: QtBot) -> None:
+def test_keys_of_vtk_do_nothing(studio_window: StudioWindow, qtbot: QtBot) -> None:
     view = studio_window.viewports.left.view
     camera = studio_window.viewports.left.camera_state()
     for key in "qewrjtcu":
@@ -160,11 +160,11 @@ def test_keys_of_vtk_do_nothing(studio_window: MainWindow, qtbot: QtBot) -> None
     assert studio_window.viewports.left.mesh.actor.prop.style == "Surface"
 
 
-def test_the_window_remembers_its_panels(studio_window: MainWindow, qtbot: QtBot) -> None:
+def test_the_window_remembers_its_panels(studio_window: StudioWindow, qtbot: QtBot) -> None:
     studio_window.splitter.setSizes([260, 400, 340])
     widths = studio_window.splitter.sizes()
     studio_window.close()
-    again = MainWindow()
+    again = StudioWindow()
     again.show()
     qtbot.waitExposed(again)
     assert [abs(a - b) <= 2 for a, b in zip(again.splitter.sizes(), widths, strict=True)] == [True] * 3
@@ -172,7 +172,7 @@ def test_the_window_remembers_its_panels(studio_window: MainWindow, qtbot: QtBot
 
 
 def test_an_exception_in_a_slot_is_shown_and_the_window_goes_on(
-    window: MainWindow, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    window: StudioWindow, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from npm_studio import bootstrap
 
@@ -235,11 +235,16 @@ START = """
         window.watch = QTimer(window)
         window.watch.timeout.connect(lambda: act(window))
         window.watch.start(50)
+        window.asked = []
 
     def act(window):
-        if window.session.is_fitting and window.fit.status.stage == "fit":
+        if not window.asked and window.session.is_fitting and window.workspaces["fit"].status.stage == "fit":
+            window.asked = ["once"]
             {then}
-            window.watch.stop()
+        for question in (window.closing.question, window.files.question):
+            if question is not None:
+                print(question.text(), flush=True)
+                question.answer("Discard" if question is window.files.question else "Stop and keep the best")
 
     MainWindow.show = show_and_watch
     from npm_studio.cli.main import main
@@ -260,12 +265,13 @@ def start(then: str, model: Path, sequence: Path, tmp_path: Path) -> subprocess.
 
 
 @pytest.mark.slow
-def test_closing_the_window_during_a_fit_exits_0_and_keeps_the_best_so_far(
+def test_closing_the_window_during_a_fit_asks_and_keeps_the_best_so_far(
     screen: None, toy_folder: Path, capture: Path, tmp_path: Path
 ) -> None:
     process = start("window.close()", toy_folder, capture, tmp_path)
-    _, errors = process.communicate(timeout=120)
+    said, errors = process.communicate(timeout=120)
     assert process.returncode == 0, errors
+    assert said.splitlines() == ["A fit is running.", "Save what you made?"]
     assert "Traceback" not in errors
     assert list((capture.parent / "runs").glob("doll-*/run.json"))
 

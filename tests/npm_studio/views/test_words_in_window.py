@@ -9,9 +9,9 @@ from pytestqt.qtbot import QtBot
 
 from engine.core.errors import Do, InputError, Task, remedy
 from npm_studio.cli.main import main
-from npm_studio.views.main_window import MainWindow
 from npm_studio.views.words import FIELDS
 from tests.npm_studio.views.drops import drop
+from tests.npm_studio.views.studio_window import StudioWindow
 from tests.support.capture_files import depth_frames, write_pngs
 from tests.support.present import present
 
@@ -28,7 +28,7 @@ def unitless(tmp_path: Path) -> Path:
 
 
 def test_the_same_error_is_said_in_flags_by_the_command_line_and_in_fields_by_the_window(
-    qtbot: QtBot, window: MainWindow, unitless: Path, capsys: pytest.CaptureFixture[str]
+    qtbot: QtBot, window: StudioWindow, unitless: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["capture", "info", str(unitless)]) == 2
     said = capsys.readouterr().err
@@ -43,13 +43,13 @@ def test_the_same_error_is_said_in_flags_by_the_command_line_and_in_fields_by_th
     shown.close()
 
 
-def test_fields_that_errors_name_are_in_the_window(window: MainWindow) -> None:
+def test_fields_that_errors_name_are_in_the_window(window: StudioWindow) -> None:
     on_show = {label.text() for label in window.findChildren(QLabel)}
     on_show |= {box.text() for box in window.findChildren(QCheckBox)}
     assert {label for labels in FIELDS.values() for label in labels} <= on_show
 
 
-def test_what_the_window_cannot_do_is_a_command_to_run_in_a_terminal(window: MainWindow) -> None:
+def test_what_the_window_cannot_do_is_a_command_to_run_in_a_terminal(window: StudioWindow) -> None:
     cure = remedy("{}", Do(Task.PREPARE, Path("my data")))
     window.show_error(InputError(Path("my data"), "has no samples", cure))
     error = present(window.error)
@@ -58,7 +58,7 @@ def test_what_the_window_cannot_do_is_a_command_to_run_in_a_terminal(window: Mai
     error.close()
 
 
-def test_an_unexpected_error_names_the_log_which_can_be_opened_and_copied(window: MainWindow, tmp_path: Path) -> None:
+def test_an_unexpected_error_names_the_log_which_can_be_opened_and_copied(window: StudioWindow, tmp_path: Path) -> None:
     window.show_error(ZeroDivisionError("division by zero"), "Traceback ...")
     error = present(window.error)
     assert "log" in error.remedy

@@ -1,92 +1,99 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from engine.models.model import NeuralParametricModel
-from npm_studio.session.document.explorer import Codes, Explorer, blend
+from engine.models.named_codes import IdentityFrame
+from npm_studio.session.document.explorer import Codes, Explorer, blend, codes_of, tensor_of
+from npm_studio.session.document.state import DocumentState, Exploration, Interpolation, Transfer
+from tests.support.present import present
 from tests.support.toy_model import toy_model
 
 
 @pytest.fixture
 def explorer() -> Explorer:
-    return Explorer(toy_model())
+    return Explorer(toy_model(), seed=0)
 
 
 def test_a_slider_sets_its_own_coefficient_and_leaves_the_others(explorer: Explorer) -> None:
-    explorer.randomise("pose")
-    before = explorer.coefficients("pose")
-    explorer.move("pose", 2, 1.25)
-    after = explorer.coefficients("pose")
+    now = explorer.randomised(explorer.first(), "pose")
+    before = explorer.coefficients(now, "pose")
+    after = explorer.coefficients(explorer.moved(now, "pose", 2, 1.25), "pose")
     assert float(after[2]) == pytest.approx(1.25, abs=1e-4)
     others = [i for i in range(len(after)) if i != 2]
     np.testing.assert_allclose(after[others], before[others], atol=1e-4)
 
 
 def test_moving_a_slider_there_and_back_restores_the_code_of_an_identity(explorer: Explorer) -> None:
-    explorer.show_identity(2)
-    original, start = explorer.codes.shape, float(explorer.coefficients("shape")[0])
-    explorer.move("shape", 0, 2.0)
-    assert not torch.allclose(explorer.codes.shape, original, atol=1e-3)
-    explorer.move("shape", 0, start)
-    torch.testing.assert_close(explorer.codes.shape, original, atol=1e-5, rtol=0)
+    now = explorer.with_identity(explorer.first(), 2)
+    start = float(explorer.coefficients(now, "shape")[0])
+    moved = explorer.moved(now, "shape", 0, 2.0)
+    assert not np.allclose(moved.shape, now.shape, atol=1e-3)
+    np.testing.assert_allclose(explorer.moved(moved, "shape", 0, start).shape, now.shape, atol=1e-5)
 
 
 def test_reset_gives_coefficients_of_zero(explorer: Explorer) -> None:
-    explorer.randomise("shape")
-    assert float(explorer.coefficients("shape").abs().max()) > 0.1
-    explorer.reset("shape")
-    np.testing.assert_allclose(explorer.coefficients("shape"), 0, atol=1e-5)
+    now = explorer.randomised(explorer.first(), "shape")
+    assert float(explorer.coefficients(now, "shape").abs().max()) > 0.1
+    np.testing.assert_allclose(explorer.coefficients(explorer.reset(now, "shape"), "shape"), 0, atol=1e-5)
 
 
-def test_the_same_seed_gives_the_same_random_shapes() -> None:
-    first, second = Explorer(toy_model(), seed=7), Explorer(toy_model(), seed=7)
-    first.randomise("shape")
-    second.randomise("shape")
-    torch.testing.assert_close(first.codes.shape, second.codes.shape)
+def test_the_same_seed_gives_the_same_random_shapes_and_none_gives_others() -> None:
+    shapes = [Explorer(toy_model(), seed).randomised(Exploration(), "shape").shape for seed in (7, 7, None, None)]
+    assert shapes[0] == shapes[1]
+    assert shapes[2] != shapes[3]
 
 
 def test_jumping_to_an_identity_keeps_the_pose_and_to_a_frame_keeps_the_shape(explorer: Explorer) -> None:
-    model = explorer.model
-    assert model.pose_codes is not None
-    explorer.show_frame(5)
-    explorer.show_identity(1)
-    torch.testing.assert_close(explorer.codes.shape, model.shape_codes[1])
-    assert explorer.codes.pose is not None
-    torch.testing.assert_close(explorer.codes.pose, model.pose_codes[5])
+    now = explorer.with_identity(explorer.with_frame(explorer.first(), 5), 1)
+    codes, model = codes_of(now), explorer.model
+    torch.testing.assert_close(codes.shape, model.shape_codes[1])
+    torch.testing.assert_close(present(codes.pose), present(model.pose_codes)[5])
 
 
-def test_a_whole_drag_is_undone_at_once(explorer: Explorer) -> None:
-    explorer.show_identity(1)
-    start = explorer.codes
-    for value in (0.1, 0.5, 0.9):
-        explorer.move("shape", 0, value)
-    explorer.end_move()
-    explorer.move("shape", 0, 2.0)
-    explorer.undo()
-    assert float(explorer.coefficients("shape")[0]) == pytest.approx(0.9, abs=1e-4)
-    explorer.undo()
-    assert explorer.codes is start
-    explorer.redo()
-    assert float(explorer.coefficients("shape")[0]) == pytest.approx(0.9, abs=1e-4)
-
-
-def test_every_change_is_announced(explorer: Explorer) -> None:
-    calls: list[str] = []
-    explorer.changed.connect(lambda: calls.append("changed"))
-    explorer.randomise("shape")
-    explorer.move("pose", 0, 1.0)
-    explorer.show_canonical_pose()
-    explorer.undo()
-    assert len(calls) == 4
+def test_where_codes_are_from_is_known_until_they_are_moved(explorer: Explorer) -> None:
+    now = explorer.with_frame(explorer.with_identity(explorer.first(), 2), 8)
+    assert (now.identity, now.row, now.shape_name) == (2, 8, "Stout")
+    moved = explorer.moved(explorer.moved(now, "shape", 0, 1.0), "pose", 0, 1.0)
+    assert (moved.identity, moved.row, moved.clip_row) == (None, None, 8)
+    assert (moved.shape_name, moved.pose_name) == ("Own shape", "Own pose")
+    still = explorer.in_canonical_pose(moved)
+    assert (still.pose, still.clip_row, still.shape) == (None, None, moved.shape)
 
 
 def test_a_model_without_poses_has_shape_sliders_only() -> None:
     model = toy_model()
-    bare = NeuralParametricModel(model.info, model.shape_decoder, model.shape_codes)
-    explorer = Explorer(bare)
+    explorer = Explorer(NeuralParametricModel(model.info, model.shape_decoder, model.shape_codes))
     assert explorer.directions("shape") > 0
     assert explorer.directions("pose") == 0
-    assert explorer.codes.pose is None
+    assert explorer.first().pose is None
+    assert len(explorer.coefficients(explorer.first(), "pose")) == 0
+    assert explorer.first_interpolation().space == "shape"
+
+
+def test_codes_are_the_same_tensor_as_long_as_they_are_equal(explorer: Explorer) -> None:
+    now = explorer.first()
+    again = explorer.with_identity(explorer.randomised(now, "shape"), 0)
+    assert again.shape is not now.shape
+    assert tensor_of(now.shape) is tensor_of(again.shape)
+    assert torch.equal(tensor_of(now.shape), explorer.model.shape_codes[0])
+
+
+def test_what_is_not_of_the_model_is_as_when_it_is_opened(explorer: Explorer) -> None:
+    fresh = explorer.fitting(DocumentState())
+    assert fresh.explore == explorer.first()
+    assert fresh.interpolate == explorer.first_interpolation()
+    own = replace(fresh, explore=explorer.randomised(fresh.explore, "shape"))
+    assert explorer.fitting(own) == own
+    wrong = replace(
+        own,
+        explore=replace(own.explore, shape=(1.0, 2.0)),
+        interpolate=Interpolation((IdentityFrame(0), IdentityFrame(99))),
+        transfer=Transfer((0, 1), row=10**6),
+    )
+    assert explorer.fitting(wrong) == fresh
 
 
 def test_a_blend_moves_only_the_space_it_was_asked_for() -> None:

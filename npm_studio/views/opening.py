@@ -1,0 +1,229 @@
+"""Opening by path: whatever a path is, it is read in the background and then put into the document."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from engine.core.errors import InputError
+from engine.core.progress import Progress
+from engine.methods.run import Run, load_run
+from engine.sequences.capture_options import AS_RECORDED, CaptureOptions
+from npm_studio.session.commands.fit import START
+from npm_studio.session.document.document import open_model
+from npm_studio.session.document.explorer import Explorer
+from npm_studio.session.document.loaded import Contents
+from npm_studio.session.document.observation import Observation, observation_of_run, open_again, open_observation
+from npm_studio.session.document.project import AUTOSAVE_NAME, FILE_NAME, load_project, open_run
+from npm_studio.session.document.recognise import Kind, recognise
+from npm_studio.session.document.state import DocumentState
+from npm_studio.session.jobs.events import Advanced, JobEvent
+from npm_studio.session.jobs.status import JobStatus
+from npm_studio.session.settings import MOST_RECENT, change_settings, load_settings
+from npm_studio.views.session import Session
+from npm_studio.views.words import FIELDS
+
+
+class Opening:
+    """Reads what is asked for; the document changes when it is there."""
+
+    def __init__(self, session: Session) -> None:
+        self._session, self._document = session, session.document
+        session.capture_wanted.connect(self.open_again)
+        session.run_wanted.connect(self.open_run)
+        self._document.model_changed.connect(self._place_recordings)
+
+    def open_path(self, path: Path, fit: bool = False) -> None:
+        """Open whatever ``path`` is; with ``fit`` a depth sequence is fitted as soon as it is there."""
+        try:
+            kind, folder = recognise(path)
+        except InputError as error:
+            self._session.failed.emit(error, "")
+            return
+        match kind:
+            case Kind.MODEL:
+                self.open_model(folder)
+            case Kind.SEQUENCE:
+                self.open_sequence(folder, fit)
+            case Kind.RUN:
+                self.open_run(folder)
+            case Kind.PROJECT:
+                self.open_project(folder)
+
+    def open_model(self, folder: Path) -> None:
+        self._say(f"Loading {folder.name}…")
+
+        def finished(explorer: object) -> None:
+            assert isinstance(explorer, Explorer)
+            before = self._document.undo_name
+            self._document.set_model(folder, explorer)
+            remember(folder)
+            way_back = "" if self._document.undo_name == before else "; Undo brings the one before back"
+            self._say(f"Opened {folder}{way_back}")
+
+        self._load(lambda _: open_model(folder), finished)
+
+    def open_sequence(self, path: Path, fit: bool = False, capture: CaptureOptions = AS_RECORDED) -> None:
+        """Open a depth sequence or a recording; with ``fit`` it is fitted as soon as it is there.
+
+        One that cannot be opened without what the panel of the workspace states is left to that.
+        """
+        self._say(f"Reading {path.name}…")
+        model = self._document.model
+
+        def finished(observation: object) -> None:
+            assert isinstance(observation, Observation)
+            remember(path)
+            self._document.add_observation(observation, show=True)
+            self._document.show_workspace("fit")
+            self._say(f"Opened {path}: {len(observation)} frames. {observation.sequence.origin}")
+            if fit:
+                self._fit(observation)
+            self._place_recordings()
+
+        def failed(error: Exception, traceback: str) -> None:
+            if isinstance(error, InputError) and FIELDS.keys() & error.settings:
+                self._session.capture_asked.emit(path, capture, error)
+                self._document.show_workspace("fit")
+            self._session.failed.emit(error, traceback)
+
+        self._load(lambda progress: open_observation(path, capture, model, progress), finished, failed)
+
+    def open_again(self, observation: Observation | Path, capture: CaptureOptions) -> None:
+        """Open a recording in another way, or with another choice of what belongs to its subject.
+
+        Args:
+            observation: or the path of a recording that could not be opened before.
+        """
+        if isinstance(observation, Path):
+            self.open_sequence(observation, capture=capture)
+            return
+        self._say("Isolating and placing the subject…")
+        model = self._document.model
+
+        def finished(opened: object) -> None:
+            assert isinstance(opened, Observation)
+            self._document.add_observation(opened)
+            self._say(opened.sequence.origin)
+
+        def failed(error: Exception, traceback: str) -> None:
+            self._document.contents_changed.emit()  # the panel goes back to how it is open
+            self._session.failed.emit(error, traceback)
+
+        self._load(lambda progress: open_again(observation, capture, model, progress), finished, failed)
+
+    def open_run(self, folder: Path, then: Callable[[Run], None] | None = None) -> None:
+        """Open a run and put it on show in Fit over its recording; or call ``then``, which can do without that."""
+        self._say(f"Reading {folder.name}…")
+        open_folder, open_one = self._document.model_folder, self._document.model
+
+        def work(progress: Progress) -> tuple[Run, Observation | None]:
+            run = load_run(folder)
+            fitted = run.inputs.model
+            is_open = open_folder is not None and fitted is not None and open_folder.resolve() == fitted.resolve()
+            model = open_one if is_open else None
+            try:
+                return run, self._document.observation_of(run) or observation_of_run(run, model, progress)
+            except InputError:
+                if then is None:
+                    raise
+                return run, None
+
+        def finished(result: object) -> None:
+            assert isinstance(result, tuple)
+            run, observation = result
+            remember(folder)
+            self._document.add_run_with_recording(run, observation, show=then is None)
+            if then is None:
+                self._document.show_workspace("fit")
+            else:
+                then(run)
+            self._say(f"Opened {folder}")
+            self._place_recordings()
+
+        self._load(work, finished)
+
+    def open_project(self, folder: Path, recover: bool = False) -> None:
+        """Put a project in place of the document; with ``recover`` as its automatic copy has it."""
+        is_draft = not (folder / FILE_NAME).is_file()
+
+        def work(progress: Progress) -> tuple[DocumentState, Contents]:
+            project = load_project(folder, AUTOSAVE_NAME if recover else FILE_NAME)
+            return read_contents(project.state, progress)
+
+        def finished(result: object) -> None:
+            assert isinstance(result, tuple)
+            state, contents = result
+            try:
+                self._session.autosave.hold(folder)
+            except InputError as error:
+                self._session.failed.emit(error, "")
+                return
+            self._document.begin(state, contents, None if is_draft else folder.resolve(), is_saved=not recover)
+            if not is_draft:
+                remember(folder)
+            self._say(f"Recovered {folder.name}" if recover else f"Opened project {folder}")
+
+        self._say(f"Reading {folder.name}…")
+        self._load(work, finished)
+
+    def _fit(self, observation: Observation) -> None:
+        """Fit what has just been opened, where nothing speaks against it."""
+        commands = self._session.commands
+        if self._session.is_fitting:
+            self._say("A fit is running; press Fit when it is done.")
+        elif commands.holds("has_track"):
+            self._say("A track is not over yet; press Fit when it is kept or discarded.")
+        elif observation.sequence.warnings:
+            self._say("Look at the notes on this recording before you press Fit.")
+        else:
+            commands.run(START)
+
+    def _place_recordings(self) -> None:
+        """Bring recordings that do not say where their camera is to where the open model expects their subjects."""
+        model = self._document.model
+        for observation in self._document.observations:
+            if model is not None and not observation.is_placed_for(model):
+                self.open_again(observation, observation.capture)
+
+    def _say(self, text: str) -> None:
+        self._session.message.emit(text)
+
+    def _load(
+        self,
+        work: Callable[[Progress], object],
+        finished: Callable[[object], None],
+        failed: Callable[[Exception, str], None] | None = None,
+    ) -> None:
+        status = JobStatus()
+
+        def event(event: JobEvent) -> None:
+            status.update(event)
+            if isinstance(event, Advanced) and status.done < status.total:
+                self._say(f"{status.stage[:1].upper()}{status.stage[1:]}: {status.done} of {status.total}")
+
+        self._session.jobs.submit("load", work, finished, failed or self._session.failed.emit, event=event)
+
+
+def read_contents(state: DocumentState, progress: Progress) -> tuple[DocumentState, Contents]:
+    """Everything that ``state`` names; and ``state``, with what an older project lacks as the model shows it at first.
+
+    Raises:
+        InputError: some of it is gone or damaged.
+    """
+    explorer = None if state.model is None else open_model(state.model)
+    model = None if explorer is None else explorer.model
+    observations = tuple(open_observation(one.path, one.capture, model, progress) for one in state.recordings)
+    runs = tuple(map(open_run, state.runs))
+    if explorer is not None:
+        state = explorer.fitting(state)
+    return state, Contents(explorer, observations, runs)
+
+
+def recent() -> list[Path]:
+    """Paths opened lately that are still there, the newest first."""
+    return [Path(path) for path in load_settings().recent if Path(path).exists()]
+
+
+def remember(path: Path) -> None:
+    newest = path.resolve()
+    others = [str(other) for other in recent() if other != newest]
+    change_settings(recent=(str(newest), *others)[:MOST_RECENT])
