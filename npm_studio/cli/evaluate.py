@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from npm_studio.cli.console import ConsoleProgress, add_json, add_seed
-from npm_studio.cli.truth import open_stated_truth
 
 if TYPE_CHECKING:
     from engine.evaluate.definitions import MetricDefinition
@@ -49,6 +48,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     from engine.methods.evaluation import prediction_of
     from engine.methods.measured_body import measured_body
     from engine.methods.run import load_run
+    from external.truth import open_stated_truth
 
     fitted = load_run(options.run_folder)
     prediction = prediction_of(fitted, options.truth)

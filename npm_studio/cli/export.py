@@ -116,7 +116,7 @@ def _errors(options: argparse.Namespace, fitted: "Run", rows: list[int], progres
     from dataclasses import replace
 
     from engine.methods.evaluation import prediction_of
-    from npm_studio.cli.truth import open_stated_truth
+    from external.truth import open_stated_truth
     from npm_studio.reports.error_colours import error_colours
 
     prediction = prediction_of(fitted, options.truth)

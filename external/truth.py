@@ -1,25 +1,29 @@
-"""Truth by what a user says of it, for the commands that compare with it."""
+"""Truth by what a user says of it."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from engine.core.progress import Progress
-    from engine.dataset.source_axes import SourceAxes
-    from engine.evaluate.prediction import Prediction
-    from engine.methods.run import Run
-    from engine.sequences.truth import Truth
+from engine.core.errors import InputError, Setting, remedy
+from engine.core.progress import Progress
+from engine.dataset.source_axes import SourceAxes, source_axes
+from engine.dataset.truth_origin import dataset_around, open_truth
+from engine.evaluate.mesh_axes import Evidence
+from engine.evaluate.prediction import Prediction
+from engine.evaluate.raw_truth import is_raw, open_raw_truth
+from engine.methods.run import Run
+from engine.models.checkpoint import load_model
+from engine.sequences.truth import Truth
+from external.datasets import open_dataset
 
 
 def open_stated_truth(
     path: Path,
-    fitted: "Run",
-    prediction: "Prediction",
-    progress: "Progress",
+    fitted: Run,
+    prediction: Prediction,
+    progress: Progress,
     unit: str | None = None,
     up: str | None = None,
     dataset: Path | None = None,
-) -> "tuple[Truth, str | None]":
+) -> tuple[Truth, str | None]:
     """The truth at ``path``, and a word on where its unit comes from where that was not said yet.
 
     Args:
@@ -30,12 +34,6 @@ def open_stated_truth(
     Raises:
         InputError: it cannot be used, or what is stated of it contradicts itself.
     """
-    from engine.core.errors import InputError, Setting, remedy
-    from engine.dataset.truth_origin import dataset_around, open_truth
-    from engine.evaluate.mesh_axes import Evidence
-    from engine.evaluate.raw_truth import is_raw, open_raw_truth
-    from external.datasets import open_dataset
-
     stated = unit is not None or up is not None
     if stated and not is_raw(path):
         fix = remedy("leave out {} and {}", Setting.MESH_UNIT, Setting.UP_AXIS)
@@ -50,12 +48,8 @@ def open_stated_truth(
     return open_raw_truth(path, prediction, evidence, progress), None
 
 
-def _axes_of_model(fitted: "Run") -> "SourceAxes | None":
+def _axes_of_model(fitted: Run) -> SourceAxes | None:
     """Unit and axes of the files that the model of a run has learned from; None where nothing tells any more."""
-    from engine.core.errors import InputError
-    from engine.dataset.source_axes import source_axes
-    from engine.models.checkpoint import load_model
-
     if fitted.inputs.model is None:
         return None
     try:
