@@ -132,28 +132,20 @@ def _opened(
 ) -> "Iterator[tuple[DepthSequence, CaptureOptions, Path]]":
     """What is fitted, how it was opened, and where its run goes; as that ``earlier`` was, where nothing is stated."""
     from engine.sequences.capture_options import AS_RECORDED
-    from engine.sequences.opening import open_subject, open_subjects
+    from engine.sequences.opening import open_subjects
     from engine.sequences.reader import registered_readers
-    from engine.sequences.scan_views import open_scan
-    from engine.sequences.several_views import listed_views, open_views
+    from external.opening import open_to_fit, recordings_of
     from external.scans import scan_of
 
-    path, readers = options.sequence, registered_readers()
+    path, *others = recordings_of(options.sequence, options.views)
     capture = stated(options) or (AS_RECORDED if earlier is None else earlier.inputs.capture)
-    views = (*(listed_views(path) or (path,)), *options.views)
-    if len(views) > 1:
-        capture = replace(capture, subject=1 if options.subject == ALL else options.subject)
-        yield open_views(views, readers, capture, model, progress), capture, options.out
+    each = options.subject == ALL and not others and (model is None or bool(capture) or scan_of(path) is None)
+    if not each:
+        wanted = (1 if others else None) if options.subject == ALL else options.subject
+        capture = replace(capture, subject=wanted or capture.subject)
+        yield open_to_fit(options.sequence, model, capture, options.views, progress), capture, options.out
         return
-    path = views[0]
-    scan = None if model is None or capture else scan_of(path)
-    if model is not None and scan is not None:
-        yield open_scan(scan, model, progress), capture, options.out
-        return
-    if options.subject != ALL:
-        capture = replace(capture, subject=options.subject or capture.subject)
-        yield open_subject(path, readers, capture, model, progress), capture, options.out
-        return
+    readers = registered_readers()
     sequences = open_subjects(path, readers, capture, model, progress)
     outs = [options.out.with_name(f"{options.out.name}-{number}") for number in range(1, len(sequences) + 1)]
     found = "1 subject was found, its run is" if len(outs) == 1 else f"{len(outs)} subjects were found, their runs are"
