@@ -25,6 +25,7 @@ that takes what it declares from here, and the rest inside its functions, leaves
 Where a recording shows several people, `open_subjects` opens each alone; what several cameras recorded, `open_views`
 opens together; a mesh of all sides, which `scan_of` reads, `open_scan`. Runs by several methods are put beside each
 other by `named_runs` and `compared_runs`, for `write_comparison`.
+`run_tasks` has many things done by several processes or machines, such as the fits of a manifest (``docs/cluster.md``).
 """
 
 from importlib import import_module
@@ -144,6 +145,12 @@ if TYPE_CHECKING:
     from engine.training.run import train_all as train_all
     from external.datasets import open_dataset as open_dataset
     from external.scans import scan_of as scan_of
+    from npm_studio.batch.fits import fit_tasks as fit_tasks
+    from npm_studio.batch.manifest import read_manifest as read_manifest
+    from npm_studio.batch.running import run_tasks as run_tasks
+    from npm_studio.batch.task import BatchTask as BatchTask
+    from npm_studio.batch.task import TaskOutcome as TaskOutcome
+    from npm_studio.batch.workers import Workers as Workers
     from npm_studio.reports.comparison.compared import Compared as Compared
     from npm_studio.reports.comparison.compared import compared_runs as compared_runs
     from npm_studio.reports.comparison.compared import named_runs as named_runs
@@ -323,6 +330,14 @@ _MODULES = {
     "engine.training.run": ("train_all",),
     "external.datasets": ("open_dataset",),
     "external.scans": ("scan_of",),
+    "npm_studio.batch.fits": ("fit_tasks",),
+    "npm_studio.batch.manifest": ("read_manifest",),
+    "npm_studio.batch.running": ("run_tasks",),
+    "npm_studio.batch.task": (
+        "BatchTask",
+        "TaskOutcome",
+    ),
+    "npm_studio.batch.workers": ("Workers",),
     "npm_studio.reports.comparison.compared": (
         "Compared",
         "compared_runs",

@@ -18,7 +18,7 @@ class Config(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
 
-_EXPONENT = re.compile(r"[-+]?[0-9]+\.?[0-9]*[eE][-+]?[0-9]+")
+EXPONENT = re.compile(r"[-+]?[0-9]+\.?[0-9]*[eE][-+]?[0-9]+")
 """Numbers such as 1e-4, which are text in YAML."""
 C = TypeVar("C", bound=BaseModel)
 
@@ -72,7 +72,7 @@ def set_fields(tree: dict[str, Any], overrides: Mapping[str, str], remedy: str |
             if not isinstance(node, dict):
                 raise InputError(ConfigField(dotted), "no such field", remedy)
         try:
-            node[leaf] = float(text) if _EXPONENT.fullmatch(text) else yaml.safe_load(text)
+            node[leaf] = float(text) if EXPONENT.fullmatch(text) else yaml.safe_load(text)
         except yaml.YAMLError:
             raise InputError(ConfigField(dotted, text), "is not a value", remedy) from None
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from engine.core.errors import InputError
 from engine.core.process import prepare_process
-from npm_studio.batch.fitness import PACKAGE, Batch, why_unfit
+from npm_studio.batch.fitness import PACKAGE, BatchStart, why_unfit
 from npm_studio.batch.record import Record, drop_record, find_record, keep_record, stated
 from npm_studio.batch.task import BatchTask
 from npm_studio.log_file import log_path, start_log
@@ -40,7 +40,7 @@ def dask_setup(worker: object) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def execute(task: BatchTask, batch: Batch) -> Answer:
+def execute(task: BatchTask, batch: BatchStart) -> Answer:
     """Do ``task`` on this worker and keep a record of it."""
     from distributed import get_worker
 

@@ -19,7 +19,7 @@ PACKAGE = "npm-studio"
 
 
 @dataclass(frozen=True)
-class Batch:
+class BatchStart:
     """What the tasks of one start have in common."""
 
     folder: Path
@@ -36,23 +36,23 @@ class Batch:
 
 
 @contextmanager
-def marked(folder: Path) -> Iterator[Batch]:
+def marked(folder: Path) -> Iterator[BatchStart]:
     """A start of a batch in ``folder``, whose mark goes with the block."""
     mark = folder / FOLDER / f"start-{secrets.token_hex(8)}"
     mark.parent.mkdir(parents=True, exist_ok=True)
     mark.touch()
     try:
-        yield Batch(folder, mark, version(PACKAGE))
+        yield BatchStart(folder, mark, version(PACKAGE))
     finally:
         mark.unlink(missing_ok=True)
 
 
-def why_unfit(batch: Batch) -> str:
+def why_unfit(batch: BatchStart) -> str:
     """Why this process can do nothing for ``batch``; empty where it can."""
     return _in_words(version(PACKAGE), batch.mark.exists(), batch)
 
 
-def refuse_unfit(client: "Client", batch: Batch) -> None:
+def refuse_unfit(client: "Client", batch: BatchStart) -> None:
     """Refuse to begin with workers of which one cannot do the tasks; they need not have this program to be asked.
 
     Raises:
@@ -71,7 +71,7 @@ def refuse_unfit(client: "Client", batch: Batch) -> None:
             raise InputError(name, problem, "start it with `--nthreads 1`, and more of them with `--nworkers N`")
 
 
-def _in_words(installed: str, sees_folder: bool, batch: Batch) -> str:
+def _in_words(installed: str, sees_folder: bool, batch: BatchStart) -> str:
     if installed != batch.version:
         return f"has npm-studio {installed}, not {batch.version}"
     return "" if sees_folder else f"does not see the folder {batch.folder}"

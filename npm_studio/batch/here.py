@@ -14,7 +14,7 @@ from engine.core.progress import Progress
 from npm_studio.batch.execute import do, in_one_line
 from npm_studio.batch.log import BatchLog
 from npm_studio.batch.record import Record
-from npm_studio.batch.task import BatchTask, Outcome
+from npm_studio.batch.task import BatchTask, TaskOutcome
 
 _PAUSE = 0.2
 """Seconds between two looks at whether to stop."""
@@ -23,7 +23,7 @@ _NAME = "this machine"
 
 def done_here(
     tasks: Sequence[BatchTask], folder: Path, processes: int, progress: Progress
-) -> Generator[Outcome, None, None]:
+) -> Generator[TaskOutcome, None, None]:
     """Outcomes of ``tasks`` as they come, by this process alone where ``processes`` is one.
 
     Raises:
@@ -86,10 +86,10 @@ def _died(task: BatchTask) -> InputError:
     return InputError(task.out, "was not made: a process has died", "see whether memory runs out, and start again")
 
 
-def _outcome(task: BatchTask, answer: Record | InputError, log: BatchLog, progress: Progress) -> Outcome:
+def _outcome(task: BatchTask, answer: Record | InputError, log: BatchLog, progress: Progress) -> TaskOutcome:
     if isinstance(answer, InputError):
         log.ended(task.name, "failed", _NAME, answer.line())
         progress.notice(answer.as_notice(f"{task.name} has failed"))
-        return Outcome(task, "failed", error=answer)
+        return TaskOutcome(task, "failed", error=answer)
     log.ended(task.name, "done", _NAME)
-    return Outcome(task, "done", answer.result, answer.seconds)
+    return TaskOutcome(task, "done", answer.result, answer.seconds)

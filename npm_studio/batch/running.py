@@ -7,15 +7,15 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.core.errors import Cancelled, InputError
+from engine.core.errors import Cancelled, InputError, Setting, remedy
 from engine.core.files import check_name
 from engine.core.progress import Progress
 from npm_studio.batch.execute import Answer, execute
-from npm_studio.batch.fitness import Batch, marked, refuse_unfit
+from npm_studio.batch.fitness import BatchStart, marked, refuse_unfit
 from npm_studio.batch.here import done_here
 from npm_studio.batch.log import BatchLog
 from npm_studio.batch.record import find_record
-from npm_studio.batch.task import BatchTask, Outcome
+from npm_studio.batch.task import BatchTask, TaskOutcome
 from npm_studio.batch.workers import Workers, connected
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ _LOST = InputError(
 
 def run_tasks(
     tasks: Sequence[BatchTask], folder: Path, workers: Workers | None = None, progress: Progress | None = None
-) -> tuple[Outcome, ...]:
+) -> tuple[TaskOutcome, ...]:
     """Do what is not done yet of ``tasks``, one at a time on each worker; their outcomes in the same order.
 
     A task that its record in ``folder`` knows, with the same function, arguments and content of inputs, is kept. A
@@ -42,12 +42,12 @@ def run_tasks(
             same paths
 
     Raises:
-        InputError: two tasks have one name, Dask is not installed, no scheduler answers, or a worker cannot do the
-            tasks.
+        InputError: two tasks have one name, ``folder`` lies in an input, Dask is not installed, no scheduler answers,
+            or a worker cannot do the tasks.
         OSError: ``folder`` cannot be written.
     """
     progress, folder = progress or Progress(), folder.resolve()
-    _check_names(tasks, folder)
+    _check(tasks, folder)
     outcomes = {task.name: first for task in tasks if (first := _without_work(task, folder, progress)) is not None}
     left = [task for task in tasks if task.name not in outcomes]
     if kept := sum(outcome.state == "kept" for outcome in outcomes.values()):
@@ -61,12 +61,12 @@ def run_tasks(
                     progress.advance(count, {"failed": failed} if failed else None)
         except Cancelled:
             pass
-    return tuple(outcomes.get(task.name, Outcome(task, "open")) for task in tasks)
+    return tuple(outcomes.get(task.name, TaskOutcome(task, "open")) for task in tasks)
 
 
 def _begun(
     tasks: Sequence[BatchTask], folder: Path, workers: Workers, progress: Progress
-) -> Generator[Outcome, None, None]:
+) -> Generator[TaskOutcome, None, None]:
     """Outcomes as they come, from those who do ``tasks``."""
     if workers.without_dask:
         progress.stage("tasks", len(tasks))
@@ -78,13 +78,17 @@ def _begun(
         yield from _done(client, tasks, batch, progress)
 
 
-def _check_names(tasks: Sequence[BatchTask], folder: Path) -> None:
+def _check(tasks: Sequence[BatchTask], folder: Path) -> None:
     counts = Counter(check_name(task.name, folder) for task in tasks)
     if twice := next((name for name, count in counts.items() if count > 1), None):
         raise InputError(folder, f"two tasks are called {twice!r}", "give each a name of its own")
+    for path in {path.resolve() for task in tasks for path in task.inputs.values()}:
+        if path == folder or path in folder.parents:
+            problem = f"lies in {path}, which is read, and would change by what is written"
+            raise InputError(folder, problem, remedy("choose another folder for {}", Setting.OUT))
 
 
-def _without_work(task: BatchTask, folder: Path, progress: Progress) -> Outcome | None:
+def _without_work(task: BatchTask, folder: Path, progress: Progress) -> TaskOutcome | None:
     """The outcome of a task that is done already, or cannot be begun; None of one that is to be done."""
     try:
         for path in task.inputs.values():
@@ -93,15 +97,15 @@ def _without_work(task: BatchTask, folder: Path, progress: Progress) -> Outcome 
         record, why = find_record(task, folder)
     except InputError as error:
         progress.notice(error.as_notice(f"{task.name} has failed"))
-        return Outcome(task, "failed", error=error)
+        return TaskOutcome(task, "failed", error=error)
     if why:
         progress.message(f"{task.name} is done again: {why}")
-    return None if record is None else Outcome(task, "kept", record.result, record.seconds)
+    return None if record is None else TaskOutcome(task, "kept", record.result, record.seconds)
 
 
 def _done(
-    client: "Client", tasks: Sequence[BatchTask], batch: Batch, progress: Progress
-) -> Generator[Outcome, None, None]:
+    client: "Client", tasks: Sequence[BatchTask], batch: BatchStart, progress: Progress
+) -> Generator[TaskOutcome, None, None]:
     """Outcomes as they come; where the scheduler is lost, all that are left have failed.
 
     Raises:
@@ -133,7 +137,7 @@ def _done(
             task, future = new
             if future.status in ("cancelled", "lost"):
                 progress.notice(_LOST.as_notice(f"{len(futures)} are not done"))
-                yield from (Outcome(task, "failed", error=_LOST) for task in tasks if task.name in futures)
+                yield from (TaskOutcome(task, "failed", error=_LOST) for task in tasks if task.name in futures)
                 return
             answer = _answer(task, future)
             future.release()  # or the task would be done again were its worker lost with the answer
@@ -163,13 +167,13 @@ def _answer(task: BatchTask, future: "Future") -> Answer:
     return Answer("", error=InputError(task.out, problem, "start all workers from the same environment"))
 
 
-def _outcome(task: BatchTask, answer: Answer, log: BatchLog, progress: Progress) -> Outcome:
+def _outcome(task: BatchTask, answer: Answer, log: BatchLog, progress: Progress) -> TaskOutcome:
     if answer.attempt:
         log.begun(task.name, answer.worker, answer.attempt)
     if answer.error is not None:
         log.ended(task.name, "failed", answer.worker, answer.error.line())
         progress.notice(answer.error.as_notice(f"{task.name} has failed"))
-        return Outcome(task, "failed", error=answer.error)
+        return TaskOutcome(task, "failed", error=answer.error)
     assert answer.record is not None
     log.ended(task.name, "done", answer.worker)
-    return Outcome(task, "done", answer.record.result, answer.record.seconds)
+    return TaskOutcome(task, "done", answer.record.result, answer.record.seconds)

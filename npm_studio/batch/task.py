@@ -30,7 +30,7 @@ class BatchTask:
 
 
 @dataclass(frozen=True, eq=False)
-class Outcome:
+class TaskOutcome:
     """What came of a task."""
 
     task: BatchTask

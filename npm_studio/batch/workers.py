@@ -1,5 +1,6 @@
 """Processes that do tasks: those of this machine, or those of a cluster that somebody has started."""
 
+import asyncio
 import logging
 import os
 import time
@@ -63,11 +64,13 @@ def _of_cluster(scheduler: str, progress: Progress) -> Iterator["Client"]:
     from distributed import Client
 
     try:
-        client = Client(scheduler, timeout=5, set_as_default=False)
-    except (OSError, ValueError, TypeError):
-        fix = "start one with `dask scheduler`, and name the address tcp://HOST:8786 that it prints"
+        asyncio.run(
+            asyncio.wait_for(_connect(scheduler), 5)
+        )  # a client that finds nobody complains once more when it goes
+    except (OSError, ValueError, TypeError, RuntimeError):
+        fix = "start one with `dask scheduler`, and name the address tcp://HOST:8786 or tls://HOST:8786 that it prints"
         raise InputError(scheduler, "no Dask scheduler answers at this address", fix) from None
-    with client:
+    with Client(scheduler, set_as_default=False) as client:
         said = False
         while not client.scheduler_info(n_workers=-1)["workers"]:
             if not said:
@@ -77,6 +80,14 @@ def _of_cluster(scheduler: str, progress: Progress) -> Iterator["Client"]:
                 raise Cancelled
             time.sleep(0.2)
         yield client
+
+
+async def _connect(scheduler: str) -> None:
+    from distributed import Security
+    from distributed.comm.core import connect
+
+    comm = await connect(scheduler, **Security().get_connection_args("client"))
+    await comm.close()
 
 
 @contextmanager

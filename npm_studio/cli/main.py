@@ -31,6 +31,7 @@ COMMANDS: dict[str, str] = {
     "transfer": "poses of one identity, or a fitted sequence, on others",
     "capture": "look at a depth recording, isolate its subject, convert it",
     "fit": "fit a model to a depth sequence",
+    "batch": "many fits, by the processes of one machine or of a cluster",
     "track": "follow a subject frame by frame, as a camera or a recording shows it",
     "evaluate": "metrics of a run against ground truth",
     "compare": "runs beside each other: a page with table, curves, error maps, video and 3-D, and tables",

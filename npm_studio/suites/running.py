@@ -13,7 +13,7 @@ from engine.core.errors import InputError
 from engine.core.files import read_json
 from engine.core.progress import Progress
 from npm_studio.batch.running import run_tasks
-from npm_studio.batch.task import BatchTask, Outcome
+from npm_studio.batch.task import BatchTask, TaskOutcome
 from npm_studio.batch.workers import Workers
 from npm_studio.suites.cases import Case
 from npm_studio.suites.cells import fit_cell
@@ -135,7 +135,7 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _looked_up(cell: Cell, fitted: Outcome, measured: Outcome | None) -> Cell:
+def _looked_up(cell: Cell, fitted: TaskOutcome, measured: TaskOutcome | None) -> Cell:
     last = fitted if measured is None else measured
     if last.error is not None:
         return Cell(cell.case, cell.setting, cell.contender, reason=last.error.line())

@@ -12,7 +12,7 @@ import pytest
 
 from npm_studio.batch.log import FILE
 from npm_studio.batch.running import run_tasks
-from npm_studio.batch.task import BatchTask, Outcome
+from npm_studio.batch.task import BatchTask, TaskOutcome
 from npm_studio.batch.workers import Workers
 from tests.support.batch_work import copy, copy_in_the_second_life, refuse, stumble
 from tests.support.progress import Listener
@@ -32,11 +32,11 @@ def task(name: str, source: Path, function: Callable[..., Mapping[str, Any]] = c
     return BatchTask(name, source.parent / "results" / f"{name}.txt", function, arguments, {"source": source})
 
 
-def run(tasks: list[BatchTask], workers: Workers, progress: Listener | None = None) -> list[Outcome]:
+def run(tasks: list[BatchTask], workers: Workers, progress: Listener | None = None) -> list[TaskOutcome]:
     return list(run_tasks(tasks, tasks[0].inputs["source"].parent / "batch", workers, progress))
 
 
-def states(outcomes: list[Outcome]) -> list[str]:
+def states(outcomes: list[TaskOutcome]) -> list[str]:
     return [outcome.state for outcome in outcomes]
 
 

@@ -13,10 +13,10 @@ import pytest
 from distributed import Client, LocalCluster
 
 from engine.core.errors import InputError
-from npm_studio.batch.fitness import Batch, refuse_unfit
+from npm_studio.batch.fitness import BatchStart, refuse_unfit
 from npm_studio.batch.log import FILE
 from npm_studio.batch.running import run_tasks
-from npm_studio.batch.task import BatchTask, Outcome
+from npm_studio.batch.task import BatchTask, TaskOutcome
 from npm_studio.batch.workers import Workers
 from tests.support.batch_work import copy, copy_in_the_second_life, refuse, stumble
 from tests.support.progress import Listener
@@ -44,11 +44,11 @@ def task(name: str, source: Path, function: Callable[..., Mapping[str, Any]] = c
     return BatchTask(name, source.parent / "results" / f"{name}.txt", function, arguments, {"source": source})
 
 
-def run(tasks: list[BatchTask], workers: Workers, progress: Listener | None = None) -> list[Outcome]:
+def run(tasks: list[BatchTask], workers: Workers, progress: Listener | None = None) -> list[TaskOutcome]:
     return list(run_tasks(tasks, tasks[0].inputs["source"].parent / "batch", workers, progress))
 
 
-def states(outcomes: list[Outcome]) -> list[str]:
+def states(outcomes: list[TaskOutcome]) -> list[str]:
     return [outcome.state for outcome in outcomes]
 
 
@@ -132,11 +132,11 @@ def test_no_scheduler_and_workers_that_cannot_do_the_tasks_are_refused_in_one_li
         run([task("a", source)], Workers("tcp://127.0.0.1:1"))
     here = version("npm-studio")
     with Client(cluster.scheduler, set_as_default=False) as client:
-        gone = Batch(source.parent, source.with_name("gone"), here)
+        gone = BatchStart(source.parent, source.with_name("gone"), here)
         with pytest.raises(InputError, match=f"does not see the folder {source.parent}; start it where"):
             refuse_unfit(client, gone)
         with pytest.raises(InputError, match=f"has npm-studio {here}, not 99; start it where"):
-            refuse_unfit(client, Batch(source.parent, source, "99"))
+            refuse_unfit(client, BatchStart(source.parent, source, "99"))
     with (
         LocalCluster(
             n_workers=1, threads_per_worker=2, processes=False, protocol="tcp://", dashboard_address="127.0.0.1:0"

@@ -1,0 +1,42 @@
+"""Options of the commands that share tasks out among processes and machines."""
+
+import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from npm_studio.batch.workers import Workers
+
+
+def add_workers(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="of a Dask scheduler, tcp://HOST:8786, whose workers do it (default: processes of this machine)",
+    )
+    parser.add_argument(
+        "--workers",
+        type=_count,
+        metavar="N",
+        help="processes of this machine (default: one for each GPU, or else for each core)",
+    )
+
+
+def stated_workers(options: argparse.Namespace) -> "Workers":
+    """Who does the tasks.
+
+    Raises:
+        InputError: processes of this machine and those of a scheduler are stated.
+    """
+    from engine.core.errors import InputError
+    from npm_studio.batch.workers import Workers
+
+    if options.scheduler is not None and options.workers is not None:
+        problem = "does not apply to the workers of a scheduler"
+        raise InputError(f"--workers {options.workers}", problem, "leave it out, or leave out --scheduler")
+    return Workers(options.scheduler, options.workers)
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < int(text) <= 1024):
+        raise argparse.ArgumentTypeError(f"{text} is not a number from 1 to 1024")
+    return int(text)
