@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from npm_studio.cli.console import ConsoleProgress, add_json, add_seed
-from npm_studio.cli.truth import open_stated_truth
 
 if TYPE_CHECKING:
     from engine.core.progress import Progress
@@ -68,6 +67,7 @@ def _truth(
     """The truth and where it is, as it was stated or else in the recording."""
     from engine.comparison.own_truth import own_truth
     from engine.methods.evaluation import prediction_of
+    from external.truth import open_stated_truth
 
     if stated == NO_TRUTH:
         return None, None
