@@ -51,6 +51,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/sdf_pools.py
 	$(BIN)/python benchmarks/repair.py
 	$(BIN)/python benchmarks/dataset_store.py
+	$(BIN)/python benchmarks/batch.py --fits 6 --frames 4
 	$(BIN)/python benchmarks/live.py --codes 20 --compared 8 --json out/benchmarks/live.json
 	$(BIN)/python benchmarks/resume_after_kill.py --json out/benchmarks/resume_after_kill.json
 	$(BIN)/python benchmarks/model_quality.py --model assets/models/anny-compact.npm --split configs/anny/quality-small.yaml --fits 4 --json out/benchmarks/model_quality.json

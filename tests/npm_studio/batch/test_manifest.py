@@ -90,7 +90,7 @@ def test_every_bad_row_is_named_with_its_line(tmp_path: Path) -> None:
     found = problems(path)
     assert [line.split(":")[0] for line in found] == [f"line {n}" for n in (2, 4, 6, 8, 10, 12, 13, 14, 16, 17, 19, 21)]
     assert found[0].startswith("line 2: method 'nmp' is not installed; use one of npm")
-    assert found[1].startswith("line 4: options: stepz is not among the fields; which are side, shape, steps")
+    assert found[1].startswith("line 4: options: stepz is not among the fields; which are side, shape")
     assert found[2].startswith("line 6: modell is not among the fields; which are sequence, name, model")
     assert found[3].startswith(f"line 8: {tmp_path / 'gone.npm'} is not a model; give a folder NAME.npm, or a built-in")
     assert found[4:7] == [
