@@ -12,6 +12,7 @@ from engine.methods.npm.fit import DAMPING, STEADY, FitState, FittedCodes
 from engine.methods.npm.linearisation import Linearised, linearise
 from engine.methods.npm.normal_equations import Coupling, NormalEquations, normal_equations, solve
 from engine.methods.npm.observations import Observations
+from engine.methods.npm.posable import NeuralPosable
 from engine.methods.npm.residuals import SurfaceRows
 from engine.methods.npm.surface_samples import thinned
 from engine.methods.npm.variables import RIGID, FittedModel, Variables
@@ -66,7 +67,13 @@ def state_at(
     fitted = replace(fitted, shapes=replace(fitted.shapes, mean=fitted.shapes.mean + beyond))
     poses = fitted.poses.coefficients(codes.pose_codes.to(device))
     variables = Variables(shape, poses, codes.rotations.to(device), codes.translations.to(device))
-    return FitState(fitted, observations, config, variables, seed)
+    return FitState(NeuralPosable(fitted), observations, config, variables, seed)
+
+
+def fitted_of(state: FitState) -> FittedModel:
+    """The model of a fit."""
+    assert isinstance(state.posable, NeuralPosable)
+    return state.posable.fitted
 
 
 def term_figures(state: FitState, part_of: PartOf, parts: tuple[str, ...]) -> list[Figures]:
@@ -98,7 +105,7 @@ def gathered(
     state: FitState, part_of: PartOf, parts: tuple[str, ...]
 ) -> tuple[dict[tuple[str, str], Gradient], NormalEquations, Coupling]:
     """Gradients by term and part, and of all terms without the priors the normal equations, and what couples frames."""
-    device = state.fitted.model.device
+    device = state.posable.device
     steady = state.placed_steady()
     gradients: dict[tuple[str, str], Gradient] = {}
     blocks: list[NormalEquations] = []
@@ -129,7 +136,7 @@ def _linearised(state: FitState, frames: Tensor, steady: Tensor) -> Iterator[tup
             yield (
                 name,
                 rows,
-                linearise(state.fitted, variables, rows.canonical, normals, rows.directions, middle, True),
+                linearise(fitted_of(state), variables, rows.canonical, normals, rows.directions, middle, True),
             )
 
 
@@ -156,14 +163,14 @@ def _gradient(linear: Linearised, residuals: Tensor, weights: Tensor) -> Gradien
 
 def _surface_moves(state: FitState) -> tuple[Tensor, Tensor]:
     """Derivatives (F, N, 3, U) and (F, N, 3, S) of points of the surface by all variables."""
-    device, steady = state.fitted.model.device, state.placed_steady()
-    spread = thinned(state.samples, MOVED_POINTS)
+    device, steady = state.posable.device, state.placed_steady()
+    spread = thinned(state.surface.samples, MOVED_POINTS)
     by_frame, by_shape = [], []
     for frames in torch.arange(len(state.observations), device=device).split(_FRAMES_AT_ONCE):
         points, normals = (each.expand(len(frames), -1, -1) for each in (spread.points, spread.normals))
         axes = torch.eye(3, device=device)[None, :, None].expand(len(frames), -1, points.shape[1], -1)
         middle = steady[frames].mean(1)
-        linear = linearise(state.fitted, state.variables.of(frames), points, normals, axes, middle, True)
+        linear = linearise(fitted_of(state), state.variables.of(frames), points, normals, axes, middle, True)
         by_frame.append(linear.jacobians.transpose(1, 2))
         by_shape.append(linear.shape_jacobians.transpose(1, 2))
     return torch.cat(by_frame), torch.cat(by_shape)

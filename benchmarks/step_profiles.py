@@ -32,6 +32,7 @@ from engine.core.progress import Progress
 from engine.methods.npm.config import FitConfig
 from engine.methods.npm.fit import FitState, fitted_model, precision_of
 from engine.methods.npm.observing import observe
+from engine.methods.npm.posable import NeuralPosable
 from engine.methods.npm.start import first_variables
 from engine.methods.npm.variables import plain_model
 from engine.methods.npm_reference.config import ReferenceConfig
@@ -55,7 +56,8 @@ def npm_step(model: NeuralParametricModel, sequence: DepthSequence, precision: s
     config = read_config(FitConfig, {"precision": precision})
     observations = observe(sequence, model)
     fitted = fitted_model(model, config)
-    state = FitState(fitted, observations, config, first_variables(fitted, observations, 0, Progress()), 0)
+    first = first_variables(fitted, observations, 0, Progress())
+    state = FitState(NeuralPosable(fitted), observations, config, first, 0)
     for step in range(round(LATE * config.steps)):
         state.step(step)
     return lambda: state.step(round(LATE * config.steps)), config.steps

@@ -10,6 +10,7 @@ from torch import Tensor
 from engine.methods.npm.config import FitConfig
 from engine.methods.npm.fit import FitState
 from engine.methods.npm.observations import Observations
+from engine.methods.npm.posable import NeuralPosable
 from engine.methods.npm.variables import FittedModel, Variables
 from engine.tracking.effort import Effort
 
@@ -78,7 +79,7 @@ class ShapeRefiner:
         # that they follow each other does not count, but one after the other they have to be
         observations = replace(observations, times_s=torch.arange(len(kept), device=shape.device).float())
         variables = replace(_joined([each.variables for each in kept]), shape=shape.clone())
-        state = FitState(self._fitted, observations, self._config, variables, seed=0)
+        state = FitState(NeuralPosable(self._fitted), observations, self._config, variables, seed=0)
         yield None
         for step in range(STEPS // 2, STEPS):
             state.step(step)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from body_parts import PARTS, BodyParts, part_of_bone, vertex_parts
-from energy_terms import ALL, PRIORS, WHOLE, gathered, state_at, term_figures
+from energy_terms import ALL, PRIORS, WHOLE, fitted_of, gathered, state_at, term_figures
 from error_budget import mean_terms, print_budget, print_terms
 from torch import Tensor
 from true_codes import (
@@ -24,7 +24,6 @@ from engine.evaluate.representation import surface_metrics
 from engine.methods.npm.config import FitConfig
 from engine.methods.npm.fit import FittedCodes, fit_codes
 from engine.methods.npm.observations import Observations
-from engine.methods.npm.variables import FittedModel
 from engine.sequences.mesh_sequence import mesh_sequence, regular_times
 from engine.sequences.truth import Truth
 from engine.surface.extract import extract_surface, pose_vertices
@@ -170,7 +169,7 @@ def test_gradients_of_parts_add_up_to_that_of_their_term_and_terms_to_the_step(
 
 def test_a_state_is_at_its_codes_however_few_directions_a_fit_has(exact: Observations, true_codes: FittedCodes) -> None:
     state = state_at(toy_model(), exact, FitConfig(shape_directions=1), true_codes)
-    fitted: FittedModel = state.fitted
+    fitted = fitted_of(state)
     torch.testing.assert_close(fitted.shape_code(state.variables), true_codes.shape_code)
     torch.testing.assert_close(fitted.pose_codes(state.variables), true_codes.pose_codes, atol=1e-4, rtol=1e-4)
 

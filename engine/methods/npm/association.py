@@ -66,6 +66,11 @@ def place_samples(
         camera_centres: (F or 1, 3)
     """
     vertices = variables.place(fitted.local(variables, samples.vertices[None]))
+    return samples_at(vertices, samples, camera_centres)
+
+
+def samples_at(vertices: Tensor, samples: SurfaceSamples, camera_centres: Tensor) -> PlacedSamples:
+    """The ``samples`` of a mesh whose vertices are at ``vertices`` (F, V, 3), before cameras at (F or 1, 3)."""
     normals = posed_normals(samples, vertices)
     points = (vertices[:, samples.corners] * samples.barycentric[..., None]).sum(2)
     return PlacedSamples(samples, vertices, points, normals, _faces(points, normals, camera_centres))

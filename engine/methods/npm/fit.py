@@ -13,32 +13,28 @@ from torch import Tensor
 from engine.core.errors import Cancelled
 from engine.core.progress import Progress
 from engine.geometry.farthest_points import farthest_points
-from engine.methods.npm.association import place_samples
+from engine.methods.npm.association import samples_at
 from engine.methods.npm.config import FitConfig
 from engine.methods.npm.landmarks import clearness, landmarks_at_rest
-from engine.methods.npm.linearisation import Linearised, distance_rates, linearise
+from engine.methods.npm.linearisation import Linearised
 from engine.methods.npm.normal_equations import Coupling, NormalEquations, normal_equations, shape_information, solve
 from engine.methods.npm.observations import Observations
+from engine.methods.npm.posable import NeuralPosable, NeuralSurface, Posable, PosableSurface
 from engine.methods.npm.residuals import SurfaceRows
 from engine.methods.npm.seen_terms import SeenTerms, surface_share
 from engine.methods.npm.shape_deviations import shape_deviations
 from engine.methods.npm.start import first_variables
 from engine.methods.npm.steadiness import acceleration_band, expected_accelerations, steady_rows
-from engine.methods.npm.surface_samples import SurfaceSamples, sample_model_surface, thinned
 from engine.methods.npm.variables import RIGID, FittedModel, Variables, mean_variables, nearest_seen
 from engine.models.model import NeuralParametricModel
 from engine.surface.precision import bfloat16_is_fast
 
 STEADY = "steady"
 """The term of the points whose acceleration is watched."""
-SAMPLES = 2048
-"""Of the surface, among which partners are sought; they are continuous between samples."""
 STEADY_FROM = 0.6
 """Fraction of the steps after which frames are coupled in time."""
 STEADY_OBSERVATIONS = 100.0
 """Independent observations that they are worth, on the scale of ``surface_weight``."""
-RESOLUTION = 48
-"""Grid of the mesh that the samples lie on."""
 STEADY_POINTS = 24
 """Of the surface, whose acceleration is watched, far from each other: hands and feet are among them."""
 DAMPING = 0.3
@@ -107,7 +103,37 @@ def fit_codes(
     variables = first_variables(fitted, observations, seed, progress) if first is None else first
     if progress.cancelled():
         raise Cancelled
-    state = FitState(fitted, observations, config, variables, seed)
+    state = FitState(NeuralPosable(fitted), observations, config, variables, seed)
+    ended = descend(state, progress)
+    result, information = ended.variables, state.information
+    assert isinstance(state.surface, NeuralSurface)
+    return FittedCodes(
+        fitted.shape_code(result).cpu(),
+        fitted.pose_codes(result).cpu(),
+        result.rotations.cpu(),
+        result.translations.cpu(),
+        ended.steps,
+        time.perf_counter() - started,
+        ended.interrupted,
+        None if information is None else shape_deviations(information, state.surface.rates, fitted.shapes),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Descent:
+    """Where a fit has ended."""
+
+    variables: Variables
+    steps: int
+    interrupted: bool
+
+
+def descend(state: "FitState", progress: Progress) -> Descent:
+    """Take the steps of ``state``, or as many as until asked to stop.
+
+    Progress stage: "fit", with previews as `FitPreview`.
+    """
+    config = state.config
     progress.stage("fit", config.steps)
     interrupted = False
     latest: deque[Variables] = deque(maxlen=AVERAGED)
@@ -122,17 +148,7 @@ def fit_codes(
             interrupted = step + 1 < config.steps
             break
     result = state.variables if interrupted or config.steps < 2 * AVERAGED else mean_variables(latest)
-    information = state.information
-    return FittedCodes(
-        fitted.shape_code(result).cpu(),
-        fitted.pose_codes(result).cpu(),
-        result.rotations.cpu(),
-        result.translations.cpu(),
-        step + 1,
-        time.perf_counter() - started,
-        interrupted,
-        None if information is None else shape_deviations(information, state.rates, fitted.shapes),
-    )
+    return Descent(result, step + 1, interrupted)
 
 
 def fitted_model(model: NeuralParametricModel, config: FitConfig, shape: Tensor | None = None) -> FittedModel:
@@ -150,13 +166,13 @@ class FitState:
 
     def __init__(
         self,
-        fitted: FittedModel,
+        posable: Posable,
         observations: Observations,
         config: FitConfig,
         variables: Variables,
         seed: int,
     ) -> None:
-        self.fitted, self.observations, self.config, self.seed = fitted, observations, config, seed
+        self.posable, self.observations, self.config, self.seed = posable, observations, config, seed
         self.variables = variables
         self.generator = torch.Generator().manual_seed(seed)
         self.is_seen = observations.seen_by_any
@@ -169,35 +185,36 @@ class FitState:
         """(F, 1) factor of all that concerns a frame, priors and damping: what its clearest view is worth"""
         self.information: Tensor | None = None
         """Inverse covariance (S, S) of the shape, by what the last step looks at; None where it does not move it"""
-        self.samples, self.rates = self._sample_surface()
-        self.steady = self.samples.points[farthest_points(self.samples.points, STEADY_POINTS)]
+        self.surface = self._sample_surface()
+        points = self.surface.samples.points
+        self.steady = points[farthest_points(points, STEADY_POINTS)]
         self.landmarks = None if observations.landmarks is None else landmarks_at_rest(observations)[0]
         shares = len(observations.views) ** -0.5  # the chance of the choice of points is no larger then
         self.views = [
-            SeenTerms(fitted, view, config, self.generator, self.landmarks, worth, shares)
+            SeenTerms(posable, view, config, self.generator, self.landmarks, worth, shares)
             for view, worth in zip(observations.views, by_view, strict=True)
         ]
 
     def preview(self, step: int) -> FitPreview:
         with torch.no_grad():
-            vertices = self.variables.place(self.fitted.local(self.variables, self.samples.vertices[None]))
-        return FitPreview(step, self.samples.faces.int().cpu(), vertices.cpu())
+            vertices, faces = self.surface.meshes(self.variables)
+        return FitPreview(step, faces.int().cpu(), vertices.cpu())
 
     def metrics(self) -> dict[str, float]:
         """How far what was seen lay from the surface before the last step: ``distance_mm``; waits for the device."""
         if not self.apart:
             return {}
         median = torch.cat(self.apart)[self.is_seen].median()
-        return {"distance_mm": 1000 * float(median) / self.fitted.model.info.similarity.scale}
+        return {"distance_mm": 1000 * float(median) / self.posable.scale}
 
     def step(self, step: int) -> None:
         """One step of all variables."""
         config = self.config
         done = step / max(1, config.steps - 1)
-        shape_moves = done >= config.shape_start and not self.fitted.keeps_shape
+        shape_moves = done >= config.shape_start and not self.posable.keeps_shape
         is_looked_at = shape_moves and self._surface_share(done) > 0
         if is_looked_at and (self.sampled_shape - self.variables.shape).abs().amax() > SHAPE_CHANGED:
-            self.samples, self.rates = self._sample_surface()
+            self.surface = self._sample_surface()
         equations, coupling, middle = self._linear_system(done, shape_moves)
         if shape_moves and step + 1 == config.steps:
             self.information = shape_information(equations, self._damping(), coupling)
@@ -206,8 +223,8 @@ class FitState:
     def _linear_system(self, done: float, shape_moves: bool) -> tuple[NormalEquations, Coupling | None, Tensor]:
         """Equations with priors, what couples frames in time, and the middles (F, 3) of the subject."""
         self.apart.clear()
-        frames = torch.arange(len(self.observations), device=self.fitted.model.device)
-        at_once = _FRAMES_AT_ONCE[self.fitted.model.device.type]
+        frames = torch.arange(len(self.observations), device=self.posable.device)
+        at_once = _FRAMES_AT_ONCE[self.posable.device.type]
         steady = self.placed_steady()
         parts = [self._equations(part, done, shape_moves, steady) for part in frames.split(at_once)]
         equations = NormalEquations.of_frames([part for part, _ in parts])
@@ -232,7 +249,7 @@ class FitState:
     def placed_steady(self) -> Tensor:
         """Where the points (F, N, 3) are whose acceleration is watched."""
         with torch.no_grad():
-            return self.variables.place(self.fitted.local(self.variables, self.steady[None]))
+            return self.variables.place(self.posable.local(self.variables, self.steady[None]))
 
     def terms(
         self, frames: Tensor, done: float, steady: Tensor
@@ -251,7 +268,7 @@ class FitState:
         following: dict[str, SurfaceRows] = {}
         if self._surface_share(done) > 0:
             centres = self.observations.camera_centres(frames)
-            placed = place_samples(self.fitted, variables, self.samples, centres)
+            placed = samples_at(self.surface.placed(variables), self.surface.samples, centres)
             seen = [view.following(frames, placed, done) for view in self.views]
             following = _joined([rows for rows, _ in seen])
             self.apart.append(torch.stack([apart for _, apart in seen]).nanmean(0))
@@ -264,18 +281,17 @@ class FitState:
         variables, middle = self.variables.of(frames), steady[frames].mean(1)
         still, following = self.terms(frames, done, steady)
         triple = reduce(SurfaceRows.joined, still.values())  # those that are watched come first
-        equations, linear = self._accumulate(variables, triple, None, middle, shape_moves)
+        equations, linear = self._accumulate(variables, triple, middle, shape_moves)
         if following:
             single = reduce(SurfaceRows.joined, following.values())
-            equations = equations + self._accumulate(variables, single, single.normals, middle, shape_moves)[0]
+            equations = equations + self._accumulate(variables, single, middle, shape_moves)[0]
         return equations, linear.first(len(self.steady))
 
     def _accumulate(
-        self, variables: Variables, rows: SurfaceRows, normals: Tensor | None, middle: Tensor, shape_moves: bool
+        self, variables: Variables, rows: SurfaceRows, middle: Tensor, shape_moves: bool
     ) -> tuple[NormalEquations, Linearised]:
-        """Of ``rows`` whose points follow the shape along ``normals``, or stay where they are."""
-        rates = None if rows.samples is None else self.rates[rows.samples]
-        linear = linearise(self.fitted, variables, rows.canonical, normals, rows.directions, middle, shape_moves, rates)
+        """Of ``rows``, and where their points are."""
+        linear = self.surface.linearise(variables, rows, middle, shape_moves)
         residuals = ((linear.placed - rows.targets)[:, None] * rows.directions).sum(-1)  # (f, R, N)
         equations = normal_equations(
             linear.jacobians.flatten(1, 2),
@@ -339,14 +355,9 @@ class FitState:
         led = self.linked & (coupling is not None)
         self.variables = moved.where(~self.is_seen & ~led, nearest)
 
-    def _sample_surface(self) -> tuple[SurfaceSamples, Tensor]:
-        """Samples, and the rates (P, S) at which the distance to the surface changes there with the shape."""
+    def _sample_surface(self) -> PosableSurface:
         self.sampled_shape = self.variables.shape
-        samples = thinned(
-            sample_model_surface(self.fitted.model, self.fitted.shape_code(self.variables), self.seed, RESOLUTION),
-            SAMPLES,
-        )
-        return samples, distance_rates(self.fitted, self.variables, samples.points)
+        return self.posable.surface(self.variables, self.seed)
 
 
 def between_seen(seen: Tensor) -> Tensor:

@@ -8,8 +8,9 @@ from torch import Tensor
 from engine.methods.npm.association import PlacedSamples, find_partners
 from engine.methods.npm.config import FitConfig
 from engine.methods.npm.observations import Observations
+from engine.methods.npm.posable import Posing
 from engine.methods.npm.residuals import SurfaceRows, coordinate_rows, free_space_rows, surface_rows
-from engine.methods.npm.variables import FittedModel, Variables
+from engine.methods.npm.variables import Variables
 
 GATE_AT_START = 0.05
 """Distance at which an observed point counts a quarter in the first step, canonical units; it shrinks to the last."""
@@ -38,7 +39,7 @@ def surface_share(config: FitConfig, observations: Observations, done: float) ->
 class SeenTerms:
     """Of one camera; points are drawn anew in each call. ``done`` is 0 in the first step of a fit and 1 in the last."""
 
-    fitted: FittedModel
+    posing: Posing
     observations: Observations
     """Whose others are not looked at"""
     config: FitConfig
@@ -97,7 +98,7 @@ class SeenTerms:
         deviations = _of(observations.coordinates.deviations[frames][..., None], picks)[..., 0]
         observed = _of(observations.points[frames], picks)
         with torch.no_grad():
-            placed = variables.place(self.fitted.local(variables, canonical))
+            placed = variables.place(self.posing.local(variables, canonical))
         rows = coordinate_rows(canonical, deviations, observed, placed, self._width(done))
         fade = config.coordinate_rest + (1 - config.coordinate_rest) * (1 - done)
         share = config.coordinate_weight * fade / count
@@ -109,7 +110,7 @@ class SeenTerms:
         canonical = self.landmarks.expand(len(frames), -1, -1)
         deviations, positions = observations.landmarks.deviations[frames], observations.landmarks.positions[frames]
         with torch.no_grad():
-            placed = variables.place(self.fitted.local(variables, canonical))
+            placed = variables.place(self.posing.local(variables, canonical))
         rows = coordinate_rows(canonical, deviations, positions, placed, self._width(done))
         return rows.weighted(config.landmark_weight / canonical.shape[1] * observations.seen[frames][:, None])
 

@@ -10,6 +10,7 @@ from engine.geometry.rigid_alignment import robust_rigid_alignment
 from engine.geometry.robust import redescending
 from engine.methods.npm.landmarks import clearness, landmarks_at_rest
 from engine.methods.npm.observations import Observations
+from engine.methods.npm.posable import Posing
 from engine.methods.npm.search import searched_variables
 from engine.methods.npm.variables import FittedModel, Variables, nearest_seen
 
@@ -46,7 +47,7 @@ def first_variables(fitted: FittedModel, observations: Observations, seed: int, 
     return nearest_seen(variables, observations.times_s, observations.seen_by_any.nonzero()[:, 0])
 
 
-def aligned(fitted: FittedModel, observations: Observations, variables: Variables) -> Variables:
+def aligned(posing: Posing, observations: Observations, variables: Variables) -> Variables:
     """``variables`` with the places that bring posed canonical coordinates nearest to where they are.
 
     Those of the landmarks, where there are any, which stand for the whole body, and not for the side that is seen.
@@ -56,7 +57,7 @@ def aligned(fitted: FittedModel, observations: Observations, variables: Variable
     if observations.landmarks is not None:
         canonical = landmarks_at_rest(observations)[0].repeat(len(views), 1)[None]
     with torch.no_grad():
-        local = fitted.local(variables, canonical)
+        local = posing.local(variables, canonical)
     weights = 1 / deviations.square()
     rotations, translations = robust_rigid_alignment(local, observed, weights, ALIGNMENT_SOFTNESS)
     return replace(variables, rotations=rotations, translations=translations)
@@ -81,7 +82,7 @@ def shape_through_coordinates(fitted: FittedModel, observations: Observations) -
     Minimises their squared signed distances in expected errors, under the loss of Geman and McClure, and the squared
     shape in standard deviations, by Gauss-Newton steps from the mean shape.
     """
-    points, deviations, shares = _points_at_rest(observations)
+    points, deviations, shares = points_at_rest(observations)
     space = fitted.shapes
     along = space.derivative
     points = points[:, None]
@@ -100,7 +101,7 @@ def shape_through_coordinates(fitted: FittedModel, observations: Observations) -
     return shape
 
 
-def _points_at_rest(observations: Observations) -> tuple[Tensor, Tensor, Tensor]:
+def points_at_rest(observations: Observations) -> tuple[Tensor, Tensor, Tensor]:
     """Canonical points (N, 3) of the surface, their expected errors (N,), and what each is worth (N,)."""
     parts = []
     worth, shown = clearness(observations), sum(int(view.seen.sum()) for view in observations.views)
