@@ -18,6 +18,7 @@ METHODS = "npm_studio.methods"
 CAPTURES = "npm_studio.captures"
 SOURCES = "npm_studio.sources"
 WORKSPACES = "npm_studio.workspaces"
+BODIES = "npm_studio.bodies"
 _OWN = "npm-studio"
 T = TypeVar("T")
 _log = logging.getLogger(__name__)

@@ -8,13 +8,16 @@ the thumb of a right hand points to +x and that of a left hand to -x.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.geometry.repair.hole_caps import flat_caps
 from external.anny.cavities import cavity_masks, close_cavities
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Array = NDArray[np.float64]
 
@@ -71,9 +74,10 @@ class AnnyModel:
 
     Args:
         hand: ``L`` or ``R`` for that hand alone, cut at the wrist and closed there; the whole body otherwise.
+        extrapolates: phenotypes below 0 and above 1 go on as between; else they are as at 0 and 1.
     """
 
-    def __init__(self, hand: Literal["", "L", "R"] = "") -> None:
+    def __init__(self, hand: Literal["", "L", "R"] = "", extrapolates: bool = False) -> None:
         import torch
         from anny import Anny
         from scipy.sparse import coo_matrix
@@ -81,7 +85,9 @@ class AnnyModel:
 
         # These names are what the deprecated `anny.create_hand_model` stands for.
         part = {"rig": f"anny-hand.{hand}", "topology": f"hand.{hand}"} if hand else {}
-        self._model = Anny(**part, skinning_method="lbs", pose_parameterization="local-ref")
+        self._model = Anny(
+            **part, extrapolate_phenotypes=extrapolates, skinning_method="lbs", pose_parameterization="local-ref"
+        )
         faces = self._model.get_triangular_faces().numpy()
         edges = np.concatenate([faces[:, :2], faces[:, 1:]])
         count = len(self._model.template_vertices)
@@ -117,11 +123,20 @@ class AnnyModel:
         names = phenotypes[0].keys()
         columns = {name: torch.tensor([p[name] for p in phenotypes], dtype=torch.float64) for name in names}
         with torch.inference_mode():
-            rest = self._model.get_rest_model(self._model.get_phenotype_blendshape_coefficients(**columns))
-        vertices = rest["rest_vertices"].numpy()[:, self._body] @ self._axes.T
-        poses = rest["rest_bone_poses"].numpy()
-        rotations, heads = self._axes @ poses[:, :, :3, :3], poses[:, :, :3, 3] @ self._axes.T
-        return [RestBody(v, r, h) for v, r, h in zip(vertices, rotations, heads, strict=True)]
+            parts = [part.numpy() for part in self.rest_tensors(columns)]
+        return [RestBody(*one) for one in zip(*parts, strict=True)]
+
+    def rest_tensors(self, phenotypes: "Mapping[str, Tensor]") -> "tuple[Tensor, Tensor, Tensor]":
+        """The parts of `RestBody`, (N, V, 3), (N, B, 3, 3) and (N, B, 3), differentiable in ``phenotypes`` (N,) each.
+
+        All are double precision, on the CPU.
+        """
+        import torch
+
+        rest = self._model.get_rest_model(self._model.get_phenotype_blendshape_coefficients(**phenotypes))
+        axes, poses = torch.from_numpy(self._axes), rest["rest_bone_poses"]
+        vertices = rest["rest_vertices"][:, torch.from_numpy(self._body)] @ axes.T
+        return vertices, axes @ poses[:, :, :3, :3], poses[:, :, :3, 3] @ axes.T
 
 
 def _hand_axes(bones: Array, names: Sequence[str], side: str) -> Array:
