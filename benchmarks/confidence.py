@@ -50,6 +50,7 @@ from engine.sequences.opening import open_subject
 from engine.sequences.reader import registered_readers
 from external.scenes.plan import ScenePlan
 from npm_studio.resources import model_path, scene_sets
+from npm_studio.suites.scenes import record_missing
 
 Figures = dict[str, Any]
 FRAMES_PER_SECOND, FAR_M = 5.0, 5.0
@@ -75,18 +76,6 @@ def seldom(plan: ScenePlan) -> ScenePlan:
     """The same motion with fewer frames."""
     count = max(1, round(plan.frames * FRAMES_PER_SECOND / plan.fps))
     return replace(plan, fps=FRAMES_PER_SECOND, frames=count) if plan.fps > FRAMES_PER_SECOND else plan
-
-
-def make_scenes(plans: dict[str, ScenePlan], options: argparse.Namespace) -> None:
-    """Those that are not on disk yet, one after the other."""
-    from external.scenes.many import record_scenes
-    from external.scenes.people import anny_casting, stored_casting
-
-    missing = {options.scenes / name: plan for name, plan in plans.items()}
-    missing = {folder: plan for folder, plan in missing.items() if not (folder / "scene.json").is_file()}
-    if missing:
-        cast = stored_casting(options.people) if options.people else anny_casting()
-        record_scenes(missing, cast, workers=1)
 
 
 def collect_scene(scene: SceneTruth, loaded: LoadedModel, names: Sequence[str], work: Path) -> list[Figures]:
@@ -133,7 +122,7 @@ def collect(options: argparse.Namespace) -> None:
     plans = plans_of(options.scene_set)
     part, parts = map(int, options.part.split("/"))
     chosen = sorted(name for name in plans if not options.only or name in options.only)[part - 1 :: parts]
-    make_scenes({name: plans[name] for name in chosen}, options)
+    record_missing({options.scenes / name: plans[name] for name in chosen}, options.people, workers=1)
     loaded = LoadedModel(options.model, load_model(options.model, resolve_device(options.device)))
     about = {"set": options.scene_set, "model": loaded.model.info.name, "machine": describe_device(loaded.model.device)}
     rows: list[Figures] = []

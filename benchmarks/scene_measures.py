@@ -19,9 +19,8 @@ from engine.methods.run import Run, canonical_surface
 from engine.sequences.depth_sequence import DepthSequence
 from engine.sequences.joining import join_frames
 from engine.sequences.truth import Truth, load_truth
+from npm_studio.suites.scenes import COUNTS_FROM
 
-COUNTS_FROM = 0.6
-"""The part of the body that must project into the picture for a frame to count."""
 SAMPLES = 5000
 """Points of each surface, whose distances to the other one are exact."""
 _ON_FLOOR_M, _STILL_M_PER_S = 0.02, 0.03

@@ -33,7 +33,6 @@ from typing import Any
 import numpy as np
 from plain import measured
 from scene_measures import SAMPLES, FrameErrors, SceneTruth, frame_errors, load_scene, scene_folders
-from scipy.optimize import linear_sum_assignment
 
 from engine.core.devices import describe_device, resolve_device
 from engine.core.errors import InputError
@@ -48,7 +47,8 @@ from engine.sequences.depth_sequence import DepthSequence
 from engine.sequences.isolation import Isolation
 from engine.sequences.opening import open_subject, open_subjects
 from engine.sequences.reader import registered_readers
-from npm_studio.resources import model_path, scene_sets
+from npm_studio.resources import model_path
+from npm_studio.suites.scenes import matched, plans_of, record_missing
 
 Figures = dict[str, Any]
 BARS = {"anny-full": (10.0, 25.0), "anny-compact": (12.0, 30.0)}
@@ -61,18 +61,8 @@ LOST, HEIGHT_MM = 0.01, 30.0
 
 def make_scenes(options: argparse.Namespace) -> None:
     """The scenes of a set that are not on disk yet."""
-    from external.scenes.many import record_scenes
-    from external.scenes.people import anny_casting, stored_casting
-    from external.scenes.sets import load_scene_sets
-
-    sets, out = load_scene_sets(scene_sets()), options.scenes
-    if options.scene_set not in sets:
-        raise InputError(f"--set {options.scene_set}", "there is no such set", f"choose from {', '.join(sets)}")
-    wanted = {name: plan for name, plan in sets[options.scene_set].items() if not options.only or name in options.only}
-    plans = {out / name: plan for name, plan in wanted.items() if not (out / name / "scene.json").is_file()}
-    if plans:
-        cast = stored_casting(options.people) if options.people else anny_casting()
-        record_scenes(plans, cast)
+    plans = plans_of(options.scene_set, options.only or ())
+    record_missing({options.scenes / name: plan for name, plan in plans.items()}, options.people)
 
 
 def measure_scene(folder: Path, loaded: LoadedModel, options: argparse.Namespace, out: Path) -> list[Figures]:
@@ -95,7 +85,7 @@ def measure_scene(folder: Path, loaded: LoadedModel, options: argparse.Namespace
         everyone = range(len(scene.subjects))
         errors.append([frame_errors(runs[-1], sequence, scene, subject, options.samples) for subject in everyone])
     rows = []
-    for number, subject in matched(errors, several):
+    for number, subject in whose(errors):
         row = row_of(scene, runs[number], errors[number], subject)
         rows.append(row | {"seconds_open": seconds, "seconds_fit": runs[number].seconds})
     if several:
@@ -109,17 +99,9 @@ def _open_alone(*what: Any) -> tuple[DepthSequence, ...]:
     return (open_subject(*what),)
 
 
-def matched(errors: Sequence[Sequence[FrameErrors]], several: bool) -> list[tuple[int, int]]:
-    """Runs and the subjects that they are of, such that the surfaces are nearest in all; of one run the nearest.
-
-    Args:
-        errors: of each run against each subject
-        several: whether every subject should have a run; a run that is left over is of none
-    """
-    surfaces = np.array([[each.surface_mm.mean() for each in run] for run in errors])
-    if not several:
-        return [(0, int(surfaces[0].argmin()))]
-    return [(int(run), int(subject)) for run, subject in zip(*linear_sum_assignment(surfaces), strict=True)]
+def whose(errors: Sequence[Sequence[FrameErrors]]) -> list[tuple[int, int]]:
+    """Runs and the subjects that they are of, by the ``errors`` of each run against each subject."""
+    return matched(np.array([[each.surface_mm.mean() for each in run] for run in errors]))
 
 
 def row_of(scene: SceneTruth, run: Run, errors: Sequence[FrameErrors], subject: int) -> Figures:

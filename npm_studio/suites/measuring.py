@@ -29,32 +29,28 @@ _CORRECTED = "corrected"
 
 
 def measure_cell(
-    out: Path,
-    case: Path,
-    fit: Path,
-    setting: str,
-    samples: int,
-    iou_points: int,
-    seed: int = 0,
-    frames: int | None = None,
+    out: Path, case: Path, model: Path, fit: str, fitted: Mapping[str, Any], samples: int, iou_points: int, seed: int
 ) -> dict[str, Any]:
-    """Write what `npm_studio.suites.cells.fit_cell` has left in ``fit`` and how far it is from the truth to ``out``.
+    """Write what `npm_studio.suites.cells.fit_cell` has left and how far it is from the truth to ``out``.
 
     Args:
+        model: that was fitted
+        fit: folder of the runs, from that above ``out``: once they are measured they may go
+        fitted: the arguments of the fit; another one, or another model, is measured again
         samples: of each surface, for distances between samples
         iou_points: of each frame
-        frames: the first of the case that were fitted; all when absent
 
     Raises:
         InputError: a part of the case or of a run is damaged.
     """
-    found, facts = load_case(case), cell_facts(fit)
-    runs = [load_run(fit / name) for name in facts["runs"]]
+    found, folder = load_case(case), out.parents[1] / fit
+    facts, setting = cell_facts(folder), fitted["setting"]
+    runs = [load_run(folder / name) for name in facts["runs"]]
     pairs = _whose(found, runs, seed)
     subjects = []
     for subject in range(found.subjects):
         run = next((runs[row] for row, whose in pairs if whose == subject), None)
-        names = load_truth(found.truth_folder(subject)).meshes.frame_names[:frames]
+        names = load_truth(found.truth_folder(subject)).meshes.frame_names[: fitted["frames"]]
         figures = {} if run is None else _figures(found, setting, run, subject, (samples, iou_points), seed)
         subjects.append(_of_all_frames(found, subject, names, figures))
     resolution = {"samples": samples, "iou_points": iou_points, "seed": seed}

@@ -1,17 +1,20 @@
 """A suite from its cases to measured cells, as tasks that a later start does not do again.
 
-``fits/<case>.<setting>.<contender>/`` and ``measures/<case>.<setting>.<contender>.json``
+``fits/<case>.<setting>.<contender>/`` and ``measures/<case>.<setting>.<contender>.json``. Once a fit is measured its
+folder may go: a cell is done when its measures are there.
 """
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
 from engine.core.errors import InputError
 from engine.core.files import read_json
 from engine.core.progress import Progress
+from npm_studio.batch.record import find_record
 from npm_studio.batch.running import run_tasks
 from npm_studio.batch.task import BatchTask, TaskOutcome
 from npm_studio.batch.workers import Workers
@@ -21,6 +24,7 @@ from npm_studio.suites.contender import Contender
 from npm_studio.suites.measuring import measure_cell
 from npm_studio.suites.suite import CasePlan, Suite
 
+_MEASURE = "measure "
 NOT_MEASURED = "not measured yet"
 """Of a cell that was not begun, or not finished, when the end was asked for."""
 
@@ -66,16 +70,18 @@ def run_suite(
     progress, out = progress or Progress(), benchmark.out.resolve()
     cells = list(cells_of(benchmark))
     fits = [_fit_task(benchmark, cases, cell, out) for cell in cells]
-    fitted = run_tasks(fits, out, workers, progress)
-    measures = [
-        _measure_task(benchmark, cases, cell, fit.out, out)
-        for cell, fit, outcome in zip(cells, fits, fitted, strict=True)
-        if outcome.state in ("done", "kept")
+    measures = [_measure_task(benchmark, fit) for fit in fits]
+    left = [not _is_kept(measure, out) for measure in measures]
+    fitted = {each.task.name: each for each in run_tasks(list(compress(fits, left)), out, workers, progress)}
+    ready = [
+        measure
+        for fit, measure in zip(fits, measures, strict=True)
+        if fit.name not in fitted or fitted[fit.name].state in ("done", "kept")
     ]
-    measured = {each.task.name: each for each in run_tasks(measures, out, _measuring(workers), progress)}
+    measured = {each.task.name: each for each in run_tasks(ready, out, _measuring(workers), progress)}
     return tuple(
-        _looked_up(cell, outcome, measured.get(f"measure {_name(cell)}"))
-        for cell, outcome in zip(cells, fitted, strict=True)
+        _looked_up(cell, measured.get(measure.name) or fitted[fit.name])
+        for cell, fit, measure in zip(cells, fits, measures, strict=True)
     )
 
 
@@ -110,17 +116,25 @@ def _fit_task(benchmark: Benchmark, cases: Mapping[str, Case], cell: Cell, out: 
     return BatchTask(f"fit {name}", out / "fits" / name, fit_cell, arguments, inputs)
 
 
-def _measure_task(benchmark: Benchmark, cases: Mapping[str, Case], cell: Cell, fit: Path, out: Path) -> BatchTask:
-    name, suite = _name(cell), benchmark.suite
+def _measure_task(benchmark: Benchmark, fit: BatchTask) -> BatchTask:
+    suite, name = benchmark.suite, fit.out.name
     arguments = {
-        "setting": cell.setting,
+        "fit": f"{fit.out.parent.name}/{name}",
+        "fitted": dict(fit.arguments),
         "samples": suite.samples,
         "iou_points": suite.iou_points,
         "seed": benchmark.seed,
-        "frames": benchmark.frames,
     }
-    inputs = {"case": cases[cell.case.name].folder.resolve(), "fit": fit}
-    return BatchTask(f"measure {name}", out / "measures" / f"{name}.json", measure_cell, arguments, inputs)
+    place = fit.out.parents[1] / "measures" / f"{name}.json"
+    return BatchTask(f"{_MEASURE}{name}", place, measure_cell, arguments, fit.inputs)
+
+
+def _is_kept(task: BatchTask, out: Path) -> bool:
+    """Whether an earlier start has done it."""
+    try:
+        return find_record(task, out)[0] is not None
+    except InputError:  # which is told when it is begun
+        return False
 
 
 def _measuring(workers: Workers) -> Workers:
@@ -135,14 +149,14 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _looked_up(cell: Cell, fitted: TaskOutcome, measured: TaskOutcome | None) -> Cell:
-    last = fitted if measured is None else measured
+def _looked_up(cell: Cell, last: TaskOutcome) -> Cell:
+    """``cell`` with what came of it in the end."""
     if last.error is not None:
-        return Cell(cell.case, cell.setting, cell.contender, reason=last.error.line())
-    if measured is None or measured.state == "open":
-        return Cell(cell.case, cell.setting, cell.contender, reason=NOT_MEASURED)
+        return replace(cell, reason=last.error.line())
+    if last.state == "open" or not last.task.name.startswith(_MEASURE):
+        return replace(cell, reason=NOT_MEASURED)
     try:
-        found: Mapping[str, Any] = read_json(measured.task.out)
+        found: Mapping[str, Any] = read_json(last.task.out)
     except InputError as error:
-        return Cell(cell.case, cell.setting, cell.contender, reason=error.line())
-    return Cell(cell.case, cell.setting, cell.contender, found)
+        return replace(cell, reason=error.line())
+    return replace(cell, measures=found)

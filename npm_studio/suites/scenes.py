@@ -1,6 +1,6 @@
 """Recordings of the suite `scenes`, and which fitted subject of a scene is which."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -78,15 +78,25 @@ def plans_of(scene_set: str, names: Sequence[str] = ()) -> dict[str, ScenePlan]:
     return {name: plan for name, plan in plans.items() if not names or name in names}
 
 
-def record_missing(folders: dict[Path, ScenePlan], people: Path | None, progress: Progress | None = None) -> None:
+def record_missing(
+    folders: Mapping[Path, ScenePlan],
+    people: Path | None,
+    progress: Progress | None = None,
+    workers: int | None = None,
+) -> None:
     """Make those scenes that are not in their folders yet.
+
+    Args:
+        workers: processes; one per core by default
 
     Raises:
         InputError, Cancelled: as `external.scenes.many.record_scenes` says.
     """
     missing = {out: plan for out, plan in folders.items() if not (out / DESCRIPTION).is_file()}
     if missing:
-        record_scenes(missing, anny_casting() if people is None else stored_casting(people), progress=progress)
+        record_scenes(
+            missing, anny_casting() if people is None else stored_casting(people), progress=progress, workers=workers
+        )
 
 
 def matched(surfaces_mm: NDArray[np.floating]) -> list[tuple[int, int]]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scene_measures import SceneTruth, frame_errors, load_scene, scene_folders
-from scenes import against_bars, matched, print_header, print_row, refused_row, row_of, totals_of
+from scenes import against_bars, print_header, print_row, refused_row, row_of, totals_of, whose
 
 from engine.core.errors import InputError
 from engine.geometry.camera import transform_points
@@ -111,7 +111,7 @@ def test_a_run_is_compared_with_the_nearest_person_and_swaps_are_counted(
     jump[0] = rooms[0] - rooms[2]  # in the first frame where the other one is
     run = run_of(scene, tmp_path / "run", subject=1, moves=jump)
     errors = [frame_errors(run, sequence, scene, subject, 300) for subject in (0, 1)]
-    assert matched([errors], several=False) == [(0, 1)]
+    assert whose([errors]) == [(0, 1)]
     row = row_of(scene, run, errors, 1)
     assert row["subject"] == 1
     assert row["per_frame"]["swapped"].tolist() == [True] + [False] * (FRAMES - 1)
@@ -124,8 +124,8 @@ def test_each_person_has_the_run_that_is_nearest_in_all(
 ) -> None:
     runs = [run_of(scene, tmp_path / str(subject), subject=subject) for subject in (1, 0)]
     errors = [[frame_errors(run, sequence, scene, subject, 300) for subject in (0, 1)] for run in runs]
-    assert matched(errors, several=True) == [(0, 1), (1, 0)]
-    assert matched(errors[:1], several=True) == [(0, 1)]
+    assert whose(errors) == [(0, 1), (1, 0)]
+    assert whose(errors[:1]) == [(0, 1)]
 
 
 def test_only_frames_with_most_of_the_body_in_the_picture_count_and_what_is_said_is_judged(

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -78,6 +79,7 @@ def test_methods_on_cases_make_one_tidy_table_and_a_second_start_does_nothing(
     made = read_json(out / "table.json")["provenance"]
     assert made["model"] == "toy" and len(made["model_sha256"]) == 64 and "torch" in made
     assert times_begun(out) == 8  # four fits, and four to be measured
+    shutil.rmtree(out / "fits")  # which are large, and measured
     assert benchmark("right", "beside") == 0
     assert times_begun(out) == 8 and capsys.readouterr().out == printed
 

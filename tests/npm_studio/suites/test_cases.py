@@ -8,12 +8,15 @@ import pytest
 
 from engine.core.errors import InputError
 from engine.core.files import write_json
+from engine.geometry.camera import front_camera_to_world
+from engine.geometry.signed_distance import unsigned_distance
 from engine.sequences.depth_sequence import load_depth_sequence
 from engine.sequences.truth import load_truth
+from npm_studio.suites.canonical import recorded_bodies
 from npm_studio.suites.cases import DESCRIPTION, Case, is_there, load_case
 from npm_studio.suites.making import Sources, make_cases
 from npm_studio.suites.scenes import matched, recorded_scenes
-from npm_studio.suites.suite import Scenes, Sequences, SettingName, Subset, Suite, case_plans
+from npm_studio.suites.suite import Generated, Scenes, Sequences, SettingName, Subset, Suite, case_plans
 from tests.support.present import present
 from tests.support.progress import Listener
 from tests.support.toy_dataset import write_dolls
@@ -139,3 +142,19 @@ def test_a_scene_is_recorded_with_and_without_the_noise_of_its_sensor(
 def test_runs_go_to_the_subjects_that_they_are_nearest_to_in_all() -> None:
     assert matched(np.array([[9.0, 2.0], [1.0, 3.0]])) == [(0, 1), (1, 0)]
     assert matched(np.array([[9.0, 2.0]])) == [(0, 1)]
+
+
+@pytest.mark.slow
+def test_bodies_of_a_suite_are_those_of_its_seed_before_a_camera_that_is_turned_as_it_says(tmp_path: Path) -> None:
+    wanted = Generated(
+        kind="generated", generator="anny", seed=1234, adults=1, children=0, frames=2, widest_turn=30.0,
+        names=("anny_000",),
+    )  # fmt: skip
+    recorded = next(recorded_bodies(wanted, ["anny_000"], ("clean",), tmp_path, "cpu"))
+    sequence, truth = load_depth_sequence(recorded.recordings["clean"]), recorded.truths[0]
+    assert len(sequence) == 2 and not recorded.in_room and recorded.sensor_scale == 1
+    front = front_camera_to_world(present(truth.similarity))
+    turn = sequence.camera_at(0)[:3, :3] @ front[:3, :3].T
+    assert np.degrees(np.arccos((np.trace(turn) - 1) / 2)) == pytest.approx(30, abs=0.1)
+    points, surface = sequence.points_world(0), truth.meshes.read(0)
+    assert np.abs(unsigned_distance(points[::50].astype(float), surface.vertices, surface.faces)).mean() < 0.002
