@@ -1,20 +1,20 @@
 """One scale of colours for the errors of all sides."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from engine.comparison.comparison import Comparison
 
 _LOOKED_AT = 24
 """Frames, evenly spread."""
-_BELOW = 95
-"""Percentile of the errors of a side that its colours reach."""
+PERCENTILE = 95
+"""Of the errors of a side that its colours reach."""
 _LEAST_MM = 5.0
 
 
 def error_limit_mm(comparison: Comparison) -> float | None:
-    """Where the colours end, mm: below it are nearly all errors of the usual side; None where no error is known.
-
-    A side that is lost does not stretch the scale: of the sides the median counts.
+    """Where the colours end, mm, see `end_of_scale_mm`; None where no error is known.
 
     Raises:
         InputError: a mesh is damaged.
@@ -25,8 +25,17 @@ def error_limit_mm(comparison: Comparison) -> float | None:
         errors = np.concatenate([comparison.vertex_errors_mm(side, int(frame)) for frame in frames])
         known = errors[np.isfinite(errors)]
         if len(known):
-            ends.append(float(np.percentile(known, _BELOW)))
-    return max(round_scale(float(np.median(ends))), _LEAST_MM) if ends else None
+            ends.append(float(np.percentile(known, PERCENTILE)))
+    return end_of_scale_mm(ends) if ends else None
+
+
+def end_of_scale_mm(percentiles: Sequence[float]) -> float:
+    """A round number above nearly all errors of the usual side: one that is lost does not stretch the scale.
+
+    Args:
+        percentiles: `PERCENTILE` of the errors of each side, mm
+    """
+    return max(round_scale(float(np.median(percentiles))), _LEAST_MM)
 
 
 def round_scale(value: float) -> float:

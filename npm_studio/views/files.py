@@ -15,6 +15,7 @@ from npm_studio import resources
 from npm_studio.session.commands.registry import Choice
 from npm_studio.session.document.autosave import forget, recoverable
 from npm_studio.session.document.project import AUTOSAVE_NAME, FILE_NAME, save_project
+from npm_studio.session.jobs.comparison_report import ReportChoice, report_choice, write_report
 from npm_studio.session.jobs.events import JobEvent
 from npm_studio.session.jobs.exporting import ExportChoice, export_run
 from npm_studio.session.jobs.status import JobStatus
@@ -45,6 +46,7 @@ class Files(Opening):
         commands.handle("file.screenshot", self.choose_screenshot)
         commands.handle("file.export", self.choose_export)
         commands.handle("compare.picture", self.choose_screenshot)
+        commands.handle("compare.report", self.choose_report)
         commands.offer("file.recent", self.recent_choices)
         commands.offer("file.built_in_models", self.built_in_models)
         commands.provide("has_model", lambda: self._document.model is not None)
@@ -182,8 +184,35 @@ class Files(Opening):
 
     def export(self, run: Run, choice: ExportChoice) -> None:
         """Write ``run`` for other programs in the background; it can be cancelled, and leaves nothing then."""
+
+        def finished(notes: object) -> str:
+            assert isinstance(notes, tuple)
+            return "; ".join([f"Exported {choice.out}", *notes])
+
+        self._export(choice.out, lambda progress: export_run(run, choice, progress), finished)
+
+    def choose_report(self) -> None:
+        """Ask where the report of the comparison on show goes, and write it."""
+        choice = report_choice(self._document)
+        if choice is None:
+            return
+        suggested = str(choice.runs[0].with_name("comparison"))
+        name, _ = QFileDialog.getSaveFileName(self._parent, "Write the report into a new folder", suggested)
+        if name:
+            self.export_report(choice, Path(name))
+
+    def export_report(self, choice: ReportChoice, out: Path) -> None:
+        """Write what `npm-studio compare` writes, in the background; it can be cancelled, and leaves nothing then."""
+        self._export(out, lambda progress: write_report(choice, out, progress), lambda page: f"Wrote {page}")
+
+    def _export(self, out: Path, work: Callable[[Progress], object], said: Callable[[object], str]) -> None:
+        """Do ``work``, which writes ``out``, with progress over the window.
+
+        Args:
+            said: of its result, a line for the user
+        """
         status, jobs = JobStatus(), self._session.jobs
-        shown = QProgressDialog(f"Exporting {choice.out.name}…", "Cancel", 0, 0, self._parent)
+        shown = QProgressDialog(f"Exporting {out.name}…", "Cancel", 0, 0, self._parent)
         shown.setWindowTitle("Export")
         shown.setMinimumDuration(500)
         shown.setAutoReset(False)
@@ -191,6 +220,7 @@ class Files(Opening):
 
         def event(event: JobEvent) -> None:
             status.update(event)
+            shown.setLabelText(f"Exporting {out.name}: {status.stage}" if status.stage else f"Exporting {out.name}…")
             shown.setMaximum(status.total)
             shown.setValue(status.done)
 
@@ -199,10 +229,9 @@ class Files(Opening):
             shown.close()
             shown.deleteLater()
 
-        def finished(notes: object) -> None:
-            assert isinstance(notes, tuple)
+        def finished(result: object) -> None:
             close()
-            self._say("; ".join([f"Exported {choice.out}", *notes]))
+            self._say(said(result))
 
         def failed(error: Exception, traceback: str) -> None:
             close()
@@ -212,7 +241,7 @@ class Files(Opening):
             close()
             self._say("Export cancelled; nothing was written.")
 
-        jobs.submit("export", lambda progress: export_run(run, choice, progress), finished, failed, stopped, event)
+        jobs.submit("export", work, finished, failed, stopped, event)
 
     def open_demo_model(self) -> None:
         self.open_model(resources.demo_model())

@@ -23,6 +23,12 @@ OTHER = Command(
     shortcut="B",
     needs="is_blinking",
 )
+REPORT = Command(
+    "compare.report",
+    "Export &Report…",
+    "Write table, curves, error maps, a video and a 3-D view of the runs on show, two or more, as one page.",
+    needs="can_report",
+)
 PICTURE = Command(
     "compare.picture",
     "Export &Picture…",
@@ -30,4 +36,4 @@ PICTURE = Command(
     needs="is_comparing",
 )
 
-COMPARE = Menu("&Compare", (ADD, SWAP, OTHER, None, PICTURE))
+COMPARE = Menu("&Compare", (ADD, SWAP, OTHER, None, REPORT, PICTURE))

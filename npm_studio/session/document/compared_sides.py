@@ -83,6 +83,12 @@ def references(state: ComparisonState, offered: Sequence[Offer]) -> tuple[Offer,
     return tuple(dict.fromkeys([*of_kind, *shown]))
 
 
+def reference_of(state: ComparisonState, offered: Sequence[Offer]) -> Offer | None:
+    """The one that is chosen where that is offered, else the best; None where no side is on show."""
+    against = references(state, offered)
+    return next((offer for offer in against if offer.source == state.reference), against[0] if against else None)
+
+
 def first_sides(offered: Sequence[Offer], run: Run | None = None) -> tuple[SideSource, ...]:
     """What is compared before anybody has chosen: ``run`` or the latest one with the truth, else with what was seen."""
     runs = [offer for offer in offered if offer.source.kind == "run"]

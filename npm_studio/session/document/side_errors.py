@@ -7,9 +7,9 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.comparison.colour_scale import round_scale
+from engine.comparison.colour_scale import PERCENTILE, end_of_scale_mm
 from engine.comparison.comparison import FARTHEST_M, distances_mm, is_surface
-from engine.comparison.frame_errors import LOST_CORRESPONDENCE_MM, LOST_SURFACE_MM
+from engine.comparison.frame_errors import LOST_CORRESPONDENCE_MM, LOST_SURFACE_MM, SAMPLES
 from engine.core.errors import Cancelled, InputError
 from engine.core.progress import Progress
 from engine.evaluate.correspondence import Correspondences, same_triangles, vertex_correspondences
@@ -23,8 +23,8 @@ from npm_studio.session.document.lineup import Lineup
 
 _MOST_HELD = 2**28
 """Bytes of values that are kept; figures of all frames are."""
-_SAMPLES = 5000
-"""Points of each surface, whose distances to the other one make the mean."""
+_SCALE_MM = 20.0
+"""Before anything is known."""
 _QUANTILES = np.linspace(0, 100, 101)
 
 
@@ -131,10 +131,14 @@ class SideErrors:
 
     @property
     def scale_mm(self) -> float:
-        """A round number that 95 percent of the values of all sides and frames, as far as known, stay below."""
+        """Where the colours end by itself, see `engine.comparison.colour_scale`, by the frames that are known."""
         with self._lock:
-            quantiles = [figure.quantiles_mm for figure in self._figures.values() if np.isfinite(figure.mean_mm)]
-        return round_scale(float(np.percentile(np.concatenate(quantiles), 95))) if quantiles else 20.0
+            figures = [(side, figure.quantiles_mm) for (side, _), figure in self._figures.items()]
+        ends = []
+        for side in self.compared:
+            own = [quantiles for of, quantiles in figures if of is side and np.isfinite(quantiles).all()]
+            ends += [float(np.percentile(np.concatenate(own), PERCENTILE))] if own else []
+        return end_of_scale_mm(ends) if ends else _SCALE_MM
 
     def is_known(self, frame: int) -> bool:
         """Whether all sides have their values in ``frame``."""
@@ -230,7 +234,7 @@ class SideErrors:
             return np.empty((0, 3))
         faces, places = self._places.get(side, (None, None))
         if faces is not mesh.faces or places is None:
-            places = sample_surface(mesh.vertices, mesh.faces, _SAMPLES, np.random.default_rng(0))
+            places = sample_surface(mesh.vertices, mesh.faces, SAMPLES, np.random.default_rng(0))
             self._places[side] = mesh.faces, places
         return points_at(mesh.vertices, mesh.faces, places)
 

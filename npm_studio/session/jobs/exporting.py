@@ -1,11 +1,8 @@
 """Exports of the window. What draws pictures does so in a process of its own: the window's is for its own drawing."""
 
-import subprocess
-import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from engine.core.errors import Cancelled, InputError
 from engine.core.progress import Progress
 from engine.exports.content import Up
 from engine.exports.export_format import export
@@ -14,9 +11,9 @@ from engine.exports.vertex_colours import run_correspondences
 from engine.methods.run import Run
 from engine.sequences.mesh_sequence import FrameOfReference
 from npm_studio.reports.export_formats import export_format
+from npm_studio.session.jobs.own_process import run_command
 
 PICTURES = ("mp4", "png", "turntable")
-_POLL_S = 0.1
 
 
 @dataclass(frozen=True)
@@ -51,18 +48,5 @@ def export_run(run: Run, choice: ExportChoice, progress: Progress) -> tuple[str,
 def _in_a_process(run: Run, choice: ExportChoice, progress: Progress) -> None:
     colours = "correspondence" if choice.correspondence else "none"
     wanted = ["--format", choice.format_name, "--out", str(choice.out), "--frame", choice.frame, "--up", choice.up]
-    command = [sys.executable, "-m", "npm_studio", "export", str(run.folder), *wanted, "--colours", colours]
     progress.stage("drawing", 0)
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
-        while True:
-            try:
-                _, said = process.communicate(timeout=_POLL_S)
-                break
-            except subprocess.TimeoutExpired:
-                if progress.cancelled():
-                    process.terminate()  # a request: it takes back what it has begun
-                    process.communicate()
-                    raise Cancelled from None
-    if process.returncode != 0:
-        lines = said.strip().splitlines() or ["it ended without a word"]
-        raise InputError(choice.out, f"cannot be drawn: {lines[-1].removeprefix('npm-studio: ')}")
+    run_command(["export", str(run.folder), *wanted, "--colours", colours], choice.out, progress)

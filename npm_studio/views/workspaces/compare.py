@@ -11,12 +11,13 @@ from engine.core.progress import Progress
 from engine.methods.run import Run
 from engine.sequences.named_meshes import ENDINGS
 from npm_studio.session.commands.registry import Commands
-from npm_studio.session.document.compared_sides import Offer, OpenedSide, first_sides, offers, references
+from npm_studio.session.document.compared_sides import Offer, OpenedSide, first_sides, offers, reference_of, references
 from npm_studio.session.document.comparison import MOST_SIDES, ComparisonState, SideSource
 from npm_studio.session.document.lineup import Lineup
 from npm_studio.session.document.side_errors import ErrorKind, SideErrors
 from npm_studio.session.document.state import DocumentState
 from npm_studio.session.document.timeline import Playable
+from npm_studio.session.jobs.comparison_report import report_choice
 from npm_studio.session.jobs.events import JobEvent
 from npm_studio.views.session import Session
 from npm_studio.views.viewport_area import ViewportArea
@@ -211,8 +212,8 @@ class CompareWorkspace(Workspace):
         if len(self.viewports.views) != self.state.view_count:
             self.viewports.set_view_count(self.state.view_count)
             self._place_views()
-        against = references(self.state, self._offers)
-        current = next((offer for offer in against if offer.source == self.state.reference), against[0])
+        current = reference_of(self.state, self._offers)
+        assert current is not None
         wanted = (*shown, current)
         if [offer.origin for offer in wanted] != [offer.origin for offer in self._wanted] or [
             offer.source for offer in wanted
@@ -387,6 +388,7 @@ class CompareWorkspace(Workspace):
         commands.handle("compare.other", self.show_other)
         commands.handle("fit.compare_truth", self.compare_with_truth)
         commands.provide("is_comparing", lambda: self.is_active and self.lineup is not None)
+        commands.provide("can_report", lambda: self.is_active and report_choice(self.document) is not None)
         commands.provide("has_two_sides", lambda: self.is_active and len(self.state.sides) > 1)
         commands.provide("is_blinking", lambda: self.is_active and self.state.mode == "blink")
 

@@ -58,7 +58,9 @@ class ComparePanel:
         self.reference.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.reference.setMinimumContentsLength(10)
         self.automatic = QCheckBox("Auto")
-        self.automatic.setToolTip("End the colours where 95 % of all errors lie below")
+        self.automatic.setToolTip(
+            "End the colours above 95 % of the errors of the usual side; one that is lost does not count"
+        )
         self.scale = QDoubleSpinBox()
         self.scale.setRange(0.1, 10_000)
         self.scale.setDecimals(1)
@@ -70,6 +72,7 @@ class ComparePanel:
 
         self.table = ErrorTable()
         self.progress = note("")
+        self.report = action_button("Export report…", actions["compare.report"])
         self.picture = action_button("Export picture…", actions["compare.picture"])
         self._lay_out(column)
 
@@ -136,7 +139,10 @@ class ComparePanel:
         sequence = Section("Over the sequence, mm")
         sequence.body.addWidget(self.table)
         sequence.body.addWidget(self.progress)
-        sequence.body.addWidget(self.picture)
+        exports = QHBoxLayout()
+        exports.addWidget(self.report, 1)
+        exports.addWidget(self.picture, 1)
+        sequence.body.addLayout(exports)
         column.setSpacing(16)
         for section in (self.sides, shown, errors, sequence):
             column.addWidget(section)

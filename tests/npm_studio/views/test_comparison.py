@@ -11,6 +11,7 @@ from engine.geometry.mesh import save_mesh
 from engine.methods.run import load_run
 from npm_studio.session.document.comparison import SideSource
 from npm_studio.session.document.side_errors import ErrorKind
+from npm_studio.session.jobs.comparison_report import report_choice
 from npm_studio.views.workspaces.compare_panel import MODES
 from tests.npm_studio.views.drops import drop
 from tests.npm_studio.views.studio_window import StudioWindow
@@ -61,6 +62,7 @@ def test_a_run_is_compared_with_its_ground_truth_at_once(comparing: StudioWindow
     assert float(mean) == float(median) == float(worst) == pytest.approx(25, abs=0.1)  # 0.01 canonical units
     assert lost == "0"
     assert comparing.compare.panel.table.texts()[1][0] == "measured against"
+    assert not comparing.compare.panel.report.isEnabled()  # of one run there is nothing to report
 
 
 def test_one_legend_goes_with_the_colours_of_all_views(comparing: StudioWindow) -> None:
@@ -146,6 +148,8 @@ def test_six_sides_stand_in_six_views(
     assert views[2].points.count > 100
     assert not views[2].mesh.is_visible
     assert not comparing.compare.panel.add.isEnabled()
+    assert comparing.compare.panel.report.isEnabled()
+    assert [run.name for run in present(report_choice(comparing.session.document)).runs] == ["run", "b", "c", "d"]
     assert comparing.compare.isVisible()  # a run that is dropped here is compared, and not shown in Fit
     comparing.compare.panel.sides.rows[5].remove.click()
     measured(qtbot, comparing, 5)
