@@ -24,18 +24,19 @@ class Closing:
     def __init__(self, session: Session, files: Files, workspaces: Sequence[Workspace], window: QWidget) -> None:
         self._session, self._files, self._workspaces, self._window = session, files, workspaces, window
         self.question: Question | None = None
-        self.is_settled = False
-        """Whether nothing is asked any more."""
+        self.is_unasked = False
+        """Whether nothing is asked: what is not saved is kept to be recovered."""
+        self._is_settled = False
         self._waits = False
         session.jobs.changed.connect(self._on_jobs)
 
     def may_close(self) -> bool:
         """Whether nothing would be lost; else the user is asked, and the window closed when that is settled."""
-        if not self.is_settled and not self._settle():
+        if not self.is_unasked and not self._is_settled and not self._settle():
             return False
         for workspace in self._workspaces:
             workspace.give_up()
-        self._session.autosave.close()
+        self._session.autosave.close(keep=self.is_unasked and not self._session.document.is_clean)
         return True
 
     def _settle(self) -> bool:
@@ -75,7 +76,7 @@ class Closing:
             QTimer.singleShot(0, self._window.close)
 
     def _close(self) -> None:
-        self.is_settled = True
+        self._is_settled = True
         QTimer.singleShot(0, self._window.close)
 
     def _forget_question(self) -> None:

@@ -72,6 +72,11 @@ class JobBoard(QObject):
         """Ask the running job of ``lane`` to stop and drop the waiting ones."""
         self._runners[lane].cancel()
 
+    def pause(self, lane: str, paused: bool) -> None:
+        """Hold the running job of ``lane`` at its next step, or let it go on."""
+        self._runners[lane].pause(paused)
+        self.changed.emit()
+
     def shut_down(self, timeout: float) -> bool:
         """Cancel everything and wait; False when a thread did not end in ``timeout`` seconds."""
         self._timer.stop()

@@ -66,7 +66,6 @@ class MainWindow(QMainWindow):
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.NoContextMenu)
         settings = load_settings()
         self.theme: Theme = LIGHT if settings.theme == "light" else DARK
-        self.library_wanted = True
         self.closed = Signal()
         self.clean_exit = True
         self._error: ErrorDialog | None = None
@@ -123,7 +122,7 @@ class MainWindow(QMainWindow):
             commands.handle(f"view.{name}", functools.partial(self._on_tab, name))
             commands.provide(f"in_{name}", functools.partial(self._is_on_show, name))
         commands.handle("view.library", self.set_library)
-        commands.provide("library_shown", lambda: self.library_wanted)
+        commands.provide("library_shown", lambda: document.state.view.library)
         commands.handle("view.dark", self.set_dark)
         commands.provide("is_dark", lambda: self.theme.name == "dark")
         commands.handle("view.full_screen", self.set_full_screen)
@@ -233,6 +232,8 @@ class MainWindow(QMainWindow):
     def _on_document(self, before: DocumentState, after: DocumentState) -> None:
         if not self.workspace.is_active:
             self._show_workspace()
+        if before.view.library != after.view.library:
+            self._show_library()
         self.library.mark(*self.workspace.marked_in_library())
 
     def _on_step(self, is_new: bool) -> None:
@@ -248,15 +249,19 @@ class MainWindow(QMainWindow):
                 other.leave()
         self.segments.choose(list(self.workspaces.values()).index(workspace))
         self.panel.setCurrentWidget(workspace)
-        self.library.setVisible(workspace.uses_library and self.library_wanted)
+        self._show_library()
         self._show_quality(workspace, "", "good", "")
         workspace.enter()
         self._load_clip(workspace)
         self.refresh_actions()
 
     def set_library(self, shown: bool) -> None:
-        self.library_wanted = shown
-        self.library.setVisible(self.workspace.uses_library and shown)
+        state = self.session.document.state
+        self.session.document.follow(replace(state, view=replace(state.view, library=shown)))
+
+    def _show_library(self) -> None:
+        wanted = self.session.document.state.view.library
+        self.library.setVisible(self.workspace.uses_library and wanted)
 
     # ---- appearance
 
@@ -374,8 +379,8 @@ class MainWindow(QMainWindow):
             self.close_unasked()
 
     def close_unasked(self) -> None:
-        """Close without asking anything: running work keeps its best, a track and what is unsaved are given up."""
-        self.closing.is_settled = True
+        """Close without asking anything: running work keeps its best, and what is not saved can be recovered."""
+        self.closing.is_unasked = True
         self.close()
 
     def closeEvent(self, event: QCloseEvent | None) -> None:

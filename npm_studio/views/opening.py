@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from engine.core.errors import InputError
+from engine.core.files import clear_leftovers
 from engine.core.progress import Progress
 from engine.methods.run import Run, load_run
 from engine.sequences.capture_options import AS_RECORDED, CaptureOptions
@@ -16,6 +17,7 @@ from npm_studio.session.document.project import AUTOSAVE_NAME, FILE_NAME, load_p
 from npm_studio.session.document.recognise import Kind, recognise
 from npm_studio.session.document.state import DocumentState
 from npm_studio.session.jobs.events import Advanced, JobEvent
+from npm_studio.session.jobs.fitting import runs_folder
 from npm_studio.session.jobs.status import JobStatus
 from npm_studio.session.settings import MOST_RECENT, change_settings, load_settings
 from npm_studio.views.session import Session
@@ -143,11 +145,15 @@ class Opening:
 
     def open_project(self, folder: Path, recover: bool = False) -> None:
         """Put a project in place of the document; with ``recover`` as its automatic copy has it."""
+        folder = folder.resolve()
         is_draft = not (folder / FILE_NAME).is_file()
 
         def work(progress: Progress) -> tuple[DocumentState, Contents]:
-            project = load_project(folder, AUTOSAVE_NAME if recover else FILE_NAME)
-            return read_contents(project.state, progress)
+            state = load_project(folder, AUTOSAVE_NAME if recover else FILE_NAME).state
+            if recover:  # a fit may have been killed, too
+                for place in {runs_folder(recording.path) for recording in state.recordings}:
+                    clear_leftovers(place)
+            return read_contents(state, progress)
 
         def finished(result: object) -> None:
             assert isinstance(result, tuple)
@@ -157,7 +163,7 @@ class Opening:
             except InputError as error:
                 self._session.failed.emit(error, "")
                 return
-            self._document.begin(state, contents, None if is_draft else folder.resolve(), is_saved=not recover)
+            self._document.begin(state, contents, None if is_draft else folder, is_saved=not recover)
             if not is_draft:
                 remember(folder)
             self._say(f"Recovered {folder.name}" if recover else f"Opened project {folder}")

@@ -1,5 +1,7 @@
 """Playback below the views."""
 
+from dataclasses import replace
+
 from PyQt6.QtCore import QElapsedTimer, Qt, QTimer
 from PyQt6.QtGui import QFontMetrics
 from PyQt6.QtWidgets import QHBoxLayout, QLabel, QSpinBox, QVBoxLayout, QWidget
@@ -23,7 +25,7 @@ class TimelineBar(QWidget):
         timeline = session.document.timeline
         self.setObjectName("timeline")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self._timeline, self._play = timeline, actions["playback.play"]
+        self._document, self._timeline, self._play = session.document, timeline, actions["playback.play"]
         self.slider = BarSlider(0)
         self.slider.setAccessibleName("Frame")
         self.slider.valueChanged.connect(self._on_scrub)
@@ -36,7 +38,7 @@ class TimelineBar(QWidget):
         self.rate.setRange(1, 120)
         self.rate.setSuffix(" fps")
         self.rate.setToolTip("Frames per second of playback")
-        self.rate.valueChanged.connect(lambda value: timeline.set_frame_rate(float(value)))
+        self.rate.valueChanged.connect(self._on_rate)
         row = QHBoxLayout(self)
         row.setContentsMargins(MARGIN, 7, MARGIN, 7)
         row.setSpacing(4)
@@ -74,8 +76,10 @@ class TimelineBar(QWidget):
         commands.provide("is_looping", lambda: timeline.loop)
 
     def load(self, playable: Playable) -> None:
-        """Play something else from now on."""
-        self._timeline.load(playable)
+        """Play something else from now on, as fast as somebody chose in this workspace."""
+        view = self._document.state.view
+        rate = view.frame_rates.get(view.workspace, playable.frame_rate)
+        self._timeline.load(replace(playable, frame_rate=rate))
 
     def toggle(self) -> None:
         self._timeline.toggle()
@@ -129,6 +133,12 @@ class TimelineBar(QWidget):
             widget.setEnabled(count > 1)
         self.readout.setText(f"{self._timeline.frame + 1} / {count}" if count else "No clip")
         self.setToolTip("" if count else "Choose a pose in the library, or open a depth sequence, to have frames here")
+
+    def _on_rate(self, value: int) -> None:
+        state = self._document.state
+        rates = {**state.view.frame_rates, state.view.workspace: float(value)}
+        self._document.follow(replace(state, view=replace(state.view, frame_rates=rates)))
+        self._timeline.set_frame_rate(float(value))
 
     def _on_scrub(self, frame: int) -> None:
         self._timeline.pause()

@@ -158,9 +158,10 @@ class Tracking(QObject):
             return
         self._is_writing, self._status = True, JobStatus()
         self.panel.show_busy("Writing the run")
+        project = self._session.document.folder
         self._session.jobs.submit(
             "track",
-            track.keep,
+            lambda progress: track.keep(progress, project),
             finished=self._on_kept,
             failed=self._on_not_kept,
             stopped=lambda: self._end(""),

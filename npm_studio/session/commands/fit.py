@@ -18,6 +18,13 @@ CANCEL = Command(
     needs="is_fitting",
     icon="stop",
 )
+PAUSE_FIT = Command(
+    "fit.pause",
+    "Pa&use Fit",
+    "Hold the fit after this step, or let it go on.",
+    needs="is_fitting",
+    checked="fit_paused",
+)
 SHOW_FOLDER = Command(
     "fit.show_folder",
     "&Show Run Folder",
@@ -73,4 +80,6 @@ DISCARD = Command(
     needs="can_discard_track",
 )
 
-FIT = Menu("F&it", (START, CANCEL, None, TRACK, PAUSE, RESET, STOP, KEEP, DISCARD, None, COMPARE_TRUTH, SHOW_FOLDER))
+FIT = Menu(
+    "F&it", (START, PAUSE_FIT, CANCEL, None, TRACK, PAUSE, RESET, STOP, KEEP, DISCARD, None, COMPARE_TRUTH, SHOW_FOLDER)
+)

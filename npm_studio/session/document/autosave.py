@@ -88,8 +88,13 @@ class Autosave:
             shutil.rmtree(self._folder, ignore_errors=True)
         self._folder, self._lock, self._is_due = None, None, False
 
-    def close(self) -> None:
-        """The window closes, and what was to be saved has been."""
+    def close(self, keep: bool = False) -> None:
+        """The window closes; with ``keep`` nobody was asked, and the copy stays to be recovered."""
+        if keep:
+            self.flush()
+            if self._lock is not None:
+                self._lock.release()
+            self._folder = self._lock = None
         self.let_go()
         self._is_closed = True
 

@@ -79,6 +79,8 @@ class ViewState:
 
     workspace: str = "explore"
     display: DisplaySettings = DisplaySettings()
+    library: bool = True
+    """Whether the lists on the left are shown."""
     cameras: tuple[CameraState, ...] = ()
     """Of the views, from left to right; empty until something is on show."""
     linked_cameras: bool = True

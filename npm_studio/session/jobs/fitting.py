@@ -19,14 +19,15 @@ from engine.models.model import NeuralParametricModel
 from npm_studio import resources
 from npm_studio.session.document.document import Document
 from npm_studio.session.document.observation import Observation
+from npm_studio.session.document.project import RUNS
 from npm_studio.session.jobs.runner import Work
 
 
-def new_run_folder(sequence: Path, now: datetime | None = None) -> Path:
-    """A new folder in `runs_folder` for a run of ``sequence``, named after it and the time."""
+def new_run_folder(sequence: Path, project: Path | None = None, now: datetime | None = None) -> Path:
+    """A new folder for a run of ``sequence``, named after it and the time: in ``project``, or in `runs_folder`."""
     name = re.sub(r"[^\w.-]+", "-", sequence.resolve().name)
     stamp = (now or datetime.now()).strftime("%Y%m%d-%H%M%S")
-    return runs_folder(sequence) / f"{name}-{stamp}"
+    return (runs_folder(sequence) if project is None else project / RUNS) / f"{name}-{stamp}"
 
 
 def fit_request(
@@ -45,7 +46,7 @@ def fit_request(
     loaded = None
     if method.requires.takes_model() and document.model is not None and document.model_folder is not None:
         loaded = LoadedModel(document.model_folder, document.model)
-    out = new_run_folder(sequence.root)
+    out = new_run_folder(sequence.root, document.folder)
     return FitRequest(method, config, sequence, out, loaded, fill_lost=fill_lost, capture=observation.capture)
 
 

@@ -46,7 +46,8 @@ class QueueProgress(Progress):
         words: Words = plain_words,
     ) -> None:
         self._job, self._events, self._clock, self._words = job, events, clock, words
-        self._stop = threading.Event()
+        self._stop, self._goes_on = threading.Event(), threading.Event()
+        self._goes_on.set()
         self._last_preview = -PREVIEW_SECONDS
 
     def stage(self, name: str, total: int) -> None:
@@ -72,11 +73,21 @@ class QueueProgress(Progress):
         return self._clock() - self._last_preview >= PREVIEW_SECONDS and not self._events.has_preview(self._job)
 
     def cancelled(self) -> bool:
+        """Whether to stop; while the job is paused, whoever asks is kept waiting."""
+        self._goes_on.wait()
         return self._stop.is_set()
 
     def cancel(self) -> None:
         """Ask the work to stop."""
         self._stop.set()
+        self._goes_on.set()
+
+    def pause(self) -> None:
+        """Hold the work the next time that it asks whether to stop."""
+        self._goes_on.clear()
+
+    def go_on(self) -> None:
+        self._goes_on.set()
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,6 +137,12 @@ class JobRunner:
             self._waiting.clear()
             if self._running is not None:
                 self._running.progress.cancel()
+
+    def pause(self, paused: bool) -> None:
+        """Hold the running job at its next step, or let it go on."""
+        with self._condition:
+            if self._running is not None:
+                self._running.progress.pause() if paused else self._running.progress.go_on()
 
     def close(self, timeout: float = 10.0) -> bool:
         """Cancel everything and wait for the thread; False when it did not end in ``timeout`` seconds."""

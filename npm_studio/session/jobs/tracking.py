@@ -162,8 +162,8 @@ class Track:
                 if self._unwanted and self._kept is not None:
                     self._kept.__exit__()
 
-    def keep(self, progress: Progress) -> object:
-        """Write what was tracked as a run, a `engine.methods.run.Run`, once `work` has ended.
+    def keep(self, progress: Progress, project: Path | None = None) -> object:
+        """Write what was tracked as a run, a `engine.methods.run.Run`, once `work` has ended; in ``project`` if given.
 
         Raises:
             InputError: the run cannot be written.
@@ -183,7 +183,7 @@ class Track:
                 self.what.root, images, sequence.camera, poses, times, sequence.frame_names, world=sequence.world
             )
         method = FinishedTrack(METHOD, self._tracker, self._interrupted)
-        out = new_run_folder(self.what.root)
+        out = new_run_folder(self.what.root, project)
         request = FitRequest(method, TrackerConfig(), sequence, out, self._loaded, capture=self.what.capture)
         with torch.cuda.stream(lane_stream(self._loaded.model.device, "track")):
             run = run_fit(request, progress)

@@ -19,13 +19,18 @@ _STAGES = {
 class FitProgress(QWidget):
     """Buttons that start; while a fit runs, a bar with the expected end and a button that cancels."""
 
-    def __init__(self, start: QAction, cancel: QAction, track: QAction, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, start: QAction, cancel: QAction, pause: QAction, track: QAction, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self.start_button = QPushButton("Fit sequence")
         self.start_button.setObjectName("primary")
         self.cancel_button = QPushButton("Cancel and keep best")
         self.track_button = QPushButton("Track…")
-        for button, action in ((self.start_button, start), (self.cancel_button, cancel), (self.track_button, track)):
+        self.pause_button = QPushButton("Pause")
+        pause.toggled.connect(lambda paused: self.pause_button.setText("Go on" if paused else "Pause"))
+        buttons = self.start_button, self.cancel_button, self.pause_button, self.track_button
+        for button, action in zip(buttons, (start, cancel, pause, track), strict=True):
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
             button.clicked.connect(action.trigger)
             button.setToolTip(action.toolTip())
@@ -51,7 +56,10 @@ class FitProgress(QWidget):
         column.addLayout(labels)
         column.addWidget(self.bar)
         column.addWidget(self.detail)
-        column.addWidget(self.cancel_button)
+        stops = QHBoxLayout()
+        stops.addWidget(self.cancel_button, 1)
+        stops.addWidget(self.pause_button)
+        column.addLayout(stops)
         self._show_running(False)
 
     def explain(self, text: str) -> None:
@@ -82,6 +90,10 @@ class FitProgress(QWidget):
         apart = status.metrics.get("distance_mm")
         self.detail.setText(status.message if apart is None else f"{apart:.1f} mm from what was seen")
 
+    def show_paused(self) -> None:
+        self.stage.setText("Paused after this step")
+        self.eta.setText("")
+
     def show_stopping(self) -> None:
         self.stage.setText("Stopping after this step")
         self.eta.setText("")
@@ -94,5 +106,5 @@ class FitProgress(QWidget):
     def _show_running(self, running: bool) -> None:
         for button in (self.start_button, self.track_button):
             button.setVisible(not running)
-        for widget in (self.stage, self.eta, self.bar, self.cancel_button):
+        for widget in (self.stage, self.eta, self.bar, self.cancel_button, self.pause_button):
             widget.setVisible(running)

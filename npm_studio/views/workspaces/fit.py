@@ -62,6 +62,7 @@ class FitWorkspace(Workspace):
         self._fitted: Observation | None = None
         self._similarity = Similarity()
         self.status = JobStatus()
+        self._is_paused = False
 
         self.sequences = SequenceList(actions["file.open_sequence"])
         self.subject = SubjectPanel()
@@ -70,7 +71,9 @@ class FitWorkspace(Workspace):
         self._fit_section = fit = Section("Fit")
         self.form = MethodForm()
         self.form.changed.connect(self._on_form)
-        self.progress = FitProgress(actions["fit.start"], actions["fit.cancel"], actions["fit.track"])
+        self.progress = FitProgress(
+            actions["fit.start"], actions["fit.cancel"], actions["fit.pause"], actions["fit.track"]
+        )
         self.tracking = Tracking(session, actions, lambda: self.observation, self)
         self._track_stage = TrackStage(self, self.tracking, self.make_room)
         self.fill_lost = QCheckBox("Fill lost frames")
@@ -178,7 +181,7 @@ class FitWorkspace(Workspace):
             return
         if request.model is not None:
             self._similarity = request.model.model.info.similarity
-        self.status, self._preview, self._fitted = JobStatus(), None, self.observation
+        self.status, self._preview, self._fitted, self._is_paused = JobStatus(), None, self.observation, False
         document.follow(replace(self.document.state, fit=replace(self.document.state.fit, run=None)))
         self.session.jobs.submit(
             "fit",
@@ -194,8 +197,18 @@ class FitWorkspace(Workspace):
 
     def cancel(self) -> None:
         """Stop the fit; what it has is kept."""
+        self._is_paused = False
         self.session.jobs.cancel("fit")
         self.progress.show_stopping()
+
+    def set_paused(self, paused: bool) -> None:
+        """Hold the fit after this step, or let it go on."""
+        self._is_paused = paused
+        self.session.jobs.pause("fit", paused)
+        if paused:
+            self.progress.show_paused()
+        else:
+            self.progress.show_status(self.status)
 
     def may_close(self, then: Callable[[], object]) -> bool:
         return self.tracking.may_close(then)
@@ -249,7 +262,8 @@ class FitWorkspace(Workspace):
             self._report()
             if first and self.is_active and self._is_preview:
                 self.viewports.keep_framed()
-        self.progress.show_status(self.status)
+        if not self._is_paused:
+            self.progress.show_status(self.status)
 
     def _on_finished(self, result: object) -> None:
         assert isinstance(result, Run)
@@ -276,6 +290,7 @@ class FitWorkspace(Workspace):
         self._after_fit()
 
     def _after_fit(self) -> None:
+        self._is_paused = False
         self._update()
         if self.is_active and self.observation is not None:
             self._place_ground()
@@ -403,6 +418,8 @@ class FitWorkspace(Workspace):
     def _register(self, commands: Commands) -> None:
         commands.handle("fit.start", self.start)
         commands.handle("fit.cancel", self.cancel)
+        commands.handle("fit.pause", self.set_paused)
+        commands.provide("fit_paused", lambda: self._is_paused)
         commands.handle("fit.show_folder", self.show_folder)
         commands.provide("can_fit", lambda: self.is_active and self.can_fit)
         commands.provide("is_fitting", lambda: self.session.is_fitting)

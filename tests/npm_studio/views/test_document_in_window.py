@@ -236,10 +236,7 @@ def test_what_a_killed_window_had_is_offered_and_comes_back(
     made_something(qtbot, studio_window, fitted_run)
     studio_window.session.autosave.flush()
     lost = studio_window.session.document.state
-    autosave = studio_window.session.autosave
-    present(autosave._lock).release()  # as the end of its process does
-    autosave._is_closed = True
-    autosave._lock, autosave._folder = None, None
+    studio_window.close_unasked()  # as Ctrl-C does; the end of its process leaves the same
     second_window.files.offer_recovery()
     question = present(second_window.files.question)
     assert question.text().startswith("What you made was not saved when the program ended")
@@ -252,6 +249,21 @@ def test_what_a_killed_window_had_is_offered_and_comes_back(
     save(qtbot, second_window, save_folder)
     assert list(drafts_folder().iterdir()) == []
     assert not (save_folder / AUTOSAVE_NAME).exists()
+
+
+def test_speed_and_lists_are_part_of_the_document(
+    qtbot: QtBot, studio_window: StudioWindow, second_window: StudioWindow, tmp_path: Path
+) -> None:
+    studio_window.timeline.rate.setValue(11)
+    studio_window.actions_by_id["view.library"].trigger()
+    assert not studio_window.library.isVisible()
+    save(qtbot, studio_window, tmp_path / "study")
+    studio_window.close()
+    second_window.files.open_project(tmp_path / "study")
+    qtbot.waitUntil(lambda: second_window.session.document.folder is not None, timeout=SECONDS)
+    assert second_window.session.document.timeline.frame_rate == 11
+    assert not second_window.library.isVisible()
+    assert not second_window.actions_by_id["view.library"].isChecked()
 
 
 def test_two_windows_do_not_write_to_one_project(

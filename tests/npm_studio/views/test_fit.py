@@ -140,6 +140,35 @@ def test_cancelling_keeps_the_best_so_far(qtbot: QtBot, fitting: StudioWindow, s
     assert "stopped early" in item.text()
 
 
+def test_a_fit_is_paused_and_goes_on(qtbot: QtBot, fitting: StudioWindow, stand_in: StandInFit) -> None:
+    stand_in.step.release(1)
+    qtbot.waitUntil(lambda: fitting.fit.status.done == 1, timeout=SECONDS)
+    pause = fitting.fit.progress.pause_button
+    pause.click()
+    assert pause.text() == "Go on"
+    assert fitting.fit.progress.stage.text() == "Paused after this step"
+    stand_in.step.release(3)
+    qtbot.wait(100)
+    assert fitting.session.is_fitting
+    pause.click()
+    assert pause.text() == "Pause"
+    qtbot.waitUntil(lambda: fitting.fit.run is not None, timeout=SECONDS)
+    assert not present(fitting.fit.run).interrupted
+
+
+def test_closing_during_a_fit_asks_and_waits_when_that_is_wanted(
+    qtbot: QtBot, fitting: StudioWindow, stand_in: StandInFit
+) -> None:
+    fitting.close()
+    present(fitting.closing.question).answer("Wait, then close")
+    assert fitting.isVisible() and fitting.session.is_fitting
+    stand_in.step.release(4)
+    qtbot.waitUntil(lambda: fitting.files.question is not None, timeout=SECONDS)
+    assert not present(fitting.fit.run).interrupted
+    present(fitting.files.question).answer("Discard")
+    qtbot.waitUntil(lambda: not fitting.isVisible(), timeout=SECONDS)
+
+
 def test_cancelling_before_there_is_anything_leaves_the_points_and_says_so(
     qtbot: QtBot, fitting: StudioWindow, stand_in: StandInFit
 ) -> None:

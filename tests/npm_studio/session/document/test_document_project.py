@@ -60,6 +60,7 @@ def state(tmp_path: Path, depth_capture: Path, fitted_run: Path) -> DocumentStat
         view=ViewState(
             "fit",
             DisplaySettings(True, False, True, True, True, False, True),
+            False,
             (CameraState((1.0, 2.0, 3.0), (0.0, 0.5, 0.0), (0.0, 1.0, 0.0), (0.25, 0.0)),),
             False,
             SlicePlace(1, 0.25),

@@ -64,6 +64,36 @@ def test_a_failing_job_hands_over_its_error_and_the_next_one_still_runs() -> Non
     assert any(isinstance(event, Finished) and event.result == "next" for event in events)
 
 
+def test_a_paused_job_is_held_when_it_asks_whether_to_stop_and_goes_on() -> None:
+    progress = QueueProgress(1, EventQueue())
+    progress.pause()
+    work = threading.Thread(target=progress.cancelled, daemon=True)
+    work.start()
+    work.join(0.05)
+    assert work.is_alive()
+    progress.go_on()
+    work.join(5)
+    assert not work.is_alive()
+    assert not progress.cancelled()
+
+
+def test_a_held_job_is_cancelled_all_the_same() -> None:
+    events, running = EventQueue(), threading.Event()
+    runner = JobRunner("test", events)
+
+    def until_cancelled(progress: Progress) -> str:
+        running.set()
+        while not progress.cancelled():
+            threading.Event().wait(0.001)
+        return "the best so far"
+
+    runner.submit(until_cancelled)
+    assert running.wait(5)
+    runner.pause(True)
+    assert runner.close()
+    assert [event.result for event in events.drain() if isinstance(event, Finished)] == ["the best so far"]
+
+
 def test_cancelling_stops_the_running_job_and_drops_the_waiting_ones() -> None:
     events, running = EventQueue(), threading.Event()
     runner = JobRunner("test", events)
@@ -133,11 +163,13 @@ def test_the_expected_end_follows_from_the_speed_so_far() -> None:
     assert clock_text(present(status.seconds_left)) == "0:30"
 
 
-def test_a_run_goes_beside_its_sequence(tmp_path: Path) -> None:
+def test_a_run_goes_into_the_project_or_beside_its_sequence(tmp_path: Path) -> None:
     sequence = tmp_path / "my walk"
     sequence.mkdir()
     out = fitting.new_run_folder(sequence, now=datetime(2026, 1, 2, 3, 4, 5))
     assert out == tmp_path / "runs" / "my-walk-20260102-030405"
+    inside = fitting.new_run_folder(sequence, tmp_path / "study", datetime(2026, 1, 2, 3, 4, 5))
+    assert inside == tmp_path / "study" / "runs" / "my-walk-20260102-030405"
 
 
 def test_a_run_of_the_built_in_sequence_goes_to_the_users_data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
