@@ -79,7 +79,8 @@ def compared_runs(
         raise InputError("comparison", f"the runs are of different recordings, {named}, and there is no truth", fix)
     sides = sides_of_runs(runs, folder)
     reference = None if truth is None else side_of_truth(truth, sides[0])
-    notes = [f"{side.name}: {note}" for side in sides for note in side.notes]
+    notes = [f"{name}: {note}" for name, run in runs.items() for note in _of_run(run)]
+    notes += [f"{side.name}: {note}." for side in sides for note in side.notes]
     shown = None
     if len(recordings) > 1:
         notes.append(f"The runs are of {len(recordings)} recordings: what was seen is not compared.")
@@ -104,6 +105,12 @@ def compared_runs(
         fix = remedy("put the recording back where it was, or name {}", Setting.TRUTH)
         raise InputError("comparison", "has neither truth nor what was seen to compare with", fix)
     return Compared(comparison, shown, folder, tuple(notes))
+
+
+def _of_run(run: Run) -> list[str]:
+    """What makes a run less than its method can give."""
+    notes = ["its fit was interrupted, this is the best so far."] if run.interrupted else []
+    return [*notes, f"its own verdict is failed: {run.reason}."] if run.verdict == "failed" else notes
 
 
 def _frames_left_out(comparison: Comparison) -> list[str]:

@@ -251,10 +251,10 @@ def _numbers_note() -> str:
 
 
 def _worst_note(page: Page) -> str:
-    metric = page.numbers.errors.metrics[0]
-    return f"Where one of the sides has the largest {metric.title.lower()} distances; neighbours are passed over."
+    metric = page.numbers.errors.metrics[0].title.lower()
+    return f"The worst of each side by {metric}, then those in which any of them is worst; neighbours are passed over."
 
 
 def _script_json(value: Any) -> str:
     """JSON that cannot end the script element that it stands in."""
-    return json.dumps(value, separators=(",", ":"), allow_nan=False).replace("</", "<\\/")
+    return json.dumps(value, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +20,7 @@ from npm_studio.reports.pictures.renderer import OffscreenRenderer, Scene, ViewD
 from npm_studio.reports.pictures.sheet import INK, font, strip
 from npm_studio.reports.pictures.video import write_video
 
-LARGE, SMALL, _OF_VIDEO = 1560, 1020, 1320
+_ACROSS = 1440
 """Pixels in which all tiles of a picture stand beside each other."""
 _TILE_WIDTHS, _TALL = (120, 400), 1.46
 """Least and largest width of a tile, and its height over that."""
@@ -47,11 +46,10 @@ class Photographer:
         shown: DepthSequence | None,
         stage: Stage,
         limit_mm: float | None,
-        across: int = LARGE,
     ) -> None:
         self._comparison, self._shown, self._stage, self._limit_mm = comparison, shown, stage, limit_mm
         count = len(comparison.sides) + (comparison.reference is not None) + (shown is not None)
-        width = int(np.clip(across // count, *_TILE_WIDTHS)) // 2 * 2
+        width = int(np.clip(_ACROSS // count, *_TILE_WIDTHS)) // 2 * 2
         self._renderer = OffscreenRenderer(width, int(_TALL * width) // 2 * 2)
         self._extent = stage.extent()
 
@@ -61,23 +59,26 @@ class Photographer:
     def __exit__(self, *_: object) -> None:
         self._renderer.__exit__(None, None, None)
 
-    def row(self, frame: int, turned: float = 0.0, captions: list[str] | None = None) -> NDArray[np.uint8]:
+    def row(
+        self, frame: int, turned: float = 0.0, captions: list[str] | None = None, shrink: int = 1
+    ) -> NDArray[np.uint8]:
         """A picture (H, W, 3): all sides, the truth and what was seen in one frame, each with its name above it.
 
         Args:
             turned: degrees by which one looks from elsewhere
             captions: under the names of the sides
+            shrink: by how much all but the words is smaller
         """
         tiles = []
         for side, each in enumerate(self._comparison.sides):
             mesh = self._comparison.mesh(side, frame)
             picture = self._picture(mesh, self._colours(side, frame), frame, turned)
-            tiles.append(self._titled(picture, each.name, "" if captions is None else captions[side]))
+            tiles.append(_titled(picture, each.name, "" if captions is None else captions[side], shrink))
         if self._comparison.reference is not None:
             picture = self._picture(self._comparison.true_mesh(frame), CLAY, frame, turned)
-            tiles.append(self._titled(picture, self._comparison.reference.name, ""))
+            tiles.append(_titled(picture, self._comparison.reference.name, "", shrink))
         if self._shown is not None:
-            tiles.append(self._titled(self._seen(frame, turned), "seen", ""))
+            tiles.append(_titled(self._seen(frame, turned), "seen", "", shrink))
         return strip(tiles, gap=0)
 
     def _colours(self, side: int, frame: int) -> "str | NDArray[np.uint8]":
@@ -114,14 +115,6 @@ class Photographer:
     def _view(self, turned: float) -> ViewDirection:
         return ViewDirection(self._stage.azimuth + turned, _ELEVATION)
 
-    def _titled(self, picture: NDArray[np.uint8], name: str, caption: str) -> NDArray[np.uint8]:
-        image = Image.new("RGB", (picture.shape[1], picture.shape[0] + _BAND), tuple(picture[0, 0].tolist()))
-        image.paste(Image.fromarray(picture), (0, _BAND))
-        draw, middle = ImageDraw.Draw(image), picture.shape[1] // 2
-        draw.text((middle, 16), _short(name), INK, font(16), anchor="mm")
-        draw.text((middle, 36), caption, "#5d6670", font(14), anchor="mm")
-        return np.asarray(image)
-
 
 @dataclass(frozen=True)
 class WorstFrame:
@@ -134,19 +127,26 @@ class WorstFrame:
 
 
 def worst_frames(errors: FrameErrors, metric: str, most: int = 6) -> list[WorstFrame]:
-    """The worst frame of each side, then the next ones; neighbours are alike and are passed over.
+    """The worst frame of each side, then those in which any side is worst; their neighbours are passed over.
 
     In the order of their errors, the largest first.
     """
     values = np.where(np.isfinite(errors.values[metric]), errors.values[metric], -1.0)
-    ranked = np.argsort(-values, axis=1, kind="stable")
-    apart = max(1, values.shape[1] // 20)
+    own = [WorstFrame(int(row.argmax()), side, True) for side, row in enumerate(values) if row.max() >= 0]
+    others = [WorstFrame(frame, int(values[:, frame].argmax()), False) for frame in range(values.shape[1])]
+
+    def badness(each: WorstFrame) -> float:
+        return -float(values[each.side, each.frame])
+
     chosen: list[WorstFrame] = []
-    for rank, side in product(range(values.shape[1]), range(len(values))):
-        frame = int(ranked[side, rank])
-        if len(chosen) < most and values[side, frame] >= 0 and all(abs(frame - each.frame) >= apart for each in chosen):
-            chosen.append(WorstFrame(frame, side, rank == 0))
-    return sorted(chosen, key=lambda each: -values[each.side, each.frame])
+    for each in sorted(own, key=badness):
+        if all(each.frame != other.frame for other in chosen):
+            chosen.append(each)
+    apart = max(1, values.shape[1] // 20)
+    for each in sorted(others, key=badness):
+        if badness(each) <= 0 and all(abs(each.frame - other.frame) >= apart for other in chosen):
+            chosen.append(each)
+    return sorted(chosen[:most], key=badness)
 
 
 def typical_frame(errors: FrameErrors, metric: str) -> int:
@@ -158,14 +158,7 @@ def typical_frame(errors: FrameErrors, metric: str) -> int:
     return int(rows[np.argsort(means)[len(means) // 2]])
 
 
-def comparison_video(
-    comparison: Comparison,
-    shown: DepthSequence | None,
-    stage: Stage,
-    limit_mm: float | None,
-    path: Path,
-    progress: Progress,
-) -> list[int]:
+def comparison_video(comparison: Comparison, photographer: Photographer, path: Path, progress: Progress) -> list[int]:
     """Write an MP4 of all sides beside each other; returns the frames that it shows.
 
     Raises:
@@ -175,19 +168,29 @@ def comparison_video(
     frames = list(range(0, len(comparison), step))
 
     def pictures() -> Iterator[NDArray[np.uint8]]:
-        with Photographer(comparison, shown, stage, limit_mm, _OF_VIDEO) as photographer:
-            for done, frame in enumerate(frames):
-                if progress.cancelled():
-                    raise Cancelled
-                yield photographer.row(frame)
-                progress.advance(done + 1)
+        for done, frame in enumerate(frames):
+            if progress.cancelled():
+                raise Cancelled
+            yield photographer.row(frame)
+            progress.advance(done + 1)
 
     progress.stage("video", len(frames))
     write_video(pictures(), path, comparison.sides[0].meshes.frame_rate / step)
     return frames
 
 
-def _short(name: str, longest: int = 24) -> str:
+def _titled(picture: NDArray[np.uint8], name: str, caption: str, shrink: int) -> NDArray[np.uint8]:
+    """``picture`` (H, W, 3) made smaller, with a name above it and a caption on its upper edge."""
+    small = Image.fromarray(picture).reduce(shrink)
+    image = Image.new("RGB", (small.width, small.height + _BAND), tuple(picture[0, 0].tolist()))
+    image.paste(small, (0, _BAND))
+    draw, middle = ImageDraw.Draw(image), small.width // 2
+    draw.text((middle, 16), _short(name, small.width // 9), INK, font(16), anchor="mm")
+    draw.text((middle, 36), caption, "#5d6670", font(14), anchor="mm")
+    return np.asarray(image)
+
+
+def _short(name: str, longest: int) -> str:
     return name if len(name) <= longest else f"{name[: longest - 1]}…"
 
 

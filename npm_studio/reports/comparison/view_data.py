@@ -31,6 +31,8 @@ MOST_VERTICES, LEAST_VERTICES = 5000, 1200
 """Of a mesh in the view."""
 _BUDGET = 1_800_000
 """Vertices of all meshes in all frames: about ten megabytes of the page."""
+_OWN_TRIANGLES = 3
+"""Times that a vertex weighs of meshes that have triangles of their own in each frame."""
 _POINTS = 1500
 """Of what was seen in a frame, at most."""
 _LARGEST = 65535
@@ -67,18 +69,17 @@ def view_data(
         Cancelled: ``progress`` asked to stop.
     """
     progress = progress or Progress()
-    count = len(comparison.sides) + (comparison.reference is not None)
-    step = max(1, -(-len(comparison) * count * LEAST_VERTICES // _BUDGET))
+    everybody = [*comparison.sides, *(() if comparison.reference is None else (comparison.reference,))]
+    count, weight = len(everybody), sum(1 if side.meshes.one_topology else _OWN_TRIANGLES for side in everybody)
+    step = max(1, -(-len(comparison) * weight * LEAST_VERTICES // _BUDGET))
     frames = list(range(0, len(comparison), step))
-    vertices = int(np.clip(_BUDGET // (count * len(frames)), LEAST_VERTICES, MOST_VERTICES))
+    vertices = int(np.clip(_BUDGET // (weight * len(frames)), LEAST_VERTICES, MOST_VERTICES))
     lattice = _Lattice.around(comparison, stage, frames)
     stream = bytearray()
     sides: list[dict[str, Any]] = []
     progress.stage("3-D view", count * len(frames))
-    for number in range(count):
+    for number, side in enumerate(everybody):
         is_side = number < len(comparison.sides)
-        side = comparison.sides[number] if is_side else comparison.reference
-        assert side is not None
         has_errors = is_side and limit_mm is not None
         writer = _SideWriter(side.meshes.one_topology, vertices, lattice, limit_mm if has_errors else None)
         for done, frame in enumerate(frames):

@@ -1,17 +1,24 @@
 """A comparison in a folder: the page, the tables and the JSON, written as a whole or not at all."""
 
 import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from engine.comparison.colour_scale import error_limit_mm
 from engine.comparison.frame_errors import frame_errors
 from engine.comparison.summary import summarise
-from engine.core.errors import InputError, Setting, remedy
+from engine.core.errors import Cancelled, InputError, Setting, remedy
 from engine.core.files import replacing_folder
 from engine.core.progress import Progress
 from npm_studio.reports.comparison.compared import Compared
 from npm_studio.reports.comparison.page import Page, Picture, Video, write_page
-from npm_studio.reports.comparison.pictures import SMALL, Photographer, comparison_video, typical_frame, worst_frames
+from npm_studio.reports.comparison.pictures import (
+    Photographer,
+    comparison_video,
+    typical_frame,
+    worst_frames,
+)
 from npm_studio.reports.comparison.provenance import provenance
 from npm_studio.reports.comparison.stage import stage_of
 from npm_studio.reports.comparison.tables import JSON, Numbers, write_tables
@@ -47,23 +54,22 @@ def write_comparison(
     """
     check_out(out)
     progress, comparison = progress or Progress(), compared.comparison
-    errors = frame_errors(comparison, seed, progress)
-    if not errors.metrics:
-        raise InputError("comparison", "no frame of any side can be measured", "look at the runs")
-    numbers = Numbers(comparison, errors, summarise(comparison, errors, seed), seed)
-    facts = provenance(comparison.sides, compared.truth, command, progress)
     with replacing_folder(out) as folder, tempfile.TemporaryDirectory() as work:
+        errors = frame_errors(comparison, seed, progress)
+        if not errors.metrics:
+            raise InputError("comparison", "no frame of any side can be measured", "look at the runs")
+        numbers = Numbers(comparison, errors, summarise(comparison, errors, seed), seed)
+        facts = provenance(comparison.sides, compared.truth, command, progress)
         write_tables(numbers, compared.notes, facts, folder)
         stage, limit_mm = stage_of(comparison), error_limit_mm(comparison)
         view = view_data(comparison, compared.shown, stage, limit_mm, progress)
         video = Path(work) / "video.mp4"
-        frames = comparison_video(comparison, compared.shown, stage, limit_mm, video, progress)
-        maps: list[Picture] = []
-        if limit_mm is not None:
-            with Photographer(comparison, compared.shown, stage, limit_mm) as photographer:
-                maps = _maps(numbers, photographer)
-        with Photographer(comparison, compared.shown, stage, limit_mm, SMALL) as photographer:
-            worst = _worst(numbers, photographer)
+        with Photographer(comparison, compared.shown, stage, limit_mm) as photographer:
+            frames = comparison_video(comparison, photographer, video, progress)
+            plans = ([] if limit_mm is None else _maps(numbers)), _worst(numbers)
+            progress.stage("pictures", sum(map(len, plans)))
+            maps = _pictures(plans[0], numbers, photographer, progress, 0)
+            worst = _pictures(plans[1], numbers, photographer, progress, len(maps))
         page = Page(
             title=_title(numbers),
             summary=_summary(compared),
@@ -95,26 +101,47 @@ def _summary(compared: Compared) -> str:
     return f"{names}, in {frames} {'frame' if frames == 1 else 'frames'}, compared with {against}."
 
 
-def _maps(numbers: Numbers, photographer: Photographer) -> list[Picture]:
+@dataclass(frozen=True)
+class _Shot:
+    """A picture to be taken."""
+
+    frame: int
+    caption: str
+    turned: float = 0.0
+    leads_there: bool = True
+    shrink: int = 1
+
+
+def _pictures(
+    shots: Sequence[_Shot], numbers: Numbers, photographer: Photographer, progress: Progress, done: int
+) -> list[Picture]:
+    pictures = []
+    for shot in shots:
+        if progress.cancelled():
+            raise Cancelled
+        row = photographer.row(shot.frame, shot.turned, _captions(numbers, shot.frame), shot.shrink)
+        pictures.append(Picture(row, shot.caption, shot.frame if shot.leads_there else None))
+        progress.advance(done + len(pictures))
+    return pictures
+
+
+def _maps(numbers: Numbers) -> list[_Shot]:
     """The typical frame from before and behind."""
     frame = typical_frame(numbers.errors, numbers.headline)
     name = numbers.comparison.frames.names[frame]
     text = f"Frame {name}, whose mean over the sides is the median one; the colours are those of the 3-D view."
-    looks = ((text, 0.0, frame), ("The same frame from behind.", _BEHIND, None))
-    captions = _captions(numbers, frame)
-    return [Picture(photographer.row(frame, turned, captions), caption, leads) for caption, turned, leads in looks]
+    return [_Shot(frame, text), _Shot(frame, "The same frame from behind.", _BEHIND, leads_there=False)]
 
 
-def _worst(numbers: Numbers, photographer: Photographer) -> list[Picture]:
-    pictures = []
+def _worst(numbers: Numbers) -> list[_Shot]:
+    shots = []
     values, metric = numbers.errors.values[numbers.headline], numbers.errors.metrics[0]
     for each in worst_frames(numbers.errors, numbers.headline):
         name, side = numbers.comparison.frames.names[each.frame], numbers.sides[each.side].name
         value = f"{values[each.side, each.frame]:.1f} {metric.unit}"
-        caption = f"Frame {name}: {'the worst' if each.is_worst else 'one of the worst'} of {side}, {value}."
-        row = photographer.row(each.frame, captions=_captions(numbers, each.frame))
-        pictures.append(Picture(row, caption, each.frame))
-    return pictures
+        rank = "the worst" if each.is_worst else "one of the worst"
+        shots.append(_Shot(each.frame, f"Frame {name}: {rank} of {side}, {value}.", shrink=2))
+    return shots
 
 
 def _captions(numbers: Numbers, frame: int) -> list[str]:

@@ -140,7 +140,7 @@ def test_a_thin_mesh_lies_on_the_fine_one_and_goes_with_it() -> None:
 
 
 def test_long_comparisons_show_some_frames_and_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("npm_studio.reports.comparison.view_data._BUDGET", 3 * 2 * 1200)
+    monkeypatch.setattr("npm_studio.reports.comparison.view_data._BUDGET", (2 + 3) * 2 * 1200)
     comparison, stage = balls()
     data = view_data(comparison, None, stage, None)
     assert data.manifest["frames"] == [0, 2]
