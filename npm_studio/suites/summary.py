@@ -76,7 +76,7 @@ def failures_of(table: Table) -> tuple[Row, ...]:
 def _line(table: Table, part: Part, setting: str, contender: str, others: Sequence[str], whole: int) -> Line:
     rows = [_all(table, part, setting, contender, name) for name in MAIN]
     cells = tuple(shown(name, None if row is None else row.value) for name, row in zip(MAIN, rows, strict=True))
-    best = tuple(_best(table, part, setting, name, others, whole) == contender for name in MAIN)
+    best = tuple(contender in _best(table, part, setting, name, others, whole) for name in MAIN)
     first = next((row for row in rows if row is not None), None)
     precision = "" if first is None else first.precision
     measured = 0 if first is None else first.cases
@@ -84,17 +84,17 @@ def _line(table: Table, part: Part, setting: str, contender: str, others: Sequen
     return Line(contender, (*cells, precision), best, f"{measured}" if measured == count else f"{measured} of {count}")
 
 
-def _best(table: Table, part: Part, setting: str, metric: str, contenders: Sequence[str], whole: int) -> str | None:
-    """Of those that were measured on all cases and do not know how these were made."""
-    known = {}
+def _best(table: Table, part: Part, setting: str, metric: str, contenders: Sequence[str], whole: int) -> set[str]:
+    """Of those that were measured on all cases and do not know how these were made; several that are alike."""
+    known: dict[str, float] = {}
     for contender in contenders:
         row = _all(table, part, setting, contender, metric)
         if _method(contender) not in table.upper_bounds and row is not None and row.cases == whole:
-            known[contender] = row.value
+            known[contender] = row.value or 0.0
     if len(known) < 2:
-        return None
-    sign = 1 if BY_NAME[metric].better == "lower" else -1
-    return min(known, key=lambda name: sign * (known[name] or 0))
+        return set()
+    best = (min if BY_NAME[metric].better == "lower" else max)(known.values())
+    return {name for name, value in known.items() if value == best}
 
 
 def _wins(table: Table, part: Part, setting: str, contender: str) -> Iterator[str]:

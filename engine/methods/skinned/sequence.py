@@ -19,7 +19,7 @@ from engine.methods.npm.fit import Descent, FitState, descend
 from engine.methods.npm.sequence import PreviewsInMirror, subject_poses, subject_seen, with_steps_for
 from engine.methods.npm.sides import SidedObservations, observe_side
 from engine.methods.npm.variables import Variables
-from engine.methods.run import CAMERAS, CANONICAL_SURFACE, SIDE, SUBJECTS
+from engine.methods.run import CAMERAS, CANONICAL_SURFACE, PRECISION, SIDE, SUBJECTS
 from engine.methods.skinned.body import SkinnedBody, skinned_vertices
 from engine.methods.skinned.config import SkinnedConfig
 from engine.methods.skinned.material import canonical_vertices
@@ -54,7 +54,7 @@ def fit_sequence(source: DepthSequence, inputs: MethodInputs, config: SkinnedCon
     sided = observe_side(source, model, config.side, inputs.seed, progress)
     if sided.is_mirrored:
         progress = PreviewsInMirror(progress)
-    details: dict[str, Any] = {}
+    details: dict[str, Any] = {PRECISION: "float32"}
     if source.others and source.scan is None:  # whose cameras are made
         details[CAMERAS] = check_calibration(sided.observations, source, model.info.similarity, progress)
     read = time.perf_counter()

@@ -116,7 +116,8 @@ def test_the_best_of_each_column_knows_nothing_of_the_generator_and_was_measured
     )  # fmt: skip
     block = next(iter(blocks_of(table)))
     best = {line.contender: dict(zip(header(), line.is_best, strict=False)) for line in block.lines}
-    assert best["npm"]["Surface, mm"] and best["nricp"]["s/frame"]
+    assert best["npm"]["Surface, mm"] and best["nricp"]["s/frame"] and not best["nricp"]["Surface, mm"]
+    assert best["npm"]["Lost"] and best["nricp"]["Lost"]  # neither has lost any
     assert not any(best["skinned"].values()) and not any(best["cpd"].values())
     assert {line.contender: line.cases for line in block.lines} == {
         "npm": "2",
