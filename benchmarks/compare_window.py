@@ -10,8 +10,8 @@ in six linked views, drawn by the cores of this machine. Measured are
 - with drawing switched off: the longest time between two turns of the event loop while errors are measured;
 - what opening and leaving the comparison N times leaves behind: of VTK objects, threads and memory.
 How much processor time of this program each drawing took, whatever the load, and how many cores other programs took
-meanwhile is printed, too. Exits 1 when fewer than 5 frames per second are drawn, the
-event loop was held up for more than 100 ms, or more than 2 % is left behind.
+meanwhile is printed, too. Exits 1 when drawing all six views takes more than 200 ms of processor time, the event loop
+was held up for more than 100 ms, or more than 2 % is left behind.
 """
 
 import argparse
@@ -39,7 +39,7 @@ from npm_studio.session.document.comparison import ComparisonState, SideSource
 if TYPE_CHECKING:
     from npm_studio.views.main_window import MainWindow
 
-FEWEST_PER_SECOND, LONGEST_BLOCK_MS = 5.0, 100.0
+MOST_PROCESSOR_MS, LONGEST_BLOCK_MS = 200.0, 100.0
 SHIFTS_M = (0.005, 0.01, 0.02, 0.03, 0.05)
 
 
@@ -203,7 +203,7 @@ def main() -> int:
     about = {"machine": platform.machine(), "cores": os.cpu_count(), "openings": options.openings}
     write_json(options.json, about | {"results": results, "measuring": held, "idle": idle, "left": left})
     print(f"written: {options.json}")
-    slow = min(results["playing"]["frames_per_s"], results["turning"]["drawings_per_s"]) < FEWEST_PER_SECOND
+    slow = max(results[name]["processor_ms"] for name in ("playing", "turning")) > MOST_PROCESSOR_MS
     grown = max(left["growth"].values()) > MOST_GROWTH
     return int(slow or grown or held["event_loop_ms"] > LONGEST_BLOCK_MS or not clean)
 

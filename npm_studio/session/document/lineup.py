@@ -3,12 +3,14 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.comparison.common_frames import common_frames
+from engine.core.errors import InputError
 from engine.geometry.mesh import vertex_normals
 from npm_studio.session.document.compared_sides import OpenedSide
 
@@ -63,6 +65,13 @@ class Lineup:
     def row(self, side: OpenedSide, frame: int) -> int:
         """Which frame of ``side`` it is."""
         return int(self._rows[side][frame])
+
+    def prepare(self, frame: int) -> None:
+        """Read what will be drawn first, so that the window need not wait for it."""
+        for side in self.sides:
+            if side.observation is None:
+                with suppress(InputError):  # named when it comes on show
+                    self.surface(side, frame)
 
     def surface(self, side: OpenedSide, frame: int) -> Surface:
         """The mesh of ``side``, from any thread.

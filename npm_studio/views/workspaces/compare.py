@@ -246,7 +246,7 @@ class CompareWorkspace(Workspace):
     def _load(self, wanted: tuple[Offer, ...]) -> None:
         """Open sides in the background; what was opened before is taken as it is, unless it has changed."""
         self._asked += 1
-        self._wanted, known = wanted, dict(self._opened)
+        self._wanted, known, first = wanted, dict(self._opened), self.state.frame
         self.viewports.invitation.hide()
         for place, view in enumerate(self.viewports.views):
             if place < len(wanted) - 1:
@@ -260,6 +260,7 @@ class CompareWorkspace(Workspace):
                     is_same = before is not None and before.origin == offer.origin
                     opened[offer.source] = before if before is not None and is_same else offer.open(progress)
             lineup = Lineup([opened[offer.source] for offer in wanted[:-1]], opened[wanted[-1].source])
+            lineup.prepare(min(first, len(lineup) - 1))
             errors = SideErrors(lineup)
             return opened, lineup, errors if errors.compared else None
 

@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from engine.core.errors import InputError
-from engine.geometry.mesh import vertex_normals
+from engine.geometry.mesh import Mesh, vertex_normals
 from npm_studio.session.document import lineup as module
 from npm_studio.session.document.lineup import Lineup
 from tests.support.compared import side, spheres
@@ -44,6 +46,25 @@ def test_surfaces_have_normals_and_are_kept_as_far_as_memory_is_left(monkeypatch
     monkeypatch.setattr(module, "_MOST_HELD", 1)
     lineup.surface(one, 0)
     assert lineup.surface(one, 1) is not surface
+
+
+def test_what_is_drawn_first_is_read_ahead_and_a_damaged_file_is_left_to_be_named_later() -> None:
+    whole, read = spheres("a", [1, 2], "01"), []
+
+    def reading(index: int) -> Mesh:
+        read.append(index)
+        if index == 1:
+            raise InputError("1.ply", "is damaged")
+        return whole.read(index)
+
+    one = replace(side(whole), meshes=replace(whole, read=reading))
+    lineup = Lineup([one])
+    lineup.prepare(0)
+    lineup.prepare(1)
+    lineup.surface(one, 0)
+    assert read == [0, 1]
+    with pytest.raises(InputError, match="is damaged"):
+        lineup.surface(one, 1)
 
 
 def test_all_sides_stand_on_the_lowest_of_them() -> None:
