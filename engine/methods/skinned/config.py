@@ -7,6 +7,9 @@ from pydantic import Field
 from engine.core.config import Config
 from engine.methods.npm.config import Count, FitConfig, Name, Weight
 
+_NEAR_WEIGHT = 0.1
+"""Part of the weight of landmarks that are only near the surface of the body model."""
+
 
 class SkinnedConfig(Config):
     """Which body, and what differs from a fit of `npm`, whose terms and weights are used else."""
@@ -31,7 +34,14 @@ class SkinnedConfig(Config):
     """Expected acceleration of the surface where it does not seem to accelerate, canonical units per second squared; 0
     lets frames be independent."""
 
-    def energy(self) -> FitConfig:
-        """What the terms and the steps of the fit take."""
+    def energy(self, knows_coordinates: bool = True) -> FitConfig:
+        """What the terms and the steps of the fit take.
+
+        A surface that only lies near the one that the network knows is led by it, and in the end by what was seen.
+        """
         names = ("steps", "surface_gate", "landmark_weight", "pose_prior", "shape_prior", "acceleration")
-        return FitConfig(**{name: getattr(self, name) for name in names})
+        stated = FitConfig(**{name: getattr(self, name) for name in names})
+        if knows_coordinates:
+            return stated
+        weaker = {"coordinate_rest": 0.0, "landmark_weight": _NEAR_WEIGHT * self.landmark_weight}
+        return stated.model_copy(update=weaker)

@@ -16,6 +16,7 @@ from engine.core.errors import ConfigField, InputError
 from engine.core.registry import BODIES, load, registered
 
 if TYPE_CHECKING:
+    from engine.geometry.similarity import Similarity
     from engine.methods.skinned.body import SkinnedBody
     from engine.models.labels import SideWord
 
@@ -28,6 +29,8 @@ class WantedBody:
     """What the neural parametric model is of that finds the subject, such as ``human bodies``"""
     side: SideWord | None
     """Of a hand: which one"""
+    similarity: Similarity
+    """World to the canonical space of that model"""
     file: Path | None
     """Of the body model, where one was stated"""
 

@@ -47,9 +47,9 @@ def fit_sequence(source: DepthSequence, inputs: MethodInputs, config: SkinnedCon
     """
     assert inputs.model is not None
     started, model = time.perf_counter(), inputs.model.model
-    energy = with_steps_for(source, config.energy())
     progress.stage("body model", 1)
     body = body_for(model, config, inputs.model.folder)
+    energy = with_steps_for(source, config.energy(body.knows_coordinates))
     progress.advance(1)
     sided = observe_side(source, model, config.side, inputs.seed, progress)
     if sided.is_mirrored:
@@ -76,9 +76,10 @@ def body_for(model: NeuralParametricModel, config: SkinnedConfig, folder: Path) 
     if model.coordinate_network is None:
         problem = "has no coordinate network, which finds the subject for this method"
         raise InputError(folder, problem, "use a built-in model of the same class")
-    wanted = WantedBody(model.info.category, model.info.side, Path(config.body_file) if config.body_file else None)
+    info, file = model.info, Path(config.body_file) if config.body_file else None
+    wanted = WantedBody(info.category, info.side, info.similarity, file)
     body = load_body(config.body, wanted)
-    own, similarity = body.similarity, model.info.similarity
+    own, similarity = body.similarity, info.similarity
     if not np.allclose((own.scale, *own.centre), (similarity.scale, *similarity.centre), rtol=1e-6, atol=1e-9):
         problem = f"has another canonical space than {body.name}"
         raise InputError(folder, problem, "use a built-in model of the same class")

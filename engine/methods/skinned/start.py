@@ -28,12 +28,16 @@ def first_variables(
 ) -> tuple[SkinnedPosable, Variables]:
     """Where the body begins, and the body, whose shape is then told in standard deviations of what is known of it.
 
-    Shapes are what the network says of the canonical coordinates, give or take its errors; poses are the mean one.
+    Shapes are what the network says of the canonical coordinates, give or take its errors, where these are of this
+    surface; poses are the mean one.
     """
     progress.stage("search", 1)
-    found = shape_through_coordinates(SkinnedPosable(body, seed), observations)
-    posable = SkinnedPosable(about(body, found), seed)
-    still = posable.first(len(observations), torch.zeros(body.shapes))
+    posable = SkinnedPosable(body, seed)
+    found = shape_through_coordinates(posable, observations)
+    shape = found.shape
+    if body.knows_coordinates:
+        posable, shape = SkinnedPosable(about(body, found), seed), torch.zeros_like(shape)
+    still = posable.first(len(observations), shape)
     variables = aligned(posable, observations, still)
     progress.advance(1)
     return posable, nearest_seen(variables, observations.times_s, observations.seen_by_any.nonzero()[:, 0])

@@ -12,6 +12,7 @@ from engine.core.errors import InputError
 from engine.geometry.camera import PinholeCamera, front_camera_to_world
 from engine.geometry.ray_casting import render_depth
 from engine.geometry.rigid_alignment import rigid_alignment
+from engine.geometry.similarity import Similarity
 from engine.methods.job import run_fit
 from engine.methods.method import LoadedModel
 from engine.methods.request import FitRequest
@@ -33,12 +34,12 @@ VALUES = {"gender": 0.9, "age": 0.4, "muscle": 0.3, "weight": 0.8, "height": 0.4
 
 @pytest.fixture(scope="module")
 def body() -> SkinnedBody:
-    return load_body("anny", WantedBody("human bodies", None, None))
+    return load_body("anny", WantedBody("human bodies", None, Similarity(), None))
 
 
 @pytest.fixture(scope="module")
 def hand() -> SkinnedBody:
-    return load_body("anny", WantedBody("human hands", "right", None))
+    return load_body("anny", WantedBody("human hands", "right", Similarity(), None))
 
 
 def shape_of(values: dict[str, float]) -> torch.Tensor:
@@ -99,13 +100,13 @@ def test_poses_that_motions_have_are_within_a_few_standard_deviations(body: Skin
 
 def test_what_is_no_body_and_no_hand_is_refused() -> None:
     with pytest.raises(InputError, match="has human bodies and human hands, the network has learned fish"):
-        BODY.load(WantedBody("fish", None, None))
+        BODY.load(WantedBody("fish", None, Similarity(), None))
 
 
 def test_without_anny_the_line_names_what_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "anny", None)
     with pytest.raises(InputError, match=r"needs the package anny .*; pip install 'anny>=0\.6\.2,<0\.7'"):
-        BODY.load(WantedBody("human bodies", None, None))
+        BODY.load(WantedBody("human bodies", None, Similarity(), None))
 
 
 @pytest.fixture(scope="module")
