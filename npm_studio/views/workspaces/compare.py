@@ -102,11 +102,12 @@ class CompareWorkspace(Workspace):
         return self.curves
 
     def follow(self, before: DocumentState, after: DocumentState) -> None:
+        has_moved = before.compare.frame != after.compare.frame
+        if has_moved and self.is_active:
+            self.document.timeline.place(self._frame)
         if replace(before.compare, frame=after.compare.frame) != after.compare:
             self._show_state()
-        elif before.compare.frame != after.compare.frame:
-            if self.is_active:
-                self.document.timeline.place(self._frame)
+        elif has_moved:
             self._draw()
             self._measure()
 

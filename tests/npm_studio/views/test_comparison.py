@@ -1,4 +1,5 @@
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -127,6 +128,17 @@ def test_the_timeline_and_a_click_into_the_curves_move_all_sides(qtbot: QtBot, c
     qtbot.mouseClick(curves, Qt.MouseButton.LeftButton, pos=QPoint(5, 40))
     assert comparing.session.document.timeline.frame == 0
     assert curves.words_of(1).splitlines()[1].startswith("A  run: 25.0 mm")
+
+
+def test_another_comparison_begins_where_its_state_says_and_the_timeline_with_it(
+    qtbot: QtBot, comparing: StudioWindow
+) -> None:
+    comparing.timeline.last()
+    document = comparing.session.document
+    document.set_comparison(replace(document.comparison, layout=3, frame=1), "Another")
+    measured(qtbot, comparing, 2)
+    assert document.timeline.frame == 1
+    assert comparing.viewports.left.caption.text[1].startswith("Frame 000001")
 
 
 def test_six_sides_stand_in_six_views(
