@@ -4,6 +4,7 @@ A section stands between two comments that name its suite and model, by which a 
 """
 
 import re
+import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -11,10 +12,10 @@ from engine.core.errors import InputError
 from engine.core.files import replacing_file
 from engine.core.text_file import read_text
 from npm_studio.reports.metric_tables import cell, table
-from npm_studio.suites.figures import BY_NAME, MAIN
 from npm_studio.suites.summary import Block, blocks_of, failures_of, header, sentences_of
 from npm_studio.suites.table import Table, load_table
 
+_WIDTH = 120
 _MOST_FAILURES = 12
 """That are listed one by one."""
 
@@ -45,13 +46,14 @@ def section_of(measured: Table) -> Iterator[str]:
     made = measured.provenance
     yield f"## {measured.title}, `{made['model']}`"
     yield ""
-    yield f"{measured.about}"
+    yield from textwrap.wrap(measured.about, _WIDTH)
     yield ""
-    yield _made_with(measured)
+    yield from textwrap.wrap(_made_with(measured), _WIDTH, break_long_words=False, break_on_hyphens=False)
+    yield ""
     for block in blocks_of(measured):
         yield from _block(block, measured)
     for sentence in sentences_of(measured):
-        yield f"- {sentence}"
+        yield from textwrap.wrap(f"- {sentence}", _WIDTH, subsequent_indent="  ", break_on_hyphens=False)
     yield ""
     if failures := failures_of(measured):
         yield f"Cells without figures: {len(failures)}."
@@ -83,11 +85,10 @@ def _made_with(measured: Table) -> str:
     first = next((row for row in measured.rows if row.samples), None)
     points = "" if first is None else f" {first.samples:,} points of each surface, {first.iou_points:,} for the IoU;"
     devices = ", ".join(made["devices"]) or "no device"
-    meanings = (f"{BY_NAME[name].title}: {BY_NAME[name].definition.removesuffix('.')}" for name in MAIN)
     return (
         f"{devices}; {made['processor']}; PyTorch {', '.join(made['torch'])}; NPM Studio {made['npm_studio']}{commit}; "
         f"model {made['model']}, SHA-256 {made['model_sha256'][:12]};{points} seed {made['seed']}. "
-        f"The best of each column is bold. {'. '.join(meanings)}.\n"
+        "The best of each column is bold."
     )
 
 
