@@ -82,11 +82,9 @@ class Library(QWidget):
             self.identities.setCurrentRow(-1)
         elif self.identities.currentRow() != identity:
             self.identities.setCurrentRow(identity)
-        item = None if row is None else self._items.get(row)
-        if item is None:
-            self.poses.setCurrentItem(None)
-        elif self.poses.currentItem() is not item and self.poses.currentItem() is not item.parent():
-            self.poses.setCurrentItem(item if _is_open(item) else item.parent())
+        item = None if row is None else _seen_of(self._items.get(row))
+        if self.poses.currentItem() is not item:
+            self.poses.setCurrentItem(item)
 
     def reveal_poses_of(self, identity: int) -> None:
         """Open the branch of ``identity`` and close the others."""
@@ -180,7 +178,10 @@ class Library(QWidget):
             self.frame_chosen.emit(int(row))
 
 
-def _is_open(item: QTreeWidgetItem) -> bool:
-    """Whether what it is in is unfolded."""
-    parent = item.parent()
-    return parent is None or parent.isExpanded()
+def _seen_of(item: QTreeWidgetItem | None) -> QTreeWidgetItem | None:
+    """``item``, or the outermost closed branch that hides it."""
+    seen = item
+    while item is not None and (item := item.parent()) is not None:
+        if not item.isExpanded():
+            seen = item
+    return seen
