@@ -14,7 +14,7 @@ from npm_studio.session.commands.registry import Commands
 from npm_studio.session.document.compared_sides import Offer, OpenedSide, first_sides, offers, reference_of, references
 from npm_studio.session.document.comparison import MOST_SIDES, ComparisonState, SideSource
 from npm_studio.session.document.lineup import Lineup
-from npm_studio.session.document.side_errors import ErrorKind, SideErrors
+from npm_studio.session.document.side_errors import SideErrors
 from npm_studio.session.document.state import DocumentState
 from npm_studio.session.document.timeline import Playable
 from npm_studio.session.jobs.comparison_report import report_choice
@@ -22,11 +22,11 @@ from npm_studio.session.jobs.events import JobEvent
 from npm_studio.views.session import Session
 from npm_studio.views.viewport_area import ViewportArea
 from npm_studio.views.widgets.error_curves import Curve, ErrorCurves
-from npm_studio.views.widgets.error_table import TableRow
 from npm_studio.views.widgets.side_picker import SidePicker
 from npm_studio.views.widgets.slider import BarSlider
 from npm_studio.views.workspaces.base import Actions, Workspace
 from npm_studio.views.workspaces.compare_panel import MODES, ColourChoice, ComparePanel
+from npm_studio.views.workspaces.compare_words import row_of, what_is_measured
 from npm_studio.views.workspaces.compared_views import Shown, draw_sides, place_ground
 
 _BLINK_MS, _FIGURES_MS = 700, 250
@@ -343,7 +343,7 @@ class CompareWorkspace(Workspace):
         if not self.is_active or lineup is None:
             self.curves.hide()
             return
-        self.panel.table.fill([_row(side, lineup, errors) for side in lineup.sides])
+        self.panel.table.fill([row_of(side, lineup, errors) for side in lineup.sides])
         if errors is None:
             self.curves.show_curves("", ())
             self.panel.progress.setText("Choose another side to have errors.")
@@ -364,7 +364,7 @@ class CompareWorkspace(Workspace):
         against = references(self.state, self._offers)
         current = self._wanted[-1].source if self._wanted else None
         scale = self.state.scale_mm if self.state.scale_mm is not None else self._scale_mm
-        self.panel.show_colours(ColourChoice(against, current, _explanation(self.lineup, self.errors), scale))
+        self.panel.show_colours(ColourChoice(against, current, what_is_measured(self.lineup, self.errors), scale))
         self._show_figures()
 
     def _draw(self) -> None:
@@ -418,28 +418,3 @@ class CompareWorkspace(Workspace):
         self.picker.meshes_wanted.connect(self._ask_for_meshes)
         self._blink.timeout.connect(self.show_other)
         self._figures.timeout.connect(self._show_figures)
-
-
-def _row(side: OpenedSide, lineup: Lineup, errors: SideErrors | None) -> TableRow:
-    if side is lineup.reference:
-        return TableRow(side.title, instead="measured against")
-    if errors is None or side not in errors.compared:
-        return TableRow(side.title, instead="not measured: what was seen")
-    return TableRow(side.title, errors.of_sequence(side))
-
-
-def _explanation(lineup: Lineup | None, errors: SideErrors | None) -> str:
-    """What is measured, in a sentence or two."""
-    if lineup is None or errors is None:
-        return ""
-    words = {
-        ErrorKind.CORRESPONDENCE: "Correspondence error: from each vertex to the same vertex.",
-        ErrorKind.SURFACE: "Surface distance: from each vertex to the nearest point, as not all sides have the same "
-        "triangles. Means count both directions.",
-        ErrorKind.SEEN: "From each point that the camera saw to the nearest point of the mesh.",
-    }
-    left_out = max(lineup.left_out.values(), default=0)
-    lines = [words[errors.kind], *(side.note for side in lineup.sides if side.note)]
-    if left_out:
-        lines.append(f"{left_out} frames that not all sides have are left out.")
-    return " ".join(lines)
