@@ -21,6 +21,8 @@ _OUTLYING = 3.0
 _BOX_WEIGHT = 3e5
 """Of squared distances in canonical units: a hundred observations with errors of 0.02."""
 _PRIOR = 1.0
+_BEGINNINGS = (0.0, 1.0)
+"""Standard deviations: where a body model is only linear in pieces, steps may end in the wrong one."""
 
 
 def first_variables(
@@ -65,14 +67,20 @@ def about(body: SkinnedBody, known: KnownShape) -> SkinnedBody:
 def shape_through_coordinates(posable: SkinnedPosable, observations: Observations) -> KnownShape:
     """The shape whose surface in the canonical pose goes through what the network says, frames together.
 
-    Gauss-Newton steps from the mean shape, on distances in expected errors under the loss of Geman and McClure, and on
-    the squared shape in standard deviations. At first the landmarks, which stand for the whole body, are compared with
-    the points that are nearest once both fill the same box: of a child nothing is near an adult. Then all that is known
-    is compared with the nearest points, along the normals.
+    Gauss-Newton steps from some beginnings, of which the best end is taken, on distances in expected errors under the
+    loss of Geman and McClure, and on the squared shape in standard deviations. At first the landmarks, which stand for
+    the whole body, are compared with the points that are nearest once both fill the same box: of a child nothing is
+    near an adult. Then all that is known is compared with the nearest points, along the normals.
     """
+    ends = [_descended(posable, observations, beginning) for beginning in _BEGINNINGS]
+    return min(ends, key=lambda end: end[0])[1]
+
+
+def _descended(posable: SkinnedPosable, observations: Observations, beginning: float) -> tuple[float, KnownShape]:
+    """What is left of the energy, and the shape, of steps from ``beginning`` standard deviations of all its numbers."""
     points, deviations, shares = points_at_rest(observations)
-    shape, identity = torch.zeros(posable.body.shapes).to(points), torch.eye(posable.body.shapes).to(points)
-    still, whole = posable.first(1, shape), points
+    shape = torch.full((posable.body.shapes,), beginning).to(points)
+    identity, still, whole = torch.eye(len(shape)).to(points), posable.first(1, shape), points
     if observations.landmarks is not None:
         whole = landmarks_at_rest(observations)[0]
     normal = identity
@@ -93,7 +101,9 @@ def shape_through_coordinates(posable: SkinnedPosable, observations: Observation
             weights = shares * redescending(residuals.square(), _OUTLYING)
         normal = (weights[:, None] * jacobian).T @ jacobian + _PRIOR * identity
         shape = shape + torch.linalg.solve(normal, jacobian.T @ (weights * residuals) - _PRIOR * shape)
-    return KnownShape(shape, torch.linalg.inv(torch.linalg.cholesky(normal.double())).mT)
+    squared = residuals.square() / _OUTLYING**2
+    energy = float((shares * _OUTLYING**2 * squared / (1 + squared)).sum() + _PRIOR * shape.square().sum())
+    return energy, KnownShape(shape, torch.linalg.inv(torch.linalg.cholesky(normal.double())).mT)
 
 
 def _in_box(points: Tensor) -> Tensor:
