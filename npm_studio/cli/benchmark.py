@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from npm_studio.cli.console import ConsoleProgress, add_device, add_json, add_seed, interrupted
+from npm_studio.cli.workers import add_workers, stated_workers
 from npm_studio.resources import model_path
 
 if TYPE_CHECKING:
@@ -38,9 +39,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--subset", action="store_true", help="without whole recordings, which few methods get")
     parser.add_argument("--frames", type=_count, metavar="N", help="the first N frames of each case")
     parser.add_argument("--data", type=Path, metavar="DIR", help="dataset, for suites that need one of yours")
-    what = "processes of this machine (default: one per GPU, or per core); 0: all fits in this one, without Dask"
-    parser.add_argument("--workers", type=_workers, metavar="N", help=what)
-    parser.add_argument("--scheduler", metavar="ADDRESS", help="Dask scheduler whose workers do it")
+    add_workers(parser)
     what = "only write the tables in these folders into the file --out"
     parser.add_argument("--page", type=Path, nargs="+", metavar="DIR", help=what)
     add_device(parser)
@@ -57,6 +56,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         raise InputError("SUITE", "is not stated", "see `npm-studio benchmark --help`")
     if options.out is None and not (options.prepare_only and options.cases):
         raise InputError("--out", "is not stated", "name a folder")
+    workers = stated_workers(options)
 
     from npm_studio.suites.contender import contenders_of, installed
     from npm_studio.suites.making import Sources, make_cases
@@ -76,14 +76,13 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         if options.prepare_only:
             return {"cases": [str(case.folder) for case in cases.values()]}
 
-        from npm_studio.batch.workers import Workers
         from npm_studio.suites.running import Benchmark, run_suite
 
         model = options.model or model_path(suite.model)
         benchmark = Benchmark(
             suite, name, plans, contenders, model, options.out, options.frames, options.seed, options.device
         )
-        cells = run_suite(benchmark, cases, Workers(options.scheduler, options.workers), progress)
+        cells = run_suite(benchmark, cases, workers, progress)
     return _write_table(benchmark, cells, options)
 
 
@@ -158,10 +157,4 @@ def _write_page(options: argparse.Namespace) -> dict[str, Any]:
 def _count(text: str) -> int:
     if not (text.isdecimal() and 0 < int(text) < 1_000_000):
         raise argparse.ArgumentTypeError(f"{text} is not a whole number from 1")
-    return int(text)
-
-
-def _workers(text: str) -> int:
-    if not (text.isdecimal() and int(text) <= 1024):
-        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 0 to 1024")
     return int(text)

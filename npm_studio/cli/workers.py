@@ -17,7 +17,8 @@ def add_workers(parser: argparse.ArgumentParser) -> None:
         "--workers",
         type=_count,
         metavar="N",
-        help="processes of this machine (default: one for each GPU, or else for each core)",
+        help="processes of this machine (default: one for each GPU, or else for each core); 0: this one alone, without"
+        " Dask",
     )
 
 
@@ -37,6 +38,6 @@ def stated_workers(options: argparse.Namespace) -> "Workers":
 
 
 def _count(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 0 < int(text) <= 1024):
-        raise argparse.ArgumentTypeError(f"{text} is not a number from 1 to 1024")
+    if not (text.isascii() and text.isdigit() and int(text) <= 1024):
+        raise argparse.ArgumentTypeError(f"{text} is not a number from 0 to 1024")
     return int(text)
