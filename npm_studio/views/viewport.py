@@ -1,30 +1,28 @@
 """One 3-D view with its captions."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyvista as pv
 from numpy.typing import ArrayLike, NDArray
 from PyQt6.QtCore import pyqtSignal
-from PyQt6.QtGui import QKeyEvent, QResizeEvent, QSurfaceFormat
+from PyQt6.QtGui import QResizeEvent
 from PyQt6.QtWidgets import QVBoxLayout, QWidget
-from pyvistaqt import QtInteractor, rwi
 
-from engine.exports.vertex_colours import correspondence_colours
-from engine.geometry.mesh import vertex_normals
 from engine.geometry.similarity import Similarity
 from npm_studio.session.document.view_state import CameraState, DisplaySettings
 from npm_studio.session.live.field import SliceReply
 from npm_studio.session.live.field_picture import field_colours
 from npm_studio.session.live.request import PosedMesh
+from npm_studio.views.canonical_surface import CanonicalSurface, canonical_surface
 from npm_studio.views.framing import Direction, Room, camera_for, rooms_beside
 from npm_studio.views.inset import Inset
 from npm_studio.views.scene import FaintPoints, Ground, MeshItem, PointsItem
 from npm_studio.views.second_side import SecondSide
 from npm_studio.views.slice_plane import SlicePlaneItem
-from npm_studio.views.software_rendering import Motion, Pace, is_software, pace_of, renderer_name
+from npm_studio.views.software_rendering import Motion
 from npm_studio.views.theme import Theme
+from npm_studio.views.vtk_widget import VtkWidget
 from npm_studio.views.widgets.frame_rate import FrameRate
 from npm_studio.views.widgets.overlay import Caption, ColourBar
 
@@ -33,66 +31,6 @@ _CAPTION_PIXELS, _CAPTION_FRACTION = 54, 0.2
 """Of a view, that are left to the caption of a side; not more than that fraction."""
 _FIELD_AROUND = 0.05
 """Canonical units around the mesh that a slice fills before it fades away, most of them."""
-
-
-class _FormatOnce(QSurfaceFormat):
-    """Does not set the format of the process again with every view: `create_application` has, and Qt would warn."""
-
-    @staticmethod
-    def setDefaultFormat(format: QSurfaceFormat) -> None:
-        pass
-
-
-rwi.QSurfaceFormat = _FormatOnce
-
-
-class _View(QtInteractor):
-    """The widget that VTK draws into; all keys go to the application."""
-
-    _pace: Pace | None = None
-
-    @property
-    def is_software(self) -> bool:
-        """Whether no GPU draws; known from the first frame on."""
-        return self._pace is not None
-
-    def initializeGL(self) -> None:
-        super().initializeGL()
-        if is_software(renderer_name(self.ren_win.ReportCapabilities())):
-            self._pace = pace_of(self.window())
-
-    def paintGL(self) -> None:
-        """The only place where VTK draws: at every event of the mouse it would, too, for Qt to have it drawn again."""
-        interactor = self._Iren
-        interactor.EnableRenderOn()
-        super().paintGL()
-        interactor.EnableRenderOff()
-
-    def update(self) -> None:
-        """Draw at the next turn of the event loop, or where no GPU draws, when there is time for it."""
-        if self._pace is not None:
-            self._pace.hurry()
-        super().update()
-
-    def keyPressEvent(self, event: QKeyEvent | None) -> None:
-        if event is not None:
-            event.ignore()
-
-    def keyReleaseEvent(self, event: QKeyEvent | None) -> None:
-        if event is not None:
-            event.ignore()
-
-
-@dataclass(frozen=True, eq=False)
-class _Canonical:
-    """The canonical surface of a live mesh, in the world."""
-
-    source: NDArray[np.float32]
-    """`PosedMesh.canonical`, by which it is known"""
-    vertices: NDArray[np.float32]
-    """(V, 3) metres"""
-    normals: NDArray[np.float32]
-    colours: NDArray[np.uint8]
 
 
 class Viewport(QWidget):
@@ -108,11 +46,11 @@ class Viewport(QWidget):
         self._live: tuple[PosedMesh, Similarity] | None = None
         self.focus: NDArray[np.float64] | None = None
         """(2, 3) corners of what is looked at where more is shown, such as a room around the subject."""
-        self._canonical: _Canonical | None = None
+        self._canonical: CanonicalSurface | None = None
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         # smoothing in the shader costs a software renderer half of what multi-sampling does
-        self.view: Any = _View(self, auto_update=False, multi_samples=1)
+        self.view: Any = VtkWidget(self, auto_update=False, multi_samples=1)
         self.view.setAcceptDrops(False)
         self.view.iren.clear_key_event_callbacks()
         self.view.iren.interactor.EnableRenderOff()
@@ -251,17 +189,10 @@ class Viewport(QWidget):
         points = self._live[0].canonical
         return np.stack([points.min(axis=0), points.max(axis=0)])
 
-    def _canonical_of(self, mesh: PosedMesh, similarity: Similarity) -> _Canonical:
-        known = self._canonical
-        if known is None or known.source is not mesh.canonical:
-            known = _Canonical(
-                mesh.canonical,
-                similarity.to_world(mesh.canonical),
-                vertex_normals(mesh.canonical, mesh.faces),
-                correspondence_colours(mesh.canonical),
-            )
-            self._canonical = known
-        return known
+    def _canonical_of(self, mesh: PosedMesh, similarity: Similarity) -> CanonicalSurface:
+        if self._canonical is None or self._canonical.source is not mesh.canonical:
+            self._canonical = canonical_surface(mesh, similarity)
+        return self._canonical
 
     def _set_styles(self) -> None:
         others = () if self._second is None else (self._second.mesh,)

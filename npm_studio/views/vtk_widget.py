@@ -1,0 +1,54 @@
+"""The widget that VTK draws into."""
+
+from PyQt6.QtGui import QKeyEvent, QSurfaceFormat
+from pyvistaqt import QtInteractor, rwi
+
+from npm_studio.views.software_rendering import Pace, is_software, pace_of, renderer_name
+
+
+class _FormatOnce(QSurfaceFormat):
+    """Does not set the format of the process again with every view: `create_application` has, and Qt would warn."""
+
+    @staticmethod
+    def setDefaultFormat(format: QSurfaceFormat) -> None:
+        pass
+
+
+rwi.QSurfaceFormat = _FormatOnce
+
+
+class VtkWidget(QtInteractor):
+    """Draws when Qt asks for it; all keys go to the application."""
+
+    _pace: Pace | None = None
+
+    @property
+    def is_software(self) -> bool:
+        """Whether no GPU draws; known from the first frame on."""
+        return self._pace is not None
+
+    def initializeGL(self) -> None:
+        super().initializeGL()
+        if is_software(renderer_name(self.ren_win.ReportCapabilities())):
+            self._pace = pace_of(self.window())
+
+    def paintGL(self) -> None:
+        """The only place where VTK draws: at every event of the mouse it would, too, for Qt to have it drawn again."""
+        interactor = self._Iren
+        interactor.EnableRenderOn()
+        super().paintGL()
+        interactor.EnableRenderOff()
+
+    def update(self) -> None:
+        """Draw at the next turn of the event loop, or where no GPU draws, when there is time for it."""
+        if self._pace is not None:
+            self._pace.hurry()
+        super().update()
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:
+        if event is not None:
+            event.ignore()
+
+    def keyReleaseEvent(self, event: QKeyEvent | None) -> None:
+        if event is not None:
+            event.ignore()
