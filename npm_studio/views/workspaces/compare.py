@@ -1,24 +1,21 @@
 """Results beside each other: runs, truth, what was seen, meshes from disk; and how far they are off."""
 
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 from PyQt6.QtCore import QPoint, QTimer
 from PyQt6.QtWidgets import QFileDialog, QWidget
 
-from engine.core.progress import Progress
 from engine.methods.run import Run
 from engine.sequences.named_meshes import ENDINGS
 from npm_studio.session.commands.registry import Commands
-from npm_studio.session.document.compared_sides import Offer, OpenedSide, first_sides, offers, reference_of, references
+from npm_studio.session.document.compared_sides import Offer, first_sides, offers, reference_of, references
 from npm_studio.session.document.comparison import MOST_SIDES, ComparisonState, SideSource
 from npm_studio.session.document.lineup import Lineup
 from npm_studio.session.document.side_errors import SideErrors
 from npm_studio.session.document.state import DocumentState
 from npm_studio.session.document.timeline import Playable
 from npm_studio.session.jobs.comparison_report import report_choice
-from npm_studio.session.jobs.events import JobEvent
 from npm_studio.views.session import Session
 from npm_studio.views.viewport_area import ViewportArea
 from npm_studio.views.widgets.error_curves import Curve, ErrorCurves
@@ -28,10 +25,10 @@ from npm_studio.views.workspaces.base import Actions, Workspace
 from npm_studio.views.workspaces.compare_panel import MODES, ColourChoice, ComparePanel
 from npm_studio.views.workspaces.compare_words import row_of, what_is_measured
 from npm_studio.views.workspaces.compared_views import Shown, draw_sides, place_ground
+from npm_studio.views.workspaces.error_measuring import ErrorMeasuring
+from npm_studio.views.workspaces.lineup_loading import LineupLoading
 
 _BLINK_MS, _FIGURES_MS = 700, 250
-
-Loaded = tuple[dict[SideSource, OpenedSide], Lineup, SideErrors | None]
 
 
 class CompareWorkspace(Workspace):
@@ -41,12 +38,11 @@ class CompareWorkspace(Workspace):
         super().__init__(session, viewports, actions)
         self.lineup: Lineup | None = None
         self.errors: SideErrors | None = None
-        self._measuring: SideErrors | None = None
+        self._loading, self._measuring = LineupLoading(session, self), ErrorMeasuring(session, self)
         self._offers: tuple[Offer, ...] = ()
-        self._opened: dict[SideSource, OpenedSide] = {}
         self._wanted: tuple[Offer, ...] = ()
         """What is on show or being loaded, the reference last."""
-        self._asked, self._place = 0, 0
+        self._place = 0
         self._first: tuple[SideSource, ...] = ()
         """Sides that nobody has chosen yet."""
         self._scale_mm, self._known, self.is_other = 20.0, -1, False
@@ -85,7 +81,7 @@ class CompareWorkspace(Workspace):
     def leave(self) -> None:
         super().leave()
         self._blink.stop()
-        self.session.jobs.cancel("measure")
+        self._measuring.stop()
         self.curves.hide()
         self.viewports.clear()
 
@@ -240,56 +236,32 @@ class CompareWorkspace(Workspace):
 
     def open_again(self) -> None:
         """Read the sides and measure their errors anew: their files may have changed."""
-        self._opened = {}
+        self._loading.forget()
         if self._wanted:
             self._load(self._wanted)
 
     def _load(self, wanted: tuple[Offer, ...]) -> None:
-        """Open sides in the background; what was opened before is taken as it is, unless it has changed."""
-        self._asked += 1
-        self._wanted, known, first = wanted, dict(self._opened), self.state.frame
+        self._wanted = wanted
         self.viewports.invitation.hide()
         for place, view in enumerate(self.viewports.views):
             if place < len(wanted) - 1:
                 view.caption.set_text(wanted[place].title, "Loading…", place)
+        self._loading.load(wanted, self.state.frame)
 
-        def work(progress: Progress) -> Loaded:
-            opened: dict[SideSource, OpenedSide] = {}
-            for offer in wanted:
-                before = known.get(offer.source)
-                if offer.source not in opened:
-                    is_same = before is not None and before.origin == offer.origin
-                    opened[offer.source] = before if before is not None and is_same else offer.open(progress)
-            lineup = Lineup([opened[offer.source] for offer in wanted[:-1]], opened[wanted[-1].source])
-            lineup.prepare(min(first, len(lineup) - 1))
-            errors = SideErrors(lineup)
-            return opened, lineup, errors if errors.compared else None
+    def _on_not_loaded(self) -> None:
+        self.lineup = self.errors = None
+        self.viewports.clear()
+        self._show_figures()
+        self.clip_changed.emit()
+        for place, view in enumerate(self.viewports.views):
+            if self.is_active and place < len(self._wanted) - 1:
+                view.caption.set_text(self._wanted[place].title, "Cannot be shown beside the others", place)
 
-        number = self._asked
-        loaded, failed = partial(self._on_loaded, number), partial(self._on_failed, number)
-        self.session.jobs.submit("load", work, loaded, failed)
-
-    def _on_failed(self, number: int, error: Exception, traceback: str) -> None:
-        if number == self._asked:
-            self.lineup = self.errors = None
-            self.viewports.clear()
-            self._show_figures()
-            self.clip_changed.emit()
-            for place, view in enumerate(self.viewports.views):
-                if self.is_active and place < len(self._wanted) - 1:
-                    view.caption.set_text(self._wanted[place].title, "Cannot be shown beside the others", place)
-        self.session.failed.emit(error, traceback)
-
-    def _on_loaded(self, number: int, result: object) -> None:
-        if number != self._asked:
-            return
-        assert isinstance(result, tuple)
-        before = self.lineup
-        self._opened, self.lineup, self.errors = result
-        assert self.lineup is not None
+    def _on_loaded(self, lineup: Lineup, errors: SideErrors | None) -> None:
+        before, self.lineup, self.errors = self.lineup, lineup, errors
         self._known = -1
-        if before is None or before.frame_names != self.lineup.frame_names:
-            names = self.lineup.frame_names
+        if before is None or before.frame_names != lineup.frame_names:
+            names = lineup.frame_names
             frame = self.state.frame
             name = before.frame_names[frame] if before is not None and frame < len(before) else ""
             if before is not None:
@@ -299,7 +271,7 @@ class CompareWorkspace(Workspace):
             self._place_views()
             self._show_colours()
             self._draw()
-            self.frame_once(self.lineup.sides[0])
+            self.frame_once(lineup.sides[0])
             self._measure()
 
     def _place_views(self) -> None:
@@ -307,26 +279,15 @@ class CompareWorkspace(Workspace):
             place_ground(self.viewports.views, self.lineup.bounds)
 
     def _measure(self) -> None:
-        """Measure in the background what is not known, the frame on show first."""
-        if self.errors is None or not self.is_active:
-            return
-        errors = self.errors
-        errors.wanted = self._frame
-        if self._measuring is errors or (errors.is_known(self._frame) and errors.is_complete):
-            return
+        if self.errors is not None and self.is_active:
+            self._measuring.measure(self.errors, self._frame)
 
-        def ended(*_: object) -> None:
-            if self._measuring is errors:
-                self._measuring = None
-            if errors is self.errors:
-                self._show_figures()
-                self._measure()  # the frame may be another one by now
+    def _on_measured(self, errors: SideErrors) -> None:
+        if errors is self.errors:
+            self._show_figures()
+            self._measure()  # the frame may be another one by now
 
-        self._measuring, event = errors, partial(self._on_event, errors)
-        self.session.jobs.cancel("measure")
-        self.session.jobs.submit("measure", errors.measure, ended, self.session.failed.emit, ended, event)
-
-    def _on_event(self, errors: SideErrors, event: JobEvent) -> None:
+    def _on_measuring(self, errors: SideErrors) -> None:
         if errors is not self.errors or not self.is_active:
             return
         if not self._figures.isActive():
@@ -416,5 +377,9 @@ class CompareWorkspace(Workspace):
         self.picker.chosen.connect(self.add)
         self.picker.run_wanted.connect(self._ask_for_run)
         self.picker.meshes_wanted.connect(self._ask_for_meshes)
+        self._loading.loaded.connect(self._on_loaded)
+        self._loading.failed.connect(self._on_not_loaded)
+        self._measuring.advanced.connect(self._on_measuring)
+        self._measuring.ended.connect(self._on_measured)
         self._blink.timeout.connect(self.show_other)
         self._figures.timeout.connect(self._show_figures)
