@@ -118,7 +118,7 @@ def _against_reference(
     values = {metric.name: np.full((count, frames), np.nan) for metric in AGAINST_TRUTH}
     partners = [_correspondences(side, comparison.reference) for side in comparison.sides]
     to_true, to_sides = MeshDistance(), [MeshDistance() for _ in comparison.sides]
-    of_true, of_sides = _Samples(seed), [_Samples(seed) for _ in comparison.sides]
+    of_true, of_sides = Samples(seed), [Samples(seed) for _ in comparison.sides]
     progress.stage("compare with the truth", frames)
     for frame in range(frames):
         if progress.cancelled():
@@ -127,8 +127,8 @@ def _against_reference(
         points = of_true(true)
         for side in range(count):
             mesh, own = comparison.mesh(side, frame), partners[side]
-            there = _mean(distances_mm(to_true, of_sides[side](mesh), true))
-            back = _mean(distances_mm(to_sides[side], points, mesh))
+            there = mean_mm(distances_mm(to_true, of_sides[side](mesh), true))
+            back = mean_mm(distances_mm(to_sides[side], points, mesh))
             apart = np.nan
             if isinstance(own, Correspondences) and is_surface(mesh):
                 apart = 1000 * float(own.errors(mesh.vertices, mesh.faces, true.vertices).mean())
@@ -197,7 +197,7 @@ def _lost(
     return lost, tuple(known)
 
 
-class _Samples:
+class Samples:
     """Points of meshes, at the same places of all that share one array of triangles."""
 
     def __init__(self, seed: int) -> None:
@@ -230,5 +230,6 @@ class _OneStage(ForwardedProgress):
             raise Cancelled
 
 
-def _mean(values: NDArray[np.float32]) -> float:
+def mean_mm(values: NDArray[np.float32]) -> float:
+    """Of distances (N,), mm; NaN where there are none."""
     return float(values.mean(dtype=np.float64)) if len(values) else np.nan

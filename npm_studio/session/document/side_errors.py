@@ -9,14 +9,12 @@ from numpy.typing import NDArray
 
 from engine.comparison.colour_scale import PERCENTILE, end_of_scale_mm
 from engine.comparison.comparison import FARTHEST_M, distances_mm, is_surface
-from engine.comparison.frame_errors import LOST_CORRESPONDENCE_MM, LOST_SURFACE_MM, SAMPLES
+from engine.comparison.frame_errors import LOST_CORRESPONDENCE_MM, LOST_SURFACE_MM, Samples, mean_mm
 from engine.core.errors import Cancelled, InputError
 from engine.core.progress import Progress
 from engine.evaluate.correspondence import Correspondences, same_triangles, vertex_correspondences
-from engine.evaluate.measures import points_at
 from engine.geometry.mesh import Mesh
 from engine.geometry.mesh_distance import MeshDistance
-from engine.geometry.signed_distance import sample_surface
 from engine.methods.distances import REACH, size_of
 from npm_studio.session.document.compared_sides import OpenedSide
 from npm_studio.session.document.lineup import Lineup
@@ -92,7 +90,7 @@ class SideErrors:
         sized = self.compared if self.kind is ErrorKind.SEEN else ()
         self._reach_m = REACH * max((size_of(side.meshes) for side in sized), default=1.0)
         self._meters = {side: MeshDistance() for side in (*self.compared, self.reference)}
-        self._places: dict[OpenedSide, tuple[NDArray[np.int32], tuple[NDArray[np.int64], NDArray[np.float64]]]] = {}
+        self._samples = {side: Samples(seed=0) for side in self._meters}
         self._figures: dict[tuple[OpenedSide, int], FrameError] = {}
         self._values: dict[tuple[OpenedSide, int], NDArray[np.float32]] = {}
         self._held, self._lock = 0, threading.Lock()
@@ -209,9 +207,9 @@ class SideErrors:
             apart[self._partners.of] = 1000 * self._partners.errors(mesh.vertices, mesh.faces, true.vertices)
             return apart, float(np.nanmean(apart))
         values = distances_mm(self._meters[reference], mesh.vertices, true)
-        there = distances_mm(self._meters[reference], self._samples(side, mesh), true)
-        back = distances_mm(self._meters[side], self._samples(reference, true), mesh)
-        return values, 0.5 * (_mean(there) + _mean(back))
+        there = distances_mm(self._meters[reference], self._samples[side](mesh), true)
+        back = distances_mm(self._meters[side], self._samples[reference](true), mesh)
+        return values, 0.5 * (mean_mm(there) + mean_mm(back))
 
     def _of_points(self, side: OpenedSide, frame: int) -> tuple[NDArray[np.float32], float]:
         """Of what was seen to the mesh of ``side``; in the mean each is cut off at a tenth of the size of the subject,
@@ -228,16 +226,6 @@ class SideErrors:
         surface = self.lineup.surface(side, frame)  # which the window will draw
         return Mesh(surface.vertices, surface.faces)
 
-    def _samples(self, side: OpenedSide, mesh: Mesh) -> NDArray[np.float64]:
-        """Points (N, 3) spread evenly over the mesh of a side, at the same places while its triangles are the same."""
-        if not is_surface(mesh):
-            return np.empty((0, 3))
-        faces, places = self._places.get(side, (None, None))
-        if faces is not mesh.faces or places is None:
-            places = sample_surface(mesh.vertices, mesh.faces, SAMPLES, np.random.default_rng(0))
-            self._places[side] = mesh.faces, places
-        return points_at(mesh.vertices, mesh.faces, places)
-
     def _is_lost(self, side: OpenedSide, frame: int, mean: float) -> bool | None:
         if self.reference.source.kind == "truth":
             limit = LOST_CORRESPONDENCE_MM if self.kind is ErrorKind.CORRESPONDENCE else LOST_SURFACE_MM
@@ -253,7 +241,3 @@ class SideErrors:
             return None
         true, *others = (each.read(0).faces for each in meshes)
         return vertex_correspondences(true) if all(same_triangles(faces, true) for faces in others) else None
-
-
-def _mean(values: NDArray[np.float32]) -> float:
-    return float(values.mean(dtype=np.float64)) if len(values) else np.nan
