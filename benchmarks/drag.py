@@ -227,7 +227,7 @@ def start_fit(window: "MainWindow", folder: Path) -> None:
     assert isinstance(steps, QSpinBox)
     steps.setValue(5000)
     fit.start()
-    wait_until(lambda: fit.status.stage == "fit" and fit.status.done > 1, "the fit")
+    wait_until(lambda: fit.fitting.status.stage == "fit" and fit.fitting.status.done > 1, "the fit")
     window.session.document.show_workspace("explore")
 
 

@@ -13,19 +13,17 @@ from PyQt6.QtWidgets import QCheckBox
 
 from engine.core.errors import InputError, Setting
 from engine.geometry.mesh import vertex_normals
-from engine.geometry.similarity import Similarity
 from engine.methods.run import Run
 from engine.methods.run_summary import most_subjects
 from engine.sequences.capture_options import AS_RECORDED, CaptureOptions
 from engine.sequences.mesh_sequence import MeshSequence
 from npm_studio.session.commands.registry import Commands
 from npm_studio.session.document.observation import Observation
-from npm_studio.session.document.results import bounds_of, fits_of_run, mesh_sequence_of_preview, mesh_sequence_of_run
+from npm_studio.session.document.results import bounds_of, fits_of_run, mesh_sequence_of_run
 from npm_studio.session.document.state import DocumentState
 from npm_studio.session.document.timeline import FrameFit, Playable
-from npm_studio.session.jobs.events import JobEvent, Previewed
-from npm_studio.session.jobs.fitting import fit_request, fit_work, what_lacks_here, what_to_do_first
-from npm_studio.session.jobs.status import JobStatus
+from npm_studio.session.jobs.fitting import fit_request, what_lacks_here, what_to_do_first
+from npm_studio.views.fitting import Fitting
 from npm_studio.views.framing import box_among
 from npm_studio.views.session import Session
 from npm_studio.views.tracking import Tracking
@@ -33,7 +31,6 @@ from npm_studio.views.viewport_area import ViewportArea
 from npm_studio.views.widgets.basics import Section
 from npm_studio.views.widgets.display_options import DisplayOptions
 from npm_studio.views.widgets.method_form import MethodForm
-from npm_studio.views.widgets.progress import FitProgress
 from npm_studio.views.widgets.run_list import RunList
 from npm_studio.views.widgets.sequence_list import SequenceList, what_can_be_opened
 from npm_studio.views.widgets.subject import SubjectPanel
@@ -58,11 +55,6 @@ class FitWorkspace(Workspace):
         self._fits: tuple[FrameFit | None, ...] = ()
         self._bounds: NDArray[np.float32] | None = None
         """(2, 3) lowest and highest corner, metres, of the meshes on show."""
-        self._preview: MeshSequence | None = None
-        self._fitted: Observation | None = None
-        self._similarity = Similarity()
-        self.status = JobStatus()
-        self._is_paused = False
 
         self.sequences = SequenceList(actions["file.open_sequence"])
         self.subject = SubjectPanel()
@@ -71,9 +63,8 @@ class FitWorkspace(Workspace):
         self._fit_section = fit = Section("Fit")
         self.form = MethodForm()
         self.form.changed.connect(self._on_form)
-        self.progress = FitProgress(
-            actions["fit.start"], actions["fit.cancel"], actions["fit.pause"], actions["fit.track"]
-        )
+        self.fitting = Fitting(session, actions, self)
+        self.progress = self.fitting.progress
         self.tracking = Tracking(session, actions, lambda: self.observation, self)
         self._track_stage = TrackStage(self, self.tracking, self.make_room)
         self.fill_lost = QCheckBox("Fill lost frames")
@@ -103,6 +94,8 @@ class FitWorkspace(Workspace):
         document.contents_changed.connect(self._update)
         document.model_changed.connect(self._show_state)
         document.begun.connect(self._on_begun)
+        self.fitting.previewed.connect(self._on_preview)
+        self.fitting.ended.connect(self._on_ended)
         self.tracking.changed.connect(session.state_changed)
         self._register(session.commands)
         self._update()
@@ -179,36 +172,10 @@ class FitWorkspace(Workspace):
         except InputError as error:
             self.session.failed.emit(error, "")
             return
-        if request.model is not None:
-            self._similarity = request.model.model.info.similarity
-        self.status, self._preview, self._fitted, self._is_paused = JobStatus(), None, self.observation, False
-        document.follow(replace(self.document.state, fit=replace(self.document.state.fit, run=None)))
-        self.session.jobs.submit(
-            "fit",
-            fit_work(request),
-            finished=self._on_finished,
-            failed=self._on_failed,
-            stopped=self._on_stopped,
-            event=self._on_event,
-        )
-        self.progress.begin()
+        document.follow(replace(document.state, fit=replace(document.state.fit, run=None)))
+        self.fitting.start(request, self.observation)
         self._show_state()
         self._draw()
-
-    def cancel(self) -> None:
-        """Stop the fit; what it has is kept."""
-        self._is_paused = False
-        self.session.jobs.cancel("fit")
-        self.progress.show_stopping()
-
-    def set_paused(self, paused: bool) -> None:
-        """Hold the fit after this step, or let it go on."""
-        self._is_paused = paused
-        self.session.jobs.pause("fit", paused)
-        if paused:
-            self.progress.show_paused()
-        else:
-            self.progress.show_status(self.status)
 
     def may_close(self, then: Callable[[], object]) -> bool:
         return self.tracking.may_close(then)
@@ -251,46 +218,27 @@ class FitWorkspace(Workspace):
         if (what := self._asked or self.observation) is not None:
             self.session.capture_wanted.emit(what, options)
 
-    def _on_event(self, event: JobEvent) -> None:
-        self.status.update(event)
-        if isinstance(event, Previewed) and self._fitted is not None:
-            first = self._preview is None
-            self._preview = mesh_sequence_of_preview(event.payload, self._fitted.sequence, self._similarity)
-            if self._is_preview and self._preview is not None:
-                self._bounds = bounds_of(self._preview)
-            self._draw()
-            self._report()
-            if first and self.is_active and self._is_preview:
-                self.viewports.keep_framed()
-        if not self._is_paused:
-            self.progress.show_status(self.status)
+    def _on_preview(self, is_first: bool) -> None:
+        preview = self.fitting.preview
+        if self._is_preview and preview is not None:
+            self._bounds = bounds_of(preview)
+        self._draw()
+        self._report()
+        if is_first and self.is_active and self._is_preview:
+            self.viewports.keep_framed()
 
-    def _on_finished(self, result: object) -> None:
-        assert isinstance(result, Run)
-        self._preview = None
-        words = "stopped, the best so far is kept" if result.interrupted else "finished"
-        verdict = "" if result.verdict is None else f" Verdict: {result.verdict}."
-        self.progress.end(f"Fit {words} after {result.seconds:.0f} s.{verdict}")
-        self.session.message.emit(f"Fit {words}: {result.folder}")
-        fitted_on_show = self.observation is self._fitted
-        self.document.add_run(result, show=fitted_on_show, name=f"Fit {self._fitted_name}")
+    def _on_ended(self, run: Run | None) -> None:
+        """``run`` is None when there is nothing to keep."""
+        fitted = self.fitting.observation
+        is_on_show = run is not None and self.observation is fitted
+        if run is not None:
+            name = "" if fitted is None else fitted.sequence.name
+            self.document.add_run(run, show=is_on_show, name=f"Fit {name}")
         self._after_fit()
-        if fitted_on_show and self.is_active and not result.interrupted:
+        if run is not None and is_on_show and self.is_active and not run.interrupted:
             self.document.timeline.play()
 
-    def _on_failed(self, error: Exception, traceback: str) -> None:
-        self._preview = None
-        self.progress.end("The fit failed.")
-        self._after_fit()
-        self.session.failed.emit(error, traceback)
-
-    def _on_stopped(self) -> None:
-        self._preview = None
-        self.progress.end("Fit cancelled before there was anything to keep.")
-        self._after_fit()
-
     def _after_fit(self) -> None:
-        self._is_paused = False
         self._update()
         if self.is_active and self.observation is not None:
             self._place_ground()
@@ -364,10 +312,11 @@ class FitWorkspace(Workspace):
 
     @property
     def _is_preview(self) -> bool:
-        return self._preview is not None and self.observation is self._fitted and self.run is None
+        fitting = self.fitting
+        return fitting.preview is not None and self.observation is fitting.observation and self.run is None
 
     def _meshes_on_show(self) -> MeshSequence | None:
-        return self._preview if self._is_preview else self._meshes
+        return self.fitting.preview if self._is_preview else self._meshes
 
     def _report(self) -> None:
         if not self.is_active or self.tracking.is_there:
@@ -417,12 +366,8 @@ class FitWorkspace(Workspace):
 
     def _register(self, commands: Commands) -> None:
         commands.handle("fit.start", self.start)
-        commands.handle("fit.cancel", self.cancel)
-        commands.handle("fit.pause", self.set_paused)
-        commands.provide("fit_paused", lambda: self._is_paused)
         commands.handle("fit.show_folder", self.show_folder)
         commands.provide("can_fit", lambda: self.is_active and self.can_fit)
-        commands.provide("is_fitting", lambda: self.session.is_fitting)
         commands.provide("can_compare_truth", lambda: self.is_active and self.has_truth)
         commands.provide("has_run", lambda: self.is_active and self.run is not None)
 
@@ -451,10 +396,6 @@ class FitWorkspace(Workspace):
         """The frame on show; a recording that was opened in another way may have fewer."""
         observation = self.observation
         return 0 if observation is None else min(self.document.state.fit.frame, len(observation) - 1)
-
-    @property
-    def _fitted_name(self) -> str:
-        return "" if self._fitted is None else self._fitted.sequence.name
 
     def _lacking(self) -> str:
         return what_to_do_first(self.form.method, self.observation, self.document.model) or self.form.to_fill_in()

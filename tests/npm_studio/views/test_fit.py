@@ -129,7 +129,7 @@ def test_a_running_fit_shows_its_progress_and_a_preview_over_the_points(
 
 def test_cancelling_keeps_the_best_so_far(qtbot: QtBot, fitting: StudioWindow, stand_in: StandInFit) -> None:
     stand_in.step.release(1)
-    qtbot.waitUntil(lambda: fitting.fit.status.done == 1, timeout=SECONDS)
+    qtbot.waitUntil(lambda: fitting.fit.fitting.status.done == 1, timeout=SECONDS)
     qtbot.mouseClick(fitting.fit.progress.cancel_button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: fitting.fit.run is not None, timeout=SECONDS)
     assert fitting.fit.run is not None
@@ -142,7 +142,7 @@ def test_cancelling_keeps_the_best_so_far(qtbot: QtBot, fitting: StudioWindow, s
 
 def test_a_fit_is_paused_and_goes_on(qtbot: QtBot, fitting: StudioWindow, stand_in: StandInFit) -> None:
     stand_in.step.release(1)
-    qtbot.waitUntil(lambda: fitting.fit.status.done == 1, timeout=SECONDS)
+    qtbot.waitUntil(lambda: fitting.fit.fitting.status.done == 1, timeout=SECONDS)
     pause = fitting.fit.progress.pause_button
     pause.click()
     assert pause.text() == "Go on"
