@@ -3,7 +3,6 @@
 import functools
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,11 +10,10 @@ from PyQt6.QtCore import QUrl
 from PyQt6.QtGui import QDesktopServices
 from PyQt6.QtWidgets import QCheckBox
 
-from engine.core.errors import InputError, Setting
+from engine.core.errors import InputError
 from engine.geometry.mesh import vertex_normals
 from engine.methods.run import Run
 from engine.methods.run_summary import most_subjects
-from engine.sequences.capture_options import AS_RECORDED, CaptureOptions
 from engine.sequences.mesh_sequence import MeshSequence
 from npm_studio.session.commands.registry import Commands
 from npm_studio.session.document.observation import Observation
@@ -33,9 +31,9 @@ from npm_studio.views.widgets.display_options import DisplayOptions
 from npm_studio.views.widgets.method_form import MethodForm
 from npm_studio.views.widgets.run_list import RunList
 from npm_studio.views.widgets.sequence_list import SequenceList, what_can_be_opened
-from npm_studio.views.widgets.subject import SubjectPanel
 from npm_studio.views.widgets.verdict import quality_of
 from npm_studio.views.workspaces.base import Actions, Workspace
+from npm_studio.views.workspaces.capture_choice import CaptureChoice
 from npm_studio.views.workspaces.drawing import draw_frame
 from npm_studio.views.workspaces.point_errors import PointErrors
 from npm_studio.views.workspaces.track_stage import TrackStage
@@ -46,8 +44,6 @@ class FitWorkspace(Workspace):
 
     def __init__(self, session: Session, viewports: ViewportArea, actions: Actions) -> None:
         super().__init__(session, viewports, actions)
-        self._asked: Path | None = None
-        """The recording that could not be opened as it is, while the panel of the subject asks how."""
         self._on_show: tuple[Observation | None, Run | None] = (None, None)
         """What the viewports have been made for."""
         self._damaged: Run | None = None
@@ -57,8 +53,8 @@ class FitWorkspace(Workspace):
         """(2, 3) lowest and highest corner, metres, of the meshes on show."""
 
         self.sequences = SequenceList(actions["file.open_sequence"])
-        self.subject = SubjectPanel()
-        self.subject.changed.connect(self._on_capture)
+        self._capture = CaptureChoice(session)
+        self.subject = self._capture.panel
 
         self._fit_section = fit = Section("Fit")
         self.form = MethodForm()
@@ -90,7 +86,6 @@ class FitWorkspace(Workspace):
         document = self.document
         self.sequences.chosen.connect(lambda row: document.show_recording(document.observations[row]))
         self.runs.chosen.connect(self._on_run)
-        session.capture_asked.connect(self.ask_how_to_open)
         document.contents_changed.connect(self._update)
         document.model_changed.connect(self._show_state)
         document.begun.connect(self._on_begun)
@@ -196,27 +191,6 @@ class FitWorkspace(Workspace):
         """Open the folder of the run on show in the file manager."""
         if self.run is not None:
             QDesktopServices.openUrl(QUrl.fromLocalFile(str(self.run.folder)))
-
-    def show_capture(self) -> None:
-        """Bring the panel of the subject back to how the recording on show was opened."""
-        self._asked = None
-        if self.observation is None:
-            self.subject.show_choice(AS_RECORDED, ())
-        else:
-            sequence = self.observation.sequence
-            found = most_subjects(self.document.runs_of(sequence))
-            self.subject.show_choice(self.observation.capture, sequence.warnings, sequence.streams, subjects=found)
-
-    def ask_how_to_open(self, path: Path, options: CaptureOptions, error: InputError) -> None:
-        """Have the panel of the subject state what the recording ``path`` cannot be opened without."""
-        notice = error.as_notice("not open yet")
-        self.subject.show_choice(options, (notice,), asks_for_stream=Setting.STREAM in error.settings)
-        self.subject.setEnabled(True)
-        self._asked = path
-
-    def _on_capture(self, options: CaptureOptions) -> None:
-        if (what := self._asked or self.observation) is not None:
-            self.session.capture_wanted.emit(what, options)
 
     def _on_preview(self, is_first: bool) -> None:
         preview = self.fitting.preview
@@ -332,10 +306,11 @@ class FitWorkspace(Workspace):
         if observation is None or (shown is not None and shown.sequence.root != observation.sequence.root):
             self.progress.forget_outcome()
         self.sequences.fill(document.observations, observation)
-        self.show_capture()
+        runs = [] if observation is None else document.runs_of(observation.sequence)
+        self._capture.show(observation, most_subjects(runs))
         is_free = not self.session.is_fitting and not self.tracking.is_there
         self.subject.setEnabled(observation is not None and is_free)
-        self.runs.fill([] if observation is None else document.runs_of(observation.sequence), self.run)
+        self.runs.fill(runs, self.run)
         self._show_state()
         if not self.is_active:
             return
