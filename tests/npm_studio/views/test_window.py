@@ -238,7 +238,7 @@ START = """
         window.asked = []
 
     def act(window):
-        if not window.asked and window.session.is_fitting and window.workspaces["fit"].status.stage == "fit":
+        if not window.asked and window.session.is_fitting and window.workspaces["fit"].fitting.status.stage == "fit":
             window.asked = ["once"]
             {then}
         for question in (window.closing.question, window.files.question):
