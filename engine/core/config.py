@@ -2,6 +2,7 @@
 
 import json
 import re
+import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -72,9 +73,21 @@ def set_fields(tree: dict[str, Any], overrides: Mapping[str, str], remedy: str |
             if not isinstance(node, dict):
                 raise InputError(ConfigField(dotted), "no such field", remedy)
         try:
-            node[leaf] = float(text) if EXPONENT.fullmatch(text) else yaml.safe_load(text)
-        except yaml.YAMLError:
+            node[leaf] = value_of(text)
+        except ValueError:
             raise InputError(ConfigField(dotted, text), "is not a value", remedy) from None
+
+
+def value_of(text: str) -> Any:
+    """What ``text`` means as a value of YAML; 1e-4 is a number, too.
+
+    Raises:
+        ValueError: nothing, as 2024-13-45, which has the form of a date and is none.
+    """
+    try:
+        return float(text) if EXPONENT.fullmatch(text) else yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError):
+        raise ValueError(f"{text[:60]!r} is not a value") from None
 
 
 def read_config(config_type: type[C], values: Mapping[str, Any], remedy: str | Remedy = "") -> C:
@@ -86,11 +99,18 @@ def read_config(config_type: type[C], values: Mapping[str, Any], remedy: str | R
     try:
         return config_type.model_validate_json(json.dumps(dict(values), default=str), strict=True)
     except ValidationError as error:
-        first = error.errors()[0]
+        # a misspelt name is why another one is missing
+        first = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
         field = ConfigField(".".join(str(part) for part in first["loc"]))
         if first["type"] == "extra_forbidden":
             known = ", ".join(config_type.model_fields)
             raise InputError(field, "is not among the fields", remedy or f"which are {known}") from None
         if first["type"] == "missing":
             raise InputError(field, "must be given", remedy) from None
-        raise InputError(field, f"{first['msg'][0].lower()}{first['msg'][1:]}, is {first['input']!r}", remedy) from None
+        problem = f"{first['msg'][0].lower()}{first['msg'][1:]}, is {_shown(first['input'])}"
+        raise InputError(field, problem, remedy) from None
+
+
+def _shown(value: Any) -> str:
+    """``value`` in a message; lists of lists, which aliases of YAML make endless, are cut short."""
+    return repr(value) if isinstance(value, str) else reprlib.repr(value)[:200]

@@ -224,7 +224,7 @@ def load_training_config(path: Path, overrides: Mapping[str, str] | None = None)
         tree = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(path, "no such preset", remedy) from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, yaml.YAMLError) as error:
         raise InputError(path, f"is not readable YAML ({error.__class__.__name__})", remedy) from None
     if not isinstance(tree, dict):
         raise InputError(path, "is not a preset", remedy)

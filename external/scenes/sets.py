@@ -29,7 +29,7 @@ def load_scene_sets(path: Path) -> dict[str, SceneSet]:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(path, "no such file") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, yaml.YAMLError) as error:
         raise InputError(path, f"is not readable YAML ({error.__class__.__name__})", "correct it") from None
     if not isinstance(content, dict) or not all(isinstance(scenes, dict) for scenes in content.values()):
         raise InputError(path, "does not name sets of scenes", "see configs/scenes.yaml")

@@ -7,14 +7,17 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
-from engine.core.config import Config, fields_of, read_config
+from engine.core.config import Config, fields_of, read_config, value_of
 from engine.core.errors import InputError
 from engine.core.files import check_name
 from engine.methods.method import DEFAULT, FitMethod, load_method
-from npm_studio.batch.manifest_file import FileRow, read_rows, value_of
+from npm_studio.batch import log, record, table
+from npm_studio.batch.manifest_file import FileRow, read_rows
 from npm_studio.batch.words import manifest_words
 from npm_studio.resources import built_in_models, demo_model
 
+_TAKEN = (record.FOLDER, log.FILE, table.FILE)
+"""Names in the folder of a batch that no run can have."""
 _Positive = Annotated[float, Field(gt=0, lt=1e9)]
 
 
@@ -109,6 +112,8 @@ def _checked(file_row: FileRow, path: Path) -> FitRow:
     except InputError as error:
         raise InputError("options:", f"{error.name(manifest_words)} {error.problem}", error.remedy) from None
     name = check_name(row.name or Path(row.sequence).stem, path)
+    if name in _TAKEN:
+        raise InputError(f"name {name!r}", "is that of a file of the batch itself", "choose another")
     checked = FitRow(file_row.line, name, row, path.resolve().parent, method, config)
     if method.requires.takes_model(bool(row.template)) and row.model not in built_in_models():
         folder = checked.path(row.model)
@@ -125,14 +130,14 @@ def _checked(file_row: FileRow, path: Path) -> FitRow:
 
 def _typed(values: Mapping[str, Any]) -> dict[str, Any]:
     """Text of CSV as values of the fields that are no text."""
-    texts = {name for name, field in Row.model_fields.items() if field.annotation is str}
+    typed = {name for name, field in Row.model_fields.items() if field.annotation is not str}
     try:
         return {
-            name: value_of(value) if isinstance(value, str) and name not in texts else value
+            name: value_of(value) if isinstance(value, str) and name in typed else value
             for name, value in values.items()
         }
     except ValueError as error:
-        raise InputError("the row", str(error)) from None
+        raise InputError("the row", f"has a cell where {error}") from None
 
 
 def path_options(row: FitRow) -> dict[str, Path]:

@@ -10,13 +10,15 @@ from typing import Any
 
 import yaml
 
-from engine.core.config import EXPONENT
+from engine.core.config import EXPONENT, value_of
 from engine.core.errors import InputError
 from engine.core.text_file import read_text
 
 ENDINGS = (".yaml", ".yml", ".csv")
 _REMEDY = "see docs/cluster.md for an example"
 _MAX_BYTES = 50_000_000
+_MOST_VALUES = 100_000
+"""In a row: a few lines of lists of aliases stand for more than any memory holds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,16 +69,33 @@ def _yaml_row(loader: yaml.SafeLoader, node: yaml.Node) -> FileRow:
     line = node.start_mark.line + 1
     if not isinstance(node, yaml.MappingNode):
         return FileRow(line, {}, "is no row: it has no names before its values")
+    if _unfolds_beyond(node, _MOST_VALUES):
+        return FileRow(line, {}, f"has more than {_MOST_VALUES} values, with what its aliases stand for")
     names = [key.value for key, _ in node.value]
     if twice := next((name for name in names if names.count(name) > 1), None):
         return FileRow(line, {}, f"states {twice!r} twice")
-    values = {str(name): value for name, value in loader.construct_mapping(node, deep=True).items()}
+    try:
+        values = {str(name): value for name, value in loader.construct_mapping(node, deep=True).items()}
+    except ValueError as error:  # a date that is none, a number without end
+        return FileRow(line, {}, f"states something that is not a value ({error})")
     if isinstance(options := values.get("options"), dict):
         values["options"] = {
             str(name): float(value) if isinstance(value, str) and EXPONENT.fullmatch(value) else value
             for name, value in options.items()
         }
     return FileRow(line, values)
+
+
+def _unfolds_beyond(node: yaml.Node, most: int) -> bool:
+    """Whether ``node`` has more than ``most`` nodes in it, an alias counted as what it stands for."""
+    left = [node]
+    for _ in range(most):
+        if not left:
+            return False
+        value = left.pop().value
+        if isinstance(value, list):
+            left += [part for item in value for part in (item if isinstance(item, tuple) else (item,))]
+    return bool(left)
 
 
 def _of_csv(text: str, path: Path) -> Iterator[FileRow]:
@@ -123,16 +142,7 @@ def _option(word: str) -> tuple[str, Any]:
     name, equals, text = word.partition("=")
     if not (name and equals):
         raise ValueError(f"has an option {word!r}, which is not of the form name=value")
-    return name, value_of(text)
-
-
-def value_of(text: str) -> Any:
-    """What ``text`` means as a value of YAML.
-
-    Raises:
-        ValueError: nothing; what is said of its row.
-    """
     try:
-        return float(text) if EXPONENT.fullmatch(text) else yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise ValueError(f"has {text!r}, which is not a value") from None
+        return name, value_of(text)
+    except ValueError as error:
+        raise ValueError(f"has an option {name!r}, where {error}") from None

@@ -41,8 +41,11 @@ class Contender:
         method = load_method(self.method)
         values: dict[str, object] = {}
         named = {name: text.replace("{case}", case).replace("{setting}", setting) for name, text in self.fields}
-        set_fields(values, named)
-        return method, read_config(method.config_type, values)
+        try:
+            set_fields(values, named)
+            return method, read_config(method.config_type, values)
+        except InputError as error:
+            raise InputError(f"method {self.text!r}", f"{error.name()} {error.problem}", error.remedy) from None
 
 
 def installed(texts: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -113,7 +113,7 @@ def load_suite(text: str) -> tuple[str, Suite]:
         path = known[text]
     try:
         content = yaml.safe_load(read_text(path))
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise InputError(path, f"is not readable YAML ({error.__class__.__name__})", "correct it") from None
     if not isinstance(content, dict):
         raise InputError(path, "does not describe a suite", "see configs/suites/canonical.yaml")

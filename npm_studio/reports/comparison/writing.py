@@ -21,7 +21,7 @@ from npm_studio.reports.comparison.pictures import (
 )
 from npm_studio.reports.comparison.provenance import provenance
 from npm_studio.reports.comparison.stage import stage_of
-from npm_studio.reports.comparison.tables import JSON, Numbers, write_tables
+from npm_studio.reports.comparison.tables import FRAMES, JSON, SUMMARY, Numbers, write_tables
 from npm_studio.reports.comparison.view_data import view_data
 
 PAGE = "index.html"
@@ -29,13 +29,19 @@ _BEHIND = 180.0
 
 
 def check_out(out: Path) -> None:
-    """Refuse to replace what is no comparison.
+    """Refuse to replace what is no comparison, or a comparison beside which other things were put.
 
     Raises:
         InputError: ``out`` holds something else.
     """
-    if out.exists() and not (out.is_dir() and ((out / JSON).is_file() or not any(out.iterdir()))):
-        raise InputError(out, "exists and is no comparison", remedy("choose another folder for {}", Setting.OUT))
+    if not out.exists():
+        return
+    names = {path.name for path in out.iterdir()} if out.is_dir() else set()
+    cure = remedy("choose another folder for {}", Setting.OUT)
+    if not out.is_dir() or (names and JSON not in names):
+        raise InputError(out, "exists and is no comparison", cure)
+    if others := sorted(name for name in names - {PAGE, FRAMES, SUMMARY, JSON} if not name.startswith(".")):
+        raise InputError(out, f"holds {others[0]}, too, which would be lost", cure)
 
 
 def write_comparison(

@@ -101,6 +101,20 @@ def test_every_bad_row_is_named_with_its_line(tmp_path: Path) -> None:
     assert found[8] == "line 16: walk is the name of the row in line 1, too; give each a name"
 
 
+def test_a_date_that_is_none_and_values_without_end_are_the_trouble_of_their_row(tmp_path: Path) -> None:
+    lists = "".join(f", l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 9)}]" for n in range(1, 10))
+    text = f"- sequence: 2024-13-45\n- {{sequence: a, truth: &l0 [x]{lists}}}\n- {{sequence: b, seed: {'1' * 5000}}}\n"
+    first, second, third = problems(manifest(tmp_path, text))
+    assert first == "line 1: the row states something that is not a value (month must be in 1..12)"
+    assert second == "line 2: the row has more than 100000 values, with what its aliases stand for"
+    assert third.startswith("line 3: the row states something that is not a value (Exceeds the limit")
+
+
+def test_a_table_with_tabs_is_told_which_names_are_known(tmp_path: Path) -> None:
+    (line,) = problems(manifest(tmp_path, "sequence\tname\nwalk\ta\n", "csv"))
+    assert line.startswith("line 2: sequence name is not among the fields; which are sequence, name")
+
+
 @pytest.mark.parametrize(
     ("cells", "problem"),
     [
@@ -109,7 +123,10 @@ def test_every_bad_row_is_named_with_its_line(tmp_path: Path) -> None:
         ("a,x,,maybe", "fill_lost input should be a valid boolean, is 'maybe'"),
         ("a,x,,true,9", "the row has 5 cells under 4 names"),
         (",x,,", "sequence must be given"),
-        ("a,x,,]", "the row has ']', which is not a value"),
+        ("a,x,,]", "the row has a cell where ']' is not a value"),
+        ("a,x,steps=2024-13-45,", "the row has an option 'steps', where '2024-13-45' is not a value"),
+        (".tasks,,,", "name '.tasks' is that of a file of the batch itself; choose another"),
+        ("a,batch.csv,,", "name 'batch.csv' is that of a file of the batch itself; choose another"),
     ],
 )
 def test_bad_cells_are_named(cells: str, problem: str, tmp_path: Path) -> None:

@@ -91,7 +91,11 @@ def test_runs_that_cannot_be_compared_are_refused_with_the_reason(
     assert "exists and is no comparison; choose another folder for --out" in refusal(
         capsys, run.folder, early.folder, "--out", recording
     )
-    assert not out.exists() and not list(tmp_path.glob(".*"))
+    out.mkdir()
+    (out / "comparison.json").write_text("{}")
+    (out / "notes.txt").write_text("mine")
+    assert "holds notes.txt, too, which would be lost" in refusal(capsys, run.folder, early.folder, "--out", out)
+    assert (out / "notes.txt").read_text() == "mine" and not list(tmp_path.glob(".*"))
 
 
 def test_runs_of_different_recordings_need_a_truth_that_is_named(
