@@ -45,7 +45,7 @@ class Contender:
             set_fields(values, named)
             return method, read_config(method.config_type, values)
         except InputError as error:
-            raise InputError(f"method {self.text!r}", f"{error.name()} {error.problem}", error.remedy) from None
+            raise InputError(f"method {self.text!r}", f"{error.name()}: {error.problem}", error.remedy) from None
 
 
 def installed(texts: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -84,7 +84,7 @@ def test_a_contender_is_a_method_with_fields_of_its_configuration() -> None:
     [
         ("nmp", "method 'nmp': is not installed"),
         ("npm:steps", "method 'npm:steps': cannot be read; write NAME or NAME:field=value"),
-        ("npm:stpes=3", "method 'npm:stpes=3': the field stpes is not among the fields"),
+        ("npm:stpes=3", "method 'npm:stpes=3': the field stpes: is not among the fields"),
         ("npm:steps=0", "the field steps: "),
         ("imported", "the field meshes: must be given"),
     ],
