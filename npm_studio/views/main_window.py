@@ -8,23 +8,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from PyQt6 import sip
-from PyQt6.QtCore import QByteArray, QEvent, QObject, Qt, QTimer
-from PyQt6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QIcon, QKeyEvent
-from PyQt6.QtWidgets import (
-    QAbstractItemView,
-    QAbstractSlider,
-    QAbstractSpinBox,
-    QApplication,
-    QComboBox,
-    QHBoxLayout,
-    QLabel,
-    QLineEdit,
-    QMainWindow,
-    QSplitter,
-    QStackedWidget,
-    QVBoxLayout,
-    QWidget,
-)
+from PyQt6.QtCore import QByteArray, Qt, QTimer
+from PyQt6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QIcon
+from PyQt6.QtWidgets import QApplication, QLabel, QMainWindow
 
 from npm_studio.session.commands.table import menus_with
 from npm_studio.session.document.signal import Signal
@@ -32,26 +18,23 @@ from npm_studio.session.document.state import DocumentState
 from npm_studio.session.live.request import MeshReply
 from npm_studio.session.settings import change_settings, load_settings
 from npm_studio.views.actions import Actions
+from npm_studio.views.arrow_keys import ArrowKeys
 from npm_studio.views.closing import Closing
 from npm_studio.views.dialogs import AboutDialog, ErrorDialog, ShortcutsDialog
 from npm_studio.views.files import Files
 from npm_studio.views.library import Library
+from npm_studio.views.page import WINDOW_SIZE, Page
 from npm_studio.views.session import Session
 from npm_studio.views.software_rendering import renderer_name
 from npm_studio.views.theme import DARK, LIGHT, RESOURCES, Theme, apply_theme
 from npm_studio.views.timeline_bar import TimelineBar
 from npm_studio.views.viewport_area import ViewportArea
 from npm_studio.views.widgets.badge import Badge, Tone
-from npm_studio.views.widgets.basics import Segments, tool_button
 from npm_studio.views.workspaces.base import Workspace
 from npm_studio.views.workspaces.registry import workspace_kinds
 
 _log = logging.getLogger(__name__)
 
-SIZE = (1440, 900)
-_SIDE_WIDTHS = (236, 330)
-"""Pixels of the library and of the workspace's panel."""
-_OWN_KEYS = (Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Home, Qt.Key.Key_End)
 _Kind = TypeVar("_Kind", bound=Workspace)
 
 
@@ -85,15 +68,19 @@ class MainWindow(QMainWindow):
         self.closing = Closing(session, self.files, list(self.workspaces.values()), self)
         self._register()
         self.actions_by_id.fill(self)
-        self._make_layout([kind.menu.title.replace("&", "") for kind in kinds])
+        titles = [kind.menu.title.replace("&", "") for kind in kinds]
+        workspaces = list(self.workspaces.values())
+        self.page = Page(titles, self.actions_by_id, self.library, self.viewports, self.timeline, workspaces)
+        self.setCentralWidget(self.page)
         self._make_status_bar()
         self._connect()
         self._restore()
         self._apply_theme()
         self._show_workspace()
+        self._arrow_keys = ArrowKeys(self.timeline.slider, self)
         app = QApplication.instance()
         assert app is not None
-        app.installEventFilter(self)
+        app.installEventFilter(self._arrow_keys)
         # a program that ends by an exception closes no window, and threads in the middle of a mesh would abort it
         atexit.register(self._close_at_exit)
 
@@ -133,54 +120,6 @@ class MainWindow(QMainWindow):
         commands.handle("help.about", self.show_about)
         commands.handle("file.quit", self.close)
 
-    def _make_layout(self, titles: list[str]) -> None:
-        self.segments = Segments(titles)
-        self.segments.setFixedWidth(104 * len(titles))
-        bar = QWidget()
-        bar.setObjectName("bar")
-        bar.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        row = QHBoxLayout(bar)
-        row.setContentsMargins(12, 7, 12, 7)
-        row.setSpacing(4)
-        for name in ("file.open_model", "file.open_sequence"):
-            row.addWidget(tool_button(self.actions_by_id[name], 20))
-        row.addStretch(1)
-        row.addWidget(self.segments)
-        row.addStretch(1)
-        for name in ("view.link_cameras", "view.frame", "file.screenshot", "view.dark"):
-            button = tool_button(self.actions_by_id[name], 20)
-            button.setObjectName("quiet" if name == "view.dark" else "")
-            row.addWidget(button)
-        self.panel = QStackedWidget()
-        self.panel.setObjectName("side")
-        self.panel.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self.panel.setMinimumWidth(270)
-        for workspace in self.workspaces.values():
-            self.panel.addWidget(workspace)
-        middle = QWidget()
-        below = QVBoxLayout(middle)
-        below.setContentsMargins(0, 0, 0, 0)
-        below.setSpacing(0)
-        below.addWidget(self.viewports, 1)
-        below.addWidget(self.timeline)
-        for workspace in self.workspaces.values():
-            if (more := workspace.below_timeline(self.timeline.slider)) is not None:
-                below.addWidget(more)
-        self.splitter = QSplitter(Qt.Orientation.Horizontal)
-        self.splitter.setHandleWidth(1)
-        for index, part in enumerate((self.library, middle, self.panel)):
-            self.splitter.addWidget(part)
-            self.splitter.setStretchFactor(index, int(part is middle))
-            self.splitter.setCollapsible(index, False)
-        self.splitter.setSizes([_SIDE_WIDTHS[0], SIZE[0] - sum(_SIDE_WIDTHS), _SIDE_WIDTHS[1]])
-        page = QWidget()
-        column = QVBoxLayout(page)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addWidget(bar)
-        column.addWidget(self.splitter, 1)
-        self.setCentralWidget(page)
-
     def _make_status_bar(self) -> None:
         self.quality, self.badge = QLabel(), Badge()
         self.quality.setObjectName("muted")
@@ -206,7 +145,7 @@ class MainWindow(QMainWindow):
         document.stepped.connect(self._on_step)
         self.viewports.changed.connect(self.refresh_actions)
         names = list(self.workspaces)
-        self.segments.chosen.connect(lambda index: document.show_workspace(names[index]))
+        self.page.segments.chosen.connect(lambda index: document.show_workspace(names[index]))
         for workspace in self.workspaces.values():
             workspace.clip_changed.connect(functools.partial(self._load_clip, workspace))
             workspace.quality_changed.connect(functools.partial(self._show_quality, workspace))
@@ -218,9 +157,9 @@ class MainWindow(QMainWindow):
         settings = load_settings()
         geometry = QByteArray.fromBase64(settings.geometry.encode())
         if not (settings.geometry and self.restoreGeometry(geometry)):
-            self.resize(*SIZE)
+            self.resize(*WINDOW_SIZE)
         if len(settings.panels) == 3:
-            self.splitter.setSizes(settings.panels)
+            self.page.splitter.setSizes(settings.panels)
 
     # ---- workspaces
 
@@ -247,8 +186,8 @@ class MainWindow(QMainWindow):
         for other in self.workspaces.values():
             if other.is_active:
                 other.leave()
-        self.segments.choose(list(self.workspaces.values()).index(workspace))
-        self.panel.setCurrentWidget(workspace)
+        self.page.segments.choose(list(self.workspaces.values()).index(workspace))
+        self.page.panel.setCurrentWidget(workspace)
         self._show_library()
         self._show_quality(workspace, "", "good", "")
         workspace.enter()
@@ -346,15 +285,6 @@ class MainWindow(QMainWindow):
 
     # ---- Qt events
 
-    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
-        """Arrow keys belong to a slider or a list that has the focus, not to playback."""
-        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.ShortcutOverride and event.key() in _OWN_KEYS:
-            owners = (QAbstractSlider, QAbstractItemView, QComboBox, QAbstractSpinBox, QLineEdit)
-            if isinstance(watched, owners) and watched is not self.timeline.slider:
-                event.accept()
-                return True
-        return super().eventFilter(watched, event)
-
     def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:
         data = None if event is None else event.mimeData()
         if event is not None and data is not None and any(url.isLocalFile() for url in data.urls()):
@@ -390,13 +320,13 @@ class MainWindow(QMainWindow):
             return
         atexit.unregister(self._close_at_exit)
         geometry = bytes(self.saveGeometry().toBase64().data()).decode()
-        change_settings(geometry=geometry, panels=tuple(self.splitter.sizes()))
+        change_settings(geometry=geometry, panels=tuple(self.page.splitter.sizes()))
         self.session.document.timeline.pause()
         self.hide()
         self.clean_exit = self.session.shut_down()
         self.viewports.close_views()
         app = QApplication.instance()
         if app is not None:
-            app.removeEventFilter(self)
+            app.removeEventFilter(self._arrow_keys)
         super().closeEvent(event)
         self.closed.emit()

@@ -161,13 +161,13 @@ def test_keys_of_vtk_do_nothing(studio_window: StudioWindow, qtbot: QtBot) -> No
 
 
 def test_the_window_remembers_its_panels(studio_window: StudioWindow, qtbot: QtBot) -> None:
-    studio_window.splitter.setSizes([260, 400, 340])
-    widths = studio_window.splitter.sizes()
+    studio_window.page.splitter.setSizes([260, 400, 340])
+    widths = studio_window.page.splitter.sizes()
     studio_window.close()
     again = StudioWindow()
     again.show()
     qtbot.waitExposed(again)
-    assert [abs(a - b) <= 2 for a, b in zip(again.splitter.sizes(), widths, strict=True)] == [True] * 3
+    assert [abs(a - b) <= 2 for a, b in zip(again.page.splitter.sizes(), widths, strict=True)] == [True] * 3
     again.close()
 
 
