@@ -180,8 +180,8 @@ class FitState:
         self.apart: list[Tensor] = []
         """Median distances (f,) of observed points from the surface in the last step; none while it is not looked at"""
         self.seen = self.is_seen.nonzero()[:, 0]
-        by_view = clearness(observations)
-        self.worth = by_view.amax(0)[:, None]
+        worth = clearness(observations).amax(0)
+        self.worth = worth[:, None]
         """(F, 1) factor of all that concerns a frame, priors and damping: what its clearest view is worth"""
         self.information: Tensor | None = None
         """Inverse covariance (S, S) of the shape, by what the last step looks at; None where it does not move it"""
@@ -192,7 +192,7 @@ class FitState:
         shares = len(observations.views) ** -0.5  # the chance of the choice of points is no larger then
         self.views = [
             SeenTerms(posable, view, config, self.generator, self.landmarks, worth, shares)
-            for view, worth in zip(observations.views, by_view, strict=True)
+            for view in observations.views
         ]
 
     def preview(self, step: int) -> FitPreview:

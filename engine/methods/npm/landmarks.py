@@ -1,5 +1,7 @@
 """What all frames say together of one subject: how much each of them knows, and where the landmarks are at rest."""
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -9,6 +11,7 @@ from engine.methods.npm.observations import Observations
 _ROUNDS = 5
 _CLEAR_POWER = 4
 """Of expected errors: what one frame says is wrong alike, as the length of bent legs, and does not average out."""
+_LESS_SURE = 25.0
 _OUTLYING = 3.0
 """Expected errors from the others at which what one frame says counts a quarter."""
 
@@ -25,6 +28,26 @@ def clearness(observations: Observations) -> Tensor:
     expected = torch.stack([view.coordinates.deviations.median(1).values for view in views if view.coordinates])
     clearest = expected[torch.stack([view.seen for view in views])].quantile(0.25)
     return (clearest / expected).clamp_max(1) ** _CLEAR_POWER
+
+
+def surest_heeded(observations: Observations) -> Observations:
+    """The same, of whose cameras only the surest of each landmark in each frame counts for it.
+
+    A camera that does not see an arm guesses where it is, is not unsure enough of it, and would outvote the one that
+    does. The expected errors of the others are `_LESS_SURE` times as large.
+    """
+    views = observations.views
+    said = [view.landmarks for view in views if view.landmarks is not None]
+    if len(views) == 1 or len(said) < len(views):
+        return observations
+    seen = torch.stack([view.seen for view in views])[:, :, None]
+    least = torch.where(seen, torch.stack([each.deviations for each in said]), torch.inf).amin(0)
+    times = [torch.where(each.deviations <= least, 1.0, _LESS_SURE) for each in said]
+    first, *others = (
+        replace(view, landmarks=replace(each, deviations=factor * each.deviations))
+        for view, each, factor in zip(views, said, times, strict=True)
+    )
+    return replace(first, others=tuple(others))
 
 
 def landmarks_at_rest(observations: Observations) -> tuple[Tensor, Tensor]:

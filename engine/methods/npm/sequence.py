@@ -19,6 +19,7 @@ from engine.methods.npm.confidence import LOST_BELOW, confidences
 from engine.methods.npm.config import FitConfig
 from engine.methods.npm.fit import FitPreview, FittedCodes, fit_codes, precision_of
 from engine.methods.npm.kept_shape import kept_shape
+from engine.methods.npm.landmarks import surest_heeded
 from engine.methods.npm.sides import SidedObservations, observe_side
 from engine.methods.npm.variables import plain_model
 from engine.methods.run import CAMERAS, CANONICAL_SURFACE, KEPT_SHAPE, PRECISION, SIDE, SUBJECTS
@@ -59,7 +60,7 @@ def fit_sequence(source: DepthSequence, inputs: MethodInputs, config: FitConfig,
         details[CAMERAS] = check_calibration(sided.observations, source, model.info.similarity, progress)
     read = time.perf_counter()
     shape = None if kept is None else kept.code
-    fitted = fit_codes(model, sided.observations, config, inputs.seed, progress, shape=shape)
+    fitted = fit_codes(model, surest_heeded(sided.observations), config, inputs.seed, progress, shape=shape)
     timings = {"read": read - started, "fit": time.perf_counter() - read}
     result = posed_result(sided, inputs, config, fitted, progress)
     return replace(result, timings={**timings, **result.timings}, details={**result.details, **details})

@@ -16,6 +16,7 @@ from engine.geometry.ply import save_compact_ply
 from engine.methods.method import FitResult, MethodInputs
 from engine.methods.npm.calibration import check_calibration
 from engine.methods.npm.fit import Descent, FitState, descend
+from engine.methods.npm.landmarks import surest_heeded
 from engine.methods.npm.sequence import PreviewsInMirror, subject_poses, subject_seen, with_steps_for
 from engine.methods.npm.sides import SidedObservations, observe_side
 from engine.methods.npm.variables import Variables
@@ -58,10 +59,11 @@ def fit_sequence(source: DepthSequence, inputs: MethodInputs, config: SkinnedCon
     if source.others and source.scan is None:  # whose cameras are made
         details[CAMERAS] = check_calibration(sided.observations, source, model.info.similarity, progress)
     read = time.perf_counter()
-    posable, first = first_variables(body.to(model.device, torch.float32), sided.observations, inputs.seed, progress)
+    heeded = surest_heeded(sided.observations)
+    posable, first = first_variables(body.to(model.device, torch.float32), heeded, inputs.seed, progress)
     if progress.cancelled():
         raise Cancelled
-    ended = descend(FitState(posable, sided.observations, energy, first, inputs.seed), progress)
+    ended = descend(FitState(posable, heeded, energy, first, inputs.seed), progress)
     timings = {"read": read - started, "fit": time.perf_counter() - read}
     exact = posable.body.to(torch.device("cpu"), torch.float64)
     return _result(sided, inputs, exact, ended, progress, details, timings)

@@ -18,7 +18,7 @@ from engine.methods.npm.agreement import agreement, agreement_of_views
 from engine.methods.npm.calibration import check_calibration, disagreements
 from engine.methods.npm.config import FitConfig
 from engine.methods.npm.fit import FittedCodes, fit_codes
-from engine.methods.npm.landmarks import clearness, landmarks_at_rest
+from engine.methods.npm.landmarks import clearness, landmarks_at_rest, surest_heeded
 from engine.methods.npm.method import METHOD
 from engine.methods.npm.observations import Coordinates, Observations, ObservedLandmarks
 from engine.methods.npm.observing import observe
@@ -158,6 +158,27 @@ def test_landmarks_of_several_cameras_count_by_their_precision(folders: list[Pat
     found = landmarks_at_rest(observations)[0] - observations.landmarks.canonical[0]
     worth = clearness(observations)[:, 0] / torch.tensor([0.01, 0.02]).square()
     assert found.mean() == pytest.approx(0.004 * float(worth[1] / worth.sum()), rel=0.1)
+
+
+def test_of_each_landmark_the_surest_camera_that_shows_the_subject_counts_most(folders: list[Path]) -> None:
+    observations = told(observe(opened(*folders[:2]), toy_model()))
+    (other,) = observations.others
+    assert observations.landmarks is not None and other.landmarks is not None
+    expected = other.landmarks.deviations.clone()
+    expected[1, 0] = 0.001  # the other camera is less sure of all but this one
+    surer = dataclasses.replace(other.landmarks, deviations=expected)
+    hidden = torch.tensor([True, True, False])  # from the first camera, in the last frame
+    both = dataclasses.replace(
+        observations, seen=hidden, others=(dataclasses.replace(other, landmarks=surer, seen=hidden.new_ones(FRAMES)),)
+    )
+    heeded = [view.landmarks for view in surest_heeded(both).views]
+    for frame in range(FRAMES):
+        for landmark in range(expected.shape[1]):
+            said = observations.landmarks.deviations[frame, landmark], expected[frame, landmark]
+            is_first = frame < 2 and bool(said[0] < said[1])
+            for each, before, counts in zip(heeded, said, (is_first or frame == 2, not is_first), strict=True):
+                assert each is not None
+                assert float(each.deviations[frame, landmark] / before) == pytest.approx(1 if counts else 25)
 
 
 def test_places_are_found_by_whichever_camera_sees_the_subject(folders: list[Path]) -> None:
