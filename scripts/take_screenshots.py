@@ -35,6 +35,7 @@ def main() -> int:
 def take_all(out: Path, run: Path | None, scratch: Path) -> None:
     from engine.core.process import prepare_process
     from npm_studio import bootstrap, resources
+    from npm_studio.views.workspaces.compare import CompareWorkspace
     from npm_studio.views.workspaces.explore import ExploreWorkspace
     from npm_studio.views.workspaces.fit import FitWorkspace
 
@@ -113,7 +114,8 @@ def take_all(out: Path, run: Path | None, scratch: Path) -> None:
     take("fit.webp")
 
     window.session.document.show_workspace("compare")
-    wait(lambda: window.compare.comparison is not None and not window.session.jobs.is_busy("measure"))
+    compare = window.workspace_of(CompareWorkspace)
+    wait(lambda: compare.lineup is not None and not window.session.jobs.is_busy("measure"))
     window.session.document.timeline.seek(FITTED_FRAME)
     window.viewports.frame_all()
     take("comparison.webp")

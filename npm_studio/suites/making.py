@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.core.errors import Cancelled
+from engine.core.errors import Cancelled, InputError
 from engine.core.progress import Progress
 from npm_studio.suites.cape_published import recorded_sequences
-from npm_studio.suites.cases import Case, CaseFile, is_there, load_case, write_case, write_subset
+from npm_studio.suites.cases import DESCRIPTION, Case, CaseFile, is_there, load_case, write_case, write_subset
 from npm_studio.suites.recorded import Recorded
 from npm_studio.suites.suite import CasePlan, Generated, Scenes, Suite, made_from
 
@@ -32,10 +32,11 @@ def make_cases(
     """The cases of ``plans`` by name, each in a folder of its name below ``folder``.
 
     Raises:
-        InputError: one cannot be made, or its folder is something else.
+        InputError: one cannot be made, or a folder is something else.
         Cancelled: ``progress`` asked to stop; those that are complete stay.
     """
     progress = progress or Progress()
+    _check_folder(folder)
     missing = [plan for plan in plans if not is_there(folder / plan.name, suite, plan)]
     names = list(dict.fromkeys(plan.recording for plan in missing))
     if names:
@@ -49,6 +50,15 @@ def make_cases(
                 _keep(suite, [plan for plan in missing if plan.recording == name], recorded, folder, Path(work))
                 progress.advance(done)
     return {plan.name: load_case(folder / plan.name) for plan in plans}
+
+
+def _check_folder(folder: Path) -> None:
+    """Refuse to write beside what is no case."""
+    if folder.exists() and not folder.is_dir():
+        raise InputError(folder, "is a file", "name a folder for the cases")
+    for path in sorted(folder.iterdir()) if folder.exists() else ():
+        if not (path.name.startswith(".") or path.name == PEOPLE or (path / DESCRIPTION).is_file()):
+            raise InputError(folder, f"holds {path.name}, which is no case", "name another folder for the cases")
 
 
 def _recorded(

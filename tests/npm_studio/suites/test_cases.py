@@ -113,6 +113,17 @@ def test_who_lacks_the_dataset_is_told_in_one_line_what_to_get(dolls: Path, tmp_
     assert not list((tmp_path / "cases").glob("*"))
 
 
+def test_nothing_is_written_beside_what_is_no_case(dolls: Path, tmp_path: Path) -> None:
+    suite = dolls_suite()
+    (tmp_path / "depth").mkdir()
+    with pytest.raises(InputError, match="holds depth, which is no case"):
+        make_cases(suite, case_plans(suite), tmp_path, Sources(data=dolls))
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(InputError, match="is a file"):
+        make_cases(suite, case_plans(suite), tmp_path / "notes.txt", Sources(data=dolls))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["depth", "notes.txt"]
+
+
 def test_a_subset_of_more_frames_than_there_are_is_refused(dolls: Path, tmp_path: Path) -> None:
     suite = dolls_suite(every=3)
     with pytest.raises(InputError, match="has 3 frames, too few for 2 that are 3 apart"):
