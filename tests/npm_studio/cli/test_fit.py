@@ -169,7 +169,7 @@ def test_an_interrupted_fit_prints_its_object_keeps_the_run_and_ends_with_130(
         (["--steps", "many"], "--steps: input should be a valid integer, is 'many'"),
         (["--resolution", "2000"], "--resolution: input should be less than or equal to 1024, is 2000"),
         (["--surface_gate", ".nan"], "--surface_gate: input should be a finite number"),
-        (["--unit", "mm"], "--unit: is not among the fields; which are side, shape, steps, resolution, "),
+        (["--unit", "mm"], "--unit: is not among the fields; which are side, shape, precision, steps, resolution, "),
         (["--method", "imported"], "--meshes: must be given"),
         (["--method", "imported", "--meshes", "x", "--steps", "3"], "--steps: is not among the fields"),
         (["--method", "imported", "--meshes", "nowhere"], "nowhere: no such folder or file"),

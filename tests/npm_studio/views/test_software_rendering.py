@@ -30,7 +30,6 @@ def test_a_view_is_quick_from_the_first_change_until_nothing_has_changed_for_a_w
     motion = Motion(told.append, parent)
     for _ in range(3):
         motion.move()
-        qtbot.wait(20)
     assert told == [True]
     qtbot.waitUntil(lambda: told == [True, False], timeout=5000)
     motion.rest()
