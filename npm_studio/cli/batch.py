@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from npm_studio.cli.console import ConsoleProgress, add_json, interrupted
-from npm_studio.cli.workers import add_workers, stated_workers
+from npm_studio.cli.workers import add_workers, check_folder, stated_workers
 
 _EPILOG = """A manifest is a YAML file with a list of rows, or a CSV file. A row states a sequence, and may state name,
 model, method, options of the method, truth to be evaluated against, and how the recording is opened; paths are relative
@@ -31,6 +31,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     from npm_studio.batch.table import row_of, summary_lines, write_table
     from npm_studio.batch.words import InManifestWords, manifest_words
 
+    check_folder(options.out)
     with ConsoleProgress() as console:
         progress = InManifestWords(console)
         rows, wrong = read_manifest(options.manifest)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from npm_studio.cli.console import ConsoleProgress, add_device, add_json, add_seed, interrupted
-from npm_studio.cli.workers import add_workers, stated_workers
+from npm_studio.cli.workers import add_workers, check_folder, stated_workers
 from npm_studio.resources import model_path
 
 if TYPE_CHECKING:
@@ -57,6 +57,8 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     if options.out is None and not (options.prepare_only and options.cases):
         raise InputError("--out", "is not stated", "name a folder")
     workers = stated_workers(options)
+    if options.out is not None:
+        check_folder(options.out)
 
     from npm_studio.suites.contender import contenders_of, installed
     from npm_studio.suites.making import Sources, make_cases

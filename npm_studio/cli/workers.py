@@ -1,6 +1,7 @@
 """Options of the commands that share tasks out among processes and machines."""
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -35,6 +36,17 @@ def stated_workers(options: argparse.Namespace) -> "Workers":
         problem = "does not apply to the workers of a scheduler"
         raise InputError(f"--workers {options.workers}", problem, "leave it out, or leave out --scheduler")
     return Workers(options.scheduler, options.workers)
+
+
+def check_folder(out: Path) -> None:
+    """
+    Raises:
+        InputError: what should be a folder of results is a file.
+    """
+    from engine.core.errors import InputError
+
+    if out.exists() and not out.is_dir():
+        raise InputError(out, "is a file, a folder is needed", "choose another name")
 
 
 def _count(text: str) -> int:

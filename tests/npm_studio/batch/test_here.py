@@ -4,40 +4,16 @@ import json
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
-
-import pytest
 
 from npm_studio.batch.log import FILE
-from npm_studio.batch.running import run_tasks
-from npm_studio.batch.task import BatchTask, TaskOutcome
 from npm_studio.batch.workers import Workers
-from tests.support.batch_work import copy, copy_in_the_second_life, refuse, stumble
+from tests.support.batch_runs import run, states, task
+from tests.support.batch_work import copy_in_the_second_life, refuse, stumble
 from tests.support.progress import Listener
 
 ROOT = Path(__file__).parents[3]
 HERE, BESIDE = Workers(count=0), Workers(count=0, here=2)
-
-
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
-    path = tmp_path / "source.txt"
-    path.write_text("abc")
-    return path
-
-
-def task(name: str, source: Path, function: Callable[..., Mapping[str, Any]] = copy, **arguments: Any) -> BatchTask:
-    return BatchTask(name, source.parent / "results" / f"{name}.txt", function, arguments, {"source": source})
-
-
-def run(tasks: list[BatchTask], workers: Workers, progress: Listener | None = None) -> list[TaskOutcome]:
-    return list(run_tasks(tasks, tasks[0].inputs["source"].parent / "batch", workers, progress))
-
-
-def states(outcomes: list[TaskOutcome]) -> list[str]:
-    return [outcome.state for outcome in outcomes]
 
 
 def events(source: Path) -> Counter[tuple[str, str]]:

@@ -3,11 +3,10 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import pytest
 from distributed import Client, LocalCluster
@@ -16,9 +15,9 @@ from engine.core.errors import InputError
 from npm_studio.batch.fitness import BatchStart, refuse_unfit
 from npm_studio.batch.log import FILE
 from npm_studio.batch.running import run_tasks
-from npm_studio.batch.task import BatchTask, TaskOutcome
 from npm_studio.batch.workers import Workers
-from tests.support.batch_work import copy, copy_in_the_second_life, refuse, stumble
+from tests.support.batch_runs import run, states, task
+from tests.support.batch_work import copy_in_the_second_life, refuse, stumble
 from tests.support.progress import Listener
 
 ROOT = Path(__file__).parents[3]
@@ -31,25 +30,6 @@ def cluster() -> Iterator[Workers]:
         n_workers=2, threads_per_worker=1, processes=False, protocol="tcp://", dashboard_address="127.0.0.1:0"
     ) as started:
         yield Workers(started.scheduler_address)
-
-
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
-    path = tmp_path / "source.txt"
-    path.write_text("abc")
-    return path
-
-
-def task(name: str, source: Path, function: Callable[..., Mapping[str, Any]] = copy, **arguments: Any) -> BatchTask:
-    return BatchTask(name, source.parent / "results" / f"{name}.txt", function, arguments, {"source": source})
-
-
-def run(tasks: list[BatchTask], workers: Workers, progress: Listener | None = None) -> list[TaskOutcome]:
-    return list(run_tasks(tasks, tasks[0].inputs["source"].parent / "batch", workers, progress))
-
-
-def states(outcomes: list[TaskOutcome]) -> list[str]:
-    return [outcome.state for outcome in outcomes]
 
 
 def begun(source: Path) -> Counter[str]:

@@ -119,6 +119,14 @@ def test_bad_rows_are_all_named_before_anything_starts(
     assert main(["batch", str(manifest), "--out", "out", "--scheduler", "tcp://a:1", "--workers", "2"]) == 2
 
 
+def test_results_do_not_go_into_a_file(manifest: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    for command in (["batch", str(manifest)], ["benchmark", "canonical"]):
+        assert main([*command, "--out", str(tmp_path / "notes.txt")]) == 2
+        assert capsys.readouterr().err.strip().endswith("notes.txt: is a file, a folder is needed; choose another name")
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
 def test_a_folder_in_a_recording_is_refused(manifest: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["batch", str(manifest), "--out", str(tmp_path / "doll" / "runs")]) == 2
     assert f"lies in {tmp_path / 'doll'}, which is read" in capsys.readouterr().err
