@@ -114,7 +114,8 @@ class FitMethod(Protocol):
     """A way from a depth sequence to meshes. Methods do not change while they are used.
 
     One that has an attribute ``refits`` that is true heeds `MethodInputs.refit`: it gives all frames of that run, those
-    that are not fitted again as they are.
+    that are not fitted again as they are. One that has a method ``warm_up`` loads there what its first fit of a
+    `engine.models.model.NeuralParametricModel` would have to, while a recording is read.
     """
 
     @property

@@ -94,6 +94,9 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         from engine.methods.run import load_run
 
         loaded = None if loading is None else LoadedModel(options.model, loading.result())
+        warm_up = getattr(method, "warm_up", None)
+        if loaded is not None and warm_up is not None:
+            worker.submit(warm_up, loaded.model)  # while the recording is opened and read
         template = None if options.template is None else load_mesh(options.template)
         refit = None if options.refit is None else refit_of(load_run(options.refit), options.range)
         earlier = None if refit is None else refit.run

@@ -9,6 +9,7 @@ from engine.methods.npm.config import FitConfig
 
 if TYPE_CHECKING:
     from engine.core.progress import Progress
+    from engine.models.model import NeuralParametricModel
     from engine.sequences.depth_sequence import DepthSequence
 
 
@@ -20,6 +21,11 @@ class NpmMethod:
     config_type = FitConfig
     requires = Requirements(model=True, pose=True)
     refits = True
+
+    def warm_up(self, model: NeuralParametricModel) -> None:
+        from engine.methods.npm.warm_up import warm_up
+
+        warm_up(model)
 
     def fit(self, source: DepthSequence, inputs: MethodInputs, config: FitConfig, progress: Progress) -> FitResult:
         if inputs.refit is not None:
