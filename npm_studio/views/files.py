@@ -18,6 +18,7 @@ from npm_studio.session.document.project import AUTOSAVE_NAME, FILE_NAME, save_p
 from npm_studio.session.jobs.comparison_report import ReportChoice, report_choice, write_report
 from npm_studio.session.jobs.events import JobEvent
 from npm_studio.session.jobs.exporting import ExportChoice, export_run
+from npm_studio.session.jobs.job import JobInfo
 from npm_studio.session.jobs.status import JobStatus
 from npm_studio.views.export_dialog import ExportDialog
 from npm_studio.views.opening import Opening, recent, remember
@@ -142,7 +143,8 @@ class Files(Opening):
         def work(progress: Progress) -> dict[Path, Run]:
             return save_project(state, folder, progress)
 
-        self._session.jobs.submit("save", work, finished, failed, stopped)
+        info = JobInfo(f"Save {folder.name}", folder)
+        self._session.jobs.submit("save", work, finished, failed, stopped, info=info)
 
     def choose_model(self) -> None:
         self._choose_folder("Open a model folder (NAME.npm)", self.open_model)
@@ -241,7 +243,7 @@ class Files(Opening):
             close()
             self._say("Export cancelled; nothing was written.")
 
-        jobs.submit("export", work, finished, failed, stopped, event)
+        jobs.submit("export", work, finished, failed, stopped, event, JobInfo(f"Export {out.name}", out))
 
     def open_demo_model(self) -> None:
         self.open_model(resources.demo_model())

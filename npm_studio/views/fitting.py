@@ -14,6 +14,7 @@ from npm_studio.session.document.observation import Observation
 from npm_studio.session.document.results import mesh_sequence_of_preview
 from npm_studio.session.jobs.events import JobEvent, Previewed
 from npm_studio.session.jobs.fitting import fit_work
+from npm_studio.session.jobs.job import JobInfo
 from npm_studio.session.jobs.status import JobStatus
 from npm_studio.views.session import Session
 from npm_studio.views.widgets.progress import FitProgress
@@ -53,6 +54,7 @@ class Fitting(QObject):
             failed=self._on_failed,
             stopped=self._on_stopped,
             event=self._on_event,
+            info=JobInfo(f"Fit {observation.sequence.name}", request.out, keeps="the best so far", can_pause=True),
         )
         self.progress.begin()
 

@@ -12,7 +12,7 @@ from npm_studio.session.live.field import SliceReply, SliceRequest, SliceWorker
 from npm_studio.session.live.mesher import Mesher
 from npm_studio.session.live.request import MeshReply
 from npm_studio.session.live.worker import LiveWorker, Newest
-from npm_studio.views.job_board import JobBoard
+from npm_studio.views.job_board import job_board
 
 SECONDS_TO_END = 60.0
 """A cancelled fit still writes its best result; it gets this long when the window is closed."""
@@ -55,7 +55,7 @@ class Session(QObject):
         self._flush.setInterval(FLUSH_MS)
         self._flush.timeout.connect(self.autosave.flush)
         self._flush.start()
-        self.jobs = JobBoard(self)
+        self.jobs = job_board(self)
         self._live: LiveWorker | None = None
         self._newest = Newest()
         self._posted = 0

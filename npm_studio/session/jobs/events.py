@@ -18,6 +18,13 @@ class Started(JobEvent):
 
 
 @dataclass(frozen=True)
+class ProcessBegan(JobEvent):
+    """A process of its own, by this number of the system, does the job."""
+
+    process: int
+
+
+@dataclass(frozen=True)
 class StageStarted(JobEvent):
     """A stage of ``total`` steps begins."""
 

@@ -11,6 +11,7 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from engine.core.errors import Cancelled, InputError, Notice, Words, plain_words
 from engine.core.progress import Progress
@@ -22,12 +23,15 @@ from npm_studio.session.jobs.events import (
     Finished,
     Message,
     Previewed,
+    ProcessBegan,
     StageStarted,
     Started,
     Stopped,
 )
 
 Work = Callable[[Progress], object]
+Asked = Literal["go on", "hold", "stop"]
+"""What the user wants of a job."""
 PREVIEW_SECONDS = 0.5
 _NICENESS = 10
 """Of long work: on busy cores it gets a tenth of the time of the window and the live meshes."""
@@ -47,6 +51,7 @@ class QueueProgress(Progress):
     ) -> None:
         self._job, self._events, self._clock, self._words = job, events, clock, words
         self._stop, self._goes_on = threading.Event(), threading.Event()
+        self._keeps = True
         self._goes_on.set()
         self._last_preview = -PREVIEW_SECONDS
 
@@ -55,6 +60,7 @@ class QueueProgress(Progress):
         self._events.post(StageStarted(self._job, name, total))
 
     def advance(self, done: int, metrics: Mapping[str, float] | None = None) -> None:
+        self._end_if_unwanted()
         self._events.post(Advanced(self._job, done, dict(metrics or {})))
 
     def message(self, text: str) -> None:
@@ -72,13 +78,28 @@ class QueueProgress(Progress):
         """Yes, unless the last one was just now or is not shown yet."""
         return self._clock() - self._last_preview >= PREVIEW_SECONDS and not self._events.has_preview(self._job)
 
+    def runs_in(self, process: int) -> None:
+        """A process with this number does the work."""
+        self._events.post(ProcessBegan(self._job, process))
+
+    @property
+    def asked(self) -> Asked:
+        """What the user wants now, for those who must not be kept waiting."""
+        return "stop" if self._stop.is_set() else "go on" if self._goes_on.is_set() else "hold"
+
     def cancelled(self) -> bool:
-        """Whether to stop; while the job is paused, whoever asks is kept waiting."""
+        """Whether to stop; while the job is paused, whoever asks is kept waiting.
+
+        Raises:
+            Cancelled: asked to stop, and to keep nothing.
+        """
         self._goes_on.wait()
+        self._end_if_unwanted()
         return self._stop.is_set()
 
-    def cancel(self) -> None:
-        """Ask the work to stop."""
+    def cancel(self, discard: bool = False) -> None:
+        """Ask the work to stop; with ``discard`` it shall not keep what it has."""
+        self._keeps = self._keeps and not discard
         self._stop.set()
         self._goes_on.set()
 
@@ -88,6 +109,10 @@ class QueueProgress(Progress):
 
     def go_on(self) -> None:
         self._goes_on.set()
+
+    def _end_if_unwanted(self) -> None:
+        if not self._keeps:
+            raise Cancelled
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,11 +163,23 @@ class JobRunner:
             if self._running is not None:
                 self._running.progress.cancel()
 
-    def pause(self, paused: bool) -> None:
-        """Hold the running job at its next step, or let it go on."""
+    def stop(self, number: int, discard: bool = False) -> None:
+        """Ask a running job to stop, with ``discard`` without keeping anything; drop it while it waits."""
         with self._condition:
-            if self._running is not None:
-                self._running.progress.pause() if paused else self._running.progress.go_on()
+            if self._running is not None and self._running.number == number:
+                self._running.progress.cancel(discard)
+            waiting = [job for job in self._waiting if job.number == number]
+            for job in waiting:
+                self._waiting.remove(job)
+                self._events.post(Stopped(job.number))
+
+    def pause(self, paused: bool) -> int | None:
+        """Hold the running job at its next step, or let it go on; returns its number."""
+        with self._condition:
+            if self._running is None:
+                return None
+            self._running.progress.pause() if paused else self._running.progress.go_on()
+            return self._running.number
 
     def close(self, timeout: float = 10.0) -> bool:
         """Cancel everything and wait for the thread; False when it did not end in ``timeout`` seconds."""

@@ -10,7 +10,7 @@ from engine.core.errors import InputError
 from engine.geometry.mesh import Mesh
 from engine.sequences.mesh_sequence import MeshSequence
 from npm_studio.session.document.observation import Observation
-from npm_studio.views.job_board import JobBoard
+from npm_studio.session.jobs.board import JobBoard
 from npm_studio.views.scene import DISTANCE_COLOURS, colours_of
 from npm_studio.views.viewport import Viewport
 
