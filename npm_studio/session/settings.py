@@ -30,6 +30,8 @@ class Settings(BaseModel):
     """Of the window, as Qt writes it, in base64."""
     panels: tuple[int, ...] = ()
     """Widths of library, views and panel, pixels."""
+    workspace: str = ""
+    """The one that was on show; empty: the first."""
     recent: tuple[str, ...] = ()
     """Paths opened lately, the newest first."""
     display: DisplaySettings = DisplaySettings()

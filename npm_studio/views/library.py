@@ -67,7 +67,7 @@ class Library(QWidget):
         column.addWidget(self.search)
         column.addSpacing(8)
         column.addWidget(lists, 1)
-        self.setMinimumWidth(226)
+        self.setMinimumWidth(180)
         self.search.textChanged.connect(self._filter)
         self.identities.itemClicked.connect(lambda item: self._on_identity(item))
         self.identities.itemActivated.connect(lambda item: self._on_identity(item))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from PyQt6 import sip
-from PyQt6.QtCore import QByteArray, Qt, QTimer
+from PyQt6.QtCore import QByteArray, QEvent, Qt, QTimer
 from PyQt6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QIcon
 from PyQt6.QtWidgets import QApplication, QLabel, QMainWindow
 
@@ -30,6 +30,7 @@ from npm_studio.views.theme import DARK, LIGHT, RESOURCES, Theme, apply_theme
 from npm_studio.views.timeline_bar import TimelineBar
 from npm_studio.views.viewport_area import ViewportArea
 from npm_studio.views.widgets.badge import Badge, Tone
+from npm_studio.views.window_place import centre, keep_on_screen
 from npm_studio.views.workspaces.base import Workspace
 from npm_studio.views.workspaces.registry import workspace_kinds
 
@@ -113,6 +114,7 @@ class MainWindow(QMainWindow):
         commands.handle("view.dark", self.set_dark)
         commands.provide("is_dark", lambda: self.theme.name == "dark")
         commands.handle("view.full_screen", self.set_full_screen)
+        commands.handle("view.reset_layout", self.reset_layout)
         commands.provide("is_full_screen", self.isFullScreen)
         commands.provide("shows_live", lambda: document.model is not None and self.workspace.shows_live)
         commands.provide("can_slice", lambda: document.model is not None and self.workspace.shows_slices)
@@ -156,10 +158,14 @@ class MainWindow(QMainWindow):
     def _restore(self) -> None:
         settings = load_settings()
         geometry = QByteArray.fromBase64(settings.geometry.encode())
-        if not (settings.geometry and self.restoreGeometry(geometry)):
-            self.resize(*WINDOW_SIZE)
+        if settings.geometry and self.restoreGeometry(geometry):
+            keep_on_screen(self)
+        else:
+            centre(self, WINDOW_SIZE)
         if len(settings.panels) == 3:
             self.page.splitter.setSizes(settings.panels)
+        if settings.workspace in self.workspaces:
+            self.session.document.show_workspace(settings.workspace)
 
     # ---- workspaces
 
@@ -211,6 +217,13 @@ class MainWindow(QMainWindow):
 
     def set_full_screen(self, full: bool) -> None:
         self.showFullScreen() if full else self.showNormal()
+
+    def reset_layout(self) -> None:
+        """Window, panels and lists as at the very first start."""
+        self.showNormal()
+        centre(self, WINDOW_SIZE)
+        self.page.reset_widths()
+        self.set_library(True)
 
     def _apply_theme(self) -> None:
         app = QApplication.instance()
@@ -285,6 +298,11 @@ class MainWindow(QMainWindow):
 
     # ---- Qt events
 
+    def changeEvent(self, event: QEvent | None) -> None:
+        super().changeEvent(event)
+        if event is not None and event.type() == QEvent.Type.WindowStateChange and self.isVisible():
+            QTimer.singleShot(0, functools.partial(keep_on_screen, self))  # what it had before it filled the screen
+
     def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:
         data = None if event is None else event.mimeData()
         if event is not None and data is not None and any(url.isLocalFile() for url in data.urls()):
@@ -320,7 +338,8 @@ class MainWindow(QMainWindow):
             return
         atexit.unregister(self._close_at_exit)
         geometry = bytes(self.saveGeometry().toBase64().data()).decode()
-        change_settings(geometry=geometry, panels=tuple(self.page.splitter.sizes()))
+        workspace = self.session.document.state.view.workspace
+        change_settings(geometry=geometry, panels=tuple(self.page.splitter.sizes()), workspace=workspace)
         self.session.document.timeline.pause()
         self.hide()
         self.clean_exit = self.session.shut_down()

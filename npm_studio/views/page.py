@@ -35,7 +35,7 @@ class Page(QWidget):
         """
         super().__init__()
         self.segments = Segments(titles)
-        self.segments.setFixedWidth(104 * len(titles))
+        self.segments.setMaximumWidth(104 * len(titles))
         bar = QWidget()
         bar.setObjectName("bar")
         bar.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
@@ -72,9 +72,13 @@ class Page(QWidget):
             self.splitter.addWidget(part)
             self.splitter.setStretchFactor(index, int(part is middle))
             self.splitter.setCollapsible(index, False)
-        self.splitter.setSizes([_SIDE_WIDTHS[0], WINDOW_SIZE[0] - sum(_SIDE_WIDTHS), _SIDE_WIDTHS[1]])
+        self.reset_widths()
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(bar)
         column.addWidget(self.splitter, 1)
+
+    def reset_widths(self) -> None:
+        """The panels as wide as they were at first."""
+        self.splitter.setSizes([_SIDE_WIDTHS[0], WINDOW_SIZE[0] - sum(_SIDE_WIDTHS), _SIDE_WIDTHS[1]])

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from PyQt6.QtCore import QElapsedTimer, Qt, QTimer
-from PyQt6.QtGui import QFontMetrics
+from PyQt6.QtCore import QElapsedTimer, QSize, Qt, QTimer
+from PyQt6.QtGui import QFontMetrics, QResizeEvent
 from PyQt6.QtWidgets import QHBoxLayout, QLabel, QSpinBox, QVBoxLayout, QWidget
 
 from npm_studio.session.document.timeline import Playable
@@ -15,6 +15,9 @@ from npm_studio.views.widgets.slider import BarSlider
 from npm_studio.views.workspaces.base import Actions
 
 _TICK_MS = 15
+_ROOMY = 410
+"""Pixels of width from which on there is room for the number of the frame and the speed."""
+_NARROWEST = 260
 
 
 class TimelineBar(QWidget):
@@ -74,6 +77,14 @@ class TimelineBar(QWidget):
         commands.handle("playback.loop", self.set_loop)
         commands.provide("has_clip", lambda: timeline.frame_count > 1)
         commands.provide("is_looping", lambda: timeline.loop)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(_NARROWEST, super().minimumSizeHint().height())
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        super().resizeEvent(event)
+        for widget in (self.readout, self.rate):
+            widget.setVisible(self.width() >= _ROOMY)
 
     def load(self, playable: Playable) -> None:
         """Play something else from now on, as fast as somebody chose in this workspace."""

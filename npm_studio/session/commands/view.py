@@ -66,5 +66,6 @@ def view_menu(workspaces: Sequence[WorkspaceTitle]) -> Menu:
             Command("view.library", "Li&brary", "Show the lists on the left.", "F9", checked="library_shown"),
             THEME,
             Command("view.full_screen", "F&ull Screen", "Use the whole screen.", "F11", checked="is_full_screen"),
+            Command("view.reset_layout", "Reset La&yout", "Window and panels as they were at the very first start."),
         ),
     )

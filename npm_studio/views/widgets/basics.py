@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from PyQt6.QtCore import QSize, Qt, pyqtSignal
-from PyQt6.QtGui import QAction, QFontMetrics, QPainter, QPaintEvent
+from PyQt6.QtGui import QAction, QFontMetrics, QPainter, QPaintEvent, QResizeEvent
 from PyQt6.QtWidgets import (
     QButtonGroup,
     QFrame,
@@ -30,13 +30,30 @@ def heading(text: str) -> QLabel:
     return label
 
 
+class Note(QLabel):
+    """Text that wraps, and is never cut off: a scroll area gives it no more height than it insists on."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.setObjectName("muted")
+        self.setWordWrap(True)
+        self.setMinimumWidth(40)
+
+    def setText(self, text: str | None) -> None:
+        super().setText(text)
+        self._insist()
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        super().resizeEvent(event)
+        self._insist()
+
+    def _insist(self) -> None:
+        self.setMinimumHeight(max(self.heightForWidth(self.width()), 0))
+
+
 def note(text: str) -> QLabel:
     """Secondary text that wraps."""
-    label = QLabel(text)
-    label.setObjectName("muted")
-    label.setWordWrap(True)
-    label.setMinimumWidth(40)
-    return label
+    return Note(text)
 
 
 def tool_button(action: QAction, size: int = 18) -> QToolButton:
