@@ -10,12 +10,16 @@ from npm_studio.session.document.document import Document
 from npm_studio.session.document.explorer import Codes
 from npm_studio.session.live.field import SliceReply, SliceRequest, SliceWorker
 from npm_studio.session.live.mesher import Mesher
-from npm_studio.session.live.request import MeshReply
+from npm_studio.session.live.request import MeshReply, Quality
 from npm_studio.session.live.worker import LiveWorker, Newest
+from npm_studio.session.portraits.worker import PortraitWorker
 from npm_studio.views.job_board import job_board
+from npm_studio.views.portraits import Portraits
 
 SECONDS_TO_END = 60.0
 """A cancelled fit still writes its best result; it gets this long when the window is closed."""
+REST_MS = 400
+"""After the last mesh, from which on there is time for pictures of bodies."""
 FLUSH_MS = 1000
 """After which the automatic copy of a document also has what was no step."""
 
@@ -56,16 +60,24 @@ class Session(QObject):
         self._flush.timeout.connect(self.autosave.flush)
         self._flush.start()
         self.jobs = job_board(self)
+        self.portraits = Portraits(self)
         self._live: LiveWorker | None = None
         self._newest = Newest()
         self._posted = 0
+        self._is_fine = True
+        """Whether the last request has been answered as well as it can be."""
         self._slices: SliceWorker | None = None
-        self._retired: list[LiveWorker | SliceWorker] = []
+        self._retired: list[LiveWorker | SliceWorker | PortraitWorker] = []
         """Of earlier models, told to end."""
         self._replied.connect(self._on_reply)
         self._sliced.connect(self._on_slice)
         self._live_failed.connect(self._on_failure)
         self.document.model_changed.connect(self._restart_live)
+        self.document.timeline.state_changed.connect(self._allow_portraits)
+        self._rest = QTimer(self)
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(REST_MS)
+        self._rest.timeout.connect(self._allow_portraits)
 
     @property
     def is_fitting(self) -> bool:
@@ -80,6 +92,8 @@ class Session(QObject):
         """Ask the live thread for meshes; they come with `meshes_ready`. ``ahead`` will be asked for next."""
         if self._live is not None:
             self._posted = self._live.post(codes, settled, ahead)
+            self.portraits.is_allowed, self._is_fine = False, False
+            self._rest.start()
 
     def request_slice(self, request: SliceRequest) -> None:
         """Ask for a plane through the field of the model; it comes with `slice_ready`, first rough, then fine."""
@@ -102,6 +116,8 @@ class Session(QObject):
 
     def ignore_pending_meshes(self) -> None:
         """What was asked for so far is no longer wanted."""
+        self._is_fine = True
+        self._rest.start()
         self._newest.forget_before(self._posted + 1)
 
     def shut_down(self) -> bool:
@@ -131,12 +147,17 @@ class Session(QObject):
             on_error=lambda error: self._deliver("_live_failed", worker, error),
         )
         self._live, self._newest, self._posted = worker, Newest(), 0
+        self.portraits.open(self.document.explorer)
 
     def _retire_live(self) -> None:
         """Tell the threads to end, and wait for none: one may be in the middle of a surface."""
-        workers = [*self._retired, self._live, self._slices]
+        workers = [*self._retired, self._live, self._slices, self.portraits.open(None)]
         self._live = self._slices = None
         self._retired = [worker for worker in workers if worker is not None and not worker.close(timeout=0)]
+
+    def _allow_portraits(self) -> None:
+        """Pictures of bodies are made while nobody waits for a mesh."""
+        self.portraits.is_allowed = self._is_fine and not self._rest.isActive() and not self.document.timeline.playing
 
     def _on_failure(self, worker: LiveWorker | SliceWorker, error: Exception) -> None:
         if worker in (self._live, self._slices):
@@ -152,4 +173,6 @@ class Session(QObject):
         if reply.notice:
             self.message.emit(reply.notice)
         if self._newest.accepts(reply):
+            self._is_fine = reply.generation == self._posted and reply.quality is Quality.FINE
             self.meshes_ready.emit(reply)
+            self._rest.start()

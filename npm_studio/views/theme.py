@@ -194,6 +194,10 @@ QToolButton#segment:checked {{ background: {chosen}; color: {theme.text}; font-w
 QLineEdit, QSpinBox, QDoubleSpinBox, QComboBox {{ background: {theme.field}; border: 1px solid {theme.border};
     border-radius: 6px; padding: 4px 7px; min-height: 18px; selection-background-color: {theme.accent}; }}
 QLineEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus, QComboBox:focus {{ border-color: {theme.accent}; }}
+QLineEdit#value {{ background: transparent; border: 1px solid transparent; padding: 0 3px; min-height: 16px;
+    color: {theme.muted}; }}
+QLineEdit#value:hover {{ border-color: {theme.border}; }}
+QLineEdit#value:focus {{ border-color: {theme.accent}; background: {theme.field}; color: {theme.text}; }}
 QAbstractSpinBox::up-button, QAbstractSpinBox::down-button {{ subcontrol-origin: border; border: none; width: 18px; }}
 QAbstractSpinBox::up-button {{ subcontrol-position: top right; }}
 QAbstractSpinBox::down-button {{ subcontrol-position: bottom right; }}

@@ -14,7 +14,7 @@ from npm_studio.session.document.loaded import Contents, Loaded
 from npm_studio.session.document.observation import Observation
 from npm_studio.session.document.paths import with_paths
 from npm_studio.session.document.signal import Signal
-from npm_studio.session.document.state import DocumentState, Fitting, OpenRecording, OpenRun
+from npm_studio.session.document.state import DocumentState, Fitting, Locks, OpenRecording, OpenRun
 from npm_studio.session.document.timeline import Timeline
 from npm_studio.session.document.undo import UndoStack
 
@@ -207,6 +207,7 @@ class Document:
             before,
             model=folder,
             explore=explorer.first(),
+            locks=Locks(),
             interpolate=explorer.first_interpolation(),
             transfer=explorer.first_transfer(),
         )

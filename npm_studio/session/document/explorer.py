@@ -1,5 +1,6 @@
 """What sliders, buttons and the library make of the codes on show."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
@@ -14,6 +15,8 @@ from engine.models.named_codes import IdentityFrame
 from npm_studio.session.document.state import Code, DocumentState, Exploration, Interpolation, Transfer
 
 Space = Literal["shape", "pose"]
+LARGEST_SEED = 9999
+"""Of random codes: short enough to be read out."""
 RANDOM_DIRECTIONS = 16
 """Leading directions that the random button draws; the later ones hold little but noise."""
 
@@ -60,6 +63,20 @@ class Explorer:
             return torch.zeros(self.directions(space))
         return self._spaces[space].coefficients(tensor_of(code))
 
+    def mean(self, space: Space) -> Tensor:
+        """(C,) of the training codes."""
+        return self._spaces[space].mean
+
+    def coefficients_of(self, codes: Tensor, space: Space) -> Tensor:
+        """(N, K) standard deviations of ``codes`` (N, C) along the directions."""
+        return self._spaces[space].coefficients(codes)
+
+    def end(self, space: Space, direction: int, value: float) -> Codes:
+        """The mean body at ``value`` standard deviations along one direction; of shapes in the canonical pose."""
+        of = self._spaces[space]
+        code = of.mean + value * of.scales[direction] * of.components[direction]
+        return Codes(code) if space == "shape" else Codes(self.mean("shape"), code)
+
     def first(self) -> Exploration:
         """What a model shows when it is opened: its first identity in the first of its poses."""
         now = self.with_identity(Exploration(), 0)
@@ -78,10 +95,28 @@ class Explorer:
         """The mean of the training codes."""
         return self._with(now, space, self._spaces[space].mean, f"Mean {space}")
 
-    def randomised(self, now: Exploration, space: Space) -> Exploration:
-        """A random code, distributed like the training codes."""
-        drawn = self._spaces[space].random(self._generator, RANDOM_DIRECTIONS)
-        return self._with(now, space, drawn, f"Random {space}")
+    def randomised(
+        self, now: Exploration, space: Space, locked: Collection[int] = (), seed: int | None = None
+    ) -> Exploration:
+        """A random code, distributed like the training codes; its name has the seed that it can be drawn again with.
+
+        Args:
+            locked: directions that keep their values
+            seed: another one each time where it is None
+        """
+        of = self._spaces[space]
+        if seed is None:
+            seed = int(torch.randint(LARGEST_SEED + 1, (), generator=self._generator))
+        drawn = of.random(torch.Generator().manual_seed(seed), RANDOM_DIRECTIONS)
+        kept = [direction for direction in locked if direction < len(of.scales)]
+        if kept:
+            change = (self.coefficients(now, space) - of.coefficients(drawn))[kept] * of.scales[kept]
+            drawn = drawn + change @ of.components[kept]
+        return self._with(now, space, drawn, f"Random {space} {seed}")
+
+    def with_code(self, now: Exploration, space: Space, code: Code) -> Exploration:
+        """With the numbers of a code that somebody has written down."""
+        return self._with(now, space, torch.tensor(code), f"Own {space}")
 
     def with_identity(self, now: Exploration, identity: int) -> Exploration:
         """The shape of a training identity; the pose stays."""

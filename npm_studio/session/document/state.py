@@ -40,6 +40,15 @@ class Exploration:
 
 @with_config(STRICT)
 @dataclass(frozen=True)
+class Locks:
+    """Directions whose values stay when a random code is drawn or the map is dragged over; from 0 on."""
+
+    shape: tuple[int, ...] = ()
+    pose: tuple[int, ...] = ()
+
+
+@with_config(STRICT)
+@dataclass(frozen=True)
 class Interpolation:
     """Between which ends, in what, and how far."""
 
@@ -119,6 +128,7 @@ class DocumentState:
 
     model: Path | None = None
     explore: Exploration = Exploration()
+    locks: Locks = Locks()
     interpolate: Interpolation = Interpolation()
     transfer: Transfer = Transfer()
     recordings: tuple[OpenRecording, ...] = ()

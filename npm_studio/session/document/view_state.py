@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 from pydantic import ConfigDict, with_config
@@ -74,6 +75,18 @@ class FrameDrawing:
 
 @with_config(STRICT)
 @dataclass(frozen=True)
+class ExploreView:
+    """What the panel of Explore shows."""
+
+    page: Literal["sliders", "map", "codes"] = "sliders"
+    shape_sliders: int = 12
+    """As many of the leading directions."""
+    pose_sliders: int = 12
+    map_space: Literal["shape", "pose"] = "shape"
+
+
+@with_config(STRICT)
+@dataclass(frozen=True)
 class ViewState:
     """What does not change what was made."""
 
@@ -87,5 +100,6 @@ class ViewState:
     slice_place: SlicePlace = SlicePlace()
     frame_drawing: FrameDrawing = FrameDrawing()
     loop: bool = True
+    explore: ExploreView = ExploreView()
     frame_rates: Mapping[str, float] = field(default_factory=dict)
     """Frames per second that somebody chose, by workspace; others play as recorded."""

@@ -1,8 +1,8 @@
-"""A slider around zero, with its name and its value."""
+"""A slider that fills from its origin."""
 
-from PyQt6.QtCore import QPointF, QRectF, QSize, Qt, pyqtSignal
-from PyQt6.QtGui import QColor, QFontMetrics, QMouseEvent, QPainter, QPaintEvent, QPalette, QWheelEvent
-from PyQt6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QSlider, QWidget
+from PyQt6.QtCore import QPointF, QRectF, QSize, Qt
+from PyQt6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPalette, QWheelEvent
+from PyQt6.QtWidgets import QSizePolicy, QSlider, QWidget
 
 
 class BarSlider(QSlider):
@@ -79,65 +79,3 @@ class BarSlider(QSlider):
         share = (event.position().x() - 1 - self._RADIUS) / span
         share = min(max(share, 0.0), 1.0)
         self.setValue(self.minimum() + round(share * (self.maximum() - self.minimum())))
-
-
-class DirectionSlider(QWidget):
-    """One principal direction: name, slider and value in standard deviations.
-
-    Values beyond the slider's ends are shown as they are; only the handle stops.
-    """
-
-    LIMIT = 3.0
-    _STEPS = 100
-    """Slider positions per standard deviation."""
-
-    moved = pyqtSignal(float)
-    """By the user, to this many standard deviations."""
-    released = pyqtSignal()
-
-    def __init__(self, name: str, tooltip: str, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.slider = BarSlider(0)
-        self.slider.setRange(round(-self.LIMIT * self._STEPS), round(self.LIMIT * self._STEPS))
-        self.slider.setSingleStep(10)
-        self.slider.setPageStep(50)
-        self.slider.setAccessibleName(name)
-        label = QLabel(name)
-        self._readout = QLabel()
-        self._readout.setObjectName("muted")
-        self._readout.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        metrics = QFontMetrics(label.font())
-        label.setFixedWidth(metrics.horizontalAdvance("Shape 00") + 6)
-        self._readout.setFixedWidth(metrics.horizontalAdvance("−0.00 σ") + 4)
-        for widget in (label, self.slider, self._readout):
-            widget.setToolTip(tooltip)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(8)
-        row.addWidget(label)
-        row.addWidget(self.slider, 1)
-        row.addWidget(self._readout)
-        self.setFixedHeight(26)
-        self.set_value(0.0)
-        self.slider.valueChanged.connect(self._on_moved)
-        self.slider.sliderReleased.connect(self.released)
-
-    @property
-    def readout(self) -> str:
-        """The value as shown."""
-        return self._readout.text()
-
-    def set_value(self, value: float) -> None:
-        """Show ``value`` standard deviations without telling anybody."""
-        self.slider.blockSignals(True)
-        self.slider.setValue(round(value * self._STEPS))
-        self.slider.blockSignals(False)
-        self._write(value)
-
-    def _on_moved(self, position: int) -> None:
-        self._write(position / self._STEPS)
-        self.moved.emit(position / self._STEPS)
-
-    def _write(self, value: float) -> None:
-        rounded = round(value, 2) + 0.0
-        self._readout.setText(f"{rounded:+.2f} σ".replace("-", "−") if rounded else "0.00 σ")

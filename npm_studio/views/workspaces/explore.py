@@ -2,68 +2,26 @@
 
 from dataclasses import replace
 from functools import partial
+from typing import Literal
 
-from PyQt6.QtCore import Qt
-from PyQt6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from npm_studio.session.commands.registry import Choice
 from npm_studio.session.document.explorer import Codes, Explorer, Space, codes_of
-from npm_studio.session.document.state import Bookmark, DocumentState, Exploration
+from npm_studio.session.document.state import Bookmark, Code, DocumentState, Exploration
 from npm_studio.session.document.timeline import Playable
+from npm_studio.session.document.view_state import ExploreView
 from npm_studio.session.live.request import MeshReply, Quality
+from npm_studio.views.body_figures import BodyFigures
 from npm_studio.views.session import Session
 from npm_studio.views.viewport_area import ViewportArea
-from npm_studio.views.widgets.basics import Section, note
-from npm_studio.views.widgets.slider import DirectionSlider
+from npm_studio.views.widgets.basics import Segments
+from npm_studio.views.widgets.code_editor import CodeEditor
 from npm_studio.views.workspaces.base import TRAINING_FRAME_RATE, Actions, Workspace
 from npm_studio.views.workspaces.slicing import Slicing
+from npm_studio.views.workspaces.slider_list import SliderList
 
-MOST_SLIDERS = 32
-"""Later directions hold little but noise."""
-
-
-class SliderList(Section):
-    """Sliders of one space; as many as fit are seen, the others are scrolled to."""
-
-    def __init__(self, title: str, space: Space, actions: Actions) -> None:
-        buttons = [actions[f"edit.random_{space}"], actions[f"edit.reset_{space}"]]
-        super().__init__(title, buttons)
-        self.space = space
-        self.sliders: list[DirectionSlider] = []
-        self._empty = note("")
-        self._area = QScrollArea()
-        self._area.setWidgetResizable(True)
-        self._area.setFrameShape(QFrame.Shape.NoFrame)
-        self._area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.body.addWidget(self._empty)
-        self.body.addWidget(self._area, 1)
-
-    def fill(self, explorer: Explorer | None) -> None:
-        """Sliders for the directions of ``explorer``'s space."""
-        self.sliders = []
-        inside = QWidget()
-        column = QVBoxLayout(inside)
-        column.setContentsMargins(0, 0, 10, 0)
-        column.setSpacing(2)
-        count = 0 if explorer is None else explorer.directions(self.space)
-        shares = explorer.share_of_variance(self.space).tolist() if explorer is not None and count else []
-        name = self.space.capitalize()
-        for index in range(min(count, MOST_SLIDERS)):
-            tooltip = (
-                f"{name} direction {index + 1} of {count}: {shares[index]:.0%} of the variance of the training "
-                f"{'identities' if self.space == 'shape' else 'frames'}, in standard deviations. "
-                "Double-click to go back to the mean."
-            )
-            slider = DirectionSlider(f"{name} {index + 1}", tooltip)
-            self.sliders.append(slider)
-            column.addWidget(slider)
-        column.addStretch(1)
-        self._area.setWidget(inside)
-        self._area.setVisible(count > 0)
-        self._empty.setVisible(count == 0)
-        nothing = "a single training identity" if self.space == "shape" else "no pose part"
-        self._empty.setText("" if explorer is None else f"This model has {nothing}, so there is nothing to move.")
+_PAGES: tuple[Literal["sliders", "codes"], ...] = ("sliders", "codes")
 
 
 class ExploreWorkspace(Workspace):
@@ -75,13 +33,21 @@ class ExploreWorkspace(Workspace):
 
     def __init__(self, session: Session, viewports: ViewportArea, actions: Actions) -> None:
         super().__init__(session, viewports, actions)
-        self.shape, self.pose = SliderList("Shape", "shape", actions), SliderList("Pose", "pose", actions)
-        self.column.setSpacing(16)
-        self.column.addWidget(self.shape, 1)
-        self.column.addWidget(self.pose, 1)
+        portraits = session.portraits
+        self.shape = SliderList("Shape", "shape", portraits, actions)
+        self.pose = SliderList("Pose", "pose", portraits, actions)
+        self.shape_code, self.pose_code = CodeEditor("Shape"), CodeEditor("Pose")
+        self.pages, self._page = Segments(("Sliders", "Codes")), QStackedWidget()
+        self._page.addWidget(_above_each_other(self.shape, self.pose))
+        self._page.addWidget(_above_each_other(self.shape_code, self.pose_code))
+        self.column.setSpacing(12)
+        self.column.addWidget(self.pages)
+        self.column.addWidget(self._page, 1)
+        self._figures = BodyFigures(portraits, viewports.left)
         self.slicing = Slicing(session, viewports)
         self.column.addWidget(self.slicing.section)
         self._by_slider = False
+        self._connect()
         self.document.model_changed.connect(self._on_model)
         viewports.changed.connect(self._caption)
         commands = session.commands
@@ -92,6 +58,19 @@ class ExploreWorkspace(Workspace):
         commands.offer("edit.bookmarks", self._bookmarks)
         commands.provide("explores", lambda: self.is_active and self.explorer is not None)
         commands.provide("explores_poses", lambda: self.is_active and self._has_pose)
+
+    def _connect(self) -> None:
+        self.pages.chosen.connect(lambda page: self._look(replace(self._view, page=_PAGES[page])))
+        for sliders in (self.shape, self.pose):
+            space = sliders.space
+            sliders.moved.connect(partial(self._on_slider, space))
+            sliders.released.connect(self._on_released)
+            sliders.lock_toggled.connect(partial(self._on_lock, space))
+            sliders.count_chosen.connect(partial(self._on_count, space))
+        self.shape_code.taken.connect(partial(self._on_code, "shape"))
+        self.pose_code.taken.connect(partial(self._on_code, "pose"))
+        for editor in (self.shape_code, self.pose_code):
+            editor.refused.connect(lambda error: self.session.failed.emit(error, ""))
 
     @property
     def explorer(self) -> Explorer | None:
@@ -112,6 +91,7 @@ class ExploreWorkspace(Workspace):
     def leave(self) -> None:
         super().leave()
         self.slicing.leave()
+        self._figures.clear()
 
     def playable(self) -> Playable:
         explorer, now = self.explorer, self.document.state.explore
@@ -138,6 +118,7 @@ class ExploreWorkspace(Workspace):
             self.viewports.left.ground.place(height)
         self.show_posed_mesh(self.viewports.left, mesh, similarity)
         self.slicing.follow()
+        self._figures.follow(mesh, similarity, reply.quality is Quality.FINE)
         self.frame_once(model, reply.quality is Quality.FINE)
         self._caption()
         self.report_quality(reply)
@@ -192,6 +173,10 @@ class ExploreWorkspace(Workspace):
             self._change(f"Show {bookmark.name}", state.explore)
 
     def follow(self, before: DocumentState, after: DocumentState) -> None:
+        if before.view.explore != after.view.explore or before.locks != after.locks:
+            self._show_page()
+            self._fill()
+            self._show_values()
         if before.explore == after.explore or before.model != after.model or self.explorer is None:
             return
         self._show_values()
@@ -213,7 +198,9 @@ class ExploreWorkspace(Workspace):
 
     def _randomise(self, space: Space) -> None:
         if self.explorer is not None:
-            self._change(f"Random {space.capitalize()}", self.explorer.randomised(self.document.state.explore, space))
+            state = self.document.state
+            locked = state.locks.shape if space == "shape" else state.locks.pose
+            self._change(f"Random {space.capitalize()}", self.explorer.randomised(state.explore, space, locked))
 
     def _caption(self) -> None:
         if self.is_active and self.viewports.left.mesh.is_visible:
@@ -222,15 +209,25 @@ class ExploreWorkspace(Workspace):
             self.viewports.left.caption.set_text(now.shape_name, posture)
 
     def _on_model(self) -> None:
-        for section in (self.shape, self.pose):
-            section.fill(self.explorer)
-            for direction, slider in enumerate(section.sliders):
-                slider.moved.connect(lambda value, s=section.space, d=direction: self._on_slider(s, d, value))
-                slider.released.connect(self._on_released)
+        self._show_page()
+        self._fill()
         self._show_values()
         if self.is_active:
             self.enter()
             self.clip_changed.emit()
+
+    def _show_page(self) -> None:
+        page = _PAGES.index(self._view.page)
+        self.pages.choose(page)
+        self._page.setCurrentIndex(page)
+
+    def _fill(self) -> None:
+        """As many sliders as are wanted, with their locks."""
+        view, locks = self._view, self.document.state.locks
+        self.shape.fill(self.explorer, view.shape_sliders)
+        self.pose.fill(self.explorer, view.pose_sliders)
+        self.shape.show_locks(locks.shape)
+        self.pose.show_locks(locks.pose)
 
     def _on_slider(self, space: Space, direction: int, value: float) -> None:
         if self.explorer is None:
@@ -244,14 +241,41 @@ class ExploreWorkspace(Workspace):
         self.document.end_step()
         self.session.settle()
 
+    @property
+    def _view(self) -> ExploreView:
+        return self.document.state.view.explore
+
+    def _look(self, view: ExploreView) -> None:
+        self.document.follow(replace(self.document.state, view=replace(self.document.state.view, explore=view)))
+
+    def _on_count(self, space: Space, count: int) -> None:
+        view = self._view
+        self._look(replace(view, shape_sliders=count) if space == "shape" else replace(view, pose_sliders=count))
+
+    def _on_lock(self, space: Space, direction: int, locked: bool) -> None:
+        state = self.document.state
+        before = state.locks.shape if space == "shape" else state.locks.pose
+        after = tuple(sorted({*before, direction} if locked else {*before} - {direction}))
+        locks = replace(state.locks, shape=after) if space == "shape" else replace(state.locks, pose=after)
+        name = f"{'Lock' if locked else 'Unlock'} {space.capitalize()} {direction + 1}"
+        self.document.change(name, replace(state, locks=locks))
+
+    def _on_code(self, space: Space, code: Code) -> None:
+        if self.explorer is not None:
+            now = self.explorer.with_code(self.document.state.explore, space, code)
+            self._change(f"{space.capitalize()} Code", now)
+
     def _show_values(self) -> None:
-        if self.explorer is None:
+        explorer, now = self.explorer, self.document.state.explore
+        if explorer is None:
             return
-        for section in (self.shape, self.pose):
-            values = self.explorer.coefficients(self.document.state.explore, section.space).tolist()
-            for slider, value in zip(section.sliders, values, strict=False):
-                if not slider.slider.isSliderDown():
-                    slider.set_value(value)
+        if self._view.page == "sliders":
+            for section in (self.shape, self.pose):
+                section.show_values(explorer.coefficients(now, section.space).tolist())
+        elif self._view.page == "codes":
+            pose_codes = explorer.model.pose_codes
+            self.shape_code.show_code(now.shape, explorer.model.shape_codes.shape[1])
+            self.pose_code.show_code(now.pose, 0 if pose_codes is None else pose_codes.shape[1])
 
     def _request(self, settled: bool) -> None:
         if self.is_active and self.explorer is not None:
@@ -269,3 +293,13 @@ class ExploreWorkspace(Workspace):
     @property
     def _has_pose(self) -> bool:
         return self.explorer is not None and self.explorer.model.has_pose
+
+
+def _above_each_other(*widgets: QWidget) -> QWidget:
+    page = QWidget()
+    column = QVBoxLayout(page)
+    column.setContentsMargins(0, 0, 0, 0)
+    column.setSpacing(12)
+    for widget in widgets:
+        column.addWidget(widget, 1)
+    return page

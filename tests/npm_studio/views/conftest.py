@@ -66,10 +66,13 @@ def capture(depth_capture: Path, tmp_path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def _own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from npm_studio.session.live import mesher
+    from npm_studio.session.portraits import worker
 
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "settings"))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(mesher, "FINE_RESOLUTION", 72)
+    monkeypatch.setattr(worker, "RESOLUTION", 24)
 
 
 @pytest.fixture

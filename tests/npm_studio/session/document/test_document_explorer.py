@@ -106,3 +106,25 @@ def test_a_blend_moves_only_the_space_it_was_asked_for() -> None:
     np.testing.assert_allclose(both.pose, 0.5)
     np.testing.assert_allclose(shape.pose, 0.0)
     np.testing.assert_allclose(pose.shape, 0.0)
+
+
+def test_random_codes_are_named_by_a_seed_that_draws_them_again_and_leave_locked_directions_alone() -> None:
+    explorer = Explorer(toy_model())
+    now = explorer.moved(explorer.first(), "shape", 1, 1.25)
+    drawn = explorer.randomised(now, "shape")
+    seed = int(drawn.shape_name.removeprefix("Random shape "))
+    assert explorer.randomised(now, "shape", seed=seed).shape == drawn.shape
+    locked = explorer.randomised(now, "shape", locked=(1,), seed=seed)
+    values, free = (explorer.coefficients(one, "shape") for one in (locked, drawn))
+    assert float(values[1]) == pytest.approx(1.25, abs=1e-4)
+    assert float(values[0]) == pytest.approx(float(free[0]), abs=1e-4)
+    assert float(free[1]) != pytest.approx(1.25, abs=1e-3)
+
+
+def test_the_ends_of_a_direction_are_the_mean_body_moved_along_it_alone() -> None:
+    explorer = Explorer(toy_model(), seed=0)
+    end = explorer.end("pose", 1, -2.0)
+    assert torch.equal(end.shape, explorer.mean("shape"))
+    values = explorer.coefficients_of(present(end.pose)[None], "pose")[0]
+    torch.testing.assert_close(values, -2.0 * torch.eye(len(values))[1], atol=1e-4, rtol=0)
+    assert explorer.end("shape", 0, 1.0).pose is None

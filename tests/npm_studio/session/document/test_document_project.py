@@ -22,11 +22,19 @@ from npm_studio.session.document.state import (
     Exploration,
     Fitting,
     Interpolation,
+    Locks,
     OpenRecording,
     OpenRun,
     Transfer,
 )
-from npm_studio.session.document.view_state import CameraState, DisplaySettings, FrameDrawing, SlicePlace, ViewState
+from npm_studio.session.document.view_state import (
+    CameraState,
+    DisplaySettings,
+    ExploreView,
+    FrameDrawing,
+    SlicePlace,
+    ViewState,
+)
 
 
 @pytest.fixture
@@ -40,6 +48,7 @@ def state(tmp_path: Path, depth_capture: Path, fitted_run: Path) -> DocumentStat
     return DocumentState(
         model=tmp_path / "body.npm",
         explore=code,
+        locks=Locks((0, 3), (1,)),
         interpolate=Interpolation((IdentityFrame(1, 4), IdentityFrame(2)), "shape", 17, 103, 1),
         transfer=Transfer((2, 1), 5, 1),
         recordings=(OpenRecording(recording, capture),),
@@ -66,6 +75,7 @@ def state(tmp_path: Path, depth_capture: Path, fitted_run: Path) -> DocumentStat
             SlicePlace(1, 0.25),
             FrameDrawing(False, 7, True, False, 55),
             False,
+            ExploreView("map", 5, 30, "pose"),
             {"fit": 12.0},
         ),
     )

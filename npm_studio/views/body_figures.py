@@ -1,0 +1,118 @@
+"""Height, girths and volume of the body on show, under it."""
+
+import numpy as np
+from numpy.typing import NDArray
+from PyQt6.QtCore import QEvent, QObject, QRectF, Qt
+from PyQt6.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent
+from PyQt6.QtWidgets import QWidget
+
+from engine.geometry.mesh import Mesh
+from engine.geometry.similarity import Similarity
+from npm_studio.session.live.request import PosedMesh
+from npm_studio.session.portraits.measuring import Shape
+from npm_studio.views.portraits import Portraits
+from npm_studio.views.theme import theme_of
+from npm_studio.views.viewport import Viewport
+
+_HEIGHT, _BOTTOM, _BESIDE = 24, 10, 110
+"""Pixels; those beside are left to the axes."""
+
+
+class BodyFigures(QObject):
+    """Has the fine mesh on show measured in the background and says what came of it."""
+
+    def __init__(self, portraits: Portraits, view: Viewport) -> None:
+        super().__init__()
+        self._portraits, self._view = portraits, view
+        self._line = _Line(view)
+        self._canonical: NDArray[np.float32] | None = None
+        self._asked: Mesh | None = None
+        view.installEventFilter(self)
+        portraits.measured.connect(self._on_measured)
+
+    @property
+    def text(self) -> str:
+        """As shown; empty while nothing is."""
+        return "" if self._line.isHidden() else self._line.text
+
+    def follow(self, mesh: PosedMesh, similarity: Similarity, is_fine: bool) -> None:
+        """This ``mesh`` is on show now; the figures are of its canonical surface."""
+        if self._canonical is mesh.canonical:
+            return
+        if not is_fine:
+            self._line.fade()
+            self._canonical = None
+        elif len(mesh.faces):
+            self._canonical, self._asked = mesh.canonical, Mesh(similarity.to_world(mesh.canonical), mesh.faces)
+            self._line.fade()
+            self._portraits.measure(self._asked)
+
+    def clear(self) -> None:
+        """Nothing is on show."""
+        self._canonical = self._asked = None
+        self._line.say("")
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        if event is not None and event.type() == QEvent.Type.Resize:
+            self._line.place()
+        return False
+
+    def _on_measured(self, surface: Mesh, shape: Shape) -> None:
+        if surface is self._asked:
+            self._line.say(in_words(shape))
+
+
+class _Line(QWidget):
+    """Centred at the lower edge of a view."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.text, self._is_faded = "", False
+        self.hide()
+
+    def say(self, text: str) -> None:
+        self.text, self._is_faded = text, False
+        self.setVisible(bool(text))
+        self.place()
+        self.raise_()
+        self.update()
+
+    def fade(self) -> None:
+        """The numbers are those of the mesh before."""
+        self._is_faded = True
+        self.update()
+
+    def place(self) -> None:
+        parent = self.parentWidget()
+        if parent is not None:
+            left = min(_BESIDE, parent.width() // 5)
+            top = parent.height() - _HEIGHT - _BOTTOM
+            self.setGeometry(left, top, max(parent.width() - 2 * left, 1), _HEIGHT)
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:
+        theme = theme_of(self)
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        text = QFontMetrics(self.font()).elidedText(self.text, Qt.TextElideMode.ElideRight, self.width() - 24)
+        width = QFontMetrics(self.font()).horizontalAdvance(text) + 24
+        ground, colour = QColor(theme.panel), QColor(theme.text)
+        ground.setAlpha(170)
+        colour.setAlpha(90 if self._is_faded else 255)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(ground)
+        area = QRectF((self.width() - width) / 2, 0, width, self.height())
+        painter.drawRoundedRect(area, 6, 6)
+        painter.setPen(colour)
+        painter.drawText(area, Qt.AlignmentFlag.AlignCenter, text)
+
+
+def in_words(shape: Shape) -> str:
+    """``Height 171.2 cm · chest 92.0, waist 78.3, hip 95.1 cm · 63.1 l``; extents of what is no standing body."""
+    if "height" in shape:
+        girths = ", ".join(f"{name} {shape[f'{name}_girth']:.1f}" for name in ("chest", "waist", "hip"))
+        return f"Height {shape['height']:.1f} cm  ·  {girths} cm  ·  volume {shape['volume']:.1f} l"
+    if shape:
+        extents = " × ".join(f"{shape[name]:.1f}" for name in ("width", "tallness", "depth"))
+        return f"{extents} cm  ·  volume {shape['volume']:.2f} l"
+    return ""
