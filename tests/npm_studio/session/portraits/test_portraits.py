@@ -80,14 +80,19 @@ class Heard:
         self.news = threading.Event()
 
     def listener(self) -> PortraitListener:
-        def note(into: object) -> None:
-            self.news.set()
+        return PortraitListener(self._picture, self._names, self._measured)
 
-        return PortraitListener(
-            picture=lambda key, picture: note(self.pictures.update({key: picture})),
-            names=lambda names: note(self.names.append(names)),
-            measured=lambda _, shape: note(self.shapes.append(shape)),
-        )
+    def _picture(self, key: str, picture: Picture) -> None:
+        self.pictures[key] = picture
+        self.news.set()
+
+    def _names(self, names: dict[str, Names]) -> None:
+        self.names.append(names)
+        self.news.set()
+
+    def _measured(self, surface: Mesh, shape: dict[str, float]) -> None:
+        self.shapes.append(shape)
+        self.news.set()
 
     def wait(self) -> None:
         assert self.news.wait(20)
