@@ -11,11 +11,14 @@ from types import FrameType, TracebackType
 
 from engine.core.errors import Notice
 from engine.core.progress import Progress
+from npm_studio.cli.starter import starter
 from npm_studio.cli.words import words
 from npm_studio.resources import built_in_models, demo_model, model_path
 
 _log = logging.getLogger(__name__)
 _interrupted = False
+_OFTEN = 0.1
+"""Seconds between two events for a program; figures are told whenever there are any."""
 _ONE_REQUEST = 1.0
 """Seconds within which signals are one request: `timeout` and batch systems signal a process and then its group."""
 
@@ -65,11 +68,12 @@ class ConsoleProgress(Progress):
 
     Used as a context manager it also turns the first Ctrl-C (or SIGTERM) into a request to stop (`cancelled`); a
     second one interrupts at once. Everything goes to standard error, results alone go to standard output. Of several
-    processes that work together, the first one speaks.
+    processes that work together, the first one speaks. A program that started the command hears events instead.
     """
 
     def __init__(self, seconds_between_lines: float = 5.0) -> None:
-        self._silent = not is_rank_zero()
+        self._starter = starter()
+        self._silent = self._starter is not None or not is_rank_zero()
         self._is_terminal = sys.stderr.isatty()
         self._pause = 0.1 if self._is_terminal else seconds_between_lines
         self._name, self._total, self._started, self._last = "", 0, 0.0, 0.0
@@ -92,12 +96,17 @@ class ConsoleProgress(Progress):
     def stage(self, name: str, total: int) -> None:
         self._end_line()
         _log.info("%s: %d steps", name, total)
+        if self._starter is not None:
+            self._starter.tell("stage", name=name, total=total)
         self._name, self._total, self._started, self._last = name, total, time.monotonic(), 0.0
         if not self._is_terminal and not self._silent:
             print(f"{name}: {total} steps", file=sys.stderr, flush=True)
 
     def advance(self, done: int, metrics: Mapping[str, float] | None = None) -> None:
         now = time.monotonic()
+        if self._starter is not None and (metrics or now - self._last >= _OFTEN or done >= self._total):
+            self._last = now
+            self._starter.tell("advanced", done=done, metrics=dict(metrics or {}))
         if self._silent or (now - self._last < self._pause and done < self._total):
             return
         self._last = now
@@ -116,13 +125,22 @@ class ConsoleProgress(Progress):
     def message(self, text: str) -> None:
         self._end_line()
         _log.info("%s", text)
+        if self._starter is not None:
+            self._starter.tell("message", text=text)
         if not self._silent:
             print(text, file=sys.stderr, flush=True)
 
     def notice(self, notice: Notice) -> None:
-        self.message(notice.line(words))
+        self.message(notice.line(words if self._starter is None else self._starter.words))
+
+    def preview(self, payload: object) -> None:
+        if self._starter is not None:
+            self._starter.tell("previewed")
 
     def cancelled(self) -> bool:
+        """Whether to stop; while the program that has started the command holds it, whoever asks is kept waiting."""
+        if self._starter is not None:
+            self._starter.wait_while_held()
         return self._stop
 
     def _on_interrupt(self, number: int, frame: FrameType | None) -> None:
@@ -134,7 +152,8 @@ class ConsoleProgress(Progress):
             return
         self._stop, self._asked = True, now
         _interrupted = True
-        self.message("stopping after this step; press Ctrl-C again to stop at once")
+        more = "" if self._starter is not None else "; press Ctrl-C again to stop at once"
+        self.message(f"stopping after this step{more}")
 
     def _end_line(self) -> None:
         if self._open_line:

@@ -91,15 +91,20 @@ def execute(options: argparse.Namespace) -> int:
     """Call ``options.run`` and report its outcome."""
     from engine.core.errors import Cancelled, InputError
     from npm_studio.cli import console
+    from npm_studio.cli.starter import starter
     from npm_studio.cli.words import words
     from npm_studio.log_file import log_path, start_log
 
     start_log()
+    asker = starter()
 
     try:
         results: dict[str, Any] | None = options.run(options)
     except InputError as error:
         _log.warning("%s", error.line(words))
+        if asker is not None:
+            asker.tell_error(error)
+            return 2
         print(f"npm-studio: {error.line(words)}", file=sys.stderr)
         return 2
     except (Cancelled, KeyboardInterrupt):

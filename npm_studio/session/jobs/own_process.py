@@ -1,68 +1,177 @@
-"""A command of `npm-studio` in a process of its own: what draws pictures cannot do so beside the window's drawing."""
+"""A command of `npm-studio` in a process of its own, with the same events as work in a thread.
 
+Training has its own, so that it can be ended whatever it does; and what draws pictures, which cannot be done beside the
+window's drawing. The process is the first of a group, ends with the group, and stops by itself when this one is gone.
+"""
+
+import contextlib
+import os
 import queue
-import re
+import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from engine.core.errors import Cancelled, InputError
 from engine.core.progress import Progress
+from npm_studio.session.jobs.lines import GO_ON, HOLD, STOP, SWITCH, event_in
+from npm_studio.session.jobs.runner import Asked, QueueProgress
 
+NPM_STUDIO = (sys.executable, "-m", "npm_studio")
 _POLL_S = 0.1
-_BEGINS = re.compile(r"(?P<name>.+): (?P<total>\d+) steps?")
-_ADVANCES = re.compile(r"(?P<name>.+?): (?P<done>\d+)/(?P<total>\d+)(\s.*)?")
-"""What commands write without a terminal, see `npm_studio.cli.console.ConsoleProgress`."""
+SECONDS_TO_END = 60.0
+"""For a command that was asked to stop and keeps what it has; then it is ended by force."""
+_NICENESS = 5
+"""Of commands that compute for long, beside a window that wants to be smooth."""
 
 
-def run_command(arguments: Sequence[str], out: Path, progress: Progress) -> None:
+def run_command(arguments: Sequence[str], subject: str | Path, progress: Progress, yields: bool = False) -> None:
     """Run ``npm-studio`` with ``arguments``, and tell ``progress`` what it says of its own.
 
     Args:
-        out: what it writes, for errors
+        subject: what it writes, for errors
+        yields: whether it leaves the cores to others when they want them
 
     Raises:
         InputError: it cannot do it.
-        Cancelled: ``progress`` asked to stop; the command has taken back what it had begun.
+        Cancelled: ``progress`` asked to stop; the command has kept or taken back what it had begun.
     """
-    command = [sys.executable, "-m", "npm_studio", *arguments]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr is not None
-        lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        threading.Thread(target=_read, args=(process.stderr, lines), daemon=True).start()
-        last, stopped = "it ended without a word", False
-        while True:
-            try:
-                line = lines.get(timeout=_POLL_S)
-            except queue.Empty:
-                line = ""
-            if line is None:
-                break
-            if line.strip() and not _tell(line.strip(), progress):
-                last = line.strip()
-            if progress.cancelled() and not stopped:
-                stopped = True
-                process.terminate()  # a request: it takes back what it has begun
-        process.wait()
-    if stopped:
-        raise Cancelled
-    if process.returncode != 0:
-        raise InputError(out, f"cannot be written: {last.removeprefix('npm-studio: ')}")
+    command = [*NPM_STUDIO, *arguments]
+    environment = {**os.environ, SWITCH: "1", "PYTHONUNBUFFERED": "1"}
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        env=environment,
+        start_new_session=True,
+    )
+    try:
+        if isinstance(progress, QueueProgress):
+            progress.runs_in(process.pid)
+        if yields:
+            _leave_cores_to_others(process.pid)
+        _Conversation(process, progress).until_its_end(subject)
+    finally:
+        _end(process)
+
+
+class _Conversation:
+    """With one command, until it ends."""
+
+    def __init__(self, process: "subprocess.Popen[str]", progress: Progress) -> None:
+        self._process, self._progress = process, progress
+        self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._told: Asked = "go on"
+        self._last = ""
+        self._error: InputError | None = None
+
+    def until_its_end(self, subject: str | Path) -> None:
+        assert self._process.stderr is not None
+        threading.Thread(target=_read, args=(self._process.stderr, self._lines), daemon=True).start()
+        asked_at = 0.0
+        while (line := self._next_line()) is not None:
+            if line:
+                self._hear(line)
+            if self._tell_what_is_asked() == "stop":
+                asked_at = asked_at or time.monotonic()
+                if time.monotonic() - asked_at > SECONDS_TO_END:
+                    break
+        if self._told == "stop":
+            raise Cancelled
+        if self._error is not None:
+            raise self._error
+        if self._process.wait() != 0:
+            raise InputError(subject, f"cannot be made: {self._how_it_ended()}")
+
+    def _next_line(self) -> str | None:
+        """Empty while it says nothing; None when it has ended."""
+        try:
+            line = self._lines.get(timeout=_POLL_S)
+        except queue.Empty:  # helpers that outlive it may have its output still
+            return "" if self._process.poll() is None else None
+        return None if line is None else line.strip()
+
+    def _hear(self, line: str) -> None:
+        said = event_in(line)
+        if said is None:  # of a library, or the end of a traceback
+            self._last = line
+            self._progress.message(line)
+            return
+        match said["event"]:
+            case "stage":
+                self._progress.stage(str(said["name"]), int(said["total"]))
+            case "advanced":
+                self._progress.advance(int(said["done"]), {str(k): float(v) for k, v in said["metrics"].items()})
+            case "message":
+                self._progress.message(str(said["text"]))
+            case "previewed":
+                self._progress.preview(None)
+            case "failed":
+                self._error = _error_in(said)
+
+    def _tell_what_is_asked(self) -> Asked:
+        asked = self._asked()
+        if asked != self._told and self._told != "stop":
+            self._told = asked
+            assert self._process.stdin is not None
+            with contextlib.suppress(OSError):  # it has just ended
+                self._process.stdin.write({"hold": HOLD, "go on": GO_ON, "stop": STOP}[asked] + "\n")
+                self._process.stdin.flush()
+        return self._told
+
+    def _asked(self) -> Asked:
+        """What the user wants of it now."""
+        if isinstance(self._progress, QueueProgress):
+            return self._progress.asked
+        return "stop" if self._progress.cancelled() else "go on"
+
+    def _how_it_ended(self) -> str:
+        code = self._process.returncode
+        if code < 0:
+            by = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
+            return f"its process was ended from outside ({by}), as a system does that runs out of memory"
+        return self._last.removeprefix("npm-studio: ") or "it ended without a word"
+
+
+def _error_in(said: dict[str, Any]) -> InputError:
+    return InputError(str(said["subject"]), str(said["problem"]), str(said["remedy"]))
 
 
 def _read(stream: IO[str], lines: "queue.SimpleQueue[str | None]") -> None:
-    for line in stream:
-        lines.put(line)
+    with contextlib.suppress(ValueError):  # closed meanwhile
+        for line in stream:
+            lines.put(line)
     lines.put(None)
 
 
-def _tell(line: str, progress: Progress) -> bool:
-    """Whether ``line`` is of a progress, which is passed on."""
-    if begins := _BEGINS.fullmatch(line):
-        progress.stage(begins["name"], int(begins["total"]))
-    elif advances := _ADVANCES.fullmatch(line):
-        progress.advance(int(advances["done"]))
-    return bool(begins or advances)
+def _end(process: "subprocess.Popen[str]") -> None:
+    """See to it that neither the process nor helpers that it started are left."""
+    if process.poll() is None and process.stdin is not None:
+        with contextlib.suppress(OSError):
+            process.stdin.close()  # it may be ending by itself
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(1.0)
+    if os.name == "posix":
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+    elif process.poll() is None:
+        process.kill()
+    process.wait()
+    for stream in (process.stdin, process.stderr):
+        if stream is not None:
+            with contextlib.suppress(OSError):
+                stream.close()
+
+
+def _leave_cores_to_others(process: int) -> None:
+    if os.name == "posix":
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, process, _NICENESS)
