@@ -1,22 +1,24 @@
-"""The lists on the left: identities and poses that the model was trained on."""
+"""The lists on the left: identities and poses that the model was trained on, bookmarks, and fitted bodies."""
 
 from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtWidgets import (
     QAbstractItemView,
     QLineEdit,
-    QListWidget,
     QListWidgetItem,
     QSplitter,
-    QTreeWidget,
     QTreeWidgetItem,
     QVBoxLayout,
     QWidget,
 )
 
 from engine.models.labels import UNLABELLED
-from npm_studio.session.document.document import Document
-from npm_studio.session.document.explorer import pretty
+from npm_studio.session.document.explorer import Codes, pretty
+from npm_studio.session.document.state import Exploration
+from npm_studio.views.kept_bodies import KeptBodies
+from npm_studio.views.session import Session
 from npm_studio.views.widgets.basics import MARGIN, Section, heading, note
+from npm_studio.views.widgets.body_lists import BodyList, PoseTree
+from npm_studio.views.widgets.dragged import Dragged
 
 _ROW = Qt.ItemDataRole.UserRole
 
@@ -29,9 +31,9 @@ class Library(QWidget):
     """Row of the model's pose codes."""
     canonical_pose_chosen = pyqtSignal()
 
-    def __init__(self, document: Document, parent: QWidget | None = None) -> None:
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._document = document
+        self._document = document = session.document
         self._items: dict[int, QTreeWidgetItem] = {}
         """Of the frames, by their rows; -1 is the canonical pose."""
         self.setObjectName("side")
@@ -40,12 +42,12 @@ class Library(QWidget):
         self.search = QLineEdit()
         self.search.setPlaceholderText("Filter by name")
         self.search.setClearButtonEnabled(True)
-        self.identities, self.poses = QListWidget(), QTreeWidget()
-        self.poses.setHeaderHidden(True)
-        self.poses.setIndentation(16)
-        self.poses.setUniformRowHeights(True)
-        self.identities.setUniformItemSizes(True)
-        for view in (self.identities, self.poses):
+        self.identities = BodyList(session.portraits, self._codes_of)
+        self.identities.setAccessibleName("Identities")
+        self.poses = PoseTree(lambda item: item.data(0, _ROW))
+        self.poses.setAccessibleName("Poses")
+        self.kept = KeptBodies(session)
+        for view in (self.identities, self.poses, self.kept.list):
             view.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
             view.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         identities, poses = Section("Identities"), Section("Poses")
@@ -57,7 +59,8 @@ class Library(QWidget):
         lists.setStyleSheet("QSplitter::handle { background: transparent; }")
         lists.addWidget(identities)
         lists.addWidget(poses)
-        lists.setSizes([300, 360])
+        lists.addWidget(self.kept)
+        lists.setSizes([300, 250, 150])
         column = QVBoxLayout(self)
         column.setContentsMargins(MARGIN, MARGIN, MARGIN, MARGIN)
         column.setSpacing(4)
@@ -75,8 +78,15 @@ class Library(QWidget):
         self.poses.itemActivated.connect(lambda item, _: self._on_pose(item))
         document.model_changed.connect(self._fill)
 
-    def mark(self, identity: int | None, row: int | None) -> None:
-        """Mark an identity and a frame, -1 for the canonical pose, or none, without telling anybody."""
+    def mark(self, identity: int | None, row: int | None, body: Exploration | None = None) -> None:
+        """Mark what is on show, without telling anybody.
+
+        Args:
+            identity: None for a shape that is none of the training
+            row: of the pose codes, -1 for the canonical pose; None for a pose that is none of the training
+            body: on show, which a bookmark may have
+        """
+        self.kept.mark(body)
         if identity is None:
             self.identities.clearSelection()
             self.identities.setCurrentRow(-1)
@@ -109,10 +119,10 @@ class Library(QWidget):
         self._detail.setText(f"{info.category.capitalize()} · {len(info.identities)} identities{poses}")
         self._detail.setToolTip(f"{self._document.model_folder}\nLicence: {info.licence}")
         for index, name in enumerate(info.identities):
-            item = QListWidgetItem(pretty(name))
+            item = self.identities.add(
+                pretty(name), Dragged("identity", index), f"Training identity {index}: {name}\nDrag it onto a card"
+            )
             item.setData(_ROW, index)
-            item.setToolTip(f"Training identity {index}: {name}")
-            self.identities.addItem(item)
         if not model.has_pose:
             return
         canonical = QTreeWidgetItem(["Canonical pose"])
@@ -144,6 +154,7 @@ class Library(QWidget):
 
     def _filter(self, text: str) -> None:
         wanted = text.strip().lower()
+        self.kept.filter(wanted)
         for index in range(self.identities.count()):
             item = self.identities.item(index)
             if item is not None:
@@ -162,6 +173,10 @@ class Library(QWidget):
                 not child.isHidden() for i in range(branch.childCount()) if (child := branch.child(i)) is not None
             )
             branch.setHidden(not (found or some))
+
+    def _codes_of(self, what: Dragged) -> Codes | None:
+        model = self._document.model
+        return None if model is None else Codes(model.shape_codes[what.number].cpu())
 
     def _on_identity(self, item: QListWidgetItem) -> None:
         identity = int(item.data(_ROW))

@@ -12,6 +12,7 @@ from PyQt6.QtCore import QByteArray, QEvent, Qt, QTimer
 from PyQt6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QIcon
 from PyQt6.QtWidgets import QApplication, QLabel, QMainWindow
 
+from engine.core.errors import InputError
 from npm_studio.session.commands.table import menus_with
 from npm_studio.session.document.signal import Signal
 from npm_studio.session.document.state import DocumentState
@@ -63,7 +64,7 @@ class MainWindow(QMainWindow):
         self.workspaces: dict[str, Workspace] = {
             kind.menu.name: kind.make(session, self.viewports, self.actions_by_id) for kind in kinds
         }
-        self.library = Library(document)
+        self.library = Library(session)
         self.timeline = TimelineBar(session, self.actions_by_id)
         self.files = Files(session, self.viewports, self)
         self.closing = Closing(session, self.files, list(self.workspaces.values()), self)
@@ -154,6 +155,8 @@ class MainWindow(QMainWindow):
         self.library.identity_chosen.connect(lambda identity: self.workspace.identity_chosen(identity))
         self.library.frame_chosen.connect(lambda row: self.workspace.frame_chosen(row))
         self.library.canonical_pose_chosen.connect(lambda: self.workspace.canonical_pose_chosen())
+        self.library.kept.bookmark_chosen.connect(lambda body: self.workspace.body_chosen(body))
+        self.library.kept.run_chosen.connect(self._on_run_chosen)
 
     def _restore(self) -> None:
         settings = load_settings()
@@ -179,7 +182,13 @@ class MainWindow(QMainWindow):
             self._show_workspace()
         if before.view.library != after.view.library:
             self._show_library()
-        self.library.mark(*self.workspace.marked_in_library())
+        self.library.mark(*self.workspace.marked_in_library(), self.workspace.body_on_show())
+
+    def _on_run_chosen(self, folder: Path) -> None:
+        try:
+            self.workspace.run_chosen(folder, self.library.kept.bodies_of(folder))
+        except InputError as error:
+            self.show_error(error)
 
     def _on_step(self, is_new: bool) -> None:
         self.refresh_actions()

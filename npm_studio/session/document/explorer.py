@@ -71,6 +71,19 @@ class Explorer:
         """(N, K) standard deviations of ``codes`` (N, C) along the directions."""
         return self._spaces[space].coefficients(codes)
 
+    def training_coefficients(self, space: Space) -> Tensor:
+        """(N, K) standard deviations of the training codes along the directions."""
+        codes = self.model.shape_codes if space == "shape" else self.model.pose_codes
+        assert codes is not None
+        return self.coefficients_of(codes.cpu(), space)
+
+    def title_of(self, space: Space, number: int) -> str:
+        """What the training code with this number is called."""
+        if space == "shape":
+            return pretty(self.model.info.identities[number])
+        identity = self.model.info.identities[self.model.info.frames[number].identity]
+        return f"{pretty(identity)}, {posture_of(self.model, number)}"
+
     def end(self, space: Space, direction: int, value: float) -> Codes:
         """The mean body at ``value`` standard deviations along one direction; of shapes in the canonical pose."""
         of = self._spaces[space]
@@ -90,6 +103,15 @@ class Explorer:
         before = of.mean if code is None else tensor_of(code)
         step = (value - float(of.coefficients(before)[direction])) * of.scales[direction]
         return self._with(now, space, before + step * of.components[direction], f"Own {space}")
+
+    def moved_on_map(
+        self, now: Exploration, space: Space, place: tuple[float, float], locked: Collection[int] = ()
+    ) -> Exploration:
+        """With the coefficients of the first two directions at ``place``, but for ``locked`` ones."""
+        for direction, value in enumerate(place):
+            if direction not in locked:
+                now = self.moved(now, space, direction, value)
+        return now
 
     def reset(self, now: Exploration, space: Space) -> Exploration:
         """The mean of the training codes."""
@@ -156,24 +178,26 @@ class Explorer:
         own = self.model.frames_of(0) if self.model.has_pose else []
         return Transfer((0, len(self.model.info.identities) - 1), own[0] if own else None)
 
+    def can_show(self, body: Exploration) -> bool:
+        """Whether ``body`` has codes of this size, and is from where this model has something."""
+        model = self.model
+        pose_size = 0 if model.pose_codes is None else model.pose_codes.shape[1]
+        return (
+            len(body.shape) == model.shape_codes.shape[1]
+            and (body.pose is None or len(body.pose) == pose_size)
+            and (body.identity is None or 0 <= body.identity < len(model.info.identities))
+            and all(row is None or 0 <= row < len(model.info.frames) for row in (body.row, body.clip_row))
+        )
+
     def fitting(self, state: DocumentState) -> DocumentState:
         """``state``, but what is not there yet or not of this model is as when the model has just been opened."""
         identities, rows = len(self.model.info.identities), len(self.model.info.frames)
-        sizes = [
-            self.model.shape_codes.shape[1],
-            0 if self.model.pose_codes is None else self.model.pose_codes.shape[1],
-        ]
         now, between_, on = state.explore, state.interpolate, state.transfer
 
         def has(identity: int | None, row: int | None) -> bool:
             return (identity is None or 0 <= identity < identities) and (row is None or 0 <= row < rows)
 
-        if not (
-            len(now.shape) == sizes[0]
-            and (now.pose is None or len(now.pose) == sizes[1])
-            and has(now.identity, now.row)
-            and has(None, now.clip_row)
-        ):
+        if not self.can_show(now):
             now = self.first()
         if state.explore.shape == () or not all(has(end.identity, end.frame) for end in between_.ends):
             between_ = self.first_interpolation()

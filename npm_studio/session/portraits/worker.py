@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import numpy as np
 import torch
 
 from engine.core.errors import Cancelled
@@ -181,12 +180,17 @@ class PortraitWorker:
             if len(shapes) % _KEEP_EVERY == 0:
                 self._store.keep_values("shapes", shapes)
             return False
-        names = {"shape": names_of(self._coefficients("shape")[identities], measured_shapes(shapes))}
+        names = {
+            "shape": names_of(
+                self._explorer.training_coefficients("shape").numpy()[identities], measured_shapes(shapes)
+            )
+        }
         if self._model.has_pose:
             rows = frames_to_measure(self._model)
             mean = self._contour(Codes(self._explorer.mean("shape")))
             postures = measure_postures(self._model, mean, rows, lambda: self._closed)
-            names["pose"] = names_of(self._coefficients("pose")[rows], postures)
+            along = self._explorer.training_coefficients("pose").numpy()[rows]
+            names["pose"] = names_of(along, postures)
         self._store.keep_values("names", to_json(names))
         self._listener.names(names)
         return True
@@ -197,11 +201,6 @@ class PortraitWorker:
             if isinstance(kept, list) and all(isinstance(one, dict) for one in kept):
                 self._shapes = kept
         return self._shapes
-
-    def _coefficients(self, space: str) -> np.ndarray:
-        codes = self._model.shape_codes if space == "shape" else self._model.pose_codes
-        assert codes is not None
-        return self._explorer.coefficients_of(codes.cpu(), "shape" if space == "shape" else "pose").numpy()
 
     def _frame_of_all(self) -> Frame:
         if self._frame is None:

@@ -77,6 +77,7 @@ class DirectionSlider(QWidget):
         row.setSpacing(3)
         self.ends = tuple(PortraitLabel(portraits, codes, PORTRAIT, SLIDERS) for codes in ends)
         for end, sign in zip(self.ends, "−+", strict=True):
+            end.setFixedWidth(PORTRAIT - 8)  # bodies are higher than wide
             end.setToolTip(f"The mean body at {sign}{END:g} σ of this direction")
         row.addWidget(self.ends[0])
         row.addLayout(middle, 1)
@@ -230,7 +231,7 @@ class PortraitLabel(QWidget):
         scale = self.devicePixelRatioF()
         picture = self._portraits.pixmap(self._codes, theme_of(self), round(self._size * scale), self._kind)
         if picture is not None:
-            QPainter(self).drawPixmap(0, 0, self._size, self._size, picture)
+            QPainter(self).drawPixmap((self.width() - self._size) // 2, 0, self._size, self._size, picture)
 
 
 class _ShrinkingLabel(QLabel):

@@ -10,7 +10,7 @@ from PyQt6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from engine.geometry.similarity import Similarity
 from npm_studio.session.commands.view import WorkspaceTitle
-from npm_studio.session.document.state import DocumentState
+from npm_studio.session.document.state import DocumentState, Exploration
 from npm_studio.session.document.timeline import Playable, upcoming
 from npm_studio.session.live.request import MeshReply, PosedMesh, Quality
 from npm_studio.views.session import Session
@@ -114,6 +114,19 @@ class Workspace(QWidget):
 
     def canonical_pose_chosen(self) -> None:
         """The canonical pose was clicked in the library."""
+
+    def body_on_show(self) -> Exploration | None:
+        """The body that the lists of the library would change, which may be one of the bookmarks."""
+        return None
+
+    def body_chosen(self, body: Exploration) -> None:
+        """A bookmark was clicked in the library."""
+
+    def run_chosen(self, folder: Path, bodies: tuple[Exploration, ...]) -> None:
+        """A run was clicked in the library; ``bodies`` are those of its frames."""
+        if bodies:
+            fit = self.document.state.fit
+            self.body_chosen(bodies[min(fit.frame, len(bodies) - 1) if fit.run == folder else 0])
 
     def may_close(self, then: Callable[[], object]) -> bool:
         """Whether the window may close; else the user is asked, and ``then`` called when that is settled."""

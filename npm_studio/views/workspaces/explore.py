@@ -8,7 +8,7 @@ from PyQt6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from npm_studio.session.commands.registry import Choice
 from npm_studio.session.document.explorer import Codes, Explorer, Space, codes_of
-from npm_studio.session.document.state import Bookmark, Code, DocumentState, Exploration
+from npm_studio.session.document.state import Code, DocumentState, Exploration
 from npm_studio.session.document.timeline import Playable
 from npm_studio.session.document.view_state import ExploreView
 from npm_studio.session.live.request import MeshReply, Quality
@@ -18,10 +18,11 @@ from npm_studio.views.viewport_area import ViewportArea
 from npm_studio.views.widgets.basics import Segments
 from npm_studio.views.widgets.code_editor import CodeEditor
 from npm_studio.views.workspaces.base import TRAINING_FRAME_RATE, Actions, Workspace
+from npm_studio.views.workspaces.map_page import SPACES, MapPage
 from npm_studio.views.workspaces.slicing import Slicing
 from npm_studio.views.workspaces.slider_list import SliderList
 
-_PAGES: tuple[Literal["sliders", "codes"], ...] = ("sliders", "codes")
+_PAGES: tuple[Literal["sliders", "map", "codes"], ...] = ("sliders", "map", "codes")
 
 
 class ExploreWorkspace(Workspace):
@@ -37,8 +38,10 @@ class ExploreWorkspace(Workspace):
         self.shape = SliderList("Shape", "shape", portraits, actions)
         self.pose = SliderList("Pose", "pose", portraits, actions)
         self.shape_code, self.pose_code = CodeEditor("Shape"), CodeEditor("Pose")
-        self.pages, self._page = Segments(("Sliders", "Codes")), QStackedWidget()
+        self.pages, self._page = Segments(("Sliders", "Map", "Codes")), QStackedWidget()
         self._page.addWidget(_above_each_other(self.shape, self.pose))
+        self.map = MapPage(portraits)
+        self._page.addWidget(self.map)
         self._page.addWidget(_above_each_other(self.shape_code, self.pose_code))
         self.column.setSpacing(12)
         self.column.addWidget(self.pages)
@@ -54,7 +57,6 @@ class ExploreWorkspace(Workspace):
         for space in ("shape", "pose"):
             commands.handle(f"edit.reset_{space}", getattr(self, f"reset_{space}"))
             commands.handle(f"edit.random_{space}", getattr(self, f"randomise_{space}"))
-        commands.handle("edit.add_bookmark", self.add_bookmark)
         commands.offer("edit.bookmarks", self._bookmarks)
         commands.provide("explores", lambda: self.is_active and self.explorer is not None)
         commands.provide("explores_poses", lambda: self.is_active and self._has_pose)
@@ -69,6 +71,10 @@ class ExploreWorkspace(Workspace):
             sliders.count_chosen.connect(partial(self._on_count, space))
         self.shape_code.taken.connect(partial(self._on_code, "shape"))
         self.pose_code.taken.connect(partial(self._on_code, "pose"))
+        self.map.space_chosen.connect(lambda place: self._look(replace(self._view, map_space=SPACES[place])))
+        self.map.map.moved.connect(self._on_map)
+        self.map.map.released.connect(self._on_released)
+        self.map.map.point_chosen.connect(self._on_map_point)
         for editor in (self.shape_code, self.pose_code):
             editor.refused.connect(lambda error: self.session.failed.emit(error, ""))
 
@@ -153,24 +159,26 @@ class ExploreWorkspace(Workspace):
     def randomise_pose(self) -> None:
         self._randomise("pose")
 
-    def add_bookmark(self) -> None:
-        """Remember the codes on show."""
-        now = self.document.state.explore
-        bookmark = Bookmark(f"{now.shape_name}, {now.pose_name}", now)
-        self.document.change(
-            "Add Bookmark", replace(self.document.state, bookmarks=(*self.document.state.bookmarks, bookmark))
-        )
-        self.session.message.emit(f"Remembered {bookmark.name}: Edit, Bookmarks")
+    def body_on_show(self) -> Exploration | None:
+        return self.document.state.explore
+
+    def body_chosen(self, body: Exploration) -> None:
+        if self.explorer is None:
+            return
+        if not self.explorer.can_show(body):
+            self.session.message.emit(f"{body.shape_name} is of another model")
+            return
+        self._change(f"Show {body.shape_name}", body)
 
     def _bookmarks(self) -> list[Choice]:
         """Lines of Edit > Bookmarks."""
-        return [Choice(one.name, partial(self._show_bookmark, one)) for one in self.document.state.bookmarks]
+        return [
+            Choice(one.name, partial(self._show_bookmark, one.exploration)) for one in self.document.state.bookmarks
+        ]
 
-    def _show_bookmark(self, bookmark: Bookmark) -> None:
-        if self.explorer is not None:
-            state = self.explorer.fitting(replace(self.document.state, explore=bookmark.exploration))
-            self.document.show_workspace("explore")
-            self._change(f"Show {bookmark.name}", state.explore)
+    def _show_bookmark(self, body: Exploration) -> None:
+        self.document.show_workspace("explore")
+        self.body_chosen(body)
 
     def follow(self, before: DocumentState, after: DocumentState) -> None:
         if before.view.explore != after.view.explore or before.locks != after.locks:
@@ -199,8 +207,8 @@ class ExploreWorkspace(Workspace):
     def _randomise(self, space: Space) -> None:
         if self.explorer is not None:
             state = self.document.state
-            locked = state.locks.shape if space == "shape" else state.locks.pose
-            self._change(f"Random {space.capitalize()}", self.explorer.randomised(state.explore, space, locked))
+            drawn = self.explorer.randomised(state.explore, space, self._locked(space))
+            self._change(f"Random {space.capitalize()}", drawn)
 
     def _caption(self) -> None:
         if self.is_active and self.viewports.left.mesh.is_visible:
@@ -237,6 +245,22 @@ class ExploreWorkspace(Workspace):
         self._change(name, self.explorer.moved(self.document.state.explore, space, direction, value), merge=name)
         self._by_slider = False
 
+    def _on_map(self, x: float, y: float) -> None:
+        if self.explorer is None:
+            return
+        space, state = self._view.map_space, self.document.state
+        self._by_slider = True
+        now = self.explorer.moved_on_map(state.explore, space, (x, y), self._locked(space))
+        self._change(f"{space.capitalize()} on the Map", now, merge=f"{space} map")
+        self._by_slider = False
+
+    def _on_map_point(self, number: int) -> None:
+        self.identity_chosen(number) if self._view.map_space == "shape" else self.frame_chosen(number)
+
+    def _locked(self, space: Space) -> tuple[int, ...]:
+        locks = self.document.state.locks
+        return locks.shape if space == "shape" else locks.pose
+
     def _on_released(self) -> None:
         self.document.end_step()
         self.session.settle()
@@ -254,7 +278,7 @@ class ExploreWorkspace(Workspace):
 
     def _on_lock(self, space: Space, direction: int, locked: bool) -> None:
         state = self.document.state
-        before = state.locks.shape if space == "shape" else state.locks.pose
+        before = self._locked(space)
         after = tuple(sorted({*before, direction} if locked else {*before} - {direction}))
         locks = replace(state.locks, shape=after) if space == "shape" else replace(state.locks, pose=after)
         name = f"{'Lock' if locked else 'Unlock'} {space.capitalize()} {direction + 1}"
@@ -272,7 +296,10 @@ class ExploreWorkspace(Workspace):
         if self._view.page == "sliders":
             for section in (self.shape, self.pose):
                 section.show_values(explorer.coefficients(now, section.space).tolist())
-        elif self._view.page == "codes":
+        elif self._view.page == "map":
+            self.map.show_space(explorer, self._view.map_space)
+            self.map.show_body(now)
+        else:
             pose_codes = explorer.model.pose_codes
             self.shape_code.show_code(now.shape, explorer.model.shape_codes.shape[1])
             self.pose_code.show_code(now.pose, 0 if pose_codes is None else pose_codes.shape[1])

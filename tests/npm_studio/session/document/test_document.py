@@ -10,11 +10,12 @@ import pytest
 from engine.methods.run import load_run
 from engine.sequences.capture_options import CaptureOptions
 from engine.sequences.isolation import Isolation
+from npm_studio.session.document.bookmarks import with_bookmark, with_bookmark_renamed, without_bookmark
 from npm_studio.session.document.document import Document
 from npm_studio.session.document.explorer import Explorer
 from npm_studio.session.document.loaded import Contents
 from npm_studio.session.document.observation import Observation, open_observation
-from npm_studio.session.document.state import Bookmark, DocumentState
+from npm_studio.session.document.state import DocumentState, Locks
 from npm_studio.session.document.view_state import CameraState, ViewState
 from tests.support.present import present
 from tests.support.toy_model import toy_model
@@ -208,8 +209,16 @@ def acts(
         document.set_model(Path(f"/models/{number}.npm"), models[number])
 
     def bookmark(document: Document, chance: random.Random) -> None:
-        now = Bookmark(f"mark {chance.randrange(9)}", document.state.explore)
-        change(document, "Bookmark", bookmarks=(*document.state.bookmarks, now))
+        state, count = document.state, len(document.state.bookmarks)
+        if count and chance.random() < 0.3:
+            document.change("Rename", with_bookmark_renamed(state, chance.randrange(count), f"{chance.random()}"))
+        elif count and chance.random() < 0.3:
+            document.change("Delete", without_bookmark(state, chance.randrange(count)))
+        else:
+            document.change("Bookmark", with_bookmark(state, f"mark {chance.randrange(9)}", state.explore))
+
+    def lock(document: Document, chance: random.Random) -> None:
+        change(document, "Lock", locks=Locks(tuple(range(chance.randrange(3))), (chance.randrange(3),)))
 
     def play(document: Document, chance: random.Random) -> None:
         explorer, state = present(document.explorer), document.state
@@ -228,6 +237,7 @@ def acts(
         show_run,
         open_model,
         bookmark,
+        lock,
         play,
         look,
     ]

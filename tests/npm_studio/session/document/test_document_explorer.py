@@ -128,3 +128,17 @@ def test_the_ends_of_a_direction_are_the_mean_body_moved_along_it_alone() -> Non
     values = explorer.coefficients_of(present(end.pose)[None], "pose")[0]
     torch.testing.assert_close(values, -2.0 * torch.eye(len(values))[1], atol=1e-4, rtol=0)
     assert explorer.end("shape", 0, 1.0).pose is None
+
+
+def test_the_map_moves_two_directions_and_leaves_locked_and_all_others_alone() -> None:
+    explorer = Explorer(toy_model(), seed=0)
+    now = explorer.first()
+    before = explorer.coefficients(now, "shape")
+    after = explorer.coefficients(explorer.moved_on_map(now, "shape", (0.5, -1.0)), "shape")
+    torch.testing.assert_close(after[:2], torch.tensor([0.5, -1.0]), atol=1e-4, rtol=0)
+    torch.testing.assert_close(after[2:], before[2:], atol=1e-4, rtol=0)
+    locked = explorer.coefficients(explorer.moved_on_map(now, "shape", (0.5, -1.0), locked=(0,)), "shape")
+    assert float(locked[0]) == pytest.approx(float(before[0]), abs=1e-4)
+    assert len(explorer.training_coefficients("pose")) == 24
+    assert explorer.title_of("shape", 2) == "Stout"
+    assert explorer.title_of("pose", 8) == "Small, Bend, frame 2"

@@ -1,0 +1,177 @@
+"""Bodies that a person made: bookmarks and fitted runs, in a list of the library."""
+
+from functools import partial
+from pathlib import Path
+
+from PyQt6.QtCore import QPoint, Qt, pyqtSignal
+from PyQt6.QtGui import QAction, QKeySequence, QShortcut
+from PyQt6.QtWidgets import QAbstractItemView, QListWidgetItem, QMenu
+
+from engine.core.errors import InputError
+from npm_studio.session.document.bookmarks import with_bookmark, with_bookmark_renamed, without_bookmark
+from npm_studio.session.document.explorer import Codes, codes_of
+from npm_studio.session.document.fitted_bodies import fitted_bodies, may_be_shown
+from npm_studio.session.document.state import Bookmark, DocumentState, Exploration
+from npm_studio.views.session import Session
+from npm_studio.views.widgets.basics import Section, note
+from npm_studio.views.widgets.body_lists import BodyList
+from npm_studio.views.widgets.dragged import Dragged
+
+_HINT = "Ctrl+B remembers the body on show in Explore. Bodies of fits with this model come here, too."
+
+
+class KeptBodies(Section):
+    """Bookmarks, which can be renamed and deleted, and then the open runs of the open model."""
+
+    bookmark_chosen = pyqtSignal(object)
+    """The `Exploration` that it brings back."""
+    run_chosen = pyqtSignal(object)
+    """The folder of a run."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__("Bookmarks and fits")
+        self._session, self._document = session, session.document
+        self._bodies: dict[Path, tuple[Exploration, ...]] = {}
+        """Of runs whose bodies were asked for; none where they cannot be had."""
+        self.list = BodyList(session.portraits, self._codes_of)
+        self.list.setAccessibleName("Bookmarks and fits")
+        self.list.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.list.setEditTriggers(QAbstractItemView.EditTrigger.EditKeyPressed)
+        self.list.customContextMenuRequested.connect(self._show_menu)
+        self.list.itemClicked.connect(self._on_item)
+        self.list.itemActivated.connect(self._on_item)
+        self.list.itemChanged.connect(self._on_edited)
+        delete = QShortcut(QKeySequence.StandardKey.Delete, self.list)
+        delete.setContext(Qt.ShortcutContext.WidgetShortcut)
+        delete.activated.connect(self._delete_current)
+        self._hint = note(_HINT)
+        self._hint.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.body.addWidget(self._hint, 1)
+        self.body.addWidget(self.list, 1)
+        self._document.changed.connect(self._follow)
+        self._document.model_changed.connect(self.fill)
+        self._document.contents_changed.connect(self.fill)
+        session.commands.handle("edit.add_bookmark", self.add_bookmark)
+        self.fill()
+
+    def add_bookmark(self) -> None:
+        """Remember the codes on show under a name that can be typed over at once."""
+        state = self._document.state
+        now = state.explore
+        self._document.change("Add Bookmark", with_bookmark(state, f"{now.shape_name}, {now.pose_name}", now))
+        item = self.list.item(len(self._document.state.bookmarks) - 1)
+        if item is not None and self.list.isVisible():
+            self.list.scrollToItem(item)
+            self.list.setCurrentItem(item)
+            self.list.editItem(item)
+        else:
+            self._session.message.emit("Remembered: Edit, Bookmarks")
+
+    def mark(self, body: Exploration | None) -> None:
+        """Mark the bookmark of ``body``, or none, without telling anybody."""
+        if self.list.state() == QAbstractItemView.State.EditingState:
+            return
+        places = [place for place, one in enumerate(self._document.state.bookmarks) if one.exploration == body]
+        current = self.list.currentRow()
+        if current not in places and not (current >= len(self._document.state.bookmarks) and body is None):
+            self.list.setCurrentRow(places[0] if places else -1)
+
+    def filter(self, wanted: str) -> None:
+        """Show rows with ``wanted`` in their names."""
+        for row in range(self.list.count()):
+            item = self.list.item(row)
+            if item is not None:
+                item.setHidden(wanted not in item.text().lower())
+
+    def bodies_of(self, folder: Path) -> tuple[Exploration, ...]:
+        """The body of each frame of an open run.
+
+        Raises:
+            InputError: it has no codes of the open model.
+        """
+        run, model, place = self._document.run_at(folder), self._document.model, self._document.model_folder
+        if folder not in self._bodies and run is not None and model is not None and place is not None:
+            self._bodies[folder] = fitted_bodies(run, place, model)
+        return self._bodies.get(folder, ())
+
+    def fill(self) -> None:
+        """Show what there is now."""
+        document, explorer = self._document, self._document.explorer
+        self._bodies = {}
+        self.list.blockSignals(True)
+        self.list.clear()
+        for place, bookmark in enumerate(document.state.bookmarks):
+            self._add_bookmark_row(place, bookmark, explorer is not None and explorer.can_show(bookmark.exploration))
+        for number, run in enumerate(document.runs):
+            if document.model_folder is not None and may_be_shown(run, document.model_folder):
+                tooltip = f"{len(run.frames)} fitted bodies: {run.folder}\nDrag it onto a card, or click it"
+                self.list.add(run.folder.name, Dragged("run", number), tooltip)
+        self.list.blockSignals(False)
+        self._hint.setVisible(self.list.count() == 0)
+        self.list.setVisible(self.list.count() > 0)
+
+    def _add_bookmark_row(self, place: int, bookmark: Bookmark, fits: bool) -> None:
+        body = bookmark.exploration
+        of = f"{body.shape_name}, {body.pose_name}" if fits else "Of another model"
+        tooltip = f"{of}\nClick to come back, F2 to rename, Delete to forget"
+        item = self.list.add(bookmark.name, Dragged("bookmark", place), tooltip)
+        item.setFlags(item.flags() | Qt.ItemFlag.ItemIsEditable)
+
+    def _follow(self, before: DocumentState, after: DocumentState) -> None:
+        if before.bookmarks != after.bookmarks:
+            self.fill()
+
+    def _codes_of(self, what: Dragged) -> Codes | None:
+        explorer, state = self._document.explorer, self._document.state
+        if explorer is None:
+            return None
+        if what.kind == "bookmark" and what.number < len(state.bookmarks):
+            body = state.bookmarks[what.number].exploration
+            return codes_of(body) if explorer.can_show(body) else None
+        if what.kind == "run" and what.number < len(self._document.runs):
+            try:
+                bodies = self.bodies_of(self._document.runs[what.number].folder.resolve())
+            except InputError:
+                return None
+            return codes_of(bodies[0]) if bodies else None
+        return None
+
+    def _on_item(self, item: QListWidgetItem) -> None:
+        what = self.list.what(item)
+        if what.kind == "bookmark":
+            self.bookmark_chosen.emit(self._document.state.bookmarks[what.number].exploration)
+        else:
+            self.run_chosen.emit(self._document.runs[what.number].folder.resolve())
+
+    def _on_edited(self, item: QListWidgetItem) -> None:
+        what = self.list.what(item)
+        before = self._document.state
+        if what.kind == "bookmark" and item.text() != before.bookmarks[what.number].name:
+            self._document.change("Rename Bookmark", with_bookmark_renamed(before, what.number, item.text()))
+            if self._document.state == before:
+                item.setText(before.bookmarks[what.number].name)
+
+    def _delete_current(self) -> None:
+        item = self.list.currentItem()
+        if item is not None and self.list.what(item).kind == "bookmark":
+            self._delete(self.list.what(item).number)
+
+    def _delete(self, place: int) -> None:
+        self._document.change("Delete Bookmark", without_bookmark(self._document.state, place))
+
+    def _show_menu(self, place: QPoint) -> None:
+        item = self.list.itemAt(place)
+        if item is None:
+            return
+        what, menu = self.list.what(item), QMenu(self)
+        entries = [("Show", partial(self._on_item, item))]
+        if what.kind == "bookmark":
+            entries += [("Rename", partial(self.list.editItem, item)), ("Delete", partial(self._delete, what.number))]
+        for title, act in entries:
+            action = QAction(title, menu)
+            action.triggered.connect(lambda _, act=act: act())
+            menu.addAction(action)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        viewport = self.list.viewport()
+        if viewport is not None:
+            menu.popup(viewport.mapToGlobal(place))

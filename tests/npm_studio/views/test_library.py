@@ -1,0 +1,99 @@
+"""The lists on the left: pictures, bookmarks and fits, and the map, which shows the same bodies."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from PyQt6.QtCore import QPoint, Qt
+from PyQt6.QtWidgets import QLineEdit
+from pytestqt.qtbot import QtBot
+
+from npm_studio.session.document.explorer import Codes
+from npm_studio.session.portraits.store import key_of
+from npm_studio.views.widgets.dragged import Dragged
+from tests.npm_studio.views.studio_window import StudioWindow
+from tests.support.present import present
+
+Fine = Callable[..., None]
+
+
+def test_bookmarks_are_named_at_once_come_back_and_are_deleted_by_steps(
+    qtbot: QtBot, studio_window: StudioWindow, fine: Fine
+) -> None:
+    window, document, kept = studio_window, studio_window.session.document, studio_window.library.kept
+    first = document.state.explore
+    window.actions_by_id["edit.add_bookmark"].trigger()
+    editor = present(kept.list.findChild(QLineEdit))
+    editor.setText("The first")
+    qtbot.keyClick(editor, Qt.Key.Key_Return)
+    assert [one.name for one in document.state.bookmarks] == ["The first"]
+    assert document.undo_name == "Rename Bookmark"
+    fine(window, window.explore.randomise_shape)
+    assert kept.list.currentRow() == -1
+    place = kept.list.visualItemRect(present(kept.list.item(0))).center()
+    fine(window, lambda: qtbot.mouseClick(kept.list.viewport(), Qt.MouseButton.LeftButton, pos=place))
+    assert document.state.explore == first
+    assert kept.list.currentRow() == 0
+    qtbot.keyClick(kept.list, Qt.Key.Key_Delete)
+    assert document.state.bookmarks == ()
+    assert kept.list.isHidden()
+    document.undo()
+    assert present(kept.list.item(0)).text() == "The first"
+
+
+def test_bodies_have_pictures_as_soon_as_they_are_made(qtbot: QtBot, studio_window: StudioWindow) -> None:
+    window = studio_window
+    model = present(window.session.document.model)
+    key = key_of(Codes(model.shape_codes[1]))
+    qtbot.waitUntil(lambda: key in window.session.portraits._pictures, timeout=20_000)
+    assert window.session.portraits._pictures[key][..., 1].max() == 255
+
+
+def test_a_run_of_the_model_is_a_body_of_the_library_and_drags_name_what_they_bring(
+    qtbot: QtBot, studio_window: StudioWindow, fitted_run: Path, fine: Fine
+) -> None:
+    window, library = studio_window, studio_window.library
+    window.files.open_run(fitted_run)
+    qtbot.waitUntil(lambda: window.fit.run is not None, timeout=20_000)
+    window.show_explore()
+    assert [present(library.kept.list.item(row)).text() for row in range(library.kept.list.count())] == ["run"]
+    fine(window, lambda: library.kept.list.itemClicked.emit(library.kept.list.item(0)))
+    shown = window.session.document.state.explore
+    assert shown.shape_name == "run"
+    assert shown.pose_name.startswith("Frame ")
+    library.kept.list.setCurrentRow(0)
+    assert Dragged.of(library.kept.list.mimeData([])) == Dragged("run", 0)
+    library.identities.setCurrentRow(2)
+    assert Dragged.of(library.identities.mimeData([])) == Dragged("identity", 2)
+    library.poses.setCurrentItem(library.poses.topLevelItem(0))
+    assert Dragged.of(library.poses.mimeData([])) == Dragged("pose", -1)
+
+
+def test_dragging_over_the_map_moves_the_body_as_one_step(
+    qtbot: QtBot, studio_window: StudioWindow, fine: Fine
+) -> None:
+    window, document, page = studio_window, studio_window.session.document, studio_window.explore.map
+    window.explore.pages.button(1).click()
+    explorer = present(window.explore.explorer)
+    points = explorer.training_coefficients("shape")[:, :2].numpy()
+    page.map.grab()
+
+    def place(x: float, y: float) -> QPoint:
+        return page.map.place_of(x, y).toPoint()
+
+    qtbot.mouseMove(page.map, place(*points[2]))
+    assert page.map.hovered == "Stout"
+    qtbot.mousePress(page.map, Qt.MouseButton.LeftButton, pos=place(0, 0))
+    for x in (0.2, 0.4):
+        qtbot.mouseMove(page.map, place(x, -0.3))
+    fine(window, lambda: qtbot.mouseRelease(page.map, Qt.MouseButton.LeftButton, pos=place(0.4, -0.3)))
+    moved = explorer.coefficients(document.state.explore, "shape").numpy()
+    np.testing.assert_allclose(moved[:2], (0.4, -0.3), atol=0.05)
+    assert document.undo_name == "Shape on the Map"
+    document.undo()
+    assert document.undo_name is None
+    fine(window, lambda: qtbot.mouseDClick(page.map, Qt.MouseButton.LeftButton, pos=place(*points[1])))
+    assert document.state.explore.identity == 1
+    page.spaces.button(1).click()
+    assert document.state.view.explore.map_space == "pose"
+    assert "Pose 1" in page.map._axes[0] and "% of the variance" in page.map._axes[0]
