@@ -3,7 +3,7 @@
 from functools import partial
 from pathlib import Path
 
-from PyQt6.QtCore import QPoint, Qt, pyqtSignal
+from PyQt6.QtCore import QPoint, Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import QAction, QKeySequence, QShortcut
 from PyQt6.QtWidgets import QAbstractItemView, QListWidgetItem, QMenu
 
@@ -145,11 +145,15 @@ class KeptBodies(Section):
 
     def _on_edited(self, item: QListWidgetItem) -> None:
         what = self.list.what(item)
+        if what.kind == "bookmark":  # later: the rows are filled again, and the editor is not done with this one
+            QTimer.singleShot(0, partial(self._rename, what.number, item.text()))
+
+    def _rename(self, place: int, name: str) -> None:
         before = self._document.state
-        if what.kind == "bookmark" and item.text() != before.bookmarks[what.number].name:
-            self._document.change("Rename Bookmark", with_bookmark_renamed(before, what.number, item.text()))
+        if place < len(before.bookmarks) and name != before.bookmarks[place].name:
+            self._document.change("Rename Bookmark", with_bookmark_renamed(before, place, name))
             if self._document.state == before:
-                item.setText(before.bookmarks[what.number].name)
+                self.fill()
 
     def _delete_current(self) -> None:
         item = self.list.currentItem()

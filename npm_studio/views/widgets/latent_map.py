@@ -41,7 +41,9 @@ class LatentMap(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.setMinimumSize(120, 120)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        policy.setHeightForWidth(True)
+        self.setSizePolicy(policy)
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setCursor(Qt.CursorShape.CrossCursor)
@@ -91,7 +93,7 @@ class LatentMap(QWidget):
 
     def mousePressEvent(self, event: QMouseEvent | None) -> None:
         if event is not None and event.button() == Qt.MouseButton.LeftButton:
-            self._is_dragged = True
+            self._is_dragged, self._hovered = True, None
             self._go_to(event.position())
 
     def mouseMoveEvent(self, event: QMouseEvent | None) -> None:

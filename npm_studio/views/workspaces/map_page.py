@@ -28,13 +28,14 @@ class MapPage(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(10)
         column.addWidget(self.spaces)
-        column.addWidget(self.map, 1)
+        column.addWidget(self.map)
         column.addWidget(
             note(
                 "Each point is a training code, the ring is the body on show. Drag over the map to move it along both "
                 "directions; all others stay as they are. Double-click a point to take its whole code."
             )
         )
+        column.addStretch(1)
         self.spaces.chosen.connect(self.space_chosen)
         portraits.names_changed.connect(self._show_points)
 
@@ -66,5 +67,5 @@ class MapPage(QWidget):
     def _axis(self, explorer: Explorer, space: Space, direction: int) -> str:
         share = float(explorer.share_of_variance(space)[direction])
         name = self._portraits.name(space, direction)
-        parts = [f"{space.capitalize()} {direction + 1}", f"{share:.0%} of the variance"]
+        parts = [f"{space.capitalize()} {direction + 1}", f"{share:.0%} of variance"]
         return " · ".join([parts[0], *([] if name is None else [name.title]), parts[1]])

@@ -59,7 +59,7 @@ def test_everything_beside_the_sliders_does_what_it_says(qtbot: QtBot, studio_wi
     assert "5.8 cm from one σ" in explore.shape.sliders[1].slider.toolTip()
 
     # the codes are numbers that can be copied, changed and applied
-    explore.pages.button(1).click()
+    explore.pages.button(2).click()
     assert document.state.view.explore.page == "codes"
     explore.shape_code.copy.click()
     copied = present(QGuiApplication.clipboard()).text()

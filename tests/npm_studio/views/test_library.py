@@ -26,7 +26,7 @@ def test_bookmarks_are_named_at_once_come_back_and_are_deleted_by_steps(
     editor = present(kept.list.findChild(QLineEdit))
     editor.setText("The first")
     qtbot.keyClick(editor, Qt.Key.Key_Return)
-    assert [one.name for one in document.state.bookmarks] == ["The first"]
+    qtbot.waitUntil(lambda: [one.name for one in document.state.bookmarks] == ["The first"], timeout=10_000)
     assert document.undo_name == "Rename Bookmark"
     fine(window, window.explore.randomise_shape)
     assert kept.list.currentRow() == -1
@@ -83,10 +83,14 @@ def test_dragging_over_the_map_moves_the_body_as_one_step(
 
     qtbot.mouseMove(page.map, place(*points[2]))
     assert page.map.hovered == "Stout"
-    qtbot.mousePress(page.map, Qt.MouseButton.LeftButton, pos=place(0, 0))
-    for x in (0.2, 0.4):
-        qtbot.mouseMove(page.map, place(x, -0.3))
-    fine(window, lambda: qtbot.mouseRelease(page.map, Qt.MouseButton.LeftButton, pos=place(0.4, -0.3)))
+
+    def drag() -> None:
+        qtbot.mousePress(page.map, Qt.MouseButton.LeftButton, pos=place(0, 0))
+        for x in (0.2, 0.4):
+            qtbot.mouseMove(page.map, place(x, -0.3))
+        qtbot.mouseRelease(page.map, Qt.MouseButton.LeftButton, pos=place(0.4, -0.3))
+
+    fine(window, drag)
     moved = explorer.coefficients(document.state.explore, "shape").numpy()
     np.testing.assert_allclose(moved[:2], (0.4, -0.3), atol=0.05)
     assert document.undo_name == "Shape on the Map"
@@ -96,4 +100,4 @@ def test_dragging_over_the_map_moves_the_body_as_one_step(
     assert document.state.explore.identity == 1
     page.spaces.button(1).click()
     assert document.state.view.explore.map_space == "pose"
-    assert "Pose 1" in page.map._axes[0] and "% of the variance" in page.map._axes[0]
+    assert "Pose 1" in page.map._axes[0] and "% of variance" in page.map._axes[0]
