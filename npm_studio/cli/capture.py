@@ -46,6 +46,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
 def _info(options: argparse.Namespace, progress: ConsoleProgress) -> dict[str, Any]:
     import numpy as np
 
+    from engine.sequences.facts import camera_text, frames_text, pose_text
     from engine.sequences.planes import frame_indices
 
     sequence = open_from_options(options.source, options, None, progress)
@@ -57,10 +58,8 @@ def _info(options: argparse.Namespace, progress: ConsoleProgress) -> dict[str, A
     camera = sequence.camera
     lines = [
         f"{options.source}: {sequence.origin}",
-        f"frames     {len(sequence)} at {sequence.frame_rate:g} per second"
-        f"{' (assumed, it has no time stamps)' if sequence.times_assumed else ''}, {valid:.0%} of the pixels valid",
-        f"camera     {camera.width}x{camera.height}, fx {camera.fx:.2f}, fy {camera.fy:.2f}, "
-        f"cx {camera.cx:.2f}, cy {camera.cy:.2f}, pose {_pose(sequence)}",
+        f"frames     {frames_text(sequence)}, {valid:.0%} of the pixels valid",
+        f"camera     {camera_text(sequence)}, pose {pose_text(sequence)}",
         "depth [m]  " + ", ".join(f"{q} % {value:.3f}" for q, value in quantiles.items()),
         *_text_histogram(depths),
         *(f"warning: {text}" for text in _lines(sequence)),
@@ -80,14 +79,6 @@ def _info(options: argparse.Namespace, progress: ConsoleProgress) -> dict[str, A
         "pose_stated": sequence.cameras_to_world is not None,
         "warnings": _lines(sequence),
     }
-
-
-def _pose(sequence: "DepthSequence") -> str:
-    from engine.sequences.camera_path import stands_still
-
-    if sequence.cameras_to_world is None:
-        return "not stated"
-    return "stated" if stands_still(sequence.cameras_to_world) else "stated for each frame"
 
 
 def _lines(sequence: "DepthSequence") -> list[str]:

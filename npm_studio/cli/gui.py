@@ -15,10 +15,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "path",
         nargs="?",
         type=model_path,
-        metavar="PROJECT|MODEL",
-        help="project or model folder to open, or the name of a built-in model (default: anny-compact)",
+        metavar="PROJECT|MODEL|RECORDING",
+        help="project, model or recording to open, or the name of a built-in model (default: anny-compact)",
     )
-    parser.add_argument("--sequence", type=Path, metavar="DIR", help="depth sequence to open and fit")
+    parser.add_argument("--sequence", type=Path, metavar="RECORDING", help="recording to be asked about and opened")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -28,17 +28,18 @@ def run(options: argparse.Namespace) -> None:
 
     bootstrap.check_display()
     bootstrap.check_packages()
-    kind, folder = recognise(options.path or demo_model())
-    if kind not in (Kind.MODEL, Kind.PROJECT):
-        raise InputError(options.path, f"is a {kind.value}, not a model or project", "give sequences with --sequence")
+    kind, path = recognise(options.path or demo_model())
+    if kind is Kind.RUN:
+        raise InputError(options.path, "is a run", "open it in the window, or give a model, project or recording")
+    opened = [path] if kind is not Kind.SEQUENCE else [demo_model(), path]
     if options.sequence is not None:
         sequence_kind, sequence = recognise(options.sequence)
         if sequence_kind is not Kind.SEQUENCE:
             raise InputError(options.sequence, f"is a {sequence_kind.value}, not a depth sequence")
+        opened.append(sequence)
 
     def prepare(opening: "Opening") -> None:
-        opening.open_path(folder)
-        if options.sequence is not None:
-            opening.open_path(sequence, fit=True)
+        for each in opened:
+            opening.open_path(each)
 
     bootstrap.run_application(prepare)

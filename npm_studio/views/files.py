@@ -24,6 +24,7 @@ from npm_studio.views.export_dialog import ExportDialog
 from npm_studio.views.opening import Opening, recent, remember
 from npm_studio.views.questions import Question
 from npm_studio.views.session import Session
+from npm_studio.views.sheets import Sheets
 from npm_studio.views.viewport_area import ViewportArea
 
 
@@ -34,6 +35,7 @@ class Files(Opening):
         super().__init__(session)
         self._viewports, self._parent = viewports, parent
         self.question: Question | None = None
+        self.sheets = Sheets(session, self, parent)
         commands = session.commands
         commands.handle("file.open_model", self.choose_model)
         commands.handle("file.open_sequence", self.choose_sequence)
@@ -150,14 +152,14 @@ class Files(Opening):
         self._choose_folder("Open a model folder (NAME.npm)", self.open_model)
 
     def choose_sequence(self) -> None:
-        self._choose_folder("Open a folder of depth images or point clouds", self.open_sequence)
+        self._choose_folder("Open a folder of depth images or point clouds", self.open_path)
 
     def choose_recording(self) -> None:
         endings = " ".join(f"*{ending}" for ending in file_endings(registered_readers()))
         filters = f"Depth recordings ({endings})"
         name, _ = QFileDialog.getOpenFileName(self._parent, "Open a depth recording", self._last_folder(), filters)
         if name:
-            self.open_sequence(Path(name))
+            self.open_path(Path(name))
 
     def choose_run(self) -> None:
         self._choose_folder("Open a run folder", self.open_run)

@@ -329,7 +329,7 @@ class MainWindow(QMainWindow):
 
     def _take_drop(self, path: Path) -> None:
         if not self.workspace.take_drop(path):
-            self.files.open_path(path, True)
+            self.files.open_path(path)
 
     def _close_at_exit(self) -> None:
         if not sip.isdeleted(self):

@@ -8,12 +8,11 @@ from engine.core.files import clear_leftovers
 from engine.core.progress import Progress
 from engine.methods.run import Run, load_run
 from engine.sequences.capture_options import AS_RECORDED, CaptureOptions
-from npm_studio.session.commands.fit import START
 from npm_studio.session.document.document import open_model
 from npm_studio.session.document.explorer import Explorer
 from npm_studio.session.document.loaded import Contents
 from npm_studio.session.document.observation import Observation, observation_of_run, open_again, open_observation
-from npm_studio.session.document.project import AUTOSAVE_NAME, FILE_NAME, load_project, open_run
+from npm_studio.session.document.project import AUTOSAVE_NAME, FILE_NAME, RUNS, load_project, open_run
 from npm_studio.session.document.recognise import Kind, recognise
 from npm_studio.session.document.state import DocumentState
 from npm_studio.session.jobs.events import Advanced, JobEvent
@@ -33,8 +32,8 @@ class Opening:
         session.run_wanted.connect(self.open_run)
         self._document.model_changed.connect(self._place_recordings)
 
-    def open_path(self, path: Path, fit: bool = False) -> None:
-        """Open whatever ``path`` is; with ``fit`` a depth sequence is fitted as soon as it is there."""
+    def open_path(self, path: Path) -> None:
+        """Open whatever ``path`` is; about a recording the user is asked first."""
         try:
             kind, folder = recognise(path)
         except InputError as error:
@@ -44,7 +43,7 @@ class Opening:
             case Kind.MODEL:
                 self.open_model(folder)
             case Kind.SEQUENCE:
-                self.open_sequence(folder, fit)
+                self._session.sheet_wanted.emit(folder)
             case Kind.RUN:
                 self.open_run(folder)
             case Kind.PROJECT:
@@ -63,11 +62,8 @@ class Opening:
 
         self._load(lambda _: open_model(folder), finished)
 
-    def open_sequence(self, path: Path, fit: bool = False, capture: CaptureOptions = AS_RECORDED) -> None:
-        """Open a depth sequence or a recording; with ``fit`` it is fitted as soon as it is there.
-
-        One that cannot be opened without what the panel of the workspace states is left to that.
-        """
+    def open_sequence(self, path: Path, capture: CaptureOptions = AS_RECORDED) -> None:
+        """Open a depth sequence or a recording without asking; one that cannot be opened so is asked about."""
         self._say(f"Reading {path.name}…")
         model = self._document.model
 
@@ -77,27 +73,18 @@ class Opening:
             self._document.add_observation(observation, show=True)
             self._document.show_workspace("fit")
             self._say(f"Opened {path}: {len(observation)} frames. {observation.sequence.origin}")
-            if fit:
-                self._fit(observation)
             self._place_recordings()
 
         def failed(error: Exception, traceback: str) -> None:
             if isinstance(error, InputError) and FIELDS.keys() & error.settings:
-                self._session.capture_asked.emit(path, capture, error)
-                self._document.show_workspace("fit")
-            self._session.failed.emit(error, traceback)
+                self._session.sheet_wanted.emit(path)
+            else:
+                self._session.failed.emit(error, traceback)
 
         self._load(lambda progress: open_observation(path, capture, model, progress), finished, failed)
 
-    def open_again(self, observation: Observation | Path, capture: CaptureOptions) -> None:
-        """Open a recording in another way, or with another choice of what belongs to its subject.
-
-        Args:
-            observation: or the path of a recording that could not be opened before.
-        """
-        if isinstance(observation, Path):
-            self.open_sequence(observation, capture=capture)
-            return
+    def open_again(self, observation: Observation, capture: CaptureOptions) -> None:
+        """Open a recording in another way, or with another choice of what belongs to its subject."""
         self._say("Isolating and placing the subject…")
         model = self._document.model
 
@@ -151,8 +138,9 @@ class Opening:
         def work(progress: Progress) -> tuple[DocumentState, Contents]:
             state = load_project(folder, AUTOSAVE_NAME if recover else FILE_NAME).state
             if recover:  # a fit may have been killed, too
-                for place in {runs_folder(recording.path) for recording in state.recordings}:
-                    clear_leftovers(place)
+                for place in (runs_folder(), folder / RUNS):
+                    if place.is_dir():
+                        clear_leftovers(place)
             return read_contents(state, progress)
 
         def finished(result: object) -> None:
@@ -170,18 +158,6 @@ class Opening:
 
         self._say(f"Reading {folder.name}…")
         self._load(work, finished)
-
-    def _fit(self, observation: Observation) -> None:
-        """Fit what has just been opened, where nothing speaks against it."""
-        commands = self._session.commands
-        if self._session.is_fitting:
-            self._say("A fit is running; press Fit when it is done.")
-        elif commands.holds("has_track"):
-            self._say("A track is not over yet; press Fit when it is kept or discarded.")
-        elif observation.sequence.warnings:
-            self._say("Look at the notes on this recording before you press Fit.")
-        else:
-            commands.run(START)
 
     def _place_recordings(self) -> None:
         """Bring recordings that do not say where their camera is to where the open model expects their subjects."""

@@ -38,10 +38,9 @@ class Session(QObject):
     state_changed = pyqtSignal()
     """What commands are enabled by may have changed, apart from the document."""
     capture_wanted = pyqtSignal(object, object)
-    """An observation, or the path of a recording that is not open, and how the user wants it opened: a
-    `engine.sequences.capture_options.CaptureOptions`."""
-    capture_asked = pyqtSignal(object, object, object)
-    """The path of a recording, how it was to be opened, and the InputError that says what must be stated first."""
+    """An observation, and how the user wants it opened: a `engine.sequences.capture_options.CaptureOptions`."""
+    sheet_wanted = pyqtSignal(object)
+    """The path of a recording that the user is to be asked about before it is opened, or opened in another way."""
     run_wanted = pyqtSignal(object, object)
     """The folder of a run that is to be opened: None to have it on show over its recording, or what to call with it,
     for those who can do without that."""

@@ -5,6 +5,7 @@ from npm_studio.command_lines import command
 
 FIELDS: dict[Setting, tuple[str, ...]] = {
     Setting.DEPTH_UNITS: ("Depth units per metre",),
+    Setting.INTRINSICS: ("Intrinsics",),
     Setting.STREAM: ("Depth stream",),
     Setting.DEPTH_RANGE: ("Nearest", "Farthest"),
     Setting.REMOVE_PLANES: ("Remove floor and walls",),

@@ -120,7 +120,7 @@ def open_observation(
         Cancelled: ``progress`` asked to stop.
     """
     scene = open_recording(path, registered_readers(), capture, progress)
-    return _observation(scene, capture, model, progress)
+    return observation_in(scene, capture, model, progress)
 
 
 def observation_of_run(
@@ -153,15 +153,21 @@ def open_again(
     """
     if capture.reading != observation.capture.reading:
         return open_observation(observation.sequence.root, capture, model, progress)
-    return _observation(observation.scene, capture, model, progress)
+    return observation_in(observation.scene, capture, model, progress)
 
 
-def _observation(
+def observation_in(
     scene: DepthSequence,
     capture: CaptureOptions,
-    model: NeuralParametricModel | None,
-    progress: Progress | None,
+    model: NeuralParametricModel | None = None,
+    progress: Progress | None = None,
 ) -> Observation:
+    """The subject of an open recording, isolated, and placed for ``model`` where nothing says where the camera is.
+
+    Raises:
+        InputError: nothing is left of it.
+        Cancelled: ``progress`` asked to stop.
+    """
     from engine.sequences.placement import CameraPlacement, place
 
     # which of several subjects is found by the model, too

@@ -11,9 +11,10 @@ from npm_studio.session.jobs.events import EventQueue, Failed, Finished, JobEven
 from npm_studio.session.jobs.job import Job, JobInfo
 from npm_studio.session.jobs.runner import JobRunner, Work
 
-LANES = ("load", "save", "fit", "train", "measure", "track", "export")
-"""Reading files, saving, fitting, training, measuring, tracking and exporting have a thread each; none waits."""
-YIELDING = ("fit", "measure", "export")
+LANES = ("load", "look", "save", "fit", "train", "measure", "track", "export")
+"""Reading files, looking at recordings, saving, fitting, training, measuring, tracking and exporting have a thread
+each; none waits."""
+YIELDING = ("look", "fit", "measure", "export")
 """Lanes that leave the cores to the rest; a track would fall behind its source, a training has its own process."""
 MOST_OVER = 50
 """Listed jobs that are over; older ones are forgotten."""

@@ -1,6 +1,5 @@
 """Fits as jobs, and where their runs go."""
 
-import os
 import re
 from collections.abc import Mapping
 from datetime import datetime
@@ -16,7 +15,6 @@ from engine.core.streams import lane_stream
 from engine.methods.method import FitMethod, LoadedModel, Requirements
 from engine.methods.request import FitRequest, what_lacks
 from engine.models.model import NeuralParametricModel
-from npm_studio import resources
 from npm_studio.session.document.document import Document
 from npm_studio.session.document.observation import Observation
 from npm_studio.session.document.project import RUNS
@@ -24,10 +22,10 @@ from npm_studio.session.jobs.runner import Work
 
 
 def new_run_folder(sequence: Path, project: Path | None = None, now: datetime | None = None) -> Path:
-    """A new folder for a run of ``sequence``, named after it and the time: in ``project``, or in `runs_folder`."""
+    """A new folder for a run of ``sequence``, named after it and the time, in `runs_folder`."""
     name = re.sub(r"[^\w.-]+", "-", sequence.resolve().name)
     stamp = (now or datetime.now()).strftime("%Y%m%d-%H%M%S")
-    return (runs_folder(sequence) if project is None else project / RUNS) / f"{name}-{stamp}"
+    return runs_folder(project) / f"{name}-{stamp}"
 
 
 def fit_request(
@@ -85,10 +83,6 @@ def fit_work(request: FitRequest) -> Work:
     return work
 
 
-def runs_folder(sequence: Path) -> Path:
-    """``runs`` beside the sequence, or the user's data folder when that is not a place to write to."""
-    beside = sequence.resolve().parent
-    built_in = resources.demo_sequence().resolve().parent
-    if beside != built_in and os.access(beside, os.W_OK):
-        return beside / "runs"
-    return user_data_path("npm-studio", appauthor=False) / "runs"
+def runs_folder(project: Path | None = None) -> Path:
+    """Where runs go: into the folder of the ``project``, or without one into the user's data folder."""
+    return (user_data_path("npm-studio", appauthor=False) if project is None else project) / RUNS

@@ -59,10 +59,12 @@ class MethodForm(QWidget):
         """Choose a method by its name."""
         self.choice.setCurrentIndex([method.id for method in self._methods].index(name))
 
+    def is_installed(self, name: str) -> bool:
+        return any(method.id == name for method in self._methods)
+
     def show_choice(self, name: str, values: Mapping[str, Any]) -> None:
         """Put a method and its ``values`` on show, without telling anybody; one that is not installed is left out."""
-        names = [method.id for method in self._methods]
-        if name not in names:
+        if not self.is_installed(name):
             return
         self.blockSignals(True)
         self.choose(name)

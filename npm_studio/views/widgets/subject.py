@@ -21,7 +21,11 @@ class SubjectPanel(Section):
     changed = pyqtSignal(object)
     """A `engine.sequences.capture_options.CaptureOptions`."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, explains: bool = False, parent: QWidget | None = None) -> None:
+        """
+        Args:
+            explains: whether there is room for an example of the unit
+        """
         super().__init__("Subject", parent=parent)
         self._options = CaptureOptions()
         self.near, self.far = _distance("none"), _distance("none")
@@ -35,7 +39,11 @@ class SubjectPanel(Section):
         self.scale.setSingleStep(100)
         self.scale.setSpecialValueText("as recorded")
         self.scale.setKeyboardTracking(False)
-        self.scale.setToolTip("Stored depth units per metre, 1000 for millimetres")
+        self.scale.setToolTip("Stored depth units per metre. 1000 means millimetres: 1234 in the file is 1.234 m")
+        self.scale.setAccessibleName("Depth units per metre")
+        self.example = note("")
+        self.example.setVisible(explains)
+        self.scale.valueChanged.connect(lambda _: self._show_example())
         self.which = QSpinBox()
         self.which.setSpecialValueText("largest")
         self.which_row = QWidget()
@@ -64,6 +72,7 @@ class SubjectPanel(Section):
         row.addStretch(1)
         row.addWidget(self.scale)
         self.body.addLayout(row)
+        self.body.addWidget(self.example)
         self.body.addWidget(self.surroundings)
         self.body.addWidget(self.notes)
         self._pause = QTimer(self)
@@ -102,6 +111,11 @@ class SubjectPanel(Section):
             subject=self.which.value() or None,
         )
 
+    @property
+    def is_changing(self) -> bool:
+        """Whether there is a change that nobody has been told of yet."""
+        return self._pause.isActive()
+
     def show_choice(
         self,
         options: CaptureOptions,
@@ -130,6 +144,7 @@ class SubjectPanel(Section):
             box.blockSignals(True)
             box.setValue(value or 0.0)
             box.blockSignals(False)
+        self._show_example()
         self._show_subjects(options.subject or 0, subjects)
         self.surroundings.blockSignals(True)
         self.surroundings.setChecked(isolation.remove_planes)
@@ -141,6 +156,13 @@ class SubjectPanel(Section):
         self.notes.setText(text)
         self.notes.setToolTip(text)  # where the panel is too low for all of it
         self.notes.setVisible(bool(warnings))
+
+    def _show_example(self) -> None:
+        scale = self.scale.value()
+        if scale:
+            self.example.setText(f"At {scale:g} units per metre, 1234 in the file is {1234 / scale:.4g} m.")
+        else:
+            self.example.setText("1000 means millimetres: 1234 in the file is 1.234 m.")
 
     def _show_subjects(self, chosen: int, found: int) -> None:
         self.which.blockSignals(True)

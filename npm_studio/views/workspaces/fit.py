@@ -152,6 +152,12 @@ class FitWorkspace(Workspace):
             if self.is_active and not self.tracking.is_there:
                 self.document.timeline.place(after.fit.frame)
             self._draw()
+        if self.form.is_installed(after.fit.method) and (self.form.method.id, self.form.values()) != (
+            after.fit.method,
+            dict(after.fit.values),
+        ):
+            self.form.show_choice(after.fit.method, after.fit.values)
+            self._show_state()
         if before.view.frame_drawing != after.view.frame_drawing:
             self.display.show_drawing(after.view.frame_drawing)
             self._draw()

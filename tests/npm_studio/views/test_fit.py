@@ -24,6 +24,7 @@ from npm_studio.views.opening import recent
 from tests.conftest import doll_frames
 from tests.npm_studio.views.drops import drop
 from tests.npm_studio.views.saving import save
+from tests.npm_studio.views.sheets import asked, fit_dropped
 from tests.npm_studio.views.studio_window import StudioWindow
 from tests.support.present import present
 from tests.support.runs import save_npm_run
@@ -74,8 +75,7 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandInFit]:
 @pytest.fixture
 def fitting(qtbot: QtBot, studio_window: StudioWindow, capture: Path, stand_in: StandInFit) -> StudioWindow:
     """A window in which a fit has begun."""
-    drop(studio_window, capture)
-    qtbot.waitUntil(lambda: studio_window.session.is_fitting, timeout=SECONDS)
+    fit_dropped(qtbot, studio_window, capture)
     return studio_window
 
 
@@ -87,19 +87,24 @@ def distances_to_points(window: StudioWindow) -> np.ndarray:
     return cKDTree(window.viewports.left.mesh.vertices).query(points)[0]
 
 
-def test_dropping_a_sequence_folder_starts_a_fit_that_ends_with_a_mesh_over_the_points(
-    qtbot: QtBot, studio_window: StudioWindow, capture: Path
+def test_a_dropped_sequence_is_fitted_once_that_is_asked_for_with_a_mesh_over_the_points(
+    qtbot: QtBot, studio_window: StudioWindow, capture: Path, tmp_path: Path
 ) -> None:
-    steps = studio_window.fit.form.fields["steps"]
+    sheet = asked(qtbot, studio_window, capture)
+    assert not studio_window.session.document.observations
+    steps = sheet.form.fields["steps"]
     assert isinstance(steps, QSpinBox)
     steps.setValue(40)
-    drop(studio_window, capture)
+    place = tmp_path / "data" / "npm-studio" / "runs"
+    assert sheet.runs_go_to.text() == f"The run goes to {place}"
+    sheet.fit_button.click()
     qtbot.waitUntil(lambda: studio_window.session.is_fitting, timeout=SECONDS)
+    assert studio_window.fit.form.values()["steps"] == 40
     assert studio_window.workspace is studio_window.fit
     assert studio_window.viewports.left.points.count > 100
     qtbot.waitUntil(lambda: studio_window.fit.run is not None, timeout=2 * SECONDS)
     run = load_run(present(studio_window.fit.run).folder)
-    assert run.folder.parent == capture.parent / "runs"
+    assert run.folder.parent == place
     assert not run.interrupted
     view = studio_window.viewports.left
     assert view.mesh.is_visible
@@ -209,7 +214,7 @@ def test_a_second_drop_during_a_fit_opens_the_sequence_and_leaves_the_fit_alone(
     qtbot: QtBot, fitting: StudioWindow, capture: Path, stand_in: StandInFit
 ) -> None:
     other = Path(shutil.copytree(capture, capture.with_name("other")))
-    drop(fitting, other)
+    asked(qtbot, fitting, other).open_button.click()
     qtbot.waitUntil(lambda: len(fitting.session.document.observations) == 2, timeout=SECONDS)
     assert fitting.viewports.left.caption.text[0] == "other"
     stand_in.step.release(4)
@@ -273,7 +278,7 @@ def test_a_failing_fit_is_explained_and_can_be_started_again(
         raise RuntimeError("the device ran out of memory")
 
     monkeypatch.setattr(job, "run_fit", fail)
-    drop(studio_window, capture)
+    asked(qtbot, studio_window, capture).fit_button.click()
     qtbot.waitUntil(lambda: studio_window.error is not None, timeout=SECONDS)
     error = present(studio_window.error)
     assert "ran out of memory" in error.sentence

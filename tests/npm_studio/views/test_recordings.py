@@ -4,20 +4,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PyQt6.QtCore import QPoint, Qt
 from pytestqt.qtbot import QtBot
 
 from engine.models.checkpoint import load_model
 from engine.sequences.capture_options import CaptureOptions
-from engine.sequences.depth_sequence import load_depth_sequence
+from engine.sequences.depth_sequence import load_depth_sequence, write_frame
 from engine.sequences.isolation import Isolation
 from engine.sequences.opening import open_subject
 from engine.sequences.reader import registered_readers
 from npm_studio.session.document.project import load_project
 from npm_studio.session.document.state import OpenRecording
+from npm_studio.views.recording_sheet import RecordingSheet
 from npm_studio.views.widgets.subject import SubjectPanel
 from npm_studio.views.workspaces.fit import FitWorkspace
 from tests.npm_studio.views.drops import drop
 from tests.npm_studio.views.saving import save
+from tests.npm_studio.views.sheets import answerable, asked, open_dropped
 from tests.npm_studio.views.studio_window import StudioWindow
 from tests.support import capture_files as files
 from tests.support.present import present
@@ -40,8 +43,7 @@ def recording(tmp_path: Path, depth_capture: Path) -> Path:
 
 def opened(qtbot: QtBot, window: StudioWindow, recording: Path) -> FitWorkspace:
     """The workspace that shows ``recording`` once it was dropped on the window."""
-    drop(window, recording)
-    qtbot.waitUntil(lambda: window.fit.observation is not None, timeout=SECONDS)
+    open_dropped(qtbot, window, recording)
     return window.fit
 
 
@@ -113,9 +115,7 @@ def test_a_wrong_unit_of_depth_is_corrected_in_the_panel(
 def test_a_recording_opened_without_a_model_is_placed_once_there_is_one(
     qtbot: QtBot, window: StudioWindow, recording: Path, toy_folder: Path
 ) -> None:
-    drop(window, recording)
-    fit = window.fit
-    qtbot.waitUntil(lambda: fit.observation is not None, timeout=SECONDS)
+    fit = opened(qtbot, window, recording)
     alone = fit.observation
     assert alone is not None
     assert alone.sequence.camera_at(0)[1, 1] < -0.9  # upright: y of the camera is down
@@ -133,9 +133,7 @@ def test_a_recording_opened_without_a_model_is_placed_once_there_is_one(
 def test_notes_on_a_recording_speak_of_the_panel_and_not_of_the_command_line(
     qtbot: QtBot, studio_window: StudioWindow, recording: Path
 ) -> None:
-    drop(studio_window, recording)
-    notes = studio_window.fit.subject.notes
-    qtbot.waitUntil(lambda: notes.text() != "", timeout=SECONDS)
+    notes = asked(qtbot, studio_window, recording).subject.notes
     assert "does not fit into the model" in notes.text()
     assert "--" not in notes.text()
 
@@ -153,8 +151,8 @@ def bag_of(tmp_path: Path, *topics: str) -> Path:
     return tmp_path / "two.bag"
 
 
-def name_stream(fit: FitWorkspace, name: str) -> None:
-    line = present(fit.subject.stream.lineEdit())
+def name_stream(panel: SubjectPanel, name: str) -> None:
+    line = present(panel.stream.lineEdit())
     line.setText(name)
     line.editingFinished.emit()
 
@@ -169,7 +167,7 @@ def test_the_second_camera_of_a_recording_is_chosen_in_the_panel_and_remembered(
     choices = [fit.subject.stream.itemText(index) for index in range(fit.subject.stream.count())]
     assert choices == ["/left/depth/image", "/right/depth/image"]
     assert fit.subject.stream_row.isVisibleTo(fit) and fit.subject.stream.currentText() == ""
-    name_stream(fit, "/right/depth/image")
+    name_stream(fit.subject, "/right/depth/image")
     qtbot.waitUntil(lambda: fit.observation is not first, timeout=SECONDS)
     assert fit.observation is not None and len(fit.observation) == 4
     assert fit.subject.stream.currentText() == "/right/depth/image"
@@ -202,32 +200,99 @@ def test_recordings_of_one_camera_have_no_choice_of_streams(
     assert not fit.subject.stream_row.isVisibleTo(fit)
 
 
-def test_a_recording_that_cannot_be_opened_without_a_name_asks_for_it_in_the_panel(
+def troubled(qtbot: QtBot, window: StudioWindow, recording: Path) -> RecordingSheet:
+    """The sheet of a ``recording`` that cannot be opened as it is."""
+    drop(window, recording)
+    sheets = window.files.sheets
+    qtbot.waitUntil(lambda: sheets.sheet is not None and sheets.sheet.isVisible(), timeout=SECONDS)
+    sheet = present(sheets.sheet)
+    qtbot.waitUntil(lambda: sheet.subject.notes.text() != "", timeout=SECONDS)
+    assert window.error is None and not sheet.open_button.isEnabled() and not sheet.fit_button.isEnabled()
+    return sheet
+
+
+def test_a_recording_that_cannot_be_opened_without_a_name_asks_for_it_in_the_sheet(
     qtbot: QtBot, window: StudioWindow, tmp_path: Path
 ) -> None:
-    drop(window, bag_of(tmp_path, "/a/image", "/b/image"))
-    qtbot.waitUntil(lambda: window.error is not None, timeout=SECONDS)
-    assert "name one that is depth with “Depth stream”" in present(window.error).remedy
-    present(window.error).close()
-    fit = window.fit
-    assert fit.observation is None and fit.subject.isEnabled() and fit.subject.stream_row.isVisibleTo(fit)
-    assert "has no depth topic" in fit.subject.notes.text()
-    name_stream(fit, "/b/image")
-    qtbot.waitUntil(lambda: fit.observation is not None, timeout=SECONDS)
-    assert fit.observation is not None and len(fit.observation) == 4
-    assert "not open" not in fit.subject.notes.text()
+    sheet = troubled(qtbot, window, bag_of(tmp_path, "/a/image", "/b/image"))
+    assert sheet.subject.stream_row.isVisibleTo(sheet)
+    assert "has no depth topic" in sheet.subject.notes.text()
+    assert "name one that is depth with “Depth stream”" in sheet.subject.notes.text()
+    name_stream(sheet.subject, "/b/image")
+    answerable(qtbot, window).open_button.click()
+    assert len(present(window.fit.observation)) == 4
 
 
-def test_a_recording_of_an_unknown_unit_asks_for_it_in_the_panel(
+def test_a_recording_of_an_unknown_unit_asks_for_it_in_the_sheet(
     qtbot: QtBot, window: StudioWindow, tmp_path: Path
 ) -> None:
     np.savez(tmp_path / "a.npz", depth=(files.depth_frames() * 12).astype(np.uint16), K=files.K)
-    drop(window, tmp_path / "a.npz")
-    qtbot.waitUntil(lambda: window.error is not None, timeout=SECONDS)
-    present(window.error).close()
-    fit = window.fit
-    assert "does not state its unit of depth" in fit.subject.notes.text()
-    fit.subject.scale.setValue(12.0)
-    qtbot.waitUntil(lambda: fit.observation is not None, timeout=SECONDS)
-    assert fit.observation is not None
-    assert fit.observation.depth_range[1] == pytest.approx(2.0, abs=0.2)
+    sheet = troubled(qtbot, window, tmp_path / "a.npz")
+    assert "The recording does not state its unit of depth" in sheet.subject.notes.text()
+    sheet.subject.scale.setValue(12.0)
+    assert sheet.subject.example.text() == "At 12 units per metre, 1234 in the file is 102.8 m."
+    answerable(qtbot, window).open_button.click()
+    assert present(window.fit.observation).depth_range[1] == pytest.approx(2.0, abs=0.2)
+
+
+def test_images_without_intrinsics_are_opened_with_a_guess_that_can_be_corrected(
+    qtbot: QtBot, window: StudioWindow, tmp_path: Path
+) -> None:
+    folder = tmp_path / "bare"
+    folder.mkdir()
+    for number, frame in enumerate(files.depth_frames()):
+        write_frame(folder / f"{number:04d}.png", frame)
+    height, width = files.depth_frames()[0].shape
+    sheet = asked(qtbot, window, folder)
+    focal = round(width / 2 / np.tan(np.radians(30)), 1)
+    assert sheet.intrinsics.is_guess and "A guess" in sheet.intrinsics.said.text()
+    assert sheet.intrinsics.stated == f"{focal:g},{focal:g},{width / 2:g},{height / 2:g}"
+    sheet.intrinsics.numbers["fx"].setValue(400.0)
+    assert not sheet.intrinsics.is_guess
+    look = sheet._look
+    qtbot.waitUntil(lambda: sheet._look is not look and sheet.open_button.isEnabled(), timeout=SECONDS)
+    sheet.open_button.click()
+    assert present(window.fit.observation).sequence.camera.fx == 400.0
+
+
+def test_nothing_is_opened_by_a_sheet_that_is_cancelled_and_several_are_asked_about_one_by_one(
+    qtbot: QtBot, window: StudioWindow, recording: Path, capture: Path
+) -> None:
+    sheet = asked(qtbot, window, recording, capture)
+    assert sheet.windowTitle() == "Open recording 1 of 2"
+    sheet.reject()
+    qtbot.waitUntil(lambda: window.files.sheets.sheet is not sheet)
+    second = answerable(qtbot, window)
+    assert (second.path, second.windowTitle()) == (capture, "Open recording 2 of 2")
+    assert window.session.document.observations == []
+    second.open_button.click()
+    assert [each.sequence.root for each in window.session.document.observations] == [capture]
+    assert window.files.sheets.sheet is None and window.session.document.undo_name == "Open doll"
+
+
+def test_the_range_of_depth_is_dragged_in_the_histogram(
+    qtbot: QtBot, studio_window: StudioWindow, recording: Path
+) -> None:
+    sheet = asked(qtbot, studio_window, recording)
+    histogram, look = sheet.histogram, present(sheet._look)
+    far = float(np.quantile(look.frames[0].depth_m, 0.999)) - 0.3  # between the doll and the wall
+    y, button = histogram.height() // 2, Qt.MouseButton.LeftButton
+    start, end = (QPoint(round(histogram.x_of(depth)), y) for depth in (100.0, far))
+    qtbot.mousePress(histogram, button, pos=start)
+    qtbot.mouseMove(histogram, end)
+    qtbot.mouseRelease(histogram, button, pos=end)
+    qtbot.waitUntil(lambda: sheet._look is not look and present(sheet._look).observation is not None, timeout=SECONDS)
+    assert sheet.subject.far.value() == pytest.approx(far, abs=0.1)
+    frame = present(sheet._look).frames[0]
+    assert 0 < frame.kept.sum() < 0.5 * (frame.depth_m > 0).sum()
+
+
+def test_a_model_of_other_sizes_than_what_is_seen_is_warned_of_before_the_fit(
+    qtbot: QtBot, studio_window: StudioWindow, recording: Path
+) -> None:
+    sheet = asked(qtbot, studio_window, recording)
+    assert sheet.checks.model.text().startswith("toy")
+    sheet.subject.scale.setValue(20000.0)
+    qtbot.waitUntil(lambda: sheet.fit_button.text() == "Fit anyway", timeout=SECONDS)
+    line = sheet.checks.lines[-1].text()
+    assert "The subject measures" in line and "correct “Depth units per metre”" in line

@@ -8,7 +8,9 @@ from PyQt6.QtWidgets import QCheckBox, QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
 from engine.core.errors import Do, InputError, Task, remedy
+from engine.sequences.capture_options import AS_RECORDED
 from npm_studio.cli.main import main
+from npm_studio.views.recording_sheet import RecordingSheet
 from npm_studio.views.words import FIELDS
 from tests.npm_studio.views.drops import drop
 from tests.npm_studio.views.studio_window import StudioWindow
@@ -33,17 +35,19 @@ def test_the_same_error_is_said_in_flags_by_the_command_line_and_in_fields_by_th
     assert main(["capture", "info", str(unitless)]) == 2
     said = capsys.readouterr().err
     drop(window, unitless)
-    qtbot.waitUntil(lambda: window.error is not None, timeout=SECONDS)
-    shown = present(window.error)
+    sheets = window.files.sheets
+    qtbot.waitUntil(lambda: sheets.sheet is not None and sheets.sheet.subject.notes.text() != "", timeout=SECONDS)
+    shown = present(sheets.sheet).subject.notes.text()
 
     problem = "does not state its unit of depth"
-    assert problem in said and problem in shown.sentence
+    assert problem in said and problem in shown
     assert "--depth-scale" in said and "Depth units per metre" not in said
-    assert "“Depth units per metre”" in shown.remedy and "--" not in f"{shown.sentence} {shown.remedy}"
-    shown.close()
+    assert "“Depth units per metre”" in shown and "--" not in shown
 
 
-def test_fields_that_errors_name_are_in_the_window(window: StudioWindow) -> None:
+def test_fields_that_errors_name_are_in_the_window(window: StudioWindow, unitless: Path) -> None:
+    sheet = RecordingSheet(unitless, AS_RECORDED, window.session.document.state.fit, window)
+    assert sheet.parent() is window
     on_show = {label.text() for label in window.findChildren(QLabel)}
     on_show |= {box.text() for box in window.findChildren(QCheckBox)}
     assert {label for labels in FIELDS.values() for label in labels} <= on_show

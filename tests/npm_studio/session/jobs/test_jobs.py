@@ -9,7 +9,6 @@ import pytest
 
 from engine.core.errors import Cancelled
 from engine.core.progress import Progress
-from npm_studio import resources
 from npm_studio.session.jobs import fitting
 from npm_studio.session.jobs.events import (
     Advanced,
@@ -163,18 +162,14 @@ def test_the_expected_end_follows_from_the_speed_so_far() -> None:
     assert clock_text(present(status.seconds_left)) == "0:30"
 
 
-def test_a_run_goes_into_the_project_or_beside_its_sequence(tmp_path: Path) -> None:
+def test_a_run_goes_into_the_project_or_to_the_users_data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     sequence = tmp_path / "my walk"
     sequence.mkdir()
     out = fitting.new_run_folder(sequence, now=datetime(2026, 1, 2, 3, 4, 5))
-    assert out == tmp_path / "runs" / "my-walk-20260102-030405"
+    assert out == tmp_path / "data" / "npm-studio" / "runs" / "my-walk-20260102-030405"
     inside = fitting.new_run_folder(sequence, tmp_path / "study", datetime(2026, 1, 2, 3, 4, 5))
     assert inside == tmp_path / "study" / "runs" / "my-walk-20260102-030405"
-
-
-def test_a_run_of_the_built_in_sequence_goes_to_the_users_data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    assert fitting.runs_folder(resources.demo_sequence()) == tmp_path / "npm-studio" / "runs"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="threads have priorities of their own on Linux only")
