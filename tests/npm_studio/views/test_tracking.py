@@ -217,14 +217,14 @@ def test_a_stopped_track_is_kept_as_a_run_that_comes_on_show(
 
 
 def test_a_discarded_track_leaves_the_recording_as_it_was(
-    qtbot: QtBot, tracking: StudioWindow, tracker: Standing, capture: Path
+    qtbot: QtBot, tracking: StudioWindow, tracker: Standing, tmp_path: Path
 ) -> None:
     tracker.step.release(3)
     qtbot.waitUntil(lambda: tracking.fit.tracking.can_be_kept, timeout=SECONDS)
     qtbot.mouseClick(tracking.fit.tracking.panel.discard, Qt.MouseButton.LeftButton)
     assert not tracking.fit.tracking.is_there
     assert tracking.viewports.left.caption.text == ("doll", "Frame 1 of 3 · observed points")
-    assert not (capture.parent / "runs").exists()
+    assert not (tmp_path / "data" / "npm-studio" / "runs").exists()
     assert tracking.actions_by_id["fit.start"].isEnabled()
 
 
@@ -263,7 +263,7 @@ def test_a_window_that_is_closed_asks_about_a_track_that_would_be_lost(
 
 
 def test_a_track_that_is_kept_on_closing_is_written_before_the_window_goes(
-    qtbot: QtBot, tracking: StudioWindow, tracker: Standing, capture: Path
+    qtbot: QtBot, tracking: StudioWindow, tracker: Standing, tmp_path: Path
 ) -> None:
     tracker.step.release(1)
     qtbot.waitUntil(lambda: frame_on_show(tracking) == "000000", timeout=SECONDS)
@@ -272,7 +272,7 @@ def test_a_track_that_is_kept_on_closing_is_written_before_the_window_goes(
     qtbot.mouseClick(present(question.defaultButton()), Qt.MouseButton.LeftButton)
     tracker.step.release(1)
     qtbot.waitUntil(lambda: tracking.files.question is not None, timeout=SECONDS)
-    assert len(list((capture.parent / "runs").iterdir())) == 1
+    assert len(list((tmp_path / "data" / "npm-studio" / "runs").iterdir())) == 1
     present(tracking.files.question).answer("Discard")
     qtbot.waitUntil(lambda: not tracking.isVisible(), timeout=SECONDS)
 
