@@ -23,6 +23,7 @@ from npm_studio.views.arrow_keys import ArrowKeys
 from npm_studio.views.closing import Closing
 from npm_studio.views.dialogs import AboutDialog, ErrorDialog, ShortcutsDialog
 from npm_studio.views.files import Files
+from npm_studio.views.jobs_sheet import JobsSheet
 from npm_studio.views.library import Library
 from npm_studio.views.page import WINDOW_SIZE, Page
 from npm_studio.views.session import Session
@@ -132,6 +133,8 @@ class MainWindow(QMainWindow):
         bar.setContentsMargins(10, 0, 10, 0)
         bar.addPermanentWidget(self.quality)
         bar.addPermanentWidget(self.badge)
+        self.jobs_sheet = JobsSheet(self.session, self.actions_by_id["view.jobs"], self)
+        bar.addPermanentWidget(self.jobs_sheet.button)
 
     def _connect(self) -> None:
         session, document = self.session, self.session.document

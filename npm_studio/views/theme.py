@@ -170,6 +170,13 @@ QPushButton:hover {{ background: {hover}; }}
 QPushButton:pressed {{ background: {pressed}; }}
 QPushButton:focus {{ border-color: {theme.accent}; }}
 QPushButton:disabled {{ color: {faded}; background: {theme.panel}; }}
+QPushButton#small {{ padding: 2px 9px; min-height: 16px; border-radius: 5px; }}
+QStatusBar QPushButton#quiet {{ background: transparent; border-color: transparent; padding: 1px 9px; min-height: 14px;
+    color: {theme.muted}; }}
+QStatusBar QPushButton#quiet:hover {{ background: {hover}; color: {theme.text}; }}
+QStatusBar QPushButton#quiet:focus {{ border-color: {theme.accent}; }}
+#sheet {{ background: {theme.panel}; border: 1px solid {theme.border}; border-radius: 9px; }}
+#sheet QScrollArea, #sheet QScrollArea > QWidget > QWidget {{ background: {theme.panel}; border: none; }}
 QPushButton#row {{ text-align: left; padding: 5px 8px; background: {theme.field}; }}
 QPushButton#row:hover {{ background: {hover}; }}
 QPushButton#row[faint="true"] {{ color: {theme.muted}; border-style: dashed; }}

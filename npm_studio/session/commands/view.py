@@ -49,6 +49,13 @@ THEME = Command(
     checked="is_dark",
     icon="theme",
 )
+JOBS = Command(
+    "view.jobs",
+    "&Jobs",
+    "Show what runs in the background and what has ended: progress, memory, log, pause and stop.",
+    shortcut="Ctrl+J",
+    checked="jobs_shown",
+)
 
 
 def view_menu(workspaces: Sequence[WorkspaceTitle]) -> Menu:
@@ -64,6 +71,7 @@ def view_menu(workspaces: Sequence[WorkspaceTitle]) -> Menu:
             LINK_CAMERAS,
             None,
             Command("view.library", "Li&brary", "Show the lists on the left.", "F9", checked="library_shown"),
+            JOBS,
             THEME,
             Command("view.full_screen", "F&ull Screen", "Use the whole screen.", "F11", checked="is_full_screen"),
             Command("view.reset_layout", "Reset La&yout", "Window and panels as they were at the very first start."),
