@@ -1,21 +1,24 @@
-"""What is asked before the window closes: about a track, work that runs, and what is not saved."""
+"""What is asked before the window closes: about work that runs or waits, a track, and what is not saved."""
 
 from collections.abc import Sequence
 
 from PyQt6.QtCore import QTimer
 from PyQt6.QtWidgets import QWidget
 
+from npm_studio.session.jobs.job import Job, in_words
 from npm_studio.views.files import Files
 from npm_studio.views.questions import Question
 from npm_studio.views.session import Session
 from npm_studio.views.workspaces.base import Workspace
 
-_WORK = {
-    "fit": "A fit is running.",
-    "export": "An export is running.",
-    "save": "The project is being saved.",
-}
+_ASKED_ABOUT = ("fit", "train", "track", "export", "save")
 """Lanes whose work somebody waits for."""
+_FINISHED_ANYWAY = "save"
+"""Never stopped: it takes a moment."""
+_KEEPS = (
+    "Stop and keep: a fit keeps its best so far, a training its state, from which it can go on, and a track is written "
+    "as a run. An export leaves nothing, and what waits is not begun."
+)
 
 
 class Closing:
@@ -28,7 +31,12 @@ class Closing:
         """Whether nothing is asked: what is not saved is kept to be recovered."""
         self._is_settled = False
         self._waits = False
+        self._ends_hidden = False
+        """Whether the window is gone for the user, while what was stopped writes what it keeps."""
+        self._is_saved = False
+        """Whether the project was as the document when the window went."""
         session.jobs.changed.connect(self._on_jobs)
+        session.failed.connect(self._on_failed)
 
     def may_close(self) -> bool:
         """Whether nothing would be lost; else the user is asked, and the window closed when that is settled."""
@@ -40,23 +48,36 @@ class Closing:
         return True
 
     def _settle(self) -> bool:
-        if self.question is not None or self._files.question is not None:
+        if self.question is not None or self._files.question is not None or self._ends_hidden:
             return False
-        if not all(workspace.may_close(self._window.close) for workspace in self._workspaces):
-            return False
-        work = [sentence for lane, sentence in _WORK.items() if self._session.jobs.is_busy(lane)]
-        if work:
-            self._ask_about_work(" ".join(work))
+        if self._work() or self._unkept():
+            self._ask_about_work()
             return False
         if self._session.document.is_clean:
             return True
         self._files.settle(self._close)
         return False
 
-    def _ask_about_work(self, sentence: str) -> None:
-        answers = {"Wait, then close": self._wait, "Stop and keep the best": self._stop}
-        detail = "A fit that is stopped keeps its best result so far; what else is stopped leaves nothing."
-        self.question = Question(self._window, sentence, detail, answers)
+    def _work(self) -> list[Job]:
+        return [job for job in self._session.jobs.unfinished if job.lane in _ASKED_ABOUT]
+
+    def _unkept(self) -> list[Workspace]:
+        return [workspace for workspace in self._workspaces if workspace.unkept()]
+
+    def _ask_about_work(self) -> None:
+        work, unkept = self._work(), self._unkept()
+        told = [job for job in work if job.lane != "track" or not unkept]
+        lines = [f"{job.info.title}: {in_words(job)}" for job in told]
+        lines += [workspace.unkept() for workspace in unkept]
+        one = len(lines) == 1
+        listed = "\n".join(f"•  {each}" for each in lines)
+        text = f"{lines[0]}." if one else f"{len(lines)} things are not finished:\n{listed}"
+        answers = {"Stop and keep": self._stop}
+        if not unkept:  # a track may have no end
+            answers["Wait, then close"] = self._wait
+        if unkept or any(job.lane == "fit" for job in work):
+            answers["Stop and discard"] = self._discard
+        self.question = Question(self._window, text, _KEEPS, answers)
         self.question.finished.connect(self._forget_question)
         self.question.open()
 
@@ -66,14 +87,49 @@ class Closing:
         self._on_jobs()
 
     def _stop(self) -> None:
-        for lane in _WORK:
-            self._session.jobs.cancel(lane)
-        self._wait()
+        for workspace in self._unkept():
+            workspace.keep()
+        self._end_work(discard=False)
+
+    def _discard(self) -> None:
+        for workspace in self._unkept():
+            workspace.give_up()
+        self._end_work(discard=True)
+
+    def _end_work(self, discard: bool) -> None:
+        """Ask all work to stop, and let the user go as soon as nothing more is to be asked."""
+        for job in self._work():
+            if job.lane not in (_FINISHED_ANYWAY, "track"):  # a track ends by its workspace
+                self._session.jobs.stop(job.number, discard)
+        QTimer.singleShot(0, lambda: self._files.settle(self._hide))
+
+    def _hide(self) -> None:
+        self._waits = self._ends_hidden = True
+        self._is_saved = self._session.document.is_clean
+        self._window.hide()
+        self._on_jobs()
 
     def _on_jobs(self) -> None:
-        if self._waits and not any(self._session.jobs.is_busy(lane) for lane in _WORK):
-            self._waits = False
-            QTimer.singleShot(0, self._window.close)
+        if self._waits and not self._work():
+            QTimer.singleShot(0, self._on_work_done)
+
+    def _on_work_done(self) -> None:
+        if not self._waits or self._work():  # what is over may lead to more, as a track that is kept
+            return
+        self._waits = False
+        document = self._session.document
+        if self._ends_hidden and self._is_saved and document.folder is not None and not document.is_clean:
+            self._files.save_in(document.folder, self._close)  # with the runs that were kept
+        elif self._ends_hidden:
+            self._close()
+        else:
+            self._window.close()
+
+    def _on_failed(self, error: object, traceback: str) -> None:
+        """What could not be kept is said in a window that is there."""
+        if self._ends_hidden:
+            self._waits = self._ends_hidden = self._is_settled = False
+            self._window.show()
 
     def _close(self) -> None:
         self._is_settled = True

@@ -1,6 +1,7 @@
 """Opening by path: whatever a path is, it is read in the background and then put into the document."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from engine.core.errors import InputError
@@ -14,7 +15,7 @@ from npm_studio.session.document.loaded import Contents
 from npm_studio.session.document.observation import Observation, observation_of_run, open_again, open_observation
 from npm_studio.session.document.project import AUTOSAVE_NAME, FILE_NAME, RUNS, load_project, open_run
 from npm_studio.session.document.recognise import Kind, recognise
-from npm_studio.session.document.state import DocumentState
+from npm_studio.session.document.state import DocumentState, Training
 from npm_studio.session.jobs.events import Advanced, JobEvent
 from npm_studio.session.jobs.fitting import runs_folder
 from npm_studio.session.jobs.status import JobStatus
@@ -30,7 +31,11 @@ class Opening:
         self._session, self._document = session, session.document
         session.capture_wanted.connect(self.open_again)
         session.run_wanted.connect(self.open_run)
+        session.open_wanted.connect(self._open_wanted)
         self._document.model_changed.connect(self._place_recordings)
+
+    def _open_wanted(self, path: Path) -> None:
+        self.open_path(path)
 
     def open_path(self, path: Path) -> None:
         """Open whatever ``path`` is; about a recording the user is asked first."""
@@ -48,6 +53,8 @@ class Opening:
                 self.open_run(folder)
             case Kind.PROJECT:
                 self.open_project(folder)
+            case Kind.DATASET:
+                self.open_dataset(folder)
 
     def open_model(self, folder: Path) -> None:
         self._say(f"Loading {folder.name}…")
@@ -61,6 +68,15 @@ class Opening:
             self._say(f"Opened {folder}{way_back}")
 
         self._load(lambda _: open_model(folder), finished)
+
+    def open_dataset(self, folder: Path) -> None:
+        """Put a dataset on show in Train, which reads it."""
+        state, folder = self._document.state, folder.resolve()
+        if folder != state.train.dataset:
+            train = Training(folder, preset=state.train.preset, device=state.train.device)
+            self._document.change(f"Open {folder.name}", replace(state, train=train))
+        remember(folder)
+        self._document.show_workspace("train")
 
     def open_sequence(self, path: Path, capture: CaptureOptions = AS_RECORDED) -> None:
         """Open a depth sequence or a recording without asking; one that cannot be opened so is asked about."""

@@ -41,6 +41,8 @@ class Session(QObject):
     """An observation, and how the user wants it opened: a `engine.sequences.capture_options.CaptureOptions`."""
     sheet_wanted = pyqtSignal(object)
     """The path of a recording that the user is to be asked about before it is opened, or opened in another way."""
+    open_wanted = pyqtSignal(object)
+    """The path of something that is to be opened."""
     run_wanted = pyqtSignal(object, object)
     """The folder of a run that is to be opened: None to have it on show over its recording, or what to call with it,
     for those who can do without that."""

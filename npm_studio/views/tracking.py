@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Mapping
 
-from PyQt6.QtCore import QObject, Qt, pyqtSignal
+from PyQt6.QtCore import QObject, pyqtSignal
 from PyQt6.QtGui import QAction
-from PyQt6.QtWidgets import QMessageBox, QWidget
+from PyQt6.QtWidgets import QWidget
 
 from engine.core.errors import InputError
 from engine.methods.method import LoadedModel
@@ -12,6 +12,7 @@ from engine.methods.run import Run
 from npm_studio.session.commands.registry import Commands
 from npm_studio.session.document.observation import Observation
 from npm_studio.session.jobs.events import Advanced, JobEvent, Message, Previewed, StageStarted
+from npm_studio.session.jobs.job import JobInfo
 from npm_studio.session.jobs.status import JobStatus
 from npm_studio.session.jobs.tracking import Track, Trackable, TrackView
 from npm_studio.views.session import Session
@@ -50,8 +51,6 @@ class Tracking(QObject):
         """The newest frame."""
         self._is_running = self._is_writing = self._is_to_be_kept = False
         self._status = JobStatus()
-        self._then: Callable[[], object] = lambda: None
-        self.question: QMessageBox | None = None
         self.dialog: TrackDialog | None = None
         session.document.model_changed.connect(self.stop)
         self._register(session.commands)
@@ -125,6 +124,7 @@ class Tracking(QObject):
             failed=self._on_failed,
             stopped=lambda: self._end(""),
             event=self._on_event,
+            info=JobInfo(f"Track {what.name}", keeps="what was tracked, until you decide"),
         )
         self.switched.emit()
         self.changed.emit()
@@ -166,6 +166,7 @@ class Tracking(QObject):
             failed=self._on_not_kept,
             stopped=lambda: self._end(""),
             event=self._on_event,
+            info=JobInfo(f"Write the track of {track.what.name}"),
         )
         self.changed.emit()
 
@@ -176,16 +177,17 @@ class Tracking(QObject):
             if not self._is_running:
                 self._end("The track was discarded.")
 
-    def may_close(self, then: Callable[[], object]) -> bool:
-        """Whether nothing would be lost; else the user is asked, and ``then`` called when it is settled."""
+    def unkept(self) -> str:
+        """The track that would be lost, for a list; empty where there is none worth keeping."""
         track = self.track
-        if track is None or track.is_unwanted or (not self._is_writing and not track.can_be_kept):
-            self.discard()
-            return True
-        self._then = then
-        if not self._is_writing and self.question is None:
-            self._ask_whether_to_keep(track)
-        return False
+        if track is None or track.is_unwanted or self._is_writing or not track.can_be_kept:
+            return ""
+        return f"Track {track.what.name}: {track.frames} frames"
+
+    def end_and_keep(self) -> None:
+        """End the track and write what was tracked as a run."""
+        self._is_to_be_kept = True
+        self.stop() if self._is_running else self.keep()
 
     def _on_event(self, event: JobEvent) -> None:
         track = self.track
@@ -228,15 +230,12 @@ class Tracking(QObject):
 
     def _on_kept(self, result: object) -> None:
         assert isinstance(result, Run)
-        then = self._then
         self._end(f"Kept as a run: {result.folder}")
         self.kept.emit(result)
-        then()
 
     def _on_not_kept(self, error: Exception, traceback: str) -> None:
         assert self.track is not None
         self._is_writing = self._is_to_be_kept = False
-        self._then = lambda: None
         self.panel.end(f"{self.track.frames} frames were tracked", can_be_kept=True)
         self.changed.emit()
         self._session.failed.emit(error, traceback)
@@ -244,42 +243,11 @@ class Tracking(QObject):
     def _end(self, text: str) -> None:
         self.track = self.view = None
         self._is_running = self._is_writing = self._is_to_be_kept = False
-        self._then = lambda: None
         self.panel.hide()
         if text:
             self._session.message.emit(text)
         self.switched.emit()
         self.changed.emit()
-
-    def _ask_whether_to_keep(self, track: Track) -> None:
-        box = QMessageBox(self._parent.window())
-        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        box.setWindowTitle("NPM Studio")
-        box.setText(f"The track of {track.what.name} is not kept.")
-        box.setInformativeText("Write what was tracked as a run before the window closes?")
-        keep = box.addButton("Keep as a run", QMessageBox.ButtonRole.AcceptRole)
-        discard = box.addButton("Discard", QMessageBox.ButtonRole.DestructiveRole)
-        box.addButton(QMessageBox.StandardButton.Cancel)
-        box.setDefaultButton(keep)
-        box.buttonClicked.connect(lambda button: self._settle(keep=button is keep, discard=button is discard))
-        box.finished.connect(self._forget_question)
-        self.question = box
-        box.open()
-
-    def _settle(self, keep: bool, discard: bool) -> None:
-        """What the user wants to happen with the track before the window closes."""
-        then = self._then
-        if keep:
-            self._is_to_be_kept = True
-            self.stop() if self._is_running else self.keep()
-        else:
-            self._then = lambda: None
-        if discard:
-            self.discard()
-            then()
-
-    def _forget_question(self) -> None:
-        self.question = None
 
     def _forget_dialog(self) -> None:
         self.dialog = None

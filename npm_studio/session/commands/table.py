@@ -9,6 +9,7 @@ from npm_studio.session.commands.edit import EDIT
 from npm_studio.session.commands.file import FILE
 from npm_studio.session.commands.fit import FIT
 from npm_studio.session.commands.playback import PLAYBACK
+from npm_studio.session.commands.train import TRAIN
 from npm_studio.session.commands.view import WorkspaceTitle, view_menu
 
 HELP = Menu(
@@ -22,7 +23,7 @@ HELP = Menu(
 
 def menus_with(workspaces: Sequence[WorkspaceTitle]) -> tuple[Menu, ...]:
     """The menus of a window with these workspaces."""
-    return FILE, EDIT, view_menu(workspaces), DISPLAY, PLAYBACK, FIT, COMPARE, HELP
+    return FILE, EDIT, view_menu(workspaces), DISPLAY, PLAYBACK, FIT, COMPARE, TRAIN, HELP
 
 
 def commands_in(menus: Sequence[Menu]) -> Iterator[tuple[Menu, Command]]:

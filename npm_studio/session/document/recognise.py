@@ -14,6 +14,7 @@ class Kind(Enum):
     SEQUENCE = "depth sequence"
     RUN = "run"
     PROJECT = "project"
+    DATASET = "dataset"
 
 
 _MARKS = {
@@ -21,6 +22,7 @@ _MARKS = {
     "run.json": Kind.RUN,
     "project.json": Kind.PROJECT,
     "intrinsics.json": Kind.SEQUENCE,
+    "dataset.json": Kind.DATASET,
 }
 
 
@@ -34,7 +36,8 @@ def recognise(path: Path) -> tuple[Kind, Path]:
         InputError: it is nothing that the application opens.
     """
     remedy = (
-        "drop a depth recording or depth-sequence folder, a run folder, a model folder (NAME.npm) or a project folder"
+        "drop a depth recording or depth-sequence folder, a run folder, a model folder (NAME.npm), a dataset folder "
+        "or a project folder"
     )
     if not path.exists():
         raise InputError(path, "does not exist", remedy)

@@ -114,6 +114,25 @@ class Fitting:
 
 @with_config(STRICT)
 @dataclass(frozen=True)
+class Training:
+    """The dataset on show in Train, and the training that would be made of it."""
+
+    dataset: Path | None = None
+    identity: int = 0
+    sequence: str = ""
+    """Empty: the canonical mesh."""
+    frame: int = 0
+    preset: str = ""
+    """Empty: the smallest."""
+    device: str = "auto"
+    out: str = ""
+    """Folder of the model, which need not be there; empty: beside the dataset."""
+    validation: Path | None = None
+    """A dataset of what is held out."""
+
+
+@with_config(STRICT)
+@dataclass(frozen=True)
 class Bookmark:
     """Codes that a person wants to come back to."""
 
@@ -134,6 +153,7 @@ class DocumentState:
     recordings: tuple[OpenRecording, ...] = ()
     runs: tuple[OpenRun, ...] = ()
     fit: Fitting = Fitting()
+    train: Training = Training()
     compare: ComparisonState = ComparisonState()
     bookmarks: tuple[Bookmark, ...] = ()
     extras: Mapping[str, Any] = field(default_factory=dict)

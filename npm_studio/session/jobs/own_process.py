@@ -25,8 +25,8 @@ NPM_STUDIO = (sys.executable, "-m", "npm_studio")
 _POLL_S = 0.1
 SECONDS_TO_END = 60.0
 """For a command that was asked to stop and keeps what it has; then it is ended by force."""
-_NICENESS = 5
-"""Of commands that compute for long, beside a window that wants to be smooth."""
+_NICENESS = 10
+"""Of commands that compute for long: that of fits, beside a window that wants to be smooth."""
 
 
 def run_command(arguments: Sequence[str], subject: str | Path, progress: Progress, yields: bool = False) -> None:

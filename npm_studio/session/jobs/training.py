@@ -13,6 +13,7 @@ from engine.training.state import training_folder
 from external.datasets import open_dataset
 from npm_studio.session.jobs.own_process import run_command
 
+_EXAMPLE = ("--identities", "4", "--sequences", "2", "--frames", "12", "--seed", "3")
 Begin = Literal["anew", "on"]
 """From nothing, or from the state that an earlier training has left."""
 
@@ -64,6 +65,17 @@ def train(choice: TrainingChoice, begin: Begin, progress: Progress) -> TrainingE
             raise
         return TrainingEnd(choice, is_finished=False)
     return TrainingEnd(choice, is_finished=True)
+
+
+def make_example(folder: Path, progress: Progress) -> Path:
+    """Generate a few bodies in ``folder``, enough to try a training with; returns it.
+
+    Raises:
+        InputError: it cannot be written there.
+        Cancelled: asked to stop.
+    """
+    run_command(["dataset", "anny", str(folder), *_EXAMPLE], folder, progress, yields=True)
+    return folder
 
 
 def is_prepared(dataset: RegisteredDataset) -> bool:

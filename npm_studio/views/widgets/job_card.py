@@ -166,9 +166,7 @@ def _call(act: Callable[[], object], _: bool) -> None:
 
 def _detail(job: Job) -> str:
     """Figures, and the memory of its process."""
-    figures = [
-        f"{name.replace('_mm', '').replace('_', ' ')} {_figure(name, value)}" for name, value in job.metrics.items()
-    ]
+    figures = [_figure(name, value) for name, value in job.metrics.items()]
     memory = None if job.process is None else resident_bytes(job.process)
     if memory is not None:
         figures.append(f"{memory / 1e6:,.0f} MB of memory in process {job.process}")

@@ -128,9 +128,12 @@ class Workspace(QWidget):
             fit = self.document.state.fit
             self.body_chosen(bodies[min(fit.frame, len(bodies) - 1) if fit.run == folder else 0])
 
-    def may_close(self, then: Callable[[], object]) -> bool:
-        """Whether the window may close; else the user is asked, and ``then`` called when that is settled."""
-        return True
+    def unkept(self) -> str:
+        """What would be lost with the window, for a list, such as ``Track walk: 34 frames``; nothing: empty."""
+        return ""
+
+    def keep(self) -> None:
+        """The window is to close: end what is `unkept`, and keep it."""
 
     def give_up(self) -> None:
         """The window closes: let go of what is not kept."""

@@ -1,7 +1,6 @@
 """A depth sequence, the fit of the model to it, and the fitted mesh over the observed points."""
 
 import functools
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -178,8 +177,11 @@ class FitWorkspace(Workspace):
         self._show_state()
         self._draw()
 
-    def may_close(self, then: Callable[[], object]) -> bool:
-        return self.tracking.may_close(then)
+    def unkept(self) -> str:
+        return self.tracking.unkept()
+
+    def keep(self) -> None:
+        self.tracking.end_and_keep()
 
     def give_up(self) -> None:
         self.tracking.discard()

@@ -10,6 +10,7 @@ from npm_studio.views.workspaces.compare import CompareWorkspace
 from npm_studio.views.workspaces.explore import ExploreWorkspace
 from npm_studio.views.workspaces.fit import FitWorkspace
 from npm_studio.views.workspaces.interpolate import InterpolateWorkspace
+from npm_studio.views.workspaces.train import TrainWorkspace
 from npm_studio.views.workspaces.transfer import TransferWorkspace
 
 BUILT_IN = (
@@ -32,6 +33,10 @@ BUILT_IN = (
             "Up to six results beside each other, with their errors as colours, curves and figures.",
         ),
         CompareWorkspace,
+    ),
+    WorkspaceKind(
+        WorkspaceTitle("train", "T&rain", "Look at a dataset, train a model with it and watch what it learns."),
+        TrainWorkspace,
     ),
 )
 

@@ -7,6 +7,7 @@ from npm_studio.views.workspaces.compare import CompareWorkspace
 from npm_studio.views.workspaces.explore import ExploreWorkspace
 from npm_studio.views.workspaces.fit import FitWorkspace
 from npm_studio.views.workspaces.interpolate import InterpolateWorkspace
+from npm_studio.views.workspaces.train import TrainWorkspace
 from npm_studio.views.workspaces.transfer import TransferWorkspace
 
 
@@ -32,6 +33,13 @@ class StudioWindow(MainWindow):
     @cached_property
     def compare(self) -> CompareWorkspace:
         return self.workspace_of(CompareWorkspace)
+
+    @cached_property
+    def train(self) -> TrainWorkspace:
+        return self.workspace_of(TrainWorkspace)
+
+    def show_train(self) -> None:
+        self.session.document.show_workspace("train")
 
     def show_explore(self) -> None:
         self.session.document.show_workspace("explore")

@@ -20,6 +20,7 @@ from engine.methods.request import FitRequest
 from engine.methods.run import Run, load_run
 from npm_studio.session.document.loaded import Contents
 from npm_studio.session.document.state import DocumentState
+from npm_studio.session.jobs.job import JobInfo
 from npm_studio.views.opening import recent
 from tests.conftest import doll_frames
 from tests.npm_studio.views.drops import drop
@@ -172,6 +173,34 @@ def test_closing_during_a_fit_asks_and_waits_when_that_is_wanted(
     assert not present(fitting.fit.run).interrupted
     present(fitting.files.question).answer("Discard")
     qtbot.waitUntil(lambda: not fitting.isVisible(), timeout=SECONDS)
+
+
+def test_closing_names_what_runs_and_waits_and_what_is_stopped_is_kept_after_the_window_has_gone(
+    qtbot: QtBot, fitting: StudioWindow, stand_in: StandInFit
+) -> None:
+    stand_in.step.release(1)
+    qtbot.waitUntil(lambda: fitting.fit.fitting.status.done == 1, timeout=SECONDS)
+    jobs = fitting.session.jobs
+    waiting = jobs.submit("fit", lambda _: None, lambda _: None, lambda *_: None, info=JobInfo("Fit another"))
+    fitting.actions_by_id["view.jobs"].trigger()
+    card = fitting.jobs_sheet.cards[waiting]
+    assert fitting.jobs_sheet.button.text() == "Jobs (2)"
+    assert (card.badge.text, card.stop.text()) == ("Waiting", "Drop")
+    assert not card.pause.isVisible()
+
+    fitting.close()
+    question = present(fitting.closing.question)
+    assert question.text() == "2 things are not finished:\n•  Fit doll: fit, 1 of 4\n•  Fit another: waiting"
+    assert list(question.buttons_by_answer) == ["Stop and keep", "Wait, then close", "Stop and discard", "Cancel"]
+    question.answer("Stop and keep")
+    qtbot.waitUntil(lambda: fitting.files.question is not None, timeout=SECONDS)
+    ended: list[bool] = []
+    fitting.closed.connect(lambda: ended.append(True))
+    present(fitting.files.question).answer("Discard")
+    assert not fitting.isVisible()
+    stand_in.step.release(1)
+    qtbot.waitUntil(lambda: ended == [True], timeout=SECONDS)
+    assert present(fitting.session.document.runs[0]).interrupted
 
 
 def test_cancelling_before_there_is_anything_leaves_the_points_and_says_so(

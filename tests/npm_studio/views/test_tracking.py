@@ -256,7 +256,7 @@ def test_a_window_that_is_closed_asks_about_a_track_that_would_be_lost(
     qtbot.waitUntil(lambda: frame_on_show(tracking) == "000000", timeout=SECONDS)
     tracking.close()
     assert tracking.isVisible()
-    question = present(tracking.fit.tracking.question)
+    question = present(tracking.closing.question)
     button = next(each for each in question.findChildren(QPushButton) if "Cancel" in each.text().replace("&", ""))
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
     assert tracking.isVisible() and tracking.fit.tracking.is_running
@@ -268,13 +268,16 @@ def test_a_track_that_is_kept_on_closing_is_written_before_the_window_goes(
     tracker.step.release(1)
     qtbot.waitUntil(lambda: frame_on_show(tracking) == "000000", timeout=SECONDS)
     tracking.close()
-    question = present(tracking.fit.tracking.question)
+    question = present(tracking.closing.question)
     qtbot.mouseClick(present(question.defaultButton()), Qt.MouseButton.LeftButton)
-    tracker.step.release(1)
     qtbot.waitUntil(lambda: tracking.files.question is not None, timeout=SECONDS)
-    assert len(list((tmp_path / "data" / "npm-studio" / "runs").iterdir())) == 1
     present(tracking.files.question).answer("Discard")
-    qtbot.waitUntil(lambda: not tracking.isVisible(), timeout=SECONDS)
+    assert not tracking.isVisible()  # the user need not wait
+    ended: list[bool] = []
+    tracking.closed.connect(lambda: ended.append(True))
+    tracker.step.release(1)
+    qtbot.waitUntil(lambda: ended == [True], timeout=SECONDS)
+    assert len(list((tmp_path / "data" / "npm-studio" / "runs").iterdir())) == 1
 
 
 def test_a_source_that_is_none_is_explained_and_one_that_never_begins_can_be_given_up(

@@ -1,0 +1,137 @@
+"""The workspace Train with a dataset of ellipsoids; a stand-in trains, which writes what a training leaves."""
+
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from pytestqt.qtbot import QtBot
+
+from engine.core.progress import Progress
+from engine.dataset.verification.verify import Verification
+from engine.training.state import training_folder
+from npm_studio.reports.training_curves import Curve
+from npm_studio.reports.training_quality import quality_in_words
+from npm_studio.session.jobs.training import Begin, TrainingChoice, TrainingEnd
+from npm_studio.views import training
+from tests.npm_studio.views.studio_window import StudioWindow
+from tests.support.ellipsoids import write_ellipsoids
+from tests.support.present import present
+
+SECONDS = 10_000
+
+
+class StandInTraining:
+    """Measures once and goes on until it is stopped."""
+
+    def __init__(self) -> None:
+        self.begun: list[tuple[TrainingChoice, Begin]] = []
+        self.ends = threading.Event()
+
+    def __call__(self, choice: TrainingChoice, begin: Begin, progress: Progress) -> TrainingEnd:
+        self.begun.append((choice, begin))
+        folder = training_folder(choice.out)
+        (folder / "previews").mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (40, 20), "white").save(folder / "previews" / "shape-000100.png")
+        lines = [
+            {"stage": "shape", "kind": kind, "step": 100, "seconds": 1.0, "sdf": value}
+            for kind, value in (("train", 0.0004), ("validation", 0.004))
+        ]
+        (folder / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+        (folder / "shape.last.state").touch()
+        progress.stage("train shape", 200)
+        progress.advance(100, {"sdf": 0.0004})
+        progress.preview(None)
+        while not (self.ends.wait(0.01) or progress.cancelled()):
+            pass
+        return TrainingEnd(choice, is_finished=self.ends.is_set())
+
+
+@pytest.fixture
+def stand_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandInTraining]:
+    one = StandInTraining()
+    monkeypatch.setattr(training, "train", one)
+    yield one
+    one.ends.set()
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    return write_ellipsoids(tmp_path / "ellipsoids", 2)
+
+
+def test_a_dataset_is_browsed_its_model_trained_watched_and_the_training_goes_on(
+    qtbot: QtBot, window: StudioWindow, dataset: Path, stand_in: StandInTraining
+) -> None:
+    window.files.open_path(dataset / "dataset.json")
+    train = window.train
+    qtbot.waitUntil(lambda: train.shown is not None, timeout=SECONDS)
+    shown, view = present(train.shown), window.viewports.left
+    assert window.workspace is train
+    assert view.mesh.is_visible
+    assert np.allclose(view.mesh.vertices, shown.mesh(0, "", 0).vertices)
+    assert "2 identities" in train.panel.about.text()
+
+    entry = present(train.panel.tree.tree.topLevelItem(1))
+    train.panel.tree.tree.setCurrentItem(entry.child(1))
+    sequence = shown.dataset.sequences_of(1)[0]
+    assert (train.now.identity, train.now.sequence) == (1, sequence)
+    assert window.timeline.slider.maximum() == len(shown.frames(1, sequence)) - 1
+    window.session.document.timeline.seek(2)
+    assert np.allclose(view.mesh.vertices, shown.mesh(1, sequence, 2).vertices)
+    train.panel.tree.search.setText("nobody has this name")
+    assert entry.isHidden()
+
+    train.verify()
+    qtbot.waitUntil(lambda: "checked" in train.panel.verified.text(), timeout=SECONDS)
+
+    window.actions_by_id["train.start"].trigger()
+    qtbot.waitUntil(lambda: train.plots.stages == ("shape",), timeout=SECONDS)
+    choice, begin = stand_in.begun[0]
+    assert (choice.data, choice.preset, begin) == (dataset.resolve(), "anny/tiny", "anew")
+    assert choice.out == dataset.with_name("ellipsoids-tiny.npm").resolve()
+    assert train.plots.isVisible()
+    assert train.panel.picture.isVisible()
+    assert "Poor: the model knows its own data by heart" in train.panel.quality.text()
+    qtbot.waitUntil(lambda: train.panel.progress.text() == "Train shape, 100 of 200", timeout=SECONDS)
+    window.show_explore()
+    assert not train.plots.isVisible()
+    assert window.jobs_sheet.button.text() == "Jobs (1)"  # it goes on
+
+    window.show_train()
+    train.panel.stop_button.click()
+    qtbot.waitUntil(lambda: train.panel.start_button.isVisible(), timeout=SECONDS)
+    assert "Stopped" in train.panel.progress.text()
+    train.panel.start_button.click()
+    present(train.question).answer("Go on")
+    qtbot.waitUntil(lambda: len(stand_in.begun) == 2, timeout=SECONDS)
+    assert stand_in.begun[1] == (choice, "on")
+    stand_in.ends.set()
+    qtbot.waitUntil(lambda: not window.session.jobs.unfinished, timeout=SECONDS)
+    assert train.panel.progress.text() == "Trained."
+
+
+def test_what_is_wrong_with_a_dataset_is_listed_with_its_cure(
+    qtbot: QtBot, window: StudioWindow, dataset: Path
+) -> None:
+    (dataset / "faces.npy").write_bytes(b"damaged")
+    window.files.open_path(dataset)
+    qtbot.waitUntil(lambda: window.error is not None, timeout=SECONDS)
+    assert "faces.npy" in present(window.error).sentence
+    present(window.error).close()
+    window.train.panel.show_verification(Verification((), (), {"identities": 2}))
+    assert window.train.panel.verified.text() == "Clean (2 identities checked)."
+
+
+def test_what_curves_say_is_in_millimetres() -> None:
+    curves = {
+        "shape": {("train", "sdf"): Curve([1], [1.0], [0.0004])},
+        "pose": {("train", "flow"): Curve([1], [1.0], [0.02])},
+    }
+    assert quality_in_words(curves, 0.4) == [
+        "Surfaces are off by 1 mm on average.",
+        "Poses are off by 50 mm on average. Rough so far: more steps, or a larger preset.",
+    ]
