@@ -6,6 +6,7 @@ Nothing of Qt is imported before `check_display` has found a display, because Qt
 import ctypes
 import gc
 import importlib
+import importlib.util
 import logging
 import os
 import signal
@@ -18,6 +19,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from engine.core.errors import InputError
+from engine.core.process import limit_threads
 
 _log = logging.getLogger(__name__)
 
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
     from PyQt6.QtWidgets import QApplication
 
     from npm_studio.views.main_window import MainWindow
-    from npm_studio.views.opening import Opening
 
 HEADLESS = "use demo, fit, evaluate, render, reconstruct, interpolate or transfer, which need none"
 
@@ -60,8 +61,10 @@ def check_packages() -> None:
         InputError: one is missing.
     """
     try:
-        for name in ("PyQt6.QtSvg", "PyQt6.QtWidgets", "pyvistaqt"):
+        for name in ("PyQt6.QtSvg", "PyQt6.QtWidgets"):
             importlib.import_module(name)
+        if importlib.util.find_spec("pyvistaqt") is None:  # imported behind the splash: it takes seconds
+            raise ImportError(name="pyvistaqt")
     except ImportError as error:
         from npm_studio.reports.machine import how_to_install
 
@@ -90,14 +93,31 @@ def create_application() -> "QApplication":
     return app
 
 
-def run_application(prepare: "Callable[[Opening], None]") -> int:
-    """Open the window, let ``prepare`` open files in it, and stay until it is closed; returns the exit code."""
+def run_application(begin: "Callable[[], Callable[[MainWindow], None]]") -> int:
+    """Open the window and stay until it is closed; returns the exit code.
+
+    Args:
+        begin: called as soon as PyTorch is there, while nothing but a splash is on screen; returns what opens files in
+            the window. What it raises ends the application.
+    """
+    app = create_application()
+    from npm_studio.session.settings import load_settings
+    from npm_studio.views.splash import Splash
+
+    with Splash() as splash:
+        splash.say("Loading PyTorch…")
+        if threads := load_settings().threads:
+            limit_threads(threads)
+        importlib.import_module("torch")
+        splash.say("Loading 3-D graphics…")
+        importlib.import_module("pyvistaqt")
+        splash.say("Building the window…")
+        from npm_studio.views.main_window import MainWindow
+
+        prepare = begin()
+        window = MainWindow()
     # a fit runs many short Python steps; the window gets its turn between them after 1 ms instead of 5
     sys.setswitchinterval(0.001)
-    app = create_application()
-    from npm_studio.views.main_window import MainWindow
-
-    window = MainWindow()
     _show_unexpected_errors(window)
     interrupts = _close_on_interrupt(window)
     app.setQuitOnLastWindowClosed(False)
@@ -105,7 +125,7 @@ def run_application(prepare: "Callable[[Opening], None]") -> int:
     window.show()
     # no thread runs during a garbage collection: those of half a million objects that stay anyway took 0.2 s
     gc.freeze()
-    prepare(window.files)
+    prepare(window)
     window.files.offer_recovery()
     code = app.exec()
     sys.excepthook = sys.__excepthook__

@@ -37,6 +37,11 @@ def demo_sequence() -> Path:
     return _data("assets") / "sequences" / "anny-demo"
 
 
+def is_built_in(path: Path) -> bool:
+    """Whether a model or depth sequence came with the program."""
+    return path.resolve().is_relative_to(_data("assets").resolve())
+
+
 def presets() -> dict[str, Path]:
     """The built-in presets of trainings by name, such as ``anny/tiny``."""
     folder = _data("configs")

@@ -22,6 +22,12 @@ def prepare_process() -> None:
         os.environ.setdefault(cache, "32")
 
 
+def limit_threads(count: int) -> None:
+    """Let libraries that are loaded from now on compute with ``count`` threads; variables that are set already stay."""
+    for name in THREAD_COUNTS:
+        os.environ.setdefault(name, str(count))
+
+
 @contextmanager
 def one_thread_per_process() -> Iterator[None]:
     """Child processes started in this block compute with one thread each, as there is one of them per core."""

@@ -1,13 +1,14 @@
 """`npm-studio gui`: the application."""
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from npm_studio.resources import demo_model, model_path
 
 if TYPE_CHECKING:
-    from npm_studio.views.opening import Opening
+    from npm_studio.views.main_window import MainWindow
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -15,31 +16,50 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "path",
         nargs="?",
         type=model_path,
-        metavar="PROJECT|MODEL|RECORDING",
-        help="project, model or recording to open, or the name of a built-in model (default: anny-compact)",
+        metavar="PROJECT|MODEL|RECORDING|RUN",
+        help="what to open: a project, a model by folder or built-in name, a depth recording or a run; the last two"
+        " with the built-in model (default: anny-compact)",
     )
     parser.add_argument("--sequence", type=Path, metavar="RECORDING", help="recording to be asked about and opened")
 
 
 def run(options: argparse.Namespace) -> None:
-    from engine.core.errors import InputError
     from npm_studio import bootstrap
-    from npm_studio.session.document.recognise import Kind, recognise
 
     bootstrap.check_display()
     bootstrap.check_packages()
-    kind, path = recognise(options.path or demo_model())
-    if kind is Kind.RUN:
-        raise InputError(options.path, "is a run", "open it in the window, or give a model, project or recording")
-    opened = [path] if kind is not Kind.SEQUENCE else [demo_model(), path]
+    bootstrap.run_application(lambda: _begin(options))
+
+
+def _begin(options: argparse.Namespace) -> "Callable[[MainWindow], None]":
+    """Look at what is to be opened, and begin to load its model in the background while the window is made.
+
+    Raises:
+        InputError: it is nothing that the application begins with.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
+    from engine.core.errors import InputError
+    from npm_studio.session.document.document import open_model
+    from npm_studio.session.document.recognise import Kind, recognise
+    from npm_studio.session.settings import load_settings
+
+    kind, folder = recognise(options.path or demo_model())
     if options.sequence is not None:
         sequence_kind, sequence = recognise(options.sequence)
         if sequence_kind is not Kind.SEQUENCE:
             raise InputError(options.sequence, f"is a {sequence_kind.value}, not a depth sequence")
-        opened.append(sequence)
+    model = folder if kind is Kind.MODEL else demo_model()
+    loading = None if kind is Kind.PROJECT else ThreadPoolExecutor(1, "first model").submit(open_model, model)
 
-    def prepare(opening: "Opening") -> None:
-        for each in opened:
-            opening.open_path(each)
+    def prepare(window: "MainWindow") -> None:
+        if options.path is None and options.sequence is None:
+            window.welcoming.show(load_settings().welcome)
+        if loading is not None:
+            window.files.open_model(model, loading.result)
+        if kind is not Kind.MODEL:
+            window.files.open_path(folder)
+        if options.sequence is not None:
+            window.files.open_path(sequence)
 
-    bootstrap.run_application(prepare)
+    return prepare

@@ -6,10 +6,10 @@ import json
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from platformdirs import user_config_path
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from engine.core.files import write_json
 from npm_studio.session.document.view_state import DisplaySettings
@@ -20,12 +20,44 @@ _log = logging.getLogger(__name__)
 
 
 class Settings(BaseModel):
-    """All of it. A file of an older version is migrated, unknown fields are dropped, wrong ones get their defaults."""
+    """All of it; what has a title is in the preferences.
+
+    A file of an older version is migrated, unknown fields are dropped, wrong ones get their defaults.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     version: int = VERSION
-    theme: Literal["dark", "light"] = "dark"
+    theme: Annotated[
+        Literal["dark", "light", "system"],
+        Field(
+            title="Theme",
+            description="Colours of the window.",
+            json_schema_extra={"system": "As the system has it"},
+        ),
+    ] = "dark"
+    device: Annotated[
+        Literal["auto", "cpu", "cuda"],
+        Field(
+            title="Computes on",
+            description="Where models make meshes and fits, from the next one that is opened on.",
+            json_schema_extra={"auto": "GPU where there is one", "cpu": "CPU", "cuda": "GPU"},
+        ),
+    ] = "auto"
+    threads: Annotated[
+        int,
+        Field(ge=0, le=256, title="Threads", description="Of the processor, from the next start on."),
+    ] = 0
+    runs_folder: Annotated[
+        Path | None,
+        Field(
+            title="Folder of runs",
+            description="Where fits go that belong to no project; not chosen: the data folder of the user.",
+        ),
+    ] = None
+    welcome: Annotated[
+        bool, Field(title="Welcome page", description="Shown at a start that opens nothing, with what was open lately.")
+    ] = True
     geometry: str = ""
     """Of the window, as Qt writes it, in base64."""
     panels: tuple[int, ...] = ()

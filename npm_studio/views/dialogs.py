@@ -20,6 +20,7 @@ from PyQt6.QtWidgets import (
 )
 
 from engine.core.errors import InputError
+from engine.core.streams import is_out_of_memory
 from npm_studio.log_file import log_path
 from npm_studio.session.commands.command import Menu
 from npm_studio.session.commands.table import commands_in
@@ -27,6 +28,10 @@ from npm_studio.views.theme import Theme, pixmap
 from npm_studio.views.widgets.basics import heading, note
 from npm_studio.views.words import words
 
+_MEMORY = (
+    "Close other programs that use it, open a smaller model or fewer frames, or choose the CPU in the preferences; "
+    "what is open stays as it is."
+)
 _UNEXPECTED = "Try again; if it comes back, save your work and report the details below, with the log."
 
 
@@ -37,6 +42,7 @@ class ErrorDialog(QDialog):
         super().__init__(parent)
         self.setWindowTitle("NPM Studio")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.error = error
         self.sentence, self.remedy, details = _in_words(error, traceback)
         self.log = log_path()
         self.details = f"{details}\n\nLog: {self.log}"
@@ -99,6 +105,9 @@ class ErrorDialog(QDialog):
 
 def _in_words(error: BaseException, traceback: str) -> tuple[str, str, str]:
     """A sentence, what to try, and details."""
+    if isinstance(error, Exception) and is_out_of_memory(error):
+        where = "The memory of the GPU is full" if "cuda" in repr(error).lower() else "The memory is full"
+        return f"{where}.", _MEMORY, traceback or repr(error)
     if not isinstance(error, InputError):
         return f"Something went wrong: {error or error.__class__.__name__}", _UNEXPECTED, traceback or repr(error)
     subject, remedy = error.name(words), error.remedy.line(words)

@@ -15,6 +15,7 @@ from npm_studio import resources
 from npm_studio.session.commands.registry import Choice
 from npm_studio.session.document.autosave import forget, recoverable
 from npm_studio.session.document.project import AUTOSAVE_NAME, FILE_NAME, save_project
+from npm_studio.session.document.signal import Signal
 from npm_studio.session.jobs.comparison_report import ReportChoice, report_choice, write_report
 from npm_studio.session.jobs.events import JobEvent
 from npm_studio.session.jobs.exporting import ExportChoice, export_run
@@ -36,6 +37,8 @@ class Files(Opening):
         self._viewports, self._parent = viewports, parent
         self.question: Question | None = None
         self.sheets = Sheets(session, self, parent)
+        self.saved = Signal()
+        """With the folder of the project that has been written."""
         commands = session.commands
         commands.handle("file.open_model", self.choose_model)
         commands.handle("file.open_sequence", self.choose_sequence)
@@ -132,6 +135,7 @@ class Files(Opening):
             self._document.saved_in(folder, place, moved)
             remember(folder)
             self._say(f"Saved {folder}")
+            self.saved.emit(folder)
             then()
 
         def stopped() -> None:

@@ -50,6 +50,7 @@ class Library(QWidget):
         for view in (self.identities, self.poses, self.kept.list):
             view.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
             view.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+            view.setMinimumHeight(44)  # less than Qt wants, for small screens
         identities, poses = Section("Identities"), Section("Poses")
         identities.body.addWidget(self.identities, 1)
         poses.body.addWidget(self.poses, 1)

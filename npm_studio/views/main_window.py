@@ -2,7 +2,6 @@
 
 import atexit
 import functools
-import logging
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -10,9 +9,10 @@ from typing import TypeVar
 from PyQt6 import sip
 from PyQt6.QtCore import QByteArray, QEvent, Qt, QTimer
 from PyQt6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QIcon
-from PyQt6.QtWidgets import QApplication, QLabel, QMainWindow
+from PyQt6.QtWidgets import QApplication, QMainWindow
 
 from engine.core.errors import InputError
+from npm_studio.session.commands.palette import palette_entries
 from npm_studio.session.commands.table import menus_with
 from npm_studio.session.document.signal import Signal
 from npm_studio.session.document.state import DocumentState
@@ -22,23 +22,32 @@ from npm_studio.views.actions import Actions
 from npm_studio.views.arrow_keys import ArrowKeys
 from npm_studio.views.closing import Closing
 from npm_studio.views.dialogs import AboutDialog, ErrorDialog, ShortcutsDialog
+from npm_studio.views.drops import dropped_paths, take_drops
+from npm_studio.views.error_board import ErrorBoard
 from npm_studio.views.files import Files
 from npm_studio.views.jobs_sheet import JobsSheet
 from npm_studio.views.library import Library
+from npm_studio.views.opening import recent_of_ones_own
 from npm_studio.views.page import WINDOW_SIZE, Page
+from npm_studio.views.palette import Palette
+from npm_studio.views.preferences import PreferencesDialog
 from npm_studio.views.session import Session
 from npm_studio.views.software_rendering import renderer_name
-from npm_studio.views.theme import DARK, LIGHT, RESOURCES, Theme, apply_theme
+from npm_studio.views.status_line import StatusLine
+from npm_studio.views.theme import RESOURCES, Theme, apply_theme, theme_named
+from npm_studio.views.thumbnails import Thumbnails
 from npm_studio.views.timeline_bar import TimelineBar
 from npm_studio.views.viewport_area import ViewportArea
+from npm_studio.views.welcome import Welcome
+from npm_studio.views.welcoming import Welcoming
 from npm_studio.views.widgets.badge import Badge, Tone
 from npm_studio.views.window_place import centre, keep_on_screen
 from npm_studio.views.workspaces.base import Workspace
 from npm_studio.views.workspaces.registry import workspace_kinds
 
-_log = logging.getLogger(__name__)
-
 _Kind = TypeVar("_Kind", bound=Workspace)
+OPENING = ("file.open_recording", "file.open_sequence", "file.open_model", "file.open_project", "file.open_run")
+"""What the welcome page has buttons for."""
 
 
 class MainWindow(QMainWindow):
@@ -51,10 +60,10 @@ class MainWindow(QMainWindow):
         self.setAcceptDrops(True)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.NoContextMenu)
         settings = load_settings()
-        self.theme: Theme = LIGHT if settings.theme == "light" else DARK
+        self.theme: Theme = theme_named(settings.theme)
         self.closed = Signal()
         self.clean_exit = True
-        self._error: ErrorDialog | None = None
+        self._errors = ErrorBoard(self)
         self.session = session = Session(self)
         document = session.document
         document.follow(replace(document.state, view=replace(document.state.view, display=settings.display)))
@@ -73,16 +82,26 @@ class MainWindow(QMainWindow):
         self.actions_by_id.fill(self)
         titles = [kind.menu.title.replace("&", "") for kind in kinds]
         workspaces = list(self.workspaces.values())
-        self.page = Page(titles, self.actions_by_id, self.library, self.viewports, self.timeline, workspaces)
+        self.welcome = Welcome([self.actions_by_id[name] for name in OPENING], recent_of_ones_own)
+        self.thumbnails = Thumbnails(session, self.viewports, self)
+        parts = self.library, self.viewports, self.timeline, workspaces, self.welcome
+        self.page = Page(titles, self.actions_by_id, *parts)
+        self.welcoming = Welcoming(self.page, self.welcome, session, self.files, kinds[0].menu.name)
         self.setCentralWidget(self.page)
-        self._make_status_bar()
+        bar = self.statusBar()
+        assert bar is not None
+        self.status = StatusLine(bar, session)
+        self.jobs_sheet = JobsSheet(session, self.actions_by_id["view.jobs"], self)
+        bar.addPermanentWidget(self.jobs_sheet.button)
         self._connect()
         self._restore()
         self._apply_theme()
         self._show_workspace()
         self._arrow_keys = ArrowKeys(self.timeline.slider, self)
         app = QApplication.instance()
-        assert app is not None
+        assert isinstance(app, QApplication)
+        if (hints := app.styleHints()) is not None:
+            hints.colorSchemeChanged.connect(lambda _: self._on_preferences())
         app.installEventFilter(self._arrow_keys)
         # a program that ends by an exception closes no window, and threads in the middle of a mesh would abort it
         atexit.register(self._close_at_exit)
@@ -120,27 +139,16 @@ class MainWindow(QMainWindow):
         commands.provide("is_full_screen", self.isFullScreen)
         commands.provide("shows_live", lambda: document.model is not None and self.workspace.shows_live)
         commands.provide("can_slice", lambda: document.model is not None and self.workspace.shows_slices)
+        commands.handle("edit.preferences", lambda: PreferencesDialog(self._on_preferences, self).open())
+        commands.handle("help.palette", self.show_palette)
         commands.handle("help.shortcuts", self.show_shortcuts)
         commands.handle("help.about", self.show_about)
         commands.handle("file.quit", self.close)
-
-    def _make_status_bar(self) -> None:
-        self.quality, self.badge = QLabel(), Badge()
-        self.quality.setObjectName("muted")
-        bar = self.statusBar()
-        assert bar is not None
-        bar.setSizeGripEnabled(False)
-        bar.setContentsMargins(10, 0, 10, 0)
-        bar.addPermanentWidget(self.quality)
-        bar.addPermanentWidget(self.badge)
-        self.jobs_sheet = JobsSheet(self.session, self.actions_by_id["view.jobs"], self)
-        bar.addPermanentWidget(self.jobs_sheet.button)
 
     def _connect(self) -> None:
         session, document = self.session, self.session.document
         session.meshes_ready.connect(self._on_meshes)
         session.failed.connect(self.show_error)
-        session.message.connect(self.show_message)
         session.jobs.changed.connect(self.refresh_actions)
         session.state_changed.connect(self.refresh_actions)
         document.timeline.frame_changed.connect(lambda frame: self.workspace.show_frame(frame))
@@ -150,8 +158,9 @@ class MainWindow(QMainWindow):
         document.changed.connect(self._on_document)
         document.stepped.connect(self._on_step)
         self.viewports.changed.connect(self.refresh_actions)
-        names = list(self.workspaces)
-        self.page.segments.chosen.connect(lambda index: document.show_workspace(names[index]))
+        self.page.segments.chosen.connect(self._on_segment)
+        self.welcoming.changed = self._on_welcome
+        self.files.saved.connect(self.thumbnails.take)
         for workspace in self.workspaces.values():
             workspace.clip_changed.connect(functools.partial(self._load_clip, workspace))
             workspace.quality_changed.connect(functools.partial(self._show_quality, workspace))
@@ -212,20 +221,37 @@ class MainWindow(QMainWindow):
         self._load_clip(workspace)
         self.refresh_actions()
 
+    def _on_welcome(self) -> None:
+        self._show_library()
+        self.refresh_actions()
+
+    def _on_segment(self, index: int) -> None:
+        self.welcoming.show(False)
+        self.session.document.show_workspace(list(self.workspaces)[index])
+
     def set_library(self, shown: bool) -> None:
         state = self.session.document.state
         self.session.document.follow(replace(state, view=replace(state.view, library=shown)))
 
     def _show_library(self) -> None:
         wanted = self.session.document.state.view.library
-        self.library.setVisible(self.workspace.uses_library and wanted)
+        self.library.setVisible(self.workspace.uses_library and wanted and not self.welcoming.is_shown)
 
     # ---- appearance
 
     def set_dark(self, dark: bool) -> None:
-        self.theme = DARK if dark else LIGHT
-        change_settings(theme=self.theme.name)
-        self._apply_theme()
+        change_settings(theme="dark" if dark else "light")
+        self._on_preferences()
+
+    def _on_preferences(self) -> None:
+        """They, or the colours of the system, have changed."""
+        settings = load_settings()
+        self.welcome.at_start.setChecked(settings.welcome)
+        theme = theme_named(settings.theme)
+        if theme != self.theme:
+            self.theme = theme
+            self._apply_theme()
+            self.refresh_actions()
 
     def set_full_screen(self, full: bool) -> None:
         self.showFullScreen() if full else self.showNormal()
@@ -244,6 +270,7 @@ class MainWindow(QMainWindow):
         self.actions_by_id.set_theme(self.theme)
         self.timeline.set_theme(self.theme)
         self.viewports.set_theme(self.theme)
+        self.welcome.set_theme(self.theme)
 
     def update_title(self) -> None:
         document = self.session.document
@@ -258,36 +285,29 @@ class MainWindow(QMainWindow):
 
     # ---- messages
 
-    def show_message(self, text: str) -> None:
-        if text:
-            _log.info("%s", text)
-        bar = self.statusBar()
-        if bar is not None:
-            bar.showMessage(text)
-
     def show_error(self, error: BaseException, traceback: str = "") -> None:
         """Tell the user what went wrong; the window stays usable."""
-        self.show_message("")
-        _log.warning("shown: %s", error)
-        if self._error is not None:
-            self._error.close()
-        self._error = ErrorDialog(error, traceback, self.theme, self)
-        self._error.destroyed.connect(self._forget_error)
-        self._error.open()
+        self.status.say("")
+        self._errors.show(error, traceback)
 
     @property
     def error(self) -> ErrorDialog | None:
         """The error on show."""
-        return self._error
+        return self._errors.current
+
+    @property
+    def badge(self) -> Badge:
+        """How good the mesh on show is."""
+        return self.status.badge
+
+    def show_palette(self) -> None:
+        Palette(palette_entries(self.menus, self.session.commands), self.refresh_actions, self).open()
 
     def show_shortcuts(self) -> None:
         ShortcutsDialog(self.menus, self).open()
 
     def show_about(self) -> None:
         AboutDialog(renderer_name(self.viewports.left.view.ren_win.ReportCapabilities()), self).open()
-
-    def _forget_error(self) -> None:
-        self._error = None
 
     def _on_model(self) -> None:
         model = self.session.document.model
@@ -305,8 +325,7 @@ class MainWindow(QMainWindow):
 
     def _show_quality(self, workspace: Workspace, badge: str, tone: Tone, detail: str) -> None:
         if workspace is self.workspace:
-            self.badge.set_state(badge, tone)
-            self.quality.setText(detail)
+            self.status.show_quality(badge, tone, detail)
 
     # ---- Qt events
 
@@ -316,23 +335,17 @@ class MainWindow(QMainWindow):
             QTimer.singleShot(0, functools.partial(keep_on_screen, self))  # what it had before it filled the screen
 
     def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:
-        data = None if event is None else event.mimeData()
-        if event is not None and data is not None and any(url.isLocalFile() for url in data.urls()):
+        if event is not None and dropped_paths(event.mimeData()):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent | None) -> None:
-        data = None if event is None else event.mimeData()
-        if event is None or data is None:
+        if event is None:
             return
         event.acceptProposedAction()
-        paths = [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()]
-        # after the drop has returned to the program that it came from
-        for path in paths:
-            QTimer.singleShot(0, functools.partial(self._take_drop, path))
+        take_drops(dropped_paths(event.mimeData()), self._take_drop, self.files.open_path, self.show_error)
 
-    def _take_drop(self, path: Path) -> None:
-        if not self.workspace.take_drop(path):
-            self.files.open_path(path)
+    def _take_drop(self, path: Path) -> bool:
+        return self.workspace.take_drop(path)
 
     def _close_at_exit(self) -> None:
         if not sip.isdeleted(self):
@@ -350,9 +363,12 @@ class MainWindow(QMainWindow):
             return
         atexit.unregister(self._close_at_exit)
         geometry = bytes(self.saveGeometry().toBase64().data()).decode()
-        workspace = self.session.document.state.view.workspace
-        change_settings(geometry=geometry, panels=tuple(self.page.splitter.sizes()), workspace=workspace)
+        remembered: dict[str, object] = {"geometry": geometry, "workspace": self.session.document.state.view.workspace}
+        if not self.welcoming.is_shown:
+            remembered["panels"] = tuple(self.page.splitter.sizes())
+        change_settings(**remembered)
         self.session.document.timeline.pause()
+        self._errors.forget_waiting()
         self.hide()
         self.clean_exit = self.session.shut_down()
         self.viewports.close_views()

@@ -9,6 +9,7 @@ from engine.core.files import clear_leftovers
 from engine.core.progress import Progress
 from engine.methods.run import Run, load_run
 from engine.sequences.capture_options import AS_RECORDED, CaptureOptions
+from npm_studio.resources import is_built_in
 from npm_studio.session.document.document import open_model
 from npm_studio.session.document.explorer import Explorer
 from npm_studio.session.document.loaded import Contents
@@ -56,7 +57,8 @@ class Opening:
             case Kind.DATASET:
                 self.open_dataset(folder)
 
-    def open_model(self, folder: Path) -> None:
+    def open_model(self, folder: Path, load: Callable[[], Explorer] | None = None) -> None:
+        """Open a model; with ``load`` by that, which may have begun already."""
         self._say(f"Loading {folder.name}…")
 
         def finished(explorer: object) -> None:
@@ -67,7 +69,7 @@ class Opening:
             way_back = "" if self._document.undo_name == before else "; Undo brings the one before back"
             self._say(f"Opened {folder}{way_back}")
 
-        self._load(lambda _: open_model(folder), finished)
+        self._load(lambda _: open_model(folder) if load is None else load(), finished)
 
     def open_dataset(self, folder: Path) -> None:
         """Put a dataset on show in Train, which reads it."""
@@ -219,6 +221,11 @@ def read_contents(state: DocumentState, progress: Progress) -> tuple[DocumentSta
 def recent() -> list[Path]:
     """Paths opened lately that are still there, the newest first."""
     return [Path(path) for path in load_settings().recent if Path(path).exists()]
+
+
+def recent_of_ones_own() -> list[Path]:
+    """Those of `recent` that did not come with the program."""
+    return [path for path in recent() if not is_built_in(path)]
 
 
 def remember(path: Path) -> None:

@@ -28,12 +28,15 @@ class Page(QWidget):
         viewports: ViewportArea,
         timeline: TimelineBar,
         workspaces: Sequence[Workspace],
+        welcome: QWidget,
     ) -> None:
         """
         Args:
             titles: of the ``workspaces``, in the bar
+            welcome: a page that takes the place of all but the views
         """
         super().__init__()
+        self._timeline, self.welcome = timeline, welcome
         self.segments = Segments(titles)
         self.segments.setMaximumWidth(104 * len(titles))
         bar = QWidget()
@@ -61,7 +64,12 @@ class Page(QWidget):
         below = QVBoxLayout(middle)
         below.setContentsMargins(0, 0, 0, 0)
         below.setSpacing(0)
-        below.addWidget(viewports, 1)
+        views = QHBoxLayout()
+        views.setSpacing(0)
+        views.addWidget(welcome, 3)
+        views.addWidget(viewports, 2)
+        welcome.hide()
+        below.addLayout(views, 1)
         below.addWidget(timeline)
         for workspace in workspaces:
             if (more := workspace.below_timeline(timeline.slider)) is not None:
@@ -78,6 +86,12 @@ class Page(QWidget):
         column.setSpacing(0)
         column.addWidget(bar)
         column.addWidget(self.splitter, 1)
+
+    def set_welcome(self, shown: bool) -> None:
+        """The welcome page and the views, or all but that page; the library is for its owner to show."""
+        self.welcome.setVisible(shown)
+        self.panel.setVisible(not shown)
+        self._timeline.setVisible(not shown)
 
     def reset_widths(self) -> None:
         """The panels as wide as they were at first."""

@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 
 from PyQt6.QtCore import QByteArray, QDir, QRectF, QSize, Qt
-from PyQt6.QtGui import QColor, QFont, QFontDatabase, QIcon, QPainter, QPalette, QPixmap
+from PyQt6.QtGui import QColor, QFont, QFontDatabase, QGuiApplication, QIcon, QPainter, QPalette, QPixmap
 from PyQt6.QtSvg import QSvgRenderer
 from PyQt6.QtWidgets import QApplication, QWidget
 
@@ -84,6 +84,14 @@ def theme_of(widget: QWidget) -> Theme:
     """The theme that ``widget`` is shown in, for what paints itself."""
     window = widget.palette().color(QPalette.ColorRole.Window).name()
     return LIGHT if window == LIGHT.panel else DARK
+
+
+def theme_named(name: str) -> Theme:
+    """The dark or the light theme; for ``system`` that which the desktop has, dark where it does not say."""
+    if name == "system":
+        hints = QGuiApplication.styleHints()
+        name = "light" if hints is not None and hints.colorScheme() == Qt.ColorScheme.Light else "dark"
+    return LIGHT if name == "light" else DARK
 
 
 def apply_theme(app: QApplication, theme: Theme) -> None:
@@ -177,6 +185,9 @@ QStatusBar QPushButton#quiet:hover {{ background: {hover}; color: {theme.text}; 
 QStatusBar QPushButton#quiet:focus {{ border-color: {theme.accent}; }}
 #sheet {{ background: {theme.panel}; border: 1px solid {theme.border}; border-radius: 9px; }}
 #sheet QScrollArea, #sheet QScrollArea > QWidget > QWidget {{ background: {theme.panel}; border: none; }}
+QPushButton#choice {{ background: {theme.field}; border-radius: 9px; text-align: left; }}
+QPushButton#choice:hover {{ background: {mixed(theme.field, theme.text, 0.07)}; }}
+QPushButton#choice:focus {{ border: 2px solid {theme.accent}; }}
 QPushButton#row {{ text-align: left; padding: 5px 8px; background: {theme.field}; }}
 QPushButton#row:hover {{ background: {hover}; }}
 QPushButton#row[faint="true"] {{ color: {theme.muted}; border-style: dashed; }}

@@ -57,5 +57,7 @@ EDIT = Menu(
         None,
         ADD_BOOKMARK,
         Submenu("edit.bookmarks", "Boo&kmarks"),
+        None,
+        Command("edit.preferences", "Pr&eferences…", "Theme, device, threads and where runs go.", "Ctrl+,"),
     ),
 )

@@ -15,6 +15,10 @@ from npm_studio.session.commands.view import WorkspaceTitle, view_menu
 HELP = Menu(
     "&Help",
     (
+        Command("help.palette", "&Find Command…", "Search for a command by its name, and do it.", "Ctrl+Shift+P"),
+        Command(
+            "help.welcome", "&Welcome Page", "What one can do here, and what was open lately.", checked="welcome_shown"
+        ),
         Command("help.shortcuts", "&Shortcuts", "List all keyboard shortcuts.", shortcut="F1"),
         Command("help.about", "&About NPM Studio", "Version, licence and graphics of this program."),
     ),

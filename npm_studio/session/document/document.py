@@ -327,8 +327,8 @@ def open_model(folder: Path) -> Explorer:
     """
     import scipy.spatial  # noqa: F401  the live thread would import it while a slider moves, and hold up the window
 
-    from engine.core.devices import resolve_device
     from engine.core.warp_runtime import start_warp
+    from npm_studio.session.device import preferred_device
 
     start_warp()
-    return Explorer(load_model(folder, resolve_device("auto")))
+    return Explorer(load_model(folder, preferred_device()))

@@ -16,7 +16,6 @@ from engine.sequences.capture_options import AS_RECORDED, CaptureOptions
 from engine.sequences.depth_sequence import DepthSequence
 from engine.sequences.opening import open_recording, subject_of
 from engine.sequences.reader import registered_readers
-from external.scans import recording_of
 
 _BYTES_IN_MEMORY = 2**29
 _FRAMES_FOR_RANGE = 8
@@ -135,6 +134,8 @@ def observation_of_run(
         InputError: it is gone, or cannot be opened any more.
         Cancelled: ``progress`` asked to stop.
     """
+    from external.scans import recording_of  # needs Warp, which a window that opens no run can do without at first
+
     scene, subject = recording_of(run, progress)
     return Observation(subject, scene, run.inputs.capture, model)
 

@@ -24,6 +24,13 @@ _MARKS = {
     "intrinsics.json": Kind.SEQUENCE,
     "dataset.json": Kind.DATASET,
 }
+_PICTURES = (".jpg", ".jpeg", ".bmp", ".png", ".webp", ".tif", ".tiff")
+_FILMS = (".mp4", ".mov", ".avi", ".webm", ".m4v")
+
+
+def marked_kind(path: Path) -> Kind | None:
+    """What a folder says of itself by a file in it, without a look at anything else; None where it says nothing."""
+    return next((kind for mark, kind in _MARKS.items() if (path / mark).is_file()), None)
 
 
 def recognise(path: Path) -> tuple[Kind, Path]:
@@ -36,7 +43,7 @@ def recognise(path: Path) -> tuple[Kind, Path]:
         InputError: it is nothing that the application opens.
     """
     remedy = (
-        "drop a depth recording or depth-sequence folder, a run folder, a model folder (NAME.npm), a dataset folder "
+        "open a depth recording or depth-sequence folder, a run folder, a model folder (NAME.npm), a dataset folder "
         "or a project folder"
     )
     if not path.exists():
@@ -52,6 +59,11 @@ def recognise(path: Path) -> tuple[Kind, Path]:
     if path.suffix == ".npm" and path.is_dir():
         return Kind.MODEL, path
     if path.is_file():
-        raise InputError(path, "is not something NPM Studio opens", remedy)
+        problem = "is a picture or a film, which holds no depth"
+        if path.suffix.lower() not in (*_PICTURES, *_FILMS):
+            problem = "is not something NPM Studio opens"
+        raise InputError(path, problem, remedy)
+    if pictures := [one.name for one in path.iterdir() if one.suffix.lower() in _PICTURES]:
+        raise InputError(path, f"holds pictures such as {min(pictures)}, no depth", remedy)
     problem = "is an empty folder" if not any(path.iterdir()) else "holds nothing that NPM Studio opens"
     raise InputError(path, problem, remedy)

@@ -1,5 +1,6 @@
 """Fits as jobs, and where their runs go."""
 
+import os
 import re
 from collections.abc import Mapping
 from datetime import datetime
@@ -19,6 +20,7 @@ from npm_studio.session.document.document import Document
 from npm_studio.session.document.observation import Observation
 from npm_studio.session.document.project import RUNS
 from npm_studio.session.jobs.runner import Work
+from npm_studio.session.settings import load_settings
 
 
 def new_run_folder(sequence: Path, project: Path | None = None, now: datetime | None = None) -> Path:
@@ -84,5 +86,10 @@ def fit_work(request: FitRequest) -> Work:
 
 
 def runs_folder(project: Path | None = None) -> Path:
-    """Where runs go: into the folder of the ``project``, or without one into the user's data folder."""
-    return (user_data_path("npm-studio", appauthor=False) if project is None else project) / RUNS
+    """Where runs go: into the folder of the ``project``, else that of the settings, else the user's data folder."""
+    if project is not None:
+        return project / RUNS
+    chosen = load_settings().runs_folder
+    if chosen is not None and os.access(chosen, os.W_OK):
+        return chosen
+    return user_data_path("npm-studio", appauthor=False) / RUNS

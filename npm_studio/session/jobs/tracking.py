@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from platformdirs import user_data_path
@@ -20,11 +21,13 @@ from engine.sequences.playback import Playback
 from engine.sequences.source_kind import Pace, SourceOptions, open_source
 from engine.tracking.kept_frames import KeptFrames
 from engine.tracking.live import TrackControl
-from engine.tracking.npm_tracker import NpmTracker
 from engine.tracking.tracker import TrackedFrame
 from npm_studio.session.document.observation import Observation, ObservedFrame
 from npm_studio.session.jobs.fitting import new_run_folder
 from npm_studio.session.live.tracked_mesh import ShownMesh, TrackedMesher, around, seen_points
+
+if TYPE_CHECKING:
+    from engine.tracking.npm_tracker import NpmTracker
 
 _RATE_OVER = 12
 """Frames whose rate is said."""
@@ -201,6 +204,8 @@ class Track:
         said = source.warnings
         for notice in said:
             progress.notice(notice)
+        from engine.tracking.npm_tracker import NpmTracker  # takes half a second, which the window need not wait for
+
         tracker = self._tracker = NpmTracker(self._loaded, TrackerConfig())
         kept = self._kept = KeptFrames(source, what.root)
         mesher = TrackedMesher(model)

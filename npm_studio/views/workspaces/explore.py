@@ -52,6 +52,7 @@ class ExploreWorkspace(Workspace):
         self._by_slider = False
         self._connect()
         self.document.model_changed.connect(self._on_model)
+        session.jobs.changed.connect(self._invite)
         viewports.changed.connect(self._caption)
         commands = session.commands
         for space in ("shape", "pose"):
@@ -88,11 +89,20 @@ class ExploreWorkspace(Workspace):
         self.viewports.set_split(False)
         self.slicing.enter(self.explorer)
         if self.explorer is None:
-            open_model, demo = self.actions_by_id["file.open_model"], self.actions_by_id["file.demo_model"]
-            text = "Open a model folder (NAME.npm), or drop one here, to move through its shapes and poses."
-            self.viewports.invite("model", "No model is open", text, (open_model, demo))
+            self._invite()
             return
         self._request(settled=True)
+
+    def _invite(self) -> None:
+        """Say what belongs here while no model is open."""
+        if not self.is_active or self.explorer is not None:
+            return
+        if self.session.jobs.is_busy("load"):
+            self.viewports.invite("model", "Loading…", "The first body will be here in a moment.")
+            return
+        open_model, demo = self.actions_by_id["file.open_model"], self.actions_by_id["file.demo_model"]
+        text = "Open a model folder (NAME.npm), or drop one here, to move through its shapes and poses."
+        self.viewports.invite("model", "No model is open", text, (open_model, demo))
 
     def leave(self) -> None:
         super().leave()

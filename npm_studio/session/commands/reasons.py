@@ -1,0 +1,33 @@
+"""Why a command cannot be used, by the condition that it needs."""
+
+from npm_studio.session.commands.command import Command
+
+_REASONS = {
+    "can_undo": "Nothing has been done yet.",
+    "can_redo": "Nothing has been undone.",
+    "explores": "Open a model and go to Explore.",
+    "explores_poses": "Open a model with poses and go to Explore.",
+    "has_model": "Open a model first.",
+    "shows_live": "Show a mesh of a model first.",
+    "can_slice": "Open a model and go to Explore.",
+    "is_split": "Only one view is on show.",
+    "has_clip": "Nothing on show has several frames.",
+    "can_fit": "Open a recording in Fit, and the model that fits it.",
+    "is_fitting": "No fit is running.",
+    "has_run": "Open a run in Fit first.",
+    "can_compare_truth": "Needs a run in Fit whose recording came with the truth.",
+    "can_track": "Open a model in Fit, and end what runs there.",
+    "is_tracking": "Nothing is being tracked.",
+    "can_keep_track": "There is no track to keep.",
+    "can_discard_track": "There is no track.",
+    "is_comparing": "Go to Compare.",
+    "has_two_sides": "Compare two sides first.",
+    "is_blinking": "Let two sides blink in Compare first.",
+    "can_report": "Compare two runs first.",
+}
+_OTHERWISE = "Not possible with what is on show."
+
+
+def reason_against(command: Command) -> str:
+    """A sentence about what ``command`` lacks while it cannot be used."""
+    return _REASONS.get(command.needs, _OTHERWISE)

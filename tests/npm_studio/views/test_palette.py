@@ -1,0 +1,38 @@
+from PyQt6.QtCore import Qt
+from PyQt6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from npm_studio.views.palette import Palette
+from tests.npm_studio.views.studio_window import StudioWindow
+
+
+def opened(window: StudioWindow) -> Palette:
+    window.actions_by_id["help.palette"].trigger()
+    return next(one for one in QApplication.topLevelWidgets() if isinstance(one, Palette) and one.isVisible())
+
+
+def test_enter_does_the_command_that_was_searched_for(studio_window: StudioWindow, qtbot: QtBot) -> None:
+    palette = opened(studio_window)
+    qtbot.keyClicks(palette.field, "wireframe")
+    qtbot.keyClick(palette.field, Qt.Key.Key_Return)
+    assert studio_window.viewports.display.wireframe
+    assert studio_window.actions_by_id["display.wireframe"].isChecked()
+
+
+def test_what_cannot_be_done_is_grey_and_does_nothing(studio_window: StudioWindow, qtbot: QtBot) -> None:
+    palette = opened(studio_window)
+    qtbot.keyClicks(palette.field, "cancel fit")
+    item = palette.list.item(0)
+    assert item is not None
+    assert not item.flags() & Qt.ItemFlag.ItemIsEnabled
+    assert item.toolTip() == "No fit is running."
+    qtbot.keyClick(palette.field, Qt.Key.Key_Return)
+    assert palette.isVisible()
+    palette.close()
+
+
+def test_arrow_keys_move_through_the_list_from_the_field(studio_window: StudioWindow, qtbot: QtBot) -> None:
+    palette = opened(studio_window)
+    qtbot.keyClick(palette.field, Qt.Key.Key_Down)
+    assert palette.list.currentRow() == 1
+    palette.close()

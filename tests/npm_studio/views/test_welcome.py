@@ -1,0 +1,84 @@
+from pathlib import Path
+
+import pytest
+from PyQt6.QtGui import QImage
+from pytestqt.qtbot import QtBot
+
+from npm_studio.session.settings import load_settings
+from npm_studio.session.thumbnails import SIZE, forget_all_but, thumbnail_of
+from npm_studio.views.splash import Splash
+from tests.npm_studio.views.studio_window import StudioWindow
+
+SECONDS = 20_000
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+def test_exploring_from_the_welcome_page_shows_library_and_sliders(studio_window: StudioWindow) -> None:
+    window = studio_window
+    window.actions_by_id["help.welcome"].trigger()
+    assert window.welcome.isVisible()
+    assert window.viewports.isVisible()
+    assert not window.library.isVisible()
+    assert not window.page.panel.isVisible()
+    window.welcome.explore.click()
+    assert not window.welcome.isVisible()
+    assert window.library.isVisible()
+    assert window.explore.isVisible()
+
+
+def test_the_first_model_comes_beside_the_welcome_page_and_another_one_ends_it(
+    window: StudioWindow, toy_folder: Path, tmp_path: Path, qtbot: QtBot
+) -> None:
+    window.welcoming.show(True)
+    window.files.open_model(toy_folder)
+    assert window.viewports.invitation.title == "Loading…"
+    qtbot.waitUntil(lambda: window.session.document.model is not None, timeout=SECONDS)
+    assert window.welcoming.is_shown
+    window.show_fit()
+    assert not window.welcoming.is_shown
+
+
+def test_a_saved_project_is_among_the_recent_ones_with_its_picture(
+    studio_window: StudioWindow, tmp_path: Path, qtbot: QtBot
+) -> None:
+    window, folder = studio_window, tmp_path / "kept"
+    window.files.save_in(folder)
+    qtbot.waitUntil(lambda: thumbnail_of(folder).is_file(), timeout=SECONDS)
+    picture = QImage(str(thumbnail_of(folder)))
+    assert (picture.width(), picture.height()) == (2 * SIZE[0], 2 * SIZE[1])
+    window.welcoming.show(True)
+    first = window.welcome.cards[0]
+    assert first.accessibleName() == "kept"
+    first.click()
+    assert not window.welcoming.is_shown
+    qtbot.waitUntil(lambda: not window.session.jobs.is_busy("load"), timeout=SECONDS)
+    assert window.session.document.folder == folder
+
+
+def test_the_welcome_page_can_be_left_out_at_start(window: StudioWindow) -> None:
+    assert load_settings().welcome
+    window.welcome.at_start.click()
+    assert not load_settings().welcome
+
+
+def test_pictures_of_what_is_no_longer_listed_are_deleted(tmp_path: Path) -> None:
+    kept, gone = tmp_path / "a", tmp_path / "b"
+    for path in (kept, gone):
+        thumbnail_of(path).parent.mkdir(parents=True, exist_ok=True)
+        thumbnail_of(path).write_bytes(b"")
+    forget_all_but([kept])
+    assert thumbnail_of(kept).is_file()
+    assert not thumbnail_of(gone).exists()
+
+
+def test_a_splash_says_what_is_loading_and_goes(qtbot: QtBot) -> None:
+    with Splash() as splash:
+        splash.say("Loading PyTorch…")
+        assert splash.isVisible()
+        colours = splash.grab().toImage()
+        assert colours.pixelColor(40, 60) != colours.pixelColor(5, 5)
+    assert not splash.isVisible()
