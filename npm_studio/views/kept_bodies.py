@@ -1,7 +1,6 @@
 """Bodies that a person made: bookmarks and fitted runs, in a list of the library."""
 
 from functools import partial
-from pathlib import Path
 
 from PyQt6.QtCore import QPoint, Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import QAction, QKeySequence, QShortcut
@@ -10,7 +9,6 @@ from PyQt6.QtWidgets import QAbstractItemView, QListWidgetItem, QMenu
 from engine.core.errors import InputError
 from npm_studio.session.document.bookmarks import with_bookmark, with_bookmark_renamed, without_bookmark
 from npm_studio.session.document.explorer import Codes, codes_of
-from npm_studio.session.document.fitted_bodies import fitted_bodies, may_be_shown
 from npm_studio.session.document.state import Bookmark, DocumentState, Exploration
 from npm_studio.views.session import Session
 from npm_studio.views.widgets.basics import Section, note
@@ -31,8 +29,6 @@ class KeptBodies(Section):
     def __init__(self, session: Session) -> None:
         super().__init__("Bookmarks and fits")
         self._session, self._document = session, session.document
-        self._bodies: dict[Path, tuple[Exploration, ...]] = {}
-        """Of runs whose bodies were asked for; none where they cannot be had."""
         self.list = BodyList(session.portraits, self._codes_of)
         self.list.setAccessibleName("Bookmarks and fits")
         self.list.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
@@ -83,27 +79,15 @@ class KeptBodies(Section):
             if item is not None:
                 item.setHidden(wanted not in item.text().lower())
 
-    def bodies_of(self, folder: Path) -> tuple[Exploration, ...]:
-        """The body of each frame of an open run.
-
-        Raises:
-            InputError: it has no codes of the open model.
-        """
-        run, model, place = self._document.run_at(folder), self._document.model, self._document.model_folder
-        if folder not in self._bodies and run is not None and model is not None and place is not None:
-            self._bodies[folder] = fitted_bodies(run, place, model)
-        return self._bodies.get(folder, ())
-
     def fill(self) -> None:
         """Show what there is now."""
         document, explorer = self._document, self._document.explorer
-        self._bodies = {}
         self.list.blockSignals(True)
         self.list.clear()
         for place, bookmark in enumerate(document.state.bookmarks):
             self._add_bookmark_row(place, bookmark, explorer is not None and explorer.can_show(bookmark.exploration))
         for number, run in enumerate(document.runs):
-            if document.model_folder is not None and may_be_shown(run, document.model_folder):
+            if self._session.fitted.may_have(run):
                 tooltip = f"{len(run.frames)} fitted bodies: {run.folder}\nDrag it onto a card, or click it"
                 self.list.add(run.folder.name, Dragged("run", number), tooltip)
         self.list.blockSignals(False)
@@ -130,7 +114,7 @@ class KeptBodies(Section):
             return codes_of(body) if explorer.can_show(body) else None
         if what.kind == "run" and what.number < len(self._document.runs):
             try:
-                bodies = self.bodies_of(self._document.runs[what.number].folder.resolve())
+                bodies = self._session.fitted.of(self._document.runs[what.number].folder.resolve())
             except InputError:
                 return None
             return codes_of(bodies[0]) if bodies else None

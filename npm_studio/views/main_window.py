@@ -11,7 +11,6 @@ from PyQt6.QtCore import QByteArray, QEvent, Qt, QTimer
 from PyQt6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QIcon
 from PyQt6.QtWidgets import QApplication, QMainWindow
 
-from engine.core.errors import InputError
 from npm_studio.session.commands.palette import palette_entries
 from npm_studio.session.commands.table import menus_with
 from npm_studio.session.document.signal import Signal
@@ -21,6 +20,7 @@ from npm_studio.session.settings import change_settings, load_settings
 from npm_studio.views.actions import Actions
 from npm_studio.views.arrow_keys import ArrowKeys
 from npm_studio.views.closing import Closing
+from npm_studio.views.command_line_copy import CommandLineCopy
 from npm_studio.views.dialogs import AboutDialog, ErrorDialog, ShortcutsDialog
 from npm_studio.views.drops import dropped_paths, take_drops
 from npm_studio.views.error_board import ErrorBoard
@@ -130,6 +130,9 @@ class MainWindow(QMainWindow):
         for name in self.workspaces:
             commands.handle(f"view.{name}", functools.partial(self._on_tab, name))
             commands.provide(f"in_{name}", functools.partial(self._is_on_show, name))
+        copying = CommandLineCopy(session, lambda: self.workspace)
+        commands.handle("edit.copy_command", copying.copy)
+        commands.provide("has_command_line", copying.can_copy)
         commands.handle("view.library", self.set_library)
         commands.provide("library_shown", lambda: document.state.view.library)
         commands.handle("view.dark", self.set_dark)
@@ -168,7 +171,7 @@ class MainWindow(QMainWindow):
         self.library.frame_chosen.connect(lambda row: self.workspace.frame_chosen(row))
         self.library.canonical_pose_chosen.connect(lambda: self.workspace.canonical_pose_chosen())
         self.library.kept.bookmark_chosen.connect(lambda body: self.workspace.body_chosen(body))
-        self.library.kept.run_chosen.connect(self._on_run_chosen)
+        self.library.kept.run_chosen.connect(lambda folder: self.workspace.run_chosen(folder))
 
     def _restore(self) -> None:
         settings = load_settings()
@@ -195,12 +198,6 @@ class MainWindow(QMainWindow):
         if before.view.library != after.view.library:
             self._show_library()
         self.library.mark(*self.workspace.marked_in_library(), self.workspace.body_on_show())
-
-    def _on_run_chosen(self, folder: Path) -> None:
-        try:
-            self.workspace.run_chosen(folder, self.library.kept.bodies_of(folder))
-        except InputError as error:
-            self.show_error(error)
 
     def _on_step(self, is_new: bool) -> None:
         self.refresh_actions()

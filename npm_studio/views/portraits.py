@@ -34,7 +34,7 @@ class Portraits(QObject):
         self._pictures: dict[str, Picture] = {}
         self._pixmaps: dict[tuple[str, str, int], QPixmap] = {}
         self._names: dict[str, Names] = {}
-        self.is_allowed = True
+        self.is_allowed = False
         """Whether there is time for pictures; read by the thread that makes them."""
         self._picture_made.connect(self._on_picture)
         self._names_found.connect(self._on_names)
@@ -46,6 +46,7 @@ class Portraits(QObject):
         if retired is not None:
             retired.close(timeout=0)
         self._pictures, self._pixmaps, self._names = {}, {}, {}
+        self.is_allowed = False  # until the first mesh is there
         if explorer is not None:
             worker: PortraitWorker
             listener = PortraitListener(

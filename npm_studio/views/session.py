@@ -8,6 +8,7 @@ from npm_studio.session.commands.registry import Commands
 from npm_studio.session.document.autosave import Autosave
 from npm_studio.session.document.document import Document
 from npm_studio.session.document.explorer import Codes
+from npm_studio.session.document.fitted_bodies import FittedBodies
 from npm_studio.session.live.field import SliceReply, SliceRequest, SliceWorker
 from npm_studio.session.live.mesher import Mesher
 from npm_studio.session.live.request import MeshReply, Quality
@@ -54,6 +55,7 @@ class Session(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.document = Document()
+        self.fitted = FittedBodies(self.document)
         self.commands = Commands()
         self.autosave = Autosave(self.document, lambda error: self.failed.emit(error, ""))
         self._flush = QTimer(self)
@@ -149,6 +151,8 @@ class Session(QObject):
         )
         self._live, self._newest, self._posted = worker, Newest(), 0
         self.portraits.open(self.document.explorer)
+        self._is_fine = True
+        self._rest.start()
 
     def _retire_live(self) -> None:
         """Tell the threads to end, and wait for none: one may be in the middle of a surface."""

@@ -29,6 +29,8 @@ _ACROSS: tuple[Direction, ...] = ((1.0, 0.1, 0.34), (0.34, 1.0, 1.0), _USUAL)
 _COLUMNS = {1: 1, 2: 2, 3: 3, 4: 2, 5: 3, 6: 3}
 """Of so many views."""
 _ROWS = 2
+_SMALL = 0.7
+"""Times the size of what was framed, below which a mesh is framed again when the hand rests."""
 _SLACK = 0.06
 """Fraction of a framed mesh by which another one may be larger before it leaves the view."""
 
@@ -204,12 +206,12 @@ class ViewportArea(QWidget):
     def view_top(self) -> None:
         self._frame(_TOP)
 
-    def keep_in_view(self, final: bool = True) -> None:
-        """Frame meshes that came into empty views or, ``final`` ones, have outgrown theirs.
+    def keep_in_view(self, inwards: bool = False) -> None:
+        """Frame meshes that came into empty views, have outgrown theirs, or, with ``inwards``, are small in them.
 
         Nothing happens when somebody has moved a camera since the last framing.
         """
-        if self._is_framed() and (not self._framed_boxes or (final and self._is_outgrown())):
+        if self._is_framed() and (not self._framed_boxes or self._is_outgrown() or (inwards and self._is_small())):
             self._frame(self._direction)
 
     def look_across(self, axis: int) -> None:
@@ -307,6 +309,13 @@ class ViewportArea(QWidget):
             bool((box[0] < framed[0] - slack).any() or (box[1] > framed[1] + slack).any())
             for (_, box), framed in zip(self._boxes(), self._framed_boxes, strict=False)
             for slack in [_SLACK * (framed[1] - framed[0]).max()]
+        )
+
+    def _is_small(self) -> bool:
+        """Whether nothing fills its view any more."""
+        return all(
+            float((box[1] - box[0]).max()) < _SMALL * float((framed[1] - framed[0]).max())
+            for (_, box), framed in zip(self._boxes(), self._framed_boxes, strict=False)
         )
 
     def _apply_display(self) -> None:

@@ -42,6 +42,20 @@ ADD_BOOKMARK = Command(
     shortcut="Ctrl+B",
     needs="explores",
 )
+ADD_KEYFRAME = Command(
+    "edit.add_keyframe",
+    "Add Ke&yframe",
+    "Have the interpolation come through the body on show, where the timeline is or behind the last keyframe.",
+    shortcut="K",
+    needs="can_add_keyframe",
+)
+COPY_COMMAND = Command(
+    "edit.copy_command",
+    "&Copy as Command Line",
+    "Copy the command that does the same without a window: an interpolation or a transfer.",
+    shortcut="Ctrl+Shift+K",
+    needs="has_command_line",
+)
 
 EDIT = Menu(
     "&Edit",
@@ -57,6 +71,9 @@ EDIT = Menu(
         None,
         ADD_BOOKMARK,
         Submenu("edit.bookmarks", "Boo&kmarks"),
+        None,
+        ADD_KEYFRAME,
+        COPY_COMMAND,
         None,
         Command("edit.preferences", "Pr&eferences…", "Theme, device, threads and where runs go.", "Ctrl+,"),
     ),

@@ -8,13 +8,21 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from engine.models.code_space import CodeSpace, between
+from engine.models.code_space import CodeSpace
 from engine.models.labels import UNLABELLED
 from engine.models.model import NeuralParametricModel
-from engine.models.named_codes import IdentityFrame
-from npm_studio.session.document.state import Code, DocumentState, Exploration, Interpolation, Transfer
+from npm_studio.session.document.state import (
+    Code,
+    DocumentState,
+    Exploration,
+    Interpolation,
+    Keyframe,
+    Transfer,
+)
 
 Space = Literal["shape", "pose"]
+FIRST_SECONDS = 2.0
+"""Of the interpolation that a model begins with."""
 LARGEST_SEED = 9999
 """Of random codes: short enough to be read out."""
 RANDOM_DIRECTIONS = 16
@@ -93,7 +101,7 @@ class Explorer:
     def first(self) -> Exploration:
         """What a model shows when it is opened: its first identity in the first of its poses."""
         now = self.with_identity(Exploration(), 0)
-        rows = self.model.frames_of(0) if self.model.has_pose else []
+        rows = self._frames_of(0)
         return self.with_frame(now, rows[0]) if rows else self.in_canonical_pose(now)
 
     def moved(self, now: Exploration, space: Space, direction: int, value: float) -> Exploration:
@@ -166,17 +174,33 @@ class Explorer:
         return self._clips[row]
 
     def first_interpolation(self) -> Interpolation:
-        """Between the first identity and the last, each in a pose of its own."""
+        """From the first identity to the last, each in a pose of its own."""
         model = self.model
         last = len(model.info.identities) - 1
-        rows = [(own[0], own[len(own) // 2]) if (own := model.frames_of(i)) else (None, None) for i in (0, last)]
-        ends = IdentityFrame(0, rows[0][0]), IdentityFrame(last, rows[1][1])
-        return Interpolation(ends, "both" if model.has_pose else "shape")
+        rows = [(own[0], own[len(own) // 2]) if (own := self._frames_of(i)) else (None, None) for i in (0, last)]
+        ends = self.trained(0, rows[0][0]), self.trained(last, rows[1][1])
+        keys = tuple(Keyframe(time_s, body) for time_s, body in zip((0.0, FIRST_SECONDS), ends, strict=True))
+        return Interpolation(keys, "both" if model.has_pose else "shape")
 
     def first_transfer(self) -> Transfer:
         """The first identity and the last, in the first pose."""
-        own = self.model.frames_of(0) if self.model.has_pose else []
-        return Transfer((0, len(self.model.info.identities) - 1), own[0] if own else None)
+        own = self._frames_of(0)
+        bodies = self.trained(0), self.trained(len(self.model.info.identities) - 1)
+        return Transfer(bodies, self.trained(0, own[0] if own else None))
+
+    def trained(self, identity: int, row: int | None = None) -> Exploration:
+        """A training identity in the pose of a training frame, or in the canonical pose."""
+        body = self.with_identity(Exploration(), identity)
+        return self.in_canonical_pose(body) if row is None else self.with_frame(body, row)
+
+    def completed(self, body: Exploration) -> Exploration | None:
+        """``body``, with the codes of its identity and frame where it has none; None where it is not of this model."""
+        if body.shape:
+            return body if self.can_show(body) else None
+        identity, row = body.identity or 0, body.row
+        is_known = 0 <= identity < len(self.model.info.identities)
+        is_known &= row is None or (self.model.has_pose and 0 <= row < len(self.model.info.frames))
+        return self.trained(identity, row) if is_known else None
 
     def can_show(self, body: Exploration) -> bool:
         """Whether ``body`` has codes of this size, and is from where this model has something."""
@@ -191,19 +215,20 @@ class Explorer:
 
     def fitting(self, state: DocumentState) -> DocumentState:
         """``state``, but what is not there yet or not of this model is as when the model has just been opened."""
-        identities, rows = len(self.model.info.identities), len(self.model.info.frames)
-        now, between_, on = state.explore, state.interpolate, state.transfer
+        now = state.explore if self.can_show(state.explore) else self.first()
+        way, on = state.interpolate, state.transfer
+        keys = [(key.time_s, self.completed(key.body)) for key in way.keys]
+        known = tuple(Keyframe(time_s, body) for time_s, body in keys if body is not None)
+        way = replace(way, keys=known) if len(known) == len(keys) >= 2 else self.first_interpolation()
+        bodies = tuple(body for one in on.bodies if (body := self.completed(one)) is not None)
+        source = self.completed(on.source)
+        is_whole = bool(bodies) and len(bodies) == len(on.bodies)
+        on = replace(on, bodies=bodies, source=source) if is_whole and source is not None else self.first_transfer()
+        return replace(state, explore=now, interpolate=way, transfer=on)
 
-        def has(identity: int | None, row: int | None) -> bool:
-            return (identity is None or 0 <= identity < identities) and (row is None or 0 <= row < rows)
-
-        if not self.can_show(now):
-            now = self.first()
-        if state.explore.shape == () or not all(has(end.identity, end.frame) for end in between_.ends):
-            between_ = self.first_interpolation()
-        if state.explore.shape == () or not all(has(identity, on.row) for identity in on.identities):
-            on = self.first_transfer()
-        return replace(state, explore=now, interpolate=between_, transfer=on)
+    def _frames_of(self, identity: int) -> list[int]:
+        """Rows of the pose codes of an identity; none where the model has no poses."""
+        return self.model.frames_of(identity) if self.model.has_pose else []
 
     def _with(self, now: Exploration, space: Space, code: Tensor, name: str) -> Exploration:
         values: Code = tuple(code.detach().cpu().tolist())
@@ -236,22 +261,6 @@ def posture_of(model: NeuralParametricModel, row: int | None) -> str:
         return "Canonical pose"
     frame = model.info.frames[row]
     return f"{pretty(frame.sequence)}, frame {int(frame.sample)}"
-
-
-def codes_of_end(model: NeuralParametricModel, chosen: IdentityFrame) -> Codes:
-    """Codes of a training identity, in the canonical pose where no frame is chosen."""
-    pose = None if chosen.frame is None or model.pose_codes is None else model.pose_codes[chosen.frame].cpu()
-    return Codes(model.shape_codes[chosen.identity].cpu(), pose)
-
-
-def blend(start: Codes, end: Codes, fraction: float, space: Literal["shape", "pose", "both"]) -> Codes:
-    """Codes at ``fraction`` (0 to 1) of the way from ``start`` to ``end``; what is not blended is that of ``start``."""
-    shape, pose = start.shape, start.pose
-    if space in ("shape", "both"):
-        shape = between(start.shape, end.shape, fraction)
-    if space in ("pose", "both") and start.pose is not None and end.pose is not None:
-        pose = between(start.pose, end.pose, fraction)
-    return Codes(shape, pose)
 
 
 def pretty(name: str) -> str:

@@ -6,22 +6,41 @@ from engine.core.errors import InputError
 from engine.methods.method import LoadedModel
 from engine.methods.npm.kept_shape import codes_of_run
 from engine.methods.run import Run
-from engine.models.model import NeuralParametricModel
+from npm_studio.session.document.document import Document
 from npm_studio.session.document.state import Exploration
 
 
-def may_be_shown(run: Run, folder: Path) -> bool:
-    """Whether ``run`` has codes of a model with the name of that in ``folder``; reads nothing."""
-    return run.inputs.model is not None and run.inputs.model.name == folder.name and "codes.npz" in run.artefacts
+class FittedBodies:
+    """The body of each frame of the open runs, read when somebody asks for them first."""
+
+    def __init__(self, document: Document) -> None:
+        self._document = document
+        self._read: dict[Path, tuple[Exploration, ...]] = {}
+        document.model_changed.connect(self._read.clear)
+        document.contents_changed.connect(self._read.clear)
+
+    def may_have(self, run: Run) -> bool:
+        """Whether ``run`` has codes of a model with the name of the open one; reads nothing."""
+        of, place = run.inputs.model, self._document.model_folder
+        return of is not None and place is not None and of.name == place.name and "codes.npz" in run.artefacts
+
+    def of(self, folder: Path) -> tuple[Exploration, ...]:
+        """Those of the open run in ``folder``; none where it is not open, or no model is.
+
+        Raises:
+            InputError: it has no codes, or those of another model.
+        """
+        document = self._document
+        run, model, place = document.run_at(folder), document.model, document.model_folder
+        if run is None or model is None or place is None:
+            return ()
+        if folder not in self._read:
+            self._read[folder] = _bodies_of(run, LoadedModel(place, model))
+        return self._read[folder]
 
 
-def fitted_bodies(run: Run, folder: Path, model: NeuralParametricModel) -> tuple[Exploration, ...]:
-    """The body of each frame of ``run``, which was fitted with the ``model`` in ``folder``.
-
-    Raises:
-        InputError: it has no codes, or those of another model.
-    """
-    shapes, poses = codes_of_run(run, LoadedModel(folder, model))
+def _bodies_of(run: Run, loaded: LoadedModel) -> tuple[Exploration, ...]:
+    shapes, poses = codes_of_run(run, loaded)
     if poses is None:
         raise InputError(run.folder, "has no pose codes", "fit it again with a model that has a pose stage")
     shape_of = [tuple(code) for code in shapes.cpu().tolist()]

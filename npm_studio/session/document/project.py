@@ -17,6 +17,7 @@ from engine.core.files import read_json, replacing_folder, write_json
 from engine.core.progress import Progress
 from engine.methods.run import Run, load_run
 from engine.sequences.capture_options import CaptureOptions
+from npm_studio.session.document.older_documents import with_keyframes
 from npm_studio.session.document.paths import with_paths
 from npm_studio.session.document.state import DocumentState, OpenRecording, OpenRun
 
@@ -143,7 +144,7 @@ def load_project(folder: Path, file_name: str = FILE_NAME) -> Project:
 
 def _version_2(description: Any, source: Path) -> Project:
     file = _ProjectFile.model_validate(description)
-    state = _STATE.validate_python(file.document)
+    state = _STATE.validate_python(with_keyframes(file.document))
     return Project(file.name, with_paths(state, lambda path: _existing(path.as_posix(), source, file.places)))
 
 

@@ -10,7 +10,6 @@ from typing import Any, Literal
 
 from pydantic import with_config
 
-from engine.models.named_codes import IdentityFrame
 from engine.sequences.capture_options import AS_RECORDED, CaptureOptions
 from npm_studio.session.document.comparison import ComparisonState
 from npm_studio.session.document.view_state import STRICT, ViewState
@@ -22,7 +21,7 @@ Code = tuple[float, ...]
 @with_config(STRICT)
 @dataclass(frozen=True)
 class Exploration:
-    """The codes on show in Explore, and where they are from."""
+    """The codes of a body, such as the one on show in Explore, and where they are from."""
 
     shape: Code = ()
     """Empty while no model is open."""
@@ -49,33 +48,48 @@ class Locks:
 
 @with_config(STRICT)
 @dataclass(frozen=True)
+class Keyframe:
+    """A body that an interpolation comes to, and when."""
+
+    time_s: float
+    body: Exploration
+
+
+@with_config(STRICT)
+@dataclass(frozen=True)
 class Interpolation:
-    """Between which ends, in what, and how far."""
+    """Through which bodies, in what, and how."""
 
-    ends: tuple[IdentityFrame, IdentityFrame] = (IdentityFrame(0), IdentityFrame(0))
+    keys: tuple[Keyframe, ...] = ()
+    """By rising times, the first at zero; at least two while a model is open."""
     space: Literal["shape", "pose", "both"] = "both"
-    step: int = 0
-    """Of `STEPS`."""
+    """What changes; the rest stays as in the first."""
+    smooth: bool = False
+    """Whether it turns gently at keyframes."""
+    constant_speed: bool = False
+    """Whether the surface moves by the same amount from frame to frame, and not the codes."""
+    there_and_back: bool = True
     frame: int = 0
-    """Where playback is, on the way there and back."""
+    """Where playback is."""
     card: int = 0
-    """The end that a click in the library changes."""
-
-
-STEPS = 60
-"""From one end of an interpolation to the other."""
+    """The keyframe that a click in the library changes."""
 
 
 @with_config(STRICT)
 @dataclass(frozen=True)
 class Transfer:
-    """Two identities in one pose."""
+    """Several bodies in one pose."""
 
-    identities: tuple[int, int] = (0, 0)
-    row: int | None = None
-    """The training frame whose pose both have; None is the canonical pose."""
+    bodies: tuple[Exploration, ...] = ()
+    """Whose shapes take the pose; at least one while a model is open."""
+    source: Exploration = Exploration()
+    """Whose pose they take; one of the training plays its sequence."""
+    run: Path | None = None
+    """Folder of the run whose poses they take instead, frame by frame."""
+    frame: int = 0
+    """Of the run."""
     card: int = 0
-    """The identity that a click in the library changes."""
+    """The body that a click in the library changes."""
 
 
 @with_config(STRICT)

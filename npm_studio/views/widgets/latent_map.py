@@ -15,6 +15,7 @@ from PyQt6.QtGui import (
     QPen,
     QPixmap,
     QPolygonF,
+    QResizeEvent,
 )
 from PyQt6.QtWidgets import QSizePolicy, QWidget
 
@@ -41,9 +42,7 @@ class LatentMap(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.setMinimumSize(120, 120)
-        policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-        policy.setHeightForWidth(True)
-        self.setSizePolicy(policy)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setCursor(Qt.CursorShape.CrossCursor)
@@ -59,6 +58,10 @@ class LatentMap(QWidget):
 
     def sizeHint(self) -> QSize:
         return QSize(280, 280)
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        super().resizeEvent(event)
+        self.setMaximumHeight(self.width() - _LEFT - _RIGHT + _TOP + _BOTTOM)  # more would be empty
 
     def show_points(self, points: NDArray[np.floating], title_of: Callable[[int], str], axes: tuple[str, str]) -> None:
         """

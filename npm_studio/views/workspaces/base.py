@@ -8,6 +8,7 @@ from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtGui import QAction
 from PyQt6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
+from engine.core.errors import InputError
 from engine.geometry.similarity import Similarity
 from npm_studio.session.commands.view import WorkspaceTitle
 from npm_studio.session.document.state import DocumentState, Exploration
@@ -17,6 +18,7 @@ from npm_studio.views.session import Session
 from npm_studio.views.viewport import Viewport
 from npm_studio.views.viewport_area import ViewportArea
 from npm_studio.views.widgets.basics import MARGIN
+from npm_studio.views.widgets.dragged import Dragged
 from npm_studio.views.widgets.slider import BarSlider
 
 TRAINING_FRAME_RATE = 6.0
@@ -35,6 +37,8 @@ class Workspace(QWidget):
     """Whether the lists of identities and poses on the left mean something here."""
     shows_live = False
     """Whether it shows meshes of the live lane, which have a canonical pose."""
+    has_command_line = False
+    """Whether a command does the same without a window."""
     shows_slices = False
     """Whether it shows planes through the field."""
 
@@ -122,8 +126,20 @@ class Workspace(QWidget):
     def body_chosen(self, body: Exploration) -> None:
         """A bookmark was clicked in the library."""
 
-    def run_chosen(self, folder: Path, bodies: tuple[Exploration, ...]) -> None:
-        """A run was clicked in the library; ``bodies`` are those of its frames."""
+    def can_show(self, body: Exploration) -> bool:
+        """Whether ``body`` has codes of the open model; says so where it has not."""
+        explorer = self.document.explorer
+        if explorer is not None and not explorer.can_show(body):
+            self.session.message.emit(f"{body.shape_name} is of another model")
+        return explorer is not None and explorer.can_show(body)
+
+    def run_chosen(self, folder: Path) -> None:
+        """A run was clicked in the library: the body of the frame that Fit shows of it, or of its first one."""
+        try:
+            bodies = self.session.fitted.of(folder)
+        except InputError as error:
+            self.session.failed.emit(error, "")
+            return
         if bodies:
             fit = self.document.state.fit
             self.body_chosen(bodies[min(fit.frame, len(bodies) - 1) if fit.run == folder else 0])
@@ -135,16 +151,35 @@ class Workspace(QWidget):
     def keep(self) -> None:
         """The window is to close: end what is `unkept`, and keep it."""
 
+    def take_dragged(self, what: Dragged) -> None:
+        """As if it had been clicked in the library."""
+        if what.kind == "identity":
+            self.identity_chosen(what.number)
+        elif what.kind == "pose":
+            self.canonical_pose_chosen() if what.number < 0 else self.frame_chosen(what.number)
+        elif what.kind == "bookmark":
+            self.body_chosen(self.document.state.bookmarks[what.number].exploration)
+        else:
+            self.run_chosen(self.document.runs[what.number].folder.resolve())
+
+    def command_line(self) -> str | None:
+        """What does on the command line what is on show; None where nothing does, empty where it is not wanted."""
+        return None
+
     def give_up(self) -> None:
         """The window closes: let go of what is not kept."""
 
-    def frame_once(self, what: object, final: bool = True) -> None:
-        """Point the camera at everything, the first time that ``what`` is on show; later see `Stage.keep_in_view`."""
+    def frame_once(self, what: object, inwards: bool = False) -> None:
+        """Point the camera at everything, the first time that ``what`` is on show; later see `keep_in_view`."""
         if self._framed is not what:
             self._framed = what
             self.viewports.frame_all()
         else:
-            self.viewports.keep_in_view(final)
+            self.viewports.keep_in_view(inwards)
+
+    def frame_live(self, what: object, reply: MeshReply) -> None:
+        """The same for live meshes: they never leave the view, and when the hand rests they fill it."""
+        self.frame_once(what, reply.quality is Quality.FINE and not self.document.timeline.playing)
 
     def show_posed_mesh(self, view: Viewport, mesh: PosedMesh, similarity: Similarity) -> None:
         """A live mesh in canonical units, standing on the ground."""

@@ -135,7 +135,7 @@ class ExploreWorkspace(Workspace):
         self.show_posed_mesh(self.viewports.left, mesh, similarity)
         self.slicing.follow()
         self._figures.follow(mesh, similarity, reply.quality is Quality.FINE)
-        self.frame_once(model, reply.quality is Quality.FINE)
+        self.frame_live(model, reply)
         self._caption()
         self.report_quality(reply)
 
@@ -173,12 +173,8 @@ class ExploreWorkspace(Workspace):
         return self.document.state.explore
 
     def body_chosen(self, body: Exploration) -> None:
-        if self.explorer is None:
-            return
-        if not self.explorer.can_show(body):
-            self.session.message.emit(f"{body.shape_name} is of another model")
-            return
-        self._change(f"Show {body.shape_name}", body)
+        if self.can_show(body):
+            self._change(f"Show {body.shape_name}", body)
 
     def _bookmarks(self) -> list[Choice]:
         """Lines of Edit > Bookmarks."""

@@ -1,70 +1,130 @@
-"""From one identity and pose to another with one slider."""
+"""Through several bodies, one after the other, on a timeline."""
 
 from dataclasses import replace
+from functools import partial
 from typing import Literal
 
 from PyQt6.QtCore import Qt
-from PyQt6.QtWidgets import QHBoxLayout, QLabel, QPushButton
+from PyQt6.QtWidgets import QCheckBox, QHBoxLayout, QPushButton, QWidget
 
-from engine.models.named_codes import IdentityFrame
-from npm_studio.session.document.explorer import blend, codes_of_end, posture_of, pretty
-from npm_studio.session.document.state import STEPS, DocumentState, Interpolation
+from npm_studio.session.document.explorer import codes_of
+from npm_studio.session.document.keyframes import (
+    FRAME_RATE,
+    MOST_KEYS,
+    backwards,
+    codes_at,
+    frame_count,
+    frame_names,
+    frame_there,
+    path_of,
+    place_in_words,
+    with_body,
+    with_key,
+    with_time,
+    without_key,
+)
+from npm_studio.session.document.state import DocumentState, Exploration, Interpolation
 from npm_studio.session.document.timeline import Playable
-from npm_studio.session.live.request import MeshReply, Quality
+from npm_studio.session.live.request import MeshReply
+from npm_studio.session.twins import interpolation_command, interpolation_needs_file
+from npm_studio.views.codes_file import ask_for_codes_file
 from npm_studio.views.session import Session
 from npm_studio.views.viewport_area import ViewportArea
 from npm_studio.views.widgets.basics import Section, Segments, note
+from npm_studio.views.widgets.body_cards import BodyCards, CardText
+from npm_studio.views.widgets.dragged import Dragged
+from npm_studio.views.widgets.key_track import KeyTrack
 from npm_studio.views.widgets.slider import BarSlider
 from npm_studio.views.workspaces.base import Actions, Workspace
-from npm_studio.views.workspaces.identity_pair import IdentityCards
+from npm_studio.views.workspaces.even_speed import EvenSpeed
 
 _SPACES: tuple[Literal["shape", "pose", "both"], ...] = ("shape", "pose", "both")
+_REMEMBERED = 50
+"""Requests whose frame is known when their mesh comes."""
 
 
 class InterpolateWorkspace(Workspace):
-    """One mesh between two identities; the timeline plays the way there and back."""
+    """One mesh on its way through keyframes; the timeline plays the way there, or there and back."""
 
     uses_library = True
     shows_live = True
+    has_command_line = True
 
     def __init__(self, session: Session, viewports: ViewportArea, actions: Actions) -> None:
         super().__init__(session, viewports, actions)
-        ends = Section("From A to B")
-        self.cards = IdentityCards("A · from", "B · to")
-        ends.body.addWidget(note("Click a card, then an identity or a pose in the library."))
-        ends.body.addSpacing(2)
-        ends.body.addWidget(self.cards)
-        swap = QPushButton("Swap A and B")
-        swap.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        swap.clicked.connect(self.swap)
-        ends.body.addSpacing(2)
-        ends.body.addWidget(swap)
-        way = Section("Interpolate")
+        self.cards = BodyCards(session.portraits, fewest=2)
         self.spaces = Segments(("Shape", "Pose", "Both"))
-        self.spaces.choose(2)
-        self.slider = BarSlider(0)
-        self.slider.setRange(0, STEPS)
-        self.slider.setAccessibleName("Share of B")
-        self.readout = QLabel("0 %")
-        self.readout.setObjectName("muted")
-        row = QHBoxLayout()
-        row.setSpacing(10)
-        row.addWidget(QLabel("A"))
-        row.addWidget(self.slider, 1)
-        row.addWidget(QLabel("B"))
-        way.body.addWidget(self.spaces)
-        way.body.addSpacing(8)
-        way.body.addLayout(row)
-        way.body.addWidget(self.readout, alignment=Qt.AlignmentFlag.AlignHCenter)
-        self.column.setSpacing(20)
-        self.column.addWidget(ends)
-        self.column.addWidget(way)
+        self.smooth, self.even, self.back = (QCheckBox(text) for text in ("Smooth", "Constant speed", "There and back"))
+        self.track = KeyTrack(self.document.timeline)
+        self.speed = EvenSpeed(session)
+        self._speed_note = note("")
+        self._frames: dict[int, int] = {}
+        """Of the latest requests: the frame that each is of."""
+        self._make_keys()
+        self._make_way()
         self.column.addStretch(1)
+        self._connect()
+        commands = session.commands
+        commands.handle("edit.add_keyframe", self.add_shown)
+        commands.provide("can_add_keyframe", lambda: self.is_active and len(self.now.keys) in range(2, MOST_KEYS))
+
+    def _make_keys(self) -> None:
+        keys = Section("Keyframes")
+        keys.body.addWidget(note("Click a card, then a body or a pose on the left; or drag it onto the card."))
+        keys.body.addWidget(self.cards)
+        row = QHBoxLayout()
+        row.setSpacing(6)
+        self.add, self.add_explored = QPushButton("Add this body"), QPushButton("Add Explore's")
+        self.add.setToolTip("A keyframe of the body on show: where the timeline is, or behind the last one (K)")
+        self.add_explored.setToolTip("A keyframe of the body on show in Explore")
+        for button in (self.add, self.add_explored):
+            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+            row.addWidget(button)
+        keys.body.addLayout(row)
+        self.column.setSpacing(18)
+        self.column.addWidget(keys)
+
+    def _make_way(self) -> None:
+        way = Section("Way")
+        self.smooth.setToolTip("Codes turn gently at keyframes, and do not go straight from each to the next")
+        self.even.setToolTip("The surface moves by the same amount from frame to frame; keyframes have no times then")
+        self.back.setToolTip("The timeline goes to the last keyframe and back to the first")
+        turn = QPushButton("Reverse")
+        turn.setToolTip("The last keyframe first")
+        turn.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        turn.clicked.connect(self.reverse)
+        way.body.addWidget(self.spaces)
+        for box in (self.smooth, self.even):
+            way.body.addWidget(box)
+        way.body.addWidget(self._speed_note)
+        row = QHBoxLayout()
+        row.addWidget(self.back)
+        row.addStretch(1)
+        row.addWidget(turn)
+        way.body.addLayout(row)
+        self.column.addWidget(way)
+
+    def _connect(self) -> None:
         self.cards.picked.connect(self.pick)
+        self.cards.dropped.connect(self._on_drop)
+        self.cards.removed.connect(self._on_removed)
+        self.cards.timed.connect(lambda place, seconds: self._move_key(place, seconds))
+        self.track.picked.connect(self.pick)
+        self.track.moved.connect(partial(self._move_key, is_drag=True))
+        self.track.released.connect(self._on_released)
+        self.track.removed.connect(self._on_removed)
+        self.add.clicked.connect(self.add_shown)
+        self.add_explored.clicked.connect(self.add_explore)
         self.spaces.chosen.connect(self._on_space)
-        self.slider.valueChanged.connect(self._on_slider)
-        self.slider.sliderReleased.connect(self._on_released)
+        self.smooth.clicked.connect(lambda on: self._change("Smooth Way", replace(self.now, smooth=on)))
+        self.even.clicked.connect(lambda on: self._change("Constant Speed", replace(self.now, constant_speed=on)))
+        self.back.clicked.connect(self._on_back)
+        self.speed.changed.connect(self._on_speed)
         self.document.model_changed.connect(self._on_model)
+
+    @property
+    def now(self) -> Interpolation:
+        return self.document.state.interpolate
 
     def enter(self) -> None:
         super().enter()
@@ -74,62 +134,109 @@ class InterpolateWorkspace(Workspace):
             actions = (self.actions_by_id["file.open_model"], self.actions_by_id["file.demo_model"])
             self.viewports.invite("model", "No model is open", "Open a model folder to interpolate in it.", actions)
             return
+        self.track.show()
+        self._show()
         self._request(True)
 
+    def leave(self) -> None:
+        super().leave()
+        self.track.hide()
+
+    def below_timeline(self, slider: BarSlider) -> QWidget | None:
+        self.track.stand_under(slider)
+        return self.track
+
     def playable(self) -> Playable:
-        if self.document.model is None:
+        if self.document.model is None or len(self.now.keys) < 2:
             return Playable()
-        there = [f"{round(100 * step / STEPS)} %" for step in range(STEPS + 1)]
-        return Playable(tuple(there + there[-2:0:-1]), 30.0, self.document.state.interpolate.frame)
+        return Playable(frame_names(self.now), FRAME_RATE, self.now.frame)
 
     def show_frame(self, frame: int) -> None:
-        now = replace(self.document.state.interpolate, step=_step_of(frame), frame=frame)
-        self.document.follow(replace(self.document.state, interpolate=now))
+        self.document.follow(replace(self.document.state, interpolate=replace(self.now, frame=frame)))
 
     def show_meshes(self, reply: MeshReply) -> None:
         model = self.document.model
         if model is not None:
             self.show_posed_mesh(self.viewports.left, reply.meshes[0], model.info.similarity)
-            self.frame_once(model, reply.quality is Quality.FINE)
-            a, b = self._titles()
-            self.viewports.left.caption.set_text(f"{a}  →  {b}", f"{self.readout.text()} of the way")
+            self.frame_live(model, reply)
+            frame = min(self._frames.get(reply.generation, self.now.frame), frame_count(self.now) - 1)
+            self.viewports.left.caption.set_text(*place_in_words(self.now, frame))
             self.report_quality(reply)
 
     def marked_in_library(self) -> tuple[int | None, int | None]:
-        end = self.document.state.interpolate.ends[self.document.state.interpolate.card]
-        return end.identity, end.frame
+        body = self._chosen
+        return (None, None) if body is None else (body.identity, -1 if body.pose is None else body.row)
+
+    def body_on_show(self) -> Exploration | None:
+        return self._chosen
 
     def pick(self, card: int) -> None:
-        """The library changes this end from now on."""
-        self.document.follow(
-            replace(self.document.state, interpolate=replace(self.document.state.interpolate, card=card))
-        )
+        """The library changes this keyframe from now on."""
+        self.document.follow(replace(self.document.state, interpolate=replace(self.now, card=card)))
 
     def identity_chosen(self, identity: int) -> None:
-        now = self.document.state.interpolate
-        self._change_end("Identity", IdentityFrame(identity, now.ends[now.card].frame))
+        if (explorer := self.document.explorer) is not None and self._chosen is not None:
+            self._change_body("Identity", explorer.with_identity(self._chosen, identity))
 
     def frame_chosen(self, row: int) -> None:
-        now = self.document.state.interpolate
-        self._change_end("Pose", IdentityFrame(now.ends[now.card].identity, row))
+        if (explorer := self.document.explorer) is not None and self._chosen is not None:
+            self._change_body("Pose", explorer.with_frame(self._chosen, row))
 
     def canonical_pose_chosen(self) -> None:
-        now = self.document.state.interpolate
-        self._change_end("Pose", IdentityFrame(now.ends[now.card].identity))
+        if (explorer := self.document.explorer) is not None and self._chosen is not None:
+            self._change_body("Pose", explorer.in_canonical_pose(self._chosen))
 
-    def swap(self) -> None:
-        """The other way round."""
-        now = self.document.state.interpolate
-        self._change("Swap A and B", replace(now, ends=(now.ends[1], now.ends[0])))
+    def body_chosen(self, body: Exploration) -> None:
+        if self.can_show(body):
+            self._change_body("Body", body)
+
+    def add_shown(self) -> None:
+        """A keyframe of the body on show, where the timeline is."""
+        codes = codes_at(self.now, [self.now.frame], self.speed.times)[0]
+        pose = None if codes.pose is None else tuple(codes.pose.tolist())
+        time_s = frame_there(self.now, self.now.frame) / FRAME_RATE
+        near = next((key.body for key in self.now.keys if abs(key.time_s - time_s) < 0.5 / FRAME_RATE), None)
+        between = Exploration(tuple(codes.shape.tolist()), pose, "In between", f"Pose at {time_s:.2f} s")
+        self._add(near or between)
+
+    def add_explore(self) -> None:
+        """A keyframe of the body on show in Explore."""
+        self._add(self.document.state.explore)
+
+    def reverse(self) -> None:
+        self._change("Reverse Keyframes", backwards(self.now))
+
+    def command_line(self) -> str | None:
+        model, place = self.document.model, self.document.model_folder
+        if model is None or place is None:
+            return None
+        codes = None
+        if interpolation_needs_file(model, self.now):
+            path = path_of(self.now)
+            codes = ask_for_codes_file(self, path.shapes, path.poses)
+            if codes is None:
+                return ""
+        return interpolation_command(place, model, self.now, codes)
 
     def follow(self, before: DocumentState, after: DocumentState) -> None:
-        if before.interpolate == after.interpolate or before.model != after.model:
+        if before.interpolate == after.interpolate or before.model != after.model or len(after.interpolate.keys) < 2:
             return
-        self._show(after.interpolate)
-        if self.is_active:
+        same_way = replace(before.interpolate, frame=0, card=0) == replace(after.interpolate, frame=0, card=0)
+        if not same_way or before.interpolate.card != after.interpolate.card:
+            self._show()
+        if not self.is_active:
+            return
+        if frame_names(before.interpolate) == frame_names(after.interpolate):
             self.document.timeline.place(after.interpolate.frame)
-        is_drag = replace(before.interpolate, step=0, frame=0) == replace(after.interpolate, step=0, frame=0)
-        self._request(settled=not is_drag)
+        else:
+            self.clip_changed.emit()
+        self._request(settled=not same_way)
+
+    @property
+    def _chosen(self) -> Exploration | None:
+        """The body that the library changes."""
+        now = self.now
+        return now.keys[now.card].body if now.card < len(now.keys) else None
 
     def _on_model(self) -> None:
         model = self.document.model
@@ -137,61 +244,87 @@ class InterpolateWorkspace(Workspace):
             return
         for index in (1, 2):
             self.spaces.button(index).setEnabled(model.has_pose)
-        self._show(self.document.state.interpolate)
+        self._show()
         if self.is_active:
             self.enter()
             self.clip_changed.emit()
 
-    def _change_end(self, what: str, end: IdentityFrame) -> None:
-        now = self.document.state.interpolate
-        ends = (end, now.ends[1]) if now.card == 0 else (now.ends[0], end)
-        self._change(f"{what} of {'AB'[now.card]}", replace(now, ends=ends))
+    def _add(self, body: Exploration) -> None:
+        if self.document.model is not None and len(self.now.keys) < MOST_KEYS:
+            time_s = frame_there(self.now, self.now.frame) / FRAME_RATE
+            after = with_key(self.now, body, time_s)
+            self._change("Add Keyframe", replace(after, frame=round(after.keys[after.card].time_s * FRAME_RATE)))
+
+    def _change_body(self, what: str, body: Exploration) -> None:
+        self._change(f"{what} of Keyframe {self.now.card + 1}", with_body(self.now, self.now.card, body))
+
+    def _move_key(self, place: int, seconds: float, is_drag: bool = False) -> None:
+        self._change("Move Keyframe", with_time(self.now, place, seconds), f"keyframe {place}" if is_drag else None)
 
     def _change(self, name: str, now: Interpolation, merge: object = None) -> None:
         if self.document.model is not None:
             self.document.change(name, replace(self.document.state, interpolate=now), merge)
+            self._show()  # where nothing came of it, what was typed goes
+
+    def _on_drop(self, place: int, what: Dragged) -> None:
+        self.pick(place)
+        self.take_dragged(what)
+
+    def _on_removed(self, place: int) -> None:
+        self._change("Delete Keyframe", without_key(self.now, place))
 
     def _on_space(self, index: int) -> None:
-        self._change("Interpolated Space", replace(self.document.state.interpolate, space=_SPACES[index]))
+        self._change("Interpolated Space", replace(self.now, space=_SPACES[index]))
 
-    def _on_slider(self, step: int) -> None:
-        now = replace(self.document.state.interpolate, step=step, frame=step)
-        self._change("Interpolation", now, merge="interpolation")
+    def _on_back(self, on: bool) -> None:
+        there = frame_there(self.now, self.now.frame)
+        self._change("There and Back", replace(self.now, there_and_back=on, frame=there))
 
     def _on_released(self) -> None:
         self.document.end_step()
         self.session.settle()
 
-    def _titles(self) -> tuple[str, ...]:
-        model = self.document.model
-        assert model is not None
-        return tuple(pretty(model.info.identities[end.identity]) for end in self.document.state.interpolate.ends)
+    def _on_speed(self) -> None:
+        self._speed_note.setText(self.speed.words)
+        self._speed_note.setVisible(bool(self.speed.words))
+        self._request(True)
 
-    def _show(self, now: Interpolation) -> None:
-        """Bring cards, buttons and slider up to date."""
-        model = self.document.model
-        if model is None:
+    def _show(self) -> None:
+        """Bring cards, buttons and track up to date."""
+        now = self.now
+        if self.document.model is None or len(now.keys) < 2:
             return
-        self.cards.describe(self._titles(), tuple(posture_of(model, end.frame) for end in now.ends))
-        self.cards.show_picked(now.card)
+        last = len(now.keys) - 1
+        self.cards.describe(
+            [
+                CardText(
+                    "From" if place == 0 else "To" if place == last else "Through",
+                    key.body.shape_name,
+                    key.body.pose_name,
+                    codes_of(key.body),
+                    None if now.constant_speed and place < last else key.time_s,
+                )
+                for place, key in enumerate(now.keys)
+            ],
+            now.card,
+        )
+        self.track.show_keys(now)
         self.spaces.choose(_SPACES.index(now.space))
-        self.slider.blockSignals(True)
-        self.slider.setValue(now.step)
-        self.slider.blockSignals(False)
-        self.slider.update()
-        self.readout.setText(f"{round(100 * now.step / STEPS)} %")
+        for box, on in ((self.smooth, now.smooth), (self.even, now.constant_speed), (self.back, now.there_and_back)):
+            box.setChecked(on)
+        for button in (self.add, self.add_explored):
+            button.setEnabled(len(now.keys) < MOST_KEYS)
+        self.speed.follow(now if self.is_active else None)
+        self._speed_note.setText(self.speed.words)
+        self._speed_note.setVisible(bool(self.speed.words))
 
     def _request(self, settled: bool) -> None:
-        model, now = self.document.model, self.document.state.interpolate
-        if model is None or not self.is_active:
+        now = self.now
+        if self.document.model is None or not self.is_active or len(now.keys) < 2:
             return
-        a, b = (codes_of_end(model, end) for end in now.ends)
-        frames = self.upcoming_frames(now.frame, 2 * STEPS)
-        steps = [now.step, *(_step_of(frame) for frame in frames)]
-        first, *ahead = (blend(a, b, step / STEPS, now.space) for step in steps)
+        frames = [now.frame, *self.upcoming_frames(now.frame, frame_count(now))]
+        first, *ahead = codes_at(now, frames, self.speed.times)
         self.session.request((first,), settled, tuple(ahead))
-
-
-def _step_of(frame: int) -> int:
-    """Of the slider: the timeline goes there and back."""
-    return frame if frame <= STEPS else 2 * STEPS - frame
+        self._frames[self.session.latest_generation] = now.frame
+        for old in list(self._frames)[:-_REMEMBERED]:
+            del self._frames[old]

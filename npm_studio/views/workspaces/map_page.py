@@ -28,7 +28,7 @@ class MapPage(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(10)
         column.addWidget(self.spaces)
-        column.addWidget(self.map)
+        column.addWidget(self.map, 100)
         column.addWidget(
             note(
                 "Each point is a training code, the ring is the body on show. Drag over the map to move it along both "

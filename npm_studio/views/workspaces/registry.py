@@ -19,11 +19,18 @@ BUILT_IN = (
         ExploreWorkspace,
     ),
     WorkspaceKind(
-        WorkspaceTitle("interpolate", "&Interpolate", "Go from one identity or pose to another with one slider."),
+        WorkspaceTitle(
+            "interpolate", "&Interpolate", "Go through several bodies and poses, one after the other, on a timeline."
+        ),
         InterpolateWorkspace,
     ),
     WorkspaceKind(
-        WorkspaceTitle("transfer", "&Transfer", "Show two identities side by side in the same pose."), TransferWorkspace
+        WorkspaceTitle(
+            "transfer",
+            "&Transfer",
+            "Show several bodies side by side in one pose, or in those of a fitted sequence.",
+        ),
+        TransferWorkspace,
     ),
     WorkspaceKind(WorkspaceTitle("fit", "&Fit", "Look at a depth sequence and fit the model to it."), FitWorkspace),
     WorkspaceKind(

@@ -1,139 +1,252 @@
-"""Two identities side by side in the same pose."""
+"""Several bodies side by side in one pose, or in the poses of a fitted sequence."""
 
 from dataclasses import replace
 from itertools import chain
+from pathlib import Path
 
+import numpy as np
 from PyQt6.QtCore import Qt
-from PyQt6.QtWidgets import QPushButton
+from PyQt6.QtWidgets import QHBoxLayout, QPushButton
+from torch import Tensor
 
-from engine.models.named_codes import IdentityFrame
-from npm_studio.session.document.explorer import Codes, codes_of_end, posture_of, pretty
-from npm_studio.session.document.state import DocumentState
+from engine.core.errors import InputError
+from npm_studio.session.document.explorer import Codes, codes_of, posture_of, pretty
+from npm_studio.session.document.state import DocumentState, Exploration
 from npm_studio.session.document.state import Transfer as TransferState
 from npm_studio.session.document.timeline import Playable
-from npm_studio.session.live.request import MeshReply, Quality
+from npm_studio.session.live.request import MeshReply
+from npm_studio.session.twins import transfer_command
 from npm_studio.views.session import Session
 from npm_studio.views.viewport_area import ViewportArea
-from npm_studio.views.widgets.basics import CardFrame, Section, heading, note
+from npm_studio.views.widgets.basics import Section, note
+from npm_studio.views.widgets.body_cards import BodyCards, CardText
+from npm_studio.views.widgets.dragged import Dragged
 from npm_studio.views.workspaces.base import TRAINING_FRAME_RATE, Actions, Workspace
-from npm_studio.views.workspaces.identity_pair import IdentityCards
+
+MOST_BODIES = 4
+_RUN_RATE = 30.0
+"""Frames per second of a run that does not say."""
 
 
 class TransferWorkspace(Workspace):
-    """A pose code on two shape codes: left the source, right the target."""
+    """A pose code on several shape codes, each in a view of its own."""
 
     uses_library = True
     shows_live = True
+    has_command_line = True
 
     def __init__(self, session: Session, viewports: ViewportArea, actions: Actions) -> None:
         super().__init__(session, viewports, actions)
-        who = Section("Who")
-        self.cards = IdentityCards("Left", "Right")
-        who.body.addWidget(note("Click a card, then an identity in the library."))
-        who.body.addSpacing(2)
+        self.cards = BodyCards(session.portraits, fewest=1)
+        who = Section("Bodies")
+        who.body.addWidget(note("Click a card, then a body on the left; or drag it onto the card."))
         who.body.addWidget(self.cards)
-        swap = QPushButton("Swap left and right")
-        swap.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        swap.clicked.connect(self.swap)
-        who.body.addSpacing(2)
-        who.body.addWidget(swap)
-        which = Section("Pose of both")
-        self._pose_card = CardFrame()
-        self._pose_title, self._pose_owner = heading("–"), note("–")
-        self._pose_card.body.addWidget(self._pose_title)
-        self._pose_card.body.addWidget(self._pose_owner)
-        which.body.addWidget(note("Click a pose in the library; the timeline plays its sequence on both."))
-        which.body.addSpacing(2)
-        which.body.addWidget(self._pose_card)
-        self.column.setSpacing(20)
+        self.add, self.add_explored = QPushButton("Add a body"), QPushButton("Add Explore's")
+        self.add.setToolTip(f"Show the pose on one more identity, up to {MOST_BODIES} bodies")
+        self.add_explored.setToolTip("Show the pose on the body that Explore shows")
+        row = QHBoxLayout()
+        row.setSpacing(6)
+        for button in (self.add, self.add_explored):
+            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+            row.addWidget(button)
+        who.body.addLayout(row)
+        which = Section("Pose of all")
+        self.pose_card = BodyCards(session.portraits, fewest=1)
+        which.body.addWidget(
+            note("Click a pose or a fit on the left, or drag one here; the timeline plays its sequence on all.")
+        )
+        which.body.addWidget(self.pose_card)
+        self.explored = QPushButton("Take the pose of Explore")
+        self.explored.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        which.body.addWidget(self.explored)
+        self._on_the_spot = note(
+            "Bodies stay on the spot here. The command line (Edit, Copy as Command Line) puts them where the run was."
+        )
+        which.body.addWidget(self._on_the_spot)
+        self.column.setSpacing(18)
         self.column.addWidget(who)
         self.column.addWidget(which)
         self.column.addStretch(1)
         self.cards.picked.connect(self.pick)
+        self.cards.dropped.connect(self._on_drop)
+        self.cards.removed.connect(self._on_removed)
+        self.pose_card.dropped.connect(lambda _, what: self._on_pose_drop(what))
+        self.add.clicked.connect(self.add_identity)
+        self.add_explored.clicked.connect(self.add_explore)
+        self.explored.clicked.connect(self.take_explore_pose)
         self.document.model_changed.connect(self._on_model)
+        self.document.contents_changed.connect(self._describe)
+
+    @property
+    def now(self) -> TransferState:
+        return self.document.state.transfer
 
     def enter(self) -> None:
         super().enter()
         self.viewports.clear()
-        if self.document.model is None:
+        if self.document.model is None or not self.now.bodies:
             self.viewports.set_split(False)
             actions = (self.actions_by_id["file.open_model"], self.actions_by_id["file.demo_model"])
             self.viewports.invite("model", "No model is open", "Open a model folder to transfer poses in it.", actions)
             return
-        self.viewports.set_split(True)
-        self.viewports.right.ground.place(self.viewports.left.ground.height)
+        self._show_views()
         self._request(True)
 
     def playable(self) -> Playable:
-        model, row = self.document.model, self.document.state.transfer.row
-        if model is None or row is None:
+        explorer, now = self.document.explorer, self.now
+        if explorer is None:
             return Playable()
-        rows, frames = self._clip(), model.info.frames
-        return Playable(tuple(str(frames[one]) for one in rows), TRAINING_FRAME_RATE, rows.index(row))
+        if (names := self._run_frames()) is not None:
+            return Playable(names, self._run_rate(), min(now.frame, len(names) - 1))
+        if now.source.clip_row is None:
+            return Playable()
+        rows, frames = explorer.clip(now.source.clip_row), explorer.model.info.frames
+        return Playable(tuple(str(frames[row]) for row in rows), TRAINING_FRAME_RATE, rows.index(now.source.clip_row))
 
     def show_frame(self, frame: int) -> None:
-        rows = self._clip()
-        if frame < len(rows):
-            now = replace(self.document.state.transfer, row=rows[frame])
-            self.document.follow(replace(self.document.state, transfer=now))
+        explorer, now = self.document.explorer, self.now
+        if explorer is None:
+            return
+        if self._run_frames() is not None:
+            now = replace(now, frame=frame)
+        elif frame < len(rows := explorer.clip(now.source.clip_row)):
+            now = replace(now, source=explorer.with_frame(now.source, rows[frame]))
+        self.document.follow(replace(self.document.state, transfer=now))
 
     def show_meshes(self, reply: MeshReply) -> None:
-        model, now = self.document.model, self.document.state.transfer
-        if model is None or len(reply.meshes) != 2:
+        model, now = self.document.model, self.now
+        if model is None or len(reply.meshes) != len(now.bodies) or len(self.viewports.views) != len(now.bodies):
             return
-        for view, mesh, identity in zip(self.viewports.views, reply.meshes, now.identities, strict=True):
+        pose = self._pose_words()[0]
+        for view, mesh, body in zip(self.viewports.views, reply.meshes, now.bodies, strict=True):
             self.show_posed_mesh(view, mesh, model.info.similarity)
-            view.caption.set_text(pretty(model.info.identities[identity]), self._pose_title.text())
-        self.frame_once(model, reply.quality is Quality.FINE)
+            view.caption.set_text(body.shape_name, pose)
+        self.frame_live(model, reply)
         self.report_quality(reply)
 
     def marked_in_library(self) -> tuple[int | None, int | None]:
-        now = self.document.state.transfer
-        return now.identities[now.card], -1 if now.row is None else now.row
+        body, source = self.body_on_show(), self.now.source
+        row = None if self.now.run is not None else -1 if source.pose is None else source.row
+        return None if body is None else body.identity, row
+
+    def body_on_show(self) -> Exploration | None:
+        now = self.now
+        return now.bodies[now.card] if now.card < len(now.bodies) else None
 
     def pick(self, card: int) -> None:
-        """The library changes this side from now on."""
-        self.document.follow(replace(self.document.state, transfer=replace(self.document.state.transfer, card=card)))
+        """The library changes this body from now on."""
+        self.document.follow(replace(self.document.state, transfer=replace(self.now, card=card)))
 
     def identity_chosen(self, identity: int) -> None:
-        now = self.document.state.transfer
-        left, right = now.identities
-        side = ("Left", "Right")[now.card]
-        identities = (identity, right) if now.card == 0 else (left, identity)
-        self._change(f"Identity on the {side}", replace(now, identities=identities))
+        if (explorer := self.document.explorer) is not None:
+            self._change_body(explorer.trained(identity))
+
+    def body_chosen(self, body: Exploration) -> None:
+        if self.can_show(body):
+            self._change_body(body)
 
     def frame_chosen(self, row: int) -> None:
-        self._change("Pose of Both", replace(self.document.state.transfer, row=row))
+        if (explorer := self.document.explorer) is not None:
+            self._change_pose(explorer.with_frame(self.now.source, row))
 
     def canonical_pose_chosen(self) -> None:
-        self._change("Pose of Both", replace(self.document.state.transfer, row=None))
+        if (explorer := self.document.explorer) is not None:
+            self._change_pose(explorer.in_canonical_pose(self.now.source))
 
-    def swap(self) -> None:
-        left, right = self.document.state.transfer.identities
-        self._change("Swap Left and Right", replace(self.document.state.transfer, identities=(right, left)))
+    def run_chosen(self, folder: Path) -> None:
+        """All take the poses of a run, frame by frame."""
+        try:
+            bodies = self.session.fitted.of(folder)
+        except InputError as error:
+            self.session.failed.emit(error, "")
+            return
+        if bodies:
+            self._change("Poses of a Run", replace(self.now, run=folder, frame=0))
+
+    def take_explore_pose(self) -> None:
+        """All take the pose that Explore shows."""
+        self._change_pose(self.document.state.explore)
+
+    def add_explore(self) -> None:
+        """One more body: that of Explore."""
+        self._add(self.document.state.explore)
+
+    def add_identity(self) -> None:
+        """One more body: the first identity that is not there yet."""
+        explorer = self.document.explorer
+        if explorer is not None:
+            taken = {body.identity for body in self.now.bodies}
+            free = (one for one in range(len(explorer.model.info.identities)) if one not in taken)
+            self._add(explorer.trained(next(free, 0)))
+
+    def command_line(self) -> str | None:
+        model, place = self.document.model, self.document.model_folder
+        return None if model is None or place is None else transfer_command(place, model, self.now)
 
     def follow(self, before: DocumentState, after: DocumentState) -> None:
-        if before.transfer == after.transfer or before.model != after.model:
+        old, new = before.transfer, after.transfer
+        if old == new or before.model != after.model or not new.bodies:
             return
         self._describe()
         if not self.is_active:
             return
-        row, rows = after.transfer.row, self._clip()
-        if before.transfer.row is None or row is None or before.transfer.row not in rows:
-            if before.transfer.row != row:
-                self.clip_changed.emit()
-        else:
-            self.document.timeline.place(rows.index(row))
+        if len(old.bodies) != len(new.bodies):
+            self._show_views()
+        explorer = self.document.explorer
+        rows = [] if explorer is None else explorer.clip(new.source.clip_row)
+        if old.run != new.run or (new.run is None and old.source.clip_row not in rows and old.source != new.source):
+            self.clip_changed.emit()
+        elif new.run is not None:
+            self.document.timeline.place(new.frame)
+        elif new.source.clip_row in rows:
+            self.document.timeline.place(rows.index(new.source.clip_row))
         self._request(not self.document.timeline.playing)
 
-    def _clip(self) -> list[int]:
-        """Rows of the pose codes that the timeline plays."""
-        explorer = self.document.explorer
-        return [] if explorer is None else explorer.clip(self.document.state.transfer.row)
+    # ---- inside
+
+    def _show_views(self) -> None:
+        """A view for each body."""
+        self.viewports.set_view_count(len(self.now.bodies))
+        for view in self.viewports.views[1:]:
+            view.ground.place(self.viewports.left.ground.height)
+
+    def _add(self, body: Exploration) -> None:
+        if body.shape and len(self.now.bodies) < MOST_BODIES:
+            bodies = (*self.now.bodies, body)
+            self._change("Add Body", replace(self.now, bodies=bodies, card=len(bodies) - 1))
+
+    def _change_body(self, body: Exploration) -> None:
+        card, bodies = self.now.card, self.now.bodies
+        if card < len(bodies):
+            self._change(f"Body {card + 1}", replace(self.now, bodies=(*bodies[:card], body, *bodies[card + 1 :])))
+
+    def _change_pose(self, source: Exploration) -> None:
+        self._change("Pose of All", replace(self.now, source=source, run=None, frame=0))
 
     def _change(self, name: str, now: TransferState) -> None:
         if self.document.model is not None:
             self.document.change(name, replace(self.document.state, transfer=now))
+
+    def _on_drop(self, place: int, what: Dragged) -> None:
+        """Onto a body: its shape; of a run the shape that was found."""
+        self.pick(place)
+        if what.kind == "run":
+            super().run_chosen(self.document.runs[what.number].folder.resolve())
+        else:
+            self.take_dragged(what)
+
+    def _on_pose_drop(self, what: Dragged) -> None:
+        """Onto the pose: that of a bookmark, and not its shape."""
+        if what.kind == "bookmark":
+            body = self.document.state.bookmarks[what.number].exploration
+            if self.can_show(body):
+                self._change_pose(body)
+        elif what.kind != "identity":
+            self.take_dragged(what)
+
+    def _on_removed(self, place: int) -> None:
+        bodies = tuple(body for index, body in enumerate(self.now.bodies) if index != place)
+        self._change("Take Body Away", replace(self.now, bodies=bodies, card=min(self.now.card, len(bodies) - 1)))
 
     def _on_model(self) -> None:
         if self.document.model is None:
@@ -143,26 +256,75 @@ class TransferWorkspace(Workspace):
             self.enter()
             self.clip_changed.emit()
 
+    def _run_frames(self) -> tuple[str, ...] | None:
+        """Names of the frames of the run whose poses are taken; None where it is none, or cannot be used."""
+        run = self.document.run_at(self.now.run)
+        return None if run is None or not self._run_bodies() else tuple(run.frame_names)
+
+    def _run_bodies(self) -> tuple[Exploration, ...]:
+        try:
+            return () if self.now.run is None else self.session.fitted.of(self.now.run)
+        except InputError:
+            return ()
+
+    def _run_rate(self) -> float:
+        run = self.document.run_at(self.now.run)
+        steps = np.diff(run.meshes.times_s) if run is not None else np.empty(0)
+        return float(1 / np.median(steps)) if len(steps) and np.median(steps) > 0 else _RUN_RATE
+
+    def _pose_words(self) -> tuple[str, str]:
+        """What the pose is called, and where it is from."""
+        explorer, now = self.document.explorer, self.now
+        if explorer is None:
+            return "", ""
+        if now.run is not None:
+            bodies = self._run_bodies()
+            if not bodies:
+                return "Canonical pose", f"{now.run.name} is not open"
+            return bodies[min(now.frame, len(bodies) - 1)].pose_name, f"Fit {now.run.name}, {len(bodies)} frames"
+        if now.source.row is not None:
+            frame = explorer.model.info.frames[now.source.row]
+            whose = pretty(explorer.model.info.identities[frame.identity])
+            return posture_of(explorer.model, now.source.row), f"Recorded from {whose}"
+        if now.source.pose is None:
+            return posture_of(explorer.model, None), "As the surfaces are learned"
+        return now.source.pose_name, "As it was in Explore"
+
     def _describe(self) -> None:
-        model, now = self.document.model, self.document.state.transfer
-        if model is None:
+        now, explorer = self.now, self.document.explorer
+        if explorer is None or not now.bodies:
             return
-        names = tuple(pretty(model.info.identities[identity]) for identity in now.identities)
-        self.cards.describe(names, ("", ""))
-        self.cards.show_picked(now.card)
-        self._pose_title.setText(posture_of(model, now.row))
-        owner = "" if now.row is None else model.info.identities[model.info.frames[now.row].identity]
-        self._pose_owner.setText(f"Recorded from {pretty(owner)}" if owner else "As the surfaces are learned")
+        count = len(now.bodies)
+        texts = [
+            CardText(f"{place + 1} of {count}", body.shape_name, "", Codes(codes_of(body).shape))
+            for place, body in enumerate(now.bodies)
+        ]
+        self.cards.describe(texts, now.card)
+        title, owner = self._pose_words()
+        shown = Codes(explorer.mean("shape"), self._pose_of(now.frame))
+        self.pose_card.describe([CardText("Run" if now.run is not None else "Pose", title, owner, shown)], -1)
+        self._on_the_spot.setVisible(now.run is not None)
+        for button in (self.add, self.add_explored):
+            button.setEnabled(count < MOST_BODIES)
+
+    def _pose_of(self, frame: int) -> Tensor | None:
+        """The pose code of all, (Cp,); None is the canonical pose."""
+        bodies = self._run_bodies()
+        if self.now.run is not None:
+            return codes_of(bodies[min(frame, len(bodies) - 1)]).pose if bodies else None
+        return codes_of(self.now.source).pose
 
     def _request(self, settled: bool) -> None:
-        model, now = self.document.model, self.document.state.transfer
-        if model is None or not self.is_active:
+        explorer, now = self.document.explorer, self.now
+        if explorer is None or not self.is_active or not now.bodies:
             return
-        rows = [now.row]
-        if now.row is not None:
-            clip = self._clip()
-            rows += [clip[frame] for frame in self.upcoming_frames(clip.index(now.row), len(clip))]
-        poses = [codes_of_end(model, IdentityFrame(0, row)).pose for row in rows]
-        shapes = [codes_of_end(model, IdentityFrame(one)).shape for one in now.identities]
+        poses = [self._pose_of(now.frame)]
+        if now.run is not None:
+            poses += [self._pose_of(frame) for frame in self.upcoming_frames(now.frame, len(self._run_bodies()))]
+        elif now.source.clip_row is not None:
+            clip = explorer.clip(now.source.clip_row)
+            coming = self.upcoming_frames(clip.index(now.source.clip_row), len(clip))
+            poses += [codes_of(explorer.with_frame(now.source, clip[frame])).pose for frame in coming]
+        shapes = [codes_of(body).shape for body in now.bodies]
         first, *ahead = (tuple(Codes(shape, pose) for shape in shapes) for pose in poses)
         self.session.request(first, settled, tuple(chain.from_iterable(ahead)))

@@ -120,7 +120,7 @@ def fine(qtbot: QtBot) -> Callable[..., None]:
         window.session.meshes_ready.connect(note)
         action()
         # only once all of the action is done: pressing a slider alone may already lead to a mesh
-        qtbot.waitUntil(lambda: before < window.session.latest_generation in finished, timeout=20_000)
+        qtbot.waitUntil(lambda: before < window.session.latest_generation in finished, timeout=60_000)
         window.session.meshes_ready.disconnect(note)
 
     return act

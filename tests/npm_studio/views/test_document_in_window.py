@@ -122,7 +122,8 @@ def made_something(qtbot: QtBot, window: StudioWindow, run: Path) -> None:
     """Codes, an interpolation, a transfer, a run over its recording, a comparison, and a way of looking at it."""
     window.explore.shape.sliders[0].slider.setValue(70)
     window.show_interpolate()
-    window.interpolate.slider.setValue(17)
+    window.interpolate.back.click()
+    window.session.document.timeline.seek(17)
     window.show_transfer()
     window.library.identity_chosen.emit(2)
     window.files.open_run(run)

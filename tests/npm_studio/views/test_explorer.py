@@ -202,21 +202,20 @@ def test_the_filter_leaves_matching_names(studio_window: StudioWindow) -> None:
     assert [item.text() for item in items if not item.isHidden()] == ["Lean"]
 
 
-def test_one_slider_goes_from_one_identity_to_another(studio_window: StudioWindow, fine: Fine) -> None:
-    interpolate = studio_window.interpolate
+def test_the_timeline_goes_from_one_identity_to_another(studio_window: StudioWindow, fine: Fine) -> None:
+    interpolate, timeline = studio_window.interpolate, studio_window.session.document.timeline
     fine(studio_window, studio_window.show_interpolate)
     fine(studio_window, lambda: interpolate.identity_chosen(1))
     interpolate.cards.picked.emit(1)
-    fine(studio_window, lambda: interpolate.identity_chosen(2))
-    heights = []
-    for value in (1, 30, 60):
-        fine(
-            studio_window,
-            lambda value=value: interpolate.slider.setValue(value),
-        )
-        heights.append(np.ptp(vertices(studio_window)[:, 0]))
-    assert heights[0] < heights[1] < heights[2]  # "small" has shorter arms than "stout"
-    assert studio_window.viewports.left.caption.text == ("Small  →  Stout", "100 % of the way")
+    interpolate.identity_chosen(2)
+    widths = []
+    for frame in (1, 30, 60):
+        fine(studio_window, lambda frame=frame: timeline.seek(frame))
+        widths.append(np.ptp(vertices(studio_window)[:, 0]))
+    assert widths[0] < widths[1] < widths[2]  # "small" has shorter arms than "stout"
+    assert studio_window.viewports.left.caption.text == ("Small  →  Stout", "2.00 s of 2.00 s · 100 % of the way")
+    fine(studio_window, lambda: timeline.seek(75))
+    assert studio_window.viewports.left.caption.text[1] == "1.50 s of 2.00 s · 75 % of the way, on the way back"
 
 
 @pytest.mark.parametrize(("space", "keeps_faces"), [(0, False), (1, True)])
@@ -226,7 +225,7 @@ def test_interpolating_the_pose_alone_keeps_the_shape(
     fine(studio_window, studio_window.show_interpolate)
     fine(studio_window, lambda: studio_window.interpolate.spaces.button(space).click())
     faces = studio_window.viewports.left.mesh.faces
-    fine(studio_window, lambda: studio_window.interpolate.slider.setValue(50))
+    fine(studio_window, lambda: studio_window.session.document.timeline.seek(50))
     assert (studio_window.viewports.left.mesh.faces is faces) is keeps_faces
 
 

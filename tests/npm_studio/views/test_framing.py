@@ -141,12 +141,17 @@ def test_a_figure_that_outgrows_its_view_is_framed_again(studio_window: StudioWi
     assert view.mesh.faces is not None
     grown = view.mesh.vertices * np.float32(1.6)
     view.mesh.show(grown, view.mesh._normals.copy(), view.mesh.faces)
-    viewports.keep_in_view(final=False)
-    assert view.camera_state() == before
     viewports.keep_in_view()
     low, high = seen_box(view)
     assert (low >= -2).all()
     assert (high <= (view.width() + 2, view.height() + 2)).all()
+    outside = view.camera_state()
+    view.mesh.show(grown * np.float32(0.3), view.mesh._normals.copy(), view.mesh.faces)
+    viewports.keep_in_view()
+    assert view.camera_state() == outside
+    viewports.keep_in_view(inwards=True)
+    low, high = seen_box(view)
+    assert float((high - low).max()) > 0.6 * min(view.width(), view.height())
 
 
 def test_choosing_the_axis_of_a_slice_turns_to_where_it_is_seen(qtbot: QtBot, studio_window: StudioWindow) -> None:

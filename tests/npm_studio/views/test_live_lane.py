@@ -15,7 +15,7 @@ from pytestqt.qtbot import QtBot
 
 from engine.models.model import NeuralParametricModel
 from engine.surface.folded import SignedDistance
-from npm_studio.session.document.explorer import Codes, codes_of_end
+from npm_studio.session.document.explorer import Codes, codes_of
 from npm_studio.session.live.mesher import Mesher
 from npm_studio.session.live.request import MeshReply, MeshRequest, Quality
 from tests.npm_studio.views.studio_window import StudioWindow
@@ -74,12 +74,12 @@ def test_playing_an_interpolation_tells_what_comes_next_there_and_back(
 ) -> None:
     studio_window.show_interpolate()
     studio_window.interpolate.spaces.button(1).click()  # the pose alone
-    studio_window.interpolate.slider.setValue(54)
+    studio_window.session.document.timeline.seek(54)
     assert asked[-1][1] == ()
     qtbot.keyClick(studio_window, Qt.Key.Key_Space)
     qtbot.waitUntil(lambda: len(asked[-1][1]) > 0, timeout=SECONDS)
     codes, ahead = asked[-1]
-    start, end = (codes_of_end(toy_model(), end).pose for end in studio_window.session.document.state.interpolate.ends)
+    start, end = (codes_of(key.body).pose for key in studio_window.session.document.state.interpolate.keys)
     assert start is not None and end is not None
     way = end - start
     shares = [float((one.pose - start) @ way / (way @ way)) for one in (*codes, *ahead)]  # type: ignore[operator]
@@ -201,7 +201,7 @@ def test_whatever_one_does_only_meshes_of_the_model_and_codes_asked_for_are_show
 
     def slide() -> None:
         if window.workspace is window.interpolate:
-            window.interpolate.slider.setValue(chance.randint(0, 60))
+            window.session.document.timeline.seek(chance.randint(0, 60))
         else:
             lists = (window.explore.shape, window.explore.pose)
             chance.choice(chance.choice(lists).sliders).slider.setValue(chance.randint(-150, 150))

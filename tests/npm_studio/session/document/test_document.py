@@ -13,6 +13,7 @@ from engine.sequences.isolation import Isolation
 from npm_studio.session.document.bookmarks import with_bookmark, with_bookmark_renamed, without_bookmark
 from npm_studio.session.document.document import Document
 from npm_studio.session.document.explorer import Explorer
+from npm_studio.session.document.keyframes import backwards, with_body, with_key, with_time, without_key
 from npm_studio.session.document.loaded import Contents
 from npm_studio.session.document.observation import Observation, open_observation
 from npm_studio.session.document.state import DocumentState, Locks
@@ -188,12 +189,24 @@ def acts(
         change(document, "Pose", explore=explorer.with_frame(state.explore, chance.randrange(9)))
 
     def interpolate(document: Document, chance: random.Random) -> None:
-        step = chance.randrange(61)
-        change(document, "Way", interpolate=replace(document.state.interpolate, step=step, frame=step))
+        now, explorer = document.state.interpolate, present(document.explorer)
+        place = chance.randrange(len(now.keys))
+        after = chance.choice(
+            [
+                replace(now, frame=chance.randrange(2)),
+                with_key(now, document.state.explore, chance.uniform(0, 3)),
+                with_time(now, place, chance.uniform(0, 4)),
+                with_body(now, place, explorer.trained(chance.randrange(3))),
+                without_key(now, place),
+                backwards(now),
+            ]
+        )
+        change(document, "Way", interpolate=after)
 
     def transfer(document: Document, chance: random.Random) -> None:
-        pair = chance.randrange(3), chance.randrange(3)
-        change(document, "Pair", transfer=replace(document.state.transfer, identities=pair))
+        explorer = present(document.explorer)
+        bodies = tuple(explorer.trained(chance.randrange(3)) for _ in range(chance.randrange(1, 5)))
+        change(document, "Bodies", transfer=replace(document.state.transfer, bodies=bodies))
 
     def open_recording(document: Document, chance: random.Random) -> None:
         document.add_observation(chance.choice(observations), show=True)

@@ -5,9 +5,8 @@ import pytest
 import torch
 
 from engine.models.model import NeuralParametricModel
-from engine.models.named_codes import IdentityFrame
-from npm_studio.session.document.explorer import Codes, Explorer, blend, codes_of, tensor_of
-from npm_studio.session.document.state import DocumentState, Exploration, Interpolation, Transfer
+from npm_studio.session.document.explorer import Explorer, codes_of, tensor_of
+from npm_studio.session.document.state import DocumentState, Exploration, Interpolation, Keyframe, Transfer
 from tests.support.present import present
 from tests.support.toy_model import toy_model
 
@@ -90,22 +89,10 @@ def test_what_is_not_of_the_model_is_as_when_it_is_opened(explorer: Explorer) ->
     wrong = replace(
         own,
         explore=replace(own.explore, shape=(1.0, 2.0)),
-        interpolate=Interpolation((IdentityFrame(0), IdentityFrame(99))),
-        transfer=Transfer((0, 1), row=10**6),
+        interpolate=Interpolation((Keyframe(0.0, explorer.trained(0)), Keyframe(1.0, Exploration(identity=99)))),
+        transfer=Transfer((explorer.trained(0),), Exploration(row=10**6)),
     )
     assert explorer.fitting(wrong) == fresh
-
-
-def test_a_blend_moves_only_the_space_it_was_asked_for() -> None:
-    start, end = Codes(torch.zeros(4), torch.zeros(3)), Codes(torch.ones(4), torch.full((3,), 2.0))
-    both, shape, pose = (blend(start, end, 0.25, space) for space in ("both", "shape", "pose"))
-    assert both.pose is not None
-    assert shape.pose is not None
-    assert pose.pose is not None
-    np.testing.assert_allclose(both.shape, 0.25)
-    np.testing.assert_allclose(both.pose, 0.5)
-    np.testing.assert_allclose(shape.pose, 0.0)
-    np.testing.assert_allclose(pose.shape, 0.0)
 
 
 def test_random_codes_are_named_by_a_seed_that_draws_them_again_and_leave_locked_directions_alone() -> None:

@@ -10,10 +10,10 @@ import pytest
 from engine.core.errors import InputError
 from engine.core.progress import Progress
 from engine.methods.run import load_run
-from engine.models.named_codes import IdentityFrame
 from engine.sequences.capture_options import CaptureOptions
 from engine.sequences.isolation import Isolation
 from npm_studio.session.document.comparison import ComparisonState, SideSource
+from npm_studio.session.document.explorer import Explorer
 from npm_studio.session.document.paths import with_paths
 from npm_studio.session.document.project import FILE_NAME, load_project, save_project
 from npm_studio.session.document.state import (
@@ -22,6 +22,7 @@ from npm_studio.session.document.state import (
     Exploration,
     Fitting,
     Interpolation,
+    Keyframe,
     Locks,
     OpenRecording,
     OpenRun,
@@ -35,6 +36,7 @@ from npm_studio.session.document.view_state import (
     SlicePlace,
     ViewState,
 )
+from tests.support.toy_model import toy_model
 
 
 @pytest.fixture
@@ -49,8 +51,10 @@ def state(tmp_path: Path, depth_capture: Path, fitted_run: Path) -> DocumentStat
         model=tmp_path / "body.npm",
         explore=code,
         locks=Locks((0, 3), (1,)),
-        interpolate=Interpolation((IdentityFrame(1, 4), IdentityFrame(2)), "shape", 17, 103, 1),
-        transfer=Transfer((2, 1), 5, 1),
+        interpolate=Interpolation(
+            (Keyframe(0.0, code), Keyframe(1.5, Exploration((0.5, 2.0)))), "shape", True, True, False, 13, 1
+        ),
+        transfer=Transfer((code, Exploration((0.5, 2.0))), code, run, 2, 1),
         recordings=(OpenRecording(recording, capture),),
         runs=(OpenRun(run, recording),),
         fit=Fitting(recording, run, 2, "nricp", {"steps": 40, "template": "a.ply"}, True),
@@ -94,6 +98,8 @@ def test_nothing_of_the_example_is_as_it_is_by_default(state: DocumentState) -> 
         (state.view, ViewState()),
         (state.fit, Fitting()),
         (state.compare, ComparisonState()),
+        (state.interpolate, Interpolation()),
+        (state.transfer, Transfer()),
     )
     for value, default in parts:
         assert same(value, default, tuple(value.__dataclass_fields__)) == []
@@ -169,6 +175,26 @@ def test_version_1_opens(state: DocumentState, tmp_path: Path) -> None:
     assert loaded.recordings == (OpenRecording(tmp_path / "captures" / "run"), OpenRecording(recording, cut))
     assert loaded.runs == (OpenRun(run, recording),)
     assert (loaded.fit.recording, loaded.fit.run) == (recording, run)
+
+
+def test_an_interpolation_between_two_ends_opens_as_two_keyframes_and_a_pair_as_two_bodies(tmp_path: Path) -> None:
+    ends = [{"identity": 1, "frame": 4}, {"identity": 2, "frame": None}]
+    document = {
+        "interpolate": {"ends": ends, "space": "shape", "step": 17, "frame": 103, "card": 1},
+        "transfer": {"identities": [2, 1], "row": 5, "card": 1},
+    }
+    file = {"format": "npm-studio project", "format_version": 2, "name": "old", "document": document}
+    (tmp_path / FILE_NAME).write_text(json.dumps(file))
+    state = load_project(tmp_path).state
+    keys = Keyframe(0.0, Exploration(identity=1, row=4)), Keyframe(2.0, Exploration(identity=2))
+    assert state.interpolate == Interpolation(keys, "shape", frame=103, card=1)
+    pair = Exploration(identity=2), Exploration(identity=1)
+    assert state.transfer == Transfer(pair, Exploration(row=5), card=1)
+    explorer = Explorer(toy_model(), seed=0)
+    opened = explorer.fitting(state)
+    assert [key.body for key in opened.interpolate.keys] == [explorer.trained(1, 4), explorer.trained(2)]
+    assert opened.transfer.bodies == (explorer.trained(2), explorer.trained(1))
+    assert opened.transfer.source == explorer.trained(0, 5)
 
 
 @pytest.mark.parametrize(
