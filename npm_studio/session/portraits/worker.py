@@ -88,7 +88,7 @@ class PortraitWorker:
     def request_names(self) -> None:
         """Find out what the directions do."""
         with self._condition:
-            heapq.heappush(self._tasks, _Task((NAMES, next(self._order)), self._name_directions))
+            heapq.heappush(self._tasks, _Task((READ, next(self._order)), self._read_names))
             self._condition.notify()
 
     def measure(self, surface: Mesh) -> None:
@@ -163,8 +163,8 @@ class PortraitWorker:
             self._listener.measured(surface, measure_shape(surface))
         return True
 
-    def _name_directions(self) -> bool:
-        """One body further, or the names at the end."""
+    def _read_names(self) -> bool:
+        """The names as they are on disk; where they are not, they are found out when there is time."""
         try:
             known = self._store.values("names")
             names = None if known is None else from_json(known)
@@ -173,6 +173,12 @@ class PortraitWorker:
         if names is not None:
             self._listener.names(names)
             return True
+        with self._condition:
+            heapq.heappush(self._tasks, _Task((NAMES, next(self._order)), self._name_directions))
+        return True
+
+    def _name_directions(self) -> bool:
+        """One body further, or the names at the end."""
         shapes, identities = self._measured_before(), identities_to_measure(self._model)
         if len(shapes) < len(identities):
             surface = self._contour(Codes(self._model.shape_codes[identities[len(shapes)]].cpu()))

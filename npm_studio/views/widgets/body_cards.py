@@ -3,17 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from PyQt6.QtCore import QEvent, Qt, pyqtSignal
+from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtGui import QDragEnterEvent, QDropEvent, QKeyEvent
-from PyQt6.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from npm_studio.session.document.explorer import Codes
 from npm_studio.session.portraits.worker import SLIDERS
 from npm_studio.views.portraits import Portraits
-from npm_studio.views.theme import icon, theme_of
 from npm_studio.views.widgets.basics import CardFrame, ElidedLabel
 from npm_studio.views.widgets.direction_slider import PortraitLabel
 from npm_studio.views.widgets.dragged import Dragged
+from npm_studio.views.widgets.tinted_button import TintedButton
 
 _PORTRAIT = 46
 """Pixels."""
@@ -101,11 +101,7 @@ class BodyCard(CardFrame):
         self.time.setMaximum(600.0)
         self.time.setKeyboardTracking(False)
         self.time.setToolTip("When the interpolation comes to this body")
-        self.remove = QToolButton()
-        self.remove.setAutoRaise(True)
-        self.remove.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.remove.setToolTip("Take this body away")
-        self.remove.setAccessibleName("Take this body away")
+        self.remove = TintedButton("close", "Take this body away", "Take this body away")
         first = QHBoxLayout()
         first.setSpacing(4)
         first.addWidget(self._role, 1)
@@ -137,12 +133,6 @@ class BodyCard(CardFrame):
             self.time.blockSignals(False)
             self.time.setEnabled(text.time_s > 0)
         self.remove.setVisible(may_go)
-        self.remove.setIcon(icon("close", theme_of(self)))
-
-    def changeEvent(self, event: QEvent | None) -> None:
-        super().changeEvent(event)
-        if event is not None and event.type() == QEvent.Type.PaletteChange and hasattr(self, "remove"):
-            self.remove.setIcon(icon("close", theme_of(self)))
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
         if event is not None and event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):

@@ -3,7 +3,6 @@
 from PyQt6.QtCore import QSize, Qt, pyqtSignal
 from PyQt6.QtGui import QFontMetrics, QKeyEvent, QPainter, QPaintEvent
 from PyQt6.QtWidgets import (
-    QAbstractButton,
     QHBoxLayout,
     QLabel,
     QLineEdit,
@@ -16,8 +15,9 @@ from PyQt6.QtWidgets import (
 from npm_studio.session.document.explorer import Codes
 from npm_studio.session.portraits.worker import SLIDERS
 from npm_studio.views.portraits import Portraits
-from npm_studio.views.theme import pixmap, theme_of
+from npm_studio.views.theme import theme_of
 from npm_studio.views.widgets.slider import BarSlider
+from npm_studio.views.widgets.tinted_button import TintedButton
 
 PORTRAIT = 40
 """Pixels of the bodies at the ends of a slider."""
@@ -60,7 +60,9 @@ class DirectionSlider(QWidget):
         self._share = QLabel()
         self._share.setObjectName("muted")
         self.field = ValueField(name)
-        self.lock = LockButton(name)
+        self.lock = TintedButton(
+            "unlock", f"Lock {name}", "Lock: random codes and drags over the map leave this value alone", "lock"
+        )
         top = QHBoxLayout()
         top.setContentsMargins(6, 0, 0, 0)
         top.setSpacing(2)
@@ -186,30 +188,6 @@ class ValueField(QLineEdit):
         self.setModified(False)
         if text != self.text():
             self.setText(text)
-
-
-class LockButton(QAbstractButton):
-    """Keeps a value where it is when a random code is drawn or the map is dragged over."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__()
-        self.setCheckable(True)
-        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.setAccessibleName(f"Lock {name}")
-        self.setToolTip("Lock: random codes and drags over the map leave this value alone")
-        self.setFixedSize(18, 30)
-
-    def paintEvent(self, event: QPaintEvent | None) -> None:
-        theme = theme_of(self)
-        colour = theme.accent if self.isChecked() else theme.text if self.underMouse() else theme.muted
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-        picture = pixmap("lock" if self.isChecked() else "unlock", colour, 28)
-        painter.drawPixmap(2, (self.height() - 14) // 2, 14, 14, picture)
-        if self.hasFocus():
-            painter.setPen(self.palette().color(self.palette().ColorRole.Highlight))
-            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            painter.drawRoundedRect(self.rect().adjusted(0, 4, -1, -5), 4, 4)
 
 
 class PortraitLabel(QWidget):

@@ -102,8 +102,9 @@ class KeyTrack(QWidget):
             painter.setPen(QPen(line, 1, Qt.PenStyle.DashLine))
             painter.drawLine(self.place_of(last), QPointF(end, self.place_of(0.0).y()))
             area = QRectF(self.place_of(last).x() + 12, 0, max(end - self.place_of(last).x() - 12, 1), _HEIGHT - 8)
-            painter.setPen(text)
-            painter.drawText(area, Qt.AlignmentFlag.AlignCenter, "and back")
+            if QFontMetrics(font).horizontalAdvance("and back") < area.width():
+                painter.setPen(text)
+                painter.drawText(area, Qt.AlignmentFlag.AlignCenter, "and back")
         for place, key in enumerate(self._now.keys):
             chosen = place == self._now.card
             painter.setPen(QPen(QColor(theme.accent if self.hasFocus() and chosen else theme.panel), 1.5))
