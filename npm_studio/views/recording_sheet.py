@@ -19,10 +19,11 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
-from engine.core.errors import InputError, Notice, Setting
+from engine.core.errors import InputError, Notice, Setting, remedy
 from engine.sequences.capture_options import CaptureOptions
 from engine.sequences.facts import frames_text, pose_text
 from npm_studio.session.document.guessed_intrinsics import size_of_images
+from npm_studio.session.document.model_checks import Check
 from npm_studio.session.document.recording_look import RecordingLook
 from npm_studio.session.document.state import Fitting
 from npm_studio.views.widgets.basics import ElidedLabel, Section, heading, note
@@ -126,7 +127,9 @@ class RecordingSheet(QDialog):
         self.subject.scale.setEnabled(not look.states_itself)
         isolation = look.capture.isolation
         self.histogram.show_depths(look.depths, isolation.near_m, isolation.far_m)
-        self.checks.show_checks(look.checks)
+        guess = Notice("nobody states the intrinsics: they are guessed", remedy("correct {}", Setting.INTRINSICS))
+        guessed = (Check("warn", guess),) if self.intrinsics.is_guess else ()
+        self.checks.show_checks((*guessed, *look.checks))
         self.frame.setRange(0, len(look.frames) - 1)
         self.frame.setVisible(len(look.frames) > 1)
         if is_first:

@@ -36,6 +36,13 @@ SCREENSHOT = Command(
     shortcut="Ctrl+P",
     icon="camera",
 )
+EXPORT = Command(
+    "file.export",
+    "E&xport Run…",
+    "Save the run on show for other programs: meshes, an animated GLB, codes, a table, pictures, a video.",
+    shortcut="Ctrl+E",
+    needs="has_run",
+)
 
 FILE = Menu(
     "&File",
@@ -76,13 +83,7 @@ FILE = Menu(
         ),
         None,
         SCREENSHOT,
-        Command(
-            "file.export",
-            "E&xport Run…",
-            "Save the run on show for other programs: meshes, an animated GLB, codes, a table, pictures, a video.",
-            shortcut="Ctrl+E",
-            needs="has_run",
-        ),
+        EXPORT,
         None,
         Command("file.quit", "&Quit", "Stop all work and leave.", shortcut="Ctrl+Q"),
     ),

@@ -1,6 +1,7 @@
 """Fit menu."""
 
-from npm_studio.session.commands.command import Command, Menu
+from npm_studio.session.commands.command import Command, Entry, Menu, Submenu
+from npm_studio.session.commands.file import EXPORT
 
 START = Command(
     "fit.start",
@@ -31,6 +32,32 @@ SHOW_FOLDER = Command(
     "Open the folder of the run on show in the file manager.",
     needs="has_run",
     icon="folder",
+)
+RENAME_RUN = Command(
+    "fit.rename_run",
+    "Re&name Run…",
+    "Give the run on show a name; its folder keeps its own.",
+    shortcut="F2",
+    needs="has_run",
+)
+REFIT = Command(
+    "fit.again",
+    "Fit A&gain",
+    "Fit the recording as it is open now, by the method and with the settings of the run on show.",
+    needs="can_fit_again",
+)
+COPY_PATH = Command(
+    "fit.copy_path",
+    "Copy &Path of Run",
+    "Put the path of the folder of the run on show into the clipboard.",
+    needs="has_run",
+)
+DELETE_RUN = Command(
+    "fit.delete_run",
+    "&Delete Run",
+    "Take the run on show away; its folder goes to the wastebasket when the window closes, and Undo brings it back.",
+    shortcut="Delete",
+    needs="has_run",
 )
 COMPARE_TRUTH = Command(
     "fit.compare_truth",
@@ -80,6 +107,25 @@ DISCARD = Command(
     needs="can_discard_track",
 )
 
+OF_A_RUN: tuple[Entry, ...] = (
+    RENAME_RUN,
+    None,
+    COMPARE_TRUTH,
+    Submenu("fit.compare_run", "Compare with Another R&un"),
+    EXPORT,
+    REFIT,
+    None,
+    SHOW_FOLDER,
+    COPY_PATH,
+    None,
+    DELETE_RUN,
+)
+"""What can be done with a run, in the menu of its card."""
+
 FIT = Menu(
-    "F&it", (START, PAUSE_FIT, CANCEL, None, TRACK, PAUSE, RESET, STOP, KEEP, DISCARD, None, COMPARE_TRUTH, SHOW_FOLDER)
+    "F&it",
+    (
+        *(START, PAUSE_FIT, CANCEL, None, TRACK, PAUSE, RESET, STOP, KEEP, DISCARD, None),
+        *(entry for entry in OF_A_RUN if entry is not EXPORT),
+    ),
 )

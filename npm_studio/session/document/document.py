@@ -234,8 +234,7 @@ class Document:
         """Open a run, or open it again; with ``show`` it comes on show in Fit over its recording."""
         state, folder, path = self.state, run.folder.resolve(), run.inputs.sequence.resolve()
         self._loaded.take_run(run)
-        others = tuple(one for one in state.runs if one.folder != folder)
-        after = replace(state, runs=(*others, OpenRun(folder, path)))
+        after = replace(state, runs=_with_run(state.runs, OpenRun(folder, path)))
         if show:
             fit = replace(after.fit, recording=path, run=folder)
             after = replace(after, fit=fit if state.fit.recording == path else replace(fit, frame=0))
@@ -250,7 +249,7 @@ class Document:
             path = observation.sequence.root.resolve()
             self._loaded.take_observation(observation)
             recordings = _opened(recordings, OpenRecording(path, observation.capture))
-        runs = (*(one for one in state.runs if one.folder != folder), OpenRun(folder, path))
+        runs = _with_run(state.runs, OpenRun(folder, path))
         fit = replace(state.fit, recording=path, run=folder, frame=0) if show else state.fit
         self._change_contents(f"Open {run.folder.name}", replace(state, recordings=recordings, runs=runs, fit=fit))
 
@@ -317,6 +316,12 @@ def _opened(recordings: tuple[OpenRecording, ...], opened: OpenRecording) -> tup
     if any(one.path == opened.path for one in recordings):
         return tuple(opened if one.path == opened.path else one for one in recordings)
     return (*recordings, opened)
+
+
+def _with_run(runs: tuple[OpenRun, ...], opened: OpenRun) -> tuple[OpenRun, ...]:
+    """With ``opened`` as the last; one that was open before keeps its name."""
+    name = next((one.name for one in runs if one.folder == opened.folder), "")
+    return (*(one for one in runs if one.folder != opened.folder), replace(opened, name=name))
 
 
 def open_model(folder: Path) -> Explorer:

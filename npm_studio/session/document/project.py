@@ -98,6 +98,7 @@ def save_project(state: DocumentState, folder: Path, progress: Progress) -> dict
     folder = folder.resolve()
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        state = replace(state, deleted_runs=())
         moved = _copy_runs(state, folder, progress)
         write_project(with_paths(state, lambda path: moved.get(path, path)), folder)
     except OSError as error:

@@ -108,6 +108,8 @@ class OpenRun:
 
     folder: Path
     recording: Path
+    name: str = ""
+    """That a person gave it; empty: it is called by when it was made."""
 
 
 @with_config(STRICT)
@@ -172,5 +174,8 @@ class DocumentState:
     bookmarks: tuple[Bookmark, ...] = ()
     extras: Mapping[str, Any] = field(default_factory=dict)
     """Of workspaces that other packages add: by the workspace's name, as JSON has it."""
+    deleted_runs: tuple[str, ...] = ()
+    """Folders of runs that are to go to the wastebasket at the end; until then undo brings them back. Absolute, also in
+    an automatic copy: a project does not name them."""
     view: ViewState = ViewState()
     """How one looks at it. Undo leaves it alone, but for the workspace."""

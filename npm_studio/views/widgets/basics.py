@@ -48,6 +48,7 @@ class Note(QLabel):
         self._insist()
 
     def _insist(self) -> None:
+        self.setMinimumHeight(0)  # by which Qt would measure, too: a note that was long once would stay high
         self.setMinimumHeight(max(self.heightForWidth(self.width()), 0))
 
 

@@ -62,6 +62,10 @@ class MethodForm(QWidget):
     def is_installed(self, name: str) -> bool:
         return any(method.id == name for method in self._methods)
 
+    def fields_of(self, name: str) -> dict[str, QWidget]:
+        """Those of the method called ``name``, by name."""
+        return self._pages[[method.id for method in self._methods].index(name)].fields
+
     def show_choice(self, name: str, values: Mapping[str, Any]) -> None:
         """Put a method and its ``values`` on show, without telling anybody; one that is not installed is left out."""
         if not self.is_installed(name):

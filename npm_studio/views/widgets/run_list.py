@@ -3,41 +3,67 @@
 from collections.abc import Sequence
 from typing import Any
 
-from PyQt6.QtCore import QEvent, QSize, Qt, pyqtSignal
-from PyQt6.QtGui import QAction
+from PyQt6.QtCore import QPoint, QSize, Qt, pyqtSignal
+from PyQt6.QtGui import QAction, QResizeEvent
 from PyQt6.QtWidgets import QListWidget, QListWidgetItem, QSizePolicy, QWidget
 
 from engine.methods.run import Run
-from npm_studio.views.theme import icon, theme_of
-from npm_studio.views.widgets.badge import tone_colour
 from npm_studio.views.widgets.basics import ElidedLabel, Section, action_button, note
-from npm_studio.views.widgets.verdict import TONES, VerdictNote
+from npm_studio.views.widgets.run_card import CardText, RunCard
+from npm_studio.views.widgets.verdict import VerdictNote
 
-_LEAST_HEIGHT = 60
-_FOLDER, _VERDICT = Qt.ItemDataRole.UserRole, Qt.ItemDataRole.UserRole + 1
+_CARDS = 3
+"""That are seen at once; the list scrolls for more."""
+_FOLDER = Qt.ItemDataRole.UserRole
 
 
-class _Rows(QListWidget):
-    """Takes what is left: the usual height of a list would make the panel scroll on screens that have room."""
+class _Cards(QListWidget):
+    """As high as a few cards: the usual height of a list would make the panel scroll on screens that have room."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.setMinimumHeight(_LEAST_HEIGHT)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setVerticalScrollMode(QListWidget.ScrollMode.ScrollPerPixel)
+        self.setSpacing(1)
+        self.setAccessibleName("Runs")
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
 
     def sizeHint(self) -> QSize:
-        return QSize(140, _LEAST_HEIGHT)
+        return QSize(140, self.minimumHeight())
+
+    def card(self, row: int) -> RunCard | None:
+        widget = self.itemWidget(self.item(row))
+        return widget if isinstance(widget, RunCard) else None
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        super().resizeEvent(event)
+        self.fit_heights()
+
+    def fit_heights(self) -> None:
+        """Rows as high as their cards need, and the list as high as the first few rows."""
+        port = self.viewport()
+        width = (port.width() if port is not None else self.width()) - 4
+        heights = []
+        for row in range(self.count()):
+            item, card = self.item(row), self.card(row)
+            if item is not None and card is not None:
+                heights.append(card.height_in(width))
+                item.setSizeHint(QSize(60, heights[-1]))
+        self.setMinimumHeight(min(sum(heights[:_CARDS]) + 2 * len(heights[:_CARDS]) + 12, 260))
 
 
 class RunList(Section):
-    """Runs by verdict and name; the one on show is marked, with what it says of itself and where it is on disk."""
+    """A card for each run; the one on show is marked, with what it says of itself and where it is on disk."""
 
     chosen = pyqtSignal(object)
     """The folder of the run that the user wants to see, as text."""
+    menu_wanted = pyqtSignal(QPoint)
+    """Where on the screen; of the run that is chosen."""
 
     def __init__(self, show_folder: QAction, compare: QAction, parent: QWidget | None = None) -> None:
         super().__init__("Runs", [show_folder], parent=parent)
-        self.list = _Rows()
+        self.list = _Cards()
         self._note = note("Fits of this sequence are listed here.")
         self.verdict = VerdictNote()
         self._place = ElidedLabel()
@@ -48,50 +74,56 @@ class RunList(Section):
         self.body.addWidget(self._place)
         self.body.addWidget(self.compare)
         self.list.currentItemChanged.connect(lambda item, _: self.chosen.emit(_folder_of(item)))
+        self.list.customContextMenuRequested.connect(self._on_menu)
 
-    def fill(self, runs: Sequence[Run], on_show: Run | None) -> None:
-        """List ``runs`` and mark the one on show, without telling anybody."""
-        self.list.blockSignals(True)
-        self.list.clear()
-        for run in runs:
-            item = QListWidgetItem(_title(run))
-            item.setData(_FOLDER, str(run.folder))
-            item.setData(_VERDICT, run.verdict)
-            item.setToolTip("\n".join(filter(None, (str(run.folder), run.reason))))
-            self.list.addItem(item)
-        self._colour()
-        self.list.blockSignals(False)
-        self._note.setVisible(not runs)
-        self.mark(on_show)
+    @property
+    def cards(self) -> list[CardText]:
+        """What is listed."""
+        cards = (self.list.card(row) for row in range(self.list.count()))
+        return [card.text for card in cards if card is not None]
 
-    def mark(self, on_show: Run | None) -> None:
-        """Mark the run on show, without telling anybody."""
+    def fill(self, texts: Sequence[CardText], on_show: Run | None, stale: str = "") -> None:
+        """List ``texts`` and mark the one on show, without telling anybody.
+
+        Args:
+            stale: in what the one on show was fitted otherwise than its recording is open now
+        """
+        if list(texts) != self.cards:
+            self._list(texts)
+        self.list.setVisible(bool(texts))
+        self._note.setVisible(not texts)
         folder = "" if on_show is None else str(on_show.folder)
         rows = [row for row in range(self.list.count()) if _folder_of(self.list.item(row)) == folder]
         self.list.blockSignals(True)
         self.list.setCurrentRow(rows[0] if rows else -1)
         self.list.blockSignals(False)
-        self.verdict.show_run(on_show)
+        self.verdict.show_run(on_show, stale)
         self._place.setText(f"Saved in {folder}" if folder else "")
         self._place.setToolTip(folder)
 
-    def changeEvent(self, event: QEvent | None) -> None:
-        super().changeEvent(event)
-        if event is not None and event.type() == QEvent.Type.PaletteChange:
-            self._colour()
+    def _list(self, texts: Sequence[CardText]) -> None:
+        self.list.blockSignals(True)
+        self.list.clear()
+        for text in texts:
+            item, card = QListWidgetItem(), RunCard(text)
+            item.setData(_FOLDER, str(text.folder))
+            item.setData(Qt.ItemDataRole.AccessibleTextRole, text.line)
+            self.list.addItem(item)
+            self.list.setItemWidget(item, card)
+            card.menu_wanted.connect(lambda place, item=item: self._on_card(item, place))
+        self.list.fit_heights()
+        self.list.blockSignals(False)
 
-    def _colour(self) -> None:
-        """Dots beside the runs, in the colours of their verdicts and of the theme."""
-        theme = theme_of(self)
-        for row in range(self.list.count()):
-            item = self.list.item(row)
-            if item is not None and item.data(_VERDICT) is not None:
-                item.setIcon(icon("dot", theme, tone_colour(TONES[item.data(_VERDICT)], theme)))
+    def _on_card(self, item: QListWidgetItem, place: QPoint) -> None:
+        self.list.setCurrentItem(item)
+        self.menu_wanted.emit(place)
 
-
-def _title(run: Run) -> str:
-    word = "" if run.verdict is None else f"{run.verdict} · "
-    return f"{word}{run.folder.name}" + ("  (stopped early)" if run.interrupted else "")
+    def _on_menu(self, place: QPoint) -> None:
+        if self.list.currentItem() is not None:
+            item = self.list.visualItemRect(self.list.currentItem())
+            port = self.list.viewport()
+            if port is not None:
+                self.menu_wanted.emit(port.mapToGlobal(place if item.contains(place) else item.center()))
 
 
 def _folder_of(item: QListWidgetItem | None) -> Any:

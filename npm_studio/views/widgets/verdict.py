@@ -3,13 +3,11 @@
 from PyQt6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from engine.methods.run import Run
-from engine.methods.run_schema import VerdictWord
 from engine.methods.run_summary import lost_text, mean_distance_mm, side_text
 from engine.sequences.mesh_sequence import MeshSequence
 from npm_studio.views.widgets.badge import Badge, Tone
 from npm_studio.views.widgets.basics import note
-
-TONES: dict[VerdictWord, Tone] = {"good": "good", "poor": "warn", "failed": "bad"}
+from npm_studio.views.widgets.run_card import TONES
 
 
 class VerdictNote(QWidget):
@@ -28,18 +26,30 @@ class VerdictNote(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
+        self.stale = note("")
+        self.stale.setObjectName("stale")
+        column.addWidget(self.stale)
         column.addLayout(row)
         column.addWidget(self.reason)
         column.addWidget(self.side)
         column.addWidget(self.lost)
         self.show_run(None)
 
-    def show_run(self, run: Run | None) -> None:
-        self.setVisible(run is not None and run.verdict is not None)
+    def show_run(self, run: Run | None, stale: str = "") -> None:
+        """
+        Args:
+            stale: in what it was fitted otherwise than its recording is open now
+        """
+        self.setVisible(run is not None and (run.verdict is not None or bool(stale)))
+        self.stale.setText(f"{stale[:1].upper()}{stale[1:]}: fit it again to see what comes of it now.")
+        self.stale.setVisible(bool(stale))
+        for label in (self.badge, self.distance, self.reason, self.side, self.lost):
+            label.hide()
         if run is None or run.verdict is None:
             return
         mean_mm, lost, reason = mean_distance_mm(run), lost_text(run), run.reason or ""
         self.badge.set_state(run.verdict, TONES[run.verdict])
+        self.distance.show()
         self.distance.setText("" if mean_mm is None else f"{mean_mm:.3g} mm on average")
         self.distance.setToolTip("Mean distance of what was seen to the mesh, over the frames that are not lost")
         for label, text in ((self.reason, reason), (self.side, side_text(run)), (self.lost, lost)):
@@ -47,11 +57,19 @@ class VerdictNote(QWidget):
             label.setVisible(bool(text))
 
 
-def quality_of(meshes: MeshSequence | None, run: Run | None, is_preview: bool) -> tuple[str, Tone, str]:
-    """Of ``meshes`` on show, those of ``run`` or a preview of one: a word, its tone, and numbers beside it."""
+def quality_of(
+    meshes: MeshSequence | None, run: Run | None, is_preview: bool, stale: str = ""
+) -> tuple[str, Tone, str]:
+    """Of ``meshes`` on show, those of ``run`` or a preview of one: a word, its tone, and numbers beside it.
+
+    Args:
+        stale: in what ``run`` was fitted otherwise than its recording is open now
+    """
     if meshes is None:
         return "", "good", ""
     detail = f"{len(meshes.read(0).vertices):,} vertices · {len(meshes)} frames"
+    if run is not None and stale:
+        return "Out of date", "warn", f"{stale[:1].upper()}{stale[1:]}"
     if run is not None and run.verdict is not None:
         return f"{run.verdict.capitalize()} fit", TONES[run.verdict], detail
     return ("Preview", "warn", detail) if is_preview else ("Fitted", "good", detail)

@@ -5,8 +5,6 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from PyQt6.QtCore import QUrl
-from PyQt6.QtGui import QDesktopServices
 from PyQt6.QtWidgets import QCheckBox
 
 from engine.core.errors import InputError
@@ -22,10 +20,12 @@ from npm_studio.session.document.timeline import FrameFit, Playable
 from npm_studio.session.jobs.fitting import fit_request, what_lacks_here, what_to_do_first
 from npm_studio.views.fitting import Fitting
 from npm_studio.views.framing import box_among
+from npm_studio.views.run_actions import RunActions
 from npm_studio.views.session import Session
 from npm_studio.views.tracking import Tracking
 from npm_studio.views.viewport_area import ViewportArea
 from npm_studio.views.widgets.basics import Section
+from npm_studio.views.widgets.card_texts import card_texts, stale_text
 from npm_studio.views.widgets.display_options import DisplayOptions
 from npm_studio.views.widgets.method_form import MethodForm
 from npm_studio.views.widgets.run_list import RunList
@@ -70,6 +70,8 @@ class FitWorkspace(Workspace):
         fit.body.addWidget(self.progress)
 
         self.runs = RunList(actions["fit.show_folder"], actions["fit.compare_truth"])
+        self.run_actions = RunActions(session, actions, lambda: self.run, self)
+        self.runs.menu_wanted.connect(self.run_actions.show_menu)
 
         self.column.setSpacing(18)
         self.column.addWidget(self.sequences)
@@ -177,6 +179,22 @@ class FitWorkspace(Workspace):
         self._show_state()
         self._draw()
 
+    def start_again(self) -> None:
+        """Fit the recording as it is open now as the run on show was fitted."""
+        run = self.run
+        if run is None or not self._can_fit_again:
+            return
+        fields = self.form.fields_of(run.method)
+        values = {name: value for name, value in run.inputs.config.items() if name in fields and value is not None}
+        self.document.follow(
+            replace(self.document.state, fit=replace(self.document.state.fit, method=run.method, values=values))
+        )
+        self.start()
+
+    @property
+    def _can_fit_again(self) -> bool:
+        return self.can_fit and self.run is not None and self.form.is_installed(self.run.method)
+
     def unkept(self) -> str:
         return self.tracking.unkept()
 
@@ -185,6 +203,8 @@ class FitWorkspace(Workspace):
 
     def give_up(self) -> None:
         self.tracking.discard()
+        document = self.document
+        self.run_actions.empty_wastebasket(document.state, document.folder, document.is_clean)
 
     def make_room(self, for_track: bool) -> None:
         """Give viewports and panel to a track, or take them back."""
@@ -194,11 +214,6 @@ class FitWorkspace(Workspace):
         if self.is_active:
             self.enter()
             self.clip_changed.emit()
-
-    def show_folder(self) -> None:
-        """Open the folder of the run on show in the file manager."""
-        if self.run is not None:
-            QDesktopServices.openUrl(QUrl.fromLocalFile(str(self.run.folder)))
 
     def _on_preview(self, is_first: bool) -> None:
         preview = self.fitting.preview
@@ -293,6 +308,11 @@ class FitWorkspace(Workspace):
         view.redraw()
 
     @property
+    def _is_fitted(self) -> bool:
+        """Whether a fit of the recording on show runs, which would be one of something else after a change."""
+        return self.session.is_fitting and self.observation is self.fitting.observation
+
+    @property
     def _is_preview(self) -> bool:
         fitting = self.fitting
         return fitting.preview is not None and self.observation is fitting.observation and self.run is None
@@ -303,7 +323,8 @@ class FitWorkspace(Workspace):
     def _report(self) -> None:
         if not self.is_active or self.tracking.is_there:
             return
-        self.quality_changed.emit(*quality_of(self._meshes_on_show(), self.run, self._is_preview))
+        stale = stale_text(self.run, self.observation)
+        self.quality_changed.emit(*quality_of(self._meshes_on_show(), self.run, self._is_preview, stale))
 
     def _update(self) -> None:
         """What is on show, and the lists, from the document."""
@@ -316,9 +337,7 @@ class FitWorkspace(Workspace):
         self.sequences.fill(document.observations, observation)
         runs = [] if observation is None else document.runs_of(observation.sequence)
         self._capture.show(observation, most_subjects(runs))
-        is_free = not self.session.is_fitting and not self.tracking.is_there
-        self.subject.setEnabled(observation is not None and is_free)
-        self.runs.fill(runs, self.run)
+        self.runs.fill(card_texts(runs, document.state.runs, observation), run, stale_text(run, observation))
         self._show_state()
         if not self.is_active:
             return
@@ -349,14 +368,16 @@ class FitWorkspace(Workspace):
 
     def _register(self, commands: Commands) -> None:
         commands.handle("fit.start", self.start)
-        commands.handle("fit.show_folder", self.show_folder)
+        commands.handle("fit.again", self.start_again)
+        commands.provide("can_fit_again", lambda: self.is_active and self.run is not None and self._can_fit_again)
         commands.provide("can_fit", lambda: self.is_active and self.can_fit)
         commands.provide("can_compare_truth", lambda: self.is_active and self.has_truth)
         commands.provide("has_run", lambda: self.is_active and self.run is not None)
 
     def _show_state(self) -> None:
-        """What the Fit button needs, in words, and which methods can be chosen."""
+        """What the Fit button needs, in words, which methods can be chosen, and what a running fit forbids."""
         model = self.document.model
+        self.subject.setEnabled(self.observation is not None and not self._is_fitted and not self.tracking.is_there)
         self.form.set_lacking(lambda method: what_lacks_here(method.requires, model))
         self.form.set_pointless(() if model is None or model.may_have_sides else ("side",))
         if not self.session.is_fitting:

@@ -141,9 +141,8 @@ def test_cancelling_keeps_the_best_so_far(qtbot: QtBot, fitting: StudioWindow, s
     assert fitting.fit.run is not None
     assert fitting.fit.run.interrupted
     assert fitting.viewports.left.mesh.is_visible
-    item = fitting.fit.runs.list.item(0)
-    assert item is not None
-    assert "stopped early" in item.text()
+    (card,) = fitting.fit.runs.cards
+    assert card.state == "stopped early"
 
 
 def test_a_fit_is_paused_and_goes_on(qtbot: QtBot, fitting: StudioWindow, stand_in: StandInFit) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PyQt6.QtWidgets import QListWidget
+from PyQt6.QtGui import QColor
 from pytestqt.qtbot import QtBot
 
 from engine.methods.method import FitResult
@@ -68,10 +68,6 @@ def show(qtbot: QtBot, window: StudioWindow, run: Run) -> None:
     qtbot.waitUntil(lambda: window.fit.run is not None and window.fit.run.folder == run.folder, timeout=SECONDS)
 
 
-def titles(of: QListWidget) -> list[str]:
-    return [present(of.item(row)).text() for row in range(of.count())]
-
-
 def test_a_run_on_show_has_its_verdict_and_reason_beside_the_list(
     qtbot: QtBot, window: StudioWindow, runs: list[Run]
 ) -> None:
@@ -89,7 +85,9 @@ def test_a_run_on_show_has_its_verdict_and_reason_beside_the_list(
     show(qtbot, window, runs[2])
     assert not note.isVisibleTo(window)
     assert window.badge.text == "Fitted"
-    assert titles(window.fit.runs.list) == ["good · a-good", "poor · b-poor", "c-old"]
+    assert [card.verdict for card in window.fit.runs.cards] == ["good", "poor", None]
+    assert [card.state for card in window.fit.runs.cards] == ["", "1 of 3 frames lost", ""]
+    assert window.fit.runs.cards[0].figures == "6.0 mm · took 1 s"
 
 
 def test_the_timeline_shows_distance_confidence_and_lost_frames_of_the_run_on_show(
@@ -126,8 +124,10 @@ def test_lost_frames_and_verdicts_have_the_colours_of_the_theme(
     middle = round(window.timeline.slider.x_of(1) * scale)
     column = {picture.pixelColor(middle, y).name() for y in range(picture.height())}
     assert theme.bad in column
-    dot = present(window.fit.runs.list.item(0)).icon().pixmap(24).toImage()
-    assert dot.pixelColor(dot.width() // 2, dot.height() // 2).name() == theme.warn
+    badge = present(window.fit.runs.list.card(0)).badge.grab().toImage()
+    wanted = QColor(theme.warn)
+    colours = [badge.pixelColor(x, y) for x in range(badge.width()) for y in range(badge.height())]
+    assert any(abs(one.hue() - wanted.hue()) < 4 and abs(one.value() - wanted.value()) < 8 for one in colours)
 
 
 @pytest.mark.parametrize("wanted", [False, True])
