@@ -13,6 +13,10 @@ from engine.sequences.mesh_sequence import MeshSequence
 from engine.sequences.placement import place_at
 
 
+LEADING = 2
+"""Frames on each side that are looked at, too; what becomes of them is dropped."""
+
+
 @dataclass(frozen=True, eq=False)
 class Refit:
     """Which frames of which run are fitted again."""
@@ -24,6 +28,11 @@ class Refit:
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(self.run.frame_names[row] for row in self.rows)
+
+    @property
+    def looked_at(self) -> range:
+        """Rows of the frames that a fit sees, and that its previews are of."""
+        return range(max(self.rows[0] - LEADING, 0), min(self.rows[-1] + 1 + LEADING, len(self.run.frames)))
 
     def frames(self, again: tuple[RunFrame, ...]) -> tuple[RunFrame, ...]:
         """What is known of the frames: of those that were fitted ``again``, one for each of the run, what is new."""

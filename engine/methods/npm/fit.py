@@ -137,10 +137,12 @@ def descend(state: "FitState", progress: Progress) -> Descent:
     progress.stage("fit", config.steps)
     interrupted = False
     latest: deque[Variables] = deque(maxlen=AVERAGED)
+    is_done = state.posable.device.type == "cpu"
     for step in range(config.steps):
         state.step(step)
         latest.append(state.variables)
-        looked_at = step % config.preview_interval == 0 or step + 1 == config.steps
+        # a processor has done the step when it comes back, a device would have to be waited for
+        looked_at = is_done or step % config.preview_interval == 0 or step + 1 == config.steps
         progress.advance(step + 1, state.metrics() if looked_at else None)
         if step % config.preview_interval == 0 and progress.wants_preview():
             progress.preview(state.preview(step))

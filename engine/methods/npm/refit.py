@@ -30,9 +30,6 @@ from engine.sequences.depth_sequence import DepthSequence
 from engine.sequences.mesh_sequence import mesh_sequence
 from engine.sequences.mirroring import mirrored_mesh, mirrored_points, mirrored_poses
 
-_LEADING = 2
-"""Frames on each side that the steps see, too; what becomes of them is dropped."""
-
 
 @dataclass(frozen=True, eq=False)
 class _Earlier:
@@ -67,7 +64,7 @@ def refit_sequence(source: DepthSequence, inputs: MethodInputs, config: FitConfi
     if sided.is_mirrored:
         progress = PreviewsInMirror(progress)
     read = time.perf_counter()
-    looked_at = range(max(refit.rows[0] - _LEADING, 0), min(refit.rows[-1] + 1 + _LEADING, len(source)))
+    looked_at = refit.looked_at
     own = slice(refit.rows[0] - looked_at[0], refit.rows[-1] + 1 - looked_at[0])
     observations = sided.observations.at(torch.tensor(list(looked_at), device=model.device))
     fitted = fitted_model(model, config, earlier.shape)

@@ -44,11 +44,14 @@ def fits_of_run(run: Run | None, sequence: DepthSequence) -> tuple[FrameFit | No
     return fits if any(fit is not None and fit.in_words() for fit in fits) else ()
 
 
-def mesh_sequence_of_preview(preview: object, sequence: DepthSequence, similarity: Similarity) -> MeshSequence | None:
+def mesh_sequence_of_preview(
+    preview: object, sequence: DepthSequence, similarity: Similarity, rows: range | None = None
+) -> MeshSequence | None:
     """What a running fit of ``sequence`` shows, in metres; None where this is nothing to be drawn.
 
     Args:
         similarity: between metres and the canonical units of the model, for previews of the method `npm`.
+        rows: of the frames that are fitted; all where absent.
     """
     from engine.methods.npm.fit import FitPreview
 
@@ -57,7 +60,9 @@ def mesh_sequence_of_preview(preview: object, sequence: DepthSequence, similarit
     if not isinstance(preview, FitPreview):
         return None
     vertices, faces = similarity.to_world(preview.vertices.numpy()), preview.faces.numpy().astype(np.int32)
-    return mesh_sequence("Preview", vertices, faces, sequence.frame_names, sequence.times_s)
+    rows = range(len(sequence)) if rows is None else rows
+    names = tuple(sequence.frame_names[row] for row in rows)
+    return mesh_sequence("Preview", vertices, faces, names, sequence.times_s[list(rows)])
 
 
 def bounds_of(meshes: MeshSequence) -> NDArray[np.float32]:
