@@ -12,7 +12,6 @@ from engine.sequences.depth_sequence import DepthSequence
 from engine.sequences.mesh_sequence import MeshSequence
 from engine.sequences.placement import place_at
 
-
 LEADING = 2
 """Frames on each side that are looked at, too; what becomes of them is dropped."""
 
