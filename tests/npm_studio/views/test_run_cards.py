@@ -155,7 +155,7 @@ def test_after_the_recording_is_opened_otherwise_the_run_is_out_of_date(
     assert window.badge.text == "Good fit"
     window.fit.subject.far.setValue(9.0)
     qtbot.waitUntil(lambda: window.badge.text == "Out of date", timeout=SECONDS)
-    assert window.quality.text() == "Fitted with another range of depth"
+    assert window.status.quality.text() == "Fitted with another range of depth"
     assert all(card.is_stale and card.state == "fitted with another range of depth" for card in window.fit.runs.cards)
     assert window.fit.runs.verdict.stale.isVisibleTo(window)
     window.actions_by_id["edit.undo"].trigger()
