@@ -12,7 +12,6 @@ EXAMPLE = Command(
     "train.example",
     "Make a Small &Dataset of Bodies…",
     "Generate four bodies in a few motions, to try a training with.",
-    needs="can_train_anything",
 )
 VERIFY = Command(
     "train.verify",

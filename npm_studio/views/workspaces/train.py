@@ -197,7 +197,6 @@ class TrainWorkspace(Workspace):
         }
         for name, handler in handlers.items():
             commands.handle(f"train.{name}", handler)
-        commands.provide("can_train_anything", lambda: True)
         commands.provide("can_verify", lambda: self.is_active and self.shown is not None)
         commands.provide("can_train", lambda: self.is_active and self._can_train)
         commands.provide("is_training", lambda: self.trainings.is_running(self.out))

@@ -26,6 +26,7 @@ from npm_studio.session.document.state import (
     Locks,
     OpenRecording,
     OpenRun,
+    Training,
     Transfer,
 )
 from npm_studio.session.document.view_state import (
@@ -58,6 +59,7 @@ def state(tmp_path: Path, depth_capture: Path, fitted_run: Path) -> DocumentStat
         recordings=(OpenRecording(recording, capture),),
         runs=(OpenRun(run, recording),),
         fit=Fitting(recording, run, 2, "nricp", {"steps": 40, "template": "a.ply"}, True),
+        train=Training(recording, 1, "walk", 3, "own/small", "cpu", "/models/own.npm", recording),
         compare=ComparisonState(
             (SideSource("run", run), SideSource("truth", recording), SideSource("identity", tmp_path / "body.npm", 2)),
             3,
@@ -97,6 +99,7 @@ def test_nothing_of_the_example_is_as_it_is_by_default(state: DocumentState) -> 
         (state, DocumentState()),
         (state.view, ViewState()),
         (state.fit, Fitting()),
+        (state.train, Training()),
         (state.compare, ComparisonState()),
         (state.interpolate, Interpolation()),
         (state.transfer, Transfer()),
