@@ -40,8 +40,8 @@ def _begin(options: argparse.Namespace) -> "Callable[[MainWindow], None]":
     from concurrent.futures import ThreadPoolExecutor
 
     from engine.core.errors import InputError
-    from npm_studio.session.document.document import open_model
     from npm_studio.session.document.recognise import Kind, recognise
+    from npm_studio.session.model import open_model
     from npm_studio.session.settings import load_settings
 
     kind, folder = recognise(options.path or demo_model())

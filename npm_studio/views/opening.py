@@ -10,7 +10,6 @@ from engine.core.progress import Progress
 from engine.methods.run import Run, load_run
 from engine.sequences.capture_options import AS_RECORDED, CaptureOptions
 from npm_studio.resources import is_built_in
-from npm_studio.session.document.document import open_model
 from npm_studio.session.document.explorer import Explorer
 from npm_studio.session.document.loaded import Contents
 from npm_studio.session.document.observation import Observation, observation_of_run, open_again, open_observation
@@ -20,6 +19,7 @@ from npm_studio.session.document.state import DocumentState, Training
 from npm_studio.session.jobs.events import Advanced, JobEvent
 from npm_studio.session.jobs.fitting import runs_folder
 from npm_studio.session.jobs.status import JobStatus
+from npm_studio.session.model import open_model
 from npm_studio.session.settings import MOST_RECENT, change_settings, load_settings
 from npm_studio.views.session import Session
 from npm_studio.views.words import FIELDS

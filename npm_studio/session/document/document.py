@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from engine.methods.run import Run
-from engine.models.checkpoint import load_model
 from engine.models.model import NeuralParametricModel
 from engine.sequences.depth_sequence import DepthSequence
 from npm_studio.session.document.comparison import ComparisonState
@@ -322,18 +321,3 @@ def _with_run(runs: tuple[OpenRun, ...], opened: OpenRun) -> tuple[OpenRun, ...]
     """With ``opened`` as the last; one that was open before keeps its name."""
     name = next((one.name for one in runs if one.folder == opened.folder), "")
     return (*(one for one in runs if one.folder != opened.folder), replace(opened, name=name))
-
-
-def open_model(folder: Path) -> Explorer:
-    """Load a model for exploring, onto a GPU when there is one.
-
-    Raises:
-        InputError: it is not a model.
-    """
-    import scipy.spatial  # noqa: F401  the live thread would import it while a slider moves, and hold up the window
-
-    from engine.core.warp_runtime import start_warp
-    from npm_studio.session.device import preferred_device
-
-    start_warp()
-    return Explorer(load_model(folder, preferred_device()))

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 from PyQt6.QtWidgets import QApplication, QCheckBox, QComboBox, QFileDialog, QPushButton, QSpinBox
 
-from npm_studio.session.device import preferred_device
 from npm_studio.session.jobs.fitting import new_run_folder
+from npm_studio.session.model import preferred_device
 from npm_studio.session.settings import Settings, change_settings, load_settings
 from npm_studio.views.preferences import PreferencesDialog
 from tests.npm_studio.views.studio_window import StudioWindow
