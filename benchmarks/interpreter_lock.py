@@ -38,7 +38,6 @@ from engine.core.process import prepare_process
 from engine.models.code_space import CodeSpace
 from engine.surface.folded import SignedDistance, not_cancelled
 from npm_studio.resources import demo_model
-from npm_studio.session.document.document import open_model
 from npm_studio.session.document.explorer import Codes
 from npm_studio.session.live.anchors import choose_anchors
 from npm_studio.session.live.field import FINE_NODES, SlicePlane
@@ -46,6 +45,7 @@ from npm_studio.session.live.field_picture import paint_field
 from npm_studio.session.live.level_set_projection import project_onto_level_set
 from npm_studio.session.live.mesher import FINE_RESOLUTION, Mesher
 from npm_studio.session.live.request import MeshRequest, Quality, make_posed_mesh
+from npm_studio.session.model import open_model
 
 LONGEST_MS = 10.0
 CHECK = "the lock, 20 ms"
