@@ -20,7 +20,6 @@ from npm_studio.session.document.timeline import FrameFit, Playable
 from npm_studio.session.jobs.fitting import fit_request, what_lacks_here, what_to_do_first
 from npm_studio.views.fitting import Fitting
 from npm_studio.views.framing import box_among
-from npm_studio.views.run_actions import RunActions
 from npm_studio.views.session import Session
 from npm_studio.views.tracking import Tracking
 from npm_studio.views.viewport_area import ViewportArea
@@ -35,6 +34,7 @@ from npm_studio.views.workspaces.base import Actions, Workspace
 from npm_studio.views.workspaces.capture_choice import CaptureChoice
 from npm_studio.views.workspaces.drawing import draw_frame
 from npm_studio.views.workspaces.point_errors import PointErrors
+from npm_studio.views.workspaces.run_actions import RunActions
 from npm_studio.views.workspaces.track_stage import TrackStage
 
 
