@@ -16,9 +16,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "path",
         nargs="?",
         type=model_path,
-        metavar="PROJECT|MODEL|RECORDING|RUN",
-        help="what to open: a project, a model by folder or built-in name, a depth recording or a run; the last two"
-        " with the built-in model (default: anny-compact)",
+        metavar="PROJECT|MODEL|RECORDING|RUN|DATASET",
+        help="what to open: a project, a model by folder or built-in name, a depth recording, a run or a dataset; the"
+        " last three with the built-in model (default: anny-compact)",
     )
     parser.add_argument("--sequence", type=Path, metavar="RECORDING", help="recording to be asked about and opened")
 

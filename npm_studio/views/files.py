@@ -8,6 +8,7 @@ from pathlib import Path
 from PyQt6.QtWidgets import QFileDialog, QProgressDialog, QWidget
 
 from engine.core.errors import InputError
+from engine.core.files import clear_leftovers
 from engine.core.progress import Progress
 from engine.methods.run import Run
 from engine.sequences.reader import file_endings, registered_readers
@@ -19,6 +20,7 @@ from npm_studio.session.document.signal import Signal
 from npm_studio.session.jobs.comparison_report import ReportChoice, report_choice, write_report
 from npm_studio.session.jobs.events import JobEvent
 from npm_studio.session.jobs.exporting import ExportChoice, export_run
+from npm_studio.session.jobs.fitting import runs_folder
 from npm_studio.session.jobs.job import JobInfo
 from npm_studio.session.jobs.status import JobStatus
 from npm_studio.views.export_dialog import ExportDialog
@@ -78,7 +80,8 @@ class Files(Opening):
         )
 
     def offer_recovery(self) -> None:
-        """Ask about what was made and not saved when the program ended the last time."""
+        """Ask about what was made and not saved when the program ended the last time; halves of its runs go at once."""
+        clear_leftovers(runs_folder())
         folders = recoverable([path for path in recent() if (path / FILE_NAME).is_file()])
         if not folders:
             return
@@ -249,7 +252,8 @@ class Files(Opening):
             close()
             self._say("Export cancelled; nothing was written.")
 
-        jobs.submit("export", work, finished, failed, stopped, event, JobInfo(f"Export {out.name}", out))
+        again = partial(self._export, out, work, said)
+        jobs.submit("export", work, finished, failed, stopped, event, JobInfo(f"Export {out.name}", out, again=again))
 
     def open_demo_model(self) -> None:
         self.open_model(resources.demo_model())

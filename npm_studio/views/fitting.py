@@ -1,6 +1,8 @@
 """The fit of a window: from the request until it is over."""
 
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 
 from PyQt6.QtCore import QObject, pyqtSignal
 from PyQt6.QtGui import QAction
@@ -13,7 +15,7 @@ from npm_studio.session.commands.registry import Commands
 from npm_studio.session.document.observation import Observation
 from npm_studio.session.document.results import mesh_sequence_of_preview
 from npm_studio.session.jobs.events import JobEvent, Previewed
-from npm_studio.session.jobs.fitting import fit_work
+from npm_studio.session.jobs.fitting import fit_work, new_run_folder
 from npm_studio.session.jobs.job import JobInfo
 from npm_studio.session.jobs.status import JobStatus
 from npm_studio.views.session import Session
@@ -54,9 +56,23 @@ class Fitting(QObject):
             failed=self._on_failed,
             stopped=self._on_stopped,
             event=self._on_event,
-            info=JobInfo(f"Fit {observation.sequence.name}", request.out, keeps="the best so far", can_pause=True),
+            info=JobInfo(
+                f"Fit {observation.sequence.name}",
+                request.out,
+                keeps="the best so far",
+                can_pause=True,
+                again=partial(self._again, request, observation),
+            ),
         )
         self.progress.begin()
+
+    def _again(self, request: FitRequest, observation: Observation) -> None:
+        """Fit once more in the same way, into a new run."""
+        if self._session.is_fitting:
+            self._session.message.emit("A fit is running; run this one again when it is done.")
+            return
+        out = new_run_folder(observation.sequence.root, self._session.document.folder)
+        self.start(replace(request, out=out), observation)
 
     def cancel(self) -> None:
         """Stop the fit; what it has is kept."""
