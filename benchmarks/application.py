@@ -45,7 +45,6 @@ def own_screen() -> Iterator[Path]:
             "LIBGL_ALWAYS_SOFTWARE": "1",
             "XDG_DATA_HOME": folder,
             "XDG_CONFIG_HOME": folder,
-            "XDG_CACHE_HOME": folder,
         }
         sys.setswitchinterval(0.001)  # as in npm_studio.bootstrap.run_application
         yield Path(folder)

@@ -66,11 +66,12 @@ def capture(depth_capture: Path, tmp_path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def _own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from npm_studio.session.live import mesher
-    from npm_studio.session.portraits import worker
+    from npm_studio.session.portraits import store, worker
 
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "settings"))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    # and not XDG_CACHE_HOME, where Warp has its compiled kernels
+    monkeypatch.setattr(store, "user_cache_path", lambda *_, **__: tmp_path / "cache")
     monkeypatch.setattr(mesher, "FINE_RESOLUTION", 72)
     monkeypatch.setattr(worker, "RESOLUTION", 24)
 
@@ -120,7 +121,7 @@ def fine(qtbot: QtBot) -> Callable[..., None]:
         window.session.meshes_ready.connect(note)
         action()
         # only once all of the action is done: pressing a slider alone may already lead to a mesh
-        qtbot.waitUntil(lambda: before < window.session.latest_generation in finished, timeout=60_000)
+        qtbot.waitUntil(lambda: before < window.session.latest_generation in finished, timeout=20_000)
         window.session.meshes_ready.disconnect(note)
 
     return act

@@ -10,6 +10,7 @@ import torch
 
 from engine.geometry.mesh import Mesh
 from npm_studio.session.document.explorer import Codes, Explorer
+from npm_studio.session.portraits import store
 from npm_studio.session.portraits import worker as portrait_worker
 from npm_studio.session.portraits.direction_names import Names
 from npm_studio.session.portraits.painting import SIZE, Frame, Picture, paint
@@ -20,7 +21,7 @@ from tests.support.toy_model import toy_model
 
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(store, "user_cache_path", lambda *_, **__: tmp_path)
     monkeypatch.setattr(portrait_worker, "RESOLUTION", 24)
 
 
@@ -55,13 +56,13 @@ def test_what_has_no_surface_is_an_empty_picture() -> None:
 
 
 def test_pictures_are_found_again_and_damaged_ones_are_not() -> None:
-    store, codes = PortraitStore(toy_model()), Codes(torch.zeros(8))
+    kept, codes = PortraitStore(toy_model()), Codes(torch.zeros(8))
     picture = paint(box(0.2, 0.6), Frame(1.0))
-    assert store.picture(key_of(codes)) is None
-    store.keep_picture(key_of(codes), picture)
+    assert kept.picture(key_of(codes)) is None
+    kept.keep_picture(key_of(codes), picture)
     np.testing.assert_array_equal(PortraitStore(toy_model()).picture(key_of(codes)), picture)
-    (store.folder / f"{key_of(codes)}.png").write_bytes(b"PNG")
-    assert store.picture(key_of(codes)) is None
+    (kept.folder / f"{key_of(codes)}.png").write_bytes(b"PNG")
+    assert kept.picture(key_of(codes)) is None
 
 
 def test_each_model_and_each_code_has_pictures_of_its_own() -> None:
