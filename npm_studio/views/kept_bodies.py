@@ -79,6 +79,12 @@ class KeptBodies(Section):
             if item is not None:
                 item.setHidden(wanted not in item.text().lower())
 
+    @property
+    def has_hit(self) -> bool:
+        """Whether the filter leaves something."""
+        items = (self.list.item(row) for row in range(self.list.count()))
+        return any(item is not None and not item.isHidden() for item in items)
+
     def fill(self) -> None:
         """Show what there is now."""
         document, explorer = self._document, self._document.explorer

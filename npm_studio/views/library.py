@@ -42,6 +42,8 @@ class Library(QWidget):
         self.search = QLineEdit()
         self.search.setPlaceholderText("Filter by name")
         self.search.setClearButtonEnabled(True)
+        self._no_hit = note("")
+        self._no_hit.hide()
         self.identities = BodyList(session.portraits, self._codes_of)
         self.identities.setAccessibleName("Identities")
         self.poses = PoseTree(lambda item: item.data(0, _ROW))
@@ -69,6 +71,7 @@ class Library(QWidget):
         column.addWidget(self._detail)
         column.addSpacing(6)
         column.addWidget(self.search)
+        column.addWidget(self._no_hit)
         column.addSpacing(8)
         column.addWidget(lists, 1)
         self.setMinimumWidth(180)
@@ -174,6 +177,11 @@ class Library(QWidget):
                 not child.isHidden() for i in range(branch.childCount()) if (child := branch.child(i)) is not None
             )
             branch.setHidden(not (found or some))
+        rows = [self.identities.item(row) for row in range(self.identities.count())]
+        branches = [self.poses.topLevelItem(row) for row in range(self.poses.topLevelItemCount())]
+        is_hit = any(item is not None and not item.isHidden() for item in (*rows, *branches)) or self.kept.has_hit
+        self._no_hit.setText(f"Nothing here is called “{text.strip()}”.")
+        self._no_hit.setVisible(bool(wanted) and not is_hit)
 
     def _codes_of(self, what: Dragged) -> Codes | None:
         model = self._document.model

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from PyQt6.QtCore import QMimeData, QModelIndex, QSize, Qt
-from PyQt6.QtGui import QIcon
+from PyQt6.QtGui import QIcon, QKeyEvent
 from PyQt6.QtWidgets import (
     QAbstractItemView,
     QListWidget,
@@ -20,6 +20,15 @@ from npm_studio.views.portraits import Portraits
 from npm_studio.views.theme import theme_of
 from npm_studio.views.widgets.dragged import Dragged
 
+NAVIGATION = (
+    Qt.Key.Key_Up,
+    Qt.Key.Key_Down,
+    Qt.Key.Key_PageUp,
+    Qt.Key.Key_PageDown,
+    Qt.Key.Key_Home,
+    Qt.Key.Key_End,
+)
+"""Keys that choose another row, which comes on show as if it had been clicked."""
 PICTURE = 34
 """Pixels of the body in a row."""
 _WHAT = Qt.ItemDataRole.UserRole + 8
@@ -54,6 +63,13 @@ class BodyList(QListWidget):
     def mimeData(self, items: object) -> QMimeData | None:
         item = self.currentItem()
         return None if item is None else self.what(item).to_mime()
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:
+        before = self.currentItem()
+        super().keyPressEvent(event)
+        item = self.currentItem()
+        if event is not None and event.key() in NAVIGATION and item is not None and item is not before:
+            self.itemActivated.emit(item)
 
     def _redraw(self) -> None:
         viewport = self.viewport()
@@ -99,6 +115,14 @@ class PoseTree(QTreeWidget):
         self.setUniformRowHeights(True)
         self.setDragEnabled(True)
         self.setDragDropMode(QAbstractItemView.DragDropMode.DragOnly)
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:
+        before = self.currentItem()
+        super().keyPressEvent(event)
+        item = self.currentItem()
+        is_frame = item is not None and item.childCount() == 0
+        if event is not None and event.key() in NAVIGATION and is_frame and item is not before:
+            self.itemActivated.emit(item, 0)
 
     def mimeData(self, items: object) -> QMimeData | None:
         item = self.currentItem()

@@ -112,7 +112,8 @@ def _draw(place: _Place, shown: Shown, number: int, frame: int) -> None:
 def _draw_mesh(place: _Place, side: OpenedSide, shown: Shown, frame: int, values: NDArray[np.float32] | None) -> None:
     surface = shown.lineup.surface(side, frame)
     place.mesh.set_opacity(1.0)
-    place.mesh.stand_on(None)
+    # a canonical surface is nowhere in the world: those of all identities stand on one floor
+    place.mesh.stand_on(place.view.ground.height if side.source.kind == "identity" else None)
     place.mesh.show(surface.vertices, surface.normals, surface.faces)
     place.view.ground.cast_shadow(surface.vertices)
     of_points = shown.errors is not None and shown.errors.kind is ErrorKind.SEEN

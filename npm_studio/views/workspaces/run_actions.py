@@ -1,14 +1,14 @@
 """What a user does to the run on show in Fit: names it, looks for it on disk, compares it, deletes it."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 
 from PyQt6.QtCore import QFile, QObject, QPoint, QUrl
-from PyQt6.QtGui import QDesktopServices, QGuiApplication
+from PyQt6.QtGui import QAction, QDesktopServices, QGuiApplication
 from PyQt6.QtWidgets import QInputDialog, QMenu, QWidget
 
 from engine.methods.run import Run
@@ -21,7 +21,6 @@ from npm_studio.session.document.run_steps import day_in_words, is_own, made_at,
 from npm_studio.session.document.state import DocumentState
 from npm_studio.session.jobs.fitting import runs_folder
 from npm_studio.views.session import Session
-from npm_studio.views.workspaces.base import Actions
 
 _log = logging.getLogger(__name__)
 
@@ -29,7 +28,9 @@ _log = logging.getLogger(__name__)
 class RunActions(QObject):
     """Commands of the run that `on_show` gives."""
 
-    def __init__(self, session: Session, actions: Actions, on_show: Callable[[], Run | None], parent: QWidget) -> None:
+    def __init__(
+        self, session: Session, actions: Mapping[str, QAction], on_show: Callable[[], Run | None], parent: QWidget
+    ) -> None:
         super().__init__(parent)
         self._session, self._actions, self._on_show, self._parent = session, actions, on_show, parent
         self.question: QInputDialog | None = None

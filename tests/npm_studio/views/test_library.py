@@ -41,6 +41,21 @@ def test_bookmarks_are_named_at_once_come_back_and_are_deleted_by_steps(
     assert present(kept.list.item(0)).text() == "The first"
 
 
+def test_keys_choose_what_is_shown_and_a_filter_without_a_hit_says_so(
+    qtbot: QtBot, studio_window: StudioWindow, fine: Fine
+) -> None:
+    window, library = studio_window, studio_window.library
+    fine(window, lambda: qtbot.keyClick(library.identities, Qt.Key.Key_Down))
+    assert window.session.document.state.explore.shape_name == "Small"
+    fine(window, lambda: qtbot.keyClick(library.poses, Qt.Key.Key_Home))
+    assert window.session.document.state.explore.pose is None
+    library.search.setText("nobody")
+    assert library._no_hit.isVisible()
+    assert "“nobody”" in library._no_hit.text()
+    library.search.setText("sma")
+    assert not library._no_hit.isVisible()
+
+
 def test_bodies_have_pictures_as_soon_as_they_are_made(qtbot: QtBot, studio_window: StudioWindow) -> None:
     window = studio_window
     model = present(window.session.document.model)
