@@ -39,6 +39,12 @@ class FitRequest:
     refit: Refit | None = None
     """Which frames of which run alone are fitted again; None for all."""
 
+    @property
+    def steps(self) -> int | None:
+        """That the method takes; None where its configuration does not say it."""
+        steps = getattr(self.config, "steps", None)
+        return steps if isinstance(steps, int) else None
+
 
 def check_request(request: FitRequest) -> None:
     """Refuse a request that would destroy something or cannot be done, before any work is done.

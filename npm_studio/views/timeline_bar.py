@@ -9,7 +9,7 @@ from PyQt6.QtWidgets import QHBoxLayout, QLabel, QSpinBox, QVBoxLayout, QWidget
 from npm_studio.session.document.timeline import Playable
 from npm_studio.views.session import Session
 from npm_studio.views.theme import Theme, icon
-from npm_studio.views.widgets.basics import MARGIN, tool_button
+from npm_studio.views.widgets.basics import MARGIN, action_button, tool_button
 from npm_studio.views.widgets.frame_track import FrameTrack
 from npm_studio.views.widgets.slider import BarSlider
 from npm_studio.views.workspaces.base import Actions
@@ -33,6 +33,10 @@ class TimelineBar(QWidget):
         self.slider.setAccessibleName("Frame")
         self.slider.valueChanged.connect(self._on_scrub)
         self.track = FrameTrack(self.slider)
+        self.track.marked.connect(timeline.mark)
+        self.track.clicked.connect(self._on_scrub)
+        self.refit = action_button("Refit", actions["fit.refit"])
+        self.refit.hide()
         self.readout = QLabel()
         self.readout.setObjectName("muted")
         self.readout.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
@@ -54,6 +58,7 @@ class TimelineBar(QWidget):
         column.addWidget(self.slider)
         row.addLayout(column, 1)
         row.addSpacing(4)
+        row.addWidget(self.refit)
         row.addWidget(self.readout)
         row.addSpacing(10)
         row.addWidget(tool_button(actions["playback.loop"]))
@@ -67,6 +72,7 @@ class TimelineBar(QWidget):
         timeline.frame_changed.connect(lambda _: self._show())
         timeline.state_changed.connect(self._on_state)
         timeline.fits_changed.connect(lambda: self.track.show_fits(timeline.fits))
+        timeline.marked_changed.connect(self._on_marked)
         self._on_state()
         commands = session.commands
         commands.handle("playback.play", self.toggle)
@@ -144,6 +150,13 @@ class TimelineBar(QWidget):
             widget.setEnabled(count > 1)
         self.readout.setText(f"{self._timeline.frame + 1} / {count}" if count else "No clip")
         self.setToolTip("" if count else "Choose a pose in the library, or open a depth sequence, to have frames here")
+
+    def _on_marked(self) -> None:
+        marked = self._timeline.marked
+        self.track.show_marked(marked)
+        self.refit.setVisible(marked is not None)
+        if marked is not None:
+            self.refit.setText(f"Refit {marked[0] + 1} to {marked[-1] + 1}")
 
     def _on_rate(self, value: int) -> None:
         state = self._document.state

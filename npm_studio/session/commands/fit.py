@@ -13,11 +13,17 @@ START = Command(
 )
 CANCEL = Command(
     "fit.cancel",
-    "&Cancel Fit",
-    "Stop the fit and keep the best result so far.",
+    "Stop Fit and &Keep",
+    "Stop the fit that runs and keep the best result so far.",
     shortcut="Ctrl+.",
     needs="is_fitting",
     icon="stop",
+)
+DISCARD_FIT = Command(
+    "fit.discard",
+    "&Cancel Fit",
+    "Stop the fit that runs and keep nothing of it.",
+    needs="is_fitting",
 )
 PAUSE_FIT = Command(
     "fit.pause",
@@ -45,6 +51,27 @@ REFIT = Command(
     "Fit A&gain",
     "Fit the recording as it is open now, by the method and with the settings of the run on show.",
     needs="can_fit_again",
+)
+MARK_FIRST = Command(
+    "fit.mark_first",
+    "Mark from This &Frame",
+    "The frames that are to be fitted again begin at the one on show.",
+    shortcut="[",
+    needs="can_mark",
+)
+MARK_LAST = Command(
+    "fit.mark_last",
+    "Mark &to This Frame",
+    "The frames that are to be fitted again end at the one on show.",
+    shortcut="]",
+    needs="can_mark",
+)
+REFIT_FRAMES = Command(
+    "fit.refit",
+    "&Refit Marked Frames",
+    "Fit the marked frames of the run on show again, between their neighbours; all others stay as they are.",
+    shortcut="Ctrl+R",
+    needs="can_refit",
 )
 COPY_PATH = Command(
     "fit.copy_path",
@@ -125,7 +152,8 @@ OF_A_RUN: tuple[Entry, ...] = (
 FIT = Menu(
     "F&it",
     (
-        *(START, PAUSE_FIT, CANCEL, None, TRACK, PAUSE, RESET, STOP, KEEP, DISCARD, None),
+        *(START, PAUSE_FIT, CANCEL, DISCARD_FIT, None, TRACK, PAUSE, RESET, STOP, KEEP, DISCARD, None),
+        *(MARK_FIRST, MARK_LAST, REFIT_FRAMES, None),
         *(entry for entry in OF_A_RUN if entry is not EXPORT),
     ),
 )

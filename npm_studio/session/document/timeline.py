@@ -48,6 +48,9 @@ class Timeline:
         self.state_changed = Signal()
         self.fits: tuple[FrameFit | None, ...] = ()
         self.fits_changed = Signal()
+        self.marked: range | None = None
+        """Frames that somebody has marked; at least one, and not beyond the clip."""
+        self.marked_changed = Signal()
         self._fraction = 0.0
 
     @property
@@ -61,6 +64,7 @@ class Timeline:
         self.playing, self._fraction = False, 0.0
         self.state_changed.emit()
         self.set_fits(playable.fits)
+        self.mark(None)
 
     def set_fits(self, fits: tuple[FrameFit | None, ...]) -> None:
         """Another run of what plays is on show, or none."""
@@ -68,6 +72,22 @@ class Timeline:
         if fits != self.fits:
             self.fits = fits
             self.fits_changed.emit()
+
+    def mark(self, frames: range | None) -> None:
+        """Mark ``frames``, or none; what lies beyond the clip is left out."""
+        if frames is not None:
+            frames = range(max(frames.start, 0), min(frames.stop, self.frame_count)) or None
+        if frames != self.marked:
+            self.marked = frames
+            self.marked_changed.emit()
+
+    def mark_end(self, at_start: bool) -> None:
+        """Begin the marked frames at the one on show, or end them there."""
+        now, marked = self.frame, self.marked or range(self.frame, self.frame + 1)
+        if at_start:
+            self.mark(range(now, max(marked.stop, now + 1)))
+        else:
+            self.mark(range(min(marked.start, now), now + 1))
 
     def seek(self, frame: int) -> None:
         """Go to ``frame``, clamped to the clip."""

@@ -13,8 +13,10 @@ from platformdirs import user_data_path
 from engine.core.config import read_config
 from engine.core.progress import Progress
 from engine.core.streams import lane_stream
-from engine.methods.method import FitMethod, LoadedModel, Requirements
+from engine.methods.method import FitMethod, LoadedModel, Requirements, load_method, method_names
+from engine.methods.refitting import Refit, as_fitted
 from engine.methods.request import FitRequest, what_lacks
+from engine.methods.run import Run
 from engine.models.model import NeuralParametricModel
 from npm_studio.session.document.document import Document
 from npm_studio.session.document.observation import Observation
@@ -48,6 +50,39 @@ def fit_request(
         loaded = LoadedModel(document.model_folder, document.model)
     out = new_run_folder(sequence.root, document.folder)
     return FitRequest(method, config, sequence, out, loaded, fill_lost=fill_lost, capture=observation.capture)
+
+
+def refit_request(run: Run, rows: range, observation: Observation, document: Document) -> FitRequest:
+    """The frames ``rows`` of ``run`` again, of its recording as it is open; its run goes into a new folder.
+
+    Raises:
+        InputError: the method or the model of the run is not there, or its recording has other frames now.
+    """
+    method, sequence = load_method(run.method), as_fitted(observation.sequence, run)
+    config = read_config(method.config_type, dict(run.inputs.config))
+    assert document.model is not None and document.model_folder is not None
+    loaded, out = LoadedModel(document.model_folder, document.model), new_run_folder(sequence.root, document.folder)
+    capture, refit = run.inputs.capture, Refit(run, rows)
+    return FitRequest(method, config, sequence, out, loaded, seed=run.inputs.seed, capture=capture, refit=refit)
+
+
+def lacks_to_refit(run: Run | None, rows: range | None, observation: Observation | None, document: Document) -> str:
+    """Why the frames ``rows`` of ``run`` cannot be fitted again, in words; nothing when they can."""
+    if run is None or observation is None or rows is None:
+        return "Mark some frames of a run first."
+    if len(rows) >= len(run.frames):
+        return "No other frames would be left to lead these: fit all of it again."
+    if run.method not in method_names() or not getattr(load_method(run.method), "refits", False):
+        return "The method of this run cannot fit some frames again."
+    if document.model_folder is None or run.inputs.model is None:
+        return "Open the model of the run first."
+    if document.model_folder.resolve() != run.inputs.model.resolve():
+        return f"Open the model of the run first: {run.inputs.model.stem}."
+    if observation.capture.as_dict() != run.inputs.capture.as_dict():
+        return "The recording is open in another way now than when it was fitted."
+    if observation.sequence.frame_names != run.frame_names:
+        return "The run has other frames than the recording."
+    return ""
 
 
 def what_lacks_here(needs: Requirements, model: NeuralParametricModel | None) -> str:

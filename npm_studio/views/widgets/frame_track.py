@@ -1,8 +1,8 @@
 """How well each frame is fitted, above the slider of the timeline."""
 
 import numpy as np
-from PyQt6.QtCore import QEvent, QPointF, QRectF, QSize
-from PyQt6.QtGui import QColor, QHelpEvent, QPainter, QPaintEvent, QPen, QPolygonF
+from PyQt6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, pyqtSignal
+from PyQt6.QtGui import QColor, QHelpEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
 from PyQt6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from engine.comparison.colour_scale import round_scale
@@ -14,7 +14,15 @@ _HEIGHT = 20
 
 
 class FrameTrack(QWidget):
-    """A bar per frame for its distance, red and on a red ground where it is lost, and a line for its confidence."""
+    """A bar per frame for its distance, red and on a red ground where it is lost, and a line for its confidence.
+
+    Frames are marked by dragging over it; a click goes to one and marks none.
+    """
+
+    clicked = pyqtSignal(int)
+    """The frame."""
+    marked = pyqtSignal(object)
+    """A range of frames, or None."""
 
     def __init__(self, slider: BarSlider, parent: QWidget | None = None) -> None:
         """``slider`` is below and says where frames are."""
@@ -23,6 +31,9 @@ class FrameTrack(QWidget):
         self._fits: tuple[FrameFit | None, ...] = ()
         self.limit_mm = 1.0
         """Distance of a bar of full height."""
+        self._pressed: int | None = None
+        self._marked: range | None = None
+        self.setCursor(Qt.CursorShape.IBeamCursor)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName("Quality of the fit, frame by frame")
         self.hide()
@@ -37,6 +48,29 @@ class FrameTrack(QWidget):
         self.setVisible(bool(fits))
         self.update()
 
+    def show_marked(self, marked: range | None) -> None:
+        """Frame the frames that are ``marked``."""
+        self._marked = marked
+        self.update()
+
+    def mousePressEvent(self, event: QMouseEvent | None) -> None:
+        if event is not None and event.button() == Qt.MouseButton.LeftButton and self._fits:
+            self._pressed = self.frame_at(event.position().x())
+
+    def mouseMoveEvent(self, event: QMouseEvent | None) -> None:
+        if event is not None and self._pressed is not None:
+            first, last = sorted((self._pressed, self.frame_at(event.position().x())))
+            if last > first or self._marked is not None:
+                self.marked.emit(range(first, last + 1))
+
+    def mouseReleaseEvent(self, event: QMouseEvent | None) -> None:
+        if event is None or self._pressed is None:
+            return
+        if self.frame_at(event.position().x()) == self._pressed:
+            self.marked.emit(None)
+            self.clicked.emit(self._pressed)
+        self._pressed = None
+
     def frame_at(self, x: float) -> int:
         """The frame at ``x`` pixels from the left."""
         first, last = self._slider.x_of(0), self._slider.x_of(max(len(self._fits) - 1, 0))
@@ -49,7 +83,8 @@ class FrameTrack(QWidget):
         said = "has no mesh" if fit is None else fit.in_words() or "nothing is known"
         return (
             f"Frame {frame + 1}: {said}\n"
-            f"Bars: distance of what was seen to the mesh, up to {self.limit_mm:g} mm. Line: confidence, 0 to 1."
+            f"Bars: distance of what was seen to the mesh, up to {self.limit_mm:g} mm. Line: confidence, 0 to 1.\n"
+            "Drag to mark frames that are to be fitted again."
         )
 
     def event(self, event: QEvent | None) -> bool:
@@ -77,6 +112,14 @@ class FrameTrack(QWidget):
             if fit.distance_mm is not None:
                 tall = max(min(fit.distance_mm / self.limit_mm, 1.0) * height, 1.0)
                 painter.fillRect(QRectF(x - bar / 2, height - tall, bar, tall), colours[fit.lost])
+        if self._marked is not None:
+            left, right = (self._slider.x_of(frame) for frame in (self._marked[0], self._marked[-1]))
+            colour = QColor(theme.accent)
+            painter.setPen(QPen(colour, 1.5))
+            colour.setAlpha(50)
+            painter.setBrush(colour)
+            painter.drawRect(QRectF(left - step / 2, 1, right - left + step, height - 2))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(QPen(QColor(theme.text), 1.2))
         for line in self._confidence(height):

@@ -1,11 +1,14 @@
 """The start buttons of a fit and a track, and where a running fit is."""
 
+from collections.abc import Mapping, Sequence
+
 from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QAction
 from PyQt6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from npm_studio.session.jobs.status import JobStatus, clock_text
 from npm_studio.views.widgets.basics import note
+from npm_studio.views.widgets.fit_curve import FitCurve
 
 _STAGES = {
     "read depth": "Reading depth images",
@@ -19,18 +22,24 @@ _STAGES = {
 class FitProgress(QWidget):
     """Buttons that start; while a fit runs, a bar with the expected end and a button that cancels."""
 
-    def __init__(
-        self, start: QAction, cancel: QAction, pause: QAction, track: QAction, parent: QWidget | None = None
-    ) -> None:
+    def __init__(self, actions: Mapping[str, QAction], parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.start_button = QPushButton("Fit sequence")
         self.start_button.setObjectName("primary")
-        self.cancel_button = QPushButton("Cancel and keep best")
+        self.cancel_button = QPushButton("Stop and keep")
+        self.discard_button = QPushButton("Cancel")
         self.track_button = QPushButton("Track…")
         self.pause_button = QPushButton("Pause")
-        pause.toggled.connect(lambda paused: self.pause_button.setText("Go on" if paused else "Pause"))
-        buttons = self.start_button, self.cancel_button, self.pause_button, self.track_button
-        for button, action in zip(buttons, (start, cancel, pause, track), strict=True):
+        actions["fit.pause"].toggled.connect(lambda paused: self.pause_button.setText("Go on" if paused else "Pause"))
+        buttons = {
+            "fit.start": self.start_button,
+            "fit.cancel": self.cancel_button,
+            "fit.discard": self.discard_button,
+            "fit.pause": self.pause_button,
+            "fit.track": self.track_button,
+        }
+        for name, button in buttons.items():
+            action = actions[name]
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
             button.clicked.connect(action.trigger)
             button.setToolTip(action.toolTip())
@@ -41,7 +50,8 @@ class FitProgress(QWidget):
         self.bar.setRange(0, 1000)
         self.stage, self.eta = QLabel(), QLabel()
         self.eta.setObjectName("muted")
-        self.detail = note("")
+        self.detail, self.waiting, self.curve = note(""), note(""), FitCurve()
+        self.waiting.hide()
         labels = QHBoxLayout()
         labels.addWidget(self.stage)
         labels.addStretch(1)
@@ -55,11 +65,17 @@ class FitProgress(QWidget):
         column.addLayout(starts)
         column.addLayout(labels)
         column.addWidget(self.bar)
+        column.addWidget(self.curve)
         column.addWidget(self.detail)
         stops = QHBoxLayout()
         stops.addWidget(self.cancel_button, 1)
         stops.addWidget(self.pause_button)
+        stops.addWidget(self.discard_button)
         column.addLayout(stops)
+        column.addWidget(self.waiting)
+        self.name = ""
+        """Of the recording that is fitted."""
+        self.is_running = False
         self._show_running(False)
 
     def explain(self, text: str) -> None:
@@ -71,7 +87,21 @@ class FitProgress(QWidget):
         """Another recording is on show: how the last fit ended is no longer of interest."""
         self.detail.setProperty("outcome", False)
 
-    def begin(self) -> None:
+    def offer_another(self, offered: bool) -> None:
+        """Whether a fit of what is on show can be queued while another one runs."""
+        if self.is_running:
+            self.start_button.setText("Queue fit")
+            self.start_button.setVisible(offered)
+
+    def show_waiting(self, names: Sequence[str]) -> None:
+        """Say which recordings wait to be fitted."""
+        self.waiting.setText(f"Then: {', '.join(names)}")
+        self.waiting.setVisible(bool(names))
+
+    def begin(self, name: str) -> None:
+        """The fit of the recording called ``name`` begins."""
+        self.name = name
+        self.curve.show_curve((), None)
         self.detail.setProperty("outcome", False)
         self._show_running(True)
         self.stage.setText("Starting")
@@ -85,10 +115,12 @@ class FitProgress(QWidget):
         self.bar.setRange(0, 1000 if known else 0)
         self.bar.setValue(round(1000 * status.fraction))
         self.stage.setText(f"{name} {status.done} / {status.total}" if known else name)
+        self.stage.setToolTip(self.name)
         left = status.seconds_left
         self.eta.setText("" if left is None or not known else f"{clock_text(left)} left")
         apart = status.metrics.get("distance_mm")
-        self.detail.setText(status.message if apart is None else f"{apart:.1f} mm from what was seen")
+        said = status.message if apart is None else f"{apart:.1f} mm from what was seen"
+        self.detail.setText(" · ".join(filter(None, (self.name, said))))
 
     def show_paused(self) -> None:
         self.stage.setText("Paused after this step")
@@ -104,7 +136,11 @@ class FitProgress(QWidget):
         self.detail.setProperty("outcome", True)
 
     def _show_running(self, running: bool) -> None:
+        self.is_running = running
+        self.start_button.setText("Fit sequence")
         for button in (self.start_button, self.track_button):
             button.setVisible(not running)
-        for widget in (self.stage, self.eta, self.bar, self.cancel_button, self.pause_button):
+        for widget in (self.stage, self.eta, self.bar, self.cancel_button, self.pause_button, self.discard_button):
             widget.setVisible(running)
+        if not running:
+            self.curve.hide()

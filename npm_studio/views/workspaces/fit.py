@@ -17,7 +17,7 @@ from npm_studio.session.document.observation import Observation
 from npm_studio.session.document.results import bounds_of, fits_of_run, mesh_sequence_of_run
 from npm_studio.session.document.state import DocumentState
 from npm_studio.session.document.timeline import FrameFit, Playable
-from npm_studio.session.jobs.fitting import fit_request, what_lacks_here, what_to_do_first
+from npm_studio.session.jobs.fitting import what_lacks_here
 from npm_studio.views.fitting import Fitting
 from npm_studio.views.framing import box_among
 from npm_studio.views.session import Session
@@ -35,6 +35,7 @@ from npm_studio.views.workspaces.capture_choice import CaptureChoice
 from npm_studio.views.workspaces.drawing import draw_frame
 from npm_studio.views.workspaces.point_errors import PointErrors
 from npm_studio.views.workspaces.run_actions import RunActions
+from npm_studio.views.workspaces.starting_fits import StartingFits
 from npm_studio.views.workspaces.track_stage import TrackStage
 
 
@@ -61,6 +62,7 @@ class FitWorkspace(Workspace):
         self.fitting = Fitting(session, actions, self)
         self.progress = self.fitting.progress
         self.tracking = Tracking(session, actions, lambda: self.observation, self)
+        self.starting = StartingFits(self, self.form, self.fitting)
         self._track_stage = TrackStage(self, self.tracking, self.make_room)
         self.fill_lost = QCheckBox("Fill lost frames")
         self.fill_lost.toggled.connect(lambda _: self._on_form())
@@ -90,6 +92,8 @@ class FitWorkspace(Workspace):
         document.contents_changed.connect(self._update)
         document.model_changed.connect(self._show_state)
         document.begun.connect(self._on_begun)
+        self.fitting.began.connect(self._on_fit_begun)
+        self.fitting.queued.connect(self._on_fit_queued)
         self.fitting.previewed.connect(self._on_preview)
         self.fitting.ended.connect(self._on_ended)
         self.tracking.changed.connect(session.state_changed)
@@ -115,7 +119,11 @@ class FitWorkspace(Workspace):
 
     @property
     def can_fit(self) -> bool:
-        return not self.session.is_fitting and not self.tracking.is_there and not self._lacking()
+        return self.starting.can_fit
+
+    def start(self) -> None:
+        """Begin to fit the sequence on show."""
+        self.starting.start()
 
     def enter(self) -> None:
         super().enter()
@@ -163,38 +171,6 @@ class FitWorkspace(Workspace):
             self.display.show_drawing(after.view.frame_drawing)
             self._draw()
 
-    def start(self) -> None:
-        """Begin to fit the sequence on show."""
-        document = self.document
-        if not self.can_fit or self.observation is None:
-            return
-        try:
-            values, fill_lost = self.form.values(), self.fill_lost.isChecked()
-            request = fit_request(self.form.method, values, self.observation, document, fill_lost)
-        except InputError as error:
-            self.session.failed.emit(error, "")
-            return
-        document.follow(replace(document.state, fit=replace(document.state.fit, run=None)))
-        self.fitting.start(request, self.observation)
-        self._show_state()
-        self._draw()
-
-    def start_again(self) -> None:
-        """Fit the recording as it is open now as the run on show was fitted."""
-        run = self.run
-        if run is None or not self._can_fit_again:
-            return
-        fields = self.form.fields_of(run.method)
-        values = {name: value for name, value in run.inputs.config.items() if name in fields and value is not None}
-        self.document.follow(
-            replace(self.document.state, fit=replace(self.document.state.fit, method=run.method, values=values))
-        )
-        self.start()
-
-    @property
-    def _can_fit_again(self) -> bool:
-        return self.can_fit and self.run is not None and self.form.is_installed(self.run.method)
-
     def unkept(self) -> str:
         return self.tracking.unkept()
 
@@ -215,6 +191,15 @@ class FitWorkspace(Workspace):
             self.enter()
             self.clip_changed.emit()
 
+    def _on_fit_begun(self) -> None:
+        if self.observation is self.fitting.observation:  # what it has so far comes on show
+            fit = replace(self.document.state.fit, run=None)
+            self.document.follow(replace(self.document.state, fit=fit))
+
+    def _on_fit_queued(self) -> None:
+        self._show_state()
+        self._draw()
+
     def _on_preview(self, is_first: bool) -> None:
         preview = self.fitting.preview
         if self._is_preview and preview is not None:
@@ -224,13 +209,12 @@ class FitWorkspace(Workspace):
         if is_first and self.is_active and self._is_preview:
             self.viewports.keep_framed()
 
-    def _on_ended(self, run: Run | None) -> None:
+    def _on_ended(self, run: Run | None, fitted: Observation) -> None:
         """``run`` is None when there is nothing to keep."""
-        fitted = self.fitting.observation
-        is_on_show = run is not None and self.observation is fitted
+        on_show = self.observation
+        is_on_show = run is not None and on_show is not None and on_show.sequence.root == fitted.sequence.root
         if run is not None:
-            name = "" if fitted is None else fitted.sequence.name
-            self.document.add_run(run, show=is_on_show, name=f"Fit {name}")
+            self.document.add_run(run, show=is_on_show, name=f"Fit {fitted.sequence.name}")
         self._after_fit()
         if run is not None and is_on_show and self.is_active and not run.interrupted:
             self.document.timeline.play()
@@ -309,8 +293,8 @@ class FitWorkspace(Workspace):
 
     @property
     def _is_fitted(self) -> bool:
-        """Whether a fit of the recording on show runs, which would be one of something else after a change."""
-        return self.session.is_fitting and self.observation is self.fitting.observation
+        """Whether a fit of the recording on show runs or waits, which would be one of something else after a change."""
+        return self.fitting.is_wanted_of(self.observation)
 
     @property
     def _is_preview(self) -> bool:
@@ -367,10 +351,6 @@ class FitWorkspace(Workspace):
         self.display.show_drawing(self.document.state.view.frame_drawing)
 
     def _register(self, commands: Commands) -> None:
-        commands.handle("fit.start", self.start)
-        commands.handle("fit.again", self.start_again)
-        commands.provide("can_fit_again", lambda: self.is_active and self.run is not None and self._can_fit_again)
-        commands.provide("can_fit", lambda: self.is_active and self.can_fit)
         commands.provide("can_compare_truth", lambda: self.is_active and self.has_truth)
         commands.provide("has_run", lambda: self.is_active and self.run is not None)
 
@@ -380,11 +360,12 @@ class FitWorkspace(Workspace):
         self.subject.setEnabled(self.observation is not None and not self._is_fitted and not self.tracking.is_there)
         self.form.set_lacking(lambda method: what_lacks_here(method.requires, model))
         self.form.set_pointless(() if model is None or model.may_have_sides else ("side",))
+        self.progress.offer_another(self.observation is not None and not self._is_fitted)
         if not self.session.is_fitting:
             ready = f"{self.form.method.title}: ready."
             if self.form.method.requires.takes_model() and model is not None:
                 ready = f"Fits {model.info.name} to this sequence."
-            self.progress.explain(self._lacking() or ready)
+            self.progress.explain(self.starting.lacking() or ready)
 
     def _on_form(self) -> None:
         form = self.form
@@ -400,6 +381,3 @@ class FitWorkspace(Workspace):
         """The frame on show; a recording that was opened in another way may have fewer."""
         observation = self.observation
         return 0 if observation is None else min(self.document.state.fit.frame, len(observation) - 1)
-
-    def _lacking(self) -> str:
-        return what_to_do_first(self.form.method, self.observation, self.document.model) or self.form.to_fill_in()

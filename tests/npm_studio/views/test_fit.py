@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PyQt6.QtCore import Qt
+from PyQt6.QtCore import QPoint, Qt
 from PyQt6.QtWidgets import QComboBox, QPushButton, QScrollArea, QSpinBox
 from pytestqt.qtbot import QtBot
 
@@ -20,6 +20,7 @@ from engine.methods.request import FitRequest
 from engine.methods.run import Run, load_run
 from npm_studio.session.document.loaded import Contents
 from npm_studio.session.document.state import DocumentState
+from npm_studio.session.document.timeline import FrameFit
 from npm_studio.session.jobs.job import JobInfo
 from npm_studio.views.opening import recent
 from tests.conftest import doll_frames
@@ -118,19 +119,71 @@ def test_a_dropped_sequence_is_fitted_once_that_is_asked_for_with_a_mesh_over_th
 def test_a_running_fit_shows_its_progress_and_a_preview_over_the_points(
     qtbot: QtBot, fitting: StudioWindow, stand_in: StandInFit
 ) -> None:
-    stand_in.step.release(2)
     progress = fitting.fit.progress
+    stand_in.step.release(1)
+    qtbot.waitUntil(lambda: progress.curve.points == ((1, 1.0),), timeout=SECONDS)
+    stand_in.step.release(1)
     qtbot.waitUntil(lambda: progress.stage.text() == "Fitting 2 / 4", timeout=SECONDS)
     assert progress.bar.value() == 500
     assert progress.eta.text().endswith("left")
     assert progress.cancel_button.isVisible()
-    assert not progress.start_button.isVisible()
+    assert not progress.start_button.isVisible() and not fitting.fit.subject.isEnabled()
+    assert progress.curve.isVisible() and progress.curve.points == ((1, 1.0), (2, 0.5))
     qtbot.waitUntil(lambda: fitting.viewports.left.mesh.is_visible, timeout=SECONDS)
     assert fitting.badge.text == "Preview"
     assert fitting.viewports.left.points.count > 100
     stand_in.step.release(2)
     qtbot.waitUntil(lambda: fitting.fit.run is not None, timeout=SECONDS)
     assert progress.start_button.isVisible()
+
+
+def test_another_recording_waits_until_the_fit_before_it_is_done(
+    qtbot: QtBot, fitting: StudioWindow, capture: Path, stand_in: StandInFit
+) -> None:
+    other = Path(shutil.copytree(capture, capture.with_name("other")))
+    sheet = asked(qtbot, fitting, other)
+    assert sheet.fit_button.text() == "Queue fit"
+    sheet.fit_button.click()
+    progress = fitting.fit.progress
+    assert progress.waiting.text() == "Then: other" and not fitting.fit.subject.isEnabled()
+    assert not fitting.actions_by_id["fit.start"].isEnabled()
+    stand_in.step.release(4)
+    qtbot.waitUntil(lambda: fitting.fit.fitting.observation is fitting.fit.observation, timeout=SECONDS)
+    assert [run.inputs.sequence.name for run in fitting.session.document.runs] == ["doll"]
+    assert fitting.session.is_fitting and not progress.waiting.isVisible()
+    stand_in.step.release(4)
+    qtbot.waitUntil(lambda: not fitting.session.is_fitting, timeout=SECONDS)
+    assert present(fitting.fit.run).inputs.sequence.name == "other"
+
+
+def test_marked_frames_of_a_run_are_fitted_again_between_their_neighbours(
+    qtbot: QtBot, fitting: StudioWindow, capture: Path, stand_in: StandInFit
+) -> None:
+    stand_in.step.release(4)
+    qtbot.waitUntil(lambda: fitting.fit.run is not None, timeout=SECONDS)
+    document, actions = fitting.session.document, fitting.actions_by_id
+    document.timeline.pause()
+    document.timeline.set_fits((FrameFit(2.0, 0.9, False, False),) * 3)
+    assert not actions["fit.refit"].isEnabled() and not fitting.timeline.refit.isVisible()
+    track = fitting.timeline.track
+    first, last = (QPoint(round(fitting.timeline.slider.x_of(frame)), 5) for frame in (1, 2))
+    qtbot.mousePress(track, Qt.MouseButton.LeftButton, pos=first)
+    qtbot.mouseMove(track, last)
+    qtbot.mouseRelease(track, Qt.MouseButton.LeftButton, pos=last)
+    assert document.timeline.marked == range(1, 3)
+    assert fitting.timeline.refit.text() == "Refit 2 to 3" and actions["fit.refit"].isEnabled()
+    document.timeline.seek(0)
+    actions["fit.mark_first"].trigger()
+    assert document.timeline.marked == range(3)
+    assert not actions["fit.refit"].isEnabled()  # nothing would be left to lead them
+    actions["fit.mark_last"].trigger()
+    assert document.timeline.marked == range(1)
+    fitting.timeline.refit.click()
+    qtbot.waitUntil(lambda: fitting.session.is_fitting, timeout=SECONDS)
+    refit = present(present(fitting.fit.fitting.current).request.refit)
+    assert refit.names == ("000000",) and document.timeline.marked is None
+    stand_in.step.release(4)
+    qtbot.waitUntil(lambda: len(document.runs) == 2, timeout=SECONDS)
 
 
 def test_cancelling_keeps_the_best_so_far(qtbot: QtBot, fitting: StudioWindow, stand_in: StandInFit) -> None:

@@ -141,8 +141,8 @@ def test_lost_frames_are_filled_when_the_box_is_checked(
     def told(*arguments: Any) -> FitRequest:
         return replace(asked(*arguments), method=Tells(result), config=TellsConfig(), model=None)
 
-    monkeypatch.setattr("npm_studio.views.workspaces.fit.fit_request", told)
-    monkeypatch.setattr("npm_studio.views.workspaces.fit.what_to_do_first", lambda *_: "")
+    monkeypatch.setattr("npm_studio.views.workspaces.starting_fits.fit_request", told)
+    monkeypatch.setattr("npm_studio.views.workspaces.starting_fits.what_to_do_first", lambda *_: "")
     window.fit.fill_lost.setChecked(wanted)
     window.fit.start()
     qtbot.waitUntil(lambda: window.fit.run not in (None, runs[0]), timeout=SECONDS)
