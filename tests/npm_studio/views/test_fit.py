@@ -356,13 +356,13 @@ def test_a_failing_fit_is_explained_and_can_be_started_again(
     qtbot: QtBot, studio_window: StudioWindow, capture: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(request: FitRequest, progress: Progress) -> Run:
-        raise RuntimeError("the device ran out of memory")
+        raise RuntimeError("the table has the wrong shape")
 
     monkeypatch.setattr(job, "run_fit", fail)
     asked(qtbot, studio_window, capture).fit_button.click()
     qtbot.waitUntil(lambda: studio_window.error is not None, timeout=SECONDS)
     error = present(studio_window.error)
-    assert "ran out of memory" in error.sentence
+    assert "has the wrong shape" in error.sentence
     assert "RuntimeError" in error.details
     error.close()
     qtbot.waitUntil(lambda: studio_window.error is None, timeout=SECONDS)
