@@ -116,6 +116,7 @@ class JobsSheet(QFrame):
         for number, job in listed.items():
             if number not in self.cards:
                 self.cards[number] = JobCard(job, self._session.jobs)
+                self.cards[number].grown.connect(self._place_soon)
                 self._column.insertWidget(0, self.cards[number])
         self._look()
         unfinished = sum(not job.is_over for job in listed.values())
@@ -124,7 +125,7 @@ class JobsSheet(QFrame):
         self._empty.setVisible(not listed)
         self.clear_button.setEnabled(any(job.is_over for job in listed.values()))
         if self.isVisible():
-            self._place()
+            self._place_soon()
 
     def _on_job(self, job: Job) -> None:
         if self.isVisible() and job.number in self.cards:
@@ -135,6 +136,9 @@ class JobsSheet(QFrame):
         for job in self._session.jobs.jobs:
             if job.number in self.cards:
                 self.cards[job.number].show_job(job, now)
+
+    def _place_soon(self) -> None:
+        QTimer.singleShot(0, self._place)  # once the cards have been laid out
 
     def _place(self) -> None:
         """Above the status bar, as high as its cards, at most as high as most of the window."""

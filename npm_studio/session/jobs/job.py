@@ -53,6 +53,7 @@ class Job:
     total: int = 0
     """Steps of the stage; 0 where nobody knows."""
     metrics: Mapping[str, float] = field(default_factory=dict)
+    """Of the stage."""
     log: tuple[str, ...] = ()
     """The last `MOST_LINES` of what it said."""
     process: int | None = None
@@ -92,8 +93,9 @@ def after(job: Job, event: JobEvent, now: float) -> Job:
         case ProcessBegan():
             return replace(job, process=event.process)
         case StageStarted():
-            began = replace(job, stage=event.name, total=event.total, done=0, stage_began_at=now, paused_at=now)
-            return _saying(began, f"{event.name}: {event.total} steps" if event.total > 1 else event.name)
+            began = replace(job, stage=event.name, total=event.total, done=0, metrics={})
+            line = f"{event.name}: {event.total} steps" if event.total > 1 else event.name
+            return _saying(replace(began, stage_began_at=now, paused_at=now), line)
         case Advanced():
             return replace(job, done=event.done, metrics={**job.metrics, **event.metrics})
         case Message():

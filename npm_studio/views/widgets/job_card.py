@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 
-from PyQt6.QtCore import Qt, QUrl
+from PyQt6.QtCore import Qt, QUrl, pyqtSignal
 from PyQt6.QtGui import QDesktopServices
 from PyQt6.QtWidgets import QHBoxLayout, QLabel, QPlainTextEdit, QProgressBar, QPushButton, QWidget
 
@@ -12,7 +12,7 @@ from npm_studio.session.jobs.job import Job
 from npm_studio.session.jobs.memory import resident_bytes
 from npm_studio.session.jobs.status import clock_text
 from npm_studio.views.widgets.badge import Badge, Tone
-from npm_studio.views.widgets.basics import CardFrame, ElidedLabel, heading
+from npm_studio.views.widgets.basics import CardFrame, ElidedLabel, heading, note
 
 _LOG_HEIGHT = 110
 _WORDS: dict[str, tuple[str, Tone]] = {
@@ -29,6 +29,9 @@ _WORDS: dict[str, tuple[str, Tone]] = {
 class JobCard(CardFrame):
     """Follows one job of a board, from the queue until it is taken off the list."""
 
+    grown = pyqtSignal()
+    """It wants another height."""
+
     def __init__(self, job: Job, board: JobBoard, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._board, self.job = board, job
@@ -43,7 +46,7 @@ class JobCard(CardFrame):
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setAccessibleName(f"Progress of {job.info.title}")
-        self.stage, self.time, self.detail = ElidedLabel(), QLabel(), ElidedLabel()
+        self.stage, self.time, self.detail = ElidedLabel(), QLabel(), note("")
         self.time.setObjectName("muted")
         line = QHBoxLayout()
         line.addWidget(self.stage, 1)
@@ -81,7 +84,6 @@ class JobCard(CardFrame):
         self.badge.set_state(*_WORDS[job.state])
         self._show_progress(job, now)
         self.detail.setText(_detail(job))
-        self.detail.setToolTip(self.detail.text())
         self.detail.setVisible(bool(self.detail.text()))
         self._show_log(job)
         self.pause.setVisible(job.info.can_pause and job.state in ("running", "paused"))
@@ -155,6 +157,7 @@ class JobCard(CardFrame):
     def _toggle_log(self) -> None:
         self.log.setVisible(self.show_log.isChecked())
         self._show_log(self.job)
+        self.grown.emit()
 
     def _remove(self) -> None:
         self._board.forget(self.job.number)
@@ -166,11 +169,9 @@ def _call(act: Callable[[], object], _: bool) -> None:
 
 def _detail(job: Job) -> str:
     """Figures, and the memory of its process."""
-    figures = [_figure(name, value) for name, value in job.metrics.items()]
     memory = None if job.process is None else resident_bytes(job.process)
-    if memory is not None:
-        figures.append(f"{memory / 1e6:,.0f} MB of memory in process {job.process}")
-    return " · ".join(figures)
+    process = [] if memory is None else [f"{memory / 1e6:,.0f} MB in process {job.process}"]
+    return " · ".join([*(_figure(name, value) for name, value in job.metrics.items()), *process])
 
 
 def _figure(name: str, value: float) -> str:

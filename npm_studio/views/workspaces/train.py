@@ -183,6 +183,7 @@ class TrainWorkspace(Workspace):
     def open_model(self) -> None:
         if self.out is not None and self._has_model:
             self.session.open_wanted.emit(self.out)
+            self.document.show_workspace("explore")
 
     # ---- inside
 
