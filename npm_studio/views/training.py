@@ -10,7 +10,7 @@ from engine.training.state import training_folder
 from npm_studio.reports.training_curves import Curves, read_log
 from npm_studio.session.jobs.events import Advanced, JobEvent, Previewed
 from npm_studio.session.jobs.job import Job, JobInfo
-from npm_studio.session.jobs.training import Begin, TrainingChoice, TrainingEnd, train
+from npm_studio.session.jobs.training import Begin, TrainingChoice, TrainingEnd, train, train_command
 from npm_studio.views.session import Session
 
 KEEPS = "its state, from which it can go on"
@@ -54,6 +54,7 @@ class Trainings(QObject):
                 keeps=KEEPS,
                 can_pause=True,
                 again=lambda: self.start(choice, "on"),
+                command=train_command(choice, begin),
             ),
         )
         self._session.message.emit(f"Training {choice.out.stem}; it is listed under Jobs.")

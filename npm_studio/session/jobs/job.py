@@ -35,6 +35,8 @@ class JobInfo:
     can_pause: bool = False
     again: Callable[[], object] | None = None
     """Does the same once more; None where that makes no sense."""
+    command: str = ""
+    """The command line that does the same, ready for a shell; empty where there is none."""
 
 
 @dataclass(frozen=True)

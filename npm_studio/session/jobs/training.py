@@ -1,6 +1,7 @@
 """Trainings as jobs: each in a process of its own, by the commands `prepare` and `train`."""
 
 import re
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -47,6 +48,11 @@ def train_arguments(choice: TrainingChoice, begin: Begin) -> list[str]:
     words += ["--device", choice.device]
     words += [] if choice.validation is None else ["--validation", str(choice.validation)]
     return [*words, "--resume" if begin == "on" else "--restart"]
+
+
+def train_command(choice: TrainingChoice, begin: Begin) -> str:
+    """The command line that trains the same, for a shell."""
+    return shlex.join(["npm-studio", *train_arguments(choice, begin)])
 
 
 def train(choice: TrainingChoice, begin: Begin, progress: Progress) -> TrainingEnd:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 
 from PyQt6.QtCore import Qt, QUrl, pyqtSignal
-from PyQt6.QtGui import QDesktopServices
+from PyQt6.QtGui import QDesktopServices, QGuiApplication
 from PyQt6.QtWidgets import QHBoxLayout, QLabel, QPlainTextEdit, QProgressBar, QPushButton, QWidget
 
 from npm_studio.session.jobs.board import JobBoard
@@ -63,10 +63,11 @@ class JobCard(CardFrame):
         self.reveal = self._button("Show result", "Open the folder that it made in the file manager", self._reveal)
         self.show_log = self._button("Log", "Show what it has said so far", self._toggle_log)
         self.show_log.setCheckable(True)
+        self.copy = self._button("Copy command", "Copy the command line that does the same in a terminal", self._copy)
         self.remove = self._button("Remove", "Take it off this list; what it made stays", self._remove)
         buttons = QHBoxLayout()
         buttons.setSpacing(5)
-        for button in (self.pause, self.stop, self.again, self.reveal, self.show_log, self.remove):
+        for button in (self.pause, self.stop, self.again, self.reveal, self.show_log, self.copy, self.remove):
             buttons.addWidget(button)
         buttons.addStretch(1)
         for layout in (top, line):
@@ -98,6 +99,7 @@ class JobCard(CardFrame):
         self.again.setVisible(job.is_over and job.info.again is not None)
         self.reveal.setVisible(job.is_over and job.info.out is not None and job.info.out.exists())
         self.show_log.setVisible(bool(job.log))
+        self.copy.setVisible(bool(job.info.command))
         self.remove.setVisible(job.is_over)
 
     def _show_progress(self, job: Job, now: float) -> None:
@@ -158,6 +160,11 @@ class JobCard(CardFrame):
         self.log.setVisible(self.show_log.isChecked())
         self._show_log(self.job)
         self.grown.emit()
+
+    def _copy(self) -> None:
+        clipboard = QGuiApplication.clipboard()
+        if clipboard is not None:
+            clipboard.setText(self.job.info.command)
 
     def _remove(self) -> None:
         self._board.forget(self.job.number)

@@ -1,5 +1,6 @@
 """A dataset, the training of a model with it, and what the model has learned so far."""
 
+import shlex
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -154,9 +155,10 @@ class TrainWorkspace(Workspace):
                 self.panel.show_verification(found)
 
         self.panel.begin_verification()
+        info = JobInfo(f"Verify {folder.name}", command=shlex.join(["npm-studio", "dataset", "verify", str(folder)]))
         jobs, failed = self.session.jobs, self.session.failed.emit
         stopped = partial(self.panel.show_verification, None)
-        jobs.submit("measure", work, finished, failed, stopped, info=JobInfo(f"Verify {folder.name}"))
+        jobs.submit("measure", work, finished, failed, stopped, info=info)
 
     def start(self) -> None:
         """Train, and ask first where that would give up an earlier training."""
@@ -225,9 +227,12 @@ class TrainWorkspace(Workspace):
         self.trainings.start(choice, "on" if begin == "on" else "anew")
         self._show_progress()
 
-    def _read(self) -> None:
-        folder, self.shown = self.now.dataset, None
-        self.panel.show_dataset(None, folder)
+    def _read(self, again: bool = False) -> None:
+        """Read the dataset in the background; what is on show of it stays when it is read ``again``."""
+        folder = self.now.dataset
+        if not again:
+            self.shown = None
+            self.panel.show_dataset(None, folder)
         if folder is None or self._reading == folder:
             return
         self._reading = folder
@@ -279,7 +284,7 @@ class TrainWorkspace(Workspace):
 
     def _on_ended(self, out: Path) -> None:
         if self.shown is not None and self.shown.lacks_samples:
-            self._read()  # it has been prepared meanwhile
+            self._read(again=True)  # it has been prepared meanwhile
         self._on_advanced(out)
 
     def _show_panel(self) -> None:
