@@ -11,7 +11,7 @@ from npm_studio.views.session import Session
 from npm_studio.views.widgets.basics import heading, note
 from npm_studio.views.widgets.job_card import JobCard
 
-_WIDTH, _EMPTY_HEIGHT, _MARGIN = 430, 120, 10
+_WIDTH, _EMPTY_HEIGHT, _MARGIN = 460, 120, 10
 _HIGHEST = 0.72
 """Of the window."""
 _EVERY_MS = 1000
@@ -19,7 +19,10 @@ _EVERY_MS = 1000
 
 
 class JobsSheet(QFrame):
-    """A card for each listed job, the newest first; shown by `button`, which stands in the status bar."""
+    """A card for each listed job; shown by `button`, which stands in the status bar.
+
+    What runs is at the top, then what waits, in the order in which it begins, and then what is over, the newest first.
+    """
 
     def __init__(self, session: Session, action: QAction, window: QMainWindow) -> None:
         """
@@ -31,6 +34,7 @@ class JobsSheet(QFrame):
         self.setObjectName("sheet")
         self.setAccessibleName("Jobs")
         self.cards: dict[int, JobCard] = {}
+        self._order: list[int] = []
         self.clear_button = QPushButton("Clear")
         self.clear_button.setObjectName("small")
         self.clear_button.setToolTip("Take all jobs that are over off the list; what they made stays")
@@ -117,13 +121,18 @@ class JobsSheet(QFrame):
             if number not in self.cards:
                 self.cards[number] = JobCard(job, self._session.jobs)
                 self.cards[number].grown.connect(self._place_soon)
-                self._column.insertWidget(0, self.cards[number])
+        over = [number for number, job in listed.items() if job.is_over]
+        order = [*(number for number in listed if number not in over), *reversed(over)]
+        if order != self._order:
+            self._order = order
+            for place, number in enumerate(order):
+                self._column.insertWidget(place, self.cards[number])
         self._look()
         unfinished = sum(not job.is_over for job in listed.values())
         self.button.setText(f"Jobs ({unfinished})" if unfinished else "Jobs")
         self.button.setAccessibleName(f"Jobs: {unfinished} run or wait" if unfinished else "Jobs: none runs")
         self._empty.setVisible(not listed)
-        self.clear_button.setEnabled(any(job.is_over for job in listed.values()))
+        self.clear_button.setEnabled(bool(over))
         if self.isVisible():
             self._place_soon()
 

@@ -36,13 +36,17 @@ class JobCard(CardFrame):
         super().__init__(parent)
         self._board, self.job = board, job
         self.setAccessibleName(job.info.title)
-        self.title = heading(job.info.title)
-        self.title.setTextFormat(Qt.TextFormat.PlainText)
-        self.title.setMinimumWidth(40)
+        self.title = ElidedLabel(job.info.title)
+        self.title.setObjectName("")  # not secondary
+        self.title.setFont(heading("").font())
+        self.title.setToolTip(job.info.title)
         self.badge = Badge()
         top = QHBoxLayout()
         top.addWidget(self.title, 1)
         top.addWidget(self.badge)
+        self.remove = self._button("×", "Take it off this list; what it made stays", self._remove)
+        self.remove.setAccessibleName(f"Remove: {job.info.title}")
+        top.addWidget(self.remove)
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setAccessibleName(f"Progress of {job.info.title}")
@@ -64,10 +68,9 @@ class JobCard(CardFrame):
         self.show_log = self._button("Log", "Show what it has said so far", self._toggle_log)
         self.show_log.setCheckable(True)
         self.copy = self._button("Copy command", "Copy the command line that does the same in a terminal", self._copy)
-        self.remove = self._button("Remove", "Take it off this list; what it made stays", self._remove)
         buttons = QHBoxLayout()
         buttons.setSpacing(5)
-        for button in (self.pause, self.stop, self.again, self.reveal, self.show_log, self.copy, self.remove):
+        for button in (self.pause, self.stop, self.again, self.reveal, self.show_log, self.copy):
             buttons.addWidget(button)
         buttons.addStretch(1)
         for layout in (top, line):
@@ -109,8 +112,7 @@ class JobCard(CardFrame):
         self.bar.setValue(round(1000 * (fraction or 0.0)))
         counted = f" {job.done:,} / {job.total:,}" if fraction is not None else ""
         stage = f"{job.stage[:1].upper()}{job.stage[1:]}{counted}"
-        over = job.log[-1] if job.state == "failed" and job.log else ""
-        self.stage.setText(over if job.is_over else stage or ("Waits for its turn" if job.state == "waiting" else ""))
+        self.stage.setText("" if job.is_over else stage or ("Waits for its turn" if job.state == "waiting" else ""))
         self.stage.setToolTip(self.stage.text())
         left, taken = job.seconds_left(now), job.seconds(now)
         if job.is_over:
@@ -175,7 +177,9 @@ def _call(act: Callable[[], object], _: bool) -> None:
 
 
 def _detail(job: Job) -> str:
-    """Figures, and the memory of its process."""
+    """Figures, and the memory of its process; or why it has failed."""
+    if job.state == "failed" and job.log:
+        return job.log[-1]
     memory = None if job.process is None else resident_bytes(job.process)
     process = [] if memory is None else [f"{memory / 1e6:,.0f} MB in process {job.process}"]
     return " · ".join([*(_figure(name, value) for name, value in job.metrics.items()), *process])
