@@ -19,6 +19,7 @@ from engine.methods.npm.fit import FitPreview
 from engine.methods.request import FitRequest
 from engine.methods.run import Run, load_run
 from npm_studio.session.document.loaded import Contents
+from npm_studio.session.document.project import load_project
 from npm_studio.session.document.state import DocumentState
 from npm_studio.session.document.timeline import FrameFit
 from npm_studio.session.jobs.job import JobInfo
@@ -253,6 +254,23 @@ def test_closing_names_what_runs_and_waits_and_what_is_stopped_is_kept_after_the
     stand_in.step.release(1)
     qtbot.waitUntil(lambda: ended == [True], timeout=SECONDS)
     assert present(fitting.session.document.runs[0]).interrupted
+
+
+def test_a_run_that_is_kept_on_closing_is_saved_in_a_project_that_was_saved(
+    qtbot: QtBot, fitting: StudioWindow, stand_in: StandInFit, tmp_path: Path
+) -> None:
+    save(qtbot, fitting, tmp_path / "study")
+    stand_in.step.release(1)
+    qtbot.waitUntil(lambda: fitting.fit.fitting.status.done == 1, timeout=SECONDS)
+    ended: list[bool] = []
+    fitting.closed.connect(lambda: ended.append(True))
+    fitting.close()
+    present(fitting.closing.question).answer("Stop and keep")
+    qtbot.waitUntil(lambda: not fitting.isVisible(), timeout=SECONDS)
+    stand_in.step.release(1)
+    qtbot.waitUntil(lambda: ended == [True], timeout=SECONDS)
+    (run,) = load_project(tmp_path / "study").state.runs
+    assert run.folder.parent == tmp_path / "study" / "runs"
 
 
 def test_cancelling_before_there_is_anything_leaves_the_points_and_says_so(
