@@ -29,10 +29,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
+    from PIL import Image
+
     from engine.core.devices import resolve_device
     from engine.core.files import replacing_file, replacing_folder
     from engine.models.checkpoint import load_model
-    from engine.training.preview import preview_picture, write_png
+    from engine.training.preview import preview_picture
     from engine.training.state import training_folder
     from npm_studio.reports.model_card import ModelCard, card_text
     from npm_studio.reports.training_curves import draw_curves, read_log
@@ -45,7 +47,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         quality=_read_metrics(options.quality),
         encoders=_read_metrics(options.encoders),
         notes=_read_notes(options.notes),
-        surfaces=("card/surfaces.png", _caption(model)),
+        surfaces=("card/surfaces.webp", _caption(model)),
         curves="card/curves.png" if curves else None,
     )
     text = card_text(model, options.model, card)
@@ -53,14 +55,17 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         if curves is None:
             progress.message("no log of the training: the card has no curves")
         with replacing_folder(options.model / "card") as folder:
-            write_png(preview_picture(model, _RESOLUTION, _SIZE), folder / "surfaces.png")
+            picture = Image.fromarray(preview_picture(model, _RESOLUTION, _SIZE))
+            picture.save(
+                folder / "surfaces.webp", quality=85, method=6
+            )  # a third of a PNG, which stays in git for ever
             if curves:
                 draw_curves(curves, folder / "curves.png")
         path = options.model / "README.md"
         with replacing_file(path) as temporary:
             temporary.write_text(text, encoding="utf-8")
         progress.message(f"wrote {path}")
-    pictures = sorted((options.model / "card").glob("*.png"))
+    pictures = sorted((options.model / "card").iterdir())
     return {"card": str(path), "pictures": [str(picture) for picture in pictures]}
 
 
