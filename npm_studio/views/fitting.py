@@ -69,6 +69,7 @@ class Fitting(QObject):
         self.progress = FitProgress(actions)
         self._fits: dict[int, OneFit] = {}
         self._is_paused = False
+        session.jobs.changed.connect(self._on_jobs)
         self._register(session.commands)
 
     @property
@@ -136,12 +137,22 @@ class Fitting(QObject):
 
     def set_paused(self, paused: bool) -> None:
         """Hold the fit after this step, or let it go on."""
-        self._is_paused = paused
         self._session.jobs.pause("fit", paused)
-        if paused:
+
+    def _on_jobs(self) -> None:
+        """It may have been held or stopped in the sheet of jobs, too."""
+        job = self._session.jobs.job(next(iter(self._fits), 0))
+        if job is not None and job.state == "stopping":
+            self.progress.show_stopping()
+        is_paused = job is not None and job.state == "paused"
+        if is_paused == self._is_paused:
+            return
+        self._is_paused = is_paused
+        if is_paused:
             self.progress.show_paused()
         else:
             self.progress.show_status(self.status)
+        self._session.state_changed.emit()
 
     def _begin(self) -> None:
         self._is_paused = False

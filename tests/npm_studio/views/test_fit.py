@@ -209,7 +209,9 @@ def test_a_fit_is_paused_and_goes_on(qtbot: QtBot, fitting: StudioWindow, stand_
     stand_in.step.release(3)
     qtbot.wait(100)
     assert fitting.session.is_fitting
-    pause.click()
+    (card,) = (card for card in fitting.jobs_sheet.cards.values() if card.job.lane == "fit")
+    assert card.badge.text == "Paused"
+    card.pause.click()  # the sheet of jobs and the workspace agree
     assert pause.text() == "Pause"
     qtbot.waitUntil(lambda: fitting.fit.run is not None, timeout=SECONDS)
     assert not present(fitting.fit.run).interrupted
