@@ -135,7 +135,7 @@ def test_commands_that_the_trainer_noted_are_given_as_they_are(tmp_path: Path) -
 
 def test_a_card_survives_saving_the_model_again_and_is_replaced_by_the_next_one(folder: Path) -> None:
     assert main(["card", str(folder)]) == 0
-    files = sorted(path for path in folder.rglob("*") if path.suffix in (".md", ".png"))
+    files = sorted(path for path in folder.rglob("*") if path.suffix in (".md", ".png", ".webp"))
     before = {path: path.read_bytes() for path in files}
     assert len(before) == 3
     save_model(load_model(folder), folder)
