@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from PyQt6.QtCore import QSize, Qt, pyqtSignal
+from PyQt6.QtCore import QEvent, QObject, QSize, Qt, pyqtSignal
 from PyQt6.QtGui import QAction, QFontMetrics, QPainter, QPaintEvent, QResizeEvent
 from PyQt6.QtWidgets import (
     QButtonGroup,
@@ -171,3 +171,20 @@ class CardFrame(QFrame):
 
     def mousePressEvent(self, event: object) -> None:
         self.clicked.emit()
+
+
+class _ScrollsPanel(QObject):
+    """Leaves the wheel to what is around a field."""
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        if event is not None and event.type() == QEvent.Type.Wheel:
+            event.ignore()
+            return True
+        return super().eventFilter(watched, event)
+
+
+def scrolls_panel(*fields: QWidget) -> None:
+    """Over ``fields`` the wheel scrolls the panel around them instead of changing a value by accident."""
+    for each in fields:
+        each.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        each.installEventFilter(_ScrollsPanel(each))

@@ -11,7 +11,7 @@ from npm_studio.session.document.guessed_intrinsics import (
     best_guess,
     by_field_of_view,
 )
-from npm_studio.views.widgets.basics import Section, note
+from npm_studio.views.widgets.basics import Section, note, scrolls_panel
 
 _PAUSE_MS = 500
 _NAMES = ("fx", "fy", "cx", "cy")
@@ -62,6 +62,7 @@ class IntrinsicsFields(Section):
         grid.setColumnStretch(3, 1)
         self.body.addLayout(grid)
         self.body.addWidget(self.said)
+        scrolls_panel(self.guess, self.view, *self.numbers.values())
         self.guess.activated.connect(self._on_guess)
         self.view.valueChanged.connect(self._on_guess)
         self._pause = QTimer(self)

@@ -10,6 +10,7 @@ from PyQt6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QLineEdit, QSpinBox,
 
 from engine.core.config import FieldInfo, fields_of
 from engine.methods.method import FitMethod, installed_methods
+from npm_studio.views.widgets.basics import scrolls_panel
 from npm_studio.views.widgets.path_field import PathField
 from npm_studio.views.words import label_of
 
@@ -33,6 +34,7 @@ class MethodForm(QWidget):
         column.addWidget(self.choice)
         for page in self._pages:
             column.addWidget(page)
+        scrolls_panel(self.choice)
         self.choice.currentIndexChanged.connect(self._on_choice)
         self._on_choice(0)
 
@@ -132,6 +134,7 @@ def _widget(field: FieldInfo, changed: Callable[[], None]) -> QWidget:
         number.setSingleStep(20)
         number.setValue(field.default or 0)
         number.valueChanged.connect(lambda _: changed())
+        scrolls_panel(number)
         return number
     if field.kind == "path":
         return PathField(changed)
@@ -140,6 +143,7 @@ def _widget(field: FieldInfo, changed: Callable[[], None]) -> QWidget:
         box.addItems(field.choices)
         box.setCurrentText(str(field.default or field.choices[0]))
         box.currentIndexChanged.connect(lambda _: changed())
+        scrolls_panel(box)
         return box
     line = QLineEdit()
     line.textChanged.connect(lambda _: changed())

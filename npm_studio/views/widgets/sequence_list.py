@@ -8,7 +8,7 @@ from PyQt6.QtWidgets import QComboBox, QWidget
 
 from engine.sequences.reader import registered_readers
 from npm_studio.session.document.observation import Observation
-from npm_studio.views.widgets.basics import Section, note
+from npm_studio.views.widgets.basics import Section, note, scrolls_panel
 
 
 class SequenceList(Section):
@@ -21,6 +21,7 @@ class SequenceList(Section):
         super().__init__("Depth sequence", [open_sequence], parent=parent)
         self.choice, self._note = QComboBox(), note("")
         self.choice.activated.connect(self.chosen)
+        scrolls_panel(self.choice)
         self.body.addWidget(self.choice)
         self.body.addWidget(self._note)
 

@@ -8,7 +8,7 @@ from PyQt6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QHBoxLayout, Q
 
 from engine.core.errors import Notice, Setting, remedy
 from engine.sequences.capture_options import AS_RECORDED, CaptureOptions
-from npm_studio.views.widgets.basics import Section, note
+from npm_studio.views.widgets.basics import Section, note, scrolls_panel
 from npm_studio.views.words import words
 
 _PAUSE_MS = 500
@@ -88,6 +88,7 @@ class SubjectPanel(Section):
         line.editingFinished.connect(self._pause.start)
         self.which.valueChanged.connect(lambda _: self._pause.start())
         self.surroundings.toggled.connect(lambda _: self._pause.start())
+        scrolls_panel(self.near, self.far, self.scale, self.which, self.stream)
         self.show_choice(AS_RECORDED, ())
         self.setEnabled(False)
 

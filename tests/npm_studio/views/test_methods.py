@@ -4,8 +4,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from PyQt6.QtCore import Qt
-from PyQt6.QtWidgets import QSpinBox
+from PyQt6.QtCore import QPoint, QPointF, Qt
+from PyQt6.QtGui import QWheelEvent
+from PyQt6.QtWidgets import QApplication, QSpinBox
 from pytestqt.qtbot import QtBot
 
 from engine.methods.method import Requirements, installed_methods
@@ -60,6 +61,22 @@ def test_what_changes_nothing_for_the_model_is_not_asked_for(qtbot: QtBot) -> No
     assert not side.isVisibleTo(form) and steps.isVisibleTo(form)
     form.set_pointless(())
     assert side.isVisibleTo(form)
+
+
+def test_the_wheel_over_a_field_changes_nothing(qtbot: QtBot) -> None:
+    form = MethodForm()
+    qtbot.addWidget(form)
+    steps = form.fields["steps"]
+    assert isinstance(steps, QSpinBox)
+    before = steps.value()
+    for field in (form.choice, steps):
+        place, none = QPointF(5, 5), Qt.MouseButton.NoButton
+        turn = QWheelEvent(
+            place, place, QPoint(), QPoint(0, -120), none, Qt.KeyboardModifier.NoModifier,
+            Qt.ScrollPhase.NoScrollPhase, False,
+        )  # fmt: skip
+        QApplication.sendEvent(field, turn)
+    assert (form.method.id, steps.value()) == ("npm", before)
 
 
 def test_meshes_made_elsewhere_are_asked_for_and_shown_over_the_points(
