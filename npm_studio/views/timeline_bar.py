@@ -35,6 +35,7 @@ class TimelineBar(QWidget):
         self.track = FrameTrack(self.slider)
         self.track.marked.connect(timeline.mark)
         self.track.clicked.connect(self._on_scrub)
+        self.track.released.connect(self._on_marked)
         self.refit = action_button("Refit", actions["fit.refit"])
         self.refit.hide()
         self.readout = QLabel()
@@ -154,7 +155,8 @@ class TimelineBar(QWidget):
     def _on_marked(self) -> None:
         marked = self._timeline.marked
         self.track.show_marked(marked)
-        self.refit.setVisible(marked is not None)
+        # a button that came while the mouse drags would move the frames away below it
+        self.refit.setVisible(marked is not None and not self.track.is_dragged)
         if marked is not None:
             self.refit.setText(f"Refit {marked[0] + 1} to {marked[-1] + 1}")
 

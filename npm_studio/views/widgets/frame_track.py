@@ -23,6 +23,8 @@ class FrameTrack(QWidget):
     """The frame."""
     marked = pyqtSignal(object)
     """A range of frames, or None."""
+    released = pyqtSignal()
+    """The mouse, after something was marked or clicked."""
 
     def __init__(self, slider: BarSlider, parent: QWidget | None = None) -> None:
         """``slider`` is below and says where frames are."""
@@ -70,6 +72,11 @@ class FrameTrack(QWidget):
             self.marked.emit(None)
             self.clicked.emit(self._pressed)
         self._pressed = None
+        self.released.emit()
+
+    @property
+    def is_dragged(self) -> bool:
+        return self._pressed is not None
 
     def frame_at(self, x: float) -> int:
         """The frame at ``x`` pixels from the left."""
