@@ -14,6 +14,7 @@ from npm_studio.views.portraits import Portraits
 from npm_studio.views.theme import theme_of
 from npm_studio.views.viewport import Viewport
 
+_BETWEEN = "  ·  "
 _HEIGHT, _BOTTOM, _BESIDE = 24, 10, 110
 """Pixels; those beside are left to the axes."""
 
@@ -39,10 +40,12 @@ class BodyFigures(QObject):
         """This ``mesh`` is on show now; the figures are of its canonical surface."""
         if self._canonical is mesh.canonical:
             return
-        if not is_fine:
+        if not len(mesh.faces):
+            self.clear()
+        elif not is_fine:
             self._line.fade()
             self._canonical = None
-        elif len(mesh.faces):
+        else:
             self._canonical, self._asked = mesh.canonical, Mesh(similarity.to_world(mesh.canonical), mesh.faces)
             self._line.fade()
             self._portraits.measure(self._asked)
@@ -87,15 +90,28 @@ class _Line(QWidget):
         parent = self.parentWidget()
         if parent is not None:
             left = min(_BESIDE, parent.width() // 5)
-            top = parent.height() - _HEIGHT - _BOTTOM
-            self.setGeometry(left, top, max(parent.width() - 2 * left, 1), _HEIGHT)
+            width = max(parent.width() - 2 * left, 1)
+            height = _HEIGHT + (len(self._lines(width)) - 1) * QFontMetrics(self.font()).height()
+            self.setGeometry(left, parent.height() - height - _BOTTOM, width, height)
+
+    def _lines(self, width: int) -> list[str]:
+        """As few as the parts of the text fit into, ``width`` pixels wide."""
+        metrics, lines = QFontMetrics(self.font()), list[str]()
+        for part in self.text.split(_BETWEEN):
+            longer = f"{lines[-1]}{_BETWEEN}{part}" if lines else part
+            if lines and metrics.horizontalAdvance(longer) <= width - 24:
+                lines[-1] = longer
+            else:
+                lines.append(part)
+        return lines
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
-        theme = theme_of(self)
+        theme, metrics = theme_of(self), QFontMetrics(self.font())
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        text = QFontMetrics(self.font()).elidedText(self.text, Qt.TextElideMode.ElideRight, self.width() - 24)
-        width = QFontMetrics(self.font()).horizontalAdvance(text) + 24
+        mode = Qt.TextElideMode.ElideRight
+        lines = [metrics.elidedText(line, mode, self.width() - 24) for line in self._lines(self.width())]
+        width = max(metrics.horizontalAdvance(line) for line in lines) + 24
         ground, colour = QColor(theme.panel), QColor(theme.text)
         ground.setAlpha(170)
         colour.setAlpha(90 if self._is_faded else 255)
@@ -104,15 +120,16 @@ class _Line(QWidget):
         area = QRectF((self.width() - width) / 2, 0, width, self.height())
         painter.drawRoundedRect(area, 6, 6)
         painter.setPen(colour)
-        painter.drawText(area, Qt.AlignmentFlag.AlignCenter, text)
+        painter.drawText(area, Qt.AlignmentFlag.AlignCenter, "\n".join(lines))
 
 
 def in_words(shape: Shape) -> str:
     """``Height 171.2 cm · chest 92.0, waist 78.3, hip 95.1 cm · 63.1 l``; extents of what is no standing body."""
     if "height" in shape:
         girths = ", ".join(f"{name} {shape[f'{name}_girth']:.1f}" for name in ("chest", "waist", "hip"))
-        return f"Height {shape['height']:.1f} cm  ·  {girths} cm  ·  volume {shape['volume']:.1f} l"
+        parts = (f"Height {shape['height']:.1f} cm", f"{girths} cm", f"volume {shape['volume']:.1f} l")
+        return _BETWEEN.join(parts)
     if shape:
         extents = " × ".join(f"{shape[name]:.1f}" for name in ("width", "tallness", "depth"))
-        return f"{extents} cm  ·  volume {shape['volume']:.2f} l"
+        return f"{extents} cm{_BETWEEN}volume {shape['volume']:.2f} l"
     return ""

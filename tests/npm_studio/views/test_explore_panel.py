@@ -10,6 +10,7 @@ from pytestqt.qtbot import QtBot
 
 from engine.core.errors import InputError
 from npm_studio.session.portraits.direction_names import DirectionName
+from npm_studio.views.body_figures import in_words
 from npm_studio.views.widgets.code_editor import code_in, text_of
 from npm_studio.views.widgets.direction_slider import number_in
 from tests.npm_studio.views.studio_window import StudioWindow
@@ -106,3 +107,11 @@ def test_a_code_is_written_and_read_without_loss_and_bad_ones_are_named() -> Non
     for text, words in (("1 2", "has 2 numbers"), ("1 two 3", "'two' as its number 2"), ("1 2 inf", "not finite")):
         with pytest.raises(InputError, match=words):
             code_in(text, 3, "the code")
+
+
+def test_figures_of_a_body_have_units_and_other_things_their_extents() -> None:
+    body = {"height": 171.24, "chest_girth": 92.0, "waist_girth": 78.26, "hip_girth": 95.1, "volume": 63.14}
+    assert in_words(body) == "Height 171.2 cm  ·  chest 92.0, waist 78.3, hip 95.1 cm  ·  volume 63.1 l"
+    hand = {"width": 9.04, "tallness": 18.9, "depth": 4.2, "volume": 0.417}
+    assert in_words(hand) == "9.0 × 18.9 × 4.2 cm  ·  volume 0.42 l"
+    assert in_words({}) == ""
