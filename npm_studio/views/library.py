@@ -41,6 +41,7 @@ class Library(QWidget):
         self._title, self._detail = heading("No model"), note("Open a model folder to explore it.")
         self.search = QLineEdit()
         self.search.setPlaceholderText("Filter by name")
+        self.search.setAccessibleName("Filter by name")
         self.search.setClearButtonEnabled(True)
         self._no_hit = note("")
         self._no_hit.hide()

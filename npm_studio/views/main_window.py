@@ -20,7 +20,8 @@ from npm_studio.session.settings import change_settings, load_settings
 from npm_studio.views.actions import Actions
 from npm_studio.views.arrow_keys import ArrowKeys
 from npm_studio.views.closing import Closing
-from npm_studio.views.command_line_copy import CommandLineCopy
+from npm_studio.views.context_menu import show_view_menu
+from npm_studio.views.copying import Copying
 from npm_studio.views.dialogs import AboutDialog, ErrorDialog, ShortcutsDialog
 from npm_studio.views.drops import dropped_paths, take_drops
 from npm_studio.views.error_board import ErrorBoard
@@ -78,6 +79,8 @@ class MainWindow(QMainWindow):
         self.timeline = TimelineBar(session, self.actions_by_id)
         self.files = Files(session, self.viewports, self)
         self.closing = Closing(session, self.files, list(self.workspaces.values()), self)
+        self._copying = Copying(session, self.viewports, lambda: self.workspace)
+        self.viewports.menu_wanted.connect(functools.partial(show_view_menu, self.actions_by_id, self))
         self._register()
         self.actions_by_id.fill(self)
         titles = [kind.menu.title.replace("&", "") for kind in kinds]
@@ -130,9 +133,6 @@ class MainWindow(QMainWindow):
         for name in self.workspaces:
             commands.handle(f"view.{name}", functools.partial(self._on_tab, name))
             commands.provide(f"in_{name}", functools.partial(self._is_on_show, name))
-        copying = CommandLineCopy(session, lambda: self.workspace)
-        commands.handle("edit.copy_command", copying.copy)
-        commands.provide("has_command_line", copying.can_copy)
         commands.handle("view.library", self.set_library)
         commands.provide("library_shown", lambda: document.state.view.library)
         commands.handle("view.dark", self.set_dark)

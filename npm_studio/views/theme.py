@@ -203,12 +203,14 @@ QToolButton {{ background: transparent; border: none; border-radius: 6px; paddin
 QToolButton:hover {{ background: {hover}; }}
 QToolButton:pressed {{ background: {pressed}; }}
 QToolButton:checked {{ background: {chosen}; }}
+QToolButton:focus {{ background: {hover}; border: 2px solid {theme.accent}; padding: 2px; }}
 QToolButton:checked:disabled, QToolButton#quiet:checked {{ background: transparent; }}
 QToolButton#segment {{ background: {theme.field}; border: 1px solid {theme.border}; border-radius: 0;
     margin-left: -1px; padding: 5px 14px; color: {theme.muted}; }}
 QToolButton#segment[place="first"] {{ border-top-left-radius: 7px; border-bottom-left-radius: 7px; margin-left: 0; }}
 QToolButton#segment[place="last"] {{ border-top-right-radius: 7px; border-bottom-right-radius: 7px; }}
 QToolButton#segment:hover {{ color: {theme.text}; }}
+QToolButton#segment:focus {{ border: 2px solid {theme.accent}; padding: 4px 13px; color: {theme.text}; }}
 QToolButton#segment:checked {{ background: {chosen}; color: {theme.text}; font-weight: 600; }}
 QLineEdit, QSpinBox, QDoubleSpinBox, QComboBox {{ background: {theme.field}; border: 1px solid {theme.border};
     border-radius: 6px; padding: 4px 7px; min-height: 18px; selection-background-color: {theme.accent}; }}
@@ -228,11 +230,11 @@ QComboBox QAbstractItemView {{ background: {theme.field}; border: 1px solid {the
     selection-background-color: {chosen}; selection-color: {theme.text}; outline: none; }}
 QAbstractItemView {{ background: {theme.field}; border: 1px solid {theme.border}; border-radius: 7px; outline: none;
     padding: 3px; }}
+QAbstractItemView:focus {{ border-color: {theme.accent}; }}
 QAbstractItemView::item {{ padding: 3px 5px; border-radius: 4px; }}
 QAbstractItemView::item:hover {{ background: {mixed(theme.field, theme.text, 0.07)}; }}
 QAbstractItemView::item:selected {{ background: {mixed(theme.field, theme.accent, 0.35)}; color: {theme.text}; }}
-QTreeView::branch {{ background: transparent; }}
-QTreeView::branch:selected {{ background: {mixed(theme.field, theme.accent, 0.35)}; }}
+QTreeView::branch, QTreeView::branch:selected {{ background: transparent; }}
 QTreeView::branch:has-children:closed {{ image: url(icons:chevron-right.svg); }}
 QTreeView::branch:has-children:open {{ image: url(icons:chevron-down.svg); }}
 QTableView QHeaderView {{ border: none; border-radius: 0; padding: 0; background: transparent; }}
@@ -241,7 +243,8 @@ QHeaderView::section {{ background: transparent; border: none; border-bottom: 1p
 QProgressBar {{ background: {theme.field}; border: 1px solid {theme.border}; border-radius: 5px; height: 8px;
     text-align: center; }}
 QProgressBar::chunk {{ background: {theme.accent}; border-radius: 4px; }}
-QCheckBox {{ spacing: 8px; }}
+QCheckBox {{ spacing: 8px; border: 1px solid transparent; border-radius: 4px; padding: 1px; }}
+QCheckBox:focus {{ border-color: {theme.accent}; }}
 QScrollBar:vertical {{ background: transparent; width: 10px; margin: 0; }}
 QScrollBar:horizontal {{ background: transparent; height: 10px; margin: 0; }}
 QScrollBar::handle {{ background: {mixed(theme.panel, theme.muted, 0.45)}; border-radius: 4px; margin: 1px; }}

@@ -46,6 +46,7 @@ class TimelineBar(QWidget):
         self.rate.setRange(1, 120)
         self.rate.setSuffix(" fps")
         self.rate.setToolTip("Frames per second of playback")
+        self.rate.setAccessibleName("Frames per second")
         self.rate.valueChanged.connect(self._on_rate)
         row = QHBoxLayout(self)
         row.setContentsMargins(MARGIN, 7, MARGIN, 7)

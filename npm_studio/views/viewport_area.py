@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PyQt6.QtCore import Qt, QTimer, pyqtSignal
+from PyQt6.QtCore import QPoint, Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import QAction, QPixmap, QResizeEvent
 from PyQt6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
@@ -40,6 +40,8 @@ class ViewportArea(QWidget):
 
     changed = pyqtSignal()
     """Something that menus show was switched."""
+    menu_wanted = pyqtSignal(QPoint)
+    """Somebody clicked into a view with the right button, there on the screen."""
 
     def __init__(self, theme: Theme, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -353,6 +355,7 @@ class ViewportArea(QWidget):
         view.hide()
         view.resized.connect(self._frame_again.start)
         view.camera_moved.connect(partial(self._follow, view))
+        view.view.menu_wanted.connect(self.menu_wanted)
         view.camera_moved.connect(self._note_soon.start)
         if self._scale:
             view.ground.set_scale(self._scale)

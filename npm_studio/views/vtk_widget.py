@@ -1,9 +1,13 @@
 """The widget that VTK draws into."""
 
-from PyQt6.QtGui import QKeyEvent, QSurfaceFormat
+from PyQt6.QtCore import QPoint, QPointF, Qt, pyqtSignal
+from PyQt6.QtGui import QKeyEvent, QMouseEvent, QSurfaceFormat
 from pyvistaqt import QtInteractor, rwi
 
 from npm_studio.views.software_rendering import Pace, is_software, pace_of, renderer_name
+
+_STILL = 3
+"""Pixels that a mouse moves in a click; more is a drag, which zooms."""
 
 
 class _FormatOnce(QSurfaceFormat):
@@ -20,7 +24,12 @@ rwi.QSurfaceFormat = _FormatOnce
 class VtkWidget(QtInteractor):
     """Draws when Qt asks for it; all keys go to the application."""
 
+    menu_wanted = pyqtSignal(QPoint)
+    """Somebody clicked with the right button, there on the screen, without moving the mouse."""
+
     _pace: Pace | None = None
+    _pressed_at: QPointF | None = None
+    """Where the right button went down."""
 
     @property
     def is_software(self) -> bool:
@@ -44,6 +53,20 @@ class VtkWidget(QtInteractor):
         if self._pace is not None:
             self._pace.hurry()
         super().update()
+
+    def mousePressEvent(self, event: QMouseEvent | None) -> None:
+        if event is not None and event.button() == Qt.MouseButton.RightButton:
+            self._pressed_at = event.position()
+        super().mousePressEvent(event)
+
+    def mouseReleaseEvent(self, event: QMouseEvent | None) -> None:
+        super().mouseReleaseEvent(event)
+        if event is None or event.button() != Qt.MouseButton.RightButton or self._pressed_at is None:
+            return
+        moved = (event.position() - self._pressed_at).manhattanLength()
+        self._pressed_at = None
+        if moved <= _STILL:
+            self.menu_wanted.emit(event.globalPosition().toPoint())
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
         if event is not None:

@@ -52,9 +52,17 @@ ADD_KEYFRAME = Command(
 COPY_COMMAND = Command(
     "edit.copy_command",
     "&Copy as Command Line",
-    "Copy the command that does the same without a window: an interpolation or a transfer.",
+    "What does in a terminal what is on show: meshes of the codes, the fit, the comparison.",
     shortcut="Ctrl+Shift+K",
     needs="has_command_line",
+)
+
+COPY_PICTURE = Command("edit.copy_picture", "Copy P&icture", "The views as they are, with their captions.", "Ctrl+C")
+COPY_PATH = Command(
+    "edit.copy_path", "Copy Pat&h", "Where the run, the recording or the model on show lies.", needs="has_path"
+)
+COPY_PYTHON = Command(
+    "edit.copy_python", "Copy as Py&thon", "What does the same in a script of your own.", needs="has_script"
 )
 
 EDIT = Menu(
@@ -73,7 +81,11 @@ EDIT = Menu(
         Submenu("edit.bookmarks", "Boo&kmarks"),
         None,
         ADD_KEYFRAME,
+        None,
+        COPY_PICTURE,
+        COPY_PATH,
         COPY_COMMAND,
+        COPY_PYTHON,
         None,
         Command("edit.preferences", "Pr&eferences…", "Theme, device, threads and where runs go.", "Ctrl+,"),
     ),

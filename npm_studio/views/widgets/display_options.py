@@ -18,6 +18,8 @@ class DisplayOptions(Section):
         self.points, self.mesh = QCheckBox("Observed points"), QCheckBox("Fitted mesh")
         self._size, self._opacity = BarSlider(1), BarSlider(10)
         self._size.setRange(1, 10)
+        self._size.setAccessibleName("Size of the points")
+        self._opacity.setAccessibleName("Opacity of the mesh")
         self._size.setToolTip("Size of the points, pixels")
         self._opacity.setRange(10, 100)
         self._opacity.setToolTip("Opacity of the mesh, percent")

@@ -27,6 +27,7 @@ class MethodForm(QWidget):
         super().__init__(parent)
         self._methods = installed_methods()
         self.choice = QComboBox()
+        self.choice.setAccessibleName("Method")
         self.choice.addItems([method.title for method in self._methods])
         self._pages = [_Page(method, self.changed.emit) for method in self._methods]
         column = QVBoxLayout(self)
@@ -114,6 +115,7 @@ class _Page(QWidget):
             if field.required or field.choices or field.name == MAIN_FIELD:
                 widget = self.fields[field.name] = _widget(field, changed)
                 widget.setToolTip(field.description)
+                widget.setAccessibleName(label_of(field.name))
                 row = self.rows[field.name] = QWidget()
                 line = QHBoxLayout(row)
                 line.setContentsMargins(0, 0, 0, 0)

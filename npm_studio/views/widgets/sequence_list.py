@@ -32,6 +32,7 @@ class SequenceList(Section):
         self.choice.setEnabled(bool(observations))
         if on_show is None:
             self.choice.setPlaceholderText("No sequence is open")
+            self.choice.setAccessibleName("Recording")
             self.choice.setCurrentIndex(-1)
             self._note.setText(what_can_be_opened())
             return

@@ -29,6 +29,8 @@ class SubjectPanel(Section):
         super().__init__("Subject", parent=parent)
         self._options = CaptureOptions()
         self.near, self.far = _distance("none"), _distance("none")
+        for box, name in ((self.near, "Nearest"), (self.far, "Farthest")):
+            box.setAccessibleName(f"{name}, metres")
         self.near.setToolTip("Leave out what is nearer to the camera, metres")
         self.far.setToolTip("Leave out what is farther from the camera, metres")
         self.surroundings = QCheckBox("Remove floor and walls")
@@ -45,6 +47,7 @@ class SubjectPanel(Section):
         self.example.setVisible(explains)
         self.scale.valueChanged.connect(lambda _: self._show_example())
         self.which = QSpinBox()
+        self.which.setAccessibleName("Which subject")
         self.which.setSpecialValueText("largest")
         self.which_row = QWidget()
         self.stream = _streams()
@@ -190,6 +193,7 @@ def _streams() -> QComboBox:
     box.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
     box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
     box.setMinimumContentsLength(8)
+    box.setAccessibleName("Depth stream")
     box.setToolTip("Which of several depth cameras: a topic or track, or a part of its name")
     line = box.lineEdit()
     assert line is not None

@@ -52,6 +52,7 @@ def _end_with_parent() -> None:
 
 @pytest.fixture(scope="session")
 def qapp(screen: None) -> object:
+    import external.scans  # noqa: F401  with Warp, which a window loads later: no test waits for that
     from npm_studio import bootstrap
 
     return bootstrap.create_application()

@@ -1,0 +1,28 @@
+"""What a right click on a view offers."""
+
+from collections.abc import Mapping
+
+from PyQt6.QtCore import QPoint
+from PyQt6.QtGui import QAction
+from PyQt6.QtWidgets import QMenu, QWidget
+
+_ENTRIES = (
+    *("view.frame", "view.front", "view.side", "view.top", "view.link_cameras", ""),
+    *("display.wireframe", "display.points", "display.correspondence", "display.inset", "view.floor", ""),
+    *("edit.copy_picture", "edit.copy_path", "edit.copy_command", "edit.copy_python", ""),
+    *("file.screenshot", "file.export"),
+)
+"""Ids of commands; an empty one is a line between groups."""
+
+
+def show_view_menu(actions: Mapping[str, QAction], window: QWidget, place: QPoint) -> QMenu:
+    """The menu at ``place`` on the screen, with what can be done now."""
+    menu = QMenu(window)
+    for name in _ENTRIES:
+        if not name:
+            menu.addSeparator()
+        elif actions[name].isEnabled():
+            menu.addAction(actions[name])
+    menu.aboutToHide.connect(menu.deleteLater)
+    menu.popup(place)
+    return menu

@@ -1,0 +1,96 @@
+"""What the keyboard reaches, and what a screen reader says of it."""
+
+from collections.abc import Iterator
+
+import pytest
+from PyQt6.QtCore import Qt
+from PyQt6.QtWidgets import (
+    QAbstractButton,
+    QAbstractItemView,
+    QAbstractSlider,
+    QAbstractSpinBox,
+    QApplication,
+    QComboBox,
+    QHeaderView,
+    QLabel,
+    QLineEdit,
+    QMenuBar,
+    QScrollBar,
+    QWidget,
+)
+from pytestqt.qtbot import QtBot
+
+from tests.npm_studio.views.studio_window import StudioWindow
+from tests.support.present import present
+
+INTERACTIVE = (QAbstractButton, QAbstractItemView, QAbstractSlider, QAbstractSpinBox, QComboBox, QLineEdit)
+WHOLE = (QAbstractSpinBox, QComboBox, QLineEdit, QMenuBar)
+"""Whose parts have no names."""
+
+
+def interactive(window: QWidget) -> Iterator[QWidget]:
+    """What a user can operate, but for parts of it."""
+    for widget in window.findChildren(QWidget):
+        is_own = isinstance(widget, INTERACTIVE) and not isinstance(widget, QScrollBar | QHeaderView)
+        if is_own and type(widget) is not QAbstractButton and not any(isinstance(one, WHOLE) for one in above(widget)):
+            yield widget
+
+
+def above(widget: QWidget) -> Iterator[QWidget]:
+    """What ``widget`` is in, the innermost first."""
+    while (within := widget.parentWidget()) is not None:
+        yield within
+        widget = within
+
+
+def name_of(widget: QWidget) -> str:
+    """As Qt tells it to a screen reader."""
+    labels = [label.text() for label in present(widget.window()).findChildren(QLabel) if label.buddy() is widget]
+    text = widget.text() if isinstance(widget, QAbstractButton) else ""
+    return widget.accessibleName() or text or " ".join(labels)
+
+
+def test_everything_that_can_be_operated_has_a_name(studio_window: StudioWindow) -> None:
+    nameless = [
+        f"{type(widget).__name__} in {type(widget.parentWidget()).__name__}: {widget.toolTip()}"
+        for widget in interactive(studio_window)
+        if not name_of(widget).strip()
+    ]
+    assert nameless == []
+
+
+@pytest.mark.parametrize("dark", [True, False])
+def test_the_focus_is_seen_on_buttons_lists_and_tabs(studio_window: StudioWindow, dark: bool) -> None:
+    window = studio_window
+    window.set_dark(dark)
+    window.activateWindow()
+    widgets = [
+        window.page.segments.button(1),
+        window.library.identities,
+        window.library.poses,
+        window.explore.shape.sliders[0].slider,
+        next(one for one in window.page.findChildren(QAbstractButton) if one.toolTip().startswith("Save a PNG")),
+    ]
+    for widget in widgets:
+        window.setFocus()
+        QApplication.processEvents()
+        before = widget.grab().toImage()
+        widget.setFocus(Qt.FocusReason.TabFocusReason)
+        QApplication.processEvents()
+        assert widget.hasFocus(), name_of(widget)
+        assert widget.grab().toImage() != before, name_of(widget)
+    window.set_dark(True)
+
+
+def test_tab_goes_down_the_panel_from_one_direction_to_the_next(studio_window: StudioWindow, qtbot: QtBot) -> None:
+    window = studio_window
+    window.activateWindow()
+    sliders = [one.slider for one in window.explore.shape.sliders]
+    sliders[0].setFocus()
+    reached: list[int] = []
+    for _ in range(12):
+        qtbot.keyClick(window, Qt.Key.Key_Tab)
+        focused = QApplication.focusWidget()
+        if focused in sliders:
+            reached.append(sliders.index(focused))
+    assert reached[:2] == [1, 2]
