@@ -5,6 +5,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from PyQt6.QtCore import QStandardPaths
 from PyQt6.QtWidgets import QFileDialog, QProgressDialog, QWidget
 
 from engine.core.errors import InputError
@@ -16,6 +17,7 @@ from npm_studio import resources
 from npm_studio.session.commands.registry import Choice
 from npm_studio.session.document.autosave import forget, recoverable
 from npm_studio.session.document.project import AUTOSAVE_NAME, FILE_NAME, save_project
+from npm_studio.session.document.recognise import Kind
 from npm_studio.session.document.signal import Signal
 from npm_studio.session.jobs.comparison_report import ReportChoice, report_choice, write_report
 from npm_studio.session.jobs.events import JobEvent
@@ -23,6 +25,7 @@ from npm_studio.session.jobs.exporting import ExportChoice, export_run
 from npm_studio.session.jobs.fitting import runs_folder
 from npm_studio.session.jobs.job import JobInfo
 from npm_studio.session.jobs.status import JobStatus
+from npm_studio.views.dialog_places import folder_of, free_name, name_of_picture
 from npm_studio.views.export_dialog import ExportDialog
 from npm_studio.views.opening import Opening, recent, remember
 from npm_studio.views.questions import Question
@@ -117,7 +120,7 @@ class Files(Opening):
             self.save_in(self._document.folder, then)
 
     def choose_save_project(self, then: Callable[[], object] = lambda: None) -> None:
-        name, _ = QFileDialog.getSaveFileName(self._parent, "Save the project as a folder", self._last_folder())
+        name, _ = QFileDialog.getSaveFileName(self._parent, "Save the project as a folder", folder_of(Kind.PROJECT))
         if name:
             self.save_in(Path(name), then)
 
@@ -156,26 +159,27 @@ class Files(Opening):
         self._session.jobs.submit("save", work, finished, failed, stopped, info=info)
 
     def choose_model(self) -> None:
-        self._choose_folder("Open a model folder (NAME.npm)", self.open_model)
+        self._choose_folder("Open a model folder (NAME.npm)", Kind.MODEL, self.open_model)
 
     def choose_sequence(self) -> None:
-        self._choose_folder("Open a folder of depth images or point clouds", self.open_path)
+        self._choose_folder("Open a folder of depth images or point clouds", Kind.SEQUENCE, self.open_path)
 
     def choose_recording(self) -> None:
         endings = " ".join(f"*{ending}" for ending in file_endings(registered_readers()))
         filters = f"Depth recordings ({endings})"
-        name, _ = QFileDialog.getOpenFileName(self._parent, "Open a depth recording", self._last_folder(), filters)
+        name, _ = QFileDialog.getOpenFileName(self._parent, "Open a depth recording", folder_of(Kind.SEQUENCE), filters)
         if name:
             self.open_path(Path(name))
 
     def choose_run(self) -> None:
-        self._choose_folder("Open a run folder", self.open_run)
+        self._choose_folder("Open a run folder", Kind.RUN, self.open_run)
 
     def choose_project(self) -> None:
-        self._choose_folder("Open a project folder", self.open_project)
+        self._choose_folder("Open a project folder", Kind.PROJECT, self.open_project)
 
     def choose_screenshot(self) -> None:
-        suggested = str(Path(self._last_folder()) / "npm-studio.png")
+        pictures = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.PicturesLocation)
+        suggested = str(free_name(Path(pictures or Path.home()), name_of_picture(self._document)))
         name, _ = QFileDialog.getSaveFileName(self._parent, "Save a screenshot", suggested, "PNG (*.png)")
         if name:
             self.save_screenshot(Path(name).with_suffix(".png"))
@@ -278,11 +282,7 @@ class Files(Opening):
     def _forget_question(self) -> None:
         self.question = None
 
-    def _choose_folder(self, title: str, open_it: Callable[[Path], None]) -> None:
-        name = QFileDialog.getExistingDirectory(self._parent, title, self._last_folder())
+    def _choose_folder(self, title: str, kind: Kind, open_it: Callable[[Path], None]) -> None:
+        name = QFileDialog.getExistingDirectory(self._parent, title, folder_of(kind))
         if name:
             open_it(Path(name))
-
-    def _last_folder(self) -> str:
-        paths = recent()
-        return str(paths[0].parent) if paths else str(Path.home())

@@ -47,7 +47,10 @@ from npm_studio.views.workspaces.base import Workspace
 from npm_studio.views.workspaces.registry import workspace_kinds
 
 _Kind = TypeVar("_Kind", bound=Workspace)
-OPENING = ("file.open_recording", "file.open_sequence", "file.open_model", "file.open_project", "file.open_run")
+OPENING = (
+    *("file.open_recording", "file.open_sequence", "file.open_model"),
+    *("file.open_project", "file.open_run", "train.open"),
+)
 """What the welcome page has buttons for."""
 
 

@@ -234,7 +234,10 @@ QAbstractItemView:focus {{ border-color: {theme.accent}; }}
 QAbstractItemView::item {{ padding: 3px 5px; border-radius: 4px; }}
 QAbstractItemView::item:hover {{ background: {mixed(theme.field, theme.text, 0.07)}; }}
 QAbstractItemView::item:selected {{ background: {mixed(theme.field, theme.accent, 0.35)}; color: {theme.text}; }}
-QTreeView::branch, QTreeView::branch:selected {{ background: transparent; }}
+QTreeView {{ show-decoration-selected: 1; }}
+QTreeView::item {{ border-radius: 0; }}
+QTreeView::branch {{ background: transparent; }}
+QTreeView::branch:selected {{ background: {mixed(theme.field, theme.accent, 0.35)}; }}
 QTreeView::branch:has-children:closed {{ image: url(icons:chevron-right.svg); }}
 QTreeView::branch:has-children:open {{ image: url(icons:chevron-down.svg); }}
 QTableView QHeaderView {{ border: none; border-radius: 0; padding: 0; background: transparent; }}

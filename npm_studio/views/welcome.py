@@ -130,7 +130,7 @@ class Welcome(QWidget):
         column.addSpacing(8)
         column.addWidget(heading("Your own"))
         column.addLayout(_grid_of(actions))
-        column.addWidget(note("Or drop it anywhere on the window: a recording, a model, a run, a project."))
+        column.addWidget(note("Or drop it anywhere on the window: a recording, a model, a run, a project, a dataset."))
         column.addSpacing(8)
         column.addWidget(heading("Recent"))
         column.addLayout(self._cards)

@@ -66,8 +66,8 @@ def _of_command(command: Command, place: str, commands: Commands) -> PaletteEntr
     checked = commands.is_checked(command)
     title = _plain(commands.title(command))
     return PaletteEntry(
-        f"{title}: {'off' if checked else 'on'}" if command.checked else title,
-        place,
+        title,
+        f"{place} · on" if checked else place,
         partial(commands.run, command, not checked),
         command.shortcut,
         "" if is_enabled else reason_against(command),

@@ -22,7 +22,7 @@ def test_commands_and_lines_of_submenus_are_found_with_menu_and_shortcut() -> No
     save, walk, loop = entries(ran)
     assert (save.title, save.place, save.shortcut) == ("Save", "File", "Ctrl+S")
     assert (walk.title, walk.place) == ("walk.mkv", "File › Open Recent")
-    assert loop.title == "Loop: off"
+    assert (loop.title, loop.place) == ("Loop", "File · on")
     walk.run()
     loop.run()
     assert ran == ["walk", False]

@@ -1,0 +1,31 @@
+"""Where dialogs that ask for files begin, and what they suggest."""
+
+import re
+from pathlib import Path
+
+from npm_studio.session.document.document import Document
+from npm_studio.session.document.recognise import Kind, marked_kind
+from npm_studio.views.opening import recent_of_ones_own
+
+
+def folder_of(kind: Kind) -> str:
+    """Where something of this kind was opened last, or else anything at all; the user's home before that."""
+    paths = recent_of_ones_own()
+    alike = [path for path in paths if (marked_kind(path) or Kind.SEQUENCE) is kind]  # a recording has no mark
+    return str((alike or paths)[0].parent) if paths else str(Path.home())
+
+
+def name_of_picture(document: Document) -> str:
+    """What a picture of the views is called, without its ending: model, recording or run, and the workspace."""
+    state = document.state
+    shown = (state.fit.run or state.fit.recording) if state.view.workspace == "fit" else document.model_folder
+    name = "npm-studio" if shown is None else re.sub(r"[^\w.-]+", "-", shown.stem)
+    return f"{name}-{state.view.workspace}"
+
+
+def free_name(folder: Path, name: str) -> Path:
+    """``folder/NAME.png``, with a number behind it where that is there already."""
+    number, path = 2, folder / f"{name}.png"
+    while path.exists():
+        path, number = folder / f"{name}-{number}.png", number + 1
+    return path
