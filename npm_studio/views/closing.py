@@ -11,14 +11,15 @@ from npm_studio.views.questions import Question
 from npm_studio.views.session import Session
 from npm_studio.views.workspaces.base import Workspace
 
-_ASKED_ABOUT = ("fit", "train", "track", "export", "save")
-"""Lanes whose work somebody waits for."""
+_ASKED_ABOUT = ("fit", "train", "export", "save")
+"""Lanes whose work somebody waits for; of tracks the workspace knows whether they are worth keeping."""
 _FINISHED_ANYWAY = "save"
 """Never stopped: it takes a moment."""
 _KEEPS = (
     "Stop and keep: a fit keeps its best so far, a training its state, from which it can go on, and a track is written "
     "as a run. An export leaves nothing, and what waits is not begun."
 )
+_DISCARDS = "\n\nStop and discard: fits and tracks leave nothing either."
 
 
 class Closing:
@@ -64,10 +65,14 @@ class Closing:
     def _unkept(self) -> list[Workspace]:
         return [workspace for workspace in self._workspaces if workspace.unkept()]
 
+    @property
+    def _is_pending(self) -> bool:
+        """Whether something still ends before the window may go; of what is on show the user is asked again."""
+        return bool(self._work()) or (self._ends_hidden and bool(self._unkept()))
+
     def _ask_about_work(self) -> None:
         work, unkept = self._work(), self._unkept()
-        told = [job for job in work if job.lane != "track" or not unkept]
-        lines = [f"{job.info.title}: {in_words(job)}" for job in told]
+        lines = [f"{job.info.title}: {in_words(job)}" for job in work]
         lines += [workspace.unkept() for workspace in unkept]
         one = len(lines) == 1
         listed = "\n".join(f"•  {each}" for each in lines)
@@ -77,7 +82,8 @@ class Closing:
             answers["Wait, then close"] = self._wait
         if unkept or any(job.lane == "fit" for job in work):
             answers["Stop and discard"] = self._discard
-        self.question = Question(self._window, text, _KEEPS, answers)
+        detail = _KEEPS + (_DISCARDS if "Stop and discard" in answers else "")
+        self.question = Question(self._window, text, detail, answers)
         self.question.finished.connect(self._forget_question)
         self.question.open()
 
@@ -99,8 +105,8 @@ class Closing:
     def _end_work(self, discard: bool) -> None:
         """Ask all work to stop, and let the user go as soon as nothing more is to be asked."""
         for job in self._work():
-            if job.lane not in (_FINISHED_ANYWAY, "track"):  # a track ends by its workspace
-                self._session.jobs.stop(job.number, discard)
+            if job.lane != _FINISHED_ANYWAY:
+                self._session.jobs.stop(job.number, discard and job.lane == "fit")
         QTimer.singleShot(0, lambda: self._files.settle(self._hide))
 
     def _hide(self) -> None:
@@ -110,11 +116,11 @@ class Closing:
         self._on_jobs()
 
     def _on_jobs(self) -> None:
-        if self._waits and not self._work():
+        if self._waits and not self._is_pending:
             QTimer.singleShot(0, self._on_work_done)
 
     def _on_work_done(self) -> None:
-        if not self._waits or self._work():  # what is over may lead to more, as a track that is kept
+        if not self._waits or self._is_pending:  # what is over may lead to more, as a track that is written
             return
         self._waits = False
         document = self._session.document

@@ -160,7 +160,7 @@ class Tracking(QObject):
         self.panel.show_busy("Writing the run")
         project = self._session.document.folder
         self._session.jobs.submit(
-            "track",
+            "save",
             lambda progress: track.keep(progress, project),
             finished=self._on_kept,
             failed=self._on_not_kept,

@@ -24,7 +24,6 @@ from engine.sequences.mesh_sequence import mesh_sequence
 from engine.sequences.source_kind import Pace
 from engine.tracking.config import TrackerConfig
 from engine.tracking.tracker import TrackedFrame
-from npm_studio.session.jobs import tracking as job
 from npm_studio.session.jobs.tracking import folder_being_written, recording_on_show
 from tests.conftest import doll_frames
 from tests.npm_studio.views.studio_window import StudioWindow
@@ -100,7 +99,7 @@ class Standing:
 @pytest.fixture
 def tracker(monkeypatch: pytest.MonkeyPatch) -> Iterator[Standing]:
     tracker = Standing()
-    monkeypatch.setattr(job, "NpmTracker", tracker)
+    monkeypatch.setattr("engine.tracking.npm_tracker.NpmTracker", tracker)
     yield tracker
     tracker.step.release(100)
 
