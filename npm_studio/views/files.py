@@ -41,7 +41,7 @@ class Files(Opening):
         super().__init__(session)
         self._viewports, self._parent = viewports, parent
         self.question: Question | None = None
-        self.sheets = Sheets(session, self, parent)
+        self.sheets = Sheets(session, self, lambda: self.question is None, parent)
         self.saved = Signal()
         """With the folder of the project that has been written."""
         commands = session.commands

@@ -1,6 +1,7 @@
 """Recordings that a user hands over: each is looked at in the background, asked about, and then opened, and fitted."""
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -38,9 +39,13 @@ class _Wanted:
 class Sheets(QObject):
     """One sheet at a time; the other recordings wait."""
 
-    def __init__(self, session: Session, opening: Opening, parent: QWidget) -> None:
+    def __init__(self, session: Session, opening: Opening, may_show: Callable[[], bool], parent: QWidget) -> None:
+        """
+        Args:
+            may_show: whether no other question waits for an answer
+        """
         super().__init__(parent)
-        self._session, self._opening, self._parent = session, opening, parent
+        self._session, self._opening, self._may_show, self._parent = session, opening, may_show, parent
         self._waiting: deque[_Wanted] = deque()
         self._asked = 0
         self._look: RecordingLook | None = None
@@ -92,10 +97,13 @@ class Sheets(QObject):
 
     def _show(self) -> None:
         self._patience.stop()
-        if self.sheet is not None and not self.sheet.isVisible():
+        if not self._may_show():
+            self._patience.start()
+        elif self.sheet is not None and not self.sheet.isVisible():
             self._session.document.show_workspace("fit")
             self._session.message.emit("")
             self.sheet.open()
+            self.sheet.fit_button.setFocus()
 
     def _look_again(self, capture: CaptureOptions) -> None:
         look = self._look

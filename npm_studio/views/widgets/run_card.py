@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from PyQt6.QtCore import QPoint, QSize, Qt, pyqtSignal
+from PyQt6.QtCore import QPoint, QRect, QSize, Qt, pyqtSignal
 from PyQt6.QtGui import QContextMenuEvent, QFontMetrics
 from PyQt6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from engine.methods.run_schema import VerdictWord
 from npm_studio.views.widgets.badge import Badge, Tone
-from npm_studio.views.widgets.basics import ElidedLabel, note
+from npm_studio.views.widgets.basics import ElidedLabel
 
 TONES: dict[VerdictWord, Tone] = {"good": "good", "poor": "warn", "failed": "bad"}
 
@@ -74,7 +74,8 @@ class RunCard(QWidget):
         self.figures, self.made_by = ElidedLabel(text.figures), ElidedLabel(text.made_by)
         column.addWidget(self.figures)
         column.addWidget(self.made_by)
-        self.state = note(text.state[:1].upper() + text.state[1:])
+        self.state = QLabel(text.state[:1].upper() + text.state[1:])
+        self.state.setWordWrap(True)
         self.state.setObjectName("stale" if text.is_stale else "muted")
         self.state.setVisible(bool(text.state))
         column.addWidget(self.state)
@@ -82,8 +83,10 @@ class RunCard(QWidget):
 
     def height_in(self, width: int) -> int:
         """Pixels that the card needs in a row of this width."""
-        lines = self.state.heightForWidth(max(width - 12, 40)) + 1 if self.text.state else 0
         metrics = QFontMetrics(self.font())
+        room = QRect(0, 0, max(width - 16, 40), 1000)
+        said = metrics.boundingRect(room, Qt.TextFlag.TextWordWrap, self.state.text())
+        lines = said.height() + 2 if self.text.state else 0
         return max(self.more.sizeHint().height(), 20) + 2 * (metrics.height() + 2) + lines + 12
 
     def resizeEvent(self, event: object) -> None:

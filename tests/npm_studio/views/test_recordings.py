@@ -270,6 +270,16 @@ def test_nothing_is_opened_by_a_sheet_that_is_cancelled_and_several_are_asked_ab
     assert window.files.sheets.sheet is None and window.session.document.undo_name == "Open doll"
 
 
+def test_a_sheet_waits_until_another_question_is_answered(qtbot: QtBot, window: StudioWindow, capture: Path) -> None:
+    window.files._ask("Is it late?", "", {"Yes": lambda: None})
+    sheet = asked(qtbot, window, capture)
+    qtbot.wait(500)
+    assert not sheet.isVisible()
+    present(window.files.question).answer("Yes")
+    qtbot.waitUntil(sheet.isVisible, timeout=SECONDS)
+    sheet.open_button.click()
+
+
 def test_the_range_of_depth_is_dragged_in_the_histogram(
     qtbot: QtBot, studio_window: StudioWindow, recording: Path
 ) -> None:
