@@ -299,9 +299,9 @@ def test_a_workspace_is_one_file_and_its_registration(qtbot: QtBot, monkeypatch:
     qtbot.waitExposed(window)
     window.actions_by_id["view.draw"].trigger()
     assert window.workspace is window.workspace_of(DrawingWorkspace)
-    assert window.page.segments.button(5).text() == "Draw" and window.page.segments.current == 5
+    assert window.page.segments.button(6).text() == "Draw" and window.page.segments.current == 6
     assert window.badge.text == "Drawn"
-    assert window.actions_by_id["view.draw"].shortcut().toString() == "Ctrl+6"
+    assert window.actions_by_id["view.draw"].shortcut().toString() == "Ctrl+7"
     window.actions_by_id["view.explore"].trigger()
     assert not window.workspace_of(DrawingWorkspace).is_active
     window.close_unasked()
