@@ -54,34 +54,34 @@ REFIT = Command(
 )
 MARK_FIRST = Command(
     "fit.mark_first",
-    "Mark from This &Frame",
+    "Mark Fro&m This Frame",
     "The frames that are to be fitted again begin at the one on show.",
     shortcut="[",
     needs="can_mark",
 )
 MARK_LAST = Command(
     "fit.mark_last",
-    "Mark &to This Frame",
+    "Mark to T&his Frame",
     "The frames that are to be fitted again end at the one on show.",
     shortcut="]",
     needs="can_mark",
 )
 REFIT_FRAMES = Command(
     "fit.refit",
-    "&Refit Marked Frames",
+    "Ref&it Marked Frames",
     "Fit the marked frames of the run on show again, between their neighbours; all others stay as they are.",
-    shortcut="Ctrl+R",
+    shortcut="Ctrl+Shift+R",
     needs="can_refit",
 )
 COPY_PATH = Command(
     "fit.copy_path",
-    "Copy &Path of Run",
+    "Cop&y Path of Run",
     "Put the path of the folder of the run on show into the clipboard.",
     needs="has_run",
 )
 DELETE_RUN = Command(
     "fit.delete_run",
-    "&Delete Run",
+    "De&lete Run",
     "Take the run on show away; its folder goes to the wastebasket when the window closes, and Undo brings it back.",
     shortcut="Delete",
     needs="has_run",
@@ -123,7 +123,7 @@ STOP = Command(
 )
 KEEP = Command(
     "fit.track_keep",
-    "&Keep Track as Run",
+    "K&eep Track as Run",
     "Write what was tracked as a run, measured and judged like that of a fit.",
     needs="can_keep_track",
 )
@@ -138,7 +138,7 @@ OF_A_RUN: tuple[Entry, ...] = (
     RENAME_RUN,
     None,
     COMPARE_TRUTH,
-    Submenu("fit.compare_run", "Compare with Another R&un"),
+    Submenu("fit.compare_run", "Comp&are with Another Run"),
     EXPORT,
     REFIT,
     None,

@@ -100,6 +100,7 @@ class BodyCard(CardFrame):
         self.time.setSingleStep(0.1)
         self.time.setMaximum(600.0)
         self.time.setKeyboardTracking(False)
+        self.time.setAccessibleName("When the interpolation comes to this body, seconds")
         self.time.setToolTip("When the interpolation comes to this body")
         self.remove = TintedButton("close", "Take this body away", "Take this body away")
         first = QHBoxLayout()
