@@ -23,6 +23,7 @@ def studio_window(studio_window: StudioWindow, qtbot: QtBot) -> StudioWindow:
     """High enough for every panel, so that pictures keep their size."""
     studio_window.resize(1000, 800)
     qtbot.wait(50)
+    qtbot.waitUntil(lambda: studio_window.explore._figures.text != "", timeout=20_000)  # they are in pictures, too
     return studio_window
 
 
