@@ -136,7 +136,7 @@ class FitWorkspace(Workspace):
             self.viewports.invite(
                 "drop",
                 "Drop a depth recording here",
-                f"{what_can_be_opened()} The model is fitted to it in the background.",
+                f"{what_can_be_opened()} You are shown what it was taken for first.",
                 (self.actions_by_id["file.open_sequence"], self.actions_by_id["file.demo_sequence"]),
             )
             return
