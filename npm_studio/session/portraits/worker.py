@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import torch
 
 from engine.core.errors import Cancelled
-from engine.core.streams import lane_stream
+from engine.core.streams import begin_with_all_cores, lane_stream
 from engine.geometry.mesh import Mesh
 from engine.surface.extract import extract_surface, pose_vertices
 from npm_studio.session.document.explorer import Codes, Explorer
@@ -56,7 +56,7 @@ class PortraitListener:
 
 
 class PortraitWorker:
-    """One thread of one core, which works only while ``has_time`` says so, and gives up half-made pictures."""
+    """One thread, which works only while ``has_time`` says so, and gives up half-made pictures."""
 
     def __init__(self, explorer: Explorer, listener: PortraitListener, has_time: Callable[[], bool]) -> None:
         self._explorer, self._model, self._listener = explorer, explorer.model, listener
@@ -110,7 +110,7 @@ class PortraitWorker:
     # ---- the thread
 
     def _run(self) -> None:
-        torch.set_num_threads(1)  # of this thread: the other cores stay with the sliders
+        begin_with_all_cores()
         self._store = PortraitStore(self._model)
         self._store.tidy()
         while (task := self._take()) is not None:
