@@ -66,13 +66,15 @@ def capture(depth_capture: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def _own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from npm_studio.session import thumbnails
     from npm_studio.session.live import mesher
     from npm_studio.session.portraits import store, worker
 
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "settings"))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     # and not XDG_CACHE_HOME, where Warp has its compiled kernels
-    monkeypatch.setattr(store, "user_cache_path", lambda *_, **__: tmp_path / "cache")
+    for keeper in (store, thumbnails):
+        monkeypatch.setattr(keeper, "user_cache_path", lambda *_, **__: tmp_path / "cache")
     monkeypatch.setattr(mesher, "FINE_RESOLUTION", 72)
     monkeypatch.setattr(worker, "RESOLUTION", 24)
 

@@ -1,6 +1,5 @@
 from pathlib import Path
 
-import pytest
 from PyQt6.QtGui import QImage
 from pytestqt.qtbot import QtBot
 
@@ -10,11 +9,6 @@ from npm_studio.views.splash import Splash
 from tests.npm_studio.views.studio_window import StudioWindow
 
 SECONDS = 20_000
-
-
-@pytest.fixture(autouse=True)
-def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
 def test_exploring_from_the_welcome_page_shows_library_and_sliders(studio_window: StudioWindow) -> None:
