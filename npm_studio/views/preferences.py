@@ -5,7 +5,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
-from annotated_types import Le
 from pydantic.fields import FieldInfo
 from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import (
@@ -146,7 +145,7 @@ def _widget(field: FieldInfo, value: Any, changed: Changed) -> QWidget:
         return check
     if field.annotation is int:
         number = QSpinBox()
-        number.setMaximum(next(int(str(limit.le)) for limit in field.metadata if isinstance(limit, Le)))
+        number.setMaximum(next(int(str(limit.le)) for limit in field.metadata if hasattr(limit, "le")))
         number.setSpecialValueText("All")
         number.setValue(value)
         number.valueChanged.connect(changed)

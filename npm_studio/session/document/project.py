@@ -21,7 +21,8 @@ from npm_studio.session.document.older_documents import with_keyframes
 from npm_studio.session.document.paths import with_paths
 from npm_studio.session.document.state import DocumentState, OpenRecording, OpenRun
 
-VERSION = 2
+VERSION = 3
+"""2 had interpolations between two ends and transfers between two bodies, 1 nothing of what was on show."""
 FILE_NAME = "project.json"
 AUTOSAVE_NAME = "autosave.json"
 RUNS = "runs"
@@ -36,7 +37,7 @@ class _ProjectFile(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     format: Literal["npm-studio project"] = "npm-studio project"
-    format_version: Literal[2] = 2
+    format_version: Literal[3] = 3
     name: str
     document: dict[str, Any]
     places: dict[str, str] = {}
@@ -136,16 +137,25 @@ def load_project(folder: Path, file_name: str = FILE_NAME) -> Project:
     if isinstance(version, int) and version > VERSION:
         raise InputError(source, f"has format version {version}, this program reads {VERSION}", "upgrade npm-studio")
     try:
-        return _version_1(description, source) if version == 1 else _version_2(description, source)
+        if version == 1:
+            return _version_1(description, source)
+        return _version_3(_from_version_2(description) if version == 2 else description, source)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "the file"
         raise InputError(source, f"{place}: {first['msg']}", _REMEDY) from None
 
 
-def _version_2(description: Any, source: Path) -> Project:
+def _from_version_2(description: dict[str, Any]) -> dict[str, Any]:
+    document = description.get("document")
+    if not isinstance(document, dict):
+        return description | {"format_version": VERSION}
+    return description | {"format_version": VERSION, "document": with_keyframes(document)}
+
+
+def _version_3(description: Any, source: Path) -> Project:
     file = _ProjectFile.model_validate(description)
-    state = _STATE.validate_python(with_keyframes(file.document))
+    state = _STATE.validate_python(file.document)
     return Project(file.name, with_paths(state, lambda path: _existing(path.as_posix(), source, file.places)))
 
 
