@@ -106,7 +106,7 @@ class SecondSide:
         share = self.divider.value() / _STEPS
         x = round(share * width)
         self.divider.setGeometry(x - _STRIP // 2, 0, _STRIP, height)
-        self.caption.setGeometry(x + _STRIP, 14, max(width - x - _STRIP - 18, 50), 46)
+        self.caption.place_at(x + _STRIP, 14, max(width - x - _STRIP - 18, 50))
         self._divider_moved()
         camera = self._plotter.camera
         eye = np.asarray(camera.GetPosition())

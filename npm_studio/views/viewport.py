@@ -308,7 +308,7 @@ class Viewport(QWidget):
         width = self.width() - 18 if covered is None else int(covered.left)
         if self._second is not None and self._second.is_divided:
             width = self._second.divider.x()
-        self.caption.setGeometry(18, 14, max(width - 18, 50), 46)
+        self.caption.place_at(18, 14, max(width - 24, 50))
 
     def _place_axes(self) -> None:
         """As large in a small view as in a large one."""

@@ -10,6 +10,9 @@ from PyQt6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidg
 from npm_studio.views.theme import Theme, pixmap
 from npm_studio.views.widgets.side_marks import SIZE, paint_mark
 
+_PADDING = 6
+"""Pixels of ground around a caption."""
+
 
 class Caption(QWidget):
     """A title and a second line in an upper corner of a view, behind the mark of a side where it shows one."""
@@ -20,7 +23,7 @@ class Caption(QWidget):
         self._place: int | None = None
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self._title, self._detail = "", ""
-        self._text, self._muted = QColor("white"), QColor("grey")
+        self._text, self._muted, self._ground = QColor("white"), QColor("grey"), QColor("black")
 
     @property
     def text(self) -> tuple[str, str]:
@@ -41,35 +44,50 @@ class Caption(QWidget):
         self.update()
 
     def set_theme(self, theme: Theme) -> None:
-        self._text, self._muted = QColor(theme.text), QColor(theme.muted)
+        self._text, self._muted, self._ground = QColor(theme.text), QColor(theme.muted), QColor(theme.panel)
+        self._ground.setAlpha(190)
         if theme.name == "dark":
             self._muted = self._muted.lighter(125)
         self.update()
 
+    def place_at(self, left: int, top: int, width: int) -> None:
+        """Put the text there; the ground behind it reaches a little further."""
+        self.setGeometry(left - _PADDING, top - _PADDING, width + 2 * _PADDING, 46 + 2 * _PADDING)
+
     def sizeHint(self) -> QSize:
-        return QSize(420, 44)
+        return QSize(420, 44 + 2 * _PADDING)
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
         painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.TextAntialiasing)
-        font = painter.font()
-        font.setWeight(font.Weight.DemiBold)
-        font.setPointSizeF(font.pointSizeF() + 1)
-        metrics = QFontMetrics(font)
-        room = self.width()
+        painter.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.TextAntialiasing)
+        at_left = self._side == Qt.AlignmentFlag.AlignLeft
+        bold = painter.font()
+        bold.setWeight(bold.Weight.DemiBold)
+        bold.setPointSizeF(bold.pointSizeF() + 1)
+        lines = [(bold, self._text, self._title), (self.font(), self._muted, self._detail)]
+        metrics = [QFontMetrics(font) for font, _, _ in lines]
+        mark = 0 if self._place is None else SIZE + 8
+        room = self.width() - 2 * _PADDING - mark
+        texts = [
+            each.elidedText(text, Qt.TextElideMode.ElideRight, room)
+            for each, (_, _, text) in zip(metrics, lines, strict=True)
+        ]
+        taken = mark + max(each.horizontalAdvance(text) for each, text in zip(metrics, texts, strict=True))
+        first = 0 if at_left else self.width() - taken - 2 * _PADDING
+        high = sum(each.height() + 2 for each, text in zip(metrics, texts, strict=True) if text)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(self._ground)  # or it could not be read over a wall of points
+        painter.drawRoundedRect(QRectF(first, 0, taken + 2 * _PADDING, high + 2 * _PADDING), 6, 6)
+        left = _PADDING if at_left else self.width() - _PADDING - SIZE
         if self._place is not None:
-            room -= SIZE + 8
-            left = 0 if self._side == Qt.AlignmentFlag.AlignLeft else room + 8
-            paint_mark(painter, QRectF(left, 0, SIZE, SIZE), self._place)
-        first = self.width() - room if self._side == Qt.AlignmentFlag.AlignLeft else 0
-        top = 0
-        for text, of_line, colour in ((self._title, font, self._text), (self._detail, self.font(), self._muted)):
-            painter.setFont(of_line)
+            paint_mark(painter, QRectF(left, _PADDING, SIZE, SIZE), self._place)
+        top = _PADDING
+        for (font, colour, _), each, text in zip(lines, metrics, texts, strict=True):
+            painter.setFont(font)
             painter.setPen(colour)
-            metrics = QFontMetrics(of_line)
-            elided = metrics.elidedText(text, Qt.TextElideMode.ElideRight, room)
-            painter.drawText(QRectF(first, top, room, metrics.height()), self._side, elided)
-            top += metrics.height() + 2
+            place = QRectF(_PADDING + (mark if at_left else 0), top, room, each.height())
+            painter.drawText(place, self._side, text)
+            top += each.height() + 2
 
 
 class ColourBar(QWidget):
