@@ -1,4 +1,4 @@
-"""How much memory this process takes, and what else of its machine a user wants to see."""
+"""How much memory processes take, and what else of its machine a user wants to see."""
 
 import os
 from dataclasses import dataclass
@@ -7,7 +7,6 @@ from pathlib import Path
 import torch
 
 _GIB = 2**30
-_STATUS = Path("/proc/self/statm")
 
 
 @dataclass(frozen=True)
@@ -32,14 +31,17 @@ class MachineUse:
 
 def machine_use(device: torch.device | None) -> MachineUse:
     """Of this process, which computes on ``device``; None where no model is open."""
+    own = resident_bytes(os.getpid())
     if device is None or device.type != "cuda":
-        return MachineUse("CPU", _process_bytes())
+        return MachineUse("CPU", own)
     free, total = torch.cuda.mem_get_info(device)  # GPU only
-    return MachineUse(torch.cuda.get_device_name(device), _process_bytes(), (total - free, total))  # GPU only
+    return MachineUse(torch.cuda.get_device_name(device), own, (total - free, total))  # GPU only
 
 
-def _process_bytes() -> int | None:
+def resident_bytes(process: int) -> int | None:
+    """Of the process with this number; None where the system does not say, or it has ended."""
     try:
-        return int(_STATUS.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError):  # not on Linux
+        pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
+    except (OSError, ValueError, IndexError):
         return None
+    return pages * os.sysconf("SC_PAGE_SIZE")

@@ -9,8 +9,8 @@ from PyQt6.QtWidgets import QHBoxLayout, QLabel, QPlainTextEdit, QProgressBar, Q
 
 from npm_studio.session.jobs.board import JobBoard
 from npm_studio.session.jobs.job import Job
-from npm_studio.session.jobs.memory import resident_bytes
 from npm_studio.session.jobs.status import clock_text
+from npm_studio.session.memory import resident_bytes
 from npm_studio.views.widgets.badge import Badge, Tone
 from npm_studio.views.widgets.basics import CardFrame, ElidedLabel, heading, note
 

@@ -133,14 +133,17 @@ class Workspace(QWidget):
             self.session.message.emit(f"{body.shape_name} is of another model")
         return explorer is not None and explorer.can_show(body)
 
-    def run_chosen(self, folder: Path) -> None:
-        """A run was clicked in the library: the body of the frame that Fit shows of it, or of its first one."""
+    def bodies_of(self, folder: Path) -> tuple[Exploration, ...]:
+        """What a run found, frame by frame; nothing, and it is said why, where that cannot be read."""
         try:
-            bodies = self.session.fitted.of(folder)
+            return self.session.fitted.of(folder)
         except InputError as error:
             self.session.failed.emit(error, "")
-            return
-        if bodies:
+            return ()
+
+    def run_chosen(self, folder: Path) -> None:
+        """A run was clicked in the library: the body of the frame that Fit shows of it, or of its first one."""
+        if bodies := self.bodies_of(folder):
             fit = self.document.state.fit
             self.body_chosen(bodies[min(fit.frame, len(bodies) - 1) if fit.run == folder else 0])
 

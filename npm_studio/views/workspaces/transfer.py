@@ -155,12 +155,7 @@ class TransferWorkspace(Workspace):
 
     def run_chosen(self, folder: Path) -> None:
         """All take the poses of a run, frame by frame."""
-        try:
-            bodies = self.session.fitted.of(folder)
-        except InputError as error:
-            self.session.failed.emit(error, "")
-            return
-        if bodies:
+        if self.bodies_of(folder):
             self._change("Poses of a Run", replace(self.now, run=folder, frame=0))
 
     def take_explore_pose(self) -> None:
