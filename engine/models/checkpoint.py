@@ -3,6 +3,7 @@
 import dataclasses
 import logging
 import shutil
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,10 @@ from engine.models.tensor_files import read_tensors, write_tensors
 
 _log = logging.getLogger(__name__)
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""Version 1 named the sequence of every sample again."""
+_BETWEEN = "/"
+"""Between the names of samples, in none of which it can be."""
 _REMEDY = "give the folder of a model, NAME.npm"
 
 
@@ -63,7 +67,10 @@ def save_model(model: NeuralParametricModel, folder: Path, dtype: torch.dtype = 
             "code_size": model.pose_decoder.pose_code_size,
             "decoder": _as_dict(model.pose_decoder.config),
         }
-        description["frames"] = [[f.identity, f.sequence, f.sample] for f in info.frames]
+        description["frames"] = [
+            [identity, sequence, _BETWEEN.join(frame.sample for frame in frames)]
+            for (identity, sequence), frames in groupby(info.frames, key=lambda f: (f.identity, f.sequence))
+        ]
         tensors["pose_decoder"] = model.pose_decoder.state_dict()
         tensors["pose_codes"] = {"codes": model.pose_codes}
     for name, encoder in (("shape_encoder", model.shape_encoder), ("pose_encoder", model.pose_encoder)):
@@ -111,10 +118,10 @@ def load_model(folder: Path, device: torch.device | str = "cpu") -> NeuralParame
     description = read_json(folder / "model.json", _REMEDY)
     if not isinstance(description, dict) or description.get("format") != "npm-studio model":
         raise InputError(folder / "model.json", "does not describe a model", _REMEDY)
-    if description.get("format_version") != FORMAT_VERSION:
-        version = description.get("format_version")
+    version = description.get("format_version")
+    if version not in range(1, FORMAT_VERSION + 1):
         raise InputError(
-            folder, f"has format version {version}, this program reads {FORMAT_VERSION}", "upgrade npm-studio"
+            folder, f"has format version {version}, this program reads up to {FORMAT_VERSION}", "upgrade npm-studio"
         )
     try:
         model = _build(folder, description)
@@ -162,7 +169,8 @@ def _build(folder: Path, description: dict[str, Any]) -> NeuralParametricModel:
         pose_codes = _read(folder, "pose_codes")["codes"]
         frames = tuple(
             FrameLabel(int(i), check_name(sequence, folder), check_name(sample, folder))
-            for i, sequence, sample in description["frames"]
+            for i, sequence, samples in description["frames"]
+            for sample in str(samples).split(_BETWEEN)
         )
     identities = tuple(check_name(name, folder / "model.json") for name in description["identities"])
     if any(not 0 <= frame.identity < len(identities) for frame in frames):

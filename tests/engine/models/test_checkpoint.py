@@ -96,7 +96,21 @@ def test_a_description_that_is_not_one_is_refused(folder: Path, text: str) -> No
 def test_another_format_version_is_refused_with_both_versions(folder: Path) -> None:
     description = json.loads((folder / "model.json").read_text())
     (folder / "model.json").write_text(json.dumps({**description, "format_version": 99}))
-    assert "version 99, this program reads 1" in refusal(folder)
+    assert "version 99, this program reads up to 2" in refusal(folder)
+
+
+@pytest.mark.parametrize("version", [None, 0, "1", 1.5])
+def test_a_format_version_that_is_none_is_refused(folder: Path, version: object) -> None:
+    description = json.loads((folder / "model.json").read_text())
+    (folder / "model.json").write_text(json.dumps({**description, "format_version": version}))
+    assert f"has format version {version}" in refusal(folder)
+
+
+def test_a_model_of_version_1_which_names_the_sequence_of_every_sample_is_read_as_it_was(folder: Path) -> None:
+    description = json.loads((folder / "model.json").read_text())
+    flat = [[i, sequence, sample] for i, sequence, samples in description["frames"] for sample in samples.split("/")]
+    (folder / "model.json").write_text(json.dumps({**description, "format_version": 1, "frames": flat}))
+    assert load_model(folder).info.frames == toy_model().info.frames
 
 
 @pytest.mark.parametrize("key", ["shape", "similarity", "identities", "frames", "name", "training"])
