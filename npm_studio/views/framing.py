@@ -1,7 +1,7 @@
 """Where a camera stands to see a box, in the part of a view that nothing covers."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,6 +13,9 @@ _MARGIN = 1.14
 _SMALLEST_M = 1e-3
 _BESIDE = 0.15
 """Of the size of what was seen, that a mesh among it may reach out of it."""
+
+_POLE_DEGREES = 3.0
+"""From straight above or below, nearer than which VTK's marker of the axes says that it has no upright."""
 
 Direction = tuple[float, float, float]
 """From what is looked at to the camera."""
@@ -67,6 +70,21 @@ def camera_for(
     centre = 0.5 * (low + high)
     window_centre = 1 - (2 * room.left + room.width) / width, (2 * room.top + room.height) / height - 1
     return CameraState(_triple(centre + distance * toward), _triple(centre), _triple(up), window_centre)
+
+
+def short_of_pole(state: CameraState) -> CameraState:
+    """``state`` with the camera moved about its focal point until it does not look along its upright, or itself."""
+    centre, up = np.array(state.focal_point), np.array(state.up) / np.linalg.norm(state.up)
+    away = np.subtract(state.position, centre)
+    distance, height = np.linalg.norm(away), away @ up
+    highest = distance * np.cos(np.radians(_POLE_DEGREES))
+    if abs(height) <= highest:
+        return state
+    level = away - height * up
+    length = np.linalg.norm(level)
+    level = level / length if length > 1e-9 * distance else np.cross(up, (1.0, 0.0, 0.0))
+    moved = np.sign(height) * highest * up + distance * np.sin(np.radians(_POLE_DEGREES)) * level
+    return replace(state, position=_triple(centre + moved))
 
 
 def box_among(box: ArrayLike, seen: ArrayLike) -> NDArray[np.float64] | None:

@@ -15,7 +15,7 @@ from npm_studio.session.live.field import SliceReply
 from npm_studio.session.live.field_picture import field_colours
 from npm_studio.session.live.request import PosedMesh
 from npm_studio.views.canonical_surface import CanonicalSurface, canonical_surface
-from npm_studio.views.framing import Direction, Room, camera_for, rooms_beside
+from npm_studio.views.framing import Direction, Room, camera_for, rooms_beside, short_of_pole
 from npm_studio.views.inset import Inset
 from npm_studio.views.scene import FaintPoints, Ground, MeshItem, PointsItem
 from npm_studio.views.second_side import SecondSide
@@ -329,6 +329,9 @@ class Viewport(QWidget):
     def _on_camera(self, *_: object) -> None:
         state = self.camera_state()
         if state != self._last_state:  # VTK also reports changes of the clipping range
+            if (allowed := short_of_pole(state)) is not state:
+                self.view.camera.position = allowed.position  # and this is called again
+                return
             self._last_state = state
             self._note_motion()
             self.view.update()

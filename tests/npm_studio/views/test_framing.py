@@ -10,7 +10,7 @@ from PyQt6 import sip
 from pytestqt.qtbot import QtBot
 
 from npm_studio.session.document.view_state import CameraState
-from npm_studio.views.framing import Room, box_among, camera_for, rooms_beside
+from npm_studio.views.framing import Room, box_among, camera_for, rooms_beside, short_of_pole
 from npm_studio.views.session import Session
 from npm_studio.views.viewport import Viewport
 from tests.npm_studio.views.studio_window import StudioWindow
@@ -207,3 +207,36 @@ raise ValueError("boom")
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 1, done.stderr
     assert done.stderr.strip().endswith("ValueError: boom"), done.stderr
+
+
+def degrees_from_upright(state: CameraState) -> float:
+    away = np.subtract(state.position, state.focal_point)
+    return float(np.degrees(np.arccos(abs(away @ state.up) / np.linalg.norm(away) / np.linalg.norm(state.up))))
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+@pytest.mark.parametrize("degrees", [0.0, 1.0, 2.9])
+def test_a_camera_near_the_pole_is_moved_to_three_degrees_at_the_same_distance(sign: float, degrees: float) -> None:
+    level, height = np.sin(np.radians(degrees)), np.cos(np.radians(degrees))
+    state = CameraState((0.0, 1.0 + 2 * sign * height, 2 * level), (0.0, 1.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0))
+    moved = short_of_pole(state)
+    assert degrees_from_upright(moved) == pytest.approx(3.0, abs=1e-6)
+    assert np.linalg.norm(np.subtract(moved.position, moved.focal_point)) == pytest.approx(2.0)
+    assert np.sign(moved.position[1] - 1.0) == sign
+    assert (moved.focal_point, moved.up) == (state.focal_point, state.up)
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_a_camera_away_from_the_pole_stays_where_it_is(direction: tuple[float, float, float]) -> None:
+    state = camera_for(TALL, direction, (900, 700), [Room(0, 0, 900, 700)], ANGLE)
+    assert short_of_pole(state) is state
+
+
+def test_dragging_over_the_top_stops_before_the_marker_of_the_axes_has_no_upright(
+    studio_window: StudioWindow,
+) -> None:
+    viewport = studio_window.viewports.left
+    for _ in range(5):
+        viewport.view.camera.elevation = 40
+    viewport.view.camera.position = (0.0, 9.0, 0.01)
+    assert degrees_from_upright(viewport.camera_state()) > 2.99
