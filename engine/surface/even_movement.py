@@ -6,7 +6,6 @@ which the surface takes it. A change of pose takes every point along. A change o
 goes within the surface, so it goes the shortest way, along the normal, to where the new signed distance is zero.
 """
 
-from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
