@@ -35,6 +35,10 @@ class Progress:
         """Whether the user asked to stop; polled once per step."""
         return False
 
+    def is_hurried(self) -> bool:
+        """Whether the user waits for the end, so that a step is left half done and nothing is made that can wait."""
+        return False
+
 
 class ForwardedProgress(Progress):
     """Passes everything on to another listener; subclasses change or keep some of it."""
@@ -62,3 +66,6 @@ class ForwardedProgress(Progress):
 
     def cancelled(self) -> bool:
         return self._inner.cancelled()
+
+    def is_hurried(self) -> bool:
+        return self._inner.is_hurried()

@@ -1,28 +1,45 @@
 """A fit from request to run folder: what the command line and the application both start."""
 
 import logging
+import shutil
 import time
+from collections.abc import Mapping
 from importlib.metadata import version
 
 import torch
 
 from engine.core.devices import resolve_device
-from engine.core.errors import Choice, InputError, Remedy, Setting, remedy
+from engine.core.errors import Cancelled, Choice, InputError, Remedy, Setting, remedy
 from engine.core.files import replacing_folder
-from engine.core.progress import Progress
+from engine.core.progress import ForwardedProgress, Progress
 from engine.core.streams import is_out_of_memory
 from engine.geometry.mesh import save_mesh
 from engine.methods.log import LoggedProgress
-from engine.methods.method import FitResult, MethodInputs
+from engine.methods.method import FitResult, FoundCodes, MethodInputs
 from engine.methods.outcome import outcome_of
 from engine.methods.request import FitRequest, check_request
-from engine.methods.run import IN_SCAN, Run, RunInputs, load_run, save_run
+from engine.methods.run import (
+    CANONICAL_SURFACE,
+    FILL_LOST,
+    IN_SCAN,
+    NOT_COMPLETE,
+    Run,
+    RunFrame,
+    RunInputs,
+    decoding_of,
+    load_run,
+    save_run,
+)
+from engine.sequences.mesh_sequence import MeshSequence
 
 _log = logging.getLogger(__name__)
 
 
 def run_fit(request: FitRequest, progress: Progress | None = None) -> Run:
     """Fit and write the run folder; on cancellation the best so far is written with ``interrupted`` set.
+
+    Where the user waits for the end and the method has told what it would keep, that is written and nothing more: the
+    run is not complete then, see `engine.methods.run`.
 
     Stages and previews are those of the method, and "measure".
 
@@ -35,30 +52,115 @@ def run_fit(request: FitRequest, progress: Progress | None = None) -> Run:
     started = time.perf_counter()
     device = resolve_device(request.device) if request.model is None else request.model.model.device
     with replacing_folder(request.out) as folder:
-        logged = LoggedProgress(progress or Progress(), folder / "log.jsonl")
-        inputs = MethodInputs(folder, device, request.seed, request.model, request.template, request.refit)
-        result = _fit(request, inputs, logged)
-        fitted = time.perf_counter()
-        outcome = outcome_of(request, result, logged)
-        result, now = outcome.result, time.perf_counter()
-        timings = {**result.timings, "measure": now - fitted, "total": now - started}
-        run = Run(
-            folder=folder,
-            method=request.method.id,
-            inputs=_inputs(request, device),
-            meshes=result.meshes,
-            frames=outcome.frames if request.refit is None else request.refit.frames(outcome.frames),
-            timings=timings,
-            interrupted=result.interrupted,
-            verdict=outcome.verdict.word,
-            reason=outcome.verdict.reason,
-            versions={"npm_studio": version("npm-studio"), "torch": torch.__version__},
-            details=result.details,
+        log = folder / "log.jsonl"
+        if request.kept is not None and (request.kept.folder / log.name).is_file():
+            shutil.copyfile(request.kept.folder / log.name, log)
+        hurried = _Hurried(LoggedProgress(progress or Progress(), log), is_kept=request.kept is not None)
+        inputs = MethodInputs(
+            folder, device, request.seed, request.model, request.template, request.refit, hurried.keep, request.kept
         )
-        if request.sequence.scan is not None:
-            save_mesh(request.sequence.scan.in_file(result.meshes.read(0)), folder / IN_SCAN)
-        save_run(run, result.artefacts)
+        try:
+            _save(request, inputs, hurried, started)
+        except _LeftForLaterError:
+            if hurried.found is None:  # what was kept stays as it is
+                raise Cancelled from None
+            _save_codes(request, inputs, hurried.found, started)
     return load_run(request.out)
+
+
+class _LeftForLaterError(Exception):
+    """The user waits for the end, and codes are kept."""
+
+
+class _Hurried(ForwardedProgress):
+    """Ends the work as soon as the user waits for that, once something is kept."""
+
+    def __init__(self, inner: Progress, is_kept: bool) -> None:
+        super().__init__(inner)
+        self._is_kept = is_kept
+        self.found: FoundCodes | None = None
+
+    def keep(self, found: FoundCodes) -> None:
+        self.found, self._is_kept = found, True
+        self.is_hurried()
+
+    def stage(self, name: str, total: int) -> None:
+        self.is_hurried()
+        super().stage(name, total)
+
+    def advance(self, done: int, metrics: Mapping[str, float] | None = None) -> None:
+        self.is_hurried()
+        super().advance(done, metrics)
+
+    def is_hurried(self) -> bool:
+        """
+        Raises:
+            _LeftForLaterError: it is, and something is kept.
+        """
+        is_hurried = super().is_hurried()
+        if is_hurried and self._is_kept:
+            raise _LeftForLaterError
+        return is_hurried
+
+
+def _save(request: FitRequest, inputs: MethodInputs, progress: Progress, started: float) -> None:
+    """Fit, and write all of the run into the folder of ``inputs``."""
+    result = _fit(request, inputs, progress)
+    fitted = time.perf_counter()
+    outcome = outcome_of(request, result, progress)
+    result, now, kept = outcome.result, time.perf_counter(), request.kept
+    total = now - started + (0.0 if kept is None else kept.seconds)
+    run = Run(
+        folder=inputs.folder,
+        method=request.method.id,
+        inputs=_inputs(request, inputs.device),
+        meshes=result.meshes,
+        frames=outcome.frames if request.refit is None else request.refit.frames(outcome.frames),
+        timings={**result.timings, "measure": now - fitted, "total": total},
+        interrupted=result.interrupted,
+        verdict=outcome.verdict.word,
+        reason=outcome.verdict.reason,
+        versions=_versions(),
+        details=result.details,
+    )
+    if request.sequence.scan is not None:
+        save_mesh(request.sequence.scan.in_file(result.meshes.read(0)), inputs.folder / IN_SCAN)
+    save_run(run, result.artefacts)
+
+
+def _save_codes(request: FitRequest, inputs: MethodInputs, found: FoundCodes, started: float) -> None:
+    """Write a run that is not complete into the folder of ``inputs``."""
+    (inputs.folder / CANONICAL_SURFACE).unlink(missing_ok=True)
+    sequence, details = request.sequence, {**found.details, FILL_LOST: request.fill_lost}
+    fitted, poses = _inputs(request, inputs.device), sequence.cameras_to_world
+    frames = tuple(
+        RunFrame(
+            name,
+            None if sequence.times_assumed else float(sequence.times_s[row]),
+            None if poses is None else poses[row],
+            found.subject_to_world[row],
+        )
+        for row, name in enumerate(sequence.frame_names)
+    )
+    decoding = decoding_of(inputs.folder, fitted, frames, details)
+    run = Run(
+        folder=inputs.folder,
+        method=request.method.id,
+        inputs=fitted,
+        meshes=MeshSequence(sequence.name, sequence.frame_names, sequence.times_s, decoding.mesh, one_topology=True),
+        frames=frames if request.refit is None else request.refit.frames(frames),
+        timings={**found.timings, "total": time.perf_counter() - started},
+        interrupted=found.interrupted,
+        reason=NOT_COMPLETE,
+        versions=_versions(),
+        details=details,
+        decoding=decoding,
+    )
+    save_run(run, {"codes": found.codes})
+
+
+def _versions() -> dict[str, str]:
+    return {"npm_studio": version("npm-studio"), "torch": torch.__version__}
 
 
 def _fit(request: FitRequest, inputs: MethodInputs, progress: Progress) -> FitResult:

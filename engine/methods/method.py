@@ -12,7 +12,7 @@ they should be light: what is heavy, such as PyTorch, is imported inside `FitMet
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from engine.core.progress import Progress
     from engine.geometry.mesh import Mesh
     from engine.methods.refitting import Refit
+    from engine.methods.run import Run
     from engine.models.model import NeuralParametricModel
     from engine.sequences.depth_sequence import DepthSequence
     from engine.sequences.mesh_sequence import MeshSequence
@@ -67,6 +68,25 @@ class LoadedModel:
 
 
 @dataclass(frozen=True, eq=False)
+class FoundCodes:
+    """What a method that fits codes knows of all frames before it makes meshes of them."""
+
+    codes: Mapping[str, NDArray]
+    """Arrays of ``codes.npz``: ``shape`` (1, 1, Cs), ``pose`` (F, 1, Cp), ..."""
+    subject_to_world: NDArray[np.float64]
+    """(F, 4, 4) rigid pose of the subject in each frame."""
+    timings: Mapping[str, float]
+    """Seconds by name of a part of the work."""
+    details: Mapping[str, Any]
+    """What else there is to tell; JSON."""
+    interrupted: bool
+
+
+def _not_kept(found: FoundCodes) -> None:
+    """For those who have the patience to wait for meshes."""
+
+
+@dataclass(frozen=True, eq=False)
 class MethodInputs:
     """What a method is given beside the depth sequence; what it did not require may be None."""
 
@@ -81,6 +101,11 @@ class MethodInputs:
     """Metres, world."""
     refit: Refit | None = None
     """Frames of a run that alone are to be fitted again; None for all, and for methods without `refits`."""
+    keep: Callable[[FoundCodes], None] = _not_kept
+    """Told what is known before meshes are made, which are then left out if the user waits for the end. A method that
+    calls it heeds `kept`."""
+    kept: Run | None = None
+    """What was told so: this time there is nothing left to fit, and its codes become meshes; None for a fit."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,6 +10,7 @@ from engine.core.errors import InputError, Setting, Task, remedy
 from engine.geometry.mesh import Mesh
 from engine.methods.method import FitMethod, LoadedModel, Requirements
 from engine.methods.refitting import Refit
+from engine.methods.run import Run
 from engine.models.model import NeuralParametricModel
 from engine.sequences.capture_options import AS_RECORDED, CaptureOptions
 from engine.sequences.depth_sequence import DepthSequence
@@ -38,6 +39,8 @@ class FitRequest:
     """How the sequence was opened; kept for those who show the run."""
     refit: Refit | None = None
     """Which frames of which run alone are fitted again; None for all."""
+    kept: Run | None = None
+    """The run without meshes that is completed; None for a fit, see `engine.methods.completing`."""
 
     @property
     def steps(self) -> int | None:

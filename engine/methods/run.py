@@ -9,6 +9,10 @@ metrics.json, .csv  of an evaluation
 log.jsonl           one line per report of progress
 
 Other methods may leave other files; ``run.json`` names them all.
+
+A run that somebody stopped and did not wait for is not ``complete``: it has codes and places, and neither meshes nor
+confidences, distances and a verdict. Its meshes are decoded when they are asked for; `engine.methods.completing` makes
+all of it.
 """
 
 import logging
@@ -28,6 +32,7 @@ from engine.core.npz import NpzFile
 from engine.geometry.mesh import Mesh, load_mesh
 from engine.geometry.ply import compact_layout, load_compact_ply, save_compact_ply
 from engine.geometry.similarity import Similarity
+from engine.methods.decoding import Decoding
 from engine.methods.run_schema import FrameFile, RunFile, VerdictWord
 from engine.methods.run_version_1 import as_version_2
 from engine.sequences.capture_options import AS_RECORDED, CaptureOptions
@@ -57,6 +62,10 @@ IN_SCAN = "in_scan.ply"
 """Artefact of a run of a scan: the fit in the unit and the axes of its file."""
 PRECISION = "precision"
 """In the details of a run: in which numbers its method does most of its arithmetic, such as ``float32``."""
+NOT_COMPLETE = "it was stopped before it was measured: open it in the application, which completes it"
+"""Reason that a run without a verdict has."""
+FILL_LOST = "fill_lost"
+"""In the details of a run that is not complete: whether meshes of its lost frames shall be interpolated."""
 KEPT_SHAPE = "kept_shape"
 """In the details of a run: whose shape was kept, in words."""
 _OWN_FILES = ("run.json", "metrics.json", "metrics.csv", "log.jsonl")
@@ -126,6 +135,8 @@ class Run:
     """What else the method tells; JSON."""
     artefacts: tuple[str, ...] = ()
     """Files of the method in the folder."""
+    decoding: Decoding | None = None
+    """What makes the meshes of a run that is not complete."""
 
     def __post_init__(self) -> None:
         assert self.frame_names == self.meshes.frame_names
@@ -133,6 +144,11 @@ class Run:
     @property
     def frame_names(self) -> tuple[str, ...]:
         return tuple(frame.name for frame in self.frames)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether it has meshes of its own and was measured."""
+        return self.decoding is None
 
     @property
     def seconds(self) -> float:
@@ -186,11 +202,8 @@ def save_run(run: Run, artefacts: Mapping[str, Mapping[str, NDArray]] | None = N
             folder already count as artefacts too.
     """
     assert run.meshes.frame == "world", run.meshes.frame
-    meshes = run.folder / "meshes"
-    meshes.mkdir(parents=True, exist_ok=True)
-    named = zip(run.frame_names, run.meshes, strict=True)
-    for _ in working_ahead(partial(save_compact_ply, mesh, meshes / f"{name}.ply", "metres") for name, mesh in named):
-        pass
+    if run.is_complete:
+        _save_meshes(run)
     for name, arrays in (artefacts or {}).items():
         np.savez_compressed(run.folder / f"{name}.npz", **dict(arrays))  # type: ignore[arg-type]
     files = sorted(path.name for path in run.folder.iterdir() if path.is_file() and path.name not in _OWN_FILES)
@@ -198,6 +211,7 @@ def save_run(run: Run, artefacts: Mapping[str, Mapping[str, NDArray]] | None = N
     description = {
         "format": "npm-studio run",
         "format_version": VERSION,
+        "complete": run.is_complete,
         "method": run.method,
         "inputs": {
             "sequence": str(inputs.sequence.resolve()),
@@ -224,8 +238,16 @@ def save_run(run: Run, artefacts: Mapping[str, Mapping[str, NDArray]] | None = N
     write_json(run.folder / "run.json", description)
 
 
+def _save_meshes(run: Run) -> None:
+    meshes = run.folder / "meshes"
+    meshes.mkdir(parents=True, exist_ok=True)
+    named = zip(run.frame_names, run.meshes, strict=True)
+    for _ in working_ahead(partial(save_compact_ply, mesh, meshes / f"{name}.ply", "metres") for name, mesh in named):
+        pass
+
+
 def load_run(folder: Path) -> Run:
-    """Read a run folder, of this version or the first; meshes are read when they are asked for.
+    """Read a run folder, of this version or the first; meshes are read, or decoded, when they are asked for.
 
     Raises:
         InputError: it is not a run, is of a newer version, or a part of it is missing or damaged.
@@ -258,6 +280,8 @@ def canonical_surface(run: Run) -> Mesh | None:
     Raises:
         InputError: its file is damaged.
     """
+    if run.decoding is not None:
+        return run.decoding.surface
     if CANONICAL_SURFACE not in run.artefacts:
         return None
     path = run.folder / CANONICAL_SURFACE
@@ -274,11 +298,6 @@ def _run(folder: Path, file: RunFile) -> Run:
     for name in [*(frame.name for frame in file.frames), *file.artefacts]:
         check_name(name, source)
     _check_artefacts(folder, file)
-    meshes = _meshes(folder, file)
-    if file.unit == "canonical":
-        if similarity is None:
-            raise InputError(folder, "is a damaged run: canonical units without a similarity", "fit it again")
-        meshes = in_metres(meshes, similarity)
     inputs = RunInputs(
         Path(file.inputs.sequence),
         None if file.inputs.model is None else Path(file.inputs.model),
@@ -289,12 +308,19 @@ def _run(folder: Path, file: RunFile) -> Run:
         file.inputs.device,
         tuple(map(Path, file.inputs.views)),
     )
+    frames = tuple(_frame(frame) for frame in file.frames)
+    decoding = None if file.complete else decoding_of(folder, inputs, frames, file.details)
+    meshes = _meshes(folder, file, decoding)
+    if file.unit == "canonical":
+        if similarity is None:
+            raise InputError(folder, "is a damaged run: canonical units without a similarity", "fit it again")
+        meshes = in_metres(meshes, similarity)
     return Run(
         folder=folder,
         method=file.method,
         inputs=inputs,
         meshes=meshes,
-        frames=tuple(_frame(frame) for frame in file.frames),
+        frames=frames,
         timings=file.timings,
         interrupted=file.interrupted,
         subject=file.subject,
@@ -303,6 +329,7 @@ def _run(folder: Path, file: RunFile) -> Run:
         versions=file.versions,
         details=file.details,
         artefacts=tuple(file.artefacts),
+        decoding=decoding,
     )
 
 
@@ -313,9 +340,29 @@ def _frame(file: FrameFile) -> RunFrame:
     return RunFrame(file.name, file.timestamp_s, camera, subject, *known)
 
 
-def _meshes(folder: Path, file: RunFile) -> MeshSequence:
-    """The sequence in the unit of the files, whose sizes are checked now."""
-    paths = [folder / "meshes" / f"{frame.name}.ply" for frame in file.frames]
+def decoding_of(folder: Path, inputs: RunInputs, frames: tuple[RunFrame, ...], details: Mapping[str, Any]) -> Decoding:
+    """What makes the meshes of a run that has none.
+
+    Raises:
+        InputError: it does not say enough.
+    """
+    places = [frame.subject_to_world for frame in frames if frame.subject_to_world is not None]
+    resolution, side = inputs.config.get("resolution"), details.get(SIDE)
+    if inputs.model is None or len(places) < len(frames) or not isinstance(resolution, int):
+        raise InputError(folder, "is a damaged run: it has neither meshes nor what they are made of", "fit it again")
+    is_mirrored = isinstance(side, dict) and side.get("mirrored") is True
+    return Decoding(folder, inputs.model, np.stack(places), resolution, is_mirrored)
+
+
+def _meshes(folder: Path, file: RunFile, decoding: Decoding | None) -> MeshSequence:
+    """The sequence in the unit of the files, whose sizes are checked now; or as it is decoded."""
+    names = tuple(frame.name for frame in file.frames)
+    stamps = [frame.timestamp_s for frame in file.frames if frame.timestamp_s is not None]
+    assumed = regular_times(len(names), DEFAULT_FRAME_RATE)
+    times_s = np.array(stamps, np.float64) if len(stamps) == len(names) else assumed
+    if decoding is not None:
+        return MeshSequence(folder.name, names, times_s, decoding.mesh, one_topology=True)
+    paths = [folder / "meshes" / f"{name}.ply" for name in names]
     sizes = set()
     for path in paths:
         layout = compact_layout(path)
@@ -326,10 +373,6 @@ def _meshes(folder: Path, file: RunFile) -> MeshSequence:
             sizes.add((len(mesh.vertices), len(mesh.faces)))
     if file.one_topology and len(sizes) > 1:
         raise InputError(folder, f"is a damaged run: meshes of {len(sizes)} sizes instead of one", "fit it again")
-    stamps = [frame.timestamp_s for frame in file.frames if frame.timestamp_s is not None]
-    assumed = regular_times(len(paths), DEFAULT_FRAME_RATE)
-    times_s = np.array(stamps, np.float64) if len(stamps) == len(paths) else assumed
-    names = tuple(frame.name for frame in file.frames)
     read = _with_shared_faces(paths) if file.one_topology else lambda index: load_compact_ply(paths[index])
     return MeshSequence(folder.name, names, times_s, read, file.one_topology)
 

@@ -38,6 +38,7 @@ class RunFile(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     format_version: Literal[2]
+    complete: bool = True
     method: str
     inputs: InputsFile
     versions: dict[str, str]

@@ -20,6 +20,7 @@ from npm_studio.session.settings import change_settings, load_settings
 from npm_studio.views.actions import Actions
 from npm_studio.views.arrow_keys import ArrowKeys
 from npm_studio.views.closing import Closing
+from npm_studio.views.completing import Completing
 from npm_studio.views.context_menu import show_view_menu
 from npm_studio.views.copying import Copying
 from npm_studio.views.dialogs import AboutDialog, ErrorDialog, ShortcutsDialog
@@ -82,6 +83,7 @@ class MainWindow(QMainWindow):
         self.timeline = TimelineBar(session, self.actions_by_id)
         self.files = Files(session, self.viewports, self)
         self.closing = Closing(session, self.files, list(self.workspaces.values()), self)
+        self._completing = Completing(session, self)
         self._copying = Copying(session, self.viewports, lambda: self.workspace)
         self.viewports.menu_wanted.connect(functools.partial(show_view_menu, self.actions_by_id, self))
         self._register()

@@ -36,3 +36,21 @@ class Impatient(Listener):
 
     def cancelled(self) -> bool:
         return next(self._count) >= self._polls
+
+
+class Hurried(Listener):
+    """Waits for the end from the stage ``stage`` on, once ``steps`` of it are finished."""
+
+    def __init__(self, stage: str, steps: int = 0) -> None:
+        super().__init__()
+        self._stage, self._steps = stage, steps
+
+    def is_hurried(self) -> bool:
+        return self.stages[-1:] == [self._stage] and self._done >= self._steps
+
+    def stage(self, name: str, total: int) -> None:
+        super().stage(name, total)
+        self._done = 0
+
+    def cancelled(self) -> bool:
+        return self.is_hurried()

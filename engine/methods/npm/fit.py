@@ -2,8 +2,8 @@
 
 import time
 from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Literal
 
@@ -27,6 +27,7 @@ from engine.methods.npm.start import first_variables
 from engine.methods.npm.steadiness import acceleration_band, expected_accelerations, steady_rows
 from engine.methods.npm.variables import RIGID, FittedModel, Variables, mean_variables, nearest_seen
 from engine.models.model import NeuralParametricModel
+from engine.surface.folded import not_cancelled
 from engine.surface.precision import bfloat16_is_fast
 
 STEADY = "steady"
@@ -77,6 +78,15 @@ class FittedCodes:
     shape_deviations: Tensor | None = None
     """(K, Cs) by which the shape code may be off, see `engine.methods.npm.shape_deviations`; None where
     interrupted, or where the shape was kept"""
+
+    def of(self, frames: Tensor) -> "FittedCodes":
+        """Those of ``frames`` (f,)."""
+        return replace(
+            self,
+            pose_codes=self.pose_codes[frames],
+            rotations=self.rotations[frames],
+            translations=self.translations[frames],
+        )
 
 
 def fit_codes(
@@ -132,25 +142,40 @@ def descend(state: "FitState", progress: Progress) -> Descent:
     """Take the steps of ``state``, or as many as until asked to stop.
 
     Progress stage: "fit", with previews as `FitPreview`.
+
+    Raises:
+        Cancelled: asked to stop, and the user did not wait for the first step.
     """
     config = state.config
     progress.stage("fit", config.steps)
-    interrupted = False
+    interrupted, steps = False, 0
     latest: deque[Variables] = deque(maxlen=AVERAGED)
     is_done = state.posable.device.type == "cpu"
+    state.is_hurried = progress.is_hurried
     for step in range(config.steps):
-        state.step(step)
+        try:
+            state.step(step)
+        except _StepLeftError:
+            interrupted = True
+            break
         latest.append(state.variables)
+        steps = step + 1
         # a processor has done the step when it comes back, a device would have to be waited for
         looked_at = is_done or step % config.preview_interval == 0 or step + 1 == config.steps
         progress.advance(step + 1, state.metrics() if looked_at else None)
         if step % config.preview_interval == 0 and progress.wants_preview():
             progress.preview(state.preview(step))
         if progress.cancelled():
-            interrupted = step + 1 < config.steps
+            interrupted = steps < config.steps
             break
+    if steps == 0:
+        raise Cancelled
     result = state.variables if interrupted or config.steps < 2 * AVERAGED else mean_variables(latest)
-    return Descent(result, step + 1, interrupted)
+    return Descent(result, steps, interrupted)
+
+
+class _StepLeftError(Exception):
+    """The user waits for the end, and a step can take seconds."""
 
 
 def fitted_model(model: NeuralParametricModel, config: FitConfig, shape: Tensor | None = None) -> FittedModel:
@@ -176,6 +201,8 @@ class FitState:
     ) -> None:
         self.posable, self.observations, self.config, self.seed = posable, observations, config, seed
         self.variables = variables
+        self.is_hurried: Callable[[], bool] = not_cancelled
+        """Whether a step is to be left where it is."""
         self.generator = torch.Generator().manual_seed(seed)
         self.is_seen = observations.seen_by_any
         self.linked = between_seen(self.is_seen)
@@ -280,14 +307,20 @@ class FitState:
         self, frames: Tensor, done: float, shape_moves: bool, steady: Tensor
     ) -> tuple[NormalEquations, Linearised]:
         """Of ``frames`` (f,), without priors, and the points whose acceleration is watched."""
+        self._leave_if_hurried()
         variables, middle = self.variables.of(frames), steady[frames].mean(1)
         still, following = self.terms(frames, done, steady)
         triple = reduce(SurfaceRows.joined, still.values())  # those that are watched come first
         equations, linear = self._accumulate(variables, triple, middle, shape_moves)
+        self._leave_if_hurried()
         if following:
             single = reduce(SurfaceRows.joined, following.values())
             equations = equations + self._accumulate(variables, single, middle, shape_moves)[0]
         return equations, linear.first(len(self.steady))
+
+    def _leave_if_hurried(self) -> None:
+        if self.is_hurried():
+            raise _StepLeftError
 
     def _accumulate(
         self, variables: Variables, rows: SurfaceRows, middle: Tensor, shape_moves: bool

@@ -1,6 +1,5 @@
 """A range of the frames of a run fitted again: begun between its neighbours, with the shape of the run."""
 
-import shutil
 import time
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -12,12 +11,14 @@ from torch import Tensor
 
 from engine.core.errors import InputError
 from engine.core.progress import Progress
+from engine.geometry.ply import save_compact_ply
 from engine.geometry.similarity import Similarity
 from engine.methods.filling import filled_codes, filled_poses, ways_between
-from engine.methods.method import FitResult, LoadedModel, MethodInputs
+from engine.methods.method import FitResult, FoundCodes, LoadedModel, MethodInputs
 from engine.methods.npm.confidence import LOST_BELOW, confidences
 from engine.methods.npm.config import FitConfig
 from engine.methods.npm.fit import fit_codes, fitted_model
+from engine.methods.npm.kept_codes import codes_kept, completed, placed_in_canonical, places_of
 from engine.methods.npm.kept_shape import shape_of_run
 from engine.methods.npm.sequence import PreviewsInMirror, placed_vertices, subject_poses, subject_seen, with_steps_for
 from engine.methods.npm.sides import observe_side
@@ -66,12 +67,32 @@ def refit_sequence(source: DepthSequence, inputs: MethodInputs, config: FitConfi
     read = time.perf_counter()
     looked_at = refit.looked_at
     own = slice(refit.rows[0] - looked_at[0], refit.rows[-1] + 1 - looked_at[0])
-    observations = sided.observations.at(torch.tensor(list(looked_at), device=model.device))
-    fitted = fitted_model(model, config, earlier.shape)
-    first = _between(fitted, earlier, refit, source.times_s, model.info.similarity)
-    first = first.of(torch.tensor(list(looked_at), device=model.device))
-    found = fit_codes(model, observations, config, inputs.seed, progress, first, earlier.shape)
+    rows, frames = list(refit.rows), torch.tensor(list(looked_at), device=model.device)
+    observations = sided.observations.at(frames)
+    if inputs.kept is None:
+        fitted = fitted_model(model, config, earlier.shape)
+        first = _between(fitted, earlier, refit, source.times_s, model.info.similarity).of(frames)
+        found = fit_codes(model, observations, config, inputs.seed, progress, first, earlier.shape)
+    else:
+        found = codes_kept(inputs.kept, model).of(frames.cpu())
     fit = time.perf_counter()
+    rotations, translations = found.rotations.double().numpy(), found.translations.double().numpy()
+    places = subject_poses(rotations, translations, model.info.similarity)
+    if is_in_mirror:
+        places = mirrored_poses(places, middle, middle)
+    poses, all_places = earlier.poses.copy(), places_of(run)
+    poses[rows], all_places[rows] = found.pose_codes.numpy()[own], places[own]
+    with np.load(run.folder / "codes.npz") as stored:
+        codes = {name: stored[name] for name in stored.files} | {"pose": poses[:, None]}
+    details: dict[str, Any] = {
+        **run.details,
+        "steps": found.steps,
+        KEPT_SHAPE: f"of run {run.folder.resolve()}",
+        REFITTED: {"of": str(run.folder.resolve()), "frames": list(refit.names)},
+    }
+    timings = {"read": read - started, "fit": fit - read}
+    if inputs.kept is None:
+        inputs.keep(FoundCodes(codes, all_places, timings, details, found.interrupted))
 
     confidence = confidences(model, observations, found)
     surface = canonical_surface(run)
@@ -79,36 +100,23 @@ def refit_sequence(source: DepthSequence, inputs: MethodInputs, config: FitConfi
     rest = mirrored_mesh(surface, middle) if is_in_mirror else surface
     progress.stage("mesh", len(looked_at))
     vertices = placed_vertices(plain_model(model), found, model.info.similarity.to_canonical(rest.vertices), progress)
-    rotations, translations = found.rotations.double().numpy(), found.translations.double().numpy()
-    places = subject_poses(rotations, translations, model.info.similarity)
     if is_in_mirror:
-        vertices, places = mirrored_points(vertices, middle), mirrored_poses(places, middle, middle)
-    rows = list(refit.rows)
-    poses, all_places = earlier.poses.copy(), _places(run)
-    poses[rows], all_places[rows] = found.pose_codes.numpy()[own], places[own]
-    names = refit.names
-    again = mesh_sequence(run.meshes.title, vertices[own], surface.faces, names, source.times_s[rows])
-    shutil.copyfile(run.folder / CANONICAL_SURFACE, inputs.folder / CANONICAL_SURFACE)
-    with np.load(run.folder / "codes.npz") as stored:
-        codes = {name: stored[name] for name in stored.files} | {"pose": poses[:, None]}
-    details: dict[str, Any] = {
-        **run.details,
-        "steps": found.steps,
-        KEPT_SHAPE: f"of run {run.folder.resolve()}",
-        REFITTED: {"of": str(run.folder.resolve()), "frames": list(names)},
-    }
+        vertices = mirrored_points(vertices, middle)
+    again = mesh_sequence(run.meshes.title, vertices[own], surface.faces, refit.names, source.times_s[rows])
+    save_compact_ply(surface, inputs.folder / CANONICAL_SURFACE, "metres")
     now_sure = confidence_with(refit, None if confidence is None else confidence[own])
-    return FitResult(
+    result = FitResult(
         meshes=refit.meshes(again),
         confidence=now_sure,
         lost_below=None if now_sure is None else LOST_BELOW,
         artefacts={"codes": codes},
-        timings={"read": read - started, "fit": fit - read, "mesh": time.perf_counter() - fit},
+        timings={**timings, "mesh": time.perf_counter() - fit},
         details=details,
         interrupted=found.interrupted,
         subject_to_world=all_places,
         subject=subject_seen(sided),
     )
+    return result if inputs.kept is None else completed(result, inputs.kept)
 
 
 def _earlier(run: Run, loaded: LoadedModel, middle: float) -> _Earlier:
@@ -119,24 +127,12 @@ def _earlier(run: Run, loaded: LoadedModel, middle: float) -> _Earlier:
     """
     shape = shape_of_run(run, loaded).code
     _, poses = load_codes(run.folder / "codes.npz", loaded.model)
-    if poses is None or CANONICAL_SURFACE not in run.artefacts:
+    if poses is None or canonical_surface(run) is None:
         raise InputError(run.folder, "has no poses or no surface to go on from", "fit it anew")
-    places = _places(run)
+    places = places_of(run)
     if is_mirrored(run):
         places = mirrored_poses(places, middle, middle)
     return _Earlier(shape, poses.cpu().numpy(), places)
-
-
-def _places(run: Run) -> NDArray[np.float64]:
-    """(F, 4, 4) of the subject.
-
-    Raises:
-        InputError: it does not say them.
-    """
-    known = [frame.subject_to_world for frame in run.frames if frame.subject_to_world is not None]
-    if len(known) < len(run.frames):
-        raise InputError(run.folder, "does not say where the subject is", "fit it anew")
-    return np.stack(known)
 
 
 def _between(
@@ -146,8 +142,7 @@ def _between(
     device, count = fitted.model.device, len(earlier.poses)
     ways = ways_between(times_s, [row in refit.rows for row in range(count)])
     poses, places = filled_codes(earlier.poses, ways), filled_poses(earlier.places, ways)
-    rotations, centre = places[:, :3, :3], np.asarray(similarity.centre)
-    translations = similarity.scale * (places[:, :3, 3] - centre + rotations @ centre)
+    rotations, translations = placed_in_canonical(places, similarity)
     mean = fitted.mean(count)
     return Variables(
         mean.shape,

@@ -13,11 +13,12 @@ from engine.core.progress import ForwardedProgress, Progress
 from engine.geometry.mesh import Mesh
 from engine.geometry.ply import save_compact_ply
 from engine.geometry.similarity import Similarity
-from engine.methods.method import FitResult, MethodInputs
+from engine.methods.method import FitResult, FoundCodes, MethodInputs
 from engine.methods.npm.calibration import check_calibration
 from engine.methods.npm.confidence import LOST_BELOW, confidences
 from engine.methods.npm.config import FitConfig
 from engine.methods.npm.fit import FitPreview, FittedCodes, fit_codes, precision_of
+from engine.methods.npm.kept_codes import codes_kept, completed
 from engine.methods.npm.kept_shape import kept_shape
 from engine.methods.npm.landmarks import surest_heeded
 from engine.methods.npm.sides import SidedObservations, observe_side
@@ -48,11 +49,13 @@ def fit_sequence(source: DepthSequence, inputs: MethodInputs, config: FitConfig,
     """
     assert inputs.model is not None
     config = with_steps_for(source, config)
-    kept = kept_shape(config.shape, inputs.model)
+    kept = None if inputs.kept is not None else kept_shape(config.shape, inputs.model)
     model, started = inputs.model.model, time.perf_counter()
     sided = observe_side(source, model, config.side, inputs.seed, progress)
     if sided.is_mirrored:
         progress = PreviewsInMirror(progress)
+    if inputs.kept is not None:
+        return completed(posed_result(sided, inputs, config, codes_kept(inputs.kept, model), progress), inputs.kept)
     details: dict[str, Any] = {PRECISION: precision_of(model, config)}
     if kept is not None:
         details[KEPT_SHAPE] = kept.whose
@@ -62,6 +65,8 @@ def fit_sequence(source: DepthSequence, inputs: MethodInputs, config: FitConfig,
     shape = None if kept is None else kept.code
     fitted = fit_codes(model, surest_heeded(sided.observations), config, inputs.seed, progress, shape=shape)
     timings = {"read": read - started, "fit": time.perf_counter() - read}
+    told = {**details, **_details(sided, fitted)}
+    inputs.keep(FoundCodes(_arrays(fitted), _places(sided, model, fitted), timings, told, fitted.interrupted))
     result = posed_result(sided, inputs, config, fitted, progress)
     return replace(result, timings={**timings, **result.timings}, details={**result.details, **details})
 
@@ -111,39 +116,54 @@ def posed_frames(
     assert inputs.model is not None
     started = time.perf_counter()
     model, similarity = inputs.model.model, inputs.model.model.info.similarity
-    observations, middle = sided.observations, similarity.centre[0]
+    middle = similarity.centre[0]
     progress.stage("mesh", len(sided.source))
     plain = plain_model(model)
-    mesh = extract_surface(plain, fitted.shape_code.to(model.device), resolution)
+
+    def cancelled() -> bool:  # what was kept is not thrown away
+        progress.is_hurried()
+        return False
+
+    mesh = extract_surface(plain, fitted.shape_code.to(model.device), resolution, cancelled=cancelled)
     if mesh.is_empty:
         raise InputError(inputs.model.folder, "the fitted shape has no surface", "train the model longer")
-    rotations, translations = fitted.rotations.double().numpy(), fitted.translations.double().numpy()
     vertices = placed_vertices(plain, fitted, mesh.vertices, progress)
     surface = Mesh(similarity.to_world(mesh.vertices), mesh.faces)
-    poses = subject_poses(rotations, translations, similarity)
     subject = subject_seen(sided)
-    details: dict[str, Any] = {"steps": fitted.steps, SUBJECTS: observations.subjects}
-    if sided.side is not None:
-        details[SIDE] = sided.side.as_dict()
     if sided.is_mirrored:
         surface, vertices = mirrored_mesh(surface, middle), mirrored_points(vertices, middle)
-        poses = mirrored_poses(poses, middle, middle)
         subject = None if subject is None else mirrored_sequence(subject, middle)
     save_compact_ply(surface, inputs.folder / CANONICAL_SURFACE, "metres")
-    codes = {"shape": fitted.shape_code.numpy()[None, None], "pose": fitted.pose_codes.numpy()[:, None]}
-    if fitted.shape_deviations is not None:
-        codes["shape_deviations"] = fitted.shape_deviations.numpy()
     return FitResult(
         meshes=mesh_sequence(
             sided.source.name, vertices, surface.faces, sided.source.frame_names, sided.source.times_s
         ),
-        artefacts={"codes": codes},
+        artefacts={"codes": _arrays(fitted)},
         timings={"mesh": time.perf_counter() - started},
-        details=details,
+        details=_details(sided, fitted),
         subject=subject,
-        subject_to_world=poses,
+        subject_to_world=_places(sided, model, fitted),
         interrupted=fitted.interrupted,
     )
+
+
+def _arrays(fitted: FittedCodes) -> dict[str, NDArray]:
+    """Of ``codes.npz``."""
+    codes = {"shape": fitted.shape_code.numpy()[None, None], "pose": fitted.pose_codes.numpy()[:, None]}
+    deviations = fitted.shape_deviations
+    return codes if deviations is None else codes | {"shape_deviations": deviations.numpy()}
+
+
+def _details(sided: SidedObservations, fitted: FittedCodes) -> dict[str, Any]:
+    side = {} if sided.side is None else {SIDE: sided.side.as_dict()}
+    return {"steps": fitted.steps, SUBJECTS: sided.observations.subjects, **side}
+
+
+def _places(sided: SidedObservations, model: NeuralParametricModel, fitted: FittedCodes) -> NDArray[np.float64]:
+    """(F, 4, 4) of the subject, as it was seen."""
+    similarity, middle = model.info.similarity, model.info.similarity.centre[0]
+    poses = subject_poses(fitted.rotations.double().numpy(), fitted.translations.double().numpy(), similarity)
+    return mirrored_poses(poses, middle, middle) if sided.is_mirrored else poses
 
 
 def subject_seen(sided: SidedObservations) -> DepthSequence | None:

@@ -239,6 +239,12 @@ class Document:
             after = replace(after, fit=fit if state.fit.recording == path else replace(fit, frame=0))
         self._change_contents(name, after)
 
+    def replace_run(self, run: Run) -> None:
+        """An open run is another one on disk now; no step."""
+        if self.run_at(run.folder.resolve()) is not None:
+            self._loaded.take_run(run)
+            self.contents_changed.emit()
+
     def add_run_with_recording(self, run: Run, observation: Observation | None, show: bool = True) -> None:
         """Open a run, and its recording where there is one, as one step; with ``show`` they come on show in Fit."""
         state, folder, path = self.state, run.folder.resolve(), run.inputs.sequence.resolve()

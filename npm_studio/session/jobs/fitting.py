@@ -70,6 +70,8 @@ def lacks_to_refit(run: Run | None, rows: range | None, observation: Observation
     """Why the frames ``rows`` of ``run`` cannot be fitted again, in words; nothing when they can."""
     if run is None or observation is None or rows is None:
         return "Mark some frames of a run first."
+    if not run.is_complete:
+        return "Wait until the run has its meshes and its verdict."
     if len(rows) >= len(run.frames):
         return "No other frames would be left to lead these: fit all of it again."
     if run.method not in method_names() or not getattr(load_method(run.method), "refits", False):

@@ -97,6 +97,15 @@ class QueueProgress(Progress):
         self._end_if_unwanted()
         return self._stop.is_set()
 
+    def is_hurried(self) -> bool:
+        """Yes, once asked to stop: a person waits.
+
+        Raises:
+            Cancelled: asked to stop, and to keep nothing.
+        """
+        self._end_if_unwanted()
+        return self._stop.is_set()
+
     def cancel(self, discard: bool = False) -> None:
         """Ask the work to stop; with ``discard`` it shall not keep what it has."""
         self._keeps = self._keeps and not discard

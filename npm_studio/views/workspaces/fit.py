@@ -216,7 +216,7 @@ class FitWorkspace(Workspace):
         if run is not None:
             self.document.add_run(run, show=is_on_show, name=f"Fit {fitted.sequence.name}")
         self._after_fit()
-        if run is not None and is_on_show and self.is_active and not run.interrupted:
+        if run is not None and is_on_show and self.is_active and run.is_complete and not run.interrupted:
             self.document.timeline.play()
 
     def _after_fit(self) -> None:
@@ -232,7 +232,7 @@ class FitWorkspace(Workspace):
     def _take_run(self, run: Run | None) -> None:
         self._meshes, self._fits, self._bounds = None, (), None
         observation = self.observation
-        if run is None:
+        if run is None or not run.is_complete:  # to decode meshes would hold up the window
             return
         meshes = mesh_sequence_of_run(run, None if observation is None else observation.sequence)
         try:
