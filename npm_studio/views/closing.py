@@ -15,11 +15,15 @@ _ASKED_ABOUT = ("fit", "train", "export", "save")
 """Lanes whose work somebody waits for; of tracks the workspace knows whether they are worth keeping."""
 _FINISHED_ANYWAY = "save"
 """Never stopped: it takes a moment."""
-_KEEPS = (
-    "Stop and keep: a fit keeps its best so far, a training its state, from which it can go on, and a track is written "
-    "as a run. An export leaves nothing, and what waits is not begun."
-)
-_DISCARDS = "\n\nStop and discard: fits and tracks leave nothing either."
+_TRACK = "track"
+_KEPT = {
+    "fit": "a fit keeps its best so far",
+    "train": "a training keeps its state, from which it can go on",
+    _TRACK: "a track is written as a run",
+    "export": "an export leaves nothing",
+    _FINISHED_ANYWAY: "what is being saved is saved",
+}
+"""What becomes of work that is stopped, by its lane."""
 
 
 class Closing:
@@ -77,13 +81,14 @@ class Closing:
         one = len(lines) == 1
         listed = "\n".join(f"•  {each}" for each in lines)
         text = f"{lines[0]}." if one else f"{len(lines)} things are not finished:\n{listed}"
+        if one and work:
+            text = f"{work[0].info.title} is not finished: {in_words(work[0])}."
         answers = {"Stop and keep": self._stop}
         if not unkept:  # a track may have no end
             answers["Wait, then close"] = self._wait
         if unkept or any(job.lane == "fit" for job in work):
             answers["Stop and discard"] = self._discard
-        detail = _KEEPS + (_DISCARDS if "Stop and discard" in answers else "")
-        self.question = Question(self._window, text, detail, answers)
+        self.question = Question(self._window, text, _what_follows(work, bool(unkept)), answers)
         self.question.finished.connect(self._forget_question)
         self.question.open()
 
@@ -143,3 +148,13 @@ class Closing:
 
     def _forget_question(self) -> None:
         self.question = None
+
+
+def _what_follows(work: Sequence[Job], has_track: bool) -> str:
+    """Of the answers, for ``work`` that runs or waits and perhaps a track."""
+    lanes = {job.lane for job in work if job.state != "waiting"} | ({_TRACK} if has_track else set())
+    kept = [words for lane, words in _KEPT.items() if lane in lanes]
+    kept += ["what waits is not begun"] if any(job.state == "waiting" for job in work) else []
+    gone = [f"a {lane}" for lane in ("fit", _TRACK) if lane in lanes]
+    text = f"Stop and keep: {'; '.join(kept)}."
+    return f"{text}\n\nStop and discard: {' or '.join(gone)} leaves nothing." if gone else text

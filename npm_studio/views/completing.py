@@ -1,26 +1,40 @@
 """Open runs that have only codes get their meshes and their verdict, one after the other."""
 
+from collections.abc import Callable
 from pathlib import Path
 
-from PyQt6.QtWidgets import QWidget
+from PyQt6.QtCore import QObject, QTimer
 
 from engine.methods.run import Run
 from npm_studio.session.jobs.completing import complete_work
 from npm_studio.session.jobs.job import JobInfo
 from npm_studio.views.session import Session
 
+_LOOK_MS = 200
 
-class Completing:
+
+class Completing(QObject):
     """Begins with each such run that comes into the document; one that cannot be completed is tried once."""
 
-    def __init__(self, session: Session, window: QWidget) -> None:
-        self._session, self._window = session, window
+    def __init__(self, session: Session, may_begin: Callable[[], bool], parent: QObject) -> None:
+        """
+        Args:
+            may_begin: no while the window is closing, or asks whether it shall
+        """
+        super().__init__(parent)
+        self._session, self._may_begin = session, may_begin
         self._begun: set[Path] = set()
-        session.document.contents_changed.connect(self._begin)
+        self._timer = QTimer(self)
+        self._timer.setInterval(_LOOK_MS)
+        self._timer.timeout.connect(self._begin)
+        session.document.contents_changed.connect(self._timer.start)
 
     def _begin(self) -> None:
+        if not self._may_begin():
+            return
+        self._timer.stop()
         for run in self._session.document.runs:
-            if not run.is_complete and run.folder not in self._begun and self._window.isVisible():
+            if not run.is_complete and run.folder not in self._begun:
                 self._complete(run)
 
     def _complete(self, run: Run) -> None:

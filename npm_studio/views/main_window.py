@@ -83,7 +83,7 @@ class MainWindow(QMainWindow):
         self.timeline = TimelineBar(session, self.actions_by_id)
         self.files = Files(session, self.viewports, self)
         self.closing = Closing(session, self.files, list(self.workspaces.values()), self)
-        self._completing = Completing(session, self)
+        self._completing = Completing(session, lambda: self.isVisible() and not self._is_asked, self)
         self._copying = Copying(session, self.viewports, lambda: self.workspace)
         self.viewports.menu_wanted.connect(functools.partial(show_view_menu, self.actions_by_id, self))
         self._register()
@@ -300,6 +300,11 @@ class MainWindow(QMainWindow):
     def error(self) -> ErrorDialog | None:
         """The error on show."""
         return self._errors.current
+
+    @property
+    def _is_asked(self) -> bool:
+        """Whether a question of closing, or one about what is not saved, waits for its answer."""
+        return self.closing.question is not None or self.files.question is not None
 
     @property
     def badge(self) -> Badge:

@@ -55,7 +55,7 @@ def _state(run: Run, stale: str) -> str:
     said = (
         stale,
         "stopped early" if run.interrupted else "",
-        "" if run.is_complete else "meshes and verdict are being made",
+        "" if run.is_complete else "meshes and verdict are still to come",
         "tracked" if run.method == _TRACKER else "",
         "some frames were fitted again" if refit_text(run) else "",
         f"{lost} of {len(run.frames)} frames lost" if lost else "",

@@ -1,5 +1,6 @@
 """Runs that were stopped before they had meshes, in the window."""
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -26,9 +27,7 @@ QUICK = FitConfig(steps=8, surface_points=256, free_space_points=64, resolution=
 def kept(toy_folder: Path, capture: Path, tmp_path: Path) -> Path:
     """A run of ``capture`` that has codes alone."""
     model = load_model(toy_folder, torch.device("cpu"))
-    request = FitRequest(
-        METHOD, QUICK, open_to_fit(capture, model), tmp_path / "kept", LoadedModel(toy_folder, model)
-    )
+    request = FitRequest(METHOD, QUICK, open_to_fit(capture, model), tmp_path / "kept", LoadedModel(toy_folder, model))
     return run_fit(request, Hurried("fit", 3)).folder
 
 
@@ -36,18 +35,20 @@ def test_a_run_that_was_stopped_gets_its_meshes_and_its_verdict_when_it_is_opene
     qtbot: QtBot, studio_window: StudioWindow, kept: Path
 ) -> None:
     names: list[str] = []
-    studio_window.session.jobs.advanced.connect(lambda job: names.append(job.info.title))
+    gate, jobs = threading.Event(), studio_window.session.jobs
+    jobs.advanced.connect(lambda job: names.append(job.info.title))
+    jobs.submit("measure", lambda _: gate.wait(), lambda _: None, lambda *_: None)
     studio_window.files.open_run(kept)
     qtbot.waitUntil(lambda: studio_window.fit.run is not None, timeout=SECONDS)
     (card,) = studio_window.fit.runs.cards
-    if not present(studio_window.fit.run).is_complete:
-        assert card.state == "stopped early · meshes and verdict are being made"
-        assert "observed points" in studio_window.viewports.left.caption.text
+    assert card.state == "stopped early · meshes and verdict are still to come"
+    assert studio_window.viewports.left.caption.text == ("doll", "Frame 1 of 3 · observed points")
+    gate.set()
     undo = studio_window.session.document.undo_name
     qtbot.waitUntil(lambda: present(studio_window.fit.run).is_complete, timeout=SECONDS)
     (card,) = studio_window.fit.runs.cards
     assert card.state.startswith("stopped early")
-    assert "being made" not in card.state
+    assert "to come" not in card.state
     assert studio_window.viewports.left.mesh.is_visible
     assert "Complete kept" in names
     assert studio_window.session.document.undo_name == undo
