@@ -40,7 +40,7 @@ class Copying:
             self._session.message.emit("Copied a picture of the views.")
 
     def copy_path(self) -> None:
-        """Of the run, the recording or the model on show."""
+        """Of what is on show: a run, a recording, a dataset or a model."""
         path = path_on_show(self._session.document)
         if path is not None:
             self._copy(str(path), str(path))
@@ -58,7 +58,7 @@ class Copying:
             self._session.failed.emit(error, "")
             return
         if line is None:
-            self._session.message.emit("The command line has no words for these bodies; nothing was copied")
+            self._session.message.emit("The command line has no words for this; nothing was copied")
         else:
             self._copy(line, line)
 
@@ -82,8 +82,10 @@ class Copying:
 
 
 def path_on_show(document: Document) -> Path | None:
-    """In Fit of the run, or else the recording; elsewhere of the model."""
+    """In Fit of the run, or else the recording; in Train of the dataset; elsewhere of the model."""
     state = document.state
+    if state.view.workspace == "train":
+        return state.train.dataset
     if state.view.workspace == "fit":
         return state.fit.run or state.fit.recording
     return document.model_folder

@@ -29,7 +29,7 @@ _PICTURE = QSize(SIZE[0] // 2, SIZE[1] // 2)
 _MOST = 6
 """Of what was open lately."""
 _ACROSS = 2
-_ICONS = {"model": "model", "run": "fit", "project": "folder"}
+_ICONS = {"model": "model", "run": "fit", "project": "folder", "dataset": "folder"}
 
 
 class ChoiceCard(QPushButton):
@@ -146,6 +146,7 @@ class Welcome(QWidget):
         around = QVBoxLayout(self)
         around.setContentsMargins(0, 0, 0, 0)
         around.addWidget(area)
+        self.setFocusProxy(self.explore)
 
     @property
     def cards(self) -> list[ChoiceCard]:
@@ -184,13 +185,14 @@ class Welcome(QWidget):
 
 
 def _grid_of(actions: Sequence[QAction]) -> QGridLayout:
-    grid = QGridLayout()
+    """Two rows of buttons: a third would not fit onto small screens."""
+    grid, across = QGridLayout(), (len(actions) + 1) // 2
     grid.setSpacing(8)
     for place, action in enumerate(actions):
         button = QPushButton(action.text().replace("&", ""))
         button.setToolTip(action.toolTip())
         button.clicked.connect(action.trigger)
-        grid.addWidget(button, *divmod(place, _ACROSS))
+        grid.addWidget(button, *divmod(place, across))
     return grid
 
 

@@ -49,8 +49,8 @@ class DatasetOnShow:
     def in_words(self) -> str:
         """One line about all of it."""
         summary = self.summary
-        counted = f"{len(summary.identities)} identities · {summary.sequences} motions · {summary.frames:,} frames"
-        size = "" if summary.size_m is None else f" · {max(summary.size_m):.3g} m large"
+        counted = f"{len(summary.identities)} identities · {summary.sequences} sequences · {summary.frames:,} frames"
+        size = "" if summary.size_m is None else f" · {max(summary.size_m):.3g} m across"
         return f"{counted}{size} · {summary.bytes_on_disk / 1e6:,.0f} MB"
 
 

@@ -1,4 +1,4 @@
-"""The identities of a dataset and their motions, to be clicked."""
+"""The identities of a dataset and their sequences, to be clicked."""
 
 from PyQt6.QtCore import QSize, pyqtSignal
 from PyQt6.QtWidgets import QLineEdit, QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
@@ -6,26 +6,26 @@ from PyQt6.QtWidgets import QLineEdit, QTreeWidget, QTreeWidgetItem, QVBoxLayout
 from npm_studio.session.document.dataset_on_show import DatasetOnShow
 from npm_studio.session.document.explorer import pretty
 
-_HEIGHT = 190
+_HEIGHT = 150
 CANONICAL = "Canonical mesh"
 
 
 class DatasetTree(QWidget):
-    """An entry for each identity, with its canonical mesh and its motions inside; a field above searches in names."""
+    """An entry for each identity, with its canonical mesh and its sequences inside; a field above searches in names."""
 
     chosen = pyqtSignal(int, str)
-    """Identity, and the motion: empty for the canonical mesh."""
+    """Identity, and the sequence: empty for the canonical mesh."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.search = QLineEdit()
-        self.search.setPlaceholderText("Search identities and motions")
-        self.search.setAccessibleName("Search identities and motions")
+        self.search.setPlaceholderText("Filter by name")
+        self.search.setAccessibleName("Filter identities and sequences by name")
         self.search.setClearButtonEnabled(True)
         self.search.textChanged.connect(self._filter)
         self.tree = _Tree()
         self.tree.setHeaderHidden(True)
-        self.tree.setAccessibleName("Identities and motions of the dataset")
+        self.tree.setAccessibleName("Identities and sequences of the dataset")
         self.tree.currentItemChanged.connect(self._on_item)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -49,7 +49,7 @@ class DatasetTree(QWidget):
             assert shown is not None
             for sequence in ("", *shown.dataset.sequences_of(number)):
                 count = len(shown.frames(number, sequence))
-                name = f"{pretty(sequence)}  ·  {count}" if sequence else CANONICAL
+                name = f"{pretty(sequence)}  ·  {count} frames" if sequence else CANONICAL
                 item = QTreeWidgetItem(entry, [name])
                 item.setToolTip(0, f"{sequence}: {count} frames" if sequence else "The pose that all others start from")
                 self._places[number, sequence] = item
@@ -93,4 +93,4 @@ class _Tree(QTreeWidget):
         return QSize(140, _HEIGHT)
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(80, 120)
+        return QSize(80, 96)

@@ -100,6 +100,9 @@ class JobCard(CardFrame):
         what_stays = f"End it, and keep {keeps}" if keeps else "End it; it leaves nothing behind"
         self.stop.setToolTip("Take it out of the queue" if waits else what_stays)
         self.again.setVisible(job.is_over and job.info.again is not None)
+        goes_on = job.lane == "train" and job.state != "done" and bool(keeps)
+        self.again.setText("Go on" if goes_on else "Run again")
+        self.again.setToolTip("Go on from where it was" if goes_on else "Do the same once more")
         self.reveal.setVisible(job.is_over and job.info.out is not None and job.info.out.exists())
         self.show_log.setVisible(bool(job.log))
         self.copy.setVisible(bool(job.info.command))

@@ -40,7 +40,7 @@ class TrainingForm(QWidget):
         self.held_out.addItem("Nothing", None)
         self.held_out.addItem("Choose a dataset…", "")
         self.held_out.setToolTip(
-            "A dataset of identities or motions that training does not see: it says how good the model is on others"
+            "A dataset of identities or sequences that training does not see: it says how good the model is on others"
         )
         self.out = QLineEdit()
         self.out.setToolTip(

@@ -15,6 +15,8 @@ _HEIGHT, _TOP, _BOTTOM, _LEFT, _GAP = 132, 24, 20, 52, 14
 _DOT = 2.5
 _UNITS = {"sdf": "mm", "flow": "mm", "error": "mm", "median": "mm"}
 """Of metrics in canonical units, which are shown in millimetres."""
+_TITLES = {"sdf": "distance error", "flow": "point error"}
+"""Of metrics whose names say little."""
 
 Metrics = Mapping[tuple[str, str], Curve]
 
@@ -70,7 +72,7 @@ class TrainingPlots(QWidget):
         known = [value * factor for curve in (trained, held_out) if curve for value in curve.values if value > 0]
         painter.setPen(QColor(theme.text))
         unit = f", {_UNITS[name]}" if name in _UNITS else ""
-        title = f"{stage.replace('-', ' ').capitalize()}: {name}{unit}"
+        title = f"{stage.replace('-', ' ').capitalize()}: {_TITLES.get(name, name)}{unit}"
         painter.drawText(QRectF(box.left(), 4, box.width(), 18), Qt.AlignmentFlag.AlignLeft, title)
         if not known:
             return

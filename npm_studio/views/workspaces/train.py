@@ -18,7 +18,15 @@ from npm_studio.session.document.explorer import pretty
 from npm_studio.session.document.state import DocumentState, Training
 from npm_studio.session.document.timeline import Playable
 from npm_studio.session.jobs.job import JobInfo
-from npm_studio.session.jobs.training import TrainingChoice, can_go_on, has_earlier, make_example, suggested_out
+from npm_studio.session.jobs.training import (
+    TrainingChoice,
+    can_go_on,
+    has_earlier,
+    make_example,
+    suggested_out,
+    train_command,
+)
+from npm_studio.views.opening import remember
 from npm_studio.views.questions import Question
 from npm_studio.views.session import Session
 from npm_studio.views.training import Trainings, curves_of
@@ -35,7 +43,9 @@ _INVITATION = (
 
 
 class TrainWorkspace(Workspace):
-    """Shows one mesh of the dataset at a time; the timeline plays its motion, and curves stand below."""
+    """Shows one mesh of the dataset at a time; the timeline plays its sequence, and curves stand below."""
+
+    has_command_line = True
 
     def __init__(self, session: Session, viewports: ViewportArea, actions: Actions) -> None:
         super().__init__(session, viewports, actions)
@@ -182,6 +192,14 @@ class TrainWorkspace(Workspace):
         if self.out is not None:
             self.trainings.stop(self.out)
 
+    def command_line(self) -> str | None:
+        """That trains the model; None without a dataset."""
+        data, out, form = self.now.dataset, self.out, self.panel.form
+        if data is None or out is None:
+            return None
+        choice = TrainingChoice(data, form.chosen_preset, out, form.chosen_device, form.chosen_held_out)
+        return train_command(choice, "on" if can_go_on(out) else "anew")
+
     def open_model(self) -> None:
         if self.out is not None and self._has_model:
             self.session.open_wanted.emit(self.out)
@@ -242,18 +260,21 @@ class TrainWorkspace(Workspace):
             if folder == self.now.dataset:
                 assert isinstance(result, DatasetOnShow)
                 self.shown = result
+                if not again:
+                    remember(folder)
+                    self.session.message.emit(f"Opened {result.dataset.root}: {result.in_words()}")
                 self._on_read()
 
         def failed(error: Exception, traceback: str) -> None:
             self._reading = None
             self.session.failed.emit(error, traceback)
 
-        self.session.message.emit(f"Reading {folder.name}…")
+        if not again:
+            self.session.message.emit(f"Reading {folder.name}…")
         self.session.jobs.submit("load", lambda _: open_on_show(folder), finished, failed)
 
     def _on_read(self) -> None:
         assert self.shown is not None
-        self.session.message.emit(f"Opened {self.shown.dataset.root}: {self.shown.in_words()}")
         self._show_panel()
         self.session.state_changed.emit()
         if self.is_active:
@@ -303,12 +324,12 @@ class TrainWorkspace(Workspace):
         self._show_job()
         if out is None or shown is None:
             self.plots.show_curves({}, 1.0)
-            self.panel.show_learned(None, {}, 1.0)
+            self.panel.show_learned(None, {}, 1.0, False)
             return
         curves = curves_of(out) if has_earlier(out) else {}
         scale = shown.dataset.similarity.scale
         self.plots.show_curves(curves if self.is_active else {}, scale)
-        self.panel.show_learned(out, curves, scale)
+        self.panel.show_learned(out, curves, scale, self._has_model)
 
     def _draw(self) -> None:
         if not self.is_active or self.shown is None:

@@ -42,7 +42,7 @@ class TrainPanel(QWidget):
         self.bar.setRange(0, 1000)
         self.progress = note("")
         _stack(training, self.form, self.start_button, self.stop_button, self.bar, self.progress)
-        self.model = Section("Model as it is")
+        self.model = Section("Model so far")
         self.picture = _Picture()
         self.quality = note("")
         self.open_button = action_button("Open model", actions["train.open_model"])
@@ -109,14 +109,14 @@ class TrainPanel(QWidget):
             self.progress.setText("Trained." if job.state == "done" else "The training failed; its log is under Jobs.")
         self.progress.setVisible(bool(self.progress.text()))
 
-    def show_learned(self, out: Path | None, curves: Curves, scale: float) -> None:
-        """The newest picture of the model ``out``, and what its curves say."""
+    def show_learned(self, out: Path | None, curves: Curves, scale: float, can_open: bool) -> None:
+        """The newest picture of the model ``out``, what its curves say, and whether there is something to open."""
         picture = None if out is None else newest_preview(out)
         self.picture.show_file(picture)
         said = quality_in_words(curves, scale)
         self.quality.setText("\n".join(said))
         self.quality.setVisible(bool(said))
-        self.model.setVisible(picture is not None or bool(said) or self.open_button.isEnabled())
+        self.model.setVisible(picture is not None or bool(said) or can_open)
 
 
 def _stack(section: Section, *widgets: QWidget) -> None:

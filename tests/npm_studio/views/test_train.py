@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from PyQt6.QtGui import QGuiApplication
 from pytestqt.qtbot import QtBot
 
 from engine.core.progress import Progress
@@ -17,6 +18,7 @@ from npm_studio.reports.training_curves import Curve
 from npm_studio.reports.training_quality import quality_in_words
 from npm_studio.session.jobs.training import Begin, TrainingChoice, TrainingEnd
 from npm_studio.views import training
+from npm_studio.views.opening import recent
 from tests.npm_studio.views.studio_window import StudioWindow
 from tests.support.ellipsoids import write_ellipsoids
 from tests.support.present import present
@@ -101,6 +103,11 @@ def test_a_dataset_is_browsed_its_model_trained_watched_and_the_training_goes_on
     assert job.info.command == (
         f"npm-studio train all --config anny/tiny --data {choice.data} --out {choice.out} --device auto --restart"
     )
+    window.actions_by_id["edit.copy_command"].trigger()
+    assert present(QGuiApplication.clipboard()).text() == job.info.command.replace("--restart", "--resume")
+    window.actions_by_id["edit.copy_path"].trigger()
+    assert present(QGuiApplication.clipboard()).text() == str(choice.data)
+    assert recent() == [choice.data]
     window.show_explore()
     assert not train.plots.isVisible()
     assert window.jobs_sheet.button.text() == "Jobs (1)"  # it goes on
