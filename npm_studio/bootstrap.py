@@ -103,11 +103,13 @@ def run_application(begin: "Callable[[], Callable[[MainWindow], None]]") -> int:
     app = create_application()
     from npm_studio.session.settings import load_settings
     from npm_studio.views.splash import Splash
+    from npm_studio.views.theme import theme_named
 
-    with Splash() as splash:
+    settings = load_settings()
+    with Splash(theme_named(settings.theme)) as splash:
         splash.say("Loading PyTorch…")
-        if threads := load_settings().threads:
-            limit_threads(threads)
+        if settings.threads:
+            limit_threads(settings.threads)
         importlib.import_module("torch")
         splash.say("Loading 3-D graphics…")
         importlib.import_module("pyvistaqt")

@@ -40,23 +40,24 @@ class Settings(BaseModel):
         Literal["auto", "cpu", "cuda"],
         Field(
             title="Computes on",
-            description="Where models make meshes and fits, from the next one that is opened on.",
+            description="What makes meshes and fits, as of the next model that is opened.",
             json_schema_extra={"auto": "GPU where there is one", "cpu": "CPU", "cuda": "GPU"},
         ),
     ] = "auto"
     threads: Annotated[
         int,
-        Field(ge=0, le=256, title="Threads", description="Of the processor, from the next start on."),
+        Field(ge=0, le=256, title="Threads", description="Of the processor that may be used, as of the next start."),
     ] = 0
     runs_folder: Annotated[
         Path | None,
         Field(
             title="Folder of runs",
-            description="Where fits go that belong to no project; not chosen: the data folder of the user.",
+            description="Where fits go that belong to no project. Where none is chosen: your data folder.",
         ),
     ] = None
     welcome: Annotated[
-        bool, Field(title="Welcome page", description="Shown at a start that opens nothing, with what was open lately.")
+        bool,
+        Field(title="Welcome page", description="Comes at a start that opens nothing; lists what was open lately."),
     ] = True
     geometry: str = ""
     """Of the window, as Qt writes it, in base64."""

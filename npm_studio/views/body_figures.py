@@ -15,8 +15,8 @@ from npm_studio.views.theme import theme_of
 from npm_studio.views.viewport import Viewport
 
 _BETWEEN = "  ·  "
-_HEIGHT, _BOTTOM, _BESIDE = 24, 10, 110
-"""Pixels; those beside are left to the axes."""
+_HEIGHT, _BOTTOM, _BESIDE, _WIDTH, _PADDING = 24, 10, 110, 276, 12
+"""Pixels; those beside are left to the axes, as far as there is the width that the longest part takes."""
 
 
 class BodyFigures(QObject):
@@ -89,7 +89,7 @@ class _Line(QWidget):
     def place(self) -> None:
         parent = self.parentWidget()
         if parent is not None:
-            left = min(_BESIDE, parent.width() // 5)
+            left = min(max((parent.width() - _WIDTH) // 2, 4), _BESIDE)
             width = max(parent.width() - 2 * left, 1)
             height = _HEIGHT + (len(self._lines(width)) - 1) * QFontMetrics(self.font()).height()
             self.setGeometry(left, parent.height() - height - _BOTTOM, width, height)
@@ -99,7 +99,7 @@ class _Line(QWidget):
         metrics, lines = QFontMetrics(self.font()), list[str]()
         for part in self.text.split(_BETWEEN):
             longer = f"{lines[-1]}{_BETWEEN}{part}" if lines else part
-            if lines and metrics.horizontalAdvance(longer) <= width - 24:
+            if lines and metrics.horizontalAdvance(longer) <= width - 2 * _PADDING:
                 lines[-1] = longer
             else:
                 lines.append(part)
@@ -110,8 +110,8 @@ class _Line(QWidget):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         mode = Qt.TextElideMode.ElideRight
-        lines = [metrics.elidedText(line, mode, self.width() - 24) for line in self._lines(self.width())]
-        width = max(metrics.horizontalAdvance(line) for line in lines) + 24
+        lines = [metrics.elidedText(line, mode, self.width() - 2 * _PADDING) for line in self._lines(self.width())]
+        width = max(metrics.horizontalAdvance(line) for line in lines) + 2 * _PADDING
         ground, colour = QColor(theme.panel), QColor(theme.text)
         ground.setAlpha(170)
         colour.setAlpha(90 if self._is_faded else 255)
@@ -124,12 +124,12 @@ class _Line(QWidget):
 
 
 def in_words(shape: Shape) -> str:
-    """``Height 171.2 cm · chest 92.0, waist 78.3, hip 95.1 cm · 63.1 l``; extents of what is no standing body."""
+    """``Height 171.2 cm · volume 63.1 l · chest 92.0, waist 78.3, hip 95.1 cm``; extents of what is no such body."""
     if "height" in shape:
         girths = ", ".join(f"{name} {shape[f'{name}_girth']:.1f}" for name in ("chest", "waist", "hip"))
-        parts = (f"Height {shape['height']:.1f} cm", f"{girths} cm", f"volume {shape['volume']:.1f} l")
+        parts = (f"Height {shape['height']:.1f} cm", f"volume {shape['volume']:.1f} l", f"{girths} cm")
         return _BETWEEN.join(parts)
     if shape:
         extents = " × ".join(f"{shape[name]:.1f}" for name in ("width", "tallness", "depth"))
-        return f"{extents} cm{_BETWEEN}volume {shape['volume']:.2f} l"
+        return f"Extent {extents} cm{_BETWEEN}volume {shape['volume']:.3g} l"
     return ""

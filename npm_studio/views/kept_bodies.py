@@ -55,7 +55,7 @@ class KeptBodies(Section):
         """Remember the codes on show under a name that can be typed over at once."""
         state = self._document.state
         now = state.explore
-        self._document.change("Add Bookmark", with_bookmark(state, f"{now.shape_name}, {now.pose_name}", now))
+        self._document.change("Add Bookmark", with_bookmark(state, now.shape_name, now))
         item = self.list.item(len(self._document.state.bookmarks) - 1)
         if item is not None and self.list.isVisible():
             self.list.scrollToItem(item)

@@ -100,7 +100,6 @@ class _FolderField(QWidget):
         self.line = QLineEdit("" if folder is None else str(folder))
         self.line.setReadOnly(True)
         self.line.setPlaceholderText("Not chosen")
-        self.line.setClearButtonEnabled(True)
         self.line.textChanged.connect(lambda text: changed(Path(text) if text else None))
         choose = QPushButton("Choose…")
         choose.setAutoDefault(False)
@@ -108,6 +107,8 @@ class _FolderField(QWidget):
         clear = QPushButton("Clear")
         clear.setAutoDefault(False)
         clear.clicked.connect(self.line.clear)
+        clear.setEnabled(folder is not None)
+        self.line.textChanged.connect(lambda text: clear.setEnabled(bool(text)))
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         for widget in (self.line, choose, clear):

@@ -6,7 +6,7 @@ from PyQt6.QtCore import QRectF, Qt
 from PyQt6.QtGui import QColor, QFont, QGuiApplication, QPainter, QPaintEvent
 from PyQt6.QtWidgets import QApplication, QWidget
 
-from npm_studio.views.theme import DARK, pixmap
+from npm_studio.views.theme import Theme, pixmap
 
 _SIZE = (440, 190)
 _MARGIN = 28
@@ -15,7 +15,7 @@ _MARGIN = 28
 class Splash(QWidget):
     """The name of the program and what it is loading; to be used as a context, at whose end it is gone."""
 
-    def __init__(self) -> None:
+    def __init__(self, theme: Theme) -> None:
         flags = Qt.WindowType.SplashScreen | Qt.WindowType.FramelessWindowHint
         super().__init__(None, flags)  # a QSplashScreen would wait for a second until it is shown
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -24,7 +24,7 @@ class Splash(QWidget):
         screen = QGuiApplication.primaryScreen()
         if screen is not None:
             self.move(screen.availableGeometry().center() - self.rect().center())
-        self._said = ""
+        self._theme, self._said = theme, ""
 
     def __enter__(self) -> "Splash":
         self.show()
@@ -42,20 +42,20 @@ class Splash(QWidget):
         QApplication.processEvents()
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
-        painter = QPainter(self)
-        painter.fillRect(self.rect(), QColor(DARK.panel))
-        painter.setPen(QColor(DARK.border))
+        painter, theme, scale = QPainter(self), self._theme, self.devicePixelRatioF()
+        painter.fillRect(self.rect(), QColor(theme.panel))
+        painter.setPen(QColor(theme.border))
         painter.drawRect(self.rect().adjusted(0, 0, -1, -1))
-        painter.drawPixmap(_MARGIN, _MARGIN, pixmap("app", "", 72))
+        painter.drawPixmap(_MARGIN, _MARGIN, 72, 72, pixmap("app", "", round(72 * scale)))
         left = _MARGIN + 72 + 22
         font = QFont(self.font())
         font.setPointSizeF(font.pointSizeF() + 10)
         font.setWeight(QFont.Weight.DemiBold)
         painter.setFont(font)
-        painter.setPen(QColor(DARK.text))
+        painter.setPen(QColor(theme.text))
         painter.drawText(QRectF(left, _MARGIN, _SIZE[0] - left, 40), "NPM Studio")
         painter.setFont(self.font())
-        painter.setPen(QColor(DARK.muted))
+        painter.setPen(QColor(theme.muted))
         wrapped = Qt.TextFlag.TextWordWrap.value
         painter.drawText(
             QRectF(left, _MARGIN + 42, _SIZE[0] - left - _MARGIN, 40),

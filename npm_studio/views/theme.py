@@ -173,6 +173,7 @@ QSplitter::handle {{ background: {theme.border}; }}
 #card[chosen="true"] {{ border: 1px solid {theme.accent}; background: {mixed(theme.field, theme.accent, 0.10)}; }}
 #muted {{ color: {theme.muted}; }}
 #stale {{ color: {theme.warn}; }}
+QDialogButtonBox {{ dialogbuttonbox-buttons-have-icons: 0; }}
 QPushButton {{ background: {mixed(theme.panel, theme.text, 0.05)}; border: 1px solid {theme.border};
     border-radius: 6px; padding: 5px 12px; min-height: 18px; }}
 QPushButton:hover {{ background: {hover}; }}

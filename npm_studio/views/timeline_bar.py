@@ -15,8 +15,8 @@ from npm_studio.views.widgets.slider import BarSlider
 from npm_studio.views.workspaces.base import Actions
 
 _TICK_MS = 15
-_ROOMY = 410
-"""Pixels of width from which on there is room for the number of the frame and the speed."""
+_ROOMY, _ROOMIER = 410, 520
+"""Pixels of width from which on there is room for the number of the frame, and for the speed."""
 _NARROWEST = 260
 
 
@@ -41,7 +41,6 @@ class TimelineBar(QWidget):
         self.readout = QLabel()
         self.readout.setObjectName("muted")
         self.readout.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        self.readout.setFixedWidth(QFontMetrics(self.readout.font()).horizontalAdvance("0000 / 0000") + 8)
         self.rate = QSpinBox()
         self.rate.setRange(1, 120)
         self.rate.setSuffix(" fps")
@@ -91,8 +90,8 @@ class TimelineBar(QWidget):
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         super().resizeEvent(event)
-        for widget in (self.readout, self.rate):
-            widget.setVisible(self.width() >= _ROOMY)
+        for widget, room in ((self.readout, _ROOMY), (self.rate, _ROOMIER)):
+            widget.setVisible(self.width() >= room)
 
     def load(self, playable: Playable) -> None:
         """Play something else from now on, as fast as somebody chose in this workspace."""
@@ -150,6 +149,8 @@ class TimelineBar(QWidget):
         self.slider.update()
         for widget in (self.slider, self.rate):
             widget.setEnabled(count > 1)
+        metrics = QFontMetrics(self.readout.font())
+        self.readout.setFixedWidth(metrics.horizontalAdvance(f"{count} / {count}" if count else "No clip") + 8)
         self.readout.setText(f"{self._timeline.frame + 1} / {count}" if count else "No clip")
         self.setToolTip("" if count else "Choose a pose in the library, or open a depth sequence, to have frames here")
 

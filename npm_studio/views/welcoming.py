@@ -21,6 +21,7 @@ class Welcoming:
         self._page, self._welcome, self._session, self._files, self._first = page, welcome, session, files, first
         self.changed: Callable[[], object] = lambda: None
         """Called when the page has come or gone."""
+        welcome.setFocus()
         welcome.explore_chosen.connect(self._explore)
         welcome.demo_chosen.connect(files.open_demo_sequence)
         welcome.path_chosen.connect(self._open)
@@ -38,6 +39,7 @@ class Welcoming:
         if shown:
             self._welcome.fill()
             self._session.document.show_workspace(self._first)
+            self._welcome.setFocus()
         self._page.set_welcome(shown)
         self.changed()
 

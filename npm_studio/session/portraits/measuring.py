@@ -49,9 +49,9 @@ def measured_shapes(shapes: list[Shape]) -> list[Measured]:
     return [
         *known,
         Measured("Girth", "cm", girth),
-        Measured("Girth for its height", "", girth / height),
-        Measured("Leg length for its height", "", of("leg_length") / height),
-        Measured("Arm length for its height", "", of("arm_length") / height),
+        Measured("Girth for height", "", girth / height),
+        Measured("Leg length for height", "", of("leg_length") / height),
+        Measured("Arm length for height", "", of("arm_length") / height),
         Measured("Waist to chest", "", of("waist_girth") / of("chest_girth")),
         Measured("Hip to waist", "", of("hip_girth") / of("waist_girth")),
     ]

@@ -252,7 +252,10 @@ class _ShrinkingLabel(QLabel):
     def paintEvent(self, event: QPaintEvent | None) -> None:
         painter = QPainter(self)
         painter.setPen(self.palette().color(self.foregroundRole()))
-        text = QFontMetrics(self.font()).elidedText(self.text(), Qt.TextElideMode.ElideRight, self.width())
+        metrics, text = QFontMetrics(self.font()), self.text()
+        if metrics.horizontalAdvance(text) > self.width():
+            text = text.partition(" (")[0]  # the correlation goes first; the tooltip has it, too
+        text = metrics.elidedText(text, Qt.TextElideMode.ElideRight, self.width())
         painter.drawText(self.rect(), Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, text)
 
 

@@ -67,5 +67,5 @@ class MapPage(QWidget):
     def _axis(self, explorer: Explorer, space: Space, direction: int) -> str:
         share = float(explorer.share_of_variance(space)[direction])
         name = self._portraits.name(space, direction)
-        parts = [f"{space.capitalize()} {direction + 1}", f"{share:.0%} of variance"]
-        return " · ".join([parts[0], *([] if name is None else [name.title]), parts[1]])
+        title = f"{space.capitalize()} {direction + 1}" if name is None else name.title
+        return f"{title} · {share:.0%} of variance"

@@ -112,7 +112,7 @@ def test_a_code_is_written_and_read_without_loss_and_bad_ones_are_named() -> Non
 
 def test_figures_of_a_body_have_units_and_other_things_their_extents() -> None:
     body = {"height": 171.24, "chest_girth": 92.0, "waist_girth": 78.26, "hip_girth": 95.1, "volume": 63.14}
-    assert in_words(body) == "Height 171.2 cm  ·  chest 92.0, waist 78.3, hip 95.1 cm  ·  volume 63.1 l"
+    assert in_words(body) == "Height 171.2 cm  ·  volume 63.1 l  ·  chest 92.0, waist 78.3, hip 95.1 cm"
     hand = {"width": 9.04, "tallness": 18.9, "depth": 4.2, "volume": 0.417}
-    assert in_words(hand) == "9.0 × 18.9 × 4.2 cm  ·  volume 0.42 l"
+    assert in_words(hand) == "Extent 9.0 × 18.9 × 4.2 cm  ·  volume 0.417 l"
     assert in_words({}) == ""

@@ -6,6 +6,7 @@ from pytestqt.qtbot import QtBot
 from npm_studio.session.settings import load_settings
 from npm_studio.session.thumbnails import SIZE, forget_all_but, thumbnail_of
 from npm_studio.views.splash import Splash
+from npm_studio.views.theme import DARK
 from tests.npm_studio.views.studio_window import StudioWindow
 
 SECONDS = 20_000
@@ -70,7 +71,7 @@ def test_pictures_of_what_is_no_longer_listed_are_deleted(tmp_path: Path) -> Non
 
 
 def test_a_splash_says_what_is_loading_and_goes(qtbot: QtBot) -> None:
-    with Splash() as splash:
+    with Splash(DARK) as splash:
         splash.say("Loading PyTorch…")
         assert splash.isVisible()
         colours = splash.grab().toImage()
