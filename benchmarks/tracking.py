@@ -34,7 +34,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from plain import measured
-from scene_measures import load_scene
 from scenes import make_scenes
 
 from engine.core.devices import describe_device, resolve_device
@@ -167,16 +166,14 @@ def told_meshes(
 def truth_distance_m(meshes: MeshSequence, truth: MeshSequence, sequence: DepthSequence) -> float | None:
     """Mean distance of the vertices of ``truth`` to ``meshes`` in frames of the same names; None without any.
 
-    The truth of a scene is in its room, which ``sequence`` does not know: it is moved with the camera.
+    The truth of a scene stands before its camera: ``sequence`` says where that is.
     """
-    assert sequence.truth_folder is not None
-    folder, distance_to, values = sequence.truth_folder.parent, MeshDistance(), []
-    room = load_scene(folder).camera_to_room if (folder / "scene.json").is_file() else None
+    distance_to, values = MeshDistance(), []
     for row, name in enumerate(meshes.frame_names):
         if (index := truth.index_of(name)) is not None:
             vertices: NDArray[np.floating] = truth.read(index).vertices.astype(np.float64)
-            if room is not None:
-                vertices = transform_points(sequence.camera_at(row) @ np.linalg.inv(room[index]), vertices)
+            if truth.frame == "camera":
+                vertices = transform_points(sequence.camera_at(row), vertices)
             values.append(float(distance_to(vertices, meshes.read(row), _REACH_M).mean()))
     return float(np.mean(values)) if values else None
 
