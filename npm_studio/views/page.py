@@ -71,6 +71,7 @@ class Page(QWidget):
         welcome.hide()
         below.addLayout(views, 1)
         below.addWidget(timeline)
+        below.addWidget(timeline.track)
         for workspace in workspaces:
             if (more := workspace.below_timeline(timeline.slider)) is not None:
                 below.addWidget(more)

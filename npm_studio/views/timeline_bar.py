@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from PyQt6.QtCore import QElapsedTimer, QSize, Qt, QTimer
 from PyQt6.QtGui import QFontMetrics, QResizeEvent
-from PyQt6.QtWidgets import QHBoxLayout, QLabel, QSpinBox, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QHBoxLayout, QLabel, QSpinBox, QWidget
 
 from npm_studio.session.document.timeline import Playable
 from npm_studio.views.session import Session
@@ -21,7 +21,7 @@ _NARROWEST = 260
 
 
 class TimelineBar(QWidget):
-    """Buttons, a scrubber with the quality of each frame above it, the frame on show, and the speed."""
+    """Buttons, a scrubber, the frame on show, and the speed; the quality of each frame has a place of its own below."""
 
     def __init__(self, session: Session, actions: Actions, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -32,7 +32,8 @@ class TimelineBar(QWidget):
         self.slider = BarSlider(0)
         self.slider.setAccessibleName("Frame")
         self.slider.valueChanged.connect(self._on_scrub)
-        self.track = FrameTrack(self.slider)
+        self.track = FrameTrack(timeline, self.slider)
+        """Stands below."""
         self.track.marked.connect(timeline.mark)
         self.track.clicked.connect(self._on_scrub)
         self.track.released.connect(self._on_marked)
@@ -53,11 +54,7 @@ class TimelineBar(QWidget):
         for name in ("playback.previous", "playback.play", "playback.next"):
             row.addWidget(tool_button(actions[name], 20))
         row.addSpacing(8)
-        column = QVBoxLayout()
-        column.setSpacing(1)
-        column.addWidget(self.track)
-        column.addWidget(self.slider)
-        row.addLayout(column, 1)
+        row.addWidget(self.slider, 1)
         row.addSpacing(4)
         row.addWidget(self.refit)
         row.addWidget(self.readout)

@@ -1,20 +1,21 @@
-"""How well each frame is fitted, above the slider of the timeline."""
+"""How well each frame is fitted, under the timeline."""
 
 import numpy as np
-from PyQt6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, pyqtSignal
-from PyQt6.QtGui import QColor, QHelpEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
+from PyQt6.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, Qt, pyqtSignal
+from PyQt6.QtGui import QColor, QFontMetrics, QHelpEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
 from PyQt6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from engine.comparison.colour_scale import round_scale
-from npm_studio.session.document.timeline import FrameFit
+from npm_studio.session.document.timeline import FrameFit, Timeline
 from npm_studio.views.theme import mixed, theme_of
 from npm_studio.views.widgets.slider import BarSlider
 
-_HEIGHT = 20
+_HEIGHT, _TOP, _BOTTOM, _GAP = 74, 20, 8, 6
+"""Pixels."""
 
 
 class FrameTrack(QWidget):
-    """A bar per frame for its distance, red and on a red ground where it is lost, and a line for its confidence.
+    """A curve of the distances, on a scale in millimetres, one of the confidence, and a red ground for lost frames.
 
     Frames are marked by dragging over it; a click goes to one and marks none.
     """
@@ -26,15 +27,19 @@ class FrameTrack(QWidget):
     released = pyqtSignal()
     """The mouse, after something was marked or clicked."""
 
-    def __init__(self, slider: BarSlider, parent: QWidget | None = None) -> None:
-        """``slider`` is below and says where frames are."""
+    def __init__(self, timeline: Timeline, slider: BarSlider, parent: QWidget | None = None) -> None:
+        """``slider`` is above and says where frames are."""
         super().__init__(parent)
-        self._slider = slider
+        self.setObjectName("timeline")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self._timeline, self._slider = timeline, slider
         self._fits: tuple[FrameFit | None, ...] = ()
         self.limit_mm = 1.0
-        """Distance of a bar of full height."""
+        """At the upper end."""
         self._pressed: int | None = None
         self._marked: range | None = None
+        timeline.frame_changed.connect(lambda _: self.update())
+        timeline.state_changed.connect(self.update)
         self.setCursor(Qt.CursorShape.IBeamCursor)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName("Quality of the fit, frame by frame")
@@ -80,7 +85,7 @@ class FrameTrack(QWidget):
 
     def frame_at(self, x: float) -> int:
         """The frame at ``x`` pixels from the left."""
-        first, last = self._slider.x_of(0), self._slider.x_of(max(len(self._fits) - 1, 0))
+        first, last = self.x_of(0), self.x_of(max(len(self._fits) - 1, 0))
         share = (x - first) / max(last - first, 1)
         return min(max(round(share * (len(self._fits) - 1)), 0), len(self._fits) - 1)
 
@@ -90,7 +95,7 @@ class FrameTrack(QWidget):
         said = "has no mesh" if fit is None else fit.in_words() or "nothing is known"
         return (
             f"Frame {frame + 1}: {said}\n"
-            f"Bars: distance of what was seen to the mesh, up to {self.limit_mm:g} mm. Line: confidence, 0 to 1.\n"
+            "Blue: mean distance of what was seen to the mesh. Grey: confidence, from 0 to 1. Red: lost.\n"
             "Drag to mark frames that are to be fitted again."
         )
 
@@ -101,46 +106,97 @@ class FrameTrack(QWidget):
         return super().event(event)
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
+        super().paintEvent(event)
         if not self._fits:
             return
-        theme, height = theme_of(self), float(self.height())
+        theme, floor = theme_of(self), float(self.height() - _BOTTOM)
         painter = QPainter(self)
-        step = max(self._slider.x_of(1) - self._slider.x_of(0), 1.0)
-        bar = max(step - (2 if step > 4 else 0), 1.0)
+        font = painter.font()
+        font.setPointSizeF(font.pointSizeF() - 1)
+        painter.setFont(font)
+        step = max(self.x_of(1) - self.x_of(0), 1.0)
         ground = QColor(theme.bad)
         ground.setAlpha(60)
-        colours = {True: QColor(theme.bad), False: QColor(mixed(theme.panel, theme.accent, 0.75))}
         for frame, fit in enumerate(self._fits):
-            if fit is None:
-                continue
-            x = self._slider.x_of(frame)
-            if fit.lost:
-                painter.fillRect(QRectF(x - step / 2, 0, step, height), ground)
-            if fit.distance_mm is not None:
-                tall = max(min(fit.distance_mm / self.limit_mm, 1.0) * height, 1.0)
-                painter.fillRect(QRectF(x - bar / 2, height - tall, bar, tall), colours[fit.lost])
+            if fit is not None and fit.lost:
+                painter.fillRect(QRectF(self.x_of(frame) - step / 2, _TOP, step, floor - _TOP), ground)
+        painter.setPen(QPen(QColor(theme.border), 1))
+        left, right = self.x_of(0), self.x_of(max(len(self._fits) - 1, 1))
+        for share in (0.0, 0.5, 1.0):
+            y = self._y(share)
+            painter.drawLine(QPointF(left, y), QPointF(right, y))
         if self._marked is not None:
-            left, right = (self._slider.x_of(frame) for frame in (self._marked[0], self._marked[-1]))
+            first, last = (self.x_of(frame) for frame in (self._marked[0], self._marked[-1]))
             colour = QColor(theme.accent)
             painter.setPen(QPen(colour, 1.5))
             colour.setAlpha(50)
             painter.setBrush(colour)
-            painter.drawRect(QRectF(left - step / 2, 1, right - left + step, height - 2))
+            painter.drawRect(QRectF(first - step / 2, _TOP, last - first + step, floor - _TOP))
             painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(QPen(QColor(theme.text), 1.2))
-        for line in self._confidence(height):
-            painter.drawPolyline(line)
+        confidence, distance = QColor(theme.muted), QColor(theme.accent)
+        self._paint_curve(painter, [None if fit is None else fit.confidence for fit in self._fits], confidence)
+        distances = [None if fit is None or fit.distance_mm is None else fit.distance_mm for fit in self._fits]
+        self._paint_curve(painter, [None if mm is None else mm / self.limit_mm for mm in distances], distance)
+        self._paint_words(painter, left, right, distance, confidence)
+        cursor = self.x_of(self._timeline.frame)
+        painter.setPen(QPen(QColor(mixed(theme.panel, theme.text, 0.6)), 1))
+        painter.drawLine(QPointF(cursor, _TOP - 3), QPointF(cursor, floor + 3))
 
-    def _confidence(self, height: float) -> list[QPolygonF]:
-        """A line for each run of frames whose confidence is known."""
+    def _paint_curve(self, painter: QPainter, shares: "list[float | None]", colour: QColor) -> None:
+        """A line for each run of frames whose share of the height is known; lost ones are red points."""
         lines: list[list[QPointF]] = [[]]
-        for frame, fit in enumerate(self._fits):
-            if fit is None or fit.confidence is None:
+        lost = []
+        for frame, share in enumerate(shares):
+            if share is None:
                 lines.append([])
-            else:
-                lines[-1].append(QPointF(self._slider.x_of(frame), 1 + (1 - fit.confidence) * (height - 2)))
-        return [QPolygonF(line) for line in lines if line]
+                continue
+            lines[-1].append(QPointF(self.x_of(frame), self._y(share)))
+            fit = self._fits[frame]
+            if fit is not None and fit.lost:
+                lost.append(lines[-1][-1])
+        painter.setPen(QPen(colour, 1.6))
+        for line in filter(None, lines):
+            painter.drawPolyline(QPolygonF(line))
+            if len(line) == 1:
+                painter.drawEllipse(line[0], 1.5, 1.5)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QColor(theme_of(self).bad))
+        for place in lost:
+            painter.drawEllipse(place, 2.5, 2.5)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+
+    def _paint_words(self, painter: QPainter, left: float, right: float, distance: QColor, confidence: QColor) -> None:
+        """What the curves are, in their colours, and the scale of each at its side."""
+        metrics = QFontMetrics(painter.font())
+        x, y = left, metrics.ascent() + 3.0
+        is_sure = any(fit is not None and fit.confidence is not None for fit in self._fits)
+        curves = [("Distance of what was seen, mm", distance)]
+        curves += [("Confidence, 0 to 1", confidence)] if is_sure else []
+        for words, colour in curves:
+            painter.setPen(QPen(colour, 2))
+            painter.drawLine(QPointF(x, y - 4), QPointF(x + 14, y - 4))
+            painter.setPen(QColor(theme_of(self).muted))
+            painter.drawText(QPointF(x + 20, y), words)
+            x += 20 + metrics.horizontalAdvance(words) + 18
+        to_the_left = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        to_the_right = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+        for share in (0.0, 1.0):
+            y = self._y(share)
+            painter.setPen(distance)
+            painter.drawText(QRectF(0, y - 8, left - _GAP - 4, 16), to_the_left, f"{share * self.limit_mm:g}")
+            painter.setPen(confidence if is_sure else Qt.PenStyle.NoPen)
+            painter.drawText(QRectF(right + _GAP + 4, y - 8, 30, 16), to_the_right, f"{share:g}")
+
+    def x_of(self, frame: int) -> float:
+        """Pixels of ``frame`` from the left."""
+        window, origin = self.window(), QPoint(0, 0)
+        offset = self._slider.mapTo(window, origin).x() - self.mapTo(window, origin).x()
+        return offset + self._slider.x_of(frame)
+
+    def _y(self, share: float) -> float:
+        """Of a share of the height; what is beyond it lies on the upper edge."""
+        return _TOP + (self.height() - _TOP - _BOTTOM) * (1 - min(share, 1.0))
 
 
 def _limit(fits: tuple[FrameFit | None, ...]) -> float:

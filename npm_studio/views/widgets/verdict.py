@@ -1,11 +1,11 @@
-"""What a run says of itself: the verdict as a coloured word, its reason, a side, and which frames are lost."""
+"""What a run says of itself beside its card: the reason of its verdict, a side, and which frames are lost."""
 
-from PyQt6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QVBoxLayout, QWidget
 
 from engine.methods.run import Run
-from engine.methods.run_summary import lost_text, mean_distance_mm, side_text
+from engine.methods.run_summary import lost_text, side_text
 from engine.sequences.mesh_sequence import MeshSequence
-from npm_studio.views.widgets.badge import Badge, Tone
+from npm_studio.views.widgets.badge import Tone
 from npm_studio.views.widgets.basics import note
 from npm_studio.views.widgets.run_card import TONES
 
@@ -15,21 +15,13 @@ class VerdictNote(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.badge = Badge()
-        self.distance = QLabel()
         self.reason, self.side, self.lost = note(""), note(""), note("")
-        row = QHBoxLayout()
-        row.setSpacing(8)
-        row.addWidget(self.badge)
-        row.addWidget(self.distance)
-        row.addStretch(1)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
         self.stale = note("")
         self.stale.setObjectName("stale")
         column.addWidget(self.stale)
-        column.addLayout(row)
         column.addWidget(self.reason)
         column.addWidget(self.side)
         column.addWidget(self.lost)
@@ -43,16 +35,11 @@ class VerdictNote(QWidget):
         self.setVisible(run is not None and (run.verdict is not None or bool(stale)))
         self.stale.setText(f"{stale[:1].upper()}{stale[1:]}: fit it again to see what comes of it now.")
         self.stale.setVisible(bool(stale))
-        for label in (self.badge, self.distance, self.reason, self.side, self.lost):
+        for label in (self.reason, self.side, self.lost):
             label.hide()
         if run is None or run.verdict is None:
             return
-        mean_mm, lost, reason = mean_distance_mm(run), lost_text(run), run.reason or ""
-        self.badge.set_state(run.verdict, TONES[run.verdict])
-        self.distance.show()
-        self.distance.setText("" if mean_mm is None else f"{mean_mm:.3g} mm on average")
-        self.distance.setToolTip("Mean distance of what was seen to the mesh, over the frames that are not lost")
-        for label, text in ((self.reason, reason), (self.side, side_text(run)), (self.lost, lost)):
+        for label, text in ((self.reason, run.reason or ""), (self.side, side_text(run)), (self.lost, lost_text(run))):
             label.setText(f"{text[:1].upper()}{text[1:]}." if text else "")
             label.setVisible(bool(text))
 

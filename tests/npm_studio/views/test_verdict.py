@@ -74,12 +74,11 @@ def test_a_run_on_show_has_its_verdict_and_reason_beside_the_list(
     note = window.fit.runs.verdict
     show(qtbot, window, runs[0])
     assert note.isVisibleTo(window)
-    assert (note.badge.text, note.distance.text()) == ("good", "6 mm on average")
     assert note.reason.text() == "What was seen lies 6 mm from the fit."
     assert not note.lost.isVisibleTo(window) and not note.side.isVisibleTo(window)
     assert window.badge.text == "Good fit"
     show(qtbot, window, runs[1])
-    assert (note.badge.text, note.lost.text()) == ("poor", "Lost: 000001 (1 of 3 frames).")
+    assert note.lost.text() == "Lost: 000001 (1 of 3 frames)."
     assert note.side.text() == "Side: left, by the network, 20 to 1." and note.side.isVisibleTo(window)
     assert window.badge.text == "Poor fit"
     show(qtbot, window, runs[2])
@@ -121,7 +120,7 @@ def test_lost_frames_and_verdicts_have_the_colours_of_the_theme(
     track = window.timeline.track
     picture = track.grab().toImage()
     scale = picture.width() / track.width()
-    middle = round(window.timeline.slider.x_of(1) * scale)
+    middle = round(track.x_of(1) * scale)
     column = {picture.pixelColor(middle, y).name() for y in range(picture.height())}
     assert theme.bad in column
     badge = present(window.fit.runs.list.card(0)).badge.grab().toImage()
