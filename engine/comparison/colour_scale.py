@@ -10,7 +10,7 @@ _LOOKED_AT = 24
 """Frames, evenly spread."""
 PERCENTILE = 95
 """Of the errors of a side that its colours reach."""
-_LEAST_MM = 5.0
+_LEAST_MM, _MOST_MM = 5.0, 100.0
 
 
 def error_limit_mm(comparison: Comparison) -> float | None:
@@ -20,22 +20,25 @@ def error_limit_mm(comparison: Comparison) -> float | None:
         InputError: a mesh is damaged.
     """
     frames = np.unique(np.linspace(0, len(comparison) - 1, _LOOKED_AT).round().astype(int))
-    ends = []
+    sides = []
     for side in range(len(comparison.sides)):
-        errors = np.concatenate([comparison.vertex_errors_mm(side, int(frame)) for frame in frames])
-        known = errors[np.isfinite(errors)]
-        if len(known):
-            ends.append(float(np.percentile(known, PERCENTILE)))
-    return end_of_scale_mm(ends) if ends else None
+        errors = [comparison.vertex_errors_mm(side, int(frame)) for frame in frames]
+        known = [one[np.isfinite(one)] for one in errors]
+        sides.append([float(np.percentile(one, PERCENTILE)) for one in known if len(one)])
+    return end_of_scale_mm(sides)
 
 
-def end_of_scale_mm(percentiles: Sequence[float]) -> float:
-    """A round number above nearly all errors of the usual side: one that is lost does not stretch the scale.
+def end_of_scale_mm(percentiles: Sequence[Sequence[float]]) -> float | None:
+    """A round number above nearly all errors of the usual side in its usual frame; None where no error is known.
+
+    Neither lost frames nor a lost side stretch the scale, and where all are lost it ends where errors are large whatever
+    they are: what is a metre off need not be told from what is two metres off, but hands from arms.
 
     Args:
-        percentiles: `PERCENTILE` of the errors of each side, mm
+        percentiles: `PERCENTILE` of the errors of each side in each of its frames, mm
     """
-    return max(round_scale(float(np.median(percentiles))), _LEAST_MM)
+    usual = [float(np.median(side)) for side in percentiles if len(side)]
+    return min(max(round_scale(float(np.median(usual))), _LEAST_MM), _MOST_MM) if usual else None
 
 
 def round_scale(value: float) -> float:

@@ -22,7 +22,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "table, curves, error maps, a video and a 3-D view with a timeline; frames.csv, summary.csv and "
         "comparison.json. Frames are matched by name, or else by time."
     )
-    parser.add_argument("run_folders", type=Path, nargs="+", metavar="RUN", help="two run folders or more")
+    parser.add_argument(
+        "run_folders",
+        type=Path,
+        nargs="+",
+        metavar="RUN",
+        help="run folders; one alone is compared with the truth, or what was seen",
+    )
     parser.add_argument(
         "--truth",
         metavar="DIR|none",

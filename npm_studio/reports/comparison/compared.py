@@ -43,10 +43,8 @@ def named_runs(runs: Sequence[Run]) -> dict[str, Run]:
     """``runs`` by a name for each: its method, or where two are by one method, its folder.
 
     Raises:
-        InputError: there are fewer than two or more than `MOST`, or one of them twice.
+        InputError: there are more than `MOST`, or one of them twice.
     """
-    if len(runs) < 2:
-        raise InputError("comparison", f"needs two runs or more, has {len(runs)}", "name others, or evaluate this one")
     if len(runs) > MOST:
         raise InputError("comparison", f"of {len(runs)} runs, which nobody can take in", f"name {MOST} at most")
     folders = [run.folder.resolve() for run in runs]

@@ -26,7 +26,7 @@ OTHER = Command(
 REPORT = Command(
     "compare.report",
     "Export &Report…",
-    "Write table, curves, error maps, a video and a 3-D view of the runs on show, two or more, as one page.",
+    "Write table, curves, error maps, a video and a 3-D view of the runs on show as one page.",
     needs="can_report",
 )
 PICTURE = Command(

@@ -20,7 +20,7 @@ _REASONS = {
     "is_fitting": "No fit is running.",
     "can_fit_again": "Show a run in Fit whose method is installed, of a recording that is not being fitted.",
     "can_mark": "Show a run in Fit first.",
-    "can_refit": "Mark some frames of a run of the open model: drag over the bars above the timeline.",
+    "can_refit": "Mark some frames of a run of the open model: drag over the curves under the timeline.",
     "has_run": "Open a run in Fit first.",
     "can_compare_truth": "Needs a run in Fit whose recording came with the truth.",
     "can_track": "Open a model in Fit, and end what runs there.",
@@ -30,7 +30,7 @@ _REASONS = {
     "is_comparing": "Go to Compare.",
     "has_two_sides": "Compare two sides first.",
     "is_blinking": "Let two sides blink in Compare first.",
-    "can_report": "Compare two runs first.",
+    "can_report": "A report is of runs: choose one for a side in Compare first.",
 }
 _OTHERWISE = "Not possible with what is on show."
 

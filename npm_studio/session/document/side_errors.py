@@ -131,12 +131,9 @@ class SideErrors:
     def scale_mm(self) -> float:
         """Where the colours end by itself, see `engine.comparison.colour_scale`, by the frames that are known."""
         with self._lock:
-            figures = [(side, figure.quantiles_mm) for (side, _), figure in self._figures.items()]
-        ends = []
-        for side in self.compared:
-            own = [quantiles for of, quantiles in figures if of is side and np.isfinite(quantiles).all()]
-            ends += [float(np.percentile(np.concatenate(own), PERCENTILE))] if own else []
-        return end_of_scale_mm(ends) if ends else _SCALE_MM
+            figures = [(side, float(figure.quantiles_mm[PERCENTILE])) for (side, _), figure in self._figures.items()]
+        sides = [[end for of, end in figures if of is side and np.isfinite(end)] for side in self.compared]
+        return end_of_scale_mm(sides) or _SCALE_MM
 
     def is_known(self, frame: int) -> bool:
         """Whether all sides have their values in ``frame``."""

@@ -8,8 +8,6 @@ from npm_studio.session.document.compared_sides import offers, reference_of
 from npm_studio.session.document.document import Document
 from npm_studio.session.jobs.own_process import run_command
 
-FEWEST = 2
-"""Runs of a report."""
 PAGE = "index.html"
 
 
@@ -23,10 +21,10 @@ class ReportChoice:
 
 
 def report_choice(document: Document) -> ReportChoice | None:
-    """The runs that are compared, against what the window measures them against; None where they are too few."""
+    """The runs that are compared, against what the window measures them against; None where there are none."""
     state = document.comparison
     runs = tuple(source.path for source in state.on_show if source.kind == "run")
-    if len(runs) < FEWEST:
+    if not runs:
         return None
     reference = reference_of(state, offers(document, state.mesh_files))
     if reference is None or reference.source.kind not in ("truth", "meshes"):

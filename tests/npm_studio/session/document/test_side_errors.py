@@ -139,3 +139,9 @@ def test_the_scale_ends_above_nearly_all_errors_of_the_usual_side() -> None:
     assert measured(far, reference=truth).scale_mm == 50
     lost = side(spheres("c", [3, 3], "01"))
     assert measured(near, far, lost, reference=truth).scale_mm == 50
+
+
+def test_lost_frames_do_not_stretch_the_scale_and_a_lost_run_ends_it_where_errors_are_large() -> None:
+    truth = side(spheres("t", [1, 1, 1], "012"), "truth")
+    assert measured(side(spheres("a", [1.003, 1.003, 1.5], "012")), reference=truth).scale_mm == 5
+    assert measured(side(spheres("b", [1.5, 1.5, 1.5], "012")), reference=truth).scale_mm == 100
