@@ -67,6 +67,7 @@ if TYPE_CHECKING:
     from engine.exports.export_format import export as export
     from engine.exports.of_model import content_of_model as content_of_model
     from engine.exports.of_run import content_of_run as content_of_run
+    from engine.exports.vertex_colours import run_correspondences as run_correspondences
     from engine.geometry.camera import PinholeCamera as PinholeCamera
     from engine.geometry.mesh import Mesh as Mesh
     from engine.geometry.mesh import load_mesh as load_mesh
@@ -210,6 +211,7 @@ _MODULES = {
     ),
     "engine.exports.of_model": ("content_of_model",),
     "engine.exports.of_run": ("content_of_run",),
+    "engine.exports.vertex_colours": ("run_correspondences",),
     "engine.geometry.camera": ("PinholeCamera",),
     "engine.geometry.mesh": (
         "Mesh",

@@ -17,6 +17,7 @@ from engine.sequences.capture_options import CaptureOptions
 from npm_studio.session.document.document import Document
 from npm_studio.session.document.keyframes import frames_there, path_of
 from npm_studio.session.jobs.comparison_report import report_choice
+from npm_studio.session.jobs.exporting import ExportChoice
 
 RESOLUTION = 256
 """Grid nodes per axis of the meshes."""
@@ -36,6 +37,22 @@ def script_of(document: Document) -> Script | None:
     """Of what the workspace on show has; None where it has nothing that can be done without a window."""
     make = _SCRIPTS.get(document.state.view.workspace)
     return None if make is None else make(document)
+
+
+def export_script(run: Path, choice: ExportChoice) -> Script:
+    """Of an export of the run in the folder ``run`` as the user has chosen it."""
+    line: list[object] = ["export", run, "--out", choice.out, "--format", choice.format_name]
+    line += ["--frame", "camera"] if choice.frame == "camera" else []
+    line += ["--up", "z"] if choice.up == "z" else []
+    line += ["--colours", "correspondence"] if choice.correspondence else []
+    coloured = "content = replace(content, colours=api.run_correspondences(run))\n" if choice.correspondence else ""
+    imports = f"from dataclasses import replace\n{_HEAD}" if choice.correspondence else _HEAD
+    python = (
+        f"{imports}run = api.load_run(Path({str(run)!r}))\n"
+        f"content = api.content_of_run(run, {choice.frame!r}, {choice.up!r})\n{coloured}"
+        f"api.export(content, api.export_format({choice.format_name!r}), Path({str(choice.out)!r}))\n"
+    )
+    return Script(_line(line), python)
 
 
 def codes_file(model: NeuralParametricModel, shapes: Tensor, poses: Tensor | None) -> Path:

@@ -73,7 +73,6 @@ class ErrorDialog(QDialog):
         for button in (self.toggle, copy, log):
             button.setAutoDefault(False)
         close.setDefault(True)
-        close.setFocus()
         buttons = QHBoxLayout()
         buttons.addWidget(self.toggle)
         buttons.addWidget(copy)
@@ -91,6 +90,7 @@ class ErrorDialog(QDialog):
         copy.clicked.connect(self._copy)
         log.clicked.connect(lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(self.log))))
         close.clicked.connect(self.accept)
+        close.setFocus()
 
     def _toggle_details(self) -> None:
         self.text.setVisible(self.text.isHidden())

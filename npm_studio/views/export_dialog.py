@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from PyQt6.QtCore import Qt
+from PyQt6.QtGui import QGuiApplication
 from PyQt6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -11,6 +12,8 @@ from PyQt6.QtWidgets import (
     QDialogButtonBox,
     QFileDialog,
     QFormLayout,
+    QMenu,
+    QPushButton,
     QVBoxLayout,
     QWidget,
 )
@@ -21,6 +24,7 @@ from engine.methods.run import Run
 from engine.sequences.mesh_sequence import FrameOfReference
 from npm_studio.reports.export_formats import EXPORT_FORMATS, export_format
 from npm_studio.session.jobs.exporting import ExportChoice
+from npm_studio.session.scripts import Script, export_script
 from npm_studio.views.widgets.basics import heading, note
 
 _TITLES = {
@@ -40,15 +44,18 @@ _TITLES = {
 class ExportDialog(QDialog):
     """Format, frame of reference, vertical and colours; then a file or folder."""
 
-    def __init__(self, run: Run, chosen: Callable[[ExportChoice], None], parent: QWidget | None = None) -> None:
+    def __init__(
+        self, run: Run, chosen: Callable[[ExportChoice], None], place: Path, parent: QWidget | None = None
+    ) -> None:
         """
         Args:
             chosen: is called with what the user wants
+            place: the folder that is suggested
         """
         super().__init__(parent)
         self.setWindowTitle("Export")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self._run, self._chosen = run, chosen
+        self._run, self._chosen, self._place = run, chosen, place
         self.format, self.frame, self.up = QComboBox(), QComboBox(), QComboBox()
         for name in EXPORT_FORMATS:
             self.format.addItem(_TITLES[name], name)
@@ -67,12 +74,23 @@ class ExportDialog(QDialog):
         assert self.start is not None
         self.start.setObjectName("primary")
         self.buttons.addButton("Cancel", QDialogButtonBox.ButtonRole.RejectRole)
+        self.copy = QPushButton("Copy")
+        self.copy.setToolTip("What does the same without the window, for a terminal or a script of your own")
+        self.copy.setAutoDefault(False)
+        menu = QMenu(self.copy)
+        menu.addAction("Command Line", lambda: self._copy(self._script().command_line))
+        menu.addAction("Python", lambda: self._copy(self._script().python))
+        self.copy.setMenu(menu)
+        self.copied = note("")
+        self.copied.hide()
+        self.buttons.addButton(self.copy, QDialogButtonBox.ButtonRole.ActionRole)
         column = QVBoxLayout(self)
         column.setContentsMargins(20, 18, 20, 16)
         column.setSpacing(10)
         column.addWidget(heading(f"Export {run.folder.name}"))
         column.addLayout(form)
         column.addWidget(note("All meshes are in metres. GLB files have Y up; programs with Z up turn them."))
+        column.addWidget(self.copied)
         column.addWidget(self.buttons)
         self.format.currentIndexChanged.connect(self._show_state)
         self.frame.currentIndexChanged.connect(self._show_state)
@@ -100,11 +118,25 @@ class ExportDialog(QDialog):
         self.up.setEnabled("z" in form.ups and not in_camera)
         self.colours.setEnabled(form.colours != "no" and self._run.meshes.one_topology)
 
+    @property
+    def _suggested(self) -> str:
+        form, name = self.file_format, self._run.folder.name
+        return f"{name}-{form.name}" if form.per_frame else f"{name}{form.suffix}"
+
+    def _script(self) -> Script:
+        return export_script(self._run.folder.resolve(), self.choice(Path(self._suggested)))
+
+    def _copy(self, text: str) -> None:
+        clipboard = QGuiApplication.clipboard()
+        if clipboard is not None:
+            clipboard.setText(text)
+            self.copied.setText("Copied. It writes into the folder that it is run in.")
+            self.copied.show()
+
     def _choose(self) -> None:
-        form, folder = self.file_format, self._run.folder
+        form = self.file_format
         title = "Export into a new folder" if form.per_frame else "Export as a file"
-        suggested = f"{folder.name}-{form.name}" if form.per_frame else f"{folder.name}{form.suffix}"
-        name, _ = QFileDialog.getSaveFileName(self, title, str(folder.with_name(suggested)))
+        name, _ = QFileDialog.getSaveFileName(self, title, str(self._place / self._suggested))
         if not name:
             return
         out = Path(name)

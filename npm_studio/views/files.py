@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from PyQt6.QtCore import QStandardPaths
-from PyQt6.QtWidgets import QFileDialog, QProgressDialog, QWidget
+from PyQt6.QtWidgets import QFileDialog, QMessageBox, QProgressBar, QProgressDialog, QWidget
 
 from engine.core.errors import InputError
 from engine.core.files import clear_leftovers
@@ -16,10 +16,10 @@ from engine.sequences.reader import file_endings, registered_readers
 from npm_studio import resources
 from npm_studio.session.commands.registry import Choice
 from npm_studio.session.document.autosave import forget, recoverable
-from npm_studio.session.document.project import AUTOSAVE_NAME, FILE_NAME, save_project
+from npm_studio.session.document.project import AUTOSAVE_NAME, FILE_NAME, load_project, save_project
 from npm_studio.session.document.recognise import Kind
 from npm_studio.session.document.signal import Signal
-from npm_studio.session.jobs.comparison_report import ReportChoice, report_choice, write_report
+from npm_studio.session.jobs.comparison_report import PAGE, ReportChoice, report_choice, write_report
 from npm_studio.session.jobs.events import JobEvent
 from npm_studio.session.jobs.exporting import ExportChoice, export_run
 from npm_studio.session.jobs.fitting import runs_folder
@@ -29,9 +29,12 @@ from npm_studio.views.dialog_places import folder_of, free_name, name_of_picture
 from npm_studio.views.export_dialog import ExportDialog
 from npm_studio.views.opening import Opening, recent, remember
 from npm_studio.views.questions import Question
+from npm_studio.views.revealing import open_with_desktop
 from npm_studio.views.session import Session
 from npm_studio.views.sheets import Sheets
 from npm_studio.views.viewport_area import ViewportArea
+
+_AS_SHOWN, _CUT_OUT = "PNG as shown, with captions (*.png)", "PNG with transparent background (*.png)"
 
 
 class Files(Opening):
@@ -41,6 +44,9 @@ class Files(Opening):
         super().__init__(session)
         self._viewports, self._parent = viewports, parent
         self.question: Question | None = None
+        documents = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.DocumentsLocation)
+        self.exports = Path(documents) if Path(documents).is_dir() else Path.home()
+        """Where something was exported to last."""
         self.sheets = Sheets(session, self, lambda: self.question is None, parent)
         self.saved = Signal()
         """With the folder of the project that has been written."""
@@ -65,6 +71,11 @@ class Files(Opening):
     def open_project(self, folder: Path, recover: bool = False) -> None:
         """Put a project in place of the document, once what is unsaved of both is settled."""
         load = super().open_project
+        try:
+            load_project(folder, AUTOSAVE_NAME if recover else FILE_NAME)  # before anything is asked
+        except InputError as error:
+            self._session.failed.emit(error, "")
+            return
 
         def open_as_saved() -> None:
             forget(folder)
@@ -180,13 +191,15 @@ class Files(Opening):
     def choose_screenshot(self) -> None:
         pictures = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.PicturesLocation)
         suggested = str(free_name(Path(pictures or Path.home()), name_of_picture(self._document)))
-        name, _ = QFileDialog.getSaveFileName(self._parent, "Save a screenshot", suggested, "PNG (*.png)")
+        name, kind = QFileDialog.getSaveFileName(
+            self._parent, "Save a screenshot", suggested, f"{_AS_SHOWN};;{_CUT_OUT}"
+        )
         if name:
-            self.save_screenshot(Path(name).with_suffix(".png"))
+            self.save_screenshot(Path(name).with_suffix(".png"), cut_out=kind == _CUT_OUT)
 
-    def save_screenshot(self, path: Path) -> None:
+    def save_screenshot(self, path: Path, cut_out: bool = False) -> None:
         try:
-            self._viewports.save_screenshot(path)
+            self._viewports.save_screenshot(path, cut_out)
         except InputError as error:
             self._session.failed.emit(error, "")
         else:
@@ -195,7 +208,7 @@ class Files(Opening):
     def choose_export(self) -> None:
         run = self._document.run_at(self._document.state.fit.run)
         if run is not None:
-            ExportDialog(run, lambda choice: self.export(run, choice), self._parent).open()
+            ExportDialog(run, lambda choice: self.export(run, choice), self.exports, self._parent).open()
 
     def export(self, run: Run, choice: ExportChoice) -> None:
         """Write ``run`` for other programs in the background; it can be cancelled, and leaves nothing then."""
@@ -211,7 +224,7 @@ class Files(Opening):
         choice = report_choice(self._document)
         if choice is None:
             return
-        suggested = str(choice.runs[0].with_name("comparison"))
+        suggested = str(self.exports / f"comparison-{choice.runs[0].name}")
         name, _ = QFileDialog.getSaveFileName(self._parent, "Write the report into a new folder", suggested)
         if name:
             self.export_report(choice, Path(name))
@@ -227,8 +240,13 @@ class Files(Opening):
             said: of its result, a line for the user
         """
         status, jobs = JobStatus(), self._session.jobs
+        self.exports = out.parent
         shown = QProgressDialog(f"Exporting {out.name}…", "Cancel", 0, 0, self._parent)
         shown.setWindowTitle("Export")
+        shown.setMinimumWidth(360)
+        bar = QProgressBar()
+        bar.setTextVisible(False)  # the bar is thin
+        shown.setBar(bar)
         shown.setMinimumDuration(500)
         shown.setAutoReset(False)
         shown.canceled.connect(lambda: jobs.cancel("export"))
@@ -246,7 +264,9 @@ class Files(Opening):
 
         def finished(result: object) -> None:
             close()
-            self._say(said(result))
+            text = said(result)
+            self._say(text)
+            self._show_result(text, out)
 
         def failed(error: Exception, traceback: str) -> None:
             close()
@@ -258,6 +278,18 @@ class Files(Opening):
 
         again = partial(self._export, out, work, said)
         jobs.submit("export", work, finished, failed, stopped, event, JobInfo(f"Export {out.name}", out, again=again))
+
+    def _show_result(self, text: str, out: Path) -> None:
+        """Say what was written, and open it, or the folder that it is in."""
+        page = out / PAGE
+        answers: dict[str, Callable[[], object]] = {}
+        if page.is_file():
+            answers["Open Report"] = partial(open_with_desktop, page, self._say)
+        answers["Show in Folder"] = partial(open_with_desktop, out if out.is_dir() else out.parent, self._say)
+        self._ask(text, "", answers, cancel="Close")
+        if self.question is not None:
+            self.question.setIcon(QMessageBox.Icon.Information)
+            self.question.setDefaultButton(self.question.buttons_by_answer["Close"])
 
     def open_demo_model(self) -> None:
         self.open_model(resources.demo_model())

@@ -6,7 +6,7 @@ import numpy as np
 import pyvista as pv
 from numpy.typing import ArrayLike, NDArray
 from PyQt6.QtCore import pyqtSignal
-from PyQt6.QtGui import QResizeEvent
+from PyQt6.QtGui import QImage, QResizeEvent
 from PyQt6.QtWidgets import QVBoxLayout, QWidget
 
 from engine.geometry.similarity import Similarity
@@ -15,6 +15,7 @@ from npm_studio.session.live.field import SliceReply
 from npm_studio.session.live.field_picture import field_colours
 from npm_studio.session.live.request import PosedMesh
 from npm_studio.views.canonical_surface import CanonicalSurface, canonical_surface
+from npm_studio.views.cut_out import cut_out, drawn_over, image_of
 from npm_studio.views.framing import Direction, Room, camera_for, rooms_beside, short_of_pole
 from npm_studio.views.inset import Inset
 from npm_studio.views.scene import FaintPoints, Ground, MeshItem, PointsItem
@@ -216,6 +217,27 @@ class Viewport(QWidget):
         """Do not wait for the view to come to rest: the next drawing is as good as any."""
         self._motion.rest()
 
+    def cut_out(self) -> QImage:
+        """The view without background, ground and axes, on transparent ground.
+
+        Neither Qt nor VTK keeps how opaque a pixel is when it is drawn into a window, whose format has no alpha: two
+        pictures, over black and over white, tell.
+        """
+        has_axes = self._has_axes
+        self.rest()
+        self.ground.set_visible(False)
+        self.show_axes(False)
+        try:
+            over_black, over_white = (drawn_over(self.view, colour) for colour in ("black", "white"))
+        finally:
+            self.view.set_background(self._theme.view_bottom, top=self._theme.view_top)
+            self._show_ground()
+            self.show_axes(has_axes)
+            self.redraw()
+        picture = image_of(cut_out(over_black, over_white))
+        picture.setDevicePixelRatio(self.devicePixelRatioF())
+        return picture
+
     def camera_state(self) -> CameraState:
         camera = self.view.camera
         centre = tuple(camera.GetWindowCenter())
@@ -262,7 +284,6 @@ class Viewport(QWidget):
         self.hide_slice()
         self.inset.hide()
         self.mesh.hide()
-        self.mesh.stand_on(None)
         self.mark_lost(False)
         self.mesh.colour_by(None)
         self.mesh.set_opacity(1.0)

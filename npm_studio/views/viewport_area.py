@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PyQt6.QtCore import QPoint, Qt, QTimer, pyqtSignal
-from PyQt6.QtGui import QAction, QPixmap, QResizeEvent
+from PyQt6.QtGui import QAction, QImage, QPainter, QPixmap, QResizeEvent
 from PyQt6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
 from engine.core.errors import InputError
@@ -226,13 +226,26 @@ class ViewportArea(QWidget):
             view.rest()
         return self.grab()
 
-    def save_screenshot(self, path: Path) -> None:
-        """Write the views as they are, captions included, as a PNG.
+    def cut_out(self) -> QImage:
+        """What the views show on transparent ground, without captions."""
+        ratio = self.devicePixelRatioF()
+        picture = QImage(self.size() * ratio, QImage.Format.Format_ARGB32)
+        picture.setDevicePixelRatio(ratio)
+        picture.fill(Qt.GlobalColor.transparent)
+        painter = QPainter(picture)
+        for view in self.views:
+            painter.drawImage(view.mapTo(self, QPoint(0, 0)), view.cut_out())
+        painter.end()
+        return picture
+
+    def save_screenshot(self, path: Path, cut_out: bool = False) -> None:
+        """Write the views as they are, captions included, as a PNG; or as `cut_out`.
 
         Raises:
             InputError: the file cannot be written.
         """
-        if not self.picture().save(str(path), "PNG"):
+        picture = self.cut_out() if cut_out else self.picture().toImage()
+        if not picture.save(str(path), "PNG"):
             raise InputError(path, "cannot be written", "choose a folder that you may write to")
 
     def close_views(self) -> None:

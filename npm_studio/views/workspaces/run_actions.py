@@ -7,8 +7,8 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from PyQt6.QtCore import QFile, QObject, QPoint, QUrl
-from PyQt6.QtGui import QAction, QDesktopServices, QGuiApplication
+from PyQt6.QtCore import QFile, QObject, QPoint
+from PyQt6.QtGui import QAction, QGuiApplication
 from PyQt6.QtWidgets import QInputDialog, QMenu, QWidget
 
 from engine.methods.run import Run
@@ -20,6 +20,7 @@ from npm_studio.session.document.project import RUNS
 from npm_studio.session.document.run_steps import day_in_words, is_own, made_at, renamed, without_run
 from npm_studio.session.document.state import DocumentState
 from npm_studio.session.jobs.fitting import runs_folder
+from npm_studio.views.revealing import open_with_desktop
 from npm_studio.views.session import Session
 
 _log = logging.getLogger(__name__)
@@ -69,9 +70,8 @@ class RunActions(QObject):
     def reveal(self) -> None:
         """Open the folder of the run in the file manager; where there is none, its path is in the clipboard."""
         run = self._on_show()
-        if run is not None and not QDesktopServices.openUrl(QUrl.fromLocalFile(str(run.folder))):
-            _copy(str(run.folder))
-            self._session.message.emit(f"No file manager opened. The path is in the clipboard: {run.folder}")
+        if run is not None:
+            open_with_desktop(run.folder, self._session.message.emit)
 
     def copy_path(self) -> None:
         run = self._on_show()

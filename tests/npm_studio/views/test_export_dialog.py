@@ -1,22 +1,26 @@
 """File > Export: how, where to, with progress, and nothing half-written."""
 
+import shlex
+import shutil
 import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 import trimesh
-from PyQt6.QtWidgets import QFileDialog
+from PyQt6.QtWidgets import QApplication, QFileDialog
 from pytestqt.qtbot import QtBot
 
 from engine.core.errors import Cancelled
 from engine.core.progress import Progress
 from engine.exports.content import Up
 from engine.methods.run import Run
+from npm_studio.cli.main import main
 from npm_studio.session.jobs.exporting import ExportChoice
 from npm_studio.views import files
 from npm_studio.views.export_dialog import ExportDialog
 from tests.npm_studio.views.studio_window import StudioWindow
+from tests.support.present import present
 
 SECONDS = 60_000
 
@@ -55,7 +59,7 @@ def test_the_run_on_show_is_exported_as_the_dialog_says(
 
 
 def test_what_does_not_go_with_a_format_cannot_be_chosen(qtbot: QtBot, window: StudioWindow, run: Run) -> None:
-    dialog = ExportDialog(run, lambda _: None, window)
+    dialog = ExportDialog(run, lambda _: None, Path(), window)
     dialog.up.setCurrentIndex(1)
     dialog.colours.setChecked(True)
     expected: tuple[tuple[str, Up, bool], ...] = (
@@ -88,6 +92,52 @@ def test_an_export_that_is_cancelled_says_that_nothing_was_written(
     window.session.jobs.cancel("export")
     qtbot.waitUntil(lambda: not window.session.jobs.is_busy("export"), timeout=SECONDS)
     assert said[-1] == "Export cancelled; nothing was written."
+
+
+@pytest.mark.parametrize("name", ["ply", "glb"])
+def test_what_is_copied_in_the_dialog_exports_the_same(
+    window: StudioWindow, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    dialog = ExportDialog(run, lambda _: None, tmp_path, window)
+    choose(dialog, name)
+    dialog.up.setCurrentIndex(1)
+    dialog.colours.setChecked(True)
+    menu, clipboard = present(dialog.copy.menu()), present(QApplication.clipboard())
+    made = []
+    for action in menu.actions():
+        action.trigger()
+        text = clipboard.text()
+        if text.startswith("npm-studio"):
+            assert main(shlex.split(text)[1:]) == 0
+        else:
+            exec(text, {})
+        (out,) = (path for path in tmp_path.iterdir() if path.name.startswith(f"{run.folder.name}"))
+        made.append([path.read_bytes() for path in (sorted(out.iterdir()) if out.is_dir() else [out])])
+        shutil.rmtree(out) if out.is_dir() else out.unlink()
+    assert made[0] == made[1] and dialog.copied.isVisibleTo(dialog)
+    dialog.reject()
+
+
+def test_after_an_export_its_folder_is_offered_and_suggested_the_next_time(
+    qtbot: QtBot, window: StudioWindow, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window.files.export(run, ExportChoice("csv", tmp_path / "table.csv"))
+    qtbot.waitUntil(lambda: window.files.question is not None, timeout=SECONDS)
+    question = present(window.files.question)
+    assert question.text() == f"Exported {tmp_path / 'table.csv'}" and "Show in Folder" in question.buttons_by_answer
+    question.answer("Close")
+    asked: list[str] = []
+
+    def save_as(_: object, title: str, suggested: str) -> tuple[str, str]:
+        asked.append(suggested)
+        return "", ""
+
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", save_as)
+    dialog = ExportDialog(run, lambda _: None, window.files.exports, window)
+    dialog.buttons.accepted.emit()
+    assert Path(asked[0]).parent == tmp_path
+    dialog.reject()
 
 
 @pytest.mark.slow

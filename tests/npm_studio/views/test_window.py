@@ -6,7 +6,9 @@ import textwrap
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QImage
 from PyQt6.QtWidgets import QApplication, QFileDialog, QMenu
@@ -116,6 +118,22 @@ def test_a_screenshot_is_a_png_of_the_stage_with_the_figure_in_it(
     middle = image.pixelColor(image.width() // 2, image.height() // 2)
     corner = image.pixelColor(image.width() - 5, image.height() // 2)
     assert middle.lightness() > corner.lightness() + 40  # a light mesh before a dark ground
+
+
+def test_a_screenshot_on_transparent_ground_has_the_figure_alone(
+    qtbot: QtBot, studio_window: StudioWindow, tmp_path: Path
+) -> None:
+    target = tmp_path / "shot.png"
+    before = studio_window.viewports.picture().toImage()
+    studio_window.files.save_screenshot(target, cut_out=True)
+    pixels = np.asarray(Image.open(target))
+    opacity = pixels[..., 3]
+    assert pixels.shape[2] == 4
+    edge = np.concatenate([opacity[0], opacity[-1], opacity[:, 0], opacity[:, -1]])
+    assert not edge.any()  # nor is there a ground
+    assert (opacity == 255).mean() > 0.02
+    assert pixels[opacity == 255][:, 0].mean() > 60  # not black
+    assert studio_window.viewports.picture().toImage() == before
 
 
 def test_a_screenshot_into_nowhere_is_refused(studio_window: StudioWindow, tmp_path: Path) -> None:

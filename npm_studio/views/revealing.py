@@ -1,0 +1,18 @@
+"""Where a result is, shown by the programs of the desktop."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from PyQt6.QtCore import QUrl
+from PyQt6.QtGui import QDesktopServices, QGuiApplication
+
+
+def open_with_desktop(path: Path, say: Callable[[str], object]) -> None:
+    """Open a file, or a folder in the file manager; where nothing does that, its path is in the clipboard."""
+    if QDesktopServices.openUrl(QUrl.fromLocalFile(str(path))):
+        return
+    clipboard = QGuiApplication.clipboard()
+    if clipboard is not None:
+        clipboard.setText(str(path))
+    what = "file manager" if path.is_dir() else "program for it"
+    say(f"No {what} opened. The path is in the clipboard: {path}")
