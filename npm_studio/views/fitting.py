@@ -115,8 +115,11 @@ class Fitting(QObject):
         self._fits[number] = fit
         if len(self._fits) == 1:
             self._begin()
+            self._session.message.emit(f"Fitting {fit.name}…")
         else:
-            self._session.message.emit(f"The fit of {fit.name} waits for {len(self._fits) - 1} before it.")
+            before = len(self._fits) - 1
+            others = "the one before it" if before == 1 else f"the {before} before it"
+            self._session.message.emit(f"The fit of {fit.name} waits for {others}.")
         self.progress.show_waiting([waiting.name for waiting in list(self._fits.values())[1:]])
         self.queued.emit()
         self._session.state_changed.emit()
@@ -151,8 +154,13 @@ class Fitting(QObject):
         if is_paused:
             self.progress.show_paused()
         else:
-            self.progress.show_status(self.status)
+            self._show_status()
         self._session.state_changed.emit()
+
+    def _show_status(self) -> None:
+        if self.current is not None:
+            self.progress.show_status(self.current.status)
+            self.progress.curve.show_curve(self.current.distances_mm, self.current.request.steps)
 
     def _begin(self) -> None:
         self._is_paused = False
@@ -169,14 +177,15 @@ class Fitting(QObject):
         if isinstance(event, Previewed):
             self.previewed.emit(is_first)
         if not self._is_paused:
-            self.progress.show_status(fit.status)
-        self.progress.curve.show_curve(fit.distances_mm, fit.request.steps)
+            self._show_status()
 
     def _on_finished(self, number: int, result: object) -> None:
         assert isinstance(result, Run)
         words = "stopped, the best so far is kept" if result.interrupted else "finished"
         verdict = "" if result.verdict is None else f" Verdict: {result.verdict}."
-        self._session.message.emit(f"Fit {words}: {result.folder}")
+        name = self._fits[number].name
+        said = words if result.verdict is None else f"{words}, {result.verdict}"
+        self._session.message.emit(f"Fit of {name} {said}: {result.folder}")
         self._end(number, f"Fit {words} after {result.seconds:.0f} s.{verdict}", result)
 
     def _on_failed(self, number: int, error: Exception, traceback: str) -> None:
@@ -194,6 +203,8 @@ class Fitting(QObject):
             self.progress.end(outcome)
         else:
             self._begin()
+        if run is None:
+            self._session.message.emit(outcome)
         self.progress.show_waiting([waiting.name for waiting in list(self._fits.values())[1:]])
         self.ended.emit(run, fit.observation)
         self._session.state_changed.emit()

@@ -48,6 +48,8 @@ class SheetAnswer:
     """Whether to fit it at once."""
     method: str
     values: dict[str, Any]
+    others: bool = False
+    """Whether to do the same with the recordings that wait."""
 
 
 class RecordingSheet(QDialog):
@@ -83,16 +85,19 @@ class RecordingSheet(QDialog):
         self.runs_go_to = ElidedLabel()
         self.busy, self.bar = QLabel(), QProgressBar()
         self.fit_button, self.open_button = QPushButton("Fit"), QPushButton("Only open")
-        self.cancel_button = QPushButton("Cancel")
+        self.cancel_button, self.all_button = QPushButton("Cancel"), QPushButton("Fit all")
         self.show_place(1, 1)
         self._lay_out(path)
+        self.frame.hide()
+        self.intrinsics.setEnabled(False)
         self.subject.changed.connect(lambda options: self.wanted.emit(self._with_intrinsics(options)))
         self.intrinsics.changed.connect(lambda: self.wanted.emit(self._with_intrinsics(self.subject.options)))
         self.histogram.range_changed.connect(self._on_range)
         self.frame.valueChanged.connect(lambda _: self._show_frame())
         self.form.changed.connect(self._show_state)
-        self.fit_button.clicked.connect(lambda: self._answer(True))
-        self.open_button.clicked.connect(lambda: self._answer(False))
+        self.fit_button.clicked.connect(lambda: self.answer(True))
+        self.all_button.clicked.connect(lambda: self.answer(True, others=True))
+        self.open_button.clicked.connect(lambda: self.answer(False))
         self.cancel_button.clicked.connect(self.reject)
         self.subject.show_choice(capture, ())
         self.show_busy("Reading the recording")
@@ -105,6 +110,12 @@ class RecordingSheet(QDialog):
         """Which of several recordings this is."""
         self.setWindowTitle(f"Open recording {number} of {count}" if count > 1 else "Open recording")
         self.cancel_button.setText("Skip" if number < count else "Cancel")
+        self.all_button.setText(f"Fit all {count - number + 1}")
+        self.all_button.setVisible(number < count)
+        self.all_button.setToolTip(
+            "Fit this one and those that wait in the same way, one after the other;\n"
+            "about one that cannot be opened so, or that does not suit the model, you are asked"
+        )
 
     def show_busy(self, text: str, done: int = 0, total: int = 0) -> None:
         """Something is being found out; an empty ``text`` says that nothing is."""
@@ -192,10 +203,19 @@ class RecordingSheet(QDialog):
         isolation = replace(options.isolation, near_m=near_m, far_m=far_m)
         self.wanted.emit(self._with_intrinsics(replace(options, isolation=isolation)))
 
-    def _answer(self, fit: bool) -> None:
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether what is known by now is not good enough to fit it unasked."""
+        look = self._look
+        if look is None or look.observation is None or not self.fit_button.isEnabled():
+            return True
+        return any(check.tone == "bad" for check in look.checks)
+
+    def answer(self, fit: bool, others: bool = False) -> None:
+        """What a click on a button does; nothing while the recording is not open."""
         if self._look is None or self._look.observation is None:
             return
-        self.answered.emit(SheetAnswer(self._look, fit, self.form.method.id, self.form.values()))
+        self.answered.emit(SheetAnswer(self._look, fit, self.form.method.id, self.form.values(), others))
         self.accept()
 
     def _show_facts(self) -> None:
@@ -233,7 +253,8 @@ class RecordingSheet(QDialog):
         is_open = self._look is not None and self._look.observation is not None
         lacking = self._lacking or self.form.to_fill_in()
         self.open_button.setEnabled(is_open)
-        self.fit_button.setEnabled(is_open and not lacking)
+        for button in (self.fit_button, self.all_button):
+            button.setEnabled(is_open and not lacking)
         self.checks.show_lacking(lacking)
         is_bad = any(check.tone == "bad" for check in (self._look.checks if self._look else ()))
         self.fit_button.setObjectName("" if is_bad else "primary")
@@ -288,7 +309,7 @@ class RecordingSheet(QDialog):
         buttons.addWidget(self.bar)
         buttons.addWidget(self.busy)
         buttons.addStretch(1)
-        for button in (self.cancel_button, self.open_button, self.fit_button):
+        for button in (self.cancel_button, self.open_button, self.all_button, self.fit_button):
             button.setAutoDefault(button is self.fit_button)
             buttons.addWidget(button)
         self.fit_button.setDefault(True)

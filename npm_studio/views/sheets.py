@@ -51,6 +51,8 @@ class Sheets(QObject):
         self._look: RecordingLook | None = None
         self._number = 0
         """Of the look that is wanted; what is told of earlier ones is late."""
+        self._unasked: SheetAnswer | None = None
+        """What was answered for all recordings that wait."""
         self.sheet: RecordingSheet | None = None
         self._patience = QTimer(self)
         self._patience.setSingleShot(True)
@@ -75,8 +77,11 @@ class Sheets(QObject):
 
     def _next(self) -> None:
         if not self._waiting:
+            self._unasked = None
             return
         wanted = self._waiting.popleft()
+        if self._unasked is not None and wanted.scene is None:
+            wanted = replace(wanted, capture=self._unasked.look.capture)
         self._asked += 1
         state = self._session.document.state
         sheet = self.sheet = RecordingSheet(wanted.path, wanted.capture, state.fit, self._parent)
@@ -89,7 +94,8 @@ class Sheets(QObject):
         self._show_conditions()
         self._start(wanted.capture, wanted.scene)
         self._session.message.emit(f"Reading {wanted.path.name}…")
-        self._patience.start()
+        if self._unasked is None:
+            self._patience.start()
 
     def _show_place(self) -> None:
         assert self.sheet is not None
@@ -101,6 +107,7 @@ class Sheets(QObject):
             self._patience.start()
         elif self.sheet is not None and not self.sheet.isVisible():
             self._session.document.show_workspace("fit")
+            self._session.document.timeline.pause()
             self._session.message.emit("")
             self.sheet.open()
             self.sheet.fit_button.setFocus()
@@ -133,6 +140,8 @@ class Sheets(QObject):
             if number == self._number and self.sheet is not None:
                 self._on_look(look)
                 self.sheet.show_busy("")
+                if self._unasked is not None and not self.sheet.isVisible():
+                    self._show() if self.sheet.is_in_doubt else self.sheet.answer(fit=True, others=True)
 
         def failed(error: Exception, traceback: str) -> None:
             if number == self._number:
@@ -145,7 +154,8 @@ class Sheets(QObject):
         assert isinstance(look, RecordingLook) and self.sheet is not None
         self._look = look
         self.sheet.show_look(look)
-        self._show()
+        if self._unasked is None:
+            self._show()
 
     def _on_failure(self, error: Exception, traceback: str, capture: CaptureOptions) -> None:
         sheet = self.sheet
@@ -163,6 +173,7 @@ class Sheets(QObject):
 
     def _on_answer(self, answer: SheetAnswer) -> None:
         observation, document = answer.look.observation, self._session.document
+        self._unasked = answer if answer.others and self._waiting else None
         assert observation is not None and self.sheet is not None
         remember(self.sheet.path)
         document.add_observation(observation, show=True)

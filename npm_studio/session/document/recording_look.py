@@ -103,6 +103,7 @@ def look_at(
     frames = tuple(_whole(scene, index) for index in chosen)
     look = RecordingLook(scene, capture, frames, "all that was seen", states_itself=is_native(path))
     progress.preview(look)
+    progress.stage("finding floor and subject", 0)
     observation = observation_in(scene, capture, model, progress)
     look = replace(look, observation=observation)
     if capture.isolation or capture.subject:

@@ -6,8 +6,8 @@ from PyQt6.QtCore import QPointF, QRectF, QSize, Qt, pyqtSignal
 from PyQt6.QtGui import QColor, QFontMetrics, QImage, QMouseEvent, QPainter, QPaintEvent, QPen
 from PyQt6.QtWidgets import QSizePolicy, QWidget
 
-from npm_studio.reports.pictures.colours import colour_depth
 from npm_studio.session.document.recording_look import Depths, FrameLook
+from npm_studio.views.scene import DEPTH_COLOURS, colours_of
 from npm_studio.views.theme import mixed, theme_of
 
 _GRAB = 7
@@ -169,14 +169,21 @@ def _picture(frame: FrameLook) -> QImage:
     near, far = np.quantile(frame.depth_m[valid], (0.01, 0.99)) if valid.any() else (0.0, 1.0)
     if frame.kept.any():
         own_near, own_far = np.quantile(frame.depth_m[frame.kept], (0.01, 0.99))
-        coloured = colour_depth(frame.depth_m, float(own_near), float(max(own_far, own_near + 0.05)))
+        coloured = _coloured(frame.depth_m, float(own_near), float(max(own_far, own_near + 0.05)))
     else:
-        coloured = colour_depth(frame.depth_m, float(near), float(far))
+        coloured = _coloured(frame.depth_m, float(near), float(far))
     grey = 170 - 120 * np.clip((frame.depth_m - near) / max(far - near, 1e-6), 0, 1)
     grey[~valid] = 24
     shown = np.repeat(grey[..., None], 3, axis=2).astype(np.uint8)
     shown[frame.kept] = coloured[frame.kept]
     return image_of(shown)
+
+
+def _coloured(depth_m: NDArray[np.float32], near_m: float, far_m: float) -> NDArray[np.uint8]:
+    """Colours (H, W, 3) of depths (H, W), those that the same depths have in the views."""
+    table = np.asarray(colours_of(DEPTH_COLOURS), np.uint8)
+    share = np.clip((depth_m - near_m) / max(far_m - near_m, 1e-6), 0, 1)
+    return table[np.rint(share * (len(table) - 1)).astype(int)]
 
 
 def image_of(pixels: NDArray[np.uint8]) -> QImage:

@@ -78,10 +78,12 @@ class FitProgress(QWidget):
         self.is_running = False
         self._show_running(False)
 
-    def explain(self, text: str) -> None:
-        """Say what the button would do, or why it cannot, unless there is an outcome to read."""
+    def explain(self, text: str, lacking: str = "") -> None:
+        """Say what the button would do, unless there is an outcome to read; or why it cannot, whatever there is."""
+        if lacking:
+            self.forget_outcome()
         if not self.detail.property("outcome"):
-            self.detail.setText(text)
+            self.detail.setText(lacking or text)
 
     def forget_outcome(self) -> None:
         """Another recording is on show: how the last fit ended is no longer of interest."""

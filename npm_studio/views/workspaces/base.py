@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from PyQt6.QtCore import Qt, pyqtSignal
+from PyQt6.QtCore import Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import QAction
 from PyQt6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
@@ -63,10 +63,23 @@ class Workspace(QWidget):
         around = QVBoxLayout(self)
         around.setContentsMargins(0, 0, 0, 0)
         around.addWidget(area)
+        self._area, self._scrolling = area, QTimer(self)
+        self._scrolling.setSingleShot(True)
+        self._scrolling.timeout.connect(self._scroll)
+        self._sought: QWidget | None = None
         self.is_active = False
         self._framed: object = None
         self.document = session.document
         self.document.changed.connect(self.follow)
+
+    def scroll_to(self, widget: QWidget) -> None:
+        """Bring ``widget`` of the panel into sight once it has its place."""
+        self._sought = widget
+        self._scrolling.start(0)
+
+    def _scroll(self) -> None:
+        if self._sought is not None:
+            self._area.ensureWidgetVisible(self._sought)
 
     def follow(self, before: DocumentState, after: DocumentState) -> None:
         """The document changed; also while another workspace is on show."""

@@ -193,6 +193,8 @@ class FitWorkspace(Workspace):
 
     def _on_fit_begun(self) -> None:
         if self.observation is self.fitting.observation:  # what it has so far comes on show
+            self.document.timeline.pause()
+            self.scroll_to(self.progress)
             fit = replace(self.document.state.fit, run=None)
             self.document.follow(replace(self.document.state, fit=fit))
 
@@ -365,7 +367,7 @@ class FitWorkspace(Workspace):
             ready = f"{self.form.method.title}: ready."
             if self.form.method.requires.takes_model() and model is not None:
                 ready = f"Fits {model.info.name} to this sequence."
-            self.progress.explain(self.starting.lacking() or ready)
+            self.progress.explain(ready, self.starting.lacking())
 
     def _on_form(self) -> None:
         form = self.form

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from engine.core.errors import InputError
+from engine.methods.method import load_method
 from engine.methods.run import Run
 from npm_studio.session.commands.registry import Commands
 from npm_studio.session.document.observation import Observation
@@ -44,8 +45,10 @@ class StartingFits:
 
     @property
     def can_fit_again(self) -> bool:
-        run = self._on_show.run
-        return self.can_fit and run is not None and self._form.is_installed(run.method)
+        run, observation = self._on_show.run, self._on_show.observation
+        if run is None or not self._is_free or not self._form.is_installed(run.method):
+            return False
+        return not what_to_do_first(load_method(run.method), observation, self._document.model)
 
     @property
     def can_refit(self) -> bool:

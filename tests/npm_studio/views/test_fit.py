@@ -157,6 +157,24 @@ def test_another_recording_waits_until_the_fit_before_it_is_done(
     assert present(fitting.fit.run).inputs.sequence.name == "other"
 
 
+def test_all_recordings_that_were_dropped_are_fitted_after_one_answer(
+    qtbot: QtBot, studio_window: StudioWindow, capture: Path, stand_in: StandInFit
+) -> None:
+    others = [Path(shutil.copytree(capture, capture.with_name(name))) for name in ("second", "third")]
+    sheet = asked(qtbot, studio_window, capture, *others)
+    assert sheet.all_button.text() == "Fit all 3"
+    qtbot.waitUntil(sheet.all_button.isEnabled, timeout=SECONDS)
+    sheet.all_button.click()
+    progress, sheets = studio_window.fit.progress, studio_window.files.sheets
+    qtbot.waitUntil(lambda: progress.waiting.text() == "Then: second, third", timeout=SECONDS)
+    assert sheets.sheet is None
+    stand_in.step.release(100)
+    qtbot.waitUntil(lambda: len(studio_window.session.document.runs) == 3, timeout=SECONDS)
+    lone = asked(qtbot, studio_window, others[0])
+    assert lone.all_button.isHidden() and lone.isVisible()  # the answer was for those that waited then
+    lone.reject()
+
+
 def test_marked_frames_of_a_run_are_fitted_again_between_their_neighbours(
     qtbot: QtBot, fitting: StudioWindow, capture: Path, stand_in: StandInFit
 ) -> None:
@@ -167,7 +185,7 @@ def test_marked_frames_of_a_run_are_fitted_again_between_their_neighbours(
     document.timeline.set_fits((FrameFit(2.0, 0.9, False, False),) * 3)
     assert not actions["fit.refit"].isEnabled() and not fitting.timeline.refit.isVisible()
     track = fitting.timeline.track
-    first, last = (QPoint(round(fitting.timeline.slider.x_of(frame)), 5) for frame in (1, 2))
+    first, last = (QPoint(round(track.x_of(frame)), 30) for frame in (1, 2))
     qtbot.mousePress(track, Qt.MouseButton.LeftButton, pos=first)
     qtbot.mouseMove(track, last)
     qtbot.mouseRelease(track, Qt.MouseButton.LeftButton, pos=last)
