@@ -3,14 +3,13 @@
 from functools import partial
 
 from PyQt6.QtCore import QPoint, Qt, QTimer, pyqtSignal
-from PyQt6.QtGui import QKeySequence, QShortcut
-from PyQt6.QtWidgets import QAbstractItemView, QListWidgetItem
+from PyQt6.QtGui import QAction, QKeySequence, QShortcut
+from PyQt6.QtWidgets import QAbstractItemView, QListWidgetItem, QMenu
 
 from engine.core.errors import InputError
 from npm_studio.session.document.bookmarks import with_bookmark, with_bookmark_renamed, without_bookmark
 from npm_studio.session.document.explorer import Codes, codes_of
 from npm_studio.session.document.state import Bookmark, DocumentState, Exploration
-from npm_studio.views.context_menu import show_menu
 from npm_studio.views.session import Session
 from npm_studio.views.widgets.basics import Section, note
 from npm_studio.views.widgets.body_lists import BodyList
@@ -158,10 +157,15 @@ class KeptBodies(Section):
         item = self.list.itemAt(place)
         if item is None:
             return
-        what = self.list.what(item)
+        what, menu = self.list.what(item), QMenu(self)
         entries = [("Show", partial(self._on_item, item))]
         if what.kind == "bookmark":
             entries += [("Rename", partial(self.list.editItem, item)), ("Delete", partial(self._delete, what.number))]
+        for title, act in entries:
+            action = QAction(title, menu)
+            action.triggered.connect(lambda _, act=act: act())
+            menu.addAction(action)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         viewport = self.list.viewport()
         if viewport is not None:
-            show_menu(self, viewport.mapToGlobal(place), entries)
+            menu.popup(viewport.mapToGlobal(place))

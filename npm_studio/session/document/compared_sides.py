@@ -1,7 +1,8 @@
 """What can be compared, and how it is opened: runs, truth, observations, identities, mesh files."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from npm_studio.session.document.results import (
     mesh_sequence_of_run,
     mesh_sequence_of_truth,
 )
+from npm_studio.session.document.run_steps import method_title, time_in_words
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,10 +65,11 @@ class Offer:
 def offers(document: Document, mesh_files: Sequence[Path] = ()) -> tuple[Offer, ...]:
     """Everything that can be a side now, group by group: recordings with their runs first."""
     found: list[Offer] = []
+    names = {one.folder: one.name for one in document.state.runs}
     for observation in document.observations:
-        found += _of_recording(observation, document.runs_of(observation.sequence))
+        found += _of_recording(observation, document.runs_of(observation.sequence), names)
     alone = [run for run in document.runs if document.observation_of(run) is None]
-    found += [_of_run(run, None, f"Runs of {run.inputs.sequence.name}") for run in alone]
+    found += [_of_run(run, None, f"Runs of {run.inputs.sequence.name}", names) for run in alone]
     found += [_of_files(path, document.runs) for path in mesh_files]
     if document.model is not None and document.model_folder is not None:
         group, folder = f"Identities of {document.model.info.name}", document.model_folder.resolve()
@@ -101,10 +104,10 @@ def first_sides(offered: Sequence[Offer], run: Run | None = None) -> tuple[SideS
     return (runs[-1].source, *best[:1])
 
 
-def _of_recording(observation: Observation, runs: Sequence[Run]) -> list[Offer]:
+def _of_recording(observation: Observation, runs: Sequence[Run], names: Mapping[Path, str]) -> list[Offer]:
     sequence = observation.sequence
     group, root = sequence.name, sequence.root.resolve()
-    found = [_of_run(run, observation, group) for run in runs]
+    found = [_of_run(run, observation, group, names) for run in runs]
     if sequence.truth_folder is not None:
         source, title = SideSource("truth", root), f"Ground truth of {sequence.name}"
         opener = partial(_open_truth, source, title, observation)
@@ -114,12 +117,13 @@ def _of_recording(observation: Observation, runs: Sequence[Run]) -> list[Offer]:
     return [*found, Offer(source, group, title, str(root), (observation,), opener)]
 
 
-def _of_run(run: Run, observation: Observation | None, group: str) -> Offer:
+def _of_run(run: Run, observation: Observation | None, group: str, names: Mapping[Path, str]) -> Offer:
     source = SideSource("run", run.folder.resolve())
+    title = names.get(run.folder.resolve()) or f"{method_title(run.method)}, {time_in_words(run, datetime.now())}"
     verdict = "" if run.verdict is None else f", {run.verdict}"
     lines = (f"Method {run.method}{verdict}", run.reason or "", str(run.folder))
-    opener = partial(_open_run, source, run, observation)
-    return Offer(source, group, f"Run {run.folder.name}", "\n".join(filter(None, lines)), (run, observation), opener)
+    opener = partial(_open_run, source, title, run, observation)
+    return Offer(source, group, title, "\n".join(filter(None, lines)), (run, observation, title), opener)
 
 
 def _of_files(path: Path, runs: Sequence[Run]) -> Offer:
@@ -132,11 +136,13 @@ def _of_identity(model: NeuralParametricModel, source: SideSource, name: str, gr
     return Offer(source, group, pretty(name), "In the canonical pose", (model,), partial(_open_identity, source, model))
 
 
-def _open_run(source: SideSource, run: Run, observation: Observation | None, progress: Progress) -> OpenedSide:
+def _open_run(
+    source: SideSource, title: str, run: Run, observation: Observation | None, progress: Progress
+) -> OpenedSide:
     meshes = mesh_sequence_of_run(run, None if observation is None else observation.sequence)
     says = any(frame.lost is not None for frame in run.frames)
     lost = frozenset(frame.name for frame in run.frames if frame.lost) if says else None
-    return OpenedSide(source, run.folder.name, meshes, bounds_of(meshes), (run, observation), lost=lost)
+    return OpenedSide(source, title, meshes, bounds_of(meshes), (run, observation, title), lost=lost)
 
 
 def _open_truth(source: SideSource, title: str, observation: Observation, progress: Progress) -> OpenedSide:

@@ -5,6 +5,8 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+from engine.core.errors import InputError
+from engine.methods.method import load_method
 from engine.methods.run import Run
 from engine.sequences.capture_options import CaptureOptions
 from npm_studio.session.document.state import DocumentState
@@ -36,6 +38,20 @@ def is_own(folder: Path, places: Iterable[Path]) -> bool:
 def made_at(run: Run) -> datetime:
     """When it was written."""
     return datetime.fromtimestamp((run.folder / "run.json").stat().st_mtime)
+
+
+def time_in_words(run: Run, now: datetime) -> str:
+    """When it was written, short: ``14:05`` of today, else as `day_in_words`."""
+    then = made_at(run)
+    return f"{then.hour}:{then.minute:02d}" if then.date() == now.date() else day_in_words(then, now)
+
+
+def method_title(name: str) -> str:
+    """What a method is called; its name where it is not installed here."""
+    try:
+        return load_method(name).title
+    except InputError:
+        return name
 
 
 def day_in_words(then: datetime, now: datetime) -> str:

@@ -4,12 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from engine.core.errors import InputError
-from engine.methods.method import load_method
 from engine.methods.run import Run
 from engine.methods.run_summary import lost_rows, mean_distance_mm, refit_text, side_text
 from npm_studio.session.document.observation import Observation
-from npm_studio.session.document.run_steps import day_in_words, fitted_otherwise, made_at
+from npm_studio.session.document.run_steps import day_in_words, fitted_otherwise, made_at, method_title
 from npm_studio.session.document.state import OpenRun
 from npm_studio.session.jobs.status import clock_text
 from npm_studio.views.widgets.run_card import CardText
@@ -35,7 +33,7 @@ def _card(run: Run, name: str, observation: Observation | None) -> CardText:
     mean_mm, stale = mean_distance_mm(run), stale_text(run, observation)
     distance = "" if mean_mm is None else f"{mean_mm:.1f} mm"
     seconds = f"{run.seconds:.0f} s" if run.seconds < 60 else f"{clock_text(run.seconds)} min"
-    made_by = [run.inputs.model.stem if run.inputs.model is not None else "", _method(run.method)]
+    made_by = [method_title(run.method), run.inputs.model.stem if run.inputs.model is not None else ""]
     parts = [distance, f"took {seconds}", when if name else ""]
     tips = (str(run.folder), run.reason, side_text(run), refit_text(run))
     return CardText(
@@ -61,10 +59,3 @@ def _state(run: Run, stale: str) -> str:
         f"{lost} of {len(run.frames)} frames lost" if lost else "",
     )
     return " · ".join(filter(None, said))
-
-
-def _method(name: str) -> str:
-    try:
-        return load_method(name).title
-    except InputError:  # of a package that is not installed here
-        return name

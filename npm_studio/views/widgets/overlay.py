@@ -174,7 +174,16 @@ class ColourBar(QWidget):
 
     def _number(self, share: float) -> str:
         value = self._low + share * (self._high - self._low)
-        return (f"{value:.3g} {self._unit}" if share == 1.0 else f"{value:.3g}").replace("-", "−")
+        text = f"{value:.{_decimals(self._low, self._high)}f}"
+        return (f"{text} {self._unit}" if share == 1.0 else text).replace("-", "−")
+
+
+def _decimals(low: float, high: float) -> int:
+    """So many that the larger number of a scale has three digits, and fewer where its numbers would end in zeros."""
+    largest = max(abs(low), abs(high))
+    most = max(2 - int(np.floor(np.log10(largest))), 0) if largest > 0 else 0
+    numbers = np.array([low, (low + high) / 2, high])
+    return next((few for few in range(most) if np.allclose(numbers.round(few), numbers, 0, 0.5 * 10.0**-most)), most)
 
 
 class Invitation(QWidget):

@@ -23,7 +23,7 @@ class CardText:
     """Its name, or else when it was made."""
     verdict: VerdictWord | None
     made_by: str
-    """``anny-compact · Neural parametric model``"""
+    """``Neural parametric model · anny-compact``"""
     figures: str
     """``2.9 mm · 16 s · Today, 14:05``"""
     state: str = ""
@@ -71,7 +71,9 @@ class RunCard(QWidget):
         column.setContentsMargins(8, 4, 4, 6)
         column.setSpacing(1)
         column.addLayout(head)
-        self.figures, self.made_by = ElidedLabel(text.figures), ElidedLabel(text.made_by)
+        self.figures, self.made_by = (
+            ElidedLabel(line, Qt.TextElideMode.ElideRight) for line in (text.figures, text.made_by)
+        )
         column.addWidget(self.figures)
         column.addWidget(self.made_by)
         self.state = QLabel(text.state[:1].upper() + text.state[1:])

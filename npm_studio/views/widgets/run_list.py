@@ -51,6 +51,12 @@ class _Cards(QListWidget):
                 heights.append(card.height_in(width))
                 item.setSizeHint(QSize(60, heights[-1]))
         self.setMinimumHeight(min(sum(heights[:_CARDS]) + 2 * len(heights[:_CARDS]) + 12, 260))
+        self.scroll_to_chosen()
+
+    def scroll_to_chosen(self) -> None:
+        """Bring the run on show into sight."""
+        if self.currentItem() is not None:
+            self.scrollToItem(self.currentItem())
 
 
 class RunList(Section):
@@ -97,6 +103,7 @@ class RunList(Section):
         self.list.blockSignals(True)
         self.list.setCurrentRow(rows[0] if rows else -1)
         self.list.blockSignals(False)
+        self.list.scroll_to_chosen()
         self.verdict.show_run(on_show, stale)
         self._place.setText(f"Saved in {folder}" if folder else "")
         self._place.setToolTip(folder)

@@ -9,7 +9,7 @@ from PyQt6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QHBoxLayout, Q
 
 from npm_studio.session.document.compared_sides import Offer
 from npm_studio.session.document.comparison import ComparisonState, Mode, SideSource
-from npm_studio.views.widgets.basics import Section, Segments, action_button, note
+from npm_studio.views.widgets.basics import Section, Segments, action_button, note, scrolls_panel
 from npm_studio.views.widgets.error_table import ErrorTable
 from npm_studio.views.widgets.side_list import SideList
 
@@ -68,6 +68,7 @@ class ComparePanel:
         self.scale.setKeyboardTracking(False)
         self.scale.setAccessibleName("Error at the end of the colours")
         self.scale.setToolTip("Error at the end of the colours, the same in all views")
+        scrolls_panel(self.reference, self.scale)
         self.explanation = note("")
 
         self.table = ErrorTable()

@@ -92,7 +92,7 @@ def _draw_both(view: Viewport, shown: Shown, mode: Mode, frame: int, other: bool
 def _draw(place: _Place, shown: Shown, number: int, frame: int) -> None:
     side = shown.lineup.sides[number]
     title, frames = side.title, side.meshes.frame_names
-    detail = f"Frame {frames[shown.lineup.row(side, frame)]}" if len(frames) > 1 else "One mesh"
+    detail = f"Frame {shown.lineup.row(side, frame) + 1} of {len(frames)}" if len(frames) > 1 else "One mesh"
     if side.source.kind == "identity":
         detail = "Canonical pose"
     values = _values(shown, side, frame)

@@ -10,7 +10,9 @@ from pytestqt.qtbot import QtBot
 
 from engine.geometry.mesh import save_mesh
 from engine.methods.run import load_run
+from npm_studio.session.document.compared_sides import offers
 from npm_studio.session.document.comparison import SideSource
+from npm_studio.session.document.run_steps import renamed
 from npm_studio.session.document.side_errors import ErrorKind
 from npm_studio.session.jobs.comparison_report import report_choice
 from npm_studio.views.workspaces.compare_panel import MODES
@@ -48,16 +50,25 @@ def source(kind: str, path: Path) -> SideSource:
     return SideSource(kind, path.resolve())  # type: ignore[arg-type]
 
 
+def title_of(window: StudioWindow, folder: str) -> str:
+    """What a run is called where it is compared: by its method, and when it was made."""
+    offered = offers(window.session.document, window.session.document.comparison.mesh_files)
+    title = next(offer.title for offer in offered if offer.source.path.name == folder)
+    assert title.startswith("Neural parametric model, ")
+    return title
+
+
 def another_run(fitted_run: Path, folder: Path, name: str) -> Path:
     return Path(shutil.copytree(fitted_run, folder / name))
 
 
 def test_a_run_is_compared_with_its_ground_truth_at_once(comparing: StudioWindow) -> None:
     left, right = comparing.viewports.views
-    assert (left.caption.text[0], left.caption.place) == ("run", 0)
-    assert right.caption.text == ("Ground truth of doll", "Frame 000000 · measured against")
+    assert (left.caption.text[0], left.caption.place) == (title_of(comparing, "run"), 0)
+    assert right.caption.text == ("Ground truth of doll", "Frame 1 of 3 · measured against")
     assert left.mesh.is_visible
     assert right.mesh.is_visible
+    assert comparing.compare.panel.report.isEnabled()  # which is of one run, too
     assert present(comparing.compare.errors).kind is ErrorKind.CORRESPONDENCE
     mean, median, worst, lost = comparing.compare.panel.table.texts()[0]
     assert float(mean) == float(median) == float(worst) == pytest.approx(25, abs=0.1)  # 0.01 canonical units
@@ -120,14 +131,14 @@ def test_the_timeline_and_a_click_into_the_curves_move_all_sides(qtbot: QtBot, c
     before = [view.mesh.vertices.copy() for view in comparing.viewports.views]
     comparing.timeline.last()
     for view, old in zip(comparing.viewports.views, before, strict=True):
-        assert view.caption.text[1].startswith("Frame 000002")
+        assert view.caption.text[1].startswith("Frame 3 of 3")
         assert np.abs(view.mesh.vertices - old).max() > 0.01
     curves = comparing.compare.curves
     assert curves.isVisible()
     qtbot.waitUntil(lambda: curves.frame_at(0) == 0)
     qtbot.mouseClick(curves, Qt.MouseButton.LeftButton, pos=QPoint(5, 40))
     assert comparing.session.document.timeline.frame == 0
-    assert curves.words_of(1).splitlines()[1].startswith("A  run: 25.0 mm")
+    assert curves.words_of(1).splitlines()[1].startswith(f"A  {title_of(comparing, 'run')}: 25.0 mm")
 
 
 def test_another_comparison_begins_where_its_state_says_and_the_timeline_with_it(
@@ -138,7 +149,13 @@ def test_another_comparison_begins_where_its_state_says_and_the_timeline_with_it
     document.set_comparison(replace(document.comparison, layout=3, frame=1), "Another")
     measured(qtbot, comparing, 2)
     assert document.timeline.frame == 1
-    assert comparing.viewports.left.caption.text[1].startswith("Frame 000001")
+    assert comparing.viewports.left.caption.text[1].startswith("Frame 2 of 3")
+
+
+def test_a_run_that_was_named_has_its_name_where_it_is_compared(qtbot: QtBot, comparing: StudioWindow) -> None:
+    document = comparing.session.document
+    document.change("Rename Run", renamed(document.state, document.runs[0].folder.resolve(), "First try"))
+    qtbot.waitUntil(lambda: comparing.viewports.left.caption.text[0] == "First try", timeout=SECONDS)
 
 
 def test_six_sides_stand_in_six_views(
@@ -155,7 +172,8 @@ def test_six_sides_stand_in_six_views(
     measured(qtbot, comparing, 6)
     views = comparing.viewports.views
     titles = [view.caption.text[0] for view in views]
-    assert titles == ["run", "Ground truth of doll", "Observation of doll", "b", "c", "d"]
+    first, *others = (title_of(comparing, name) for name in ("run", "b", "c", "d"))
+    assert titles == [first, "Ground truth of doll", "Observation of doll", *others]
     assert [view.caption.place for view in views] == list(range(6))
     assert views[2].points.count > 100
     assert not views[2].mesh.is_visible
@@ -179,7 +197,7 @@ def test_the_list_of_sides_is_grouped_and_searched(qtbot: QtBot, studio_window: 
     groups = [present(picker.tree.topLevelItem(row)).text(0) for row in range(picker.tree.topLevelItemCount())]
     assert groups[0] == "doll"
     assert groups[1].startswith("Identities of ")
-    assert picker.titles()[:3] == ["Run run", "Ground truth of doll", "Observation of doll"]
+    assert picker.titles()[:3] == [title_of(studio_window, "run"), "Ground truth of doll", "Observation of doll"]
     qtbot.keyClicks(picker.search, "doll observ")
     assert picker.titles() == ["Observation of doll"]
     qtbot.keyClick(picker.search, Qt.Key.Key_Return)
@@ -257,7 +275,7 @@ def test_a_divider_is_dragged_between_two_sides(qtbot: QtBot, comparing: StudioW
 def test_sides_blink_by_key_and_by_themselves(qtbot: QtBot, comparing: StudioWindow) -> None:
     comparing.compare.panel.mode.button(2).click()
     view = comparing.viewports.left
-    assert view.caption.text[0] == "run"
+    assert view.caption.text[0] == title_of(comparing, "run")
     assert view.mesh.is_visible
     assert not view.second.mesh.is_visible
     qtbot.keyClick(comparing, Qt.Key.Key_B)
@@ -265,7 +283,7 @@ def test_sides_blink_by_key_and_by_themselves(qtbot: QtBot, comparing: StudioWin
     assert not view.mesh.is_visible
     assert view.second.mesh.is_visible
     comparing.compare.panel.blinking.setChecked(True)
-    qtbot.waitUntil(lambda: view.caption.text[0] == "run", timeout=SECONDS)
+    qtbot.waitUntil(lambda: view.caption.text[0] == title_of(comparing, "run"), timeout=SECONDS)
     comparing.show_fit()
     assert view.mesh.is_visible
     assert not view.second.mesh.is_visible

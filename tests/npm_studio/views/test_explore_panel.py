@@ -25,8 +25,7 @@ def test_everything_beside_the_sliders_does_what_it_says(qtbot: QtBot, studio_wi
 
     # a value is typed, and is one step
     def type_value(text: str) -> None:
-        first.field.clearFocus()
-        qtbot.mouseClick(first.field, Qt.MouseButton.LeftButton)
+        first.field.selectAll()
         qtbot.keyClicks(first.field, text)
         qtbot.keyClick(first.field, Qt.Key.Key_Return)
 
