@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from PyQt6.QtCore import QStandardPaths
+
 from npm_studio.session.document.document import Document
 from npm_studio.session.document.recognise import Kind, marked_kind
 from npm_studio.views.opening import recent_of_ones_own
@@ -13,6 +15,12 @@ def folder_of(kind: Kind) -> str:
     paths = recent_of_ones_own()
     alike = [path for path in paths if (marked_kind(path) or Kind.SEQUENCE) is kind]  # a recording has no mark
     return str((alike or paths)[0].parent) if paths else str(Path.home())
+
+
+def place_of(location: QStandardPaths.StandardLocation) -> Path:
+    """The user's folder for documents, or pictures; the home where there is none."""
+    place = Path(QStandardPaths.writableLocation(location))
+    return place if place.is_absolute() and place.is_dir() else Path.home()
 
 
 def name_of_picture(document: Document) -> str:

@@ -25,7 +25,7 @@ from npm_studio.session.jobs.exporting import ExportChoice, export_run
 from npm_studio.session.jobs.fitting import runs_folder
 from npm_studio.session.jobs.job import JobInfo
 from npm_studio.session.jobs.status import JobStatus
-from npm_studio.views.dialog_places import folder_of, free_name, name_of_picture
+from npm_studio.views.dialog_places import folder_of, free_name, name_of_picture, place_of
 from npm_studio.views.export_dialog import ExportDialog
 from npm_studio.views.opening import Opening, recent, remember
 from npm_studio.views.questions import Question
@@ -44,8 +44,7 @@ class Files(Opening):
         super().__init__(session)
         self._viewports, self._parent = viewports, parent
         self.question: Question | None = None
-        documents = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.DocumentsLocation)
-        self.exports = Path(documents) if Path(documents).is_dir() else Path.home()
+        self.exports = place_of(QStandardPaths.StandardLocation.DocumentsLocation)
         """Where something was exported to last."""
         self.sheets = Sheets(session, self, lambda: self.question is None, parent)
         self.saved = Signal()
@@ -105,7 +104,7 @@ class Files(Opening):
         ago = "just now" if minutes < 1 else f"{minutes} min ago" if minutes < 120 else f"{round(minutes / 60)} h ago"
         self._ask(
             f"{what} not saved when the program ended, {ago}.",
-            "It can be brought back as it was after the last step.",
+            "All is brought back as it was after the last step.",
             {"Recover": lambda: self.open_project(folder, recover=True), "Discard": lambda: forget(folder)},
             cancel="Later",
         )
@@ -119,7 +118,7 @@ class Files(Opening):
         name = "what you made" if folder is None else f"the changes to {folder.name}"
         self._ask(
             f"Save {name}?",
-            "It is lost otherwise.",
+            "It is lost otherwise." if folder is None else "They are lost otherwise.",
             {"Save": lambda: self.save_project(then), "Discard": then},
         )
 
@@ -189,8 +188,8 @@ class Files(Opening):
         self._choose_folder("Open a project folder", Kind.PROJECT, self.open_project)
 
     def choose_screenshot(self) -> None:
-        pictures = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.PicturesLocation)
-        suggested = str(free_name(Path(pictures or Path.home()), name_of_picture(self._document)))
+        pictures = place_of(QStandardPaths.StandardLocation.PicturesLocation)
+        suggested = str(free_name(pictures, name_of_picture(self._document)))
         name, kind = QFileDialog.getSaveFileName(
             self._parent, "Save a screenshot", suggested, f"{_AS_SHOWN};;{_CUT_OUT}"
         )

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from PyQt6.QtCore import QPoint, QSize, Qt, pyqtSignal
+from PyQt6.QtCore import QPoint, QSize, Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import QAction, QResizeEvent
 from PyQt6.QtWidgets import QListWidget, QListWidgetItem, QSizePolicy, QWidget
 
@@ -28,6 +28,11 @@ class _Cards(QListWidget):
         self.setSpacing(1)
         self.setAccessibleName("Runs")
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.show_chosen = QTimer(self)
+        """Brings the run on show into sight, once the list has its height."""
+        self.show_chosen.setSingleShot(True)
+        self.show_chosen.setInterval(0)
+        self.show_chosen.timeout.connect(self._show_chosen)
 
     def sizeHint(self) -> QSize:
         return QSize(140, self.minimumHeight())
@@ -51,12 +56,12 @@ class _Cards(QListWidget):
                 heights.append(card.height_in(width))
                 item.setSizeHint(QSize(60, heights[-1]))
         self.setMinimumHeight(min(sum(heights[:_CARDS]) + 2 * len(heights[:_CARDS]) + 12, 260))
-        self.scroll_to_chosen()
+        self.show_chosen.start()
 
-    def scroll_to_chosen(self) -> None:
-        """Bring the run on show into sight."""
+    def _show_chosen(self) -> None:
         if self.currentItem() is not None:
             self.scrollToItem(self.currentItem())
+            self.updateEditorGeometries()  # or its cards would stay where they were
 
 
 class RunList(Section):
@@ -103,7 +108,7 @@ class RunList(Section):
         self.list.blockSignals(True)
         self.list.setCurrentRow(rows[0] if rows else -1)
         self.list.blockSignals(False)
-        self.list.scroll_to_chosen()
+        self.list.show_chosen.start()
         self.verdict.show_run(on_show, stale)
         self._place.setText(f"Saved in {folder}" if folder else "")
         self._place.setToolTip(folder)

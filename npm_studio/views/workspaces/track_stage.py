@@ -27,11 +27,15 @@ class TrackStage:
 
     def show(self) -> None:
         """Bring the viewport up to date with the newest frame, and the camera to it when it is the first."""
-        workspace, view = self._workspace, self._tracking.view
-        if not workspace.is_active or view is None:
+        workspace, view, track = self._workspace, self._tracking.view, self._tracking.track
+        if not workspace.is_active or track is None:
+            return
+        if view is None:
+            workspace.viewports.left.caption.set_text(f"Tracking {track.what.name}", "Looking for the subject…")
+            workspace.quality_changed.emit("", "good", "")
             return
         self.draw()
-        workspace.frame_once(self._tracking.track)
+        workspace.frame_once(track)
         vertices = 0 if view.mesh is None else len(view.mesh.vertices)
         word, tone = ("Lost", "bad") if view.tracked.lost else ("Tracked", "good")
         workspace.quality_changed.emit(word, tone, f"{vertices:,} vertices · {view.frames} frames")
