@@ -31,8 +31,8 @@ def error_limit_mm(comparison: Comparison) -> float | None:
 def end_of_scale_mm(percentiles: Sequence[Sequence[float]]) -> float | None:
     """A round number above nearly all errors of the usual side in its usual frame; None where no error is known.
 
-    Neither lost frames nor a lost side stretch the scale, and where all are lost it ends where errors are large whatever
-    they are: what is a metre off need not be told from what is two metres off, but hands from arms.
+    Neither lost frames nor a lost side stretch the scale, and where all are lost it ends where errors are large anyway:
+    what is a metre off need not be told from what is two metres off, but hands from arms.
 
     Args:
         percentiles: `PERCENTILE` of the errors of each side in each of its frames, mm
