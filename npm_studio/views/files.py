@@ -66,6 +66,7 @@ class Files(Opening):
         commands.offer("file.recent", self.recent_choices)
         commands.offer("file.built_in_models", self.built_in_models)
         commands.provide("has_model", lambda: self._document.model is not None)
+        commands.provide("can_export", lambda: self._run_on_show is not None)
 
     def open_project(self, folder: Path, recover: bool = False) -> None:
         """Put a project in place of the document, once what is unsaved of both is settled."""
@@ -204,8 +205,20 @@ class Files(Opening):
         else:
             self._say(f"Saved {path}")
 
+    @property
+    def _run_on_show(self) -> Run | None:
+        """In Fit, or in Compare: that of Fit where it is compared, else the first."""
+        state, document = self._document.state, self._document
+        match state.view.workspace:
+            case "fit":
+                return document.run_at(state.fit.run)
+            case "compare":
+                compared = [side.path for side in document.comparison.on_show if side.kind == "run"]
+                return document.run_at(state.fit.run if state.fit.run in compared else next(iter(compared), None))
+        return None
+
     def choose_export(self) -> None:
-        run = self._document.run_at(self._document.state.fit.run)
+        run = self._run_on_show
         if run is not None:
             ExportDialog(run, lambda choice: self.export(run, choice), self.exports, self._parent).open()
 

@@ -221,9 +221,7 @@ class RecordingSheet(QDialog):
     def _show_facts(self) -> None:
         assert self._look is not None
         scene, look = self._look.scene, self._look
-        near, far = (float(edge) for edge in look.depths.edges_m[[0, -1]])
-        valid = [frame.depth_m[frame.depth_m > 0] for frame in look.frames]
-        near = min((float(depth.min()) for depth in valid if len(depth)), default=near)
+        near, far = look.range_m
         rows = {
             "Frames": frames_text(scene),
             "Resolution": f"{scene.camera.width} × {scene.camera.height} pixels",

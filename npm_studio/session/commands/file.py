@@ -41,7 +41,7 @@ EXPORT = Command(
     "E&xport Run…",
     "Save the run on show for other programs: meshes, an animated GLB, codes, a table, pictures, a video.",
     shortcut="Ctrl+E",
-    needs="has_run",
+    needs="can_export",
 )
 
 FILE = Menu(

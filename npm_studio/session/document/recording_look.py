@@ -74,6 +74,13 @@ class RecordingLook:
     """Of the model against what is seen; none until the subject was looked for."""
 
     @property
+    def range_m(self) -> tuple[float, float]:
+        """Between which nearly all depths lie, as in `Observation.depth_range`."""
+        depth = np.concatenate([frame.depth_m[frame.depth_m > 0] for frame in self.frames])
+        near, far = np.percentile(depth, [1, 99]) if len(depth) else (0.0, 0.0)
+        return float(near), float(far)
+
+    @property
     def depths(self) -> Depths:
         depth = np.concatenate([frame.depth_m[frame.depth_m > 0] for frame in self.frames])
         kept = np.concatenate([frame.depth_m[frame.kept] for frame in self.frames])

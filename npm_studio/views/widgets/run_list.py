@@ -5,7 +5,7 @@ from typing import Any
 
 from PyQt6.QtCore import QPoint, QSize, Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import QAction, QResizeEvent
-from PyQt6.QtWidgets import QListWidget, QListWidgetItem, QSizePolicy, QWidget
+from PyQt6.QtWidgets import QHBoxLayout, QListWidget, QListWidgetItem, QSizePolicy, QWidget
 
 from engine.methods.run import Run
 from npm_studio.views.widgets.basics import ElidedLabel, Section, action_button, note
@@ -72,18 +72,22 @@ class RunList(Section):
     menu_wanted = pyqtSignal(QPoint)
     """Where on the screen; of the run that is chosen."""
 
-    def __init__(self, show_folder: QAction, compare: QAction, parent: QWidget | None = None) -> None:
+    def __init__(self, show_folder: QAction, compare: QAction, export: QAction, parent: QWidget | None = None) -> None:
         super().__init__("Runs", [show_folder], parent=parent)
         self.list = _Cards()
         self._note = note("Fits of this sequence are listed here.")
         self.verdict = VerdictNote()
         self._place = ElidedLabel()
         self.compare = action_button("Compare with truth", compare)
+        self.export = action_button("Export…", export)
         self.body.addWidget(self.list, 1)
         self.body.addWidget(self._note)
         self.body.addWidget(self.verdict)
         self.body.addWidget(self._place)
-        self.body.addWidget(self.compare)
+        ways_on = QHBoxLayout()
+        ways_on.addWidget(self.compare, 1)
+        ways_on.addWidget(self.export)
+        self.body.addLayout(ways_on)
         self.list.currentItemChanged.connect(lambda item, _: self.chosen.emit(_folder_of(item)))
         self.list.customContextMenuRequested.connect(self._on_menu)
 

@@ -71,7 +71,7 @@ class FitWorkspace(Workspace):
         fit.body.addWidget(self.fill_lost)
         fit.body.addWidget(self.progress)
 
-        self.runs = RunList(actions["fit.show_folder"], actions["fit.compare_truth"])
+        self.runs = RunList(actions["fit.show_folder"], actions["fit.compare_truth"], actions["file.export"])
         self.run_actions = RunActions(session, actions, lambda: self.run, self)
         self.runs.menu_wanted.connect(self.run_actions.show_menu)
 
