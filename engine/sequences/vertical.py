@@ -50,7 +50,7 @@ def stand_upright(sequence: DepthSequence, scene: DepthSequence, model: "NeuralP
     turned[:3, :3] = upright(vertical.up, ahead(first, vertical.up))
     turned[:3, 3] = -turned[:3, :3] @ first[:3, 3]
     poses = np.stack([turned @ sequence.camera_at(index) for index in range(len(sequence))])
-    said = f"up: {vertical.how}, to about {vertical.deviation_degrees:.0f} degrees"
+    said = f"up: {vertical.how} (within about {vertical.deviation_degrees:.0f} degrees)"
     return replace(
         sequence,
         cameras_to_world=poses,

@@ -14,7 +14,7 @@ from engine.sequences.capture_options import AS_RECORDED, CaptureOptions
 from engine.sequences.depth_sequence import DepthSequence
 from npm_studio.session.commands.fit import START
 from npm_studio.session.document.recording_look import RecordingLook, look_at
-from npm_studio.session.jobs.events import Advanced, JobEvent, Previewed
+from npm_studio.session.jobs.events import Advanced, JobEvent, Previewed, StageStarted
 from npm_studio.session.jobs.fitting import runs_folder, what_lacks_here
 from npm_studio.session.jobs.status import JobStatus
 from npm_studio.views.opening import Opening, remember
@@ -133,7 +133,7 @@ class Sheets(QObject):
             status.update(event)
             if isinstance(event, Previewed):
                 self._on_look(event.payload)
-            elif isinstance(event, Advanced):
+            elif isinstance(event, Advanced | StageStarted):
                 self.sheet.show_busy(status.stage.capitalize(), status.done, status.total)
 
         def finished(look: object) -> None:
