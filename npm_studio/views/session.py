@@ -81,6 +81,7 @@ class Session(QObject):
         self._rest.setSingleShot(True)
         self._rest.setInterval(REST_MS)
         self._rest.timeout.connect(self._allow_portraits)
+        self._rest.timeout.connect(self._forget_ended)
 
     @property
     def is_fitting(self) -> bool:
@@ -156,9 +157,14 @@ class Session(QObject):
 
     def _retire_live(self) -> None:
         """Tell the threads to end, and wait for none: one may be in the middle of a surface."""
-        workers = [*self._retired, self._live, self._slices, self.portraits.open(None)]
+        workers = self._live, self._slices, self.portraits.open(None)
         self._live = self._slices = None
-        self._retired = [worker for worker in workers if worker is not None and not worker.close(timeout=0)]
+        self._retired += [worker for worker in workers if worker is not None]
+        self._forget_ended()
+
+    def _forget_ended(self) -> None:
+        """Let go of the threads that have ended, which hold earlier models."""
+        self._retired = [worker for worker in self._retired if not worker.close(timeout=0)]
 
     def _allow_portraits(self) -> None:
         """Pictures of bodies are made while nobody waits for a mesh."""

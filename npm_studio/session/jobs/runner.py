@@ -212,19 +212,23 @@ class JobRunner:
                     if self._closed:
                         return
                     self._condition.wait()
-                self._running = job = self._waiting.popleft()
-            self._events.post(Started(job.number))
-            try:
-                result = job.work(job.progress)
-            except Cancelled:
-                _log.info("job %d was stopped", job.number)
-                self._events.post(Stopped(job.number))
-            except Exception as error:
-                level = logging.WARNING if isinstance(error, InputError) else logging.ERROR
-                _log.log(level, "job %d failed", job.number, exc_info=error)
-                self._events.post(Failed(job.number, error, traceback.format_exc()))
-            else:
-                self._events.post(Finished(job.number, result))
+                self._running = self._waiting.popleft()
+            self._do(self._running)
+
+    def _do(self, job: _Job) -> None:
+        """In a call of its own: a thread that waits for the next job holds nothing of the last one."""
+        self._events.post(Started(job.number))
+        try:
+            result = job.work(job.progress)
+        except Cancelled:
+            _log.info("job %d was stopped", job.number)
+            self._events.post(Stopped(job.number))
+        except Exception as error:
+            level = logging.WARNING if isinstance(error, InputError) else logging.ERROR
+            _log.log(level, "job %d failed", job.number, exc_info=error)
+            self._events.post(Failed(job.number, error, traceback.format_exc()))
+        else:
+            self._events.post(Finished(job.number, result))
 
 
 def _leave_cores_to_others() -> None:

@@ -1,5 +1,6 @@
 """What every workspace of the window has."""
 
+import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,7 +69,8 @@ class Workspace(QWidget):
         self._scrolling.timeout.connect(self._scroll)
         self._sought: QWidget | None = None
         self.is_active = False
-        self._framed: object = None
+        self._framed: Callable[[], object] = lambda: None
+        """What the camera was pointed at last, which is not held: a workspace may not be looked at for hours."""
         self.document = session.document
         self.document.changed.connect(self.follow)
 
@@ -187,8 +189,8 @@ class Workspace(QWidget):
 
     def frame_once(self, what: object, inwards: bool = False) -> None:
         """Point the camera at everything, the first time that ``what`` is on show; later see `keep_in_view`."""
-        if self._framed is not what:
-            self._framed = what
+        if self._framed() is not what:
+            self._framed = weakref.ref(what)
             self.viewports.frame_all()
         else:
             self.viewports.keep_in_view(inwards)

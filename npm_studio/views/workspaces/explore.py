@@ -129,7 +129,7 @@ class ExploreWorkspace(Workspace):
         if model is None:
             return
         mesh, similarity = reply.meshes[0], model.info.similarity
-        if self._framed is not model and len(mesh.vertices):
+        if self._framed() is not model and len(mesh.vertices):
             height = float(similarity.to_world(mesh.vertices)[:, 1].min())
             self.viewports.left.ground.place(height)
         self.show_posed_mesh(self.viewports.left, mesh, similarity)

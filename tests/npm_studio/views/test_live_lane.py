@@ -1,8 +1,10 @@
 """The live thread in the real window: what is asked of it, and what of it is shown."""
 
+import gc
 import random
 import shutil
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -151,6 +153,18 @@ def test_closing_the_window_waits_for_the_threads_of_earlier_models(
     studio_window.close_unasked()
     assert studio_window.clean_exit
     assert [thread for thread in threading.enumerate() if thread.name == "live meshes"] == []
+
+
+def test_a_model_that_is_opened_anew_is_not_held_any_more(
+    qtbot: QtBot, studio_window: StudioWindow, fine: Fine, toy_folder: Path
+) -> None:
+    window, before = studio_window, weakref.ref(studio_window.session.document.model)
+    for show in (window.show_interpolate, window.show_transfer, window.show_explore):
+        fine(window, show)
+    window.files.open_path(toy_folder)
+    qtbot.waitUntil(lambda: window.session.document.model is not before(), timeout=SECONDS)
+    fine(window, window.explore.randomise_shape)
+    qtbot.waitUntil(lambda: gc.collect() >= 0 and before() is None, timeout=SECONDS)
 
 
 def test_an_error_of_the_live_thread_is_shown_once_and_the_sliders_go_on(

@@ -1,7 +1,9 @@
+import gc
 import os
 import sys
 import threading
 import time
+import weakref
 from datetime import datetime
 from pathlib import Path
 
@@ -61,6 +63,24 @@ def test_a_failing_job_hands_over_its_error_and_the_next_one_still_runs() -> Non
     assert str(failure.error) == "broken file"
     assert "ValueError" in failure.traceback
     assert any(isinstance(event, Finished) and event.result == "next" for event in events)
+
+
+def test_a_thread_that_waits_for_the_next_job_holds_neither_the_last_one_nor_what_it_made() -> None:
+    class Large:
+        def __call__(self, progress: Progress) -> "Large":
+            return Large()
+
+    events, ended = EventQueue(), threading.Event()
+    runner, work = JobRunner("test", events), Large()
+    runner.submit(work)
+    while runner.is_busy:
+        ended.wait(0.001)
+    held: list[weakref.ref[object]] = [weakref.ref(work)]
+    held += [weakref.ref(event.result) for event in events.drain() if isinstance(event, Finished)]
+    del work
+    gc.collect()
+    assert [one() for one in held] == [None, None]
+    assert runner.close()
 
 
 def test_a_paused_job_is_held_when_it_asks_whether_to_stop_and_goes_on() -> None:
