@@ -6,7 +6,6 @@ which the surface takes it. A change of pose takes every point along. A change o
 goes within the surface, so it goes the shortest way, along the normal, to where the new signed distance is zero.
 """
 
-from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
@@ -15,21 +14,24 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.core.errors import InputError
+from engine.core.progress import Progress
 from engine.geometry.mesh import Mesh, vertex_normals
 from engine.models.code_path import CodePath
 from engine.models.model import NeuralParametricModel
 from engine.surface.contour import empty_mesh
 from engine.surface.extract import extract_surface, pose_vertices
-from engine.surface.folded import SignedDistance, not_cancelled
+from engine.surface.folded import SignedDistance
 
 RESOLUTION = 48
 """Of the surfaces whose vertices are the points: some thousand of a body, two to five centimetres apart."""
 PARTS = 16
 """Of the way between two keyframes, in each of which the speed counts as constant."""
-_ROUNDS, _EVEN = 4, 1.03
+CARRIED = 8
+"""Steps that points are carried along before they are spread anew on a surface that has changed."""
+_ROUNDS, _EVEN = 3, 1.08
 """In which movements are evened out at the most, and how many times the least of them the largest may be."""
-_LARGEST_STEP = 0.1
-"""That a point may go, canonical units: where a part of the surface vanishes, no other is near."""
+_LARGEST_STEP, _NEAR = 0.1, 1e-3
+"""Canonical units: that a point may go, and of a surface, so that the first step counts as one towards it."""
 
 
 def movements(
@@ -37,42 +39,50 @@ def movements(
     path: CodePath,
     times: NDArray[np.float64],
     resolution: int = RESOLUTION,
-    cancelled: Callable[[], bool] = not_cancelled,
+    progress: Progress | None = None,
 ) -> NDArray[np.float64]:
     """Movement (N - 1,) of the surface from each of ``times`` (N,) of ``path`` to the next one, canonical units.
 
     Raises:
         InputError: the path leads through codes that have no surface.
-        Cancelled: ``cancelled`` said so.
+        Cancelled: ``progress`` said so.
     """
+    progress = progress or Progress()
     codes = path.at(times)
-    moved, surface = np.zeros(len(codes) - 1), empty_mesh()
-    known: Tensor | None = None
+    moved = np.zeros(len(codes) - 1)
+    surface, placed, carried = empty_mesh(), empty_mesh().vertices, 0
+    arrived = np.zeros(0, np.bool_)
     for step, ((shape, pose), (next_shape, next_pose)) in enumerate(pairwise(codes)):
-        if known is None or not torch.equal(shape, known):
-            surface, known = extract_surface(model, shape, resolution, cancelled=cancelled), shape
-        if surface.is_empty:
-            part = (times[step] - path.times[0]) / (path.times[-1] - path.times[0])
-            problem = f"has no surface at {part:.0%} of the way"
-            raise InputError("the path between these codes", problem, "use codes that are more alike")
-        start = end = surface.vertices
-        if not torch.equal(shape, next_shape):  # a contoured vertex is not quite where the distance is zero: find both
-            start, end = (
-                _onto_zero(SignedDistance(model, code, False, cancelled), surface, model.device)
-                for code in (shape, next_shape)
-            )
-        if pose is not None and next_pose is not None:
-            start = pose_vertices(model, shape, pose, start)
-            end = pose_vertices(model, next_shape, next_pose, end)
-        moved[step] = np.sqrt(np.square(end.astype(np.float64) - start).sum(axis=1).mean())
+        progress.advance(step)
+        is_still = torch.equal(shape, next_shape)
+        if surface.is_empty or (carried >= CARRIED and not is_still):
+            surface = extract_surface(model, shape, resolution, cancelled=progress.cancelled)
+            if surface.is_empty:
+                part = (times[step] - path.times[0]) / (path.times[-1] - path.times[0])
+                problem = f"has no surface at {part:.0%} of the way"
+                raise InputError("the path between these codes", problem, "use codes that are more alike")
+            surface, arrived = _onto_zero(model, shape, surface, progress)
+            placed, carried = _posed(model, shape, pose, surface.vertices), 0
+        if not is_still:
+            surface, have_arrived = _onto_zero(model, next_shape, surface, progress)
+            arrived, carried = arrived & have_arrived, carried + 1
+        now, placed = placed, _posed(model, next_shape, next_pose, surface.vertices)
+        distances = np.square(placed.astype(np.float64) - now).sum(axis=1)
+        moved[step] = np.sqrt((distances[arrived] if arrived.any() else distances).mean())
     return moved
+
+
+def _posed(
+    model: NeuralParametricModel, shape: Tensor, pose: Tensor | None, points: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    return points if pose is None else pose_vertices(model, shape, pose, points)
 
 
 def times_of_constant_speed(
     model: NeuralParametricModel,
     path: CodePath,
     count: int,
-    cancelled: Callable[[], bool] = not_cancelled,
+    progress: Progress | None = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """``count`` times (N,) of ``path``, ends included, from each of which to the next the surface goes equally far.
 
@@ -86,19 +96,24 @@ def times_of_constant_speed(
 
     Raises:
         InputError: the path leads through codes that have no surface.
-        Cancelled: ``cancelled`` said so.
+        Cancelled: ``progress`` said so.
     """
+    progress = progress or Progress()
     parts = [np.linspace(start, end, PARTS, endpoint=False) for start, end in pairwise(path.times)]
     known = np.append(np.concatenate(parts), path.times[-1])
-    times = _divided(known, movements(model, path, known, cancelled=cancelled), count)
-    moved = movements(model, path, times, cancelled=cancelled)
+    progress.stage("measure the way", len(known) - 1)
+    times = _divided(known, movements(model, path, known, progress=progress), count)
+    progress.stage("measure frames", count - 1)
+    moved = movements(model, path, times, progress=progress)
     for _ in range(_ROUNDS):
         if moved.max() <= _EVEN * moved.min():
             break
+        progress.stage("even out", count - 1)
         closer = _divided(times, moved, count)
-        measured = movements(model, path, closer, cancelled=cancelled)
-        if measured.max() * moved.min() < moved.max() * measured.min():
-            times, moved = closer, measured
+        measured = movements(model, path, closer, progress=progress)
+        if measured.max() * moved.min() >= moved.max() * measured.min():
+            break
+        times, moved = closer, measured
     return times, moved
 
 
@@ -110,15 +125,24 @@ def _divided(times: NDArray[np.float64], moved: NDArray[np.float64], count: int)
     return np.interp(np.linspace(0, reached[-1], count), reached, times)
 
 
-def _onto_zero(distance: Callable[[Tensor], Tensor], surface: Mesh, device: torch.device) -> NDArray[np.float32]:
-    """Vertices (V, 3) of ``surface`` moved along their normals, by a secant step, to where ``distance`` is zero."""
-    points = torch.from_numpy(surface.vertices).to(device)
-    normals = torch.from_numpy(vertex_normals(surface.vertices, surface.faces)).to(device)
+def _onto_zero(
+    model: NeuralParametricModel, shape: Tensor, surface: Mesh, progress: Progress
+) -> tuple[Mesh, NDArray[np.bool_]]:
+    """``surface`` with its vertices moved along their normals to where the distance of ``shape`` is zero.
+
+    Returns:
+        the surface, and which of its vertices (V,) a secant step has brought there: where a part of the surface
+        vanishes, no other is near.
+    """
+    distance = SignedDistance(model, shape, False, progress.cancelled)
+    points = torch.from_numpy(surface.vertices).to(model.device)
+    normals = torch.from_numpy(vertex_normals(surface.vertices, surface.faces)).to(model.device)
     first = distance(points)
     way = first.clamp(-_LARGEST_STEP, _LARGEST_STEP)
     second = distance(points - way[:, None] * normals)
     # how fast the distance falls along the normal; about one, and not to be trusted where the way is short
     slope = torch.where(way.abs() > 1e-5, (first - second) / way, 1.0).clamp(0.5, 2.0)
     way = (way + second / slope).clamp(-_LARGEST_STEP, _LARGEST_STEP)
-    result: NDArray[np.float32] = (points - way[:, None] * normals).cpu().numpy()
-    return result
+    arrived = second.abs() <= 0.5 * first.abs() + _NEAR
+    vertices: NDArray[np.float32] = (points - way[:, None] * normals).cpu().numpy()
+    return Mesh(vertices, surface.faces), arrived.cpu().numpy()

@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         results: dict[str, Any] = {"space": options.space, "steps": options.steps}
         times = path.evenly(options.steps)
         if options.constant_speed:
-            times, moved = times_of_constant_speed(model, path, options.steps, progress.cancelled)
+            times, moved = times_of_constant_speed(model, path, options.steps, progress)
             moved_mm = 1000 * moved / model.info.similarity.scale
             results["movement_mm"] = {"least": round(moved_mm.min(), 4), "largest": round(moved_mm.max(), 4)}
             progress.message(_movement(**results["movement_mm"]))

@@ -1,8 +1,8 @@
-"""What a right click on a view offers."""
+"""What a right click offers."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
-from PyQt6.QtCore import QPoint
+from PyQt6.QtCore import QPoint, Qt
 from PyQt6.QtGui import QAction
 from PyQt6.QtWidgets import QMenu, QWidget
 
@@ -24,5 +24,17 @@ def show_view_menu(actions: Mapping[str, QAction], window: QWidget, place: QPoin
         elif actions[name].isEnabled():
             menu.addAction(actions[name])
     menu.aboutToHide.connect(menu.deleteLater)
+    menu.popup(place)
+    return menu
+
+
+def show_menu(parent: QWidget, place: QPoint, entries: Sequence[tuple[str, Callable[[], object]]]) -> QMenu:
+    """The menu at ``place`` on the screen, with ``entries``: titles, and what each does."""
+    menu = QMenu(parent)
+    for title, act in entries:
+        action = QAction(title, menu)
+        action.triggered.connect(lambda _, act=act: act())
+        menu.addAction(action)
+    menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     menu.popup(place)
     return menu

@@ -3,13 +3,14 @@
 from functools import partial
 
 from PyQt6.QtCore import QPoint, Qt, QTimer, pyqtSignal
-from PyQt6.QtGui import QAction, QKeySequence, QShortcut
-from PyQt6.QtWidgets import QAbstractItemView, QListWidgetItem, QMenu
+from PyQt6.QtGui import QKeySequence, QShortcut
+from PyQt6.QtWidgets import QAbstractItemView, QListWidgetItem
 
 from engine.core.errors import InputError
 from npm_studio.session.document.bookmarks import with_bookmark, with_bookmark_renamed, without_bookmark
 from npm_studio.session.document.explorer import Codes, codes_of
 from npm_studio.session.document.state import Bookmark, DocumentState, Exploration
+from npm_studio.views.context_menu import show_menu
 from npm_studio.views.session import Session
 from npm_studio.views.widgets.basics import Section, note
 from npm_studio.views.widgets.body_lists import BodyList
@@ -157,15 +158,10 @@ class KeptBodies(Section):
         item = self.list.itemAt(place)
         if item is None:
             return
-        what, menu = self.list.what(item), QMenu(self)
+        what = self.list.what(item)
         entries = [("Show", partial(self._on_item, item))]
         if what.kind == "bookmark":
             entries += [("Rename", partial(self.list.editItem, item)), ("Delete", partial(self._delete, what.number))]
-        for title, act in entries:
-            action = QAction(title, menu)
-            action.triggered.connect(lambda _, act=act: act())
-            menu.addAction(action)
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         viewport = self.list.viewport()
         if viewport is not None:
-            menu.popup(viewport.mapToGlobal(place))
+            show_menu(self, viewport.mapToGlobal(place), entries)

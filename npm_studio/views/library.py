@@ -1,6 +1,10 @@
 """The lists on the left: identities and poses that the model was trained on, bookmarks, and fitted bodies."""
 
-from PyQt6.QtCore import Qt, pyqtSignal
+from collections.abc import Callable
+from functools import partial
+
+from PyQt6.QtCore import QPoint, Qt, pyqtSignal
+from PyQt6.QtGui import QGuiApplication
 from PyQt6.QtWidgets import (
     QAbstractItemView,
     QLineEdit,
@@ -14,6 +18,7 @@ from PyQt6.QtWidgets import (
 from engine.models.labels import UNLABELLED
 from npm_studio.session.document.explorer import Codes, pretty
 from npm_studio.session.document.state import Exploration
+from npm_studio.views.context_menu import show_menu
 from npm_studio.views.kept_bodies import KeptBodies
 from npm_studio.views.session import Session
 from npm_studio.views.widgets.basics import MARGIN, Section, heading, note
@@ -30,6 +35,8 @@ class Library(QWidget):
     frame_chosen = pyqtSignal(int)
     """Row of the model's pose codes."""
     canonical_pose_chosen = pyqtSignal()
+    mark_wanted = pyqtSignal()
+    """A row is marked that may not be on show."""
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -54,6 +61,11 @@ class Library(QWidget):
             view.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
             view.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
             view.setMinimumHeight(44)  # less than Qt wants, for small screens
+            view.drag_ended.connect(self.mark_wanted)
+        for own in (self.identities, self.poses):
+            own.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.identities.customContextMenuRequested.connect(self._show_identity_menu)
+        self.poses.customContextMenuRequested.connect(self._show_pose_menu)
         identities, poses = Section("Identities"), Section("Poses")
         identities.body.addWidget(self.identities, 1)
         poses.body.addWidget(self.poses, 1)
@@ -192,6 +204,26 @@ class Library(QWidget):
         identity = int(item.data(_ROW))
         self.reveal_poses_of(identity)
         self.identity_chosen.emit(identity)
+
+    def _show_identity_menu(self, place: QPoint) -> None:
+        item, model = self.identities.itemAt(place), self._document.model
+        if item is not None and model is not None:
+            name = model.info.identities[int(item.data(_ROW))]
+            self._show_menu(self.identities.mapToGlobal(place), partial(self._on_identity, item), name)
+
+    def _show_pose_menu(self, place: QPoint) -> None:
+        item, model = self.poses.itemAt(place), self._document.model
+        row = None if item is None else item.data(0, _ROW)
+        if item is not None and model is not None and row is not None:
+            frame = None if row < 0 else model.info.frames[row]
+            name = "" if frame is None else f"{model.info.identities[frame.identity]}:{frame}"
+            self._show_menu(self.poses.mapToGlobal(place), partial(self._on_pose, item), name)
+
+    def _show_menu(self, place: QPoint, show: Callable[[], None], name: str) -> None:
+        """Offer to show a row, and its ``name`` as the command line takes it."""
+        clipboard = QGuiApplication.clipboard()
+        copy = [("Copy Name", partial(clipboard.setText, name))] if name and clipboard is not None else []
+        show_menu(self, place, [("Show", show), *copy])
 
     def _on_pose(self, item: QTreeWidgetItem) -> None:
         row = item.data(0, _ROW)

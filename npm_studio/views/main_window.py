@@ -175,6 +175,7 @@ class MainWindow(QMainWindow):
         self.library.identity_chosen.connect(lambda identity: self.workspace.identity_chosen(identity))
         self.library.frame_chosen.connect(lambda row: self.workspace.frame_chosen(row))
         self.library.canonical_pose_chosen.connect(lambda: self.workspace.canonical_pose_chosen())
+        self.library.mark_wanted.connect(self._mark_in_library)
         self.library.kept.bookmark_chosen.connect(lambda body: self.workspace.body_chosen(body))
         self.library.kept.run_chosen.connect(lambda folder: self.workspace.run_chosen(folder))
 
@@ -202,6 +203,9 @@ class MainWindow(QMainWindow):
             self._show_workspace()
         if before.view.library != after.view.library:
             self._show_library()
+        self._mark_in_library()
+
+    def _mark_in_library(self) -> None:
         self.library.mark(*self.workspace.marked_in_library(), self.workspace.body_on_show())
 
     def _on_step(self, is_new: bool) -> None:

@@ -53,17 +53,23 @@ def frame_names(now: Interpolation) -> tuple[str, ...]:
 
 
 def place_in_words(now: Interpolation, frame: int) -> tuple[str, str]:
-    """Between which keyframes ``frame`` is, and how far: ``Tall  →  Lean``, ``0.40 s · 20 % of the way``."""
+    """Between which keyframes ``frame`` is, and how far: ``Tall  →  Lean``, ``20% of the way · 0.40 s of 2.00 s``."""
     time = frame_there(now, frame) / FRAME_RATE
     times = [key.time_s for key in now.keys]
     after = min(max(int(np.searchsorted(times, time - 1e-9)), 1), len(times) - 1)
     start, end = now.keys[after - 1], now.keys[after]
     share = (time - start.time_s) / (end.time_s - start.time_s)
-    back = ", on the way back" if frame > frames_there(now) - 1 else ""
+    back = ", going back" if frame > frames_there(now) - 1 else ""
     return (
         f"{start.body.shape_name}  →  {end.body.shape_name}",
-        f"{time:.2f} s of {times[-1]:.2f} s · {share:.0%} of the way{back}".replace("%", " %"),
+        f"{share:.0%} of the way · {time:.2f} s of {times[-1]:.2f} s{back}",
     )
+
+
+def frame_of(now: Interpolation, place: int, even: NDArray[np.float64] | None = None) -> int:
+    """Where on the way there the keyframe at ``place`` is; ``even`` as in `codes_at`."""
+    time_s = now.keys[place].time_s
+    return round(time_s * FRAME_RATE) if even is None else int(np.abs(even - time_s).argmin())
 
 
 def path_of(now: Interpolation) -> CodePath:

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from PyQt6.QtCore import QMimeData, QModelIndex, QSize, Qt
-from PyQt6.QtGui import QIcon, QKeyEvent
+from PyQt6.QtCore import QMimeData, QModelIndex, QSize, Qt, pyqtSignal
+from PyQt6.QtGui import QIcon, QKeyEvent, QMouseEvent
 from PyQt6.QtWidgets import (
     QAbstractItemView,
     QListWidget,
@@ -37,6 +37,9 @@ _WHAT = Qt.ItemDataRole.UserRole + 8
 class BodyList(QListWidget):
     """Rows with a picture and a name; pictures are made for the rows that are seen."""
 
+    drag_ended = pyqtSignal()
+    """The row that was dragged is marked, whatever came of it."""
+
     def __init__(self, portraits: Portraits, codes_of: Callable[[Dragged], Codes | None]) -> None:
         """``codes_of`` are those of the picture of a row."""
         super().__init__()
@@ -63,6 +66,14 @@ class BodyList(QListWidget):
     def mimeData(self, items: object) -> QMimeData | None:
         item = self.currentItem()
         return None if item is None else self.what(item).to_mime()
+
+    def mousePressEvent(self, event: QMouseEvent | None) -> None:
+        if event is not None and event.button() != Qt.MouseButton.RightButton:  # which shows nothing, and marks nothing
+            super().mousePressEvent(event)
+
+    def startDrag(self, supportedActions: Qt.DropAction) -> None:
+        super().startDrag(supportedActions)
+        self.drag_ended.emit()
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
         before = self.currentItem()
@@ -106,6 +117,9 @@ class _Pictured(QStyledItemDelegate):
 class PoseTree(QTreeWidget):
     """Training frames, which can be dragged."""
 
+    drag_ended = pyqtSignal()
+    """The row that was dragged is marked, whatever came of it."""
+
     def __init__(self, row_of: Callable[[QTreeWidgetItem], int | None]) -> None:
         """``row_of`` an item is None where it stands for no frame."""
         super().__init__()
@@ -115,6 +129,14 @@ class PoseTree(QTreeWidget):
         self.setUniformRowHeights(True)
         self.setDragEnabled(True)
         self.setDragDropMode(QAbstractItemView.DragDropMode.DragOnly)
+
+    def mousePressEvent(self, event: QMouseEvent | None) -> None:
+        if event is not None and event.button() != Qt.MouseButton.RightButton:  # which shows nothing, and marks nothing
+            super().mousePressEvent(event)
+
+    def startDrag(self, supportedActions: Qt.DropAction) -> None:
+        super().startDrag(supportedActions)
+        self.drag_ended.emit()
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
         before = self.currentItem()

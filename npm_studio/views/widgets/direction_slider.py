@@ -1,7 +1,9 @@
 """One principal direction: what it does, a slider along it, the bodies at its ends, and its value."""
 
+from functools import partial
+
 from PyQt6.QtCore import QSize, Qt, pyqtSignal
-from PyQt6.QtGui import QFontMetrics, QKeyEvent, QPainter, QPaintEvent
+from PyQt6.QtGui import QContextMenuEvent, QFocusEvent, QFontMetrics, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
 from PyQt6.QtWidgets import (
     QHBoxLayout,
     QLabel,
@@ -14,6 +16,7 @@ from PyQt6.QtWidgets import (
 
 from npm_studio.session.document.explorer import Codes
 from npm_studio.session.portraits.worker import SLIDERS
+from npm_studio.views.context_menu import show_menu
 from npm_studio.views.portraits import Portraits
 from npm_studio.views.theme import theme_of
 from npm_studio.views.widgets.slider import BarSlider
@@ -130,6 +133,16 @@ class DirectionSlider(QWidget):
         self.lock.setChecked(locked)
         self.lock.blockSignals(False)
 
+    def contextMenuEvent(self, event: QContextMenuEvent | None) -> None:
+        if event is not None:
+            lock = "Unlock" if self.lock.isChecked() else "Lock"
+            entries = (
+                ("Type a Value", partial(self.field.setFocus, Qt.FocusReason.TabFocusReason)),
+                ("Back to the Mean", partial(self._on_typed, 0.0)),
+                (lock, self.lock.toggle),
+            )
+            show_menu(self, event.globalPos(), entries)
+
     def _on_moved(self, position: int) -> None:
         self.field.show_value(position / self._STEPS)
         self.moved.emit(position / self._STEPS)
@@ -152,7 +165,8 @@ class ValueField(QLineEdit):
         self.setToolTip("Click and type a value in standard deviations, then Enter")
         self.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.setFixedWidth(QFontMetrics(self.font()).horizontalAdvance("−0.00 σ") + 14)
-        self._value = 0.0
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.NoContextMenu)  # that of the row
+        self._value, self._comes_in = 0.0, False
         self.returnPressed.connect(self._take)
         self.editingFinished.connect(self._write)
         self.show_value(0.0)
@@ -161,6 +175,19 @@ class ValueField(QLineEdit):
         self._value = value
         if not self.isModified():
             self._write()
+
+    def focusInEvent(self, event: QFocusEvent | None) -> None:
+        super().focusInEvent(event)
+        self._comes_in = event is not None and event.reason() == Qt.FocusReason.MouseFocusReason
+
+    def mouseReleaseEvent(self, event: QMouseEvent | None) -> None:
+        super().mouseReleaseEvent(event)
+        if self._comes_in and not self.hasSelectedText():
+            self.selectAll()  # what is typed takes the place of the value
+        self._comes_in = False
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent | None) -> None:
+        self.selectAll()
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
         if event is not None and event.key() == Qt.Key.Key_Escape:

@@ -15,6 +15,7 @@ from npm_studio.session.document.keyframes import (
     codes_at,
     frame_count,
     frame_names,
+    frame_of,
     frame_there,
     path_of,
     place_in_words,
@@ -74,7 +75,7 @@ class InterpolateWorkspace(Workspace):
         keys.body.addWidget(self.cards)
         row = QHBoxLayout()
         row.setSpacing(6)
-        self.add, self.add_explored = QPushButton("Add this body"), QPushButton("Add Explore's")
+        self.add, self.add_explored = QPushButton("Add this body"), QPushButton("Add from Explore")
         self.add.setToolTip("A keyframe of the body on show: where the timeline is, or behind the last one (K)")
         self.add_explored.setToolTip("A keyframe of the body on show in Explore")
         for button in (self.add, self.add_explored):
@@ -85,7 +86,7 @@ class InterpolateWorkspace(Workspace):
         self.column.addWidget(keys)
 
     def _make_way(self) -> None:
-        way = Section("Way")
+        way = Section("Path")
         self.smooth.setToolTip("Codes turn gently at keyframes, and do not go straight from each to the next")
         self.even.setToolTip("The surface moves by the same amount from frame to frame; keyframes have no times then")
         self.back.setToolTip("The timeline goes to the last keyframe and back to the first")
@@ -120,6 +121,7 @@ class InterpolateWorkspace(Workspace):
         self.even.clicked.connect(lambda on: self._change("Constant Speed", replace(self.now, constant_speed=on)))
         self.back.clicked.connect(self._on_back)
         self.speed.changed.connect(self._on_speed)
+        self.speed.advanced.connect(self._show_speed)
         self.document.model_changed.connect(self._on_model)
 
     @property
@@ -171,8 +173,10 @@ class InterpolateWorkspace(Workspace):
         return self._chosen
 
     def pick(self, card: int) -> None:
-        """The library changes this keyframe from now on."""
-        self.document.follow(replace(self.document.state, interpolate=replace(self.now, card=card)))
+        """Show this keyframe, which the library changes from now on."""
+        self.document.timeline.pause()
+        frame = frame_of(self.now, card, self.speed.times) if card < len(self.now.keys) else self.now.frame
+        self.document.follow(replace(self.document.state, interpolate=replace(self.now, card=card, frame=frame)))
 
     def identity_chosen(self, identity: int) -> None:
         if (explorer := self.document.explorer) is not None and self._chosen is not None:
@@ -256,10 +260,18 @@ class InterpolateWorkspace(Workspace):
             self._change("Add Keyframe", replace(after, frame=round(after.keys[after.card].time_s * FRAME_RATE)))
 
     def _change_body(self, what: str, body: Exploration) -> None:
-        self._change(f"{what} of Keyframe {self.now.card + 1}", with_body(self.now, self.now.card, body))
+        place = self.now.card
+        self._change(f"{what} of Keyframe {place + 1}", self._at_key(with_body(self.now, place, body), place))
 
     def _move_key(self, place: int, seconds: float, is_drag: bool = False) -> None:
-        self._change("Move Keyframe", with_time(self.now, place, seconds), f"keyframe {place}" if is_drag else None)
+        moved = self._at_key(with_time(self.now, place, seconds), place)
+        self._change("Move Keyframe", moved, f"keyframe {place}" if is_drag else None)
+
+    def _at_key(self, now: Interpolation, place: int) -> Interpolation:
+        """With the keyframe at ``place`` on show, so that one sees what has become of it."""
+        if self.document.timeline.playing:
+            return now
+        return replace(now, frame=frame_of(now, place, self.speed.times))
 
     def _change(self, name: str, now: Interpolation, merge: object = None) -> None:
         if self.document.model is not None:
@@ -285,9 +297,12 @@ class InterpolateWorkspace(Workspace):
         self.session.settle()
 
     def _on_speed(self) -> None:
+        self._show_speed()
+        self._request(True)
+
+    def _show_speed(self) -> None:
         self._speed_note.setText(self.speed.words)
         self._speed_note.setVisible(bool(self.speed.words))
-        self._request(True)
 
     def _show(self) -> None:
         """Bring cards, buttons and track up to date."""
@@ -315,8 +330,7 @@ class InterpolateWorkspace(Workspace):
         for button in (self.add, self.add_explored):
             button.setEnabled(len(now.keys) < MOST_KEYS)
         self.speed.follow(now if self.is_active else None)
-        self._speed_note.setText(self.speed.words)
-        self._speed_note.setVisible(bool(self.speed.words))
+        self._show_speed()
 
     def _request(self, settled: bool) -> None:
         now = self.now

@@ -41,7 +41,7 @@ class TransferWorkspace(Workspace):
         who = Section("Bodies")
         who.body.addWidget(note("Click a card, then a body on the left; or drag it onto the card."))
         who.body.addWidget(self.cards)
-        self.add, self.add_explored = QPushButton("Add a body"), QPushButton("Add Explore's")
+        self.add, self.add_explored = QPushButton("Add a body"), QPushButton("Add from Explore")
         self.add.setToolTip(f"Show the pose on one more identity, up to {MOST_BODIES} bodies")
         self.add_explored.setToolTip("Show the pose on the body that Explore shows")
         row = QHBoxLayout()
@@ -56,7 +56,7 @@ class TransferWorkspace(Workspace):
             note("Click a pose or a fit on the left, or drag one here; the timeline plays its sequence on all.")
         )
         which.body.addWidget(self.pose_card)
-        self.explored = QPushButton("Take the pose of Explore")
+        self.explored = QPushButton("Pose from Explore")
         self.explored.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         which.body.addWidget(self.explored)
         self._on_the_spot = note(
@@ -280,10 +280,10 @@ class TransferWorkspace(Workspace):
         if now.source.row is not None:
             frame = explorer.model.info.frames[now.source.row]
             whose = pretty(explorer.model.info.identities[frame.identity])
-            return posture_of(explorer.model, now.source.row), f"Recorded from {whose}"
+            return posture_of(explorer.model, now.source.row), f"From {whose}"
         if now.source.pose is None:
-            return posture_of(explorer.model, None), "As the surfaces are learned"
-        return now.source.pose_name, "As it was in Explore"
+            return posture_of(explorer.model, None), "In which surfaces are learned"
+        return now.source.pose_name, "From Explore"
 
     def _describe(self) -> None:
         now, explorer = self.now, self.document.explorer

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from engine.core.errors import Cancelled, InputError
+from engine.core.progress import Progress
 from engine.geometry.mesh import vertex_normals
 from engine.models.code_path import CodePath
 from engine.models.model import NeuralParametricModel
@@ -95,5 +96,9 @@ def test_a_path_through_codes_without_a_surface_is_refused_with_the_place() -> N
 
 
 def test_measuring_a_path_stops_when_asked_to() -> None:
+    class Impatient(Progress):
+        def cancelled(self) -> bool:
+            return True
+
     with pytest.raises(Cancelled):
-        times_of_constant_speed(toy_model(), path_of("shape", (0, 12)), 5, lambda: True)
+        times_of_constant_speed(toy_model(), path_of("shape", (0, 12)), 5, Impatient())

@@ -9,6 +9,7 @@ import pytest
 import torch
 import trimesh
 import warp
+from warp.geometry import sparse_marching_cubes_from_cells
 
 from engine.core import warp_runtime
 from engine.geometry.mesh import Mesh
@@ -35,6 +36,33 @@ def test_a_cell_cut_at_one_corner_is_one_triangle_that_faces_outwards() -> None:
     np.testing.assert_allclose(mesh.vertices[order], expected[np.lexsort(expected.T)], atol=1e-6)
     a, b, c = mesh.vertices[mesh.faces[0]]
     assert np.cross(b - a, c - a) @ np.ones(3) > 0
+
+
+def test_triangles_of_every_case_are_those_of_warp() -> None:
+    """Every set of corners, with as many cells between others as apart, in a part of the lattice that is not its
+    beginning."""
+    generator = torch.Generator().manual_seed(0)
+    field = torch.randn((12, 12, 12), generator=generator)
+    line = torch.arange(11)
+    places = torch.cartesian_prod(line, line, line)
+    places = places[torch.randperm(len(places), generator=generator)[:1000]]
+    corners = (places[:, None] + torch.tensor(CORNERS)).unbind(-1)
+    values = field[corners]
+    assert len(((values >= 0) * 2 ** torch.arange(8)).sum(1).unique()) > 250
+    cells = (places + torch.tensor([3, 40, 20])).to(torch.int32)
+    mesh = contour_cells(cells, values, 64)
+    warp_runtime.start_warp()
+    vertices, indices = sparse_marching_cubes_from_cells(
+        cells.numpy(), values.numpy(), origin=(-0.5, -0.5, -0.5), cell_width=1 / 63, device="cpu"
+    )
+    np.testing.assert_array_equal(mesh.faces, indices.numpy().reshape(-1, 3))
+    np.testing.assert_allclose(mesh.vertices, vertices.numpy(), atol=3e-7)
+
+
+def test_cells_that_nothing_passes_through_give_an_empty_mesh() -> None:
+    mesh = contour_cells(torch.tensor([[2, 3, 4]], dtype=torch.int32), torch.ones(1, 8), 64)
+    assert mesh.is_empty
+    assert mesh.vertices.shape == (0, 3)
 
 
 def test_a_sphere_is_closed_faces_outwards_and_lies_on_lattice_edges() -> None:

@@ -25,7 +25,8 @@ def test_everything_beside_the_sliders_does_what_it_says(qtbot: QtBot, studio_wi
 
     # a value is typed, and is one step
     def type_value(text: str) -> None:
-        first.field.selectAll()
+        first.field.clearFocus()
+        qtbot.mouseClick(first.field, Qt.MouseButton.LeftButton)
         qtbot.keyClicks(first.field, text)
         qtbot.keyClick(first.field, Qt.Key.Key_Return)
 

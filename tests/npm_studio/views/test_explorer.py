@@ -213,9 +213,9 @@ def test_the_timeline_goes_from_one_identity_to_another(studio_window: StudioWin
         fine(studio_window, lambda frame=frame: timeline.seek(frame))
         widths.append(np.ptp(vertices(studio_window)[:, 0]))
     assert widths[0] < widths[1] < widths[2]  # "small" has shorter arms than "stout"
-    assert studio_window.viewports.left.caption.text == ("Small  →  Stout", "2.00 s of 2.00 s · 100 % of the way")
+    assert studio_window.viewports.left.caption.text == ("Small  →  Stout", "100% of the way · 2.00 s of 2.00 s")
     fine(studio_window, lambda: timeline.seek(75))
-    assert studio_window.viewports.left.caption.text[1] == "1.50 s of 2.00 s · 75 % of the way, on the way back"
+    assert studio_window.viewports.left.caption.text[1] == "75% of the way · 1.50 s of 2.00 s, going back"
 
 
 @pytest.mark.parametrize(("space", "keeps_faces"), [(0, False), (1, True)])

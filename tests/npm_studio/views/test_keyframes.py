@@ -37,8 +37,10 @@ def test_keyframes_are_added_dragged_timed_and_deleted_by_named_steps(
     assert document.undo_name == "Add Keyframe"
     assert work.now.card == 1
 
-    # bodies are dropped onto its card: a training identity, a pose, a bookmark
+    # bodies are dropped onto its card, and shown: a training identity, a pose, a bookmark
+    document.timeline.seek(40)
     drop(work.cards.cards[1], Dragged("identity", 2))
+    assert work.now.frame == 15
     assert work.now.keys[1].body.shape_name == "Stout"
     drop(work.cards.cards[1], Dragged("pose", -1))
     assert work.now.keys[1].body.pose is None
@@ -55,6 +57,7 @@ def test_keyframes_are_added_dragged_timed_and_deleted_by_named_steps(
         qtbot.mouseMove(work.track, place + QPoint(round(share * second), 0))
     qtbot.mouseRelease(work.track, Qt.MouseButton.LeftButton)
     assert work.now.keys[1].time_s == pytest.approx(1.0, abs=0.05)
+    assert document.timeline.frame == work.now.frame == round(30 * work.now.keys[1].time_s)
     document.undo()
     assert work.now.keys[1].time_s == 0.5
     work.cards.cards[1].time.setValue(1.5)
@@ -92,6 +95,14 @@ def test_constant_speed_is_measured_in_the_background_and_moves_the_surface_even
     assert "mm from frame to frame" in work._speed_note.text()
     window.session.document.undo()
     assert work.speed.times is None
+
+    # what nobody wants any more is not measured to its end
+    work.cards.timed.emit(1, 60.0)
+    work.even.click()
+    qtbot.waitUntil(lambda: "pass 1" in work._speed_note.text(), timeout=20_000)
+    work.even.click()
+    assert work._speed_note.isHidden()
+    qtbot.waitUntil(lambda: not window.session.jobs.is_busy("measure"), timeout=20_000)
 
 
 def test_a_transfer_shows_up_to_four_bodies_in_the_pose_of_explore_or_of_a_run(

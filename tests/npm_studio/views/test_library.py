@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 from PyQt6.QtCore import QPoint, Qt
-from PyQt6.QtWidgets import QLineEdit
+from PyQt6.QtGui import QGuiApplication
+from PyQt6.QtWidgets import QLineEdit, QMenu
 from pytestqt.qtbot import QtBot
 
 from npm_studio.session.document.explorer import Codes
@@ -49,6 +50,22 @@ def test_keys_choose_what_is_shown_and_a_filter_without_a_hit_says_so(
     assert window.session.document.state.explore.shape_name == "Small"
     fine(window, lambda: qtbot.keyClick(library.poses, Qt.Key.Key_Home))
     assert window.session.document.state.explore.pose is None
+    # a right click offers what can be done, and marks nothing
+    marked, last = library.identities.currentRow(), present(library.identities.item(2))
+    place = library.identities.visualItemRect(last).center()
+    qtbot.mouseClick(library.identities.viewport(), Qt.MouseButton.RightButton, pos=place)
+    assert library.identities.currentRow() == marked
+    library.identities.customContextMenuRequested.emit(place)
+    menu = present(library.findChild(QMenu))
+    fine(window, lambda: menu.actions()[0].trigger())
+    assert window.session.document.state.explore.shape_name == "Stout"
+    menu.actions()[1].trigger()
+    assert present(QGuiApplication.clipboard()).text() == "stout"
+    menu.close()
+    # nor does what was dragged to where nothing comes of it
+    library.identities.setCurrentRow(0)
+    library.identities.drag_ended.emit()
+    assert library.identities.currentRow() == 2
     library.search.setText("nobody")
     assert library._no_hit.isVisible()
     assert "“nobody”" in library._no_hit.text()
