@@ -20,7 +20,7 @@ from engine.sequences.mirroring import mirrored_mesh
 from engine.surface.folded import not_cancelled
 from engine.surface.many_surfaces import extract_meshes
 
-_UPRIGHT = 0.5
+UPRIGHT = 0.5
 """Cosine between the vertical of the subject, on average, and that of the world, from which there is a floor."""
 
 
@@ -70,7 +70,7 @@ def motion_of(run: Run, loaded: LoadedModel, rows: Sequence[int] = ()) -> Fitted
     trusted = np.array([not frame.lost for frame in frames])
     trusted = trusted if trusted.any() else ~trusted
     lowest = None
-    if places is not None and places[trusted, 1, 1].mean() > _UPRIGHT:
+    if places is not None and places[trusted, 1, 1].mean() > UPRIGHT:
         heights = [run.meshes.read(row).vertices[:, 1].min() for row, use in zip(chosen, trusted, strict=True) if use]
         lowest = float(min(heights))
     names, times = tuple(frame.name for frame in frames), run.meshes.times_s[chosen]

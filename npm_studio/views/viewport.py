@@ -9,6 +9,7 @@ from PyQt6.QtCore import pyqtSignal
 from PyQt6.QtGui import QImage, QResizeEvent
 from PyQt6.QtWidgets import QVBoxLayout, QWidget
 
+from engine.geometry.camera import transform_points
 from engine.geometry.similarity import Similarity
 from npm_studio.session.document.view_state import CameraState, DisplaySettings
 from npm_studio.session.live.field import SliceReply
@@ -44,7 +45,7 @@ class Viewport(QWidget):
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._theme, self._display, self._lost, self._has_axes = theme, DisplaySettings(), False, True
-        self._live: tuple[PosedMesh, Similarity] | None = None
+        self._live: tuple[PosedMesh, Similarity, NDArray[np.float64] | None] | None = None
         self.focus: NDArray[np.float64] | None = None
         """(2, 3) corners of what is looked at where more is shown, such as a room around the subject."""
         self._canonical: CanonicalSurface | None = None
@@ -137,12 +138,20 @@ class Viewport(QWidget):
             self._show_ground()
             self.redraw()
 
-    def show_live(self, mesh: PosedMesh, similarity: Similarity) -> None:
-        """Show a mesh of the live thread, standing on the ground; cut open it is the canonical one, where it is."""
-        self._live = mesh, similarity
+    def show_live(self, mesh: PosedMesh, similarity: Similarity, place: NDArray[np.float64] | None = None) -> None:
+        """Show a mesh of the live thread, standing on the ground; cut open it is the canonical one, where it is.
+
+        Args:
+            place: (4, 4) from the metres of the model to where it goes, turned and away from the middle
+        """
+        self._live = mesh, similarity, place
         if not len(mesh.faces):
             self.hide_slice()
         posed = (similarity.to_world(mesh.vertices), mesh.normals, mesh.faces)
+        if place is not None and len(mesh.faces):
+            turn = np.eye(4)
+            turn[:3, :3] = place[:3, :3]
+            posed = (transform_points(place, posed[0]), transform_points(turn, mesh.normals), mesh.faces)
         sliced, shown, other = self._display.field_slice, posed, posed
         canonical = None
         if len(mesh.faces) and (sliced or self._display.inset or self._display.correspondence):

@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from PyQt6.QtCore import Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import QAction
 from PyQt6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
@@ -199,9 +201,11 @@ class Workspace(QWidget):
         """The same for live meshes: they never leave the view, and when the hand rests they fill it."""
         self.frame_once(what, reply.quality is Quality.FINE and not self.document.timeline.playing)
 
-    def show_posed_mesh(self, view: Viewport, mesh: PosedMesh, similarity: Similarity) -> None:
-        """A live mesh in canonical units, standing on the ground."""
-        view.show_live(mesh, similarity)
+    def show_posed_mesh(
+        self, view: Viewport, mesh: PosedMesh, similarity: Similarity, place: NDArray[np.float64] | None = None
+    ) -> None:
+        """A live mesh in canonical units, standing on the ground, at ``place`` as `Viewport.show_live` has it."""
+        view.show_live(mesh, similarity, place)
 
     def report_quality(self, reply: MeshReply) -> None:
         """Tell the status bar how good the meshes of ``reply`` are."""

@@ -5,12 +5,15 @@ from itertools import chain
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import QHBoxLayout, QPushButton
 from torch import Tensor
 
 from engine.core.errors import InputError
+from engine.methods.run import Run
 from npm_studio.session.document.explorer import Codes, codes_of, posture_of, pretty
+from npm_studio.session.document.floor_places import floor_places
 from npm_studio.session.document.state import DocumentState, Exploration
 from npm_studio.session.document.state import Transfer as TransferState
 from npm_studio.session.document.timeline import Playable
@@ -24,6 +27,10 @@ from npm_studio.views.widgets.dragged import Dragged
 from npm_studio.views.workspaces.base import TRAINING_FRAME_RATE, Actions, Workspace
 
 MOST_BODIES = 4
+REMEMBERED = 50
+"""Requests whose frame is known when their meshes come."""
+_GOES = "Bodies go where the subject of the run went, each with its feet on the floor in every frame."
+_STAYS = "Bodies stay on the spot: the run does not say where on a floor its subject was."
 _RUN_RATE = 30.0
 """Frames per second of a run that does not say."""
 
@@ -38,6 +45,10 @@ class TransferWorkspace(Workspace):
     def __init__(self, session: Session, viewports: ViewportArea, actions: Actions) -> None:
         super().__init__(session, viewports, actions)
         self.cards = BodyCards(session.portraits, fewest=1)
+        self._frames: dict[int, int] = {}
+        """Of the latest requests: the frame that each is of."""
+        self._walked: tuple[Run, NDArray[np.float64] | None] | None = None
+        """A run, and its places."""
         who = Section("Bodies")
         who.body.addWidget(note("Click a card, then a body on the left; or drag it onto the card."))
         who.body.addWidget(self.cards)
@@ -59,9 +70,7 @@ class TransferWorkspace(Workspace):
         self.explored = QPushButton("Pose from Explore")
         self.explored.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         which.body.addWidget(self.explored)
-        self._on_the_spot = note(
-            "Bodies stay on the spot here. The command line (Edit, Copy as Command Line) puts them where the run was."
-        )
+        self._on_the_spot = note("")
         which.body.addWidget(self._on_the_spot)
         self.column.setSpacing(18)
         self.column.addWidget(who)
@@ -117,9 +126,12 @@ class TransferWorkspace(Workspace):
         model, now = self.document.model, self.now
         if model is None or len(reply.meshes) != len(now.bodies) or len(self.viewports.views) != len(now.bodies):
             return
-        pose = self._pose_words()[0]
+        pose, places = self._pose_words()[0], self._places()
+        frame = self._frames.get(reply.generation, now.frame)
+        place = None if places is None else places[min(frame, len(places) - 1)]
         for view, mesh, body in zip(self.viewports.views, reply.meshes, now.bodies, strict=True):
-            self.show_posed_mesh(view, mesh, model.info.similarity)
+            self.show_posed_mesh(view, mesh, model.info.similarity, place)
+            view.focus = None if places is None else _around(places, view.mesh.vertices, view.ground.height)
             view.caption.set_text(body.shape_name, pose)
         self.frame_live(model, reply)
         self.report_quality(reply)
@@ -262,6 +274,15 @@ class TransferWorkspace(Workspace):
         except InputError:
             return ()
 
+    def _places(self) -> NDArray[np.float64] | None:
+        """Where the subject of the run was, (F, 4, 4); None where bodies stay on the spot."""
+        run = self.document.run_at(self.now.run)
+        if run is None or not self._run_bodies():
+            return None
+        if self._walked is None or self._walked[0] is not run:
+            self._walked = run, floor_places(run)
+        return self._walked[1]
+
     def _run_rate(self) -> float:
         run = self.document.run_at(self.now.run)
         steps = np.diff(run.meshes.times_s) if run is not None else np.empty(0)
@@ -298,6 +319,7 @@ class TransferWorkspace(Workspace):
         title, owner = self._pose_words()
         shown = Codes(explorer.mean("shape"), self._pose_of(now.frame))
         self.pose_card.describe([CardText("Run" if now.run is not None else "Pose", title, owner, shown)], -1)
+        self._on_the_spot.setText(_STAYS if self._places() is None else _GOES)
         self._on_the_spot.setVisible(now.run is not None)
         for button in (self.add, self.add_explored):
             button.setEnabled(count < MOST_BODIES)
@@ -323,3 +345,15 @@ class TransferWorkspace(Workspace):
         shapes = [codes_of(body).shape for body in now.bodies]
         first, *ahead = (tuple(Codes(shape, pose) for shape in shapes) for pose in poses)
         self.session.request(first, settled, tuple(chain.from_iterable(ahead)))
+        self._frames[self.session.latest_generation] = now.frame
+        for old in list(self._frames)[:-REMEMBERED]:
+            del self._frames[old]
+
+
+def _around(places: NDArray[np.float64], vertices: NDArray[np.float32], ground: float) -> NDArray[np.float64]:
+    """(2, 3) corners of where a body with ``vertices`` (V, 3) goes, at all its ``places`` (F, 4, 4), metres."""
+    height = float(np.ptp(vertices[:, 1])) if len(vertices) else 0.0
+    way, reach = places[:, :3, 3], np.array([height / 4, 0.0, height / 4])
+    low, high = way.min(axis=0) - reach, way.max(axis=0) + reach
+    low[1], high[1] = ground, ground + height
+    return np.stack([low, high])

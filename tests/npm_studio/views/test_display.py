@@ -140,7 +140,7 @@ def test_the_inset_shows_the_canonical_figure_from_the_direction_of_the_view(
     view = studio_window.viewports.left
     assert view.inset.title == "Canonical"
     assert view._live is not None
-    mesh, similarity = view._live
+    mesh, similarity, _ = view._live
     np.testing.assert_allclose(view.inset.mesh.vertices, similarity.to_world(mesh.canonical))
     np.testing.assert_allclose(view.mesh.vertices, similarity.to_world(mesh.vertices))
     before = view.inset.mesh.vertices.copy()
@@ -169,7 +169,7 @@ def test_a_slice_shows_the_field_of_the_model_on_the_canonical_figure(
     )
     np.testing.assert_allclose(reply.values.ravel(), expected, atol=2e-6)
     assert view._live is not None
-    mesh, similarity = view._live
+    mesh, similarity, _ = view._live
     np.testing.assert_allclose(view.mesh.vertices, similarity.to_world(mesh.canonical))
     assert view.colour_bar.isVisible()
     assert view.caption.text[1] == "Canonical pose, cut open"

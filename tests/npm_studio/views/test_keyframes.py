@@ -127,6 +127,19 @@ def test_a_transfer_shows_up_to_four_bodies_in_the_pose_of_explore_or_of_a_run(
     for view, old in zip(window.viewports.views, before, strict=True):
         assert len(view.mesh.vertices) == len(old)
         assert np.abs(view.mesh.vertices - old).max() > 0.01
+
+    # bodies go where the subject of the run went, and the whole way is in view
+    run = document.state.runs[0].folder
+    walk = np.repeat(np.eye(4)[None], 3, axis=0)
+    walk[:, 0, 3] = -1.0, 0.0, 1.0
+    work._walked = present(document.run_at(run)), walk
+    fine(window, lambda: document.timeline.seek(0))
+    first = [view.mesh.vertices.copy() for view in window.viewports.views]
+    fine(window, lambda: document.timeline.seek(2))
+    for view, old in zip(window.viewports.views, first, strict=True):
+        assert view.mesh.vertices[:, 0].mean() - old[:, 0].mean() == pytest.approx(2.0, abs=0.2)
+        low, high = present(view.visible_bounds())
+        assert low[0] < -1.0 and high[0] > 1.0
     drop(work.cards.cards[0], Dragged("run", 0))
     assert document.state.transfer.bodies[0].shape_name == "run"
     fine(window, work.take_explore_pose)
