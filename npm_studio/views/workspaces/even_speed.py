@@ -62,7 +62,7 @@ class EvenSpeed(QObject):
         if self._failed == self._wanted:
             return "The way cannot be measured, so codes go at equal steps."
         far = f": pass {self._pass}, {self._done / self._total:.0%}" if self._pass else ""
-        return f"Measuring how the surface moves{far}…"
+        return f"Measuring movement{far}…"
 
     def follow(self, now: Interpolation | None) -> None:
         """``now`` is on show; None where nothing is."""

@@ -87,6 +87,7 @@ class ExploreWorkspace(Workspace):
         super().enter()
         self.viewports.clear()
         self.viewports.set_split(False)
+        self.viewports.left.ground.place(self.viewports.left.ground.height)
         self.slicing.enter(self.explorer)
         if self.explorer is None:
             self._invite()

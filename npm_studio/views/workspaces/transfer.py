@@ -214,7 +214,7 @@ class TransferWorkspace(Workspace):
     def _show_views(self) -> None:
         """A view for each body."""
         self.viewports.set_view_count(len(self.now.bodies))
-        for view in self.viewports.views[1:]:
+        for view in self.viewports.views:  # also the first one: a fit may have had its ground elsewhere
             view.ground.place(self.viewports.left.ground.height)
 
     def _add(self, body: Exploration) -> None:
@@ -297,7 +297,7 @@ class TransferWorkspace(Workspace):
             bodies = self._run_bodies()
             if not bodies:
                 return "Canonical pose", f"{now.run.name} is not open"
-            return bodies[min(now.frame, len(bodies) - 1)].pose_name, f"Fit {now.run.name}, {len(bodies)} frames"
+            return f"Frame {min(now.frame + 1, len(bodies))} of {len(bodies)}", f"Fit {now.run.name}"
         if now.source.row is not None:
             frame = explorer.model.info.frames[now.source.row]
             whose = pretty(explorer.model.info.identities[frame.identity])

@@ -88,7 +88,7 @@ def test_constant_speed_is_measured_in_the_background_and_moves_the_surface_even
     work.cards.timed.emit(1, 0.3)
     work.spaces.button(1).click()
     work.even.click()
-    assert work.speed.words == "Measuring how the surface moves…"
+    assert work.speed.words == "Measuring movement…"
     qtbot.waitUntil(lambda: work.speed.times is not None, timeout=60_000)
     times = present(work.speed.times)
     assert (len(times), times[0], times[-1]) == (10, 0.0, pytest.approx(0.3))
@@ -121,7 +121,8 @@ def test_a_transfer_shows_up_to_four_bodies_in_the_pose_of_explore_or_of_a_run(
     fine(window, lambda: work.run_chosen(document.state.runs[0].folder))
     assert document.undo_name == "Poses of a Run"
     assert document.timeline.frame_count == 3
-    assert "Fit run, 3 frames" in work.pose_card.cards[0].detail.text()
+    assert work.pose_card.cards[0].title.text() == "Frame 1 of 3"
+    assert work.pose_card.cards[0].detail.text() == "Fit run"
     fine(window, lambda: document.timeline.seek(2))
     assert document.state.transfer.frame == 2
     for view, old in zip(window.viewports.views, before, strict=True):
