@@ -39,7 +39,7 @@ def test_the_timeline_goes_there_and_back_without_showing_an_end_twice() -> None
     assert frame_names(WAY)[:2] == ("0.00 s", "0.03 s")
     assert frame_names(WAY)[61] == "1.97 s, back"
     assert frame_count(replace(WAY, there_and_back=False)) == 61
-    assert place_in_words(WAY, 12) == ("Tall  →  Lean", "0.40 s of 2.00 s · 20 % of the way")
+    assert place_in_words(WAY, 12) == ("Tall  →  Lean", "20% of the way · 0.40 s of 2.00 s")
 
 
 def test_codes_go_through_every_keyframe_at_its_time() -> None:
