@@ -293,6 +293,7 @@ class Viewport(QWidget):
         self.hide_slice()
         self.inset.hide()
         self.mesh.hide()
+        self.mesh.stand_on(None)
         self.mark_lost(False)
         self.mesh.colour_by(None)
         self.mesh.set_opacity(1.0)
