@@ -31,9 +31,9 @@ def name_of_picture(document: Document) -> str:
     return f"{name}-{state.view.workspace}"
 
 
-def free_name(folder: Path, name: str) -> Path:
-    """``folder/NAME.png``, with a number behind it where that is there already."""
-    number, path = 2, folder / f"{name}.png"
+def free_name(folder: Path, name: str, ending: str = ".png") -> Path:
+    """``folder/NAME.png``, with a number behind the name where that is there already."""
+    number, path = 2, folder / f"{name}{ending}"
     while path.exists():
-        path, number = folder / f"{name}-{number}.png", number + 1
+        path, number = folder / f"{name}-{number}{ending}", number + 1
     return path

@@ -131,7 +131,8 @@ class Files(Opening):
             self.save_in(self._document.folder, then)
 
     def choose_save_project(self, then: Callable[[], object] = lambda: None) -> None:
-        name, _ = QFileDialog.getSaveFileName(self._parent, "Save the project as a folder", folder_of(Kind.PROJECT))
+        suggested = free_name(Path(folder_of(Kind.PROJECT)), "project", "")
+        name, _ = QFileDialog.getSaveFileName(self._parent, "Save the project as a folder", str(suggested))
         if name:
             self.save_in(Path(name), then)
 

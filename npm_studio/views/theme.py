@@ -249,6 +249,13 @@ QProgressBar {{ background: {theme.field}; border: 1px solid {theme.border}; bor
 QProgressBar::chunk {{ background: {theme.accent}; border-radius: 4px; }}
 QCheckBox {{ spacing: 8px; border: 1px solid transparent; border-radius: 4px; padding: 1px; }}
 QCheckBox:focus {{ border-color: {theme.accent}; }}
+QRadioButton {{ spacing: 8px; border: 1px solid transparent; border-radius: 4px; padding: 1px; }}
+QRadioButton:focus {{ border-color: {theme.accent}; }}
+QRadioButton::indicator {{ width: 12px; height: 12px; border: 1px solid {theme.muted}; border-radius: 7px;
+    background: {theme.field}; }}
+QRadioButton::indicator:checked {{ width: 4px; height: 4px; border: 5px solid {theme.accent};
+    background: {theme.accent_text}; }}
+QRadioButton::indicator:disabled {{ border-color: {theme.border}; }}
 QScrollBar:vertical {{ background: transparent; width: 10px; margin: 0; }}
 QScrollBar:horizontal {{ background: transparent; height: 10px; margin: 0; }}
 QScrollBar::handle {{ background: {mixed(theme.panel, theme.muted, 0.45)}; border-radius: 4px; margin: 1px; }}

@@ -32,7 +32,7 @@ OPEN_RUN = Command(
 SCREENSHOT = Command(
     "file.screenshot",
     "Save Screensho&t…",
-    "Save a PNG of the 3-D view.",
+    "Save the 3-D views as a PNG: as they are, or on transparent ground, as the type of the file says.",
     shortcut="Ctrl+P",
     icon="camera",
 )

@@ -97,6 +97,10 @@ def test_meshes_made_elsewhere_are_asked_for_and_shown_over_the_points(
     qtbot.waitUntil(lambda: fit.run is not None, timeout=SECONDS)
     assert fit.run is not None
     assert load_run(fit.run.folder).method == "imported"
+    field.path = None
+    fit.form.changed.emit()
+    assert fit.progress.detail.text() == "Fill in “Meshes” first."  # and not how the last fit ended
+    assert not start.isEnabled() and studio_window.actions_by_id["fit.again"].isEnabled()  # which has its own
     assert studio_window.viewports.left.mesh.is_visible
     assert studio_window.viewports.left.points.count > 100
 
