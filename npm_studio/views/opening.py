@@ -152,6 +152,7 @@ class Opening:
         """Put a project in place of the document; with ``recover`` as its automatic copy has it."""
         folder = folder.resolve()
         is_draft = not (folder / FILE_NAME).is_file()
+        name = "what you made" if is_draft else folder.name
 
         def work(progress: Progress) -> tuple[DocumentState, Contents]:
             state = load_project(folder, AUTOSAVE_NAME if recover else FILE_NAME).state
@@ -172,9 +173,9 @@ class Opening:
             self._document.begin(state, contents, None if is_draft else folder, is_saved=not recover)
             if not is_draft:
                 remember(folder)
-            self._say(f"Recovered {folder.name}" if recover else f"Opened project {folder}")
+            self._say(f"Recovered {name}" if recover else f"Opened project {folder}")
 
-        self._say(f"Reading {folder.name}…")
+        self._say(f"Reading {name}…")
         self._load(work, finished)
 
     def _place_recordings(self) -> None:
