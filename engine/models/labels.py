@@ -1,6 +1,8 @@
 """What codes belong to: a model's description, its training identities and frames, and finding them by name."""
 
+from collections import defaultdict
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 from engine.core.errors import InputError
@@ -8,7 +10,7 @@ from engine.geometry.similarity import Similarity
 
 SideWord = Literal["left", "right"]
 UNLABELLED = "unlabelled"
-"""Sequence of frames of which nobody said whose they are; see `FrameLabel.of`."""
+"""Sequence of frames of which nobody said whose they are; see `FrameLabel.owner`."""
 
 
 @dataclass(frozen=True)
@@ -21,9 +23,10 @@ class FrameLabel:
     sample: str
     """Name of the frame inside its sequence: six digits."""
 
-    def of(self, identity: int) -> bool:
-        """Whether the frame is one of ``identity``; a frame of which nobody said whose it is serves every one."""
-        return self.identity == identity or self.sequence == UNLABELLED
+    @property
+    def owner(self) -> int | None:
+        """Index of the identity that it is one of; None where nobody said it, and it serves every one."""
+        return None if self.sequence == UNLABELLED else self.identity
 
     def __str__(self) -> str:
         return f"{self.sequence}/{self.sample}"
@@ -54,6 +57,17 @@ class ModelInfo:
         recipe = self.training.get("recipe")
         side = recipe.get("side") if isinstance(recipe, dict) else None
         return side if side in ("left", "right") else None
+
+    def frames_of(self, identity: int) -> list[int]:
+        """Places in `frames` of those of ``identity``, in training order."""
+        return sorted([*self._frames_by_owner.get(identity, ()), *self._frames_by_owner.get(None, ())])
+
+    @cached_property
+    def _frames_by_owner(self) -> dict[int | None, list[int]]:
+        found = defaultdict(list)
+        for place, frame in enumerate(self.frames):
+            found[frame.owner].append(place)
+        return dict(found)
 
 
 def find_name(names: tuple[str, ...] | list[str], wanted: str | int, what: str) -> int:

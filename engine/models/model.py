@@ -93,7 +93,7 @@ class NeuralParametricModel:
 
     def frames_of(self, identity: int) -> list[int]:
         """Rows of ``pose_codes`` that belong to ``identity``, in training order."""
-        return [row for row, frame in enumerate(self.info.frames) if frame.of(identity)]
+        return self.info.frames_of(identity)
 
 
 def _frozen(module: Module, device: torch.device | str) -> Module:

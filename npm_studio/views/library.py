@@ -93,6 +93,7 @@ class Library(QWidget):
         self.identities.itemActivated.connect(lambda item: self._on_identity(item))
         self.poses.itemClicked.connect(lambda item, _: self._on_pose(item))
         self.poses.itemActivated.connect(lambda item, _: self._on_pose(item))
+        self.poses.itemExpanded.connect(self._list_frames)
         document.model_changed.connect(self._fill)
 
     def mark(self, identity: int | None, row: int | None, body: Exploration | None = None) -> None:
@@ -160,14 +161,22 @@ class Library(QWidget):
                     sequence = sequences[frame.sequence] = QTreeWidgetItem(branch, [pretty(frame.sequence)])
                     sequence.setData(0, _ROW, row)
                     sequence.setToolTip(0, f"Play {frame.sequence} of {name}")
-                leaf = QTreeWidgetItem(
-                    sequence, [f"Frame {int(frame.sample)}" if frame.sample.isdigit() else frame.sample]
-                )
-                leaf.setData(0, _ROW, row)
-                self._items[row] = leaf
+                    sequence.setChildIndicatorPolicy(QTreeWidgetItem.ChildIndicatorPolicy.ShowIndicator)
+                self._items[row] = sequence
             if sequences:
                 branches.append(branch)
         self.poses.addTopLevelItems(branches)
+
+    def _list_frames(self, sequence: QTreeWidgetItem) -> None:
+        """Below a ``sequence`` that is opened: of all there may be tens of thousands."""
+        explorer, row = self._document.explorer, sequence.data(0, _ROW)
+        if explorer is None or row is None or sequence.childCount():
+            return
+        for frame in explorer.clip(int(row)):
+            sample = explorer.model.info.frames[frame].sample
+            leaf = QTreeWidgetItem(sequence, [f"Frame {int(sample)}" if sample.isdigit() else sample])
+            leaf.setData(0, _ROW, frame)
+            self._items[frame] = leaf
 
     def _filter(self, text: str) -> None:
         wanted = text.strip().lower()
