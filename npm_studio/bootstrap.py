@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from engine.core.errors import InputError
 from engine.core.process import limit_threads
+from npm_studio.late_import import imported_when_used
 
 _log = logging.getLogger(__name__)
 
@@ -93,6 +94,12 @@ def create_application() -> "QApplication":
     return app
 
 
+def import_graphics() -> None:
+    """PyVista and VTK, but not yet the plots of Matplotlib, which PyVista imports for one setting of them."""
+    with imported_when_used("matplotlib.pyplot"):
+        importlib.import_module("pyvistaqt")
+
+
 def run_application(begin: "Callable[[], Callable[[MainWindow], None]]") -> int:
     """Open the window and stay until it is closed; returns the exit code.
 
@@ -106,17 +113,19 @@ def run_application(begin: "Callable[[], Callable[[MainWindow], None]]") -> int:
     from npm_studio.views.theme import theme_named
 
     settings = load_settings()
+    # collections would take a sixth of the start, and find nothing: what is made now stays
+    gc.disable()
     with Splash(theme_named(settings.theme)) as splash:
         splash.say("Loading PyTorch…")
         if settings.threads:
             limit_threads(settings.threads)
         importlib.import_module("torch")
+        prepare = begin()
         splash.say("Loading 3-D graphics…")
-        importlib.import_module("pyvistaqt")
+        import_graphics()
         splash.say("Building the window…")
         from npm_studio.views.main_window import MainWindow
 
-        prepare = begin()
         window = MainWindow()
     # a fit runs many short Python steps; the window gets its turn between them after 1 ms instead of 5
     sys.setswitchinterval(0.001)
@@ -127,6 +136,7 @@ def run_application(begin: "Callable[[], Callable[[MainWindow], None]]") -> int:
     window.show()
     # no thread runs during a garbage collection: those of half a million objects that stay anyway took 0.2 s
     gc.freeze()
+    gc.enable()
     prepare(window)
     window.files.offer_recovery()
     code = app.exec()

@@ -1,10 +1,14 @@
 """Configurations: strict, with the reason of every field, and set by name from text."""
 
+import ast
+import inspect
 import json
 import re
 import reprlib
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, TypeVar
 
 import yaml
@@ -16,7 +20,7 @@ from engine.core.errors import ConfigField, InputError, Remedy
 class Config(BaseModel):
     """Base of configurations: fields cannot be misspelt, changed or infinite; docstrings under them explain them."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 EXPONENT = re.compile(r"[-+]?[0-9]+\.?[0-9]*[eE][-+]?[0-9]+")
@@ -43,7 +47,7 @@ class FieldInfo:
 def fields_of(config_type: type[BaseModel]) -> tuple[FieldInfo, ...]:
     """The fields of a configuration in their order."""
     schema = config_type.model_json_schema()
-    required = set(schema.get("required", ()))
+    required, explained = set(schema.get("required", ())), _docstrings_under_fields(config_type)
     found = []
     for name, field in schema.get("properties", {}).items():
         choices = tuple(str(choice) for choice in field.get("enum", ()))
@@ -54,9 +58,28 @@ def fields_of(config_type: type[BaseModel]) -> tuple[FieldInfo, ...]:
             kind = "value"
         lowest = field.get("minimum", field.get("exclusiveMinimum"))
         highest = field.get("maximum", field.get("exclusiveMaximum"))
-        text = " ".join(field.get("description", "").split())
+        text = " ".join((field.get("description") or explained.get(name, "")).split())
         found.append(FieldInfo(name, kind, text, field.get("default"), name in required, lowest, highest, choices))
     return tuple(found)
+
+
+def _docstrings_under_fields(config_type: type[BaseModel]) -> dict[str, str]:
+    """By name. pydantic would read the source of every configuration when it is imported, which took longer than all
+    else of importing the methods."""
+    found: dict[str, str] = {}
+    for kind in reversed(config_type.__mro__):
+        if not issubclass(kind, BaseModel) or kind in (BaseModel, Config):
+            continue
+        try:
+            (definition,) = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
+        except (OSError, TypeError, SyntaxError):  # there is no source, as in an installation of compiled files alone
+            continue
+        assert isinstance(definition, ast.ClassDef)
+        for field, text in pairwise(definition.body):
+            match field, text:
+                case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(words))):
+                    found[name] = words
+    return found
 
 
 def set_fields(tree: dict[str, Any], overrides: Mapping[str, str], remedy: str | Remedy = "") -> None:

@@ -1,32 +1,13 @@
 """Exact distances from points to meshes that move, with NVIDIA Warp on the CPU."""
 
-from typing import Any, no_type_check
+from typing import Any
 
 import numpy as np
-import warp as wp
 from numpy.typing import NDArray
 
-from engine.core.warp_runtime import warp_on
 from engine.geometry.mesh import Mesh
 
 _LEAF_SIZE = 2  # triangles per leaf, as in `engine.geometry.ray_casting`
-
-
-@wp.kernel
-@no_type_check
-def _nearest(
-    mesh: wp.uint64,
-    points: wp.array(dtype=wp.vec3),
-    reach: wp.float32,
-    distance: wp.array(dtype=wp.float32),
-):
-    """Distance to the nearest triangle, ``reach`` where there is none within it."""
-    i = wp.tid()
-    distance[i] = reach
-    found = wp.mesh_query_point_no_sign(mesh, points[i], reach)
-    if found.result:
-        nearest = wp.mesh_eval_position(mesh, found.face, found.u, found.v)
-        distance[i] = wp.min(wp.length(points[i] - nearest), reach)
 
 
 class MeshDistance:
@@ -44,6 +25,11 @@ class MeshDistance:
 
         Both have to be finite, and the mesh must have a triangle.
         """
+        import warp as wp
+
+        from engine.core.warp_runtime import warp_on
+        from engine.geometry.point_kernels import find_nearest
+
         assert points.ndim == 2 and points.shape[1] == 3, points.shape
         assert not mesh.is_empty and reach > 0, reach
         vertices = np.ascontiguousarray(mesh.vertices, np.float32)
@@ -58,6 +44,6 @@ class MeshDistance:
             at = wp.array(np.ascontiguousarray(points, np.float32), dtype=wp.vec3, device=cpu)
             distance = wp.zeros(len(points), dtype=wp.float32, device=cpu)
             inputs = [self._mesh.id, at, float(reach)]
-            wp.launch(_nearest, dim=len(points), inputs=inputs, outputs=[distance], device=cpu)
+            wp.launch(find_nearest, dim=len(points), inputs=inputs, outputs=[distance], device=cpu)
             result: NDArray[np.float32] = distance.numpy().copy()
         return result

@@ -1,35 +1,13 @@
 """Which points of a surface a camera sees, by casting one ray to each, with NVIDIA Warp."""
 
-from typing import no_type_check
-
 import numpy as np
 import torch
-import warp as wp
 from numpy.typing import ArrayLike, NDArray
 
-from engine.core.warp_runtime import warp_on
 from engine.geometry.camera import PinholeCamera, transform_points
 
 TOUCHING_M = 1e-3
 """A surface that is nearer than this in front of a point is the point's own."""
-
-
-@wp.kernel
-@no_type_check
-def _find_hidden(
-    mesh: wp.uint64,
-    origin: wp.vec3,
-    points: wp.array(dtype=wp.vec3),
-    touching: float,
-    hidden: wp.array(dtype=wp.uint8),
-):
-    """Whether something is in the way from ``origin`` to each point."""
-    i = wp.tid()
-    towards = points[i] - origin
-    distance = wp.length(towards)
-    hit = wp.mesh_query_ray(mesh, origin, towards / distance, distance - touching)
-    if hit.result:
-        hidden[i] = wp.uint8(1)
 
 
 def visible_points(
@@ -47,6 +25,11 @@ def visible_points(
         faces: (T, 3)
         camera_to_world: (4, 4) rigid, OpenCV camera axes to world metres
     """
+    import warp as wp
+
+    from engine.core.warp_runtime import warp_on
+    from engine.geometry.point_kernels import find_hidden
+
     assert points.ndim == 2 and points.shape[1] == 3, points.shape
     pose = np.asarray(camera_to_world, np.float64)
     seen = transform_points(np.linalg.inv(pose), points)
@@ -62,7 +45,7 @@ def visible_points(
         positions = wp.array(np.ascontiguousarray(points, np.float32), dtype=wp.vec3, device=of_warp)
         output = wp.array(hidden, dtype=wp.uint8, device=of_warp)
         inputs = [mesh.id, wp.vec3(*pose[:3, 3]), positions, TOUCHING_M]
-        wp.launch(_find_hidden, dim=len(points), inputs=inputs, outputs=[output], device=of_warp)
+        wp.launch(find_hidden, dim=len(points), inputs=inputs, outputs=[output], device=of_warp)
         hidden = output.numpy()
     visible: NDArray[np.bool_] = inside & (hidden == 0)
     return visible

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from npm_studio.resources import demo_model, model_path
 
 if TYPE_CHECKING:
+    from npm_studio.session.document.explorer import Explorer
     from npm_studio.views.main_window import MainWindow
 
 
@@ -32,7 +33,8 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _begin(options: argparse.Namespace) -> "Callable[[MainWindow], None]":
-    """Look at what is to be opened, and begin to load its model in the background while the window is made.
+    """Look at what is to be opened, and begin to load its model in the background while the window is made, as far as
+    a first mesh.
 
     Raises:
         InputError: it is nothing that the application begins with.
@@ -41,6 +43,7 @@ def _begin(options: argparse.Namespace) -> "Callable[[MainWindow], None]":
 
     from engine.core.errors import InputError
     from npm_studio.session.document.recognise import Kind, recognise
+    from npm_studio.session.live.mesher import warm_up
     from npm_studio.session.model import open_model
     from npm_studio.session.settings import load_settings
 
@@ -50,7 +53,13 @@ def _begin(options: argparse.Namespace) -> "Callable[[MainWindow], None]":
         if sequence_kind is not Kind.SEQUENCE:
             raise InputError(options.sequence, f"is a {sequence_kind.value}, not a depth sequence")
     model = folder if kind is Kind.MODEL else demo_model()
-    loading = None if kind is Kind.PROJECT else ThreadPoolExecutor(1, "first model").submit(open_model, model)
+
+    def load() -> "Explorer":
+        explorer = open_model(model)
+        warm_up(explorer)
+        return explorer
+
+    loading = None if kind is Kind.PROJECT else ThreadPoolExecutor(1, "first model").submit(load)
 
     def prepare(window: "MainWindow") -> None:
         if options.path is None and options.sequence is None:

@@ -30,9 +30,4 @@ def open_model(folder: Path) -> Explorer:
     Raises:
         InputError: it is not a model.
     """
-    import scipy.spatial  # noqa: F401  the live thread would import it while a slider moves, and hold up the window
-
-    from engine.core.warp_runtime import start_warp
-
-    start_warp()
     return Explorer(load_model(folder, preferred_device()))

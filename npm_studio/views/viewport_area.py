@@ -79,7 +79,6 @@ class ViewportArea(QWidget):
         self.invitation = Invitation(self)
         self.invitation.set_theme(theme)
         self.legend.set_theme(theme)
-        self.set_view_count(2)
         self.set_view_count(1)
         self.setMinimumSize(320, 240)
         self._document.changed.connect(self._on_document)
@@ -93,7 +92,8 @@ class ViewportArea(QWidget):
 
     @property
     def right(self) -> Viewport:
-        """The second view."""
+        """The second view, which may be hidden."""
+        self._make_views(2)
         return self._all[1]
 
     @property
@@ -121,8 +121,7 @@ class ViewportArea(QWidget):
     def set_view_count(self, count: int) -> None:
         """Show so many views, 1 to 6."""
         assert count in _COLUMNS, count
-        while len(self._all) < count:
-            self._all.append(self._new_view())
+        self._make_views(count)
         self._count, columns = count, _COLUMNS[count]
         for index, view in enumerate(self._all):
             if index < count:
@@ -174,9 +173,10 @@ class ViewportArea(QWidget):
             view.ground.set_scale(scale)
 
     def set_theme(self, theme: Theme) -> None:
-        self._theme = theme
-        for view in self._all:
-            view.set_theme(theme)
+        if theme != self._theme:
+            self._theme = theme
+            for view in self._all:
+                view.set_theme(theme)
         self.invitation.set_theme(theme)
         self.legend.set_theme(theme)
 
@@ -362,6 +362,10 @@ class ViewportArea(QWidget):
             view.frame_bounds(bounds, direction)
         self._direction, self._framed = direction, [view.camera_state() for view in self.views]
         self._framed_boxes = [bounds for _, bounds in boxes]
+
+    def _make_views(self, count: int) -> None:
+        while len(self._all) < count:
+            self._all.append(self._new_view())
 
     def _new_view(self) -> Viewport:
         view = Viewport(self._theme, self)

@@ -18,7 +18,7 @@ from engine.geometry.mesh import Mesh
 from engine.models.model import NeuralParametricModel
 from engine.surface.extract import extract_surface, pose_vertices
 from engine.surface.folded import SignedDistance
-from npm_studio.session.document.explorer import Codes
+from npm_studio.session.document.explorer import Codes, Explorer, codes_of
 from npm_studio.session.live.anchors import Anchors, choose_anchors
 from npm_studio.session.live.level_of_detail import LevelOfDetail
 from npm_studio.session.live.level_set_projection import project_onto_level_set
@@ -167,6 +167,8 @@ class Mesher:
 
     def _fine(self, place: int, codes: Codes, cancelled: Callable[[], bool]) -> _MeshResult:
         key = _key(codes.shape)
+        if not self._surfaces:  # the anchors want it: while a slider moves, importing it would hold up the window
+            import scipy.spatial  # noqa: F401
         if key not in self._surfaces:
             self._surfaces[key] = _Surface(self._contour(codes.shape, self.fine_resolution, cancelled))
         self._surfaces.move_to_end(key)
@@ -265,6 +267,12 @@ class Mesher:
         if not mesh.is_empty:  # that nothing is contoured fast says nothing about the next shape
             self._grid_detail.learn(resolution, 1e3 * (time.perf_counter() - started))
         return mesh
+
+
+def warm_up(explorer: Explorer) -> None:
+    """Make a rough mesh of the body that ``explorer`` begins with, and with it all that the first mesh waits for."""
+    codes = (codes_of(explorer.first()),)
+    Mesher(explorer.model).make(MeshRequest(0, codes, settled=False), Quality.PREVIEW, lambda: False)
 
 
 def _key(*codes: Tensor) -> bytes:

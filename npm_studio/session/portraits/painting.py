@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 from engine.geometry.camera import PinholeCamera
 from engine.geometry.mesh import Mesh
-from engine.geometry.ray_casting import DepthRenderer
 
 Picture = NDArray[np.uint8]
 """(S, S, 2) brightness and opacity."""
@@ -41,6 +40,8 @@ class Frame:
 
 def paint(mesh: Mesh, frame: Frame) -> Picture:
     """``mesh`` in canonical units, standing on the lower edge; a larger one than the frame has room for is shrunk."""
+    from engine.geometry.ray_casting import DepthRenderer  # needs Warp, which nobody waits for who has the pictures
+
     if mesh.is_empty:
         return np.zeros((SIZE, SIZE, 2), np.uint8)
     points = _turned(mesh.vertices.astype(np.float64))

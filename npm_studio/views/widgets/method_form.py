@@ -69,6 +69,10 @@ class MethodForm(QWidget):
         """Those of the method called ``name``, by name."""
         return self._pages[[method.id for method in self._methods].index(name)].fields
 
+    def shows(self, name: str, values: Mapping[str, Any]) -> bool:
+        """Whether a method and its ``values`` are on show."""
+        return (self.method.id, self.values()) == (name, dict(values))
+
     def show_choice(self, name: str, values: Mapping[str, Any]) -> None:
         """Put a method and its ``values`` on show, without telling anybody; one that is not installed is left out."""
         if not self.is_installed(name):

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from PyQt6.QtCore import pyqtSignal
-from PyQt6.QtGui import QAction
+from PyQt6.QtGui import QAction, QShowEvent
 from PyQt6.QtWidgets import QComboBox, QWidget
 
 from engine.sequences.reader import registered_readers
@@ -25,6 +25,10 @@ class SequenceList(Section):
         self.body.addWidget(self.choice)
         self.body.addWidget(self._note)
 
+    def showEvent(self, event: QShowEvent | None) -> None:
+        super().showEvent(event)
+        self._say_what_can_be_opened()
+
     def fill(self, observations: Sequence[Observation], on_show: Observation | None) -> None:
         """List ``observations`` and describe the one on show, without telling anybody."""
         self.choice.clear()
@@ -34,11 +38,18 @@ class SequenceList(Section):
             self.choice.setPlaceholderText("No sequence is open")
             self.choice.setAccessibleName("Recording")
             self.choice.setCurrentIndex(-1)
-            self._note.setText(what_can_be_opened())
+            self._note.setText("")
+            if self.isVisible():
+                self._say_what_can_be_opened()
             return
         self.choice.setCurrentIndex(list(observations).index(on_show))
         self._note.setText(_description(on_show))
         self.choice.setToolTip(str(on_show.sequence.root))
+
+    def _say_what_can_be_opened(self) -> None:
+        """Only to those who see it, for all readers have to be imported."""
+        if self.choice.currentIndex() < 0:
+            self._note.setText(what_can_be_opened())
 
 
 def what_can_be_opened() -> str:

@@ -57,17 +57,15 @@ class FitWorkspace(Workspace):
         self.subject = self._capture.panel
 
         self._fit_section = fit = Section("Fit")
-        self.form = MethodForm()
-        self.form.changed.connect(self._on_form)
+        self._form: MethodForm | None = None
         self.fitting = Fitting(session, actions, self)
         self.progress = self.fitting.progress
         self.tracking = Tracking(session, actions, lambda: self.observation, self)
-        self.starting = StartingFits(self, self.form, self.fitting)
+        self.starting = StartingFits(self, self.fitting)
         self._track_stage = TrackStage(self, self.tracking, self.make_room)
         self.fill_lost = QCheckBox("Fill lost frames")
         self.fill_lost.toggled.connect(lambda _: self._on_form())
         self.fill_lost.setToolTip("Interpolate the meshes of lost frames between their neighbours; they stay marked")
-        fit.body.addWidget(self.form)
         fit.body.addWidget(self.fill_lost)
         fit.body.addWidget(self.progress)
 
@@ -118,6 +116,17 @@ class FitWorkspace(Workspace):
         return shown and self.observation is not None and self.observation.sequence.truth_folder is not None
 
     @property
+    def form(self) -> MethodForm:
+        """Made when somebody comes here or asks for it: for its list, all methods have to be imported."""
+        if self._form is None:
+            self._form = MethodForm()
+            self._form.show_choice(self.document.state.fit.method, self.document.state.fit.values)
+            self._form.changed.connect(self._on_form)
+            self._fit_section.body.insertWidget(0, self._form)
+            self._show_state()
+        return self._form
+
+    @property
     def can_fit(self) -> bool:
         return self.starting.can_fit
 
@@ -127,6 +136,7 @@ class FitWorkspace(Workspace):
 
     def enter(self) -> None:
         super().enter()
+        self._show_state()
         self.viewports.clear()
         self.viewports.set_split(False)
         if self.tracking.is_there:
@@ -161,11 +171,9 @@ class FitWorkspace(Workspace):
             if self.is_active and not self.tracking.is_there:
                 self.document.timeline.place(after.fit.frame)
             self._draw()
-        if self.form.is_installed(after.fit.method) and (self.form.method.id, self.form.values()) != (
-            after.fit.method,
-            dict(after.fit.values),
-        ):
-            self.form.show_choice(after.fit.method, after.fit.values)
+        fit, form = after.fit, self._form
+        if form is not None and form.is_installed(fit.method) and not form.shows(fit.method, fit.values):
+            form.show_choice(fit.method, fit.values)
             self._show_state()
         if before.view.frame_drawing != after.view.frame_drawing:
             self.display.show_drawing(after.view.frame_drawing)
@@ -348,7 +356,8 @@ class FitWorkspace(Workspace):
 
     def _on_begun(self) -> None:
         now = self.document.state.fit
-        self.form.show_choice(now.method, now.values)
+        if self._form is not None:
+            self._form.show_choice(now.method, now.values)
         self.fill_lost.setChecked(now.fill_lost)
         self.display.show_drawing(self.document.state.view.frame_drawing)
 
@@ -358,6 +367,8 @@ class FitWorkspace(Workspace):
 
     def _show_state(self) -> None:
         """What the Fit button needs, in words, which methods can be chosen, and what a running fit forbids."""
+        if not self.is_active and self._form is None:
+            return
         model = self.document.model
         self.subject.setEnabled(self.observation is not None and not self._is_fitted and not self.tracking.is_there)
         self.form.set_lacking(lambda method: what_lacks_here(method.requires, model))

@@ -23,6 +23,9 @@ class OnShow(Protocol):
     is_active: bool
 
     @property
+    def form(self) -> MethodForm: ...
+
+    @property
     def observation(self) -> Observation | None: ...
 
     @property
@@ -32,8 +35,8 @@ class OnShow(Protocol):
 class StartingFits:
     """Says what can be fitted, and has it fitted."""
 
-    def __init__(self, on_show: OnShow, form: MethodForm, fitting: Fitting) -> None:
-        self._on_show, self._form, self._fitting = on_show, form, fitting
+    def __init__(self, on_show: OnShow, fitting: Fitting) -> None:
+        self._on_show, self._fitting = on_show, fitting
         self._session, self._document = on_show.session, on_show.session.document
         self._document.timeline.marked_changed.connect(self._on_marked)
         self._register(self._session.commands)
@@ -46,7 +49,7 @@ class StartingFits:
     @property
     def can_fit_again(self) -> bool:
         run, observation = self._on_show.run, self._on_show.observation
-        if run is None or not self._is_free or not self._form.is_installed(run.method):
+        if run is None or not self._is_free or not self._on_show.form.is_installed(run.method):
             return False
         return not what_to_do_first(load_method(run.method), observation, self._document.model)
 
@@ -56,12 +59,12 @@ class StartingFits:
 
     def lacking(self) -> str:
         """What must be done before a fit, in words; nothing when it can begin."""
-        first = what_to_do_first(self._form.method, self._on_show.observation, self._document.model)
-        return first or self._form.to_fill_in()
+        form = self._on_show.form
+        return what_to_do_first(form.method, self._on_show.observation, self._document.model) or form.to_fill_in()
 
     def start(self) -> None:
         """Begin to fit the sequence on show."""
-        observation, form = self._on_show.observation, self._form
+        observation, form = self._on_show.observation, self._on_show.form
         if not self.can_fit or observation is None:
             return
         fill_lost = self._document.state.fit.fill_lost
@@ -77,7 +80,7 @@ class StartingFits:
         run, state = self._on_show.run, self._document.state
         if run is None or not self.can_fit_again:
             return
-        fields = self._form.fields_of(run.method)
+        fields = self._on_show.form.fields_of(run.method)
         values = {name: value for name, value in run.inputs.config.items() if name in fields and value is not None}
         self._document.follow(replace(state, fit=replace(state.fit, method=run.method, values=values)))
         self.start()
