@@ -53,6 +53,8 @@ OPENING = (
     *("file.open_project", "file.open_run", "train.open"),
 )
 """What the welcome page has buttons for."""
+REFRESH_MS = 200
+"""After which menus and title know of a step that goes on."""
 
 
 class MainWindow(QMainWindow):
@@ -69,6 +71,11 @@ class MainWindow(QMainWindow):
         self.closed = Signal()
         self.clean_exit = True
         self._errors = ErrorBoard(self)
+        self._refresh_soon = QTimer(self)
+        """While a slider moves: a third of what its value costs is to ask all commands whether they can be done."""
+        self._refresh_soon.setSingleShot(True)
+        self._refresh_soon.setInterval(REFRESH_MS)
+        self._refresh_soon.timeout.connect(self._refresh)
         self.session = session = Session(self)
         document = session.document
         document.follow(replace(document.state, view=replace(document.state.view, display=settings.display)))
@@ -209,6 +216,12 @@ class MainWindow(QMainWindow):
         self.library.mark(*self.workspace.marked_in_library(), self.workspace.body_on_show())
 
     def _on_step(self, is_new: bool) -> None:
+        if is_new:
+            self._refresh()
+        elif not self._refresh_soon.isActive():
+            self._refresh_soon.start()
+
+    def _refresh(self) -> None:
         self.refresh_actions()
         self.update_title()
 
