@@ -44,6 +44,7 @@ imports: $(READY)
 bench: $(READY)
 	$(BIN)/python -m pip install --quiet --editable ".[bench]"
 	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/open_project.py
 	$(BIN)/python benchmarks/depth_kernels.py
 	$(BIN)/python benchmarks/depth_rendering.py
 	$(BIN)/python benchmarks/partial_sdf.py
