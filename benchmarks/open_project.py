@@ -64,13 +64,14 @@ def main() -> None:
         document = window.session.document
         begun: list[int] = []
         document.begun.connect(lambda: begun.append(len(document.observations)))
-        for repeat in range(options.repeats):
-            began, used = time.perf_counter(), time.process_time()
+        for _ in range(options.repeats):
+            begun.clear()
+            started, used = time.perf_counter(), time.process_time()
             window.files.open_path(project)
-            wait_until(lambda before=repeat: len(begun) > before, "the project")
-            assert begun[-1] == options.recordings, begun
+            wait_until(lambda: bool(begun), "the project")
+            assert begun == [options.recordings], begun
             window.viewports.left.view.repaint()
-            opened.append({"seconds": time.perf_counter() - began, "processor": time.process_time() - used})
+            opened.append({"seconds": time.perf_counter() - started, "processor": time.process_time() - used})
             print(f"{opened[-1]['seconds']:.2f} s, processor {opened[-1]['processor']:.2f} s")
         window.close_unasked()
         del window, app

@@ -28,6 +28,10 @@ class FrameLabel:
         """Index of the identity that it is one of; None where nobody said it, and it serves every one."""
         return None if self.sequence == UNLABELLED else self.identity
 
+    def of(self, identity: int) -> bool:
+        """Whether the frame is one of ``identity``, or serves every one."""
+        return self.owner in (identity, None)
+
     def __str__(self) -> str:
         return f"{self.sequence}/{self.sample}"
 
