@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.core.errors import Words, plain_words
 from npm_studio.session.document.signal import Signal
@@ -18,6 +18,8 @@ YIELDING = ("look", "fit", "measure", "export")
 """Lanes that leave the cores to the rest; a track would fall behind its source, a training has its own process."""
 MOST_OVER = 50
 """Listed jobs that are over; older ones are forgotten."""
+MOST_AGAIN = 3
+"""Of them that can be done again: each holds what it was done with, such as a model and a recording."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,3 +176,7 @@ class JobBoard:
         over = [number for number, job in self._listed.items() if job.is_over]
         for number in over[:-MOST_OVER]:
             del self._listed[number]
+        can_again = [number for number in over[-MOST_OVER:] if self._listed[number].info.again is not None]
+        for number in can_again[:-MOST_AGAIN]:
+            job = self._listed[number]
+            self._listed[number] = replace(job, info=replace(job.info, again=None))

@@ -8,7 +8,7 @@ import pytest
 
 from engine.core.errors import Cancelled
 from engine.core.progress import Progress
-from npm_studio.session.jobs.board import MOST_OVER, JobBoard
+from npm_studio.session.jobs.board import MOST_AGAIN, MOST_OVER, JobBoard
 from npm_studio.session.jobs.events import Advanced, Message, StageStarted, Started
 from npm_studio.session.jobs.job import MOST_LINES, Job, JobInfo, after, in_words, paused
 from tests.support.present import present
@@ -133,6 +133,14 @@ def test_a_long_session_lists_its_latest_jobs(board: JobBoard) -> None:
         wait_until(board, lambda: not board.unfinished)
     ends.submit(board, lambda _: None, "last")
     assert len(board.jobs) == MOST_OVER + 1
+
+
+def test_only_the_latest_jobs_hold_what_it_takes_to_do_them_again(board: JobBoard) -> None:
+    for number in range(MOST_AGAIN + 2):
+        board.submit("fit", lambda _: None, lambda _: None, lambda *_: None, info=JobInfo(f"Fit {number}", again=list))
+        wait_until(board, lambda: not board.unfinished)
+    board.submit("fit", lambda _: None, lambda _: None, lambda *_: None, info=JobInfo("last"))
+    assert [job.info.again is not None for job in board.jobs] == [False] * 2 + [True] * MOST_AGAIN + [False]
 
 
 def test_while_a_job_waits_for_its_user_its_expected_end_does_not_move() -> None:
