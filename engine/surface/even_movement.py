@@ -28,7 +28,7 @@ PARTS = 16
 """Of the way between two keyframes, in each of which the speed counts as constant."""
 CARRIED = 8
 """Steps that points are carried along before they are spread anew on a surface that has changed."""
-_ROUNDS, _EVEN = 3, 1.08
+_ROUNDS, _EVEN = 4, 1.08
 """In which movements are evened out at the most, and how many times the least of them the largest may be."""
 _LARGEST_STEP, _NEAR = 0.1, 1e-3
 """Canonical units: that a point may go, and of a surface, so that the first step counts as one towards it."""
