@@ -291,8 +291,8 @@ def look_at_document(work: Path) -> list[str]:
 
 def made(state: "DocumentState") -> "DocumentState":
     """``state`` without how one looks at it, and where its runs lie."""
-    from npm_studio.session.document.project import with_paths
-    from npm_studio.session.document.state import ViewState
+    from npm_studio.session.document.paths import with_paths
+    from npm_studio.session.document.view_state import ViewState
 
     return with_paths(replace(state, view=ViewState()), lambda path: Path(path.name))
 

@@ -39,6 +39,12 @@ def registered(group: str) -> dict[str, EntryPoint]:
     return found
 
 
+def is_of_others(group: str, name: str) -> bool:
+    """Whether ``name`` comes from a package that is not this project's own."""
+    point = registered(group).get(name)
+    return point is not None and point.dist is not None and point.dist.name != _OWN
+
+
 def load(group: str, name: str) -> Any:
     """The object that ``name`` stands for.
 

@@ -135,7 +135,10 @@ class ConsoleProgress(Progress):
 
     def preview(self, payload: object) -> None:
         if self._starter is not None:
-            self._starter.tell("previewed")
+            self._starter.show(payload)
+
+    def wants_preview(self) -> bool:
+        return self._starter is not None and self._starter.wants_preview()
 
     def cancelled(self) -> bool:
         """Whether to stop; while the program that has started the command holds it, whoever asks is kept waiting."""

@@ -11,10 +11,11 @@ import sys
 import threading
 import time
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from engine.core.errors import InputError
-from npm_studio.session.jobs.lines import GO_ON, HOLD, STOP, SWITCH, line_of
+from npm_studio.session.jobs.lines import GO_ON, HOLD, PREVIEW_NAME, PREVIEWS, STOP, SWITCH, line_of
 from npm_studio.views.words import words
 
 _SECONDS_TO_END = 60.0
@@ -31,6 +32,8 @@ class Starter:
         self._goes_on = threading.Event()
         self._goes_on.set()
         self._is_to_end = False
+        folder = os.environ.pop(PREVIEWS, "")
+        self._previews = Path(folder) if folder else None
         threading.Thread(target=self._listen, name="starter", daemon=True).start()
 
     def tell(self, event: str, **fields: Any) -> None:
@@ -43,6 +46,20 @@ class Starter:
     def tell_error(self, error: InputError) -> None:
         """Say why the command ends, in the words of the window."""
         self.tell("failed", subject=error.name(words), problem=error.problem, remedy=error.remedy.line(words))
+
+    def wants_preview(self) -> bool:
+        """Whether the last one was taken, if anybody takes them."""
+        return self._previews is not None and not (self._previews / PREVIEW_NAME).exists()
+
+    def show(self, payload: object) -> None:
+        """Say that there is something to be seen, and leave it where that is wanted."""
+        if self._previews is not None:
+            from engine.sequences.mesh_sequence import MeshSequence
+            from npm_studio.session.jobs.preview_file import save_preview
+
+            if isinstance(payload, MeshSequence):
+                save_preview(self._previews, payload)
+        self.tell("previewed")
 
     def wait_while_held(self) -> None:
         self._goes_on.wait()

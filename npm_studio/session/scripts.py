@@ -128,9 +128,9 @@ def _fitted(document: Document) -> Script | None:
     if observation is None:
         return None
     root, method, capture = observation.sequence.root, state.method or DEFAULT, observation.capture
-    fields = [text for name, value in state.values.items() for text in (f"--{name}", _as_text(value))]
+    fields = [text for name, value in state.values.items() for text in (f"--{name}", as_text(value))]
     line = ["fit", root, "--method", method, *([] if folder is None else ["--model", folder]), *fields]
-    line += [*_capture_flags(capture), *(["--fill-lost"] if state.fill_lost else []), "--out", "run"]
+    line += [*capture_flags(capture), *(["--fill-lost"] if state.fill_lost else []), "--out", "run"]
     model = "None" if folder is None else "api.LoadedModel(folder, model)"
     python = (
         f"{_HEAD if folder is None else _model_lines(folder)}"
@@ -193,11 +193,11 @@ def _codes_lines(path: Path) -> str:
     return f"shapes, poses = api.load_codes(Path({str(path)!r}), model)\n"
 
 
-def _as_text(value: object) -> str:
+def as_text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _capture_flags(capture: CaptureOptions) -> list[object]:
+def capture_flags(capture: CaptureOptions) -> list[object]:
     isolation = capture.isolation
     stated = {
         "--depth-scale": capture.depth_scale,

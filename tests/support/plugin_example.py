@@ -1,5 +1,6 @@
 """The plug-in of ``docs/examples/plugin``, found by its entry points as if it were installed."""
 
+import os
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +27,8 @@ def installed_plugin(site: Path) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(PLUGIN))
         patch.syspath_prepend(str(site))
+        paths = [str(PLUGIN), str(site), *filter(None, [os.environ.get("PYTHONPATH")])]
+        patch.setenv("PYTHONPATH", os.pathsep.join(paths))  # for what runs in a process of its own
         registered.cache_clear()
         yield
     registered.cache_clear()

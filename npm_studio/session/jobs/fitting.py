@@ -21,6 +21,7 @@ from engine.models.model import NeuralParametricModel
 from npm_studio.session.document.document import Document
 from npm_studio.session.document.observation import Observation
 from npm_studio.session.document.project import RUNS
+from npm_studio.session.jobs.foreign_fits import foreign_fit, is_foreign
 from npm_studio.session.jobs.runner import Work
 from npm_studio.session.settings import load_settings
 
@@ -114,6 +115,8 @@ def fit_work(request: FitRequest) -> Work:
     def work(progress: Progress) -> object:
         from engine.methods.job import run_fit
 
+        if is_foreign(request):
+            return foreign_fit(request, progress)
         if request.model is None:
             return run_fit(request, progress)
         with torch.cuda.stream(lane_stream(request.model.model.device, "fits")):

@@ -9,6 +9,10 @@ from typing import Any
 
 SWITCH = "NPM_STUDIO_LINES"
 """Environment variable that makes a command speak so."""
+PREVIEWS = "NPM_STUDIO_PREVIEWS"
+"""Environment variable with the folder in which a command leaves meshes to be shown meanwhile, if they are wanted."""
+PREVIEW_NAME = "preview.npz"
+"""Of the file with them; the window takes it away when it has read it."""
 HOLD, GO_ON, STOP = "hold", "go on", "stop"
 
 

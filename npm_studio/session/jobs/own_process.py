@@ -18,30 +18,53 @@ from typing import IO, Any
 
 from engine.core.errors import Cancelled, InputError
 from engine.core.progress import Progress
-from npm_studio.session.jobs.lines import GO_ON, HOLD, STOP, SWITCH, event_in
+from npm_studio.session.jobs.lines import GO_ON, HOLD, PREVIEWS, STOP, SWITCH, event_in
+from npm_studio.session.jobs.preview_file import take_preview
 from npm_studio.session.jobs.runner import Asked, QueueProgress
 
 NPM_STUDIO = (sys.executable, "-m", "npm_studio")
 _POLL_S = 0.1
 SECONDS_TO_END = 60.0
 """For a command that was asked to stop and keeps what it has; then it is ended by force."""
+_OF_CRASHES = ("SIGSEGV", "SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGTRAP", "SIGSYS")
+"""Signals that a process brings upon itself."""
+_CANNOT = "cannot be made: "
 _NICENESS = 10
 """Of commands that compute for long: that of fits, beside a window that wants to be smooth."""
 
 
-def run_command(arguments: Sequence[str], subject: str | Path, progress: Progress, yields: bool = False) -> None:
+class ProcessDiedError(InputError):
+    """A command that ended in the middle of its work, without a word or by an exception that it did not expect."""
+
+    @property
+    def how(self) -> str:
+        """In words"""
+        return self.problem.removeprefix(_CANNOT)
+
+
+def run_command(
+    arguments: Sequence[str],
+    subject: str | Path,
+    progress: Progress,
+    yields: bool = False,
+    previews: Path | None = None,
+) -> None:
     """Run ``npm-studio`` with ``arguments``, and tell ``progress`` what it says of its own.
 
     Args:
         subject: what it writes, for errors
         yields: whether it leaves the cores to others when they want them
+        previews: folder for what it shows meanwhile, which is passed on as `MeshSequence`
 
     Raises:
         InputError: it cannot do it.
+        ProcessDiedError: it died.
         Cancelled: ``progress`` asked to stop; the command has kept or taken back what it had begun.
     """
     command = [*NPM_STUDIO, *arguments]
-    environment = {**os.environ, SWITCH: "1", "PYTHONUNBUFFERED": "1"}
+    environment = {**os.environ, SWITCH: "1", "PYTHONUNBUFFERED": "1", "PYTHONFAULTHANDLER": "1"}
+    if previews is not None:
+        environment[PREVIEWS] = str(previews)
     process = subprocess.Popen(
         command,
         stdin=subprocess.PIPE,
@@ -58,7 +81,7 @@ def run_command(arguments: Sequence[str], subject: str | Path, progress: Progres
             progress.runs_in(process.pid)
         if yields:
             _leave_cores_to_others(process.pid)
-        _Conversation(process, progress).until_its_end(subject)
+        _Conversation(process, progress, previews).until_its_end(subject)
     finally:
         _end(process)
 
@@ -66,8 +89,8 @@ def run_command(arguments: Sequence[str], subject: str | Path, progress: Progres
 class _Conversation:
     """With one command, until it ends."""
 
-    def __init__(self, process: "subprocess.Popen[str]", progress: Progress) -> None:
-        self._process, self._progress = process, progress
+    def __init__(self, process: "subprocess.Popen[str]", progress: Progress, previews: Path | None) -> None:
+        self._process, self._progress, self._previews = process, progress, previews
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._told: Asked = "go on"
         self._last = ""
@@ -82,14 +105,14 @@ class _Conversation:
                 self._hear(line)
             if self._tell_what_is_asked() == "stop":
                 asked_at = asked_at or time.monotonic()
-                if time.monotonic() - asked_at > SECONDS_TO_END:
+                if time.monotonic() - asked_at > SECONDS_TO_END or self._is_unwanted():
                     break
         if self._told == "stop":
             raise Cancelled
         if self._error is not None:
             raise self._error
         if self._process.wait() != 0:
-            raise InputError(subject, f"cannot be made: {self._how_it_ended()}")
+            raise ProcessDiedError(subject, _CANNOT + self._how_it_ended())
 
     def _next_line(self) -> str | None:
         """Empty while it says nothing; None when it has ended."""
@@ -113,7 +136,7 @@ class _Conversation:
             case "message":
                 self._progress.message(str(said["text"]))
             case "previewed":
-                self._progress.preview(None)
+                self._progress.preview(None if self._previews is None else take_preview(self._previews))
             case "failed":
                 self._error = _error_in(said)
 
@@ -133,12 +156,19 @@ class _Conversation:
             return self._progress.asked
         return "stop" if self._progress.cancelled() else "go on"
 
+    def _is_unwanted(self) -> bool:
+        """Whether nothing of it shall be kept, so that nobody waits for it."""
+        return isinstance(self._progress, QueueProgress) and self._progress.is_unwanted
+
     def _how_it_ended(self) -> str:
         code = self._process.returncode
         if code < 0:
             by = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
+            if by in _OF_CRASHES:
+                return f"its process crashed ({by})"
             return f"its process was ended from outside ({by}), as a system does that runs out of memory"
-        return self._last.removeprefix("npm-studio: ") or "it ended without a word"
+        said = self._last.removeprefix("npm-studio: ")
+        return said or f"its process ended with code {code} and without a word"
 
 
 def _error_in(said: dict[str, Any]) -> InputError:

@@ -87,6 +87,11 @@ class QueueProgress(Progress):
         """What the user wants now, for those who must not be kept waiting."""
         return "stop" if self._stop.is_set() else "go on" if self._goes_on.is_set() else "hold"
 
+    @property
+    def is_unwanted(self) -> bool:
+        """Whether to stop, and to keep nothing."""
+        return not self._keeps
+
     def cancelled(self) -> bool:
         """Whether to stop; while the job is paused, whoever asks is kept waiting.
 
