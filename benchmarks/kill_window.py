@@ -42,7 +42,7 @@ FRAMES = 6
 LATEST = 25.0
 """Seconds after its recovery within which a window is killed."""
 PATIENCE = 240.0
-_SECONDS_TO_END = 60.0
+_SECONDS_TO_END = 90.0
 """For processes that a killed window leaves: they end by themselves."""
 OF_LIBRARIES = ("wp_pch_", "torchinductor_")
 """Temporary folders of Warp, of which each killed process leaves one, and of PyTorch, which is one for all."""

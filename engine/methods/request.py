@@ -10,7 +10,7 @@ from engine.core.errors import InputError, Setting, Task, remedy
 from engine.geometry.mesh import Mesh
 from engine.methods.method import FitMethod, LoadedModel, Requirements
 from engine.methods.refitting import Refit
-from engine.methods.run import Run
+from engine.methods.run import Run, not_of_the_run
 from engine.models.model import NeuralParametricModel
 from engine.sequences.capture_options import AS_RECORDED, CaptureOptions
 from engine.sequences.depth_sequence import DepthSequence
@@ -75,13 +75,18 @@ def check_request(request: FitRequest) -> None:
 
 
 def check_out(out: Path) -> None:
-    """Refuse to replace what is not a run.
+    """Refuse to replace what is not a run, or more than one.
 
     Raises:
         InputError: ``out`` holds something else.
     """
     if out.exists() and not (out.is_dir() and ((out / "run.json").is_file() or not any(out.iterdir()))):
         raise InputError(out, "exists and is not a run", remedy("choose another folder for {}", Setting.OUT))
+    others = not_of_the_run(out) if (out / "run.json").is_file() else []
+    if others:
+        more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+        fix = remedy("move that away, or choose another folder for {}", Setting.OUT)
+        raise InputError(out, f"holds a run and {others[0]}{more}, which would be lost", fix)
 
 
 def what_lacks(needs: Requirements, model: NeuralParametricModel | None, template: Mesh | None = None) -> str:

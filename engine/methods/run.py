@@ -69,6 +69,7 @@ FILL_LOST = "fill_lost"
 KEPT_SHAPE = "kept_shape"
 """In the details of a run: whose shape was kept, in words."""
 _OWN_FILES = ("run.json", "metrics.json", "metrics.csv", "log.jsonl")
+_OF_DESKTOPS = (".DS_Store", "Thumbs.db", "desktop.ini")
 
 
 @dataclass(frozen=True, eq=False)
@@ -272,6 +273,19 @@ def load_run(folder: Path) -> Run:
         place = ".".join(str(part) for part in first["loc"])
         raise InputError(folder, f"is a damaged run (run.json: {place}: {first['msg']})", "fit it again") from None
     return _run(folder, file)
+
+
+def not_of_the_run(folder: Path) -> list[str]:
+    """Names of what lies in the folder of a run and was not put there with it; of a damaged run it is guessed."""
+    try:
+        run = load_run(folder)
+        known = {*run.artefacts, *(f"meshes/{name}.ply" for name in run.frame_names)}
+    except InputError:
+        known = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.suffix in (".npz", ".ply")}
+    known |= {*_OWN_FILES, *_OF_DESKTOPS, "meshes"}
+    inside = [*folder.iterdir(), *(folder / "meshes").glob("*")]
+    names = (path.relative_to(folder).as_posix() for path in inside)
+    return sorted(name for name in names if name not in known)
 
 
 def canonical_surface(run: Run) -> Mesh | None:

@@ -76,20 +76,22 @@ class Files(Opening):
         except InputError as error:
             self._session.failed.emit(error, "")
             return
+        what = f"The project {folder.name}" if (folder / FILE_NAME).is_file() else "What is recovered"
+        why = f"{what} takes its place in this window."
 
         def open_as_saved() -> None:
             forget(folder)
             load(folder)
 
         if recover or not recoverable([folder], drafts=False):
-            self.settle(lambda: load(folder, recover))
+            self.settle(lambda: load(folder, recover), why)
             return
         self._ask(
             f"{folder.name} has changes that were not saved when the program ended.",
             "They can be brought back as they were after the last step.",
             {
-                "Recover": lambda: self.settle(lambda: load(folder, recover=True)),
-                "Open as saved": lambda: self.settle(open_as_saved),
+                "Recover": lambda: self.settle(lambda: load(folder, recover=True), why),
+                "Open as saved": lambda: self.settle(open_as_saved, why),
             },
         )
 
@@ -110,8 +112,12 @@ class Files(Opening):
             cancel="Later",
         )
 
-    def settle(self, then: Callable[[], object]) -> None:
-        """Call ``then`` once nothing would be lost: the user is asked about what has not been saved."""
+    def settle(self, then: Callable[[], object], why: str = "") -> None:
+        """Call ``then`` once nothing would be lost: the user is asked about what has not been saved.
+
+        Args:
+            why: what is about to take its place, a sentence
+        """
         if self._document.is_clean:
             then()
             return
@@ -119,7 +125,7 @@ class Files(Opening):
         name = "what you made" if folder is None else f"the changes to {folder.name}"
         self._ask(
             f"Save {name}?",
-            "It is lost otherwise." if folder is None else "They are lost otherwise.",
+            f"{why} {'It is' if folder is None else 'They are'} lost otherwise.".strip(),
             {"Save": lambda: self.save_project(then), "Discard": then},
         )
 
@@ -320,12 +326,13 @@ class Files(Opening):
         return [Choice(f"{path.name}    {path.parent}", partial(self.open_path, path)) for path in recent()]
 
     def _ask(self, text: str, detail: str, answers: dict[str, Callable[[], object]], cancel: str = "Cancel") -> None:
-        self.question = Question(self._parent, text, detail, answers, cancel)
-        self.question.finished.connect(self._forget_question)
-        self.question.open()
+        self.question = question = Question(self._parent, text, detail, answers, cancel)
+        question.finished.connect(lambda _: self._forget(question))
+        question.open()
 
-    def _forget_question(self) -> None:
-        self.question = None
+    def _forget(self, question: Question) -> None:
+        if self.question is question:  # its answer may have led to another one
+            self.question = None
 
     def _choose_folder(self, title: str, kind: Kind, open_it: Callable[[Path], None]) -> None:
         name = QFileDialog.getExistingDirectory(self._parent, title, folder_of(kind))

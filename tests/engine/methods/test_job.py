@@ -186,3 +186,24 @@ def test_other_errors_of_a_method_are_not_taken_for_want_of_memory(tmp_path: Pat
 
     with pytest.raises(RuntimeError, match="shapes differ"):
         fit(tmp_path / "run", broken)
+
+
+def test_a_run_is_replaced_but_not_with_what_somebody_put_beside_it(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    fit(out, FitResult(ball_meshes(6)))
+    (out / "metrics.json").write_text("{}")
+    (out / ".DS_Store").write_text("")
+    fit(out, FitResult(ball_meshes(6)))
+    assert not (out / "metrics.json").exists()
+    (out / "notes.txt").write_text("look at frame 3")
+    (out / "meshes" / "mended.ply").write_text("by hand")
+    with pytest.raises(InputError, match=r"run: holds a run and meshes/mended\.ply and 1 more, which would be lost"):
+        fit(out, FitResult(ball_meshes(6)))
+    assert (out / "notes.txt").read_text() == "look at frame 3"
+
+
+def test_a_damaged_run_can_be_replaced(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    fit(out, FitResult(ball_meshes(6), artefacts={"own": {"a": np.zeros(3)}}))
+    (out / "run.json").write_text("{")
+    assert fit(out, FitResult(ball_meshes(6))).is_complete

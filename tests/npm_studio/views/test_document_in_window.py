@@ -13,6 +13,7 @@ from pytestqt.qtbot import QtBot
 from npm_studio.session.commands.table import commands_in
 from npm_studio.session.commands.view import WorkspaceTitle
 from npm_studio.session.document.autosave import drafts_folder, recoverable
+from npm_studio.session.document.bookmarks import with_bookmark
 from npm_studio.session.document.project import AUTOSAVE_NAME, load_project
 from npm_studio.views.workspaces import registry
 from npm_studio.views.workspaces.base import Workspace, WorkspaceKind
@@ -181,6 +182,23 @@ def test_closing_asks_about_what_is_not_saved_and_each_answer_does_what_it_says(
     assert load_project(tmp_path / "mine").state.explore == studio_window.session.document.state.explore
     assert sorted(path.name for path in (tmp_path / "mine").iterdir()) == ["project.json"]
     assert list(drafts_folder().iterdir()) == []
+
+
+def test_a_recovery_that_needs_the_place_of_what_is_not_saved_says_so(
+    qtbot: QtBot, studio_window: StudioWindow, second_window: StudioWindow
+) -> None:
+    studio_window.explore.randomise_shape()
+    studio_window.close_unasked()
+    document = second_window.session.document
+    second_window.files.offer_recovery()
+    offered = present(second_window.files.question)
+    document.change("Add Bookmark", with_bookmark(document.state, "Mine", document.state.explore))
+    offered.answer("Recover")
+    question = present(second_window.files.question)
+    assert question.text() == "Save what you made?"
+    assert question.informativeText() == "What is recovered takes its place in this window. It is lost otherwise."
+    question.answer("Discard")
+    qtbot.waitUntil(lambda: document.model is not None, timeout=SECONDS)
 
 
 def test_discarding_at_the_end_leaves_nothing_behind(qtbot: QtBot, studio_window: StudioWindow) -> None:
