@@ -84,6 +84,8 @@ class ConsoleProgress(Progress):
         self._previous = {
             number: signal.signal(number, self._on_interrupt) for number in (signal.SIGINT, signal.SIGTERM)
         }
+        if self._starter is not None and self._starter.is_to_end:  # nobody heard it, as where Ctrl-C was ignored so far
+            self._on_interrupt(signal.SIGINT, None)
         return self
 
     def __exit__(

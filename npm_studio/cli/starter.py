@@ -31,7 +31,8 @@ class Starter:
     def __init__(self) -> None:
         self._goes_on = threading.Event()
         self._goes_on.set()
-        self._is_to_end = False
+        self.is_to_end = False
+        """Whether the other program has asked to stop, or is gone."""
         folder = os.environ.pop(PREVIEWS, "")
         self._previews = Path(folder) if folder else None
         threading.Thread(target=self._listen, name="starter", daemon=True).start()
@@ -73,12 +74,12 @@ class Starter:
         self._obey(STOP)
 
     def _obey(self, line: str) -> None:
-        if line == HOLD and not self._is_to_end:
+        if line == HOLD and not self.is_to_end:
             self._goes_on.clear()
         elif line == GO_ON:
             self._goes_on.set()
-        elif line == STOP and not self._is_to_end:
-            self._is_to_end = True
+        elif line == STOP and not self.is_to_end:
+            self.is_to_end = True
             self._goes_on.set()
             threading.Thread(target=_end_by_force, daemon=True).start()
             _thread.interrupt_main()  # as Ctrl-C does

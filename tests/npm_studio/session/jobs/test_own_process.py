@@ -33,7 +33,7 @@ from npm_studio.session.jobs.training import (
     suggested_out,
     train,
 )
-from tests.support.progress import Listener
+from tests.support.progress import Impatient, Listener
 from tests.support.training import prepared_ellipsoids
 
 COUNTING = """
@@ -144,6 +144,28 @@ def test_a_command_is_held_goes_on_and_is_ended(command: Command) -> None:
     heard.wait_for(lambda: heard.outcome is not None)
     assert isinstance(heard.outcome, Cancelled)
     assert is_gone(heard.process)
+
+
+def test_a_command_that_is_asked_to_stop_before_it_listens_to_ctrl_c_stops_as_soon_as_it_does(
+    command: Command, tmp_path: Path
+) -> None:
+    """As one that was started from the background of a shell, where Ctrl-C is ignored."""
+    command(f"""
+        import signal, time
+        from pathlib import Path
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        from npm_studio.cli.console import ConsoleProgress
+        from npm_studio.cli.starter import starter
+
+        while not starter().is_to_end:
+            time.sleep(0.01)
+        with ConsoleProgress() as progress:
+            assert progress.cancelled()
+        Path({str(tmp_path / "ended")!r}).touch()
+    """)
+    with pytest.raises(Cancelled):
+        run_command([], "count", Impatient())
+    assert (tmp_path / "ended").exists()
 
 
 def test_a_command_that_is_killed_and_one_that_breaks_say_so(command: Command) -> None:
