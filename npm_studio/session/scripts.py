@@ -13,9 +13,9 @@ from torch import Tensor
 from engine.methods.method import DEFAULT
 from engine.models.model import NeuralParametricModel
 from engine.models.named_codes import save_codes
-from engine.sequences.capture_options import CaptureOptions
 from npm_studio.session.document.document import Document
 from npm_studio.session.document.keyframes import frames_there, path_of
+from npm_studio.session.flags import as_text, capture_flags
 from npm_studio.session.jobs.comparison_report import report_choice
 from npm_studio.session.jobs.exporting import ExportChoice
 
@@ -191,22 +191,3 @@ def _indented(lines: str, spaces: int) -> str:
 
 def _codes_lines(path: Path) -> str:
     return f"shapes, poses = api.load_codes(Path({str(path)!r}), model)\n"
-
-
-def as_text(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def capture_flags(capture: CaptureOptions) -> list[object]:
-    isolation = capture.isolation
-    stated = {
-        "--depth-scale": capture.depth_scale,
-        "--intrinsics": capture.intrinsics,
-        "--stream": capture.stream,
-        "--subject": capture.subject,
-        "--near": isolation.near_m,
-        "--far": isolation.far_m,
-        "--masks": isolation.masks,
-    }
-    flags = [text for flag, value in stated.items() if value is not None for text in (flag, value)]
-    return [*flags, *(["--remove-planes"] if isolation.remove_planes else [])]

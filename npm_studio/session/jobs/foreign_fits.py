@@ -10,9 +10,9 @@ from engine.core.progress import Progress
 from engine.core.registry import METHODS, is_of_others
 from engine.methods.request import FitRequest
 from engine.methods.run import Run, load_run
+from npm_studio.session.flags import as_text, capture_flags
 from npm_studio.session.jobs.own_process import ProcessDiedError, run_command
 from npm_studio.session.jobs.runner import QueueProgress
-from npm_studio.session.scripts import as_text, capture_flags
 
 
 def is_foreign(request: FitRequest) -> bool:
