@@ -73,6 +73,8 @@ class Viewport(QWidget):
         self.caption = Caption(self)
         self.colour_bar = ColourBar(self)
         self.view.camera.view_angle = 28
+        self._is_placed = True
+        """Whether the camera is where it shall be, and not on its way there."""
         self._observer = self.view.camera.AddObserver("ModifiedEvent", self._on_camera)
         self._last_state = self.camera_state()
         self.set_theme(theme)
@@ -256,9 +258,12 @@ class Viewport(QWidget):
         """Move the camera; does nothing when it is there already, which ends the echo between linked cameras."""
         if state.is_near(self.camera_state()):
             return
-        camera = self.view.camera
+        state, camera = short_of_pole(state), self.view.camera
+        self._is_placed = False  # what is reported in between is no state that anybody wants
         camera.SetWindowCenter(*state.window_centre)
         camera.position, camera.focal_point, camera.up = state.position, state.focal_point, state.up
+        self._is_placed = True
+        self._on_camera()
         self.redraw()
 
     def frame_bounds(self, bounds: ArrayLike, direction: Direction = (0.34, 0.1, 1.0)) -> None:
@@ -360,7 +365,7 @@ class Viewport(QWidget):
 
     def _on_camera(self, *_: object) -> None:
         state = self.camera_state()
-        if state != self._last_state:  # VTK also reports changes of the clipping range
+        if self._is_placed and state != self._last_state:  # VTK also reports changes of the clipping range
             if (allowed := short_of_pole(state)) is not state:
                 self.view.camera.position = allowed.position  # and this is called again
                 return

@@ -240,3 +240,11 @@ def test_dragging_over_the_top_stops_before_the_marker_of_the_axes_has_no_uprigh
         viewport.view.camera.elevation = 40
     viewport.view.camera.position = (0.0, 9.0, 0.01)
     assert degrees_from_upright(viewport.camera_state()) > 2.99
+
+
+def test_a_view_from_straight_above_is_kept_and_comes_back_as_it_was(studio_window: StudioWindow) -> None:
+    viewport = studio_window.viewports.left
+    above = CameraState((0.0, 5.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, -1.0), (0.0, 0.0))
+    viewport.set_camera_state(CameraState((0.0, 1.0, 4.0), (0.0, 1.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0)))
+    viewport.set_camera_state(above)
+    assert viewport.camera_state().is_near(above)
