@@ -28,7 +28,8 @@ class BodyFigures(QObject):
         self._line = _Line(view)
         self._canonical: NDArray[np.float32] | None = None
         self._asked: Mesh | None = None
-        view.installEventFilter(self)
+        for widget in (view, view.colour_bar):
+            widget.installEventFilter(self)
         portraits.measured.connect(self._on_measured)
 
     @property
@@ -56,7 +57,7 @@ class BodyFigures(QObject):
         self._line.say("")
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
-        if event is not None and event.type() == QEvent.Type.Resize:
+        if event is not None and event.type() in (QEvent.Type.Resize, QEvent.Type.Show, QEvent.Type.Hide):
             self._line.place()
         return False
 
@@ -66,10 +67,11 @@ class BodyFigures(QObject):
 
 
 class _Line(QWidget):
-    """Centred at the lower edge of a view."""
+    """Centred at the lower edge of a view, above its colour bar."""
 
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent)
+    def __init__(self, view: Viewport) -> None:
+        super().__init__(view)
+        self._view = view
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.text, self._is_faded = "", False
         self.hide()
@@ -87,12 +89,12 @@ class _Line(QWidget):
         self.update()
 
     def place(self) -> None:
-        parent = self.parentWidget()
-        if parent is not None:
-            left = min(max((parent.width() - _WIDTH) // 2, 4), _BESIDE)
-            width = max(parent.width() - 2 * left, 1)
-            height = _HEIGHT + (len(self._lines(width)) - 1) * QFontMetrics(self.font()).height()
-            self.setGeometry(left, parent.height() - height - _BOTTOM, width, height)
+        view, bar = self._view, self._view.colour_bar
+        left = min(max((view.width() - _WIDTH) // 2, 4), _BESIDE)
+        width = max(view.width() - 2 * left, 1)
+        height = _HEIGHT + (len(self._lines(width)) - 1) * QFontMetrics(self.font()).height()
+        bottom = view.height() if bar.isHidden() else bar.y()
+        self.setGeometry(left, bottom - height - _BOTTOM, width, height)
 
     def _lines(self, width: int) -> list[str]:
         """As few as the parts of the text fit into, ``width`` pixels wide."""

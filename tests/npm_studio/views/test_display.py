@@ -172,6 +172,7 @@ def test_a_slice_shows_the_field_of_the_model_on_the_canonical_figure(
     mesh, similarity, _ = view._live
     np.testing.assert_allclose(view.mesh.vertices, similarity.to_world(mesh.canonical))
     assert view.colour_bar.isVisible()
+    assert studio_window.explore._figures._line.geometry().bottom() < view.colour_bar.y()
     assert view.caption.text[1] == "Canonical pose, cut open"
     after = picture(qtbot, studio_window)
     assert changed_share(before, after) > 0.1
