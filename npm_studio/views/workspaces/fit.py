@@ -122,7 +122,8 @@ class FitWorkspace(Workspace):
             self._form = MethodForm()
             self._form.show_choice(self.document.state.fit.method, self.document.state.fit.values)
             self._form.changed.connect(self._on_form)
-            self._fit_section.body.insertWidget(0, self._form)
+            body = self._fit_section.body
+            body.insertWidget(body.indexOf(self.fill_lost), self._form)
             self._show_state()
         return self._form
 
