@@ -1,132 +1,293 @@
-"""Take the pictures of the application in ``docs/pictures`` with the built-in model and depth sequence.
+"""Take the pictures of the application in ``docs/pictures``, and those of the light theme that tests compare with.
 
 Needs a display; without one: ``xvfb-run -s '-screen 0 1600x1000x24' python scripts/take_screenshots.py``.
-The fit takes a minute or two on two cores. The pictures are WebP, a fifth as large as PNG with no difference to see.
+The fit takes half a minute on two cores. The pictures are WebP, a fifth as large as PNG with no difference to see.
 """
 
 import argparse
 import os
+import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from PyQt6.QtGui import QPixmap
+    from PyQt6.QtWidgets import QDialog
+
+    from npm_studio.views.main_window import MainWindow
 
 ROOT = Path(__file__).resolve().parents[1]
-SIZE = (1440, 900)
-_QUALITY = 85  # of WebP
+PICTURES = ROOT / "docs" / "pictures"
+LIGHT = ROOT / "tests" / "npm_studio" / "views" / "pictures"
+SIZE = (1024, 640)
+SMALL = (128, 80)
+"""Of the pictures of the light theme, which only tests look at."""
+VIEWS = (
+    *("welcome", "explore", "palette", "preferences", "field", "interpolate"),
+    *("transfer", "fit", "compare", "train", "jobs", "recording"),
+)
+THEMES = "dark", "light"
+_QUALITY = 75  # of WebP
 IDENTITY, SEQUENCE, FRAME = 111, "07_run", 5
+OTHER_IDENTITY, BETWEEN = 20, 25
 FITTED_FRAME = 8
-ROOM_FRAME = 6
 TILT = 12.0  # degrees that the camera of the recording looks down
+_QUIET = 1.0
+"""Seconds without anything new after which a view is taken to be complete."""
+
+
+@dataclass(frozen=True)
+class Subjects:
+    """What is shown, all of it made from what is built in."""
+
+    run: Path
+    """Of the built-in sequence."""
+    recording: Path
+    """See `write_recording`."""
+    dataset: Path
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "pictures")
     parser.add_argument("--run", type=Path, help="show this run of the built-in sequence instead of fitting")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as scratch:
-        os.environ["XDG_CONFIG_HOME"] = os.environ["XDG_DATA_HOME"] = scratch
-        take_all(options.out, options.run, Path(scratch))
+    scratch = Path(tempfile.gettempdir()) / "npm-studio-pictures"  # always the same: some pictures name it
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir()
+    os.environ["XDG_CONFIG_HOME"] = os.environ["XDG_DATA_HOME"] = str(scratch)
+    take_all(options.run, scratch)
+    shutil.rmtree(scratch)
     return 0
 
 
-def take_all(out: Path, run: Path | None, scratch: Path) -> None:
+def take_all(run: Path | None, scratch: Path) -> None:
     from engine.core.process import prepare_process
     from npm_studio import bootstrap, resources
-    from npm_studio.views.workspaces.compare import CompareWorkspace
-    from npm_studio.views.workspaces.explore import ExploreWorkspace
-    from npm_studio.views.workspaces.fit import FitWorkspace
+    from npm_studio.cli.main import main as command
 
     prepare_process()
     bootstrap.check_display()
-    app = bootstrap.create_application()
-    from npm_studio.session.live.field import FINE_NODES
+    if run is None:
+        run = scratch / "anny-demo"
+        command(["fit", str(resources.demo_sequence()), "--out", str(run)])
+    subjects = make_subjects(scratch, run)
+    application = bootstrap.create_application()
     from npm_studio.views.main_window import MainWindow
 
     window = MainWindow()
-    window.resize(*SIZE)
     window.show()
+    for name, theme, picture in pictures(window, subjects):
+        path = path_of(name, theme)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        (smaller(picture) if theme == "light" else picture).save(str(path), quality=_QUALITY)
+        print(path.relative_to(ROOT), path.stat().st_size, flush=True)
+    window.close_unasked()
+    application.processEvents()
 
-    def wait(condition: Callable[[], bool], seconds: float = 600) -> None:
-        end = time.monotonic() + seconds
-        while not condition():
-            app.processEvents()
-            time.sleep(0.01)
-            if window.error is not None:
-                sys.exit(window.error.details)
-            if time.monotonic() > end:
-                sys.exit("timed out")
 
-    def pause(seconds: float) -> None:
-        end = time.monotonic() + seconds
-        wait(lambda: time.monotonic() > end)
+def path_of(view: str, theme: str) -> Path:
+    """Where the picture of a view is kept."""
+    return {"dark": PICTURES, "light": LIGHT}[theme] / f"{view}.webp"
 
-    def take(name: str) -> None:
-        window.statusBar().clearMessage()
-        pause(0.5)
-        out.mkdir(parents=True, exist_ok=True)
-        window.grab().save(str(out / name), quality=_QUALITY)
-        print(out / name)
 
+def make_subjects(folder: Path, run: Path) -> Subjects:
+    """Write a recording and a dataset into ``folder``."""
+    from external.anny.generate import generate_dataset
+
+    dataset = folder / "bodies"
+    generate_dataset(dataset, identities=3, sequences=1, frames=6, seed=3, workers=1)
+    return Subjects(run, write_recording(folder / "living-room.npz"), dataset)
+
+
+def pictures(window: "MainWindow", subjects: Subjects) -> "Iterator[tuple[str, str, QPixmap]]":
+    """All views of ``window``, which is empty and on screen: name, theme and picture."""
+    window.resize(*SIZE)
+    for name, open_dialog in views(window, subjects):
+        for theme in THEMES:
+            window.set_dark(theme == "dark")
+            if open_dialog:
+                open_dialog()
+            settle(window)
+            yield name, theme, picture_of(window)
+            if open_dialog:
+                for dialog in dialogs():
+                    dialog.close()
+
+
+def views(window: "MainWindow", subjects: Subjects) -> Iterator[tuple[str, Callable[[], object] | None]]:
+    """Lead ``window`` from view to view: the name of each, and what opens the dialog over it, once it is on show."""
+    from npm_studio import resources
+    from npm_studio.session.document.comparison import SideSource
+    from npm_studio.session.live.field import FINE_NODES
+    from npm_studio.views.palette import Palette
+    from npm_studio.views.workspaces.compare import CompareWorkspace
+    from npm_studio.views.workspaces.explore import ExploreWorkspace
+    from npm_studio.views.workspaces.fit import FitWorkspace
+    from npm_studio.views.workspaces.interpolate import InterpolateWorkspace
+    from npm_studio.views.workspaces.train import TrainWorkspace
+    from npm_studio.views.workspaces.transfer import TransferWorkspace
+
+    document, timeline, actions = window.session.document, window.session.document.timeline, window.actions_by_id
+    explore, fit = window.workspace_of(ExploreWorkspace), window.workspace_of(FitWorkspace)
+
+    def wait(done: Callable[[], bool]) -> None:
+        wait_until(window, done)
+
+    def search() -> None:
+        actions["help.palette"].trigger()
+        next(one for one in dialogs() if isinstance(one, Palette)).field.setText("run")
+
+    window.welcoming.show(True)
     window.files.open_model(resources.demo_model())
     wait(lambda: window.badge.text == "Fine")
-    model = window.session.document.model
+    yield "welcome", None
+
+    window.welcome.explore.click()
+    model = document.model
     assert model is not None
     rows = [row for row in model.frames_of(IDENTITY) if model.info.frames[row].sequence.endswith(SEQUENCE)]
-    explore = window.workspace_of(ExploreWorkspace)
     explore.identity_chosen(IDENTITY)
     window.library.reveal_poses_of(IDENTITY)
     explore.frame_chosen(rows[FRAME])
-
-    def switch(*names: str) -> None:
-        for name in names:
-            window.actions_by_id[f"display.{name}"].trigger()
-
-    switch("correspondence", "inset")
-    pause(0.5)
     wait(lambda: window.badge.text == "Fine")
     window.viewports.frame_all()
-    take("explorer.webp")
-    switch("correspondence", "slice")
+    wait(lambda: window.session.portraits.name("shape", 0) is not None)
+    settle(window, 3 * _QUIET)  # small pictures of bodies come one by one
+    yield "explore", None
+    yield "palette", search
+    yield "preferences", actions["edit.preferences"].trigger
+    actions["display.slice"].trigger()
     wait(lambda: (reply := window.viewports.left.cut.reply) is not None and len(reply.values) == FINE_NODES)
     window.viewports.frame_all()
-    take("field.webp")
-    switch("slice", "correspondence")
-    window.session.document.show_workspace("transfer")
-    window.library.frame_chosen.emit(rows[FRAME])
-    pause(0.5)
+    yield "field", None
+    actions["display.slice"].trigger()
+
+    document.show_workspace("interpolate")
+    interpolate = window.workspace_of(InterpolateWorkspace)
+    interpolate.pick(0)
+    interpolate.identity_chosen(IDENTITY)
+    interpolate.frame_chosen(rows[FRAME])
+    interpolate.pick(1)
+    interpolate.identity_chosen(OTHER_IDENTITY)
+    timeline.seek(BETWEEN)
+    interpolate.add_shown()
     wait(lambda: window.badge.text == "Fine")
     window.viewports.frame_all()
-    take("transfer.webp")
-    switch("inset", "correspondence")
+    yield "interpolate", None
 
-    if run is None:
-        window.files.open_path(resources.demo_sequence(), fit=True)
-    else:
-        window.files.open_path(run)
-    fit = window.workspace_of(FitWorkspace)
+    document.show_workspace("transfer")
+    actions["display.correspondence"].trigger()
+    window.workspace_of(TransferWorkspace).frame_chosen(rows[FRAME])
+    wait(lambda: window.badge.text == "Fine")
+    window.viewports.frame_all()
+    yield "transfer", None
+    actions["display.correspondence"].trigger()
+
+    window.files.open_path(subjects.run)
     wait(lambda: fit.run is not None)
-    window.session.document.timeline.pause()
-    window.session.document.timeline.seek(FITTED_FRAME)
+    timeline.pause()
+    timeline.seek(FITTED_FRAME)
     window.viewports.frame_all()
-    take("fit.webp")
+    yield "fit", None
 
-    window.session.document.show_workspace("compare")
+    actions["fit.compare_truth"].trigger()
     compare = window.workspace_of(CompareWorkspace)
-    wait(lambda: compare.lineup is not None and not window.session.jobs.is_busy("measure"))
-    window.session.document.timeline.seek(FITTED_FRAME)
+    wait(lambda: compare.lineup is not None)
+    actions["compare.add"].trigger()
+    compare.add(SideSource("observation", resources.demo_sequence().resolve()))
+    compare.picker.close()
+    wait(lambda: compare.lineup is not None and len(compare.lineup.sides) == 3)
+    timeline.seek(FITTED_FRAME)
     window.viewports.frame_all()
-    take("comparison.webp")
-    window.files.open_path(write_recording(scratch / "living-room.npz"))
-    wait(lambda: fit.observation is not None and fit.observation.sequence.name == "living-room")
-    whole = fit.observation
-    fit.subject.surroundings.setChecked(True)
-    wait(lambda: fit.observation is not whole)
-    window.session.document.timeline.seek(ROOM_FRAME)
-    take("recording.webp")
-    window.close_unasked()
+    yield "compare", None
+
+    window.files.open_path(subjects.dataset)
+    train = window.workspace_of(TrainWorkspace)
+    wait(lambda: train.shown is not None)
+    train.verify()
+    wait(lambda: not window.session.jobs.is_busy("measure"))
+    yield "train", None
+    yield "jobs", lambda: window.jobs_sheet.set_shown(True)
+    window.jobs_sheet.hide_sheet()
+
+    window.files.open_path(subjects.recording)
+    sheets = window.files.sheets
+    wait(lambda: sheets.sheet is not None and sheets.sheet.open_button.isEnabled())
+    yield "recording", None
+
+
+def settle(window: "MainWindow", seconds: float = _QUIET) -> None:
+    """Let ``window`` work until nothing new has come for ``seconds``."""
+    session, last = window.session, [time.monotonic()]
+
+    def note(*_: object) -> None:
+        last[0] = time.monotonic()
+
+    signals = session.meshes_ready, session.portraits.arrived, session.portraits.names_changed
+    for signal in signals:
+        signal.connect(note)
+
+    def is_quiet() -> bool:
+        if any(session.jobs.is_busy(lane) for lane in ("load", "measure", "look")) or not session.portraits.is_allowed:
+            note()
+        return time.monotonic() - last[0] > seconds
+
+    wait_until(window, is_quiet)
+    for signal in signals:
+        signal.disconnect(note)
+
+
+def picture_of(window: "MainWindow") -> "QPixmap":
+    """``window``, and in the middle of it the dialog on show, if any; what is behind that is dimmed."""
+    from PyQt6.QtGui import QColor, QPainter
+    from PyQt6.QtWidgets import QApplication
+
+    bar = window.statusBar()
+    assert bar is not None
+    bar.clearMessage()
+    for view in window.viewports.views:
+        view.rest()
+    QApplication.processEvents()
+    picture = window.grab()
+    painter = QPainter(picture)
+    for dialog in dialogs():
+        painter.fillRect(picture.rect(), QColor(0, 0, 0, 110))
+        painter.drawPixmap(window.rect().center() - dialog.rect().center(), dialog.grab())
+    painter.end()
+    return picture
+
+
+def dialogs() -> "list[QDialog]":
+    """Those on show."""
+    from PyQt6.QtWidgets import QApplication, QDialog
+
+    return [one for one in QApplication.topLevelWidgets() if isinstance(one, QDialog) and one.isVisible()]
+
+
+def smaller(picture: "QPixmap") -> "QPixmap":
+    from PyQt6.QtCore import Qt
+
+    mode = Qt.TransformationMode.SmoothTransformation
+    return picture.scaled(*SMALL, Qt.AspectRatioMode.IgnoreAspectRatio, mode)
+
+
+def wait_until(window: "MainWindow", done: Callable[[], bool], seconds: float = 600) -> None:
+    """Let ``window`` work until ``done``; an error that it shows ends the program."""
+    from PyQt6.QtWidgets import QApplication
+
+    end = time.monotonic() + seconds
+    while not done():
+        QApplication.processEvents()
+        time.sleep(0.005)
+        if window.error is not None:
+            sys.exit(window.error.details)
+        if time.monotonic() > end:
+            sys.exit("timed out")
 
 
 def write_recording(path: Path) -> Path:
@@ -140,7 +301,7 @@ def write_recording(path: Path) -> Path:
     from engine.sequences.truth import load_truth
     from npm_studio import resources
 
-    bodies = list(load_truth(resources.demo_sequence() / "truth").meshes)
+    bodies = list(load_truth(resources.demo_sequence() / "truth").meshes)[::2]
     floor = min(body.vertices[:, 1].min() for body in bodies)
     room = np.array(
         [[x, y, z] for x in (-3, 3) for y, z in ((floor, 3.5), (floor, -1.2), (floor + 3, -1.2))], np.float32
@@ -158,7 +319,7 @@ def write_recording(path: Path) -> Path:
         noisy = add_noise(depth[None], camera, KinectNoise(), frame_generator(0, number, 0))[0]
         frames.append(np.rint(noisy.numpy() * 1000).astype(np.uint16))
     matrix = [[camera.fx, 0, camera.cx - 0.5], [0, camera.fy, camera.cy - 0.5], [0, 0, 1]]
-    np.savez_compressed(path, depth=np.stack(frames), K=matrix, depth_scale=1000.0, frame_rate=10.0)
+    np.savez_compressed(path, depth=np.stack(frames), K=np.array(matrix), depth_scale=1000.0, frame_rate=5.0)
     return path
 
 
