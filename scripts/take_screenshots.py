@@ -60,6 +60,7 @@ def main() -> int:
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir()
     os.environ["XDG_CONFIG_HOME"] = os.environ["XDG_DATA_HOME"] = str(scratch)
+    os.environ["QT_FONT_DPI"] = "96"
     take_all(options.run, scratch)
     shutil.rmtree(scratch)
     return 0
@@ -228,12 +229,13 @@ def settle(window: "MainWindow", seconds: float = _QUIET) -> None:
     def note(*_: object) -> None:
         last[0] = time.monotonic()
 
-    signals = session.meshes_ready, session.portraits.arrived, session.portraits.names_changed
+    portraits = session.portraits
+    signals = session.meshes_ready, portraits.arrived, portraits.names_changed, portraits.measured
     for signal in signals:
         signal.connect(note)
 
     def is_quiet() -> bool:
-        if any(session.jobs.is_busy(lane) for lane in ("load", "measure", "look")) or not session.portraits.is_allowed:
+        if any(session.jobs.is_busy(lane) for lane in ("load", "measure", "look")) or not portraits.is_allowed:
             note()
         return time.monotonic() - last[0] > seconds
 

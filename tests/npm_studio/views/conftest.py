@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 os.environ["QT_API"] = "pyqt6"
 os.environ["QT_QPA_PLATFORM"] = "xcb"
 os.environ["LIBGL_ALWAYS_SOFTWARE"] = "1"
+os.environ["QT_FONT_DPI"] = "96"  # as where the pictures of views were taken
 SIZE = (1000, 640)
 
 

@@ -110,6 +110,7 @@ def spoilt(window: StudioWindow) -> Iterator[tuple[str, QPixmap]]:
     yield "no text", picture_of(window)
     for label in labels:
         label.show()
+    window.viewports.frame_all()
 
 
 def colours(picture: QPixmap) -> Colours:
