@@ -67,7 +67,7 @@ def declared(*extras: str) -> set[str]:
 def third_party(*folders: str) -> Iterator[tuple[str, str]]:
     """The package that is imported, and where."""
     for path in (path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))):
-        own = {"tests", *PACKAGES, *(script.stem for script in (ROOT / "benchmarks").glob("*.py"))}
+        own = {"tests", "scripts", *PACKAGES, *(script.stem for script in (ROOT / "benchmarks").glob("*.py"))}
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if not isinstance(node, ast.Import | ast.ImportFrom):
                 continue

@@ -139,20 +139,17 @@ class Descent:
 
 
 def descend(state: "FitState", progress: Progress) -> Descent:
-    """Take the steps of ``state``, or as many as until asked to stop.
+    """Take the steps of ``state``, or as many as until asked to stop; the first one always, for something to keep.
 
     Progress stage: "fit", with previews as `FitPreview`.
-
-    Raises:
-        Cancelled: asked to stop, and the user did not wait for the first step.
     """
     config = state.config
     progress.stage("fit", config.steps)
     interrupted, steps = False, 0
     latest: deque[Variables] = deque(maxlen=AVERAGED)
     is_done = state.posable.device.type == "cpu"
-    state.is_hurried = progress.is_hurried
     for step in range(config.steps):
+        state.is_hurried = progress.is_hurried if step else not_cancelled
         try:
             state.step(step)
         except _StepLeftError:
@@ -168,8 +165,6 @@ def descend(state: "FitState", progress: Progress) -> Descent:
         if progress.cancelled():
             interrupted = steps < config.steps
             break
-    if steps == 0:
-        raise Cancelled
     result = state.variables if interrupted or config.steps < 2 * AVERAGED else mean_variables(latest)
     return Descent(result, steps, interrupted)
 

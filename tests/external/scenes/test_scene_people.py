@@ -61,11 +61,11 @@ def test_scenes_made_side_by_side_are_those_made_one_by_one(cast: Cast, tmp_path
 
 def test_one_who_stops_keeps_scenes_that_are_complete_and_no_half_ones(cast: Cast, tmp_path: Path) -> None:
     plan = ScenePlan("standing", seed=2, frames=4, fps=5.0)
-    plans = {tmp_path / name: dataclasses.replace(plan, seed=seed) for seed, name in enumerate("abcdef")}
+    plans = {tmp_path / name: dataclasses.replace(plan, seed=seed) for seed, name in enumerate("abcdefghijkl")}
     with pytest.raises(Cancelled):
         record_scenes(plans, cast, progress=Listener(stop_after=1), workers=2)
     there = [out for out in plans if out.exists()]
-    assert 1 <= len(there) < 6
+    assert 1 <= len(there) < len(plans)
     assert all((out / "scene.json").is_file() for out in there)
     with pytest.raises(Cancelled):
         record_scenes({tmp_path / "single": plan}, cast, progress=Listener(stop_after=2))

@@ -69,7 +69,11 @@ def test_the_focus_is_seen_on_buttons_lists_and_tabs(studio_window: StudioWindow
         window.library.identities,
         window.library.poses,
         window.explore.shape.sliders[0].slider,
-        next(one for one in window.page.findChildren(QAbstractButton) if one.toolTip().startswith("Save a PNG")),
+        next(
+            one
+            for one in window.page.findChildren(QAbstractButton)
+            if one.toolTip().startswith("Save the 3-D views as a PNG")
+        ),
     ]
     for widget in widgets:
         window.setFocus()
