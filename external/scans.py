@@ -38,7 +38,8 @@ def scan_of(path: Path) -> ScanFile | None:
         return None
     vertices, faces = _surface(path)
     corners = vertices if faces is None else vertices[np.unique(faces)]
-    return None if is_one_view(corners) else ScanFile(path, vertices, faces)
+    is_whole = faces is not None and is_closed(faces)
+    return ScanFile(path, vertices, faces) if is_whole or not is_one_view(corners) else None
 
 
 def recording_of(run: Run, progress: Progress | None = None) -> tuple[DepthSequence, DepthSequence]:
@@ -58,6 +59,12 @@ def recording_of(run: Run, progress: Progress | None = None) -> tuple[DepthSeque
         raise InputError(inputs.sequence, "is gone, or no scan any more", "put it back where it was")
     views = views_around(file, np.array(told["file_to_world"], np.float64), str(told["unit"]), inputs.similarity)
     return views, views
+
+
+def is_closed(faces: NDArray[np.int64]) -> bool:
+    """Whether two of ``faces`` (M, 3) meet at every edge: no camera sees such a surface whole, wherever it stands."""
+    edges = np.sort(faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1)
+    return bool((np.unique(edges, axis=0, return_counts=True)[1] == 2).all())
 
 
 def is_one_view(points: NDArray[np.float64]) -> bool:
