@@ -46,7 +46,13 @@ def open_to_fit(
     recordings = recordings_of(path, views)
     if len(recordings) > 1:
         return open_views(recordings, registered_readers(), capture, model, progress)
-    scan = None if model is None or replace(capture, subject=None) else scan_of(recordings[0])
+    scan = None if model is None else scan_of(recordings[0])
     if model is not None and scan is not None:
-        return open_scan(scan, model, progress)
+        if not replace(capture, subject=None):
+            return open_scan(scan, model, progress)
+        if progress is not None:
+            progress.message(
+                f"{path}: is read as what one camera saw, because it is stated how a recording is read; with nothing "
+                "stated it is fitted as a scan of all sides"
+            )
     return open_subject(recordings[0], registered_readers(), capture, model, progress)

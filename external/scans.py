@@ -64,7 +64,7 @@ def recording_of(run: Run, progress: Progress | None = None) -> tuple[DepthSeque
 def is_closed(faces: NDArray[np.int64]) -> bool:
     """Whether two of ``faces`` (M, 3) meet at every edge: no camera sees such a surface whole, wherever it stands."""
     edges = np.sort(faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1)
-    return bool((np.unique(edges, axis=0, return_counts=True)[1] == 2).all())
+    return len(faces) > 0 and bool((np.unique(edges, axis=0, return_counts=True)[1] == 2).all())
 
 
 def is_one_view(points: NDArray[np.float64]) -> bool:

@@ -17,11 +17,14 @@ from engine.methods.npm.config import FitConfig
 from engine.methods.npm.method import METHOD
 from engine.methods.request import FitRequest
 from engine.models.checkpoint import load_model
+from engine.sequences.capture_options import CaptureOptions
 from engine.sequences.scan import surface_samples
 from engine.sequences.scan_views import open_scan
+from external.opening import open_to_fit
 from external.scans import is_one_view, recording_of, scan_of
 from tests.support.around import CAMERA, doll_meshes, poses_around
 from tests.support.present import present
+from tests.support.progress import Listener
 
 
 def cloud(count: int = 4000) -> np.ndarray:
@@ -93,3 +96,13 @@ def test_what_a_run_of_a_scan_was_fitted_to_is_opened_again_where_the_fit_had_it
     path.unlink()
     with pytest.raises(InputError, match=r"doll\.ply: is gone, or no scan any more"):
         recording_of(run)
+
+
+def test_a_scan_that_is_read_as_a_recording_because_something_is_stated_of_it_is_said_to_be(
+    toy_folder: Path, tmp_path: Path
+) -> None:
+    path, said = tmp_path / "doll.obj", Listener()
+    save_mesh(doll_meshes()[0], path)
+    model = load_model(toy_folder, torch.device("cpu"))
+    open_to_fit(path, model, CaptureOptions(depth_scale=1.0), progress=said)
+    assert any("is read as what one camera saw, because" in message for message in said.messages)
