@@ -159,6 +159,18 @@ def all_views(window: "MainWindow", seconds: float) -> dict[str, dict[str, Any]]
     return rows
 
 
+def print_table(results: dict[str, dict[str, dict[str, Any]]]) -> None:
+    """Waits and drawing in ms, a line for each that was measured."""
+    heads = ("90 %", "99 %", "99.9 %", "longest", "drawing", "99 %", "others")
+    keys = ("loop_90_ms", "loop_99_ms", "loop_99.9_ms", "longest_ms", "drawing_50_ms", "drawing_99_ms")
+    width = max(len(f"{when}: {name}") for when, rows in results.items() for name in rows) + 2
+    print(" " * width + "".join(f"{head:>10}" for head in heads))
+    for when, rows in results.items():
+        for name, row in rows.items():
+            cells = [f"{row[key]:.1f} ms" if key in row else "" for key in keys] + [f"{row['others_cores']:.2f}"]
+            print(f"{when + ': ' + name:{width}}" + "".join(f"{cell:>10}" for cell in cells))
+
+
 def main() -> int:
     from npm_studio.views.workspaces.fit import FitWorkspace
 
@@ -201,13 +213,7 @@ def main() -> int:
     counts = {"tracked": last.frames - first.frames, "dropped": last.dropped - first.dropped, "lost": last.lost}
     latencies = sorted(1e3 * view.tracked.latency_s for view in shown[1:])
     print(f"{counts} of frames in {seconds:.0f} s; latency {latencies[len(latencies) // 2]:.0f} ms (median)")
-    heads = ("90 %", "99 %", "99.9 %", "longest", "drawing", "99 %", "others")
-    print(f"{'':28}" + "".join(f"{head:>10}" for head in heads))
-    for when, rows in results.items():
-        for name, row in rows.items():
-            keys = ("loop_90_ms", "loop_99_ms", "loop_99.9_ms", "longest_ms", "drawing_50_ms", "drawing_99_ms")
-            cells = [f"{row[key]:.1f} ms" if key in row else "" for key in keys] + [f"{row['others_cores']:.2f}"]
-            print(f"{when + ': ' + name:28}" + "".join(f"{cell:>10}" for cell in cells))
+    print_table(results)
     about = {"model": str(options.model), "machine": platform.machine(), "cores": os.cpu_count()}
     write_json(options.json, about | {"counts": counts, "seconds": seconds, "results": results})
     print(f"written: {options.json}")
