@@ -1,6 +1,6 @@
-"""Asks how and where a run is to be exported."""
+"""Asks how and where what is on show is to be exported."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from PyQt6.QtCore import Qt
@@ -20,10 +20,9 @@ from PyQt6.QtWidgets import (
 
 from engine.exports.content import Up
 from engine.exports.export_format import ExportFormat
-from engine.methods.run import Run
 from engine.sequences.mesh_sequence import FrameOfReference
-from npm_studio.reports.export_formats import EXPORT_FORMATS, export_format
-from npm_studio.session.jobs.exporting import ExportChoice
+from npm_studio.reports.export_formats import export_format
+from npm_studio.session.jobs.exporting import Exportable, ExportChoice, formats_of
 from npm_studio.session.scripts import Script, export_script
 from npm_studio.views.widgets.basics import heading, note
 
@@ -39,34 +38,48 @@ _TITLES = {
     "png": "PNG with transparent background, a picture of each frame",
     "turntable": "Turntable of the first frame (MP4)",
 }
+_OF_ONE = {
+    **{name: name.upper() for name in ("ply", "obj", "stl", "glb")},
+    "npz": "Codes (npz)",
+    "png": "PNG with transparent background",
+    "turntable": "Turntable (MP4)",
+}
+"""Where there is one frame alone."""
 
 
 class ExportDialog(QDialog):
-    """Format, frame of reference, vertical and colours; then a file or folder."""
+    """What of several, format, frame of reference, vertical and colours; then a file or folder."""
 
     def __init__(
-        self, run: Run, chosen: Callable[[ExportChoice], None], place: Path, parent: QWidget | None = None
+        self,
+        on_show: Sequence[Exportable],
+        chosen: Callable[[Exportable, ExportChoice], None],
+        place: Path,
+        parent: QWidget | None = None,
     ) -> None:
         """
         Args:
-            chosen: is called with what the user wants
+            on_show: what there is to choose from, at least one
+            chosen: is called with what the user wants, and how
             place: the folder that is suggested
         """
         super().__init__(parent)
         self.setWindowTitle("Export")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self._run, self._chosen, self._place = run, chosen, place
-        self.format, self.frame, self.up = QComboBox(), QComboBox(), QComboBox()
-        for name in EXPORT_FORMATS:
-            self.format.addItem(_TITLES[name], name)
+        self._on_show, self._chosen, self._place = on_show, chosen, place
+        self.what, self.format, self.frame, self.up = QComboBox(), QComboBox(), QComboBox(), QComboBox()
+        self.what.addItems([one.title for one in on_show])
         self.frame.addItem("World", "world")
         self.frame.addItem("Camera of each frame (x right, y down)", "camera")
         self.up.addItem("Y up", "y")
         self.up.addItem("Z up", "z")
         self.colours = QCheckBox("Colours that follow every point")
         form = QFormLayout()
+        form.addRow("What", self.what)
+        form.setRowVisible(self.what, len(on_show) > 1)
         form.addRow("Format", self.format)
         form.addRow("Frame of reference", self.frame)
+        form.setRowVisible(self.frame, any(one.run is not None for one in on_show))
         form.addRow("Vertical", self.up)
         form.addRow("", self.colours)
         self.buttons = QDialogButtonBox()
@@ -87,17 +100,24 @@ class ExportDialog(QDialog):
         column = QVBoxLayout(self)
         column.setContentsMargins(20, 18, 20, 16)
         column.setSpacing(10)
-        column.addWidget(heading(f"Export {run.folder.name}"))
+        self.about = note("")
+        column.addWidget(heading(f"Export {on_show[0].name}" if len(on_show) == 1 else "Export what is on show"))
         column.addLayout(form)
-        column.addWidget(note("All meshes are in metres. GLB files have Y up; programs with Z up turn them."))
+        column.addWidget(self.about)
         column.addWidget(self.copied)
         column.addWidget(self.buttons)
+        self.what.currentIndexChanged.connect(self._show_formats)
         self.format.currentIndexChanged.connect(self._show_state)
         self.frame.currentIndexChanged.connect(self._show_state)
         self.buttons.accepted.connect(self._choose)
         self.buttons.rejected.connect(self.reject)
         self.setMinimumWidth(460)
-        self._show_state()
+        self._show_formats()
+
+    @property
+    def exportable(self) -> Exportable:
+        """What is chosen of what is on show."""
+        return self._on_show[self.what.currentIndex()]
 
     @property
     def file_format(self) -> ExportFormat:
@@ -111,20 +131,40 @@ class ExportDialog(QDialog):
             self.file_format.name, out, frame, up, self.colours.isEnabled() and self.colours.isChecked()
         )
 
+    def _show_formats(self) -> None:
+        """Those that can hold what is chosen, the same one as before where it is among them."""
+        one, before = self.exportable, self.format.currentData()
+        self.format.blockSignals(True)
+        self.format.clear()
+        for name in formats_of(one):
+            self.format.addItem((_OF_ONE if one.frames == 1 else _TITLES)[name], name)
+        self.format.setCurrentIndex(max(self.format.findData(before), 0))
+        self.format.blockSignals(False)
+        units = "All meshes are in metres. GLB files have Y up; programs with Z up turn them."
+        self.about.setText(f"{units} {one.note}".strip())
+        self.copy.setVisible(one.run is not None)
+        self._show_state()
+
     def _show_state(self) -> None:
-        form = self.file_format
-        self.frame.setEnabled("camera" in form.frames_of_reference and self._run.cameras_to_world is not None)
+        form, one = self.file_format, self.exportable
+        self.frame.setEnabled("camera" in form.frames_of_reference and one.has_cameras)
         in_camera = self.frame.isEnabled() and self.frame.currentData() == "camera"
         self.up.setEnabled("z" in form.ups and not in_camera)
-        self.colours.setEnabled(form.colours != "no" and self._run.meshes.one_topology)
+        self.colours.setEnabled(form.colours != "no" and one.one_topology)
+
+    @property
+    def _is_folder(self) -> bool:
+        """Whether there are several files."""
+        return self.file_format.per_frame and self.exportable.frames > 1
 
     @property
     def _suggested(self) -> str:
-        form, name = self.file_format, self._run.folder.name
-        return f"{name}-{form.name}" if form.per_frame else f"{name}{form.suffix}"
+        form, name = self.file_format, self.exportable.name
+        return f"{name}-{form.name}" if self._is_folder else f"{name}{form.suffix}"
 
     def _script(self) -> Script:
-        return export_script(self._run.folder.resolve(), self.choice(Path(self._suggested)))
+        assert self.exportable.run is not None
+        return export_script(self.exportable.run, self.choice(Path(self._suggested)))
 
     def _copy(self, text: str) -> None:
         clipboard = QGuiApplication.clipboard()
@@ -134,14 +174,14 @@ class ExportDialog(QDialog):
             self.copied.show()
 
     def _choose(self) -> None:
-        form = self.file_format
-        title = "Export into a new folder" if form.per_frame else "Export as a file"
+        form, one = self.file_format, self.exportable
+        title = "Export into a new folder" if self._is_folder else "Export as a file"
         name, _ = QFileDialog.getSaveFileName(self, title, str(self._place / self._suggested))
         if not name:
             return
         out = Path(name)
-        if not form.per_frame and out.suffix.lower() != form.suffix:
+        if not self._is_folder and out.suffix.lower() != form.suffix:
             out = out.with_name(f"{out.name}{form.suffix}")
         choice = self.choice(out)
         self.accept()
-        self._chosen(choice)
+        self._chosen(one, choice)

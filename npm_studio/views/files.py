@@ -21,7 +21,7 @@ from npm_studio.session.document.recognise import Kind
 from npm_studio.session.document.signal import Signal
 from npm_studio.session.jobs.comparison_report import PAGE, ReportChoice, report_choice, write_report
 from npm_studio.session.jobs.events import JobEvent
-from npm_studio.session.jobs.exporting import ExportChoice, export_run
+from npm_studio.session.jobs.exporting import Exportable, ExportChoice, exportable_run
 from npm_studio.session.jobs.fitting import runs_folder
 from npm_studio.session.jobs.job import JobInfo
 from npm_studio.session.jobs.status import JobStatus
@@ -33,6 +33,7 @@ from npm_studio.views.revealing import open_with_desktop
 from npm_studio.views.session import Session
 from npm_studio.views.sheets import Sheets
 from npm_studio.views.viewport_area import ViewportArea
+from npm_studio.views.workspaces.base import Workspace
 
 _AS_SHOWN, _CUT_OUT = "PNG as shown, with captions (*.png)", "PNG with transparent background (*.png)"
 
@@ -40,9 +41,15 @@ _AS_SHOWN, _CUT_OUT = "PNG as shown, with captions (*.png)", "PNG with transpare
 class Files(Opening):
     """Commands of the File menu, for one window. Reading and writing happen in the background."""
 
-    def __init__(self, session: Session, viewports: ViewportArea, parent: QWidget) -> None:
+    def __init__(
+        self, session: Session, viewports: ViewportArea, workspace: Callable[[], Workspace], parent: QWidget
+    ) -> None:
+        """
+        Args:
+            workspace: the one on show
+        """
         super().__init__(session)
-        self._viewports, self._parent = viewports, parent
+        self._viewports, self._workspace, self._parent = viewports, workspace, parent
         self.question: Question | None = None
         self.exports = place_of(QStandardPaths.StandardLocation.DocumentsLocation)
         """Where something was exported to last."""
@@ -66,7 +73,7 @@ class Files(Opening):
         commands.offer("file.recent", self.recent_choices)
         commands.offer("file.built_in_models", self.built_in_models)
         commands.provide("has_model", lambda: self._document.model is not None)
-        commands.provide("can_export", lambda: self._run_on_show is not None)
+        commands.provide("can_export", lambda: self._run_on_show is not None or workspace().can_export)
 
     def open_project(self, folder: Path, recover: bool = False) -> None:
         """Put a project in place of the document, once what is unsaved of both is settled."""
@@ -226,17 +233,18 @@ class Files(Opening):
 
     def choose_export(self) -> None:
         run = self._run_on_show
-        if run is not None:
-            ExportDialog(run, lambda choice: self.export(run, choice), self.exports, self._parent).open()
+        on_show = self._workspace().exportables() if run is None else [exportable_run(run)]
+        if on_show:
+            ExportDialog(on_show, self.export, self.exports, self._parent).open()
 
-    def export(self, run: Run, choice: ExportChoice) -> None:
-        """Write ``run`` for other programs in the background; it can be cancelled, and leaves nothing then."""
+    def export(self, exportable: Exportable, choice: ExportChoice) -> None:
+        """Write ``exportable`` for other programs in the background; it can be cancelled, and leaves nothing then."""
 
         def finished(notes: object) -> str:
             assert isinstance(notes, tuple)
             return "; ".join([f"Exported {choice.out}", *notes])
 
-        self._export(choice.out, lambda progress: export_run(run, choice, progress), finished)
+        self._export(choice.out, lambda progress: exportable.write(choice, progress), finished)
 
     def choose_report(self) -> None:
         """Ask where the report of the comparison on show goes, and write it."""

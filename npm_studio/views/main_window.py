@@ -88,7 +88,7 @@ class MainWindow(QMainWindow):
         }
         self.library = Library(session)
         self.timeline = TimelineBar(session, self.actions_by_id)
-        self.files = Files(session, self.viewports, self)
+        self.files = Files(session, self.viewports, lambda: self.workspace, self)
         self.closing = Closing(session, self.files, list(self.workspaces.values()), self)
         self._completing = Completing(session, lambda: self.isVisible() and not self._is_asked, self)
         self._copying = Copying(session, self.viewports, lambda: self.workspace)

@@ -38,8 +38,8 @@ SCREENSHOT = Command(
 )
 EXPORT = Command(
     "file.export",
-    "E&xport Run…",
-    "Save the run on show for other programs: meshes, an animated GLB, codes, a table, pictures, a video.",
+    "E&xport…",
+    "Save what is on show for other programs: meshes, an animated GLB, codes, a table, pictures, a video.",
     shortcut="Ctrl+E",
     needs="can_export",
 )

@@ -1,19 +1,29 @@
 """Exports of the window. What draws pictures does so in a process of its own: the window's is for its own drawing."""
 
+import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from engine.core.errors import Cancelled
 from engine.core.progress import Progress
-from engine.exports.content import Up
+from engine.exports.content import ExportContent, Up
 from engine.exports.export_format import export
 from engine.exports.of_run import content_of_run
 from engine.exports.vertex_colours import run_correspondences
-from engine.methods.run import Run
-from engine.sequences.mesh_sequence import FrameOfReference
-from npm_studio.reports.export_formats import export_format
+from engine.geometry.mesh import Mesh
+from engine.geometry.ply import save_compact_ply
+from engine.geometry.similarity import Similarity
+from engine.methods.run import CANONICAL_SURFACE, Run, RunInputs, frame_records, save_run
+from engine.sequences.mesh_sequence import FrameOfReference, MeshSequence
+from npm_studio.reports.export_formats import EXPORT_FORMATS, export_format
 from npm_studio.session.jobs.own_process import run_command
 
 PICTURES = ("mp4", "png", "turntable")
+OF_BODIES = ("ply", "obj", "stl", "glb", "npz", "pc2", "mp4", "png", "turntable")
+"""Formats of what the sliders make; a table of frames is of runs."""
+_OF_SEVERAL = ("pc2", "csv", "mp4")
+"""Formats that say nothing of a single frame."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +38,53 @@ class ExportChoice:
     """Whether vertices are coloured by their place in the canonical pose."""
 
 
+@dataclass(frozen=True, eq=False)
+class Exportable:
+    """Something on show that can be exported."""
+
+    title: str
+    """In a list of several, such as ``Anny 000: all 8 frames``."""
+    name: str
+    """That its files are suggested to have."""
+    frames: int
+    one_topology: bool
+    """Whether all frames have the same triangles."""
+    formats: tuple[str, ...]
+    write: Callable[[ExportChoice, Progress], tuple[str, ...]]
+    """Writes it and returns what is to be known of it; raises InputError, or Cancelled with nothing written."""
+    has_cameras: bool = False
+    """Whether it says where the camera was in each frame."""
+    run: Path | None = None
+    """The folder of the run that it is."""
+    note: str = ""
+    """What is to be known before."""
+
+
+def exportable_run(run: Run) -> Exportable:
+    """All frames of ``run``."""
+    return Exportable(
+        run.folder.name,
+        run.folder.name,
+        len(run.frames),
+        run.meshes.one_topology,
+        EXPORT_FORMATS,
+        lambda choice, progress: export_run(run, choice, progress),
+        run.cameras_to_world is not None,
+        run.folder.resolve(),
+    )
+
+
+def formats_of(exportable: Exportable) -> tuple[str, ...]:
+    """Those that can hold it, or may: what a run has no codes for is only known when they are read."""
+    single = exportable.frames == 1
+    return tuple(
+        name
+        for name in exportable.formats
+        if not (single and name in _OF_SEVERAL)
+        and (single or exportable.one_topology or not export_format(name).one_topology)
+    )
+
+
 def export_run(run: Run, choice: ExportChoice, progress: Progress) -> tuple[str, ...]:
     """Write ``run`` as ``choice`` says; returns what is to be known of it.
 
@@ -37,7 +94,7 @@ def export_run(run: Run, choice: ExportChoice, progress: Progress) -> tuple[str,
     """
     content = content_of_run(run, choice.frame, choice.up)
     if choice.format_name in PICTURES:
-        _in_a_process(run, choice, progress)
+        _in_a_process(run.folder, choice, progress)
         return content.notes
     if choice.correspondence:
         content = replace(content, colours=run_correspondences(run))
@@ -45,8 +102,54 @@ def export_run(run: Run, choice: ExportChoice, progress: Progress) -> tuple[str,
     return content.notes
 
 
-def _in_a_process(run: Run, choice: ExportChoice, progress: Progress) -> None:
+def export_bodies(
+    content: ExportContent,
+    canonical: Callable[[], Mesh],
+    similarity: Similarity,
+    choice: ExportChoice,
+    progress: Progress,
+) -> tuple[str, ...]:
+    """Write ``content``, which the sliders made, as ``choice`` says; returns what is to be known of it.
+
+    Args:
+        canonical: its surface in the canonical pose, metres, for the colours of pictures
+        similarity: between the model and metres
+
+    Raises:
+        InputError: it cannot be written so.
+        Cancelled: ``progress`` asked to stop; nothing is written.
+    """
+    if choice.format_name not in PICTURES:
+        export(content, export_format(choice.format_name), choice.out, progress)
+        return content.notes
+    with tempfile.TemporaryDirectory(prefix="npm-studio-export-") as folder:
+        run = Path(folder) / content.meshes.title
+        run.mkdir()
+        if choice.correspondence:
+            save_compact_ply(canonical(), run / CANONICAL_SURFACE, "metres")
+        meshes = _followed(content.meshes, progress)
+        frames = frame_records(meshes, times_known=not bool((meshes.times_s != meshes.times_s).any()))
+        save_run(Run(run, "npm", RunInputs(run, similarity=similarity), meshes, frames, {}))
+        _in_a_process(run, choice, progress)
+    return content.notes
+
+
+def _followed(meshes: MeshSequence, progress: Progress) -> MeshSequence:
+    """``meshes``, of which it is told how many have been read; raises Cancelled when asked to stop."""
+    progress.stage("meshes", len(meshes))
+
+    def read(index: int) -> Mesh:
+        if progress.cancelled():
+            raise Cancelled
+        mesh = meshes.read(index)
+        progress.advance(index + 1)
+        return mesh
+
+    return replace(meshes, read=read)
+
+
+def _in_a_process(run: Path, choice: ExportChoice, progress: Progress) -> None:
     colours = "correspondence" if choice.correspondence else "none"
     wanted = ["--format", choice.format_name, "--out", str(choice.out), "--frame", choice.frame, "--up", choice.up]
     progress.stage("drawing", 0)
-    run_command(["export", str(run.folder), *wanted, "--colours", colours], choice.out, progress)
+    run_command(["export", str(run), *wanted, "--colours", colours], choice.out, progress)

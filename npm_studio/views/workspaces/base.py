@@ -16,6 +16,7 @@ from engine.geometry.similarity import Similarity
 from npm_studio.session.commands.view import WorkspaceTitle
 from npm_studio.session.document.state import DocumentState, Exploration
 from npm_studio.session.document.timeline import Playable, upcoming
+from npm_studio.session.jobs.exporting import Exportable
 from npm_studio.session.live.request import MeshReply, PosedMesh, Quality
 from npm_studio.views.session import Session
 from npm_studio.views.viewport import Viewport
@@ -185,6 +186,15 @@ class Workspace(QWidget):
     def command_line(self) -> str | None:
         """What does on the command line what is on show; None where nothing does, empty where it is not wanted."""
         return None
+
+    @property
+    def can_export(self) -> bool:
+        """Whether `exportables` has anything, without making it."""
+        return False
+
+    def exportables(self) -> list[Exportable]:
+        """What is on show, for other programs; what comes first is most likely wanted."""
+        return []
 
     def give_up(self) -> None:
         """The window closes: let go of what is not kept."""

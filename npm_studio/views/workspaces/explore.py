@@ -11,6 +11,8 @@ from npm_studio.session.document.explorer import Codes, Explorer, Space, codes_o
 from npm_studio.session.document.state import Code, DocumentState, Exploration
 from npm_studio.session.document.timeline import Playable
 from npm_studio.session.document.view_state import ExploreView
+from npm_studio.session.jobs.exportable_bodies import Motion, exportable_motion
+from npm_studio.session.jobs.exporting import Exportable
 from npm_studio.session.live.request import MeshReply, Quality
 from npm_studio.views.body_figures import BodyFigures
 from npm_studio.views.session import Session
@@ -139,6 +141,17 @@ class ExploreWorkspace(Workspace):
         self.frame_live(model, reply)
         self._caption()
         self.report_quality(reply)
+
+    @property
+    def can_export(self) -> bool:
+        return self.document.model is not None
+
+    def exportables(self) -> list[Exportable]:
+        """The body on show."""
+        model, body = self.document.model, self.document.state.explore
+        if model is None:
+            return []
+        return [exportable_motion(model, Motion(body.shape_name, body.shape_name, [codes_of(body)], 1.0))]
 
     def marked_in_library(self) -> tuple[int | None, int | None]:
         now = self.document.state.explore

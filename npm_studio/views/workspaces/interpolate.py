@@ -17,6 +17,7 @@ from npm_studio.session.document.keyframes import (
     frame_names,
     frame_of,
     frame_there,
+    frames_there,
     path_of,
     place_in_words,
     with_body,
@@ -26,6 +27,8 @@ from npm_studio.session.document.keyframes import (
 )
 from npm_studio.session.document.state import DocumentState, Exploration, Interpolation
 from npm_studio.session.document.timeline import Playable
+from npm_studio.session.jobs.exportable_bodies import Motion, exportable_motion
+from npm_studio.session.jobs.exporting import Exportable
 from npm_studio.session.live.request import MeshReply
 from npm_studio.session.twins import interpolation_command, interpolation_needs_file
 from npm_studio.views.codes_file import ask_for_codes_file
@@ -165,6 +168,24 @@ class InterpolateWorkspace(Workspace):
             frame = min(self._frames.get(reply.generation, self.now.frame), frame_count(self.now) - 1)
             self.viewports.left.caption.set_text(*place_in_words(self.now, frame))
             self.report_quality(reply)
+
+    @property
+    def can_export(self) -> bool:
+        return self.document.model is not None and len(self.now.keys) > 1
+
+    def exportables(self) -> list[Exportable]:
+        """All frames that are played, those of the way there alone, and the body on show."""
+        model, now = self.document.model, self.now
+        if model is None or not self.can_export:
+            return []
+        played, there, shown = range(frame_count(now)), range(frames_there(now)), range(now.frame, now.frame + 1)
+        wanted = [(f"There and back: {len(played)} frames", played)] if now.there_and_back else []
+        wanted += [(f"The way there: {len(there)} frames", there), ("The body on show", shown)]
+        name = f"{now.keys[0].body.shape_name} to {now.keys[-1].body.shape_name}"
+        return [
+            exportable_motion(model, Motion(title, name, codes_at(now, frames, self.speed.times), FRAME_RATE))
+            for title, frames in wanted
+        ]
 
     def marked_in_library(self) -> tuple[int | None, int | None]:
         body = self._chosen

@@ -17,6 +17,8 @@ from npm_studio.session.document.floor_places import floor_places
 from npm_studio.session.document.state import DocumentState, Exploration
 from npm_studio.session.document.state import Transfer as TransferState
 from npm_studio.session.document.timeline import Playable
+from npm_studio.session.jobs.exportable_bodies import Motion, exportable_motion
+from npm_studio.session.jobs.exporting import Exportable
 from npm_studio.session.live.request import MeshReply
 from npm_studio.session.twins import transfer_command
 from npm_studio.views.session import Session
@@ -135,6 +137,31 @@ class TransferWorkspace(Workspace):
             view.caption.set_text(body.shape_name, pose)
         self.frame_live(model, reply)
         self.report_quality(reply)
+
+    @property
+    def can_export(self) -> bool:
+        return self.document.model is not None and bool(self.now.bodies)
+
+    def exportables(self) -> list[Exportable]:
+        """Each body in all frames that are played, and in the one on show; the chosen body first."""
+        explorer, now = self.document.explorer, self.now
+        if explorer is None or not now.bodies:
+            return []
+        poses, names, rate, places = self._played()
+        shown = min(self._frame_on_show(), len(poses) - 1)
+        chosen = now.card if now.card < len(now.bodies) else 0
+        order = [chosen, *(place for place in range(len(now.bodies)) if place != chosen)]
+        motions = []
+        for place in order:
+            body = now.bodies[place]
+            codes = [Codes(codes_of(body).shape, pose) for pose in poses]
+            called = f"{body.shape_name}: all {len(poses)} frames"
+            if len(poses) > 1:
+                motions.append(Motion(called, body.shape_name, codes, rate, names, places))
+            where = None if places is None else places[shown : shown + 1]
+            called = f"{body.shape_name}: the frame on show" if len(poses) > 1 else body.shape_name
+            motions.append(Motion(called, body.shape_name, codes[shown : shown + 1], rate, places=where))
+        return [exportable_motion(explorer.model, motion) for motion in motions]
 
     def marked_in_library(self) -> tuple[int | None, int | None]:
         body, source = self.body_on_show(), self.now.source
@@ -287,6 +314,25 @@ class TransferWorkspace(Workspace):
         run = self.document.run_at(self.now.run)
         steps = np.diff(run.meshes.times_s) if run is not None else np.empty(0)
         return float(1 / np.median(steps)) if len(steps) and np.median(steps) > 0 else _RUN_RATE
+
+    def _played(self) -> tuple[list[Tensor | None], tuple[str, ...], float, NDArray[np.float64] | None]:
+        """Poses of all frames, names for files, frames per second, and places."""
+        explorer, now = self.document.explorer, self.now
+        assert explorer is not None
+        if (names := self._run_frames()) is not None:
+            poses = [self._pose_of(frame) for frame in range(len(names))]
+            return poses, names, self._run_rate(), self._places()
+        if now.source.clip_row is None:
+            return [self._pose_of(now.frame)], (), TRAINING_FRAME_RATE, None
+        rows = explorer.clip(now.source.clip_row)
+        played = [codes_of(explorer.with_frame(now.source, row)).pose for row in rows]
+        return played, (), self.document.timeline.frame_rate, None
+
+    def _frame_on_show(self) -> int:
+        explorer, now = self.document.explorer, self.now
+        if now.run is not None or explorer is None or now.source.clip_row is None:
+            return now.frame
+        return explorer.clip(now.source.clip_row).index(now.source.clip_row)
 
     def _pose_words(self) -> tuple[str, str]:
         """What the pose is called, and where it is from."""

@@ -16,8 +16,8 @@ from engine.core.progress import Progress
 from engine.exports.content import Up
 from engine.methods.run import Run
 from npm_studio.cli.main import main
-from npm_studio.session.jobs.exporting import ExportChoice
-from npm_studio.views import files
+from npm_studio.session.jobs import exporting
+from npm_studio.session.jobs.exporting import ExportChoice, exportable_run
 from npm_studio.views.export_dialog import ExportDialog
 from tests.npm_studio.views.studio_window import StudioWindow
 from tests.support.present import present
@@ -59,7 +59,7 @@ def test_the_run_on_show_is_exported_as_the_dialog_says(
 
 
 def test_what_does_not_go_with_a_format_cannot_be_chosen(qtbot: QtBot, window: StudioWindow, run: Run) -> None:
-    dialog = ExportDialog(run, lambda _: None, Path(), window)
+    dialog = ExportDialog([exportable_run(run)], lambda *_: None, Path(), window)
     dialog.up.setCurrentIndex(1)
     dialog.colours.setChecked(True)
     expected: tuple[tuple[str, Up, bool], ...] = (
@@ -84,10 +84,10 @@ def test_an_export_that_is_cancelled_says_that_nothing_was_written(
             pass
         raise Cancelled
 
-    monkeypatch.setattr(files, "export_run", work)
+    monkeypatch.setattr(exporting, "export_run", work)
     said: list[str] = []
     window.session.message.connect(said.append)
-    window.files.export(run, ExportChoice("ply", tmp_path / "meshes"))
+    window.files.export(exportable_run(run), ExportChoice("ply", tmp_path / "meshes"))
     qtbot.waitUntil(began.is_set, timeout=SECONDS)
     window.session.jobs.cancel("export")
     qtbot.waitUntil(lambda: not window.session.jobs.is_busy("export"), timeout=SECONDS)
@@ -99,7 +99,7 @@ def test_what_is_copied_in_the_dialog_exports_the_same(
     window: StudioWindow, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    dialog = ExportDialog(run, lambda _: None, tmp_path, window)
+    dialog = ExportDialog([exportable_run(run)], lambda *_: None, tmp_path, window)
     choose(dialog, name)
     dialog.up.setCurrentIndex(1)
     dialog.colours.setChecked(True)
@@ -122,7 +122,7 @@ def test_what_is_copied_in_the_dialog_exports_the_same(
 def test_after_an_export_its_folder_is_offered_and_suggested_the_next_time(
     qtbot: QtBot, window: StudioWindow, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    window.files.export(run, ExportChoice("csv", tmp_path / "table.csv"))
+    window.files.export(exportable_run(run), ExportChoice("csv", tmp_path / "table.csv"))
     qtbot.waitUntil(lambda: window.files.question is not None, timeout=SECONDS)
     question = present(window.files.question)
     assert question.text() == f"Exported {tmp_path / 'table.csv'}" and "Show in Folder" in question.buttons_by_answer
@@ -134,7 +134,7 @@ def test_after_an_export_its_folder_is_offered_and_suggested_the_next_time(
         return "", ""
 
     monkeypatch.setattr(QFileDialog, "getSaveFileName", save_as)
-    dialog = ExportDialog(run, lambda _: None, window.files.exports, window)
+    dialog = ExportDialog([exportable_run(run)], lambda *_: None, window.files.exports, window)
     dialog.buttons.accepted.emit()
     assert Path(asked[0]).parent == tmp_path
     dialog.reject()
@@ -144,6 +144,6 @@ def test_after_an_export_its_folder_is_offered_and_suggested_the_next_time(
 def test_pictures_are_drawn_by_a_process_of_their_own(
     qtbot: QtBot, window: StudioWindow, run: Run, tmp_path: Path
 ) -> None:
-    window.files.export(run, ExportChoice("png", tmp_path / "pictures"))
+    window.files.export(exportable_run(run), ExportChoice("png", tmp_path / "pictures"))
     qtbot.waitUntil(lambda: not window.session.jobs.is_busy("export"), timeout=SECONDS)
     assert len(list((tmp_path / "pictures").glob("*.png"))) == 3
