@@ -17,7 +17,7 @@ from npm_studio.session.document.results import mesh_sequence_of_preview
 from npm_studio.session.jobs.events import Advanced, JobEvent, Previewed
 from npm_studio.session.jobs.fitting import fit_work, new_run_folder
 from npm_studio.session.jobs.job import JobInfo
-from npm_studio.session.jobs.status import JobStatus
+from npm_studio.session.jobs.status import JobStatus, taken_text
 from npm_studio.views.session import Session
 from npm_studio.views.widgets.progress import FitProgress
 
@@ -186,7 +186,7 @@ class Fitting(QObject):
         name = self._fits[number].name
         said = words if result.verdict is None else f"{words}, {result.verdict}"
         self._session.message.emit(f"Fit of {name} {said}: {result.folder}")
-        self._end(number, f"Fit {words} after {result.seconds:.0f} s.{verdict}", result)
+        self._end(number, f"Fit {words} after {taken_text(result.seconds)}.{verdict}", result)
 
     def _on_failed(self, number: int, error: Exception, traceback: str) -> None:
         self._end(number, "The fit failed.")

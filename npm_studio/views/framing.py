@@ -31,6 +31,20 @@ class Room:
     height: float
 
 
+def meet(one: Room, other: Room) -> bool:
+    """Whether two rectangles have something in common."""
+    return (
+        abs(2 * (one.left - other.left) + one.width - other.width) < one.width + other.width
+        and abs(2 * (one.top - other.top) + one.height - other.height) < one.height + other.height
+    )
+
+
+def below(room: Room, top: float) -> Room:
+    """The part of ``room`` that is below ``top``, with a pixel at least."""
+    first = min(max(room.top, top), room.top + room.height - 1)
+    return Room(room.left, first, room.width, room.top + room.height - first)
+
+
 def rooms_beside(size: tuple[int, int], covered: Room | None) -> list[Room]:
     """The rectangles that are left of a view of ``size`` with its upper right corner ``covered``."""
     width, height = size
@@ -70,6 +84,21 @@ def camera_for(
     centre = 0.5 * (low + high)
     window_centre = 1 - (2 * room.left + room.width) / width, (2 * room.top + room.height) / height - 1
     return CameraState(_triple(centre + distance * toward), _triple(centre), _triple(up), window_centre)
+
+
+def seen_in(bounds: ArrayLike, state: CameraState, size: tuple[int, int], view_angle: float) -> Room:
+    """The smallest rectangle of a view of ``size`` around what the camera sees of the box ``bounds`` (2, 3)."""
+    low, high = np.asarray(bounds, np.float64)
+    corners = np.array([[x, y, z] for x in (low[0], high[0]) for y in (low[1], high[1]) for z in (low[2], high[2])])
+    forward = np.subtract(state.focal_point, state.position)
+    forward /= np.linalg.norm(forward)
+    right = np.cross(forward, state.up)
+    right /= np.linalg.norm(right)
+    away = corners - state.position
+    scale = size[1] / 2 / np.tan(np.radians(view_angle / 2)) / (away @ forward)
+    x = size[0] / 2 * (1 - state.window_centre[0]) + away @ right * scale
+    y = size[1] / 2 * (1 + state.window_centre[1]) - away @ np.cross(right, forward) * scale
+    return Room(float(x.min()), float(y.min()), float(np.ptp(x)), float(np.ptp(y)))
 
 
 def short_of_pole(state: CameraState) -> CameraState:

@@ -2,8 +2,9 @@
 
 import logging
 
-from PyQt6.QtCore import QTimer
-from PyQt6.QtWidgets import QLabel, QStatusBar
+from PyQt6.QtCore import Qt, QTimer
+from PyQt6.QtGui import QFontMetrics
+from PyQt6.QtWidgets import QLabel, QPushButton, QStatusBar
 
 from npm_studio.session.memory import machine_use
 from npm_studio.views.session import Session
@@ -41,7 +42,16 @@ class StatusLine:
     def say(self, text: str) -> None:
         if text:
             _log.info("%s", text)
-        self._bar.showMessage(text, 0 if text.endswith("…") else _STAYS_MS)
+        self._bar.showMessage(self._shortened(text), 0 if text.endswith("…") else _STAYS_MS)
+        self._bar.setToolTip(text)
+
+    def _shortened(self, text: str) -> str:
+        """As much of ``text`` as there is room for, with dots in the middle: of a path both ends say something."""
+        others = (self.quality, self.badge, self.machine)
+        taken = sum(one.sizeHint().width() + 12 for one in others if not one.isHidden())
+        buttons = sum(one.sizeHint().width() + 12 for one in self._bar.findChildren(QPushButton) if one.isVisible())
+        room = self._bar.width() - taken - buttons - 40
+        return QFontMetrics(self._bar.font()).elidedText(text, Qt.TextElideMode.ElideMiddle, max(room, 200))
 
     def show_quality(self, badge: str, tone: Tone, detail: str) -> None:
         """How good the mesh on show is, in a word and in numbers."""

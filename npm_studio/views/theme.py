@@ -225,6 +225,7 @@ QAbstractSpinBox::up-button {{ subcontrol-position: top right; }}
 QAbstractSpinBox::down-button {{ subcontrol-position: bottom right; }}
 QAbstractSpinBox::up-arrow {{ image: url(icons:chevron-up.svg); width: 9px; height: 9px; }}
 QAbstractSpinBox::down-arrow {{ image: url(icons:chevron-down.svg); width: 9px; height: 9px; }}
+QComboBox {{ combobox-popup: 0; }}
 QComboBox::drop-down {{ border: none; width: 20px; }}
 QComboBox::down-arrow {{ image: url(icons:chevron-down.svg); width: 12px; height: 12px; }}
 QComboBox QAbstractItemView {{ background: {theme.field}; border: 1px solid {theme.border}; padding: 3px;
@@ -235,6 +236,7 @@ QAbstractItemView:focus {{ border-color: {theme.accent}; }}
 QAbstractItemView::item {{ padding: 3px 5px; border-radius: 4px; }}
 QAbstractItemView::item:hover {{ background: {mixed(theme.field, theme.text, 0.07)}; }}
 QAbstractItemView::item:selected {{ background: {mixed(theme.field, theme.accent, 0.35)}; color: {theme.text}; }}
+#cards::item:selected {{ background: {mixed(theme.field, theme.accent, 0.10)}; border: 1px solid {theme.accent}; }}
 QTreeView {{ show-decoration-selected: 1; }}
 QTreeView::item {{ border-radius: 0; }}
 QTreeView::branch {{ background: transparent; }}
@@ -249,6 +251,12 @@ QProgressBar {{ background: {theme.field}; border: 1px solid {theme.border}; bor
 QProgressBar::chunk {{ background: {theme.accent}; border-radius: 4px; }}
 QCheckBox {{ spacing: 8px; border: 1px solid transparent; border-radius: 4px; padding: 1px; }}
 QCheckBox:focus {{ border-color: {theme.accent}; }}
+QCheckBox::indicator {{ width: 12px; height: 12px; border: 1px solid {theme.muted}; border-radius: 3px;
+    background: {theme.field}; }}
+QCheckBox::indicator:checked {{ background: {theme.accent}; border-color: {theme.accent};
+    image: url(icons:check.svg); }}
+QCheckBox::indicator:disabled {{ border-color: {theme.border}; background: {theme.panel}; }}
+QCheckBox::indicator:checked:disabled {{ background: {mixed(theme.panel, theme.muted, 0.45)}; }}
 QRadioButton {{ spacing: 8px; border: 1px solid transparent; border-radius: 4px; padding: 1px; }}
 QRadioButton:focus {{ border-color: {theme.accent}; }}
 QRadioButton::indicator {{ width: 12px; height: 12px; border: 1px solid {theme.muted}; border-radius: 7px;

@@ -17,7 +17,7 @@ from npm_studio.session.live.field_picture import field_colours
 from npm_studio.session.live.request import PosedMesh
 from npm_studio.views.canonical_surface import CanonicalSurface, canonical_surface
 from npm_studio.views.cut_out import cut_out, drawn_over, image_of
-from npm_studio.views.framing import Direction, Room, camera_for, rooms_beside, short_of_pole
+from npm_studio.views.framing import Direction, Room, below, camera_for, meet, rooms_beside, seen_in, short_of_pole
 from npm_studio.views.inset import Inset
 from npm_studio.views.scene import FaintPoints, Ground, MeshItem, PointsItem
 from npm_studio.views.second_side import SecondSide
@@ -267,13 +267,18 @@ class Viewport(QWidget):
         self.redraw()
 
     def frame_bounds(self, bounds: ArrayLike, direction: Direction = (0.34, 0.1, 1.0)) -> None:
-        """Look at ``bounds`` (2, 3), lowest and highest corner, from ``direction``, past the inset."""
-        size = (self.width(), self.height())
+        """Look at ``bounds`` (2, 3), lowest and highest corner, from ``direction``, past the inset and the caption."""
+        size, angle = (self.width(), self.height()), self.view.camera.view_angle
         rooms = rooms_beside(size, self.inset.room)
+        top = min(_CAPTION_PIXELS, _CAPTION_FRACTION * size[1])
         if self.caption.place is not None:  # of several views, each small
-            top = min(_CAPTION_PIXELS, _CAPTION_FRACTION * size[1])
             rooms = [Room(0, top, size[0], size[1] - top)]
-        self.set_camera_state(camera_for(bounds, direction, size, rooms, self.view.camera.view_angle))
+        state = camera_for(bounds, direction, size, rooms, angle)
+        ground = self.caption.ground
+        written = Room(self.caption.x() + ground.x(), self.caption.y(), ground.width(), ground.height())
+        if not ground.isEmpty() and meet(written, seen_in(bounds, state, size, angle)):
+            state = camera_for(bounds, direction, size, [below(room, top) for room in rooms], angle)
+        self.set_camera_state(state)
         self.redraw()
 
     def _field_around(self) -> float:

@@ -90,7 +90,7 @@ def length(metres: float) -> str:
 
 
 def _range(low: float, high: float) -> str:
-    return f"{100 * low:.0f} to {100 * high:.0f} cm" if high < 0.5 else f"{low:.1f} to {high:.1f} m"
+    return f"{100 * low:.0f} to {100 * high:.0f} cm" if high < 0.5 else f"{low:.2f} to {high:.2f} m"
 
 
 def _sees(model: NeuralParametricModel, sequence: DepthSequence, depth_m: NDArray[np.float32]) -> bool:

@@ -42,6 +42,11 @@ class JobStatus:
         return (self.clock() - self._stage_started) / self.done * max(self.total - self.done, 0)
 
 
+def taken_text(seconds: float) -> str:
+    """``16 s``, and from a minute on ``1:57 min``."""
+    return f"{seconds:.0f} s" if round(seconds) < 60 else f"{clock_text(seconds)} min"
+
+
 def clock_text(seconds: float) -> str:
     """``m:ss``"""
     minutes, rest = divmod(max(round(seconds), 0), 60)

@@ -6,13 +6,20 @@ from PyQt6.QtCore import QRectF, QSize, Qt
 from PyQt6.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent
 from PyQt6.QtWidgets import QWidget
 
-from npm_studio.views.theme import Theme, theme_of
+from npm_studio.views.theme import Theme, mixed, theme_of
 
 Tone = Literal["good", "warn", "bad"]
 
 
 def tone_colour(tone: Tone, theme: Theme) -> str:
     return {"good": theme.good, "warn": theme.warn, "bad": theme.bad}[tone]
+
+
+def colours_of(tone: Tone, theme: Theme) -> tuple[str, QColor]:
+    """Of the text and of the ground of a badge, which lets through what is behind it."""
+    ground = QColor(tone_colour(tone, theme))
+    ground.setAlpha(45)
+    return mixed(ground.name(), theme.text, 0.5), ground
 
 
 class Badge(QWidget):
@@ -44,12 +51,10 @@ class Badge(QWidget):
     def paintEvent(self, event: QPaintEvent | None) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        colour = QColor(tone_colour(self._tone, theme_of(self)))
-        ground = QColor(colour)
-        ground.setAlpha(45)
+        text, ground = colours_of(self._tone, theme_of(self))
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(ground)
         area = QRectF(0, (self.height() - 18) / 2, self.width(), 18)
         painter.drawRoundedRect(area, 9, 9)
-        painter.setPen(colour)
+        painter.setPen(QColor(text))
         painter.drawText(area, Qt.AlignmentFlag.AlignCenter, self._text)

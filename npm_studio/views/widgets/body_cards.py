@@ -10,7 +10,7 @@ from PyQt6.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QVBoxLayout, QW
 from npm_studio.session.document.explorer import Codes
 from npm_studio.session.portraits.worker import SLIDERS
 from npm_studio.views.portraits import Portraits
-from npm_studio.views.widgets.basics import CardFrame, ElidedLabel
+from npm_studio.views.widgets.basics import CardFrame, ElidedLabel, scrolls_panel
 from npm_studio.views.widgets.direction_slider import PortraitLabel
 from npm_studio.views.widgets.dragged import Dragged
 from npm_studio.views.widgets.tinted_button import TintedButton
@@ -95,6 +95,7 @@ class BodyCard(CardFrame):
         font.setWeight(font.Weight.DemiBold)
         self.title.setFont(font)
         self.time = QDoubleSpinBox()
+        scrolls_panel(self.time)
         self.time.setSuffix(" s")
         self.time.setDecimals(2)
         self.time.setSingleStep(0.1)

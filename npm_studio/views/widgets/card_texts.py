@@ -9,7 +9,7 @@ from engine.methods.run_summary import lost_rows, mean_distance_mm, refit_text, 
 from npm_studio.session.document.observation import Observation
 from npm_studio.session.document.run_steps import day_in_words, fitted_otherwise, made_at, method_title
 from npm_studio.session.document.state import OpenRun
-from npm_studio.session.jobs.status import clock_text
+from npm_studio.session.jobs.status import taken_text
 from npm_studio.views.widgets.run_card import CardText
 
 _TRACKER = "npm-tracker"
@@ -32,9 +32,8 @@ def _card(run: Run, name: str, observation: Observation | None) -> CardText:
     when = day_in_words(made_at(run), datetime.now())
     mean_mm, stale = mean_distance_mm(run), stale_text(run, observation)
     distance = "" if mean_mm is None else f"{mean_mm:.1f} mm"
-    seconds = f"{run.seconds:.0f} s" if run.seconds < 60 else f"{clock_text(run.seconds)} min"
     made_by = [method_title(run.method), run.inputs.model.stem if run.inputs.model is not None else ""]
-    parts = [distance, f"took {seconds}", when if name else ""]
+    parts = [distance, f"took {taken_text(run.seconds)}", when if name else ""]
     tips = (str(run.folder), run.reason, side_text(run), refit_text(run))
     return CardText(
         folder=Path(run.folder),

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 from PyQt6.QtCore import QRectF, QSize, Qt
-from PyQt6.QtGui import QAction, QColor, QFontMetrics, QImage, QPainter, QPaintEvent
+from PyQt6.QtGui import QAction, QColor, QFont, QFontMetrics, QImage, QPainter, QPaintEvent
 from PyQt6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from npm_studio.views.theme import Theme, pixmap
+from npm_studio.views.theme import Theme, mixed, pixmap
 from npm_studio.views.widgets.side_marks import SIZE, paint_mark
 
 _PADDING = 6
@@ -45,9 +45,8 @@ class Caption(QWidget):
 
     def set_theme(self, theme: Theme) -> None:
         self._text, self._muted, self._ground = QColor(theme.text), QColor(theme.muted), QColor(theme.panel)
-        self._ground.setAlpha(190)
-        if theme.name == "dark":
-            self._muted = self._muted.lighter(125)
+        self._ground.setAlpha(210)
+        self._muted = QColor(mixed(theme.muted, theme.text, 0.35))  # read over whatever is behind it
         self.update()
 
     def place_at(self, left: int, top: int, width: int) -> None:
@@ -57,32 +56,50 @@ class Caption(QWidget):
     def sizeHint(self) -> QSize:
         return QSize(420, 44 + 2 * _PADDING)
 
+    @property
+    def ground(self) -> QRectF:
+        """What it covers, in its own pixels; empty where it says nothing."""
+        metrics, texts = self._lines()
+        if not any(texts):
+            return QRectF()
+        taken = self._mark + max(each.horizontalAdvance(text) for each, text in zip(metrics, texts, strict=True))
+        high = sum(each.height() + 2 for each, text in zip(metrics, texts, strict=True) if text)
+        first = 0 if self._side == Qt.AlignmentFlag.AlignLeft else self.width() - taken - 2 * _PADDING
+        return QRectF(first, 0, taken + 2 * _PADDING, high + 2 * _PADDING)
+
+    @property
+    def _mark(self) -> int:
+        """Pixels that the mark of a side takes."""
+        return 0 if self._place is None else SIZE + 8
+
+    def _fonts(self) -> tuple[QFont, QFont]:
+        """Of the title and the second line."""
+        bold = self.font()
+        bold.setWeight(bold.Weight.DemiBold)
+        bold.setPointSizeF(bold.pointSizeF() + 1)
+        return bold, self.font()
+
+    def _lines(self) -> tuple[list[QFontMetrics], list[str]]:
+        """Both lines, as far as there is room for them."""
+        metrics, room = [QFontMetrics(font) for font in self._fonts()], self.width() - 2 * _PADDING - self._mark
+        said = zip(metrics, (self._title, self._detail), strict=True)
+        return metrics, [each.elidedText(text, Qt.TextElideMode.ElideRight, room) for each, text in said]
+
     def paintEvent(self, event: QPaintEvent | None) -> None:
         painter = QPainter(self)
         painter.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.TextAntialiasing)
-        at_left = self._side == Qt.AlignmentFlag.AlignLeft
-        bold = painter.font()
-        bold.setWeight(bold.Weight.DemiBold)
-        bold.setPointSizeF(bold.pointSizeF() + 1)
-        lines = [(bold, self._text, self._title), (self.font(), self._muted, self._detail)]
-        metrics = [QFontMetrics(font) for font, _, _ in lines]
-        mark = 0 if self._place is None else SIZE + 8
+        at_left, mark = self._side == Qt.AlignmentFlag.AlignLeft, self._mark
+        metrics, texts = self._lines()
+        lines = zip(self._fonts(), (self._text, self._muted), metrics, texts, strict=True)
         room = self.width() - 2 * _PADDING - mark
-        texts = [
-            each.elidedText(text, Qt.TextElideMode.ElideRight, room)
-            for each, (_, _, text) in zip(metrics, lines, strict=True)
-        ]
-        taken = mark + max(each.horizontalAdvance(text) for each, text in zip(metrics, texts, strict=True))
-        first = 0 if at_left else self.width() - taken - 2 * _PADDING
-        high = sum(each.height() + 2 for each, text in zip(metrics, texts, strict=True) if text)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(self._ground)  # or it could not be read over a wall of points
-        painter.drawRoundedRect(QRectF(first, 0, taken + 2 * _PADDING, high + 2 * _PADDING), 6, 6)
+        painter.drawRoundedRect(self.ground, 6, 6)
         left = _PADDING if at_left else self.width() - _PADDING - SIZE
         if self._place is not None:
             paint_mark(painter, QRectF(left, _PADDING, SIZE, SIZE), self._place)
         top = _PADDING
-        for (font, colour, _), each, text in zip(lines, metrics, texts, strict=True):
+        for font, colour, each, text in lines:
             painter.setFont(font)
             painter.setPen(colour)
             place = QRectF(_PADDING + (mark if at_left else 0), top, room, each.height())

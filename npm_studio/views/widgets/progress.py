@@ -15,6 +15,11 @@ _STAGES = {
     "search": "Searching first poses",
     "fit": "Fitting",
     "mesh": "Making meshes",
+    "track": "Tracking",
+    "body model": "Loading the body model",
+    "align": "Aligning",
+    "deform": "Deforming",
+    "read meshes": "Reading meshes",
     "measure": "Measuring distances",
 }
 

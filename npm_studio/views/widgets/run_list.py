@@ -27,6 +27,7 @@ class _Cards(QListWidget):
         self.setVerticalScrollMode(QListWidget.ScrollMode.ScrollPerPixel)
         self.setSpacing(1)
         self.setAccessibleName("Runs")
+        self.setObjectName("cards")
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.show_chosen = QTimer(self)
         """Brings the run on show into sight, once the list has its height."""

@@ -7,6 +7,7 @@ from PyQt6.QtWidgets import QComboBox, QFileDialog, QFormLayout, QHBoxLayout, QL
 
 from npm_studio.resources import presets
 from npm_studio.session.document.state import Training
+from npm_studio.views.widgets.basics import scrolls_panel
 
 _SMALLEST = "anny/tiny"
 _OWN_FILE = "File…"
@@ -70,6 +71,7 @@ class TrainingForm(QWidget):
         self.device.activated.connect(lambda _: self.changed.emit())
         self.held_out.activated.connect(self._on_held_out)
         self.out.editingFinished.connect(self._on_out)
+        scrolls_panel(self.preset, self.device, self.held_out)
         self._shown = Training()
 
     def show_choice(self, now: Training, suggested_out: str) -> None:
@@ -82,6 +84,11 @@ class TrainingForm(QWidget):
         if not self.out.hasFocus():
             self.out.setText(now.out)
             self.out.setPlaceholderText(suggested_out)
+
+    @property
+    def shown_preset(self) -> str:
+        """What the document says, while another one may be chosen already."""
+        return self._shown.preset or _SMALLEST
 
     @property
     def chosen_preset(self) -> str:

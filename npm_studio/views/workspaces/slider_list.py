@@ -5,7 +5,7 @@ from PyQt6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QSpinBox, 
 
 from npm_studio.session.document.explorer import Explorer, Space
 from npm_studio.views.portraits import Portraits
-from npm_studio.views.widgets.basics import Section, note
+from npm_studio.views.widgets.basics import Section, note, scrolls_panel
 from npm_studio.views.widgets.direction_slider import END, DirectionSlider
 from npm_studio.views.workspaces.base import Actions
 
@@ -41,6 +41,7 @@ class SliderList(Section):
         self.count.setAccessibleName(f"Directions of {space} that are shown")
         self.count.setToolTip("How many directions are shown; later ones change less and less")
         self.count.setKeyboardTracking(False)
+        scrolls_panel(self.count)
         self.count.valueChanged.connect(self.count_chosen)
         foot = QHBoxLayout()
         foot.setContentsMargins(6, 4, 0, 2)

@@ -244,6 +244,7 @@ class TrainWorkspace(Workspace):
         self._look_at(replace(self.now, out=str(choice.out)))  # of several, the one that is watched
         self.trainings.start(choice, "on" if begin == "on" else "anew")
         self._show_progress()
+        self.scroll_to(self.panel.progress)
 
     def _read(self, again: bool = False) -> None:
         """Read the dataset in the background; what is on show of it stays when it is read ``again``."""
@@ -285,16 +286,19 @@ class TrainWorkspace(Workspace):
         self._look_at(replace(self.now, identity=identity, sequence=sequence, frame=0))
 
     def _on_form(self) -> None:
-        form = self.panel.form
-        self._look_at(
-            replace(
-                self.now,
-                preset=form.chosen_preset,
-                device=form.chosen_device,
-                validation=form.chosen_held_out,
-                out=form.out.text().strip(),
-            )
+        form, now, out = self.panel.form, self.now, self.panel.form.out.text().strip()
+        if out == now.out and form.chosen_preset != now.preset and self._is_suggested:
+            out = ""  # named after the other preset
+        chosen = replace(
+            now, preset=form.chosen_preset, device=form.chosen_device, validation=form.chosen_held_out, out=out
         )
+        self._look_at(chosen)
+
+    @property
+    def _is_suggested(self) -> bool:
+        """Whether nobody chose another name for the model than is made of the dataset and the preset."""
+        data = self.now.dataset
+        return data is not None and self.now.out == str(suggested_out(data, self.panel.form.shown_preset))
 
     def _look_at(self, train: Training) -> None:
         self.document.follow(replace(self.document.state, train=train))
@@ -307,6 +311,8 @@ class TrainWorkspace(Workspace):
         if self.shown is not None and self.shown.lacks_samples:
             self._read(again=True)  # it has been prepared meanwhile
         self._on_advanced(out)
+        if out == self.out and self._has_model:
+            self.scroll_to(self.panel.model)
 
     def _show_panel(self) -> None:
         self.panel.show_dataset(self.shown, self.now.dataset)
@@ -316,7 +322,7 @@ class TrainWorkspace(Workspace):
         self.session.state_changed.emit()
 
     def _show_job(self) -> None:
-        self.panel.show_job(self.trainings.job_of(self.out))
+        self.panel.show_job(self.trainings.job_of(self.out), self.out is not None and can_go_on(self.out))
 
     def _show_progress(self) -> None:
         """What has been learned, as far as the training folder says."""

@@ -89,8 +89,12 @@ class TrainPanel(QWidget):
         self.verified.setText("\n".join([f"{head} ({checked} checked).", *lines]))
         self.verified.show()
 
-    def show_job(self, job: Job | None) -> None:
-        """How far the training is that is watched."""
+    def show_job(self, job: Job | None, can_go_on: bool) -> None:
+        """How far the training is that is watched.
+
+        Args:
+            can_go_on: whether it left something to go on from
+        """
         runs = job is not None and not job.is_over
         self.start_button.setVisible(not runs)
         self.stop_button.setVisible(runs)
@@ -104,7 +108,7 @@ class TrainPanel(QWidget):
             words_of = {"stopping": "Stopping after this step", "paused": "Paused"}
             self.progress.setText(words_of.get(job.state, in_words(job).capitalize()))
         elif job.state == "stopped":
-            self.progress.setText("Stopped; Train goes on from there.")
+            self.progress.setText("Stopped; Train goes on from there." if can_go_on else "Stopped before it had begun.")
         else:
             self.progress.setText("Trained." if job.state == "done" else "The training failed; its log is under Jobs.")
         self.progress.setVisible(bool(self.progress.text()))

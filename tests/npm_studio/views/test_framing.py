@@ -10,7 +10,7 @@ from PyQt6 import sip
 from pytestqt.qtbot import QtBot
 
 from npm_studio.session.document.view_state import CameraState
-from npm_studio.views.framing import Room, box_among, camera_for, rooms_beside, short_of_pole
+from npm_studio.views.framing import Room, below, box_among, camera_for, meet, rooms_beside, seen_in, short_of_pole
 from npm_studio.views.session import Session
 from npm_studio.views.viewport import Viewport
 from tests.npm_studio.views.studio_window import StudioWindow
@@ -61,6 +61,24 @@ def test_a_framed_box_is_large_and_clear_of_the_inset(
             assert high[0] <= covered.left + 2 or low[1] >= covered.height - 2
 
 
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_where_a_box_is_seen_is_known(direction: tuple[float, float, float]) -> None:
+    size = (420, 720)
+    state = camera_for(TALL, direction, size, rooms_beside(size, Room(300, 0, 120, 180)), ANGLE)
+    seen, room = pixels(corners_of(TALL), state, size), seen_in(TALL, state, size, ANGLE)
+    np.testing.assert_allclose((room.left, room.top), seen.min(axis=0), atol=1e-6)
+    np.testing.assert_allclose((room.left + room.width, room.top + room.height), seen.max(axis=0), atol=1e-6)
+
+
+def test_rectangles_meet_where_they_have_something_in_common() -> None:
+    one = Room(10, 10, 20, 20)
+    assert meet(one, Room(29, 29, 5, 5)) and meet(one, Room(0, 0, 100, 100)) and meet(Room(12, 12, 1, 1), one)
+    assert not meet(one, Room(30, 10, 5, 5)) and not meet(one, Room(10, 0, 20, 10))
+    assert below(one, 15) == Room(10, 15, 20, 15)
+    assert below(one, 5) == one
+    assert below(one, 99).height == 1
+
+
 def test_a_subject_in_a_room_is_looked_at_and_a_fit_that_missed_the_points_is_not() -> None:
     room = np.array([[-2.0, -1.0, -5.0], [2.0, 2.0, -2.0]])
     subject = np.array([[-0.4, -1.05, -3.5], [0.4, 0.8, -2.7]])
@@ -103,6 +121,20 @@ def test_the_inset_covers_no_figure_and_no_caption_in_narrow_views(
         assert view.caption.geometry().right() < room.left
     toggle(studio_window, "display.inset")
     qtbot.waitUntil(lambda: studio_window.viewports.left.camera_state().is_near(before), timeout=20_000)
+
+
+def test_the_caption_covers_no_figure(studio_window: StudioWindow) -> None:
+    studio_window.resize(1400, 560)
+    view = studio_window.viewports.left
+    view.caption.set_text("A name of a body that is long", 4 * "and the name of a pose that is longer still, ")
+    studio_window.viewports.frame_all()
+    low, high = seen_box(view)
+    written = view.caption.y() + view.caption.ground.bottom()
+    assert low[1] >= written - 2 and high[1] <= view.height() + 2
+    assert (high[1] - low[1]) / view.height() > 0.5
+    view.caption.set_text("")
+    studio_window.viewports.frame_all()
+    assert seen_box(view)[0][1] < written
 
 
 def test_what_is_looked_at_is_framed_and_not_all_that_is_shown(studio_window: StudioWindow) -> None:

@@ -1,10 +1,13 @@
 import pytest
-from PyQt6.QtCore import QRect
+from PyQt6.QtCore import QPoint, QPointF, QRect, Qt
+from PyQt6.QtGui import QWheelEvent
+from PyQt6.QtWidgets import QAbstractSpinBox, QApplication, QComboBox, QScrollArea, QWidget
 from pytestqt.qtbot import QtBot
 
 from npm_studio.views.widgets.basics import note
 from npm_studio.views.window_place import place_within
 from tests.npm_studio.views.studio_window import StudioWindow
+from tests.support.present import present
 
 LAPTOP = QRect(0, 25, 1024, 615)
 """What a panel of 25 pixels leaves of 1024 x 640."""
@@ -37,6 +40,41 @@ def test_every_workspace_has_room_in_800_by_500_pixels(window: StudioWindow) -> 
         least = window.minimumSizeHint()
         assert least.width() <= 784, name
         assert least.height() <= 456, name
+
+
+def said(field: QWidget) -> str:
+    """What a field shows."""
+    if isinstance(field, QComboBox):
+        return field.currentText()
+    assert isinstance(field, QAbstractSpinBox)
+    return field.text()
+
+
+def test_the_wheel_scrolls_panels_and_changes_no_field_in_them(studio_window: StudioWindow) -> None:
+    fields = [
+        field
+        for workspace in studio_window.workspaces.values()
+        for area in workspace.findChildren(QScrollArea)
+        for kind in (QComboBox, QAbstractSpinBox)
+        for field in area.findChildren(kind)
+        if field.isEnabled()
+    ]
+    assert len(fields) > 10
+    for field in fields:
+        before = said(field)
+        for turn in (-120, 120):
+            no, down = Qt.MouseButton.NoButton, QPoint(0, turn)
+            modifiers, phase = Qt.KeyboardModifier.NoModifier, Qt.ScrollPhase.NoScrollPhase
+            QApplication.sendEvent(
+                field, QWheelEvent(QPointF(5, 5), QPointF(5, 5), down, down, no, modifiers, phase, False)
+            )
+            assert said(field) == before, field.accessibleName()
+
+
+def test_what_is_said_is_shortened_in_its_middle_where_there_is_no_room(window: StudioWindow) -> None:
+    window.session.message.emit("Fit of somebody finished, good: /home/" + "far/" * 60 + "away")
+    shown = present(window.statusBar()).currentMessage()
+    assert shown.startswith("Fit of somebody finished") and shown.endswith("away") and "…" in shown
 
 
 def test_resetting_the_layout_brings_panels_and_lists_back(window: StudioWindow) -> None:

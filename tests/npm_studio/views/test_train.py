@@ -11,6 +11,7 @@ from PIL import Image
 from PyQt6.QtGui import QGuiApplication
 from pytestqt.qtbot import QtBot
 
+from engine.core.errors import Cancelled
 from engine.core.progress import Progress
 from engine.dataset.verification.verify import Verification
 from engine.training.state import training_folder
@@ -32,9 +33,14 @@ class StandInTraining:
     def __init__(self) -> None:
         self.begun: list[tuple[TrainingChoice, Begin]] = []
         self.ends = threading.Event()
+        self.is_idle = False
+        """Whether it leaves nothing, and waits to be stopped."""
 
     def __call__(self, choice: TrainingChoice, begin: Begin, progress: Progress) -> TrainingEnd:
         self.begun.append((choice, begin))
+        while self.is_idle:
+            if progress.cancelled():
+                raise Cancelled
         folder = training_folder(choice.out)
         (folder / "previews").mkdir(parents=True, exist_ok=True)
         Image.new("RGB", (40, 20), "white").save(folder / "previews" / "shape-000100.png")
@@ -115,7 +121,7 @@ def test_a_dataset_is_browsed_its_model_trained_watched_and_the_training_goes_on
     window.show_train()
     train.panel.stop_button.click()
     qtbot.waitUntil(lambda: train.panel.start_button.isVisible(), timeout=SECONDS)
-    assert "Stopped" in train.panel.progress.text()
+    assert train.panel.progress.text() == "Stopped; Train goes on from there."
     train.panel.start_button.click()
     present(train.question).answer("Go on")
     qtbot.waitUntil(lambda: len(stand_in.begun) == 2, timeout=SECONDS)
@@ -123,6 +129,32 @@ def test_a_dataset_is_browsed_its_model_trained_watched_and_the_training_goes_on
     stand_in.ends.set()
     qtbot.waitUntil(lambda: not window.session.jobs.unfinished, timeout=SECONDS)
     assert train.panel.progress.text() == "Trained."
+
+
+def test_a_model_that_was_not_begun_takes_the_name_of_another_preset(
+    qtbot: QtBot, window: StudioWindow, dataset: Path, stand_in: StandInTraining
+) -> None:
+    window.files.open_path(dataset)
+    train, form = window.train, window.train.panel.form
+    qtbot.waitUntil(lambda: train.shown is not None, timeout=SECONDS)
+
+    def choose(preset: str) -> None:
+        form.preset.setCurrentIndex(form.preset.findData(preset))
+        form.preset.activated.emit(form.preset.currentIndex())
+
+    choose("anny/compact")
+    stand_in.is_idle = True
+    train.panel.start_button.click()
+    assert Path(train.now.out).name == "ellipsoids-compact.npm"
+    train.panel.stop_button.click()
+    qtbot.waitUntil(lambda: train.panel.start_button.isVisible(), timeout=SECONDS)
+    assert train.panel.progress.text() == "Stopped before it had begun."
+    choose("anny/tiny")
+    assert present(train.out).name == "ellipsoids-tiny.npm"
+    form.out.setText(str(dataset.with_name("mine.npm")))
+    form.out.editingFinished.emit()
+    choose("anny/compact")
+    assert present(train.out).name == "mine.npm"
 
 
 def test_what_is_wrong_with_a_dataset_is_listed_with_its_cure(
