@@ -1,5 +1,6 @@
 """Bodies that a person made: bookmarks and fitted runs, in a list of the library."""
 
+from datetime import datetime
 from functools import partial
 
 from PyQt6.QtCore import QPoint, Qt, QTimer, pyqtSignal
@@ -7,8 +8,10 @@ from PyQt6.QtGui import QKeySequence, QShortcut
 from PyQt6.QtWidgets import QAbstractItemView, QListWidgetItem
 
 from engine.core.errors import InputError
+from engine.methods.run import Run
 from npm_studio.session.document.bookmarks import with_bookmark, with_bookmark_renamed, without_bookmark
 from npm_studio.session.document.explorer import Codes, codes_of
+from npm_studio.session.document.run_steps import time_in_words
 from npm_studio.session.document.state import Bookmark, DocumentState, Exploration
 from npm_studio.views.context_menu import show_menu
 from npm_studio.views.session import Session
@@ -96,10 +99,16 @@ class KeptBodies(Section):
         for number, run in enumerate(document.runs):
             if self._session.fitted.may_have(run):
                 tooltip = f"{len(run.frames)} fitted bodies: {run.folder}\nDrag it onto a card, or click it"
-                self.list.add(run.folder.name, Dragged("run", number), tooltip)
+                self.list.add(self._called(run), Dragged("run", number), tooltip)
         self.list.blockSignals(False)
         self._hint.setVisible(self.list.count() == 0)
         self.list.setVisible(self.list.count() > 0)
+
+    def _called(self, run: Run) -> str:
+        """As somebody named it, else by when it was made, in which runs of one recording differ."""
+        names = {one.folder: one.name for one in self._document.state.runs}
+        recording = run.inputs.sequence.name
+        return names.get(run.folder.resolve()) or f"{time_in_words(run, datetime.now())}, {recording}"
 
     def _add_bookmark_row(self, place: int, bookmark: Bookmark, fits: bool) -> None:
         body = bookmark.exploration

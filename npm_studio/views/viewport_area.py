@@ -172,6 +172,20 @@ class ViewportArea(QWidget):
         for view in self._all:
             view.ground.set_scale(scale)
 
+    def place_floor(self, lowest_m: float | None = None) -> None:
+        """Put the ground where bodies of the open model stand, wherever another workspace had it.
+
+        Args:
+            lowest_m: height of the lowest point of the first body of a model, metres, where its floor is from now on;
+                unless cameras are to come back that have seen another
+        """
+        view = self._document.state.view
+        if lowest_m is not None and (view.floor_m is None or not self._wanted):
+            view = replace(view, floor_m=lowest_m)
+            self._set_view(view)
+        if view.floor_m is not None:
+            self.left.ground.place(view.floor_m)
+
     def set_theme(self, theme: Theme) -> None:
         if theme != self._theme:
             self._theme = theme

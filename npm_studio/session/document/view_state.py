@@ -103,3 +103,5 @@ class ViewState:
     explore: ExploreView = ExploreView()
     frame_rates: Mapping[str, float] = field(default_factory=dict)
     """Frames per second that somebody chose, by workspace; others play as recorded."""
+    floor_m: float | None = None
+    """Height of the floor that bodies of the model stand on, metres, which the cameras see; None until one does."""

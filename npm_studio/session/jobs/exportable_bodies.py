@@ -32,7 +32,7 @@ class Motion:
     frame_rate: float
     """Frames per second; of no meaning for a single one."""
     frame_names: Sequence[str] = ()
-    """Of files; empty: numbers."""
+    """Of files; empty: numbers. A single frame has the name of all."""
     places: NDArray[np.float64] | None = None
     """(F, 4, 4) where each goes, as `content_of_codes` has it."""
 
@@ -42,9 +42,10 @@ def exportable_motion(model: NeuralParametricModel, motion: Motion) -> Exportabl
     codes = [(one.shape, one.pose) for one in motion.codes]
     count, first = len(codes), codes[0][0]
     one_topology = all(shape.equal(first) for shape, _ in codes)
-    names = tuple(motion.frame_names) or tuple(f"{index:06d}" for index in range(count))
     times_s = regular_times(count, motion.frame_rate) if count > 1 else np.full(1, np.nan)
     name = "".join("-" if letter in _NOT_IN_NAMES else letter for letter in motion.name).strip(" .") or "body"
+
+    names = (name,) if count == 1 else tuple(motion.frame_names) or tuple(f"{index:06d}" for index in range(count))
 
     def write(choice: ExportChoice, progress: Progress) -> tuple[str, ...]:
         resolution, similarity = mesher.FINE_RESOLUTION, model.info.similarity

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 
 from PyQt6.QtCore import QPointF, QRectF, QSize, Qt
-from PyQt6.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF
+from PyQt6.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent, QPen, QPolygonF
 from PyQt6.QtWidgets import QSizePolicy, QWidget
 
 from npm_studio.reports.training_curves import Curve, Curves
@@ -19,6 +19,15 @@ _TITLES = {"sdf": "distance error", "flow": "point error"}
 """Of metrics whose names say little."""
 
 Metrics = Mapping[tuple[str, str], Curve]
+
+
+def title_of(stage: str, metric: str, room: float, font: QFontMetrics) -> str:
+    """Stage, metric and unit, as much of that as ``room`` pixels hold."""
+    name = stage.replace("-", " ").capitalize()
+    unit = f", {_UNITS[metric]}" if metric in _UNITS else ""
+    titles = f"{name}: {_TITLES.get(metric, metric)}{unit}", f"{name}{unit}", name
+    fitting = (title for title in titles if font.horizontalAdvance(title) <= room)
+    return next(fitting, font.elidedText(name, Qt.TextElideMode.ElideRight, int(room)))
 
 
 class TrainingPlots(QWidget):
@@ -71,9 +80,9 @@ class TrainingPlots(QWidget):
         trained, held_out = metrics.get(("train", name)), metrics.get(("validation", name))
         known = [value * factor for curve in (trained, held_out) if curve for value in curve.values if value > 0]
         painter.setPen(QColor(theme.text))
-        unit = f", {_UNITS[name]}" if name in _UNITS else ""
-        title = f"{stage.replace('-', ' ').capitalize()}: {_TITLES.get(name, name)}{unit}"
-        painter.drawText(QRectF(box.left(), 4, box.width(), 18), Qt.AlignmentFlag.AlignLeft, title)
+        above = QRectF(box.left() - _LEFT + _GAP, 4, box.width() + _LEFT - _GAP, 18)
+        title = title_of(stage, name, above.width(), painter.fontMetrics())
+        painter.drawText(above, Qt.AlignmentFlag.AlignRight, title)
         if not known:
             return
         low, high = math.log(min(known)), math.log(max(known))

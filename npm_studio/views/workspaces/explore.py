@@ -89,7 +89,7 @@ class ExploreWorkspace(Workspace):
         super().enter()
         self.viewports.clear()
         self.viewports.set_split(False)
-        self.viewports.left.ground.place(self.viewports.left.ground.height)
+        self.viewports.place_floor()
         self.slicing.enter(self.explorer)
         if self.explorer is None:
             self._invite()
@@ -133,8 +133,7 @@ class ExploreWorkspace(Workspace):
             return
         mesh, similarity = reply.meshes[0], model.info.similarity
         if self._framed() is not model and len(mesh.vertices):
-            height = float(similarity.to_world(mesh.vertices)[:, 1].min())
-            self.viewports.left.ground.place(height)
+            self.viewports.place_floor(float(similarity.to_world(mesh.vertices)[:, 1].min()))
         self.show_posed_mesh(self.viewports.left, mesh, similarity)
         self.slicing.follow()
         self._figures.follow(mesh, similarity, reply.quality is Quality.FINE)

@@ -135,7 +135,7 @@ class InterpolateWorkspace(Workspace):
         super().enter()
         self.viewports.clear()
         self.viewports.set_split(False)
-        self.viewports.left.ground.place(self.viewports.left.ground.height)
+        self.viewports.place_floor()
         if self.document.model is None:
             actions = (self.actions_by_id["file.open_model"], self.actions_by_id["file.demo_model"])
             self.viewports.invite("model", "No model is open", "Open a model folder to interpolate in it.", actions)

@@ -241,7 +241,8 @@ class TransferWorkspace(Workspace):
     def _show_views(self) -> None:
         """A view for each body."""
         self.viewports.set_view_count(len(self.now.bodies))
-        for view in self.viewports.views:  # also the first one: a fit may have had its ground elsewhere
+        self.viewports.place_floor()
+        for view in self.viewports.views[1:]:
             view.ground.place(self.viewports.left.ground.height)
 
     def _add(self, body: Exploration) -> None:

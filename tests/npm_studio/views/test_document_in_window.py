@@ -184,6 +184,27 @@ def test_closing_asks_about_what_is_not_saved_and_each_answer_does_what_it_says(
     assert list(drafts_folder().iterdir()) == []
 
 
+def test_bodies_stand_where_they_stood_before_a_fit_and_where_cameras_that_come_back_saw_them(
+    studio_window: StudioWindow, fine: Fine
+) -> None:
+    area, document = studio_window.viewports, studio_window.session.document
+    floor = area.left.ground.height
+    assert document.state.view.floor_m == floor
+    for show in (studio_window.show_interpolate, studio_window.show_transfer, studio_window.show_explore):
+        document.show_workspace("fit")
+        area.left.ground.place(-3.0)  # as of a recording from high up
+        fine(studio_window, show)
+        assert [view.ground.height for view in area.views] == [floor] * len(area.views)
+    area.note_cameras()
+    document.follow(replace(document.state, view=replace(document.state.view, floor_m=-2.0)))
+    area._on_begun()  # as if this document were opened: its cameras come back
+    area.place_floor(floor)
+    assert area.left.ground.height == -2.0
+    area.frame_all()
+    area.place_floor(floor)  # of another model
+    assert area.left.ground.height == document.state.view.floor_m == floor
+
+
 def test_a_recovery_that_needs_the_place_of_what_is_not_saved_says_so(
     qtbot: QtBot, studio_window: StudioWindow, second_window: StudioWindow
 ) -> None:

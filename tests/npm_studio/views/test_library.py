@@ -1,6 +1,7 @@
 """The lists on the left: pictures, bookmarks and fits, and the map, which shows the same bodies."""
 
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from PyQt6.QtWidgets import QLineEdit, QMenu
 from pytestqt.qtbot import QtBot
 
 from npm_studio.session.document.explorer import Codes
+from npm_studio.session.document.run_steps import time_in_words
 from npm_studio.session.portraits.store import key_of
 from npm_studio.views.widgets.dragged import Dragged
 from tests.npm_studio.views.studio_window import StudioWindow
@@ -88,7 +90,9 @@ def test_a_run_of_the_model_is_a_body_of_the_library_and_drags_name_what_they_br
     window.files.open_run(fitted_run)
     qtbot.waitUntil(lambda: window.fit.run is not None, timeout=20_000)
     window.show_explore()
-    assert [present(library.kept.list.item(row)).text() for row in range(library.kept.list.count())] == ["run"]
+    run = present(window.fit.run)
+    called = f"{time_in_words(run, datetime.now())}, {run.inputs.sequence.name}"
+    assert [present(library.kept.list.item(row)).text() for row in range(library.kept.list.count())] == [called]
     fine(window, lambda: library.kept.list.itemClicked.emit(library.kept.list.item(0)))
     shown = window.session.document.state.explore
     assert shown.shape_name == "run"

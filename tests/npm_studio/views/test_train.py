@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from PyQt6.QtGui import QGuiApplication
+from PyQt6.QtGui import QFont, QFontMetrics, QGuiApplication
 from pytestqt.qtbot import QtBot
 
 from engine.core.errors import Cancelled
@@ -20,6 +20,7 @@ from npm_studio.reports.training_quality import quality_in_words
 from npm_studio.session.jobs.training import Begin, TrainingChoice, TrainingEnd
 from npm_studio.views import training
 from npm_studio.views.opening import recent
+from npm_studio.views.widgets.training_plots import title_of
 from tests.npm_studio.views.studio_window import StudioWindow
 from tests.support.ellipsoids import write_ellipsoids
 from tests.support.present import present
@@ -167,6 +168,16 @@ def test_what_is_wrong_with_a_dataset_is_listed_with_its_cure(
     present(window.error).close()
     window.train.panel.show_verification(Verification((), (), {"identities": 2}))
     assert window.train.panel.verified.text() == "Clean (2 identities checked)."
+
+
+def test_a_curve_is_called_by_as_much_as_there_is_room_for(qapp: object) -> None:
+    font = QFontMetrics(QFont())
+    whole = title_of("shape-encoder", "error", 1000, font)
+    assert whole == "Shape encoder: error, mm"
+    shorter = title_of("shape-encoder", "error", font.horizontalAdvance(whole) - 1, font)
+    assert shorter == "Shape encoder, mm"
+    assert title_of("shape-encoder", "error", font.horizontalAdvance(shorter) - 1, font) == "Shape encoder"
+    assert title_of("coordinates", "error", 30, font).endswith("…")
 
 
 def test_what_curves_say_is_in_millimetres() -> None:

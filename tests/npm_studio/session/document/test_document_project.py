@@ -83,6 +83,7 @@ def state(tmp_path: Path, depth_capture: Path, fitted_run: Path) -> DocumentStat
             False,
             ExploreView("map", 5, 30, "pose"),
             {"fit": 12.0},
+            -0.75,
         ),
     )
 
