@@ -49,6 +49,7 @@ from engine.sequences.capture_options import AS_RECORDED
 from engine.sequences.opening import open_subject
 from engine.sequences.reader import registered_readers
 from external.scenes.plan import ScenePlan
+from npm_studio.batch.workers import Workers
 from npm_studio.resources import model_path, scene_sets
 from npm_studio.suites.scenes import record_missing
 
@@ -122,7 +123,8 @@ def collect(options: argparse.Namespace) -> None:
     plans = plans_of(options.scene_set)
     part, parts = map(int, options.part.split("/"))
     chosen = sorted(name for name in plans if not options.only or name in options.only)[part - 1 :: parts]
-    record_missing({options.scenes / name: plans[name] for name in chosen}, options.people, workers=1)
+    wanted = {options.scenes / name: plans[name] for name in chosen}
+    record_missing(wanted, options.scenes, options.people, Workers(count=0))
     loaded = LoadedModel(options.model, load_model(options.model, resolve_device(options.device)))
     about = {"set": options.scene_set, "model": loaded.model.info.name, "machine": describe_device(loaded.model.device)}
     rows: list[Figures] = []

@@ -180,11 +180,12 @@ def run_alone(sequence: DepthSequence, loaded: LoadedModel, config: FitConfig, c
 
 def make_recording(folder: Path) -> Path:
     """A scene of 100 frames of 640x480 pixels."""
-    from external.scenes.many import record_scenes
-    from external.scenes.people import anny_casting
-    from external.scenes.plan import ScenePlan
+    from dataclasses import asdict
 
-    record_scenes({folder / "scene": ScenePlan("walk-towards", 5, frames=100, distance=3.4)}, anny_casting())
+    from external.scenes.plan import ScenePlan
+    from npm_studio.batch.scenes import make_recording
+
+    make_recording(folder / "scene", asdict(ScenePlan("walk-towards", 5, frames=100, distance=3.4)), "cpu")
     return folder / "scene"
 
 

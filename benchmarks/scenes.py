@@ -62,7 +62,7 @@ LOST, HEIGHT_MM = 0.01, 30.0
 def make_scenes(options: argparse.Namespace) -> None:
     """The scenes of a set that are not on disk yet."""
     plans = plans_of(options.scene_set, options.only or ())
-    record_missing({options.scenes / name: plan for name, plan in plans.items()}, options.people)
+    record_missing({options.scenes / name: plan for name, plan in plans.items()}, options.scenes, options.people)
 
 
 def measure_scene(folder: Path, loaded: LoadedModel, options: argparse.Namespace, out: Path) -> list[Figures]:

@@ -38,6 +38,16 @@ class Workers:
         return self.scheduler is None and self.count == 0
 
 
+def cores() -> int:
+    """That this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def every_core() -> Workers:
+    """Plain processes of this machine, one for each core: for what needs no GPU, and no Dask."""
+    return Workers(count=0, here=cores())
+
+
 @contextmanager
 def connected(workers: Workers, tasks: int, progress: Progress) -> Iterator["Client"]:
     """A client of those who do ``tasks`` tasks; processes that it starts end with the block.

@@ -62,6 +62,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
 
     from npm_studio.suites.contender import contenders_of, installed
     from npm_studio.suites.making import Sources, make_cases
+    from npm_studio.suites.running import without_gpu
     from npm_studio.suites.suite import case_plans, load_suite
 
     name, suite = load_suite(options.suite)
@@ -71,7 +72,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     plans = case_plans(suite, options.only, options.subset or not on_all)
     folder = options.cases or options.out / "cases"
     with ConsoleProgress() as progress:
-        cases = make_cases(suite, plans, folder, Sources("cpu", options.data), progress)
+        cases = make_cases(suite, plans, folder, Sources("cpu", options.data, without_gpu(workers)), progress)
         progress.message(f"{folder}: {len(cases)} cases of {name}")
         for text in missing:
             progress.message(f"{text} is left out: it is not installed")

@@ -2,14 +2,22 @@
 
 import argparse
 import dataclasses
+import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
-from npm_studio.cli.console import ConsoleProgress, add_device, add_json, add_seed
+from npm_studio.cli.console import ConsoleProgress, add_device, add_json, add_seed, interrupted
+from npm_studio.cli.workers import add_workers, check_folder, stated_workers
+
+if TYPE_CHECKING:
+    from external.scenes.plan import ScenePlan
 
 _EPILOG = """A scene is a depth sequence folder with its truth in metres (truth/) and scene.json, which tells all that
 is known of it. The same options and seed give the same scene. With --set, OUT gets a folder for each scene of a set of
-configs/scenes.yaml, and options for a single one do not apply."""
+configs/scenes.yaml, made by all cores of this machine unless --workers or --scheduler is stated, and options for a
+single one do not apply. What is done is kept: the same command makes what is missing, or has changed. See
+docs/cluster.md."""
 
 
 def configure_scene(parser: argparse.ArgumentParser) -> None:
@@ -49,6 +57,7 @@ def configure_scene(parser: argparse.ArgumentParser) -> None:
     camera = "what it does, and says of its pose (default: still, which says nothing)"
     parser.add_argument("--camera", choices=get_args(CameraKind), default=usual["camera"], help=camera)
     add("intrinsics_error", float, "by which part the stated focal lengths are too long")
+    add_workers(parser)
     add_seed(parser)
     add_device(parser)
     add_json(parser)
@@ -56,21 +65,52 @@ def configure_scene(parser: argparse.ArgumentParser) -> None:
 
 def run_scene(options: argparse.Namespace) -> dict[str, Any]:
     from engine.core.devices import resolve_device
-    from external.scenes.many import record_scenes
-    from external.scenes.people import anny_casting
 
-    device = resolve_device(options.device)
-    plans = _plans(options)
+    device, plans = str(resolve_device(options.device)), _plans(options)
+    return _run_set(options, plans, device) if options.scene_set else _run_one(options.out, plans[options.out], device)
+
+
+def _run_one(out: Path, plan: "ScenePlan", device: str) -> dict[str, Any]:
+    from external.scenes.people import anny_casting, people_of
+    from external.scenes.recording import record
+    from external.scenes.scene import make_scene
+
     with ConsoleProgress() as progress:
         progress.stage("body model", 1)
-        frames = record_scenes(plans, anny_casting(), str(device), progress)
-        for out, plan in plans.items():
-            progress.message(f"{out}: {frames[out]} frames of {plan.motion}")
-    scenes = {str(out): dataclasses.asdict(plan) | {"frames": frames[out]} for out, plan in plans.items()}
-    return {"out": str(options.out), "scenes": scenes}
+        scene = make_scene(plan, people_of(plan, anny_casting()))
+        record(scene, out, device, progress)
+        frames = len(scene.times_s)
+        progress.message(f"{out}: {frames} frames of {plan.motion}")
+    return {"out": str(out), "scenes": {str(out): dataclasses.asdict(plan) | {"frames": frames}}}
 
 
-def _plans(options: argparse.Namespace) -> dict[Path, Any]:
+def _run_set(options: argparse.Namespace, plans: "Mapping[Path, ScenePlan]", device: str) -> dict[str, Any]:
+    from engine.core.errors import InputError
+    from npm_studio.batch.running import run_tasks
+    from npm_studio.batch.scenes import scene_tasks
+    from npm_studio.batch.workers import every_core
+
+    stated = options.scheduler is not None or options.workers is not None
+    workers = stated_workers(options) if stated else every_core()
+    check_folder(options.out)
+    with ConsoleProgress() as progress:
+        outcomes = run_tasks(scene_tasks(plans, device=device), options.out, workers, progress)
+        ended = dict(zip(plans, outcomes, strict=True))
+        done = {out: outcome for out, outcome in ended.items() if outcome.state in ("done", "kept")}
+        for out, outcome in done.items():
+            progress.message(f"{out}: {outcome.result['frames']} frames of {plans[out].motion}")
+    scenes = {str(out): dataclasses.asdict(plans[out]) | dict(outcome.result) for out, outcome in done.items()}
+    results = {"out": str(options.out), "scenes": scenes}
+    failed = [outcome.error for outcome in outcomes if outcome.error is not None]
+    if failed and not interrupted():
+        if options.json:
+            print(json.dumps(results))
+        what = f"{len(failed)} of {len(plans)} scenes are not made, the first: {failed[0].line()}"
+        raise InputError(options.out, what, "correct what is wrong and start again: what is done is kept")
+    return results
+
+
+def _plans(options: argparse.Namespace) -> "dict[Path, ScenePlan]":
     """Plans by the folders that they are written to."""
     from engine.core.errors import InputError
     from external.scenes.plan import ScenePlan, checked_plan
@@ -80,6 +120,8 @@ def _plans(options: argparse.Namespace) -> dict[Path, Any]:
     if options.scene_set is None:
         if options.only or options.sets:
             raise InputError("--only and --sets", "are of no use without --set", "name a set with --set")
+        if options.scheduler is not None or options.workers is not None:
+            raise InputError("--workers and --scheduler", "are of no use for a single scene", "name a set with --set")
         values = {field.name: getattr(options, field.name) for field in dataclasses.fields(ScenePlan)}
         return {options.out: checked_plan(values)}
     sets = load_scene_sets(options.sets or scene_sets())

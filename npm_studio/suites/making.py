@@ -2,11 +2,12 @@
 
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.core.errors import Cancelled, InputError
 from engine.core.progress import Progress
+from npm_studio.batch.workers import Workers, every_core
 from npm_studio.suites.cape_published import recorded_sequences
 from npm_studio.suites.cases import DESCRIPTION, Case, CaseFile, is_there, load_case, write_case, write_subset
 from npm_studio.suites.recorded import Recorded
@@ -24,6 +25,8 @@ class Sources:
     """That renders."""
     data: Path | None = None
     """The dataset of a suite of `npm_studio.suites.suite.Sequences`."""
+    workers: Workers = field(default_factory=every_core)
+    """Who records scenes; bodies and recorded sequences are rendered by this process."""
 
 
 def make_cases(
@@ -73,7 +76,9 @@ def _recorded(
         from npm_studio.suites.scenes import recorded_scenes
 
         people = folder / PEOPLE
-        return recorded_scenes(wanted, names, settings, work, people if people.is_file() else None, progress)
+        return recorded_scenes(
+            wanted, names, settings, work, people if people.is_file() else None, sources.workers, progress
+        )
     return recorded_sequences(wanted, names, settings, work, sources.data, sources.device)
 
 

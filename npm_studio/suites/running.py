@@ -4,7 +4,6 @@
 folder may go: a cell is done when its measures are there.
 """
 
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import compress
@@ -17,7 +16,7 @@ from engine.core.progress import Progress
 from npm_studio.batch.record import find_record
 from npm_studio.batch.running import run_tasks
 from npm_studio.batch.task import BatchTask, TaskOutcome
-from npm_studio.batch.workers import Workers
+from npm_studio.batch.workers import Workers, cores, every_core
 from npm_studio.suites.cases import Case
 from npm_studio.suites.cells import fit_cell
 from npm_studio.suites.contender import Contender
@@ -78,7 +77,7 @@ def run_suite(
         for fit, measure in zip(fits, measures, strict=True)
         if fit.name not in fitted or fitted[fit.name].state in ("done", "kept")
     ]
-    measured = {each.task.name: each for each in run_tasks(ready, out, _measuring(workers), progress)}
+    measured = {each.task.name: each for each in run_tasks(ready, out, without_gpu(workers), progress)}
     return tuple(
         _looked_up(cell, measured.get(measure.name) or fitted[fit.name])
         for cell, fit, measure in zip(cells, fits, measures, strict=True)
@@ -137,16 +136,11 @@ def _is_kept(task: BatchTask, out: Path) -> bool:
         return False
 
 
-def _measuring(workers: Workers) -> Workers:
-    """Measuring takes cores and no GPU, and nobody times it."""
+def without_gpu(workers: Workers) -> Workers:
+    """For what takes cores and no GPU, and nobody times, such as measuring."""
     if workers.without_dask:
-        return Workers(count=0, here=cores())
+        return every_core()
     return Workers(workers.scheduler, workers.count or max(1, cores() // 2))
-
-
-def cores() -> int:
-    """That this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _looked_up(cell: Cell, last: TaskOutcome) -> Cell:

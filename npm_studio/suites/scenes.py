@@ -7,15 +7,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.core.errors import InputError
+from engine.core.errors import Cancelled, InputError
 from engine.core.files import read_json
 from engine.core.progress import Progress
 from engine.sequences.truth import load_truth
-from external.scenes.many import record_scenes
-from external.scenes.people import anny_casting, stored_casting
 from external.scenes.plan import ScenePlan
 from external.scenes.recording import DESCRIPTION
 from external.scenes.sets import load_scene_sets
+from npm_studio.batch.running import run_tasks
+from npm_studio.batch.scenes import scene_tasks
+from npm_studio.batch.workers import Workers, every_core
 from npm_studio.resources import scene_sets
 from npm_studio.suites.recorded import Recorded
 from npm_studio.suites.suite import Scenes, SettingName
@@ -30,6 +31,7 @@ def recorded_scenes(
     settings: Sequence[SettingName],
     work: Path,
     people: Path | None,
+    workers: Workers,
     progress: Progress,
 ) -> Iterator[Recorded]:
     """Each of ``names`` in all ``settings``, recorded into ``work``.
@@ -40,16 +42,17 @@ def recorded_scenes(
     Raises:
         InputError: a scene is not known or cannot be made, or somebody in it is not among the people.
         Cancelled: ``progress`` asked to stop.
+        OSError: ``work`` cannot be written.
     """
     plans = plans_of(wanted.set, names)
     folders = {
-        work / setting / name: replace(plan, noise=setting == "noisy")
+        work / f"{name}.{setting}": replace(plan, noise=setting == "noisy")
         for setting in settings
         for name, plan in plans.items()
     }
-    record_missing(folders, people, progress)
+    record_missing(folders, work, people, workers, progress)
     for name in names:
-        recordings = {setting: work / setting / name for setting in settings}
+        recordings = {setting: work / f"{name}.{setting}" for setting in settings}
         first = next(iter(recordings.values()))
         about = read_json(first / DESCRIPTION)
         count = len(about["subjects"])
@@ -80,23 +83,30 @@ def plans_of(scene_set: str, names: Sequence[str] = ()) -> dict[str, ScenePlan]:
 
 def record_missing(
     folders: Mapping[Path, ScenePlan],
-    people: Path | None,
+    work: Path,
+    people: Path | None = None,
+    workers: Workers | None = None,
     progress: Progress | None = None,
-    workers: int | None = None,
 ) -> None:
     """Make those scenes that are not in their folders yet.
 
     Args:
-        workers: processes; one per core by default
+        work: folder of the records of what was done, see `npm_studio.batch.running.run_tasks`
+        people: as in `recorded_scenes`
+        workers: by default plain processes of this machine, one per core
 
     Raises:
-        InputError, Cancelled: as `external.scenes.many.record_scenes` says.
+        InputError: a scene cannot be made, the first of them; or as `npm_studio.batch.running.run_tasks` says.
+        Cancelled: ``progress`` asked to stop; scenes that are complete stay.
+        OSError: ``work`` cannot be written.
     """
     missing = {out: plan for out, plan in folders.items() if not (out / DESCRIPTION).is_file()}
-    if missing:
-        record_scenes(
-            missing, anny_casting() if people is None else stored_casting(people), progress=progress, workers=workers
-        )
+    outcomes = run_tasks(scene_tasks(missing, people), work, workers or every_core(), progress) if missing else ()
+    for outcome in outcomes:
+        if outcome.error is not None:
+            raise outcome.error
+    if any(outcome.state == "open" for outcome in outcomes):
+        raise Cancelled
 
 
 def matched(surfaces_mm: NDArray[np.floating]) -> list[tuple[int, int]]:

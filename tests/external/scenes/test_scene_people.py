@@ -1,4 +1,4 @@
-"""People of scenes in a file, and scenes that are made side by side."""
+"""People of scenes in a file."""
 
 import dataclasses
 from pathlib import Path
@@ -6,12 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.core.errors import Cancelled, InputError
-from external.scenes.many import record_scenes
+from engine.core.errors import InputError
 from external.scenes.people import Cast, people_of, roles_of, save_people, stored_casting
 from external.scenes.plan import ScenePlan
 from external.scenes.scene import Person, make_scene
-from tests.support.progress import Listener
 
 PLAN = ScenePlan("two-cross", seed=5, frames=3, fps=3.0, child=True, distance=4.0)
 
@@ -47,26 +45,3 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "other.npz", description=np.zeros(3, np.uint8))
     with pytest.raises(InputError, match="does not say who is in it"):
         stored_casting(tmp_path / "other.npz")
-
-
-def test_scenes_made_side_by_side_are_those_made_one_by_one(cast: Cast, tmp_path: Path) -> None:
-    plan = ScenePlan("standing", seed=2, frames=2, fps=5.0)
-    plans = {name: dataclasses.replace(plan, seed=seed) for seed, name in enumerate("ab")}
-    apart = record_scenes({tmp_path / "one" / name: plan for name, plan in plans.items()}, cast, workers=1)
-    together = record_scenes({tmp_path / "two" / name: plan for name, plan in plans.items()}, cast, workers=2)
-    assert list(apart.values()) == list(together.values()) == [2, 2]
-    for file in ("a/depth/000001.png", "b/scene.json", "b/truth/truth.json"):
-        assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
-
-
-def test_one_who_stops_keeps_scenes_that_are_complete_and_no_half_ones(cast: Cast, tmp_path: Path) -> None:
-    plan = ScenePlan("standing", seed=2, frames=4, fps=5.0)
-    plans = {tmp_path / name: dataclasses.replace(plan, seed=seed) for seed, name in enumerate("abcdefghijkl")}
-    with pytest.raises(Cancelled):
-        record_scenes(plans, cast, progress=Listener(stop_after=1), workers=2)
-    there = [out for out in plans if out.exists()]
-    assert 1 <= len(there) < len(plans)
-    assert all((out / "scene.json").is_file() for out in there)
-    with pytest.raises(Cancelled):
-        record_scenes({tmp_path / "single": plan}, cast, progress=Listener(stop_after=2))
-    assert not (tmp_path / "single").exists()

@@ -12,6 +12,7 @@ from engine.geometry.camera import front_camera_to_world
 from engine.geometry.signed_distance import unsigned_distance
 from engine.sequences.depth_sequence import load_depth_sequence
 from engine.sequences.truth import load_truth
+from npm_studio.batch.workers import Workers
 from npm_studio.suites.canonical import recorded_bodies
 from npm_studio.suites.cases import DESCRIPTION, Case, is_there, load_case
 from npm_studio.suites.making import Sources, make_cases
@@ -139,7 +140,10 @@ def test_a_scene_is_recorded_with_and_without_the_noise_of_its_sensor(
     monkeypatch.setattr("npm_studio.suites.scenes.scene_sets", lambda: path)
     wanted = Scenes(kind="scenes", set="mine", names=("one",))
     settings: tuple[SettingName, ...] = ("clean", "noisy")
-    both_of = [next(recorded_scenes(wanted, ["one"], (each,), tmp_path / each, None, Listener())) for each in settings]
+    both_of = [
+        next(recorded_scenes(wanted, ["one"], (each,), tmp_path / each, None, Workers(count=0), Listener()))
+        for each in settings
+    ]
     clean, noisy = (load_depth_sequence(each.recordings[name]) for each, name in zip(both_of, settings, strict=True))
     recorded = both_of[1]
     assert both_of[0].sensor_scale == 1
