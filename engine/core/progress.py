@@ -1,6 +1,7 @@
 """How long work tells others where it is, and how others tell it to stop."""
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 
 from engine.core.errors import Notice
 
@@ -39,6 +40,11 @@ class Progress:
         """Whether the user waits for the end, so that a step is left half done and nothing is made that can wait."""
         return False
 
+    def may_be_left(self) -> AbstractContextManager[None]:
+        """Inside, work that changes nothing is left wherever it is, by `Cancelled`, as soon as the user waits for the
+        end; where a listener cannot do that, the work goes on to its end."""
+        return nullcontext()
+
 
 class ForwardedProgress(Progress):
     """Passes everything on to another listener; subclasses change or keep some of it."""
@@ -69,3 +75,6 @@ class ForwardedProgress(Progress):
 
     def is_hurried(self) -> bool:
         return self._inner.is_hurried()
+
+    def may_be_left(self) -> AbstractContextManager[None]:
+        return self._inner.may_be_left()

@@ -58,9 +58,10 @@ def train_coordinates(
     torch.manual_seed(seed)  # the network to begin with
     half = config.half == "on" or (config.half == "auto" and device.type == "cuda")
     with memory_for(NAME, device):
-        stage = CoordinateTraining(dataset, stage_config, half, device, validation, config.validation, progress)
-        if start.warm is not None:
-            _begin_on(stage, start.warm, progress)
+        with progress.may_be_left():
+            stage = CoordinateTraining(dataset, stage_config, half, device, validation, config.validation, progress)
+            if start.warm is not None:
+                _begin_on(stage, start.warm, progress)
         say_what_is_scarce(stage, progress)
         result = optimise(stage, config, fabric, out, seed, start.resume, progress)
     notes = summary(config, NAME, result, fabric, seed) | {"data": stage.data}

@@ -13,7 +13,7 @@ from lightning_fabric import Fabric
 from torch import Tensor
 
 from engine.core.cuda_graphs import GRAPH_LOCK
-from engine.core.errors import InputError, Notice, Remedy, Setting, remedy
+from engine.core.errors import Cancelled, InputError, Notice, Remedy, Setting, remedy
 from engine.core.progress import Progress
 from engine.dataset.fingerprint import data_difference
 from engine.training.config import TrainingConfig
@@ -63,7 +63,8 @@ def optimise(
 
     States are kept beside ``model``: the last one every few minutes and on interruption, the best one by validation
     (by the training metrics where nothing is held out), and one every `TrainingConfig.keep_every` steps for good. A
-    run that goes on from a state ends as one that was never interrupted.
+    run that goes on from a state ends as one that was never interrupted. Where the user waits for the end, a look at
+    what has been learned is broken off, and had when the run goes on.
 
     Args:
         resume: ``last``, ``best`` or a number of steps: the state to go on from. Without any state the run begins.
@@ -100,6 +101,8 @@ class _Loop:
         self.best = math.inf
         self.metrics: dict[str, float] = {}
         self.validation: dict[str, float] = {}
+        self.is_look_due = False
+        """Whether what was learned by this step is still to be looked at, because somebody waited for the end."""
 
     def run(self, resume: str | None) -> LoopResult:
         total = self.stage.schedule.steps
@@ -113,6 +116,9 @@ class _Loop:
             self.stage.network.train()
             self.clock.start()
             kept = time.perf_counter()
+            if self.is_look_due:
+                with self.clock.stopped():
+                    interrupted = not self._look(log)
             while self.stepper.steps_done < total and not interrupted:
                 self._step()
                 step, last = self.stepper.steps_done, self.stepper.steps_done == total
@@ -122,15 +128,12 @@ class _Loop:
                     if last or time.perf_counter() - kept > KEEP_SECONDS:  # before looks that take their time
                         self._keep("last")
                         kept = time.perf_counter()
-                    if last or step % self.config.validation.every == 0:
-                        self._validate(log)
-                    if last or (self.config.preview_every and step % self.config.preview_every == 0):
-                        self._show(log)
+                    is_looked = self._look(log)
                     if self.config.keep_every and step % self.config.keep_every == 0:
                         self._keep(str(step))
                         self._keep("last")
                         kept = time.perf_counter()
-                interrupted = not last and self._asked_to_stop(step)
+                interrupted = not is_looked or (not last and self._asked_to_stop(step))
             self.clock.stop()
             # also of a finished stage: the model is not on disk yet
             self._keep("last")
@@ -181,10 +184,25 @@ class _Loop:
             )
             raise InputError(f"train {self.stage.name}", f"the loss is not finite at step {step}, batch {names}", fix)
 
+    def _look(self, log: TrainingLog) -> bool:
+        """Look at what has been learned, where this step is one after which that is done; False if it is still due."""
+        step = self.stepper.steps_done
+        last, previews = step == self.stage.schedule.steps, self.config.preview_every
+        self.is_look_due = False
+        try:
+            if last or step % self.config.validation.every == 0:
+                self._validate(log)
+            if last or (previews and step % previews == 0):
+                self._show(log)
+        except Cancelled:
+            self.is_look_due = True
+        return not self.is_look_due
+
     def _validate(self, log: TrainingLog) -> None:
         """Metrics on held-out data; a state that is better than all before is kept."""
         self.stage.network.eval()
-        self.validation = self.stage.validate(self.seed) if self.fabric.is_global_zero else {}
+        with self.progress.may_be_left():
+            self.validation = self.stage.validate(self.seed) if self.fabric.is_global_zero else {}
         self.stage.network.train()
         if not self.fabric.is_global_zero:
             return
@@ -213,7 +231,8 @@ class _Loop:
             return
         assert isinstance(self.stage, ModelStage)
         self.stage.network.eval()
-        picture = preview_picture(self.stage.model())
+        with self.progress.may_be_left():
+            picture = preview_picture(self.stage.model())
         self.stage.network.train()
         name = f"{self.stage.name}-{self.stepper.steps_done:06d}.png"
         write_png(picture, training_folder(self.model) / "previews" / name)
@@ -255,6 +274,7 @@ class _Loop:
                 "best": self.best,
                 "figures": self.metrics,
                 "validation": self.validation,
+                "look_due": self.is_look_due,
             }
             write_state(state_file(self.model, self.stage.name, which), state)
 
@@ -283,6 +303,7 @@ class _Loop:
             self.stepper.load_state_dict(state)
             self.clock.seconds, self.best = float(state["seconds"]), float(state["best"])
             self.metrics, self.validation = dict(state["figures"]), dict(state["validation"])
+            self.is_look_due = bool(state.get("look_due", False))
         except (KeyError, ValueError, RuntimeError, TypeError) as error:
             if isinstance(error, InputError):
                 raise

@@ -68,9 +68,10 @@ def train_stage(
     torch.manual_seed(seed)  # the networks and codes to begin with
     half = config.half == "on" or (config.half == "auto" and device.type == "cuda")
     with memory_for(name, device):
-        stage, codes = _make_stage(name, dataset, config, half, out, device, validation, shape_model, progress)
-        if start.warm is not None:
-            begin_on(stage, dataset, start.warm, progress)
+        with progress.may_be_left():
+            stage, codes = _make_stage(name, dataset, config, half, out, device, validation, shape_model, progress)
+            if start.warm is not None:
+                begin_on(stage, dataset, start.warm, progress)
         say_what_is_scarce(stage, progress)
         result = optimise(stage, config, fabric, out, seed, start.resume, progress, codes)
     model = stage.model()
@@ -80,8 +81,9 @@ def train_stage(
     notes = model.info.training | {"dataset": dataset.name, field_of(name): told}
     if name == "shape":
         notes |= {"recipe": _recipe(dataset)}
-        # measured once here, so that nobody who meshes the model has to
-        notes |= {"lipschitz": measure_lipschitz(model).as_dict()}
+        if not progress.is_hurried():  # once here, so that nobody who meshes the model has to
+            with progress.may_be_left():
+                notes |= {"lipschitz": measure_lipschitz(model).as_dict()}
     info = dataclasses.replace(model.info, name=Path(os.path.abspath(out)).stem, training=notes)
     model = dataclasses.replace(model, info=info)
     if fabric.is_global_zero and not (result.interrupted and has_finished(_note(out, name))):

@@ -6,10 +6,11 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from types import FrameType, TracebackType
 
-from engine.core.errors import Notice
+from engine.core.errors import Cancelled, Notice
 from engine.core.progress import Progress
 from npm_studio.cli.starter import starter
 from npm_studio.cli.words import words
@@ -77,15 +78,17 @@ class ConsoleProgress(Progress):
         self._is_terminal = sys.stderr.isatty()
         self._pause = 0.1 if self._is_terminal else seconds_between_lines
         self._name, self._total, self._started, self._last = "", 0, 0.0, 0.0
-        self._stop, self._asked = False, 0.0
+        self._stop, self._asked, self._may_be_left = False, 0.0, False
         self._open_line = False
 
     def __enter__(self) -> "ConsoleProgress":
         self._previous = {
             number: signal.signal(number, self._on_interrupt) for number in (signal.SIGINT, signal.SIGTERM)
         }
-        if self._starter is not None and self._starter.is_to_end:  # nobody heard it, as where Ctrl-C was ignored so far
-            self._on_interrupt(signal.SIGINT, None)
+        if self._starter is not None:
+            self._starter.has_begun = True
+            if self._starter.is_to_end:  # nobody heard it, as where Ctrl-C was ignored so far
+                self._on_interrupt(signal.SIGINT, None)
         return self
 
     def __exit__(
@@ -148,6 +151,20 @@ class ConsoleProgress(Progress):
             self._starter.wait_while_held()
         return self._stop
 
+    def is_hurried(self) -> bool:
+        """Whether to stop, for the program that has started the command: a person waits there."""
+        return self._starter is not None and self._stop
+
+    @contextmanager
+    def may_be_left(self) -> Iterator[None]:
+        self._may_be_left = True
+        try:
+            if self.is_hurried():
+                raise Cancelled
+            yield
+        finally:
+            self._may_be_left = False
+
     def _on_interrupt(self, number: int, frame: FrameType | None) -> None:
         global _interrupted
         now = time.monotonic()
@@ -159,6 +176,8 @@ class ConsoleProgress(Progress):
         _interrupted = True
         more = "" if self._starter is not None else "; press Ctrl-C again to stop at once"
         self.message(f"stopping after this step{more}")
+        if self._may_be_left and self.is_hurried():
+            raise Cancelled
 
     def _end_line(self) -> None:
         if self._open_line:

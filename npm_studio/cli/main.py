@@ -65,6 +65,7 @@ def build_parser(command: str | None) -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 0 success, 2 bad input, 130 interrupted."""
     from engine.core.process import prepare_process
+    from npm_studio.cli.starter import starter
 
     prepare_process()
     arguments = list(sys.argv[1:] if argv is None else argv)
@@ -84,7 +85,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         print(f"npm-studio {version('npm-studio')}")
         return 0
-    return execute(options)
+    code, asker = 1, starter()
+    try:
+        code = execute(options)
+    finally:
+        if asker is not None:
+            asker.code = code
+    return code
 
 
 def execute(options: argparse.Namespace) -> int:
