@@ -16,10 +16,10 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from engine.core.errors import InputError
-from engine.core.process import limit_threads
+from engine.core.process import end_process, limit_threads
 from npm_studio.late_import import imported_when_used
 
 _log = logging.getLogger(__name__)
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
     from npm_studio.views.main_window import MainWindow
 
+_INTERRUPTED = 130
+"""Exit code after Ctrl-C, as of all commands."""
 HEADLESS = "use demo, fit, evaluate, render, reconstruct, interpolate or transfer, which need none"
 
 
@@ -100,8 +102,8 @@ def import_graphics() -> None:
         importlib.import_module("pyvistaqt")
 
 
-def run_application(begin: "Callable[[], Callable[[MainWindow], None]]") -> int:
-    """Open the window and stay until it is closed; returns the exit code.
+def run_application(begin: "Callable[[], Callable[[MainWindow], None]]") -> NoReturn:
+    """Open the window and stay until it is closed; then the process ends.
 
     Args:
         begin: called as soon as PyTorch is there, while nothing but a splash is on screen; returns what opens files in
@@ -144,9 +146,7 @@ def run_application(begin: "Callable[[], Callable[[MainWindow], None]]") -> int:
     if not window.clean_exit:  # a thread did not stop; leaving it behind would abort the interpreter
         sys.stdout.flush()
         os._exit(code)
-    if interrupts():
-        raise KeyboardInterrupt
-    return code
+    end_process(_INTERRUPTED if interrupts() else code)
 
 
 def _surface_format() -> "QSurfaceFormat":

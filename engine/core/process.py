@@ -1,10 +1,13 @@
 """Settings of a whole process, for whoever owns it: the command line, the application, a script."""
 
+import atexit
 import ctypes
+import logging
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import NoReturn
 
 THREAD_COUNTS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "IGL_NUM_THREADS")
 """Environment variables that say how many threads libraries compute with."""
@@ -34,6 +37,20 @@ def limit_threads(count: int) -> None:
     """Let libraries that are loaded from now on compute with ``count`` threads; variables that are set already stay."""
     for name in THREAD_COUNTS:
         os.environ.setdefault(name, str(count))
+
+
+def end_process(code: int) -> NoReturn:
+    """End with exit ``code`` as the interpreter does, but for taking apart what the system frees anyway.
+
+    What is registered for the exit is done, such as removing temporary files and ending helpers. Taking PyTorch and VTK
+    apart besides takes seconds on busy cores.
+    """
+    atexit._run_exitfuncs()
+    logging.shutdown()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):  # nobody reads it any more, or it is closed
+            stream.flush()
+    os._exit(code)
 
 
 def _limit_heaps() -> None:

@@ -12,12 +12,12 @@ from engine.methods.run import FILL_LOST, REFITTED, Run, load_run
 from engine.sequences.depth_sequence import DepthSequence
 
 
-def complete_run(run: Run, sequence: DepthSequence, loaded: LoadedModel, progress: Progress) -> Run:
+def complete_run(run: Run, sequence: DepthSequence, loaded: LoadedModel | None, progress: Progress) -> Run:
     """Replace ``run``, which is not complete, by what it would be if somebody had waited for it.
 
     Args:
-        sequence: what was fitted, opened as it was then
-        loaded: the model of the run
+        sequence: what was fitted, opened as it was then; it may have more frames than the fit got to
+        loaded: the model of the run, if it has one
 
     Raises:
         InputError: its method is not installed, the recording has other frames, or what it goes on from is gone.
@@ -28,6 +28,8 @@ def complete_run(run: Run, sequence: DepthSequence, loaded: LoadedModel, progres
     if isinstance(refitted, dict):
         rows = [row for row, name in enumerate(run.frame_names) if name in refitted["frames"]]
         refit = Refit(load_run(Path(refitted["of"])), range(rows[0], rows[-1] + 1))
+    if set(run.frame_names) < set(sequence.frame_names):
+        sequence = sequence.subset([sequence.frame_names.index(name) for name in run.frame_names])
     request = FitRequest(
         method,
         read_config(method.config_type, dict(run.inputs.config)),
@@ -35,6 +37,7 @@ def complete_run(run: Run, sequence: DepthSequence, loaded: LoadedModel, progres
         run.folder,
         loaded,
         seed=run.inputs.seed,
+        device=run.inputs.device,
         fill_lost=run.details.get(FILL_LOST) is True,
         capture=run.inputs.capture,
         refit=refit,

@@ -14,10 +14,21 @@ from engine.core.files import replacing_folder
 from engine.core.progress import ForwardedProgress, Progress
 from engine.core.streams import is_out_of_memory
 from engine.geometry.mesh import save_mesh
+from engine.geometry.ply import save_compact_ply
+from engine.methods.kept_result import (
+    OF_KEPT,
+    SUBJECT_MASKS,
+    UNDEFORMED,
+    kept_details,
+    mask_arrays,
+    masks_of,
+    result_kept,
+)
 from engine.methods.log import LoggedProgress
 from engine.methods.method import FitResult, FoundCodes, MethodInputs
 from engine.methods.outcome import outcome_of
 from engine.methods.request import FitRequest, check_request
+from engine.methods.result_frames import check_result, frames_of, with_meshes_only
 from engine.methods.run import (
     CANONICAL_SURFACE,
     FILL_LOST,
@@ -38,8 +49,8 @@ _log = logging.getLogger(__name__)
 def run_fit(request: FitRequest, progress: Progress | None = None) -> Run:
     """Fit and write the run folder; on cancellation the best so far is written with ``interrupted`` set.
 
-    Where the user waits for the end and the method has told what it would keep, that is written and nothing more: the
-    run is not complete then, see `engine.methods.run`.
+    Where the user waits for the end, the codes that the method has told are written and nothing more, or else its
+    meshes before they are measured: the run is not complete then, see `engine.methods.run`.
 
     Stages and previews are those of the method, and "measure".
 
@@ -62,14 +73,18 @@ def run_fit(request: FitRequest, progress: Progress | None = None) -> Run:
         try:
             _save(request, inputs, hurried, started)
         except _LeftForLaterError:
-            if hurried.found is None:  # what was kept stays as it is
-                raise Cancelled from None
-            _save_codes(request, inputs, hurried.found, started)
+            match hurried.found:
+                case None:  # what was kept stays as it is
+                    raise Cancelled from None
+                case FoundCodes():
+                    _save_codes(request, inputs, hurried.found, started)
+                case FitResult():
+                    _save_unmeasured(request, inputs, hurried.found, started)
     return load_run(request.out)
 
 
 class _LeftForLaterError(Exception):
-    """The user waits for the end, and codes are kept."""
+    """The user waits for the end, and there is something to keep."""
 
 
 class _Hurried(ForwardedProgress):
@@ -78,10 +93,12 @@ class _Hurried(ForwardedProgress):
     def __init__(self, inner: Progress, is_kept: bool) -> None:
         super().__init__(inner)
         self._is_kept = is_kept
-        self.found: FoundCodes | None = None
+        self.found: FoundCodes | FitResult | None = None
 
-    def keep(self, found: FoundCodes) -> None:
-        self.found, self._is_kept = found, True
+    def keep(self, found: FoundCodes | FitResult) -> None:
+        """Of codes and the meshes that become of them the codes are kept, which are written sooner."""
+        if not self._is_kept:
+            self.found, self._is_kept = found, True
         self.is_hurried()
 
     def stage(self, name: str, total: int) -> None:
@@ -103,12 +120,20 @@ class _Hurried(ForwardedProgress):
         return is_hurried
 
 
-def _save(request: FitRequest, inputs: MethodInputs, progress: Progress, started: float) -> None:
+def _save(request: FitRequest, inputs: MethodInputs, progress: _Hurried, started: float) -> None:
     """Fit, and write all of the run into the folder of ``inputs``."""
-    result = _fit(request, inputs, progress)
+    kept = request.kept
+    if kept is not None and kept.decoding is None:
+        for name in kept.artefacts:
+            if name not in OF_KEPT:
+                shutil.copyfile(kept.folder / name, inputs.folder / name)
+        result = result_kept(kept, request.sequence)
+    else:
+        result = _fit(request, inputs, progress)
+    progress.keep(result)
     fitted = time.perf_counter()
     outcome = outcome_of(request, result, progress)
-    result, now, kept = outcome.result, time.perf_counter(), request.kept
+    result, now = outcome.result, time.perf_counter()
     total = now - started + (0.0 if kept is None else kept.seconds)
     run = Run(
         folder=inputs.folder,
@@ -132,6 +157,8 @@ def _save_codes(request: FitRequest, inputs: MethodInputs, found: FoundCodes, st
     """Write a run that is not complete into the folder of ``inputs``."""
     (inputs.folder / CANONICAL_SURFACE).unlink(missing_ok=True)
     sequence, details = request.sequence, {**found.details, FILL_LOST: request.fill_lost}
+    if len(found.subject_to_world) < len(sequence):
+        sequence = sequence.subset(range(len(found.subject_to_world)))
     fitted, poses = _inputs(request, inputs.device), sequence.cameras_to_world
     frames = tuple(
         RunFrame(
@@ -139,6 +166,7 @@ def _save_codes(request: FitRequest, inputs: MethodInputs, found: FoundCodes, st
             None if sequence.times_assumed else float(sequence.times_s[row]),
             None if poses is None else poses[row],
             found.subject_to_world[row],
+            None if found.confidence is None else float(found.confidence[row]),
         )
         for row, name in enumerate(sequence.frame_names)
     )
@@ -155,8 +183,37 @@ def _save_codes(request: FitRequest, inputs: MethodInputs, found: FoundCodes, st
         versions=_versions(),
         details=details,
         decoding=decoding,
+        is_complete=False,
     )
-    save_run(run, {"codes": found.codes})
+    masks = {} if found.masks is None else {SUBJECT_MASKS: mask_arrays([found.masks])}
+    save_run(run, {"codes": found.codes, **masks})
+
+
+def _save_unmeasured(request: FitRequest, inputs: MethodInputs, result: FitResult, started: float) -> None:
+    """Write a run that has meshes and is not complete into the folder of ``inputs``."""
+    sequence = request.sequence
+    check_result(sequence, result, request.method.id)
+    result = with_meshes_only(result, request.method.id, Progress())
+    artefacts = dict(result.artefacts)
+    if result.subject is not None:
+        rows = [result.subject.frame_names.index(name) for name in result.meshes.frame_names]
+        artefacts[SUBJECT_MASKS] = mask_arrays(masks_of(result.subject.subset(rows)))
+    if result.undeformed is not None:
+        save_compact_ply(result.undeformed, inputs.folder / UNDEFORMED, "metres")
+    run = Run(
+        folder=inputs.folder,
+        method=request.method.id,
+        inputs=_inputs(request, inputs.device),
+        meshes=result.meshes,
+        frames=frames_of(sequence, result),
+        timings={**result.timings, "total": time.perf_counter() - started},
+        interrupted=result.interrupted,
+        reason=NOT_COMPLETE,
+        versions=_versions(),
+        details=kept_details(result, request.fill_lost),
+        is_complete=False,
+    )
+    save_run(run, artefacts)
 
 
 def _versions() -> dict[str, str]:

@@ -12,7 +12,7 @@ they should be light: what is heavy, such as PyTorch, is imported inside `FitMet
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -74,12 +74,17 @@ class FoundCodes:
     codes: Mapping[str, NDArray]
     """Arrays of ``codes.npz``: ``shape`` (1, 1, Cs), ``pose`` (F, 1, Cp), ..."""
     subject_to_world: NDArray[np.float64]
-    """(F, 4, 4) rigid pose of the subject in each frame."""
+    """(F, 4, 4) rigid pose of the subject in each frame, or in the first ones if it knows no others."""
     timings: Mapping[str, float]
     """Seconds by name of a part of the work."""
     details: Mapping[str, Any]
     """What else there is to tell; JSON."""
     interrupted: bool
+    confidence: NDArray[np.float64] | None = None
+    """(F,), where it is known already."""
+    masks: Sequence[bytes] | None = None
+    """Of each frame what the method took for the subject, see `engine.sequences.isolation.packed`; None where it will
+    find that again."""
 
 
 def _not_kept(found: FoundCodes) -> None:
@@ -103,7 +108,7 @@ class MethodInputs:
     """Frames of a run that alone are to be fitted again; None for all, and for methods without `refits`."""
     keep: Callable[[FoundCodes], None] = _not_kept
     """Told what is known before meshes are made, which are then left out if the user waits for the end. A method that
-    calls it heeds `kept`."""
+    calls it heeds `kept`. Of others the meshes are kept, and measured later."""
     kept: Run | None = None
     """What was told so: this time there is nothing left to fit, and its codes become meshes; None for a fit."""
 
@@ -131,6 +136,9 @@ class FitResult:
     """(F, 4, 4) rigid pose of the subject in each frame; None where the method has none."""
     subject: DepthSequence | None = None
     """What of the depth sequence the method took for the subject, by which it is measured; None for all of it."""
+    undeformed: Mesh | None = None
+    """Of a method that deforms this mesh, whose triangles all frames have, and knows nothing of a class: the verdict
+    asks how much of the result was seen, and how far the mesh was stretched. None where a model knows what is unseen."""
     doubt: str | None = None
     """Why the result as a whole cannot be right, in plain words, such as 'nothing like a human body was found'."""
 

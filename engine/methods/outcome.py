@@ -12,6 +12,7 @@ from engine.methods.request import FitRequest
 from engine.methods.result_frames import check_result, frames_of, with_meshes_only
 from engine.methods.run import SCAN, RunFrame
 from engine.methods.scan_distances import measure_scan
+from engine.methods.support import support_of
 from engine.methods.verdict import Evidence, Verdict, verdict_of
 from engine.sequences.depth_sequence import DepthSequence
 from engine.sequences.scan import Scan
@@ -45,7 +46,10 @@ def outcome_of(request: FitRequest, result: FitResult, progress: Progress) -> Ou
     frames = tuple(replace(frame, lost=is_lost) for frame, is_lost in zip(frames, lost, strict=True))
     frames = _with_distances(frames, range(len(frames)), measures.frames)
     model = None if request.model is None else request.model.model.info
-    verdict = verdict_of(Evidence(measures, lost, result.doubt, model, sequence.scan is not None))
+    support = None
+    if result.undeformed is not None and sequence.scan is None:
+        support = support_of(result.meshes, result.undeformed, subject, progress)
+    verdict = verdict_of(Evidence(measures, lost, result.doubt, model, support, sequence.scan is not None))
     if request.fill_lost:
         result, frames = fill_lost(result, frames)
         filled = [row for row, frame in enumerate(frames) if frame.filled]

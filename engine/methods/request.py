@@ -57,6 +57,8 @@ def check_request(request: FitRequest) -> None:
     """
     check_out(request.out)
     assert isinstance(request.config, request.method.config_type), type(request.config)
+    if request.kept is not None and request.kept.decoding is None:  # which its method has nothing left to do for
+        return
     needs, name = request.method.requires, f"method {request.method.id!r}"
     if request.refit is not None:
         if not getattr(request.method, "refits", False):

@@ -10,9 +10,9 @@ log.jsonl           one line per report of progress
 
 Other methods may leave other files; ``run.json`` names them all.
 
-A run that somebody stopped and did not wait for is not ``complete``: it has codes and places, and neither meshes nor
-confidences, distances and a verdict. Its meshes are decoded when they are asked for; `engine.methods.completing` makes
-all of it.
+A run that somebody stopped and did not wait for is not ``complete``: it has no distances and no verdict. Of methods
+that fit codes of a model it has codes and places, and its meshes are decoded when they are asked for; of others it has
+the meshes, and in ``subject_masks.npz`` what was taken for the subject. `engine.methods.completing` makes all of it.
 """
 
 import logging
@@ -66,6 +66,8 @@ NOT_COMPLETE = "it was stopped before it was measured: open it in the applicatio
 """Reason that a run without a verdict has."""
 FILL_LOST = "fill_lost"
 """In the details of a run that is not complete: whether meshes of its lost frames shall be interpolated."""
+UNMEASURED = "unmeasured"
+"""In the details of a run that is not complete but has meshes: what else is needed to judge it."""
 KEPT_SHAPE = "kept_shape"
 """In the details of a run: whose shape was kept, in words."""
 _OWN_FILES = ("run.json", "metrics.json", "metrics.csv", "log.jsonl")
@@ -137,7 +139,9 @@ class Run:
     artefacts: tuple[str, ...] = ()
     """Files of the method in the folder."""
     decoding: Decoding | None = None
-    """What makes the meshes of a run that is not complete."""
+    """What makes the meshes of a run that has only codes."""
+    is_complete: bool = True
+    """Whether it was measured and has a verdict, and meshes of its own."""
 
     def __post_init__(self) -> None:
         assert self.frame_names == self.meshes.frame_names
@@ -145,11 +149,6 @@ class Run:
     @property
     def frame_names(self) -> tuple[str, ...]:
         return tuple(frame.name for frame in self.frames)
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether it has meshes of its own and was measured."""
-        return self.decoding is None
 
     @property
     def seconds(self) -> float:
@@ -203,7 +202,7 @@ def save_run(run: Run, artefacts: Mapping[str, Mapping[str, NDArray]] | None = N
             folder already count as artefacts too.
     """
     assert run.meshes.frame == "world", run.meshes.frame
-    if run.is_complete:
+    if run.decoding is None:
         _save_meshes(run)
     for name, arrays in (artefacts or {}).items():
         np.savez_compressed(run.folder / f"{name}.npz", **dict(arrays))  # type: ignore[arg-type]
@@ -323,7 +322,8 @@ def _run(folder: Path, file: RunFile) -> Run:
         tuple(map(Path, file.inputs.views)),
     )
     frames = tuple(_frame(frame) for frame in file.frames)
-    decoding = None if file.complete else decoding_of(folder, inputs, frames, file.details)
+    has_meshes = file.complete or UNMEASURED in file.details
+    decoding = None if has_meshes else decoding_of(folder, inputs, frames, file.details)
     meshes = _meshes(folder, file, decoding)
     if file.unit == "canonical":
         if similarity is None:
@@ -344,6 +344,7 @@ def _run(folder: Path, file: RunFile) -> Run:
         details=file.details,
         artefacts=tuple(file.artefacts),
         decoding=decoding,
+        is_complete=file.complete,
     )
 
 

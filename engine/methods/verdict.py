@@ -11,6 +11,7 @@ import numpy as np
 
 from engine.methods.distances import FrameMeasure, Measures
 from engine.methods.run_schema import VerdictWord
+from engine.methods.support import Support
 from engine.models.labels import ModelInfo
 
 
@@ -56,6 +57,13 @@ class Thresholds:
     unseen: Limit = Limit(0.2, 0.8)
     """Fraction of the surface of the fit that should be seen and is not: of bodies that are fitted well, in rooms and
     with holes of sensors, 0 to 7 %; of halves of bodies 19 to 47 %."""
+    guessed: Limit = Limit(0.5, 0.95)
+    """Fraction of the surface that no camera saw, of methods that know nothing of a class: by one camera more than
+    half."""
+    stretched: Limit = Limit(0.1, 0.5)
+    """Of the same methods, the fraction of the surface that was stretched or shrunk beyond measure."""
+    volume: Limit = Limit(1.25, 2.0)
+    """Of the same, the factor by which the volume has grown or shrunk."""
     lost: Limit = Limit(0.2, 0.5)
     """Fraction of the frames, in which something is seen, that are lost or farther from the fit than a failed one."""
 
@@ -82,6 +90,8 @@ class Evidence:
     """Of the method, about the whole result."""
     model: ModelInfo | None = None
     """Of the model that was fitted, if one was."""
+    support: Support | None = None
+    """Of a method that knows nothing of a class; None where a model says what was not seen, and of scans."""
     is_scan: bool = False
     """Whether all sides were seen, and distances are those of both directions, see `engine.methods.scan_distances`."""
 
@@ -132,7 +142,20 @@ def _findings(evidence: Evidence, limits: Thresholds) -> Iterator[Verdict]:
         text = f"{unseen:.0%} of the fit is where the camera should see it and does not"
         text = f"{text}: it hides, or the subject is another thing"
     yield from _said(limits.unseen, unseen, text)
+    if evidence.support is not None:
+        yield from _support_findings(evidence.support, limits)
     yield from _lost_findings(evidence, limits)
+
+
+def _support_findings(support: Support, limits: Thresholds) -> Iterator[Verdict]:
+    """Whether a surface that nothing but smoothness holds where it was not seen can be relied on."""
+    text = f"{support.stretched:.0%} of the surface is stretched or shrunk more than the subject can be"
+    yield from _said(limits.stretched, support.stretched, text)
+    factor = max(support.volume, 1 / support.volume) if support.volume > 0 else np.inf
+    text = f"the volume has become {max(support.volume, 0.0):.2g} times what it was before the mesh was deformed"
+    yield from _said(limits.volume, factor, text)
+    text = f"{support.guessed:.0%} of the surface was not seen, and this method can only guess where it is"
+    yield from _said(limits.guessed, support.guessed, text)
 
 
 def _class_findings(model: ModelInfo, seen_m: float, limits: Thresholds) -> Iterator[Verdict]:

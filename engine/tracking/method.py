@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from engine.core.progress import Progress
+    from engine.methods.method import FoundCodes
     from engine.sequences.depth_sequence import DepthSequence
     from engine.tracking.tracker import Tracker
 
@@ -32,6 +33,11 @@ class TrackerMethod:
     """A tracker for one recording, from the inputs and the configuration"""
 
     def fit(self, source: DepthSequence, inputs: MethodInputs, config: Any, progress: Progress) -> FitResult:
+        if inputs.kept is not None:
+            from engine.tracking.result import result_kept
+
+            assert inputs.model is not None
+            return result_kept(inputs.kept, inputs.model, source, progress, inputs.folder)
         started = time.perf_counter()
         tracker = self.make(inputs, config)
         tracker.start(source.camera, source.world, subject_alone=source.scene is not None)
@@ -93,4 +99,9 @@ class FinishedTrack:
 
     def fit(self, source: DepthSequence, inputs: MethodInputs, config: Any, progress: Progress) -> FitResult:
         """What was tracked of ``source``, whose frames are those that were pushed."""
-        return replace(self.tracker.finish(progress, source, inputs.folder), interrupted=self.interrupted)
+
+        def keep(found: FoundCodes) -> None:
+            inputs.keep(replace(found, interrupted=self.interrupted))
+
+        result = self.tracker.finish(progress, source, inputs.folder, keep)
+        return replace(result, interrupted=self.interrupted)

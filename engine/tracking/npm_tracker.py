@@ -7,7 +7,7 @@ one is taken. Who is not where they are expected is searched in the whole image.
 
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from engine.core.errors import InputError, Notice, Task, remedy
 from engine.core.progress import Progress
 from engine.geometry.camera import PinholeCamera, transform_points
 from engine.geometry.mesh import Mesh
-from engine.methods.method import FitResult, LoadedModel
+from engine.methods.method import FitResult, FoundCodes, LoadedModel
 from engine.methods.npm.confidence import LOST_BELOW
 from engine.methods.npm.config import FitConfig
 from engine.methods.npm.observing import EMPTY_FRACTION, FEWEST_PIXELS, empty_around
@@ -144,11 +144,17 @@ class NpmTracker:
             self._lookout.remember(frame.depth)
         return True
 
-    def finish(self, progress: Progress, source: DepthSequence | None = None, folder: Path | None = None) -> FitResult:
+    def finish(
+        self,
+        progress: Progress,
+        source: DepthSequence | None = None,
+        folder: Path | None = None,
+        keep: Callable[[FoundCodes], None] | None = None,
+    ) -> FitResult:
         assert self._keep, "started without keeping frames"
         if not any(frame.seen for frame in self._kept):
             raise InputError("the source", f"has shown nothing like {self._model.info.category}", "look at it")
-        return result_of(self._kept, self._loaded, self._config.resolution, progress, source, folder)
+        return result_of(self._kept, self._loaded, self._config.resolution, progress, source, folder, keep)
 
     @property
     def notices(self) -> tuple[Notice, ...]:

@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from engine.core.errors import Notice
     from engine.core.progress import Progress
     from engine.geometry.camera import PinholeCamera
     from engine.geometry.mesh import Mesh
-    from engine.methods.method import FitResult
+    from engine.methods.method import FitResult, FoundCodes
     from engine.sequences.camera_path import World
     from engine.sequences.depth_sequence import DepthSequence
     from engine.sequences.depth_source import DepthFrame
@@ -87,12 +88,19 @@ class Tracker(Protocol):
     def reset(self) -> None:
         """Forget the subject: the next frame is searched as if it were the first."""
 
-    def finish(self, progress: Progress, source: DepthSequence | None = None, folder: Path | None = None) -> FitResult:
+    def finish(
+        self,
+        progress: Progress,
+        source: DepthSequence | None = None,
+        folder: Path | None = None,
+        keep: Callable[[FoundCodes], None] | None = None,
+    ) -> FitResult:
         """All frames since `start` with the last shape, as a method would give them.
 
         Args:
             source: these frames, where they can be read again: then the result says what of them is the subject
             folder: where files that belong to the result are written; nowhere when absent
+            keep: told the codes before meshes are made of them, see `engine.methods.method.MethodInputs.keep`
 
         Raises:
             InputError: no frame showed the subject.

@@ -64,7 +64,7 @@ def build_parser(command: str | None) -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 0 success, 2 bad input, 130 interrupted."""
-    from engine.core.process import prepare_process
+    from engine.core.process import end_process, prepare_process
     from npm_studio.cli.starter import starter
 
     prepare_process()
@@ -85,12 +85,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         print(f"npm-studio {version('npm-studio')}")
         return 0
-    code, asker = 1, starter()
-    try:
-        code = execute(options)
-    finally:
-        if asker is not None:
-            asker.code = code
+    code = execute(options)
+    if starter() is not None:  # a program waits for the end
+        end_process(code)
     return code
 
 

@@ -5,7 +5,6 @@ if it had been interrupted, so that no work goes on that nobody sees.
 """
 
 import _thread
-import atexit
 import os
 import signal
 import sys
@@ -36,9 +35,6 @@ class Starter:
         """Whether the other program has asked to stop, or is gone."""
         self.has_begun = False
         """Whether the command does something that it may want to keep, or has to take back."""
-        self.code = 0
-        """What the process ends with."""
-        atexit.register(self._end)
         folder = os.environ.pop(PREVIEWS, "")
         self._previews = Path(folder) if folder else None
         threading.Thread(target=self._listen, name="starter", daemon=True).start()
@@ -91,11 +87,6 @@ class Starter:
             self._goes_on.set()
             threading.Thread(target=_end_by_force, daemon=True).start()
             _thread.interrupt_main()  # as Ctrl-C does
-
-    def _end(self) -> None:
-        """The last that the process does: to take its libraries apart would keep the other program waiting."""
-        sys.stdout.flush()
-        os._exit(self.code)
 
 
 @cache

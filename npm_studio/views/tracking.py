@@ -158,10 +158,10 @@ class Tracking(QObject):
             return
         self._is_writing, self._status = True, JobStatus()
         self.panel.show_busy("Writing the run")
-        project = self._session.document.folder
+        project, is_hurried = self._session.document.folder, self._is_to_be_kept
         self._session.jobs.submit(
             "save",
-            lambda progress: track.keep(progress, project),
+            lambda progress: track.keep(progress, project, is_hurried),
             finished=self._on_kept,
             failed=self._on_not_kept,
             stopped=lambda: self._end(""),
@@ -185,7 +185,7 @@ class Tracking(QObject):
         return f"Track {track.what.name}: {track.frames} frames"
 
     def end_and_keep(self) -> None:
-        """End the track and write what was tracked as a run."""
+        """End the track and write what was tracked as a run, for somebody who waits for that."""
         self._is_to_be_kept = True
         self.stop() if self._is_running else self.keep()
 

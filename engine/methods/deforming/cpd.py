@@ -1,5 +1,7 @@
 """A frame by coherent point drift, by rustcpd (Myronenko and Song, TPAMI 2010)."""
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,7 +30,7 @@ def cpd(template: Mesh, config: CpdConfig, seed: int) -> Deformer:
         chosen = generator.permutation(len(points))[: config.points]
         return np.ascontiguousarray(points[chosen], np.float64) / size
 
-    def register(vertices: NDArray[np.float64], seen: SeenSurface) -> NDArray[np.float64]:
+    def register(vertices: NDArray[np.float64], seen: SeenSurface, go_on: Callable[[], None]) -> NDArray[np.float64]:
         shown = vertices[seen.shows(vertices, template.faces)]
         if len(shown) < FEWEST_POINTS:
             return np.full_like(vertices, np.nan)

@@ -28,12 +28,17 @@ class Deformer:
 
     control: Mesh
     """What it deforms, at first; metres, world."""
-    register: Callable[[NDArray[np.float64], SeenSurface], NDArray[np.float64]]
-    """Vertices (C, 3) of the control mesh in a frame from those in the one before, and what is seen."""
+    register: Callable[[NDArray[np.float64], SeenSurface, Callable[[], None]], NDArray[np.float64]]
+    """Vertices (C, 3) of the control mesh in a frame from those in the one before, and what is seen. The last argument
+    is called between its steps, and may raise what is let through."""
     carry: Callable[[NDArray[np.float64]], NDArray[np.float64]]
     """Vertices (V, 3) of the template by those of the control mesh (C, 3)."""
     precision: str = "float64"
     """Of most of the arithmetic."""
+
+
+class _LeftHalfDoneError(Exception):
+    """The user waits for the end, and there are frames to keep."""
 
 
 def deform(
@@ -47,7 +52,7 @@ def deform(
 
     A frame that shows nothing of the subject keeps the mesh of the one before. Progress stages: those of the start of
     `npm` where a model gives the template, then "deform". Previews are `MeshSequence` of the frames so far. Asked to
-    stop, it gives these.
+    stop, it gives these; a frame is left half done where the user waits for the end.
 
     Raises:
         InputError: see `engine.methods.deforming.template.start_of`.
@@ -67,12 +72,19 @@ def deform(
         count = len(done)
         return mesh_sequence(title, np.stack(done), template.faces, source.frame_names[:count], source.times_s[:count])
 
+    def go_on() -> None:
+        if done and progress.is_hurried():
+            raise _LeftHalfDoneError
+
     for frame in range(len(source)):
         if progress.cancelled():
             break
         seen = seen_surface(subject, frame, longest_edge)
         if seen is not None:
-            moved = deformer.register(control, seen)
+            try:
+                moved = deformer.register(control, seen, go_on)
+            except _LeftHalfDoneError:
+                break
             if np.isfinite(moved).all():
                 control = moved
             else:
@@ -90,5 +102,6 @@ def deform(
         timings={"start": begun - started, "deform": time.perf_counter() - begun},
         details={**start.details, PRECISION: deformer.precision},
         subject=start.subject,
+        undeformed=template,
         interrupted=len(done) < len(source),
     )

@@ -1,5 +1,7 @@
 """A frame by non-rigid iterative closest points, by trimesh (Amberg et al., CVPR 2007)."""
 
+from collections.abc import Callable, Iterator
+
 import igl
 import numpy as np
 import trimesh
@@ -33,7 +35,6 @@ def nricp(template: Mesh, config: NricpConfig) -> Deformer:
     """
     control = decimated(template, config.vertices)
     weights = np.geomspace(config.stiffness_first, config.stiffness_last, config.steps)
-    steps = [[float(weight), 0.0, _NORMALS, config.iterations] for weight in weights]
     reach = config.reach * diagonal(template.vertices)
 
     def have_partners(vertices: NDArray[np.float64], seen: SeenSurface) -> NDArray[np.bool_]:
@@ -43,7 +44,12 @@ def nricp(template: Mesh, config: NricpConfig) -> Deformer:
         alike: NDArray[np.bool_] = (normals * seen_normals).sum(axis=1) > 0
         return alike & (distances < reach)
 
-    def register(vertices: NDArray[np.float64], seen: SeenSurface) -> NDArray[np.float64]:
+    def steps(go_on: Callable[[], None]) -> Iterator[list[float]]:
+        for weight in weights:
+            go_on()
+            yield [float(weight), 0.0, _NORMALS, config.iterations]
+
+    def register(vertices: NDArray[np.float64], seen: SeenSurface, go_on: Callable[[], None]) -> NDArray[np.float64]:
         shown = seen.shows(vertices, control.faces)
         part = _parts_with(control.faces[shown[control.faces].all(axis=1)], have_partners(vertices, seen))
         if len(part) == 0:
@@ -52,7 +58,9 @@ def nricp(template: Mesh, config: NricpConfig) -> Deformer:
         mesh = trimesh.Trimesh(vertices[used], faces.reshape(-1, 3), process=False)
         target = trimesh.Trimesh(seen.mesh.vertices, seen.mesh.faces, process=False)
         try:
-            moved = trimesh.registration.nricp_amberg(mesh, target, steps=steps, distance_threshold=reach / mesh.scale)
+            moved = trimesh.registration.nricp_amberg(
+                mesh, target, steps=steps(go_on), distance_threshold=reach / mesh.scale
+            )
         except RuntimeError:  # of a singular system: a part has no partners whose normals are alike
             return np.full_like(vertices, np.nan)
         return vertices + _spread(vertices, control.faces, used, moved - vertices[used])

@@ -4,6 +4,7 @@ The idea is that of Li and Harada, Non-rigid point cloud registration with neura
 """
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -59,7 +60,7 @@ def pyramid(template: Mesh, config: PyramidConfig, device: torch.device, seed: i
     rest = _lengths(torch.from_numpy(template.vertices * np.float32(scale)).to(device), edges)
     generator = torch.Generator().manual_seed(seed)
 
-    def register(vertices: NDArray[np.float64], seen: SeenSurface) -> NDArray[np.float64]:
+    def register(vertices: NDArray[np.float64], seen: SeenSurface, go_on: Callable[[], None]) -> NDArray[np.float64]:
         shown = torch.from_numpy(seen.shows(vertices, template.faces)).to(device)
         if int(shown.sum()) < FEWEST_POINTS:
             return np.full_like(vertices, np.nan)
@@ -72,7 +73,7 @@ def pyramid(template: Mesh, config: PyramidConfig, device: torch.device, seed: i
             torch.manual_seed(seed)  # of the networks
             levels = [Level(math.pi * 2.0**power).to(device) for power in range(config.first, config.last + 1)]
         for level in levels:
-            _optimise(level, points, target, shown, edges, rest, config, generator)
+            _optimise(level, points, target, shown, edges, rest, config, generator, go_on)
             with torch.no_grad():
                 points = level(points)
         moved: NDArray[np.float64] = points.double().cpu().numpy() / scale + middle
@@ -90,6 +91,7 @@ def _optimise(
     rest: Tensor,
     config: PyramidConfig,
     generator: torch.Generator,
+    go_on: Callable[[], None],
 ) -> None:
     """Train ``level`` to bring ``points`` (V, 3) to ``target`` (P, 3), where they are ``shown`` (V,).
 
@@ -99,6 +101,7 @@ def _optimise(
     visible = shown.nonzero()[:, 0]
     best, waited = math.inf, 0
     for _ in range(config.iterations):
+        go_on()
         source = points[_some(visible, config.points, generator)]
         goal = _some(target, config.points, generator)
         watched = torch.randint(len(edges), (min(_EDGES, len(edges)),), generator=generator).to(points.device)

@@ -34,7 +34,7 @@ def codes_kept(run: Run, model: NeuralParametricModel) -> FittedCodes:
         torch.tensor(arrays["pose"][:, -1]),
         torch.from_numpy(rotations.astype(np.float32)),
         torch.from_numpy(translations.astype(np.float32)),
-        steps=int(run.details["steps"]),
+        steps=int(run.details.get("steps", 0)),  # a track has none
         seconds=run.seconds,
         interrupted=run.interrupted,
         shape_deviations=torch.tensor(arrays["shape_deviations"]) if "shape_deviations" in arrays else None,

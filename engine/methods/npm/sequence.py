@@ -65,8 +65,7 @@ def fit_sequence(source: DepthSequence, inputs: MethodInputs, config: FitConfig,
     shape = None if kept is None else kept.code
     fitted = fit_codes(model, surest_heeded(sided.observations), config, inputs.seed, progress, shape=shape)
     timings = {"read": read - started, "fit": time.perf_counter() - read}
-    told = {**details, **_details(sided, fitted)}
-    inputs.keep(FoundCodes(_arrays(fitted), _places(sided, model, fitted), timings, told, fitted.interrupted))
+    inputs.keep(found_codes(sided, model, fitted, timings, details))
     result = posed_result(sided, inputs, config, fitted, progress)
     return replace(result, timings={**timings, **result.timings}, details={**result.details, **details})
 
@@ -145,6 +144,18 @@ def posed_frames(
         subject_to_world=_places(sided, model, fitted),
         interrupted=fitted.interrupted,
     )
+
+
+def found_codes(
+    sided: SidedObservations,
+    model: NeuralParametricModel,
+    fitted: FittedCodes,
+    timings: dict[str, float],
+    details: dict[str, Any],
+) -> FoundCodes:
+    """What is known of ``fitted`` codes before they are posed; with what else there is to tell of them."""
+    told = {**details, **_details(sided, fitted)}
+    return FoundCodes(_arrays(fitted), _places(sided, model, fitted), timings, told, fitted.interrupted)
 
 
 def _arrays(fitted: FittedCodes) -> dict[str, NDArray]:

@@ -19,7 +19,8 @@ from engine.core.progress import Progress
 from engine.geometry.similarity import Similarity
 from engine.methods.method import FitResult, MethodInputs
 from engine.methods.npm.fit import FitPreview, FittedCodes
-from engine.methods.npm.sequence import PreviewsInMirror, posed_frames, subject_seen
+from engine.methods.npm.kept_codes import codes_kept, completed
+from engine.methods.npm.sequence import PreviewsInMirror, found_codes, posed_frames, subject_seen
 from engine.methods.npm.sides import observe_side
 from engine.methods.npm.variables import plain_model
 from engine.methods.npm_reference.config import ReferenceConfig
@@ -52,6 +53,9 @@ def fit_sequence(source: DepthSequence, inputs: MethodInputs, config: ReferenceC
     sided = observe_side(source, model, config.side, inputs.seed, progress)
     if sided.is_mirrored:
         progress = PreviewsInMirror(progress)
+    if inputs.kept is not None:
+        kept = codes_kept(inputs.kept, model)
+        return completed(posed_frames(sided, inputs, config.resolution, kept, progress), inputs.kept)
     seen = sided.observations.seen.nonzero()[:, 0].tolist()
     if not seen:
         problem = "the first camera shows nothing of the subject"
@@ -78,8 +82,9 @@ def fit_sequence(source: DepthSequence, inputs: MethodInputs, config: ReferenceC
     found = descend(plain, observed, pool, start, config, inputs.seed, progress, show)
     fitted = _in_source(found, seen, sided.source, subject, model.info.similarity, time.perf_counter() - read)
     timings = {"read": read - started, "fit": fitted.seconds}
-    result = posed_frames(sided, inputs, config.resolution, fitted, progress)
     details = {PRECISION: str(start.shape.dtype).removeprefix("torch.")}
+    inputs.keep(found_codes(sided, model, fitted, timings, details))
+    result = posed_frames(sided, inputs, config.resolution, fitted, progress)
     return replace(result, timings={**timings, **result.timings}, details={**result.details, **details})
 
 

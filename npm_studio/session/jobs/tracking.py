@@ -12,7 +12,7 @@ import torch
 from platformdirs import user_data_path
 
 from engine.core.errors import InputError
-from engine.core.progress import Progress
+from engine.core.progress import ForwardedProgress, Progress
 from engine.core.streams import lane_stream
 from engine.methods.method import LoadedModel
 from engine.sequences.capture_options import AS_RECORDED, CaptureOptions
@@ -83,6 +83,13 @@ def camera_named(name: str, now: datetime | None = None) -> Trackable:
     stamp = (now or datetime.now()).strftime("%Y%m%d-%H%M%S")
     root = user_data_path("npm-studio", appauthor=False) / "recordings" / f"{name.replace(':', '-')}-{stamp}"
     return Trackable(name, root, lambda progress: open_source(name, SourceOptions(), progress), is_camera=True)
+
+
+class _InHurry(ForwardedProgress):
+    """For a user who waits for the end."""
+
+    def is_hurried(self) -> bool:
+        return True
 
 
 class Track:
@@ -165,8 +172,11 @@ class Track:
                 if self._unwanted and self._kept is not None:
                     self._kept.__exit__()
 
-    def keep(self, progress: Progress, project: Path | None = None) -> object:
+    def keep(self, progress: Progress, project: Path | None = None, is_hurried: bool = False) -> object:
         """Write what was tracked as a run, a `engine.methods.run.Run`, once `work` has ended; in ``project`` if given.
+
+        Args:
+            is_hurried: whether the user waits for the end, so that its meshes and its verdict are made later
 
         Raises:
             InputError: the run cannot be written.
@@ -189,7 +199,7 @@ class Track:
         out = new_run_folder(self.what.root, project)
         request = FitRequest(method, TrackerConfig(), sequence, out, self._loaded, capture=self.what.capture)
         with torch.cuda.stream(lane_stream(self._loaded.model.device, "track")):
-            run = run_fit(request, progress)
+            run = run_fit(request, _InHurry(progress) if is_hurried else progress)
         self._kept.__exit__()
         return run
 

@@ -52,7 +52,8 @@ def _state(run: Run, stale: str) -> str:
     said = (
         stale,
         "stopped early" if run.interrupted else "",
-        "" if run.is_complete else "meshes and verdict are still to come",
+        "" if run.decoding is None else "meshes and verdict are still to come",
+        "" if run.decoding is not None or run.is_complete else "the verdict is still to come",
         "tracked" if run.method == _TRACKER else "",
         "some frames were fitted again" if refit_text(run) else "",
         f"{lost} of {len(run.frames)} frames lost" if lost else "",

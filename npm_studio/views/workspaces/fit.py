@@ -243,7 +243,7 @@ class FitWorkspace(Workspace):
     def _take_run(self, run: Run | None) -> None:
         self._meshes, self._fits, self._bounds = None, (), None
         observation = self.observation
-        if run is None or not run.is_complete:  # to decode meshes would hold up the window
+        if run is None or run.decoding is not None:  # to decode meshes would hold up the window
             return
         meshes = mesh_sequence_of_run(run, None if observation is None else observation.sequence)
         try:

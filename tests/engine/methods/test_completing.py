@@ -14,6 +14,8 @@ from engine.methods.job import run_fit
 from engine.methods.method import LoadedModel
 from engine.methods.npm.config import FitConfig
 from engine.methods.npm.method import METHOD
+from engine.methods.npm_reference.config import ReferenceConfig
+from engine.methods.npm_reference.method import METHOD as REFERENCE
 from engine.methods.refitting import Refit
 from engine.methods.request import FitRequest
 from engine.methods.run import FILL_LOST, NOT_COMPLETE, Run, canonical_surface, load_run
@@ -81,6 +83,20 @@ def test_a_stopped_fit_keeps_codes_alone_which_mean_the_same_and_is_completed_to
     assert all(np.allclose(before[name], after[name], atol=1e-6) for name in before)
     assert done.seconds > kept.seconds
     assert "step" in (done.folder / "log.jsonl").read_text()
+
+
+def test_what_was_fitted_by_the_published_recipe_is_kept_as_codes_and_completed_to_the_same_run(
+    sequence: DepthSequence, loaded: LoadedModel, tmp_path: Path
+) -> None:
+    config = ReferenceConfig(iterations=4, points=200, pool=1000, grid=32, resolution=32, keep_last=True)
+    request = FitRequest(REFERENCE, config, sequence, tmp_path / "whole", loaded)
+    whole, kept = run_fit(request), stopped(request, tmp_path / "run", "mesh")
+    assert not (kept.folder / "meshes").exists()
+    done = complete_run(kept, sequence, loaded, Progress())
+    assert (done.verdict, done.reason, done.details) == (whole.verdict, whole.reason, whole.details)
+    for row in range(3):
+        assert np.allclose(kept.meshes.read(row).vertices, whole.meshes.read(row).vertices, atol=1e-5)
+        assert np.allclose(done.meshes.read(row).vertices, whole.meshes.read(row).vertices, atol=1e-5)
 
 
 def test_a_step_is_left_where_it_is_and_those_before_it_are_kept(request_: FitRequest, tmp_path: Path) -> None:

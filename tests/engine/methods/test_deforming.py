@@ -14,6 +14,8 @@ from engine.core.errors import Cancelled, InputError
 from engine.core.progress import Progress
 from engine.geometry.camera import transform_points
 from engine.geometry.mesh import Mesh
+from engine.geometry.ray_casting import render_depth
+from engine.methods.completing import complete_run
 from engine.methods.deforming.coarse import carried_by, decimated
 from engine.methods.deforming.config import CpdConfig, DeformingConfig, NricpConfig, PyramidConfig
 from engine.methods.deforming.method import CPD, NRICP, PYRAMID, DeformingMethod
@@ -22,11 +24,13 @@ from engine.methods.deforming.seen import seen_surface
 from engine.methods.job import run_fit
 from engine.methods.method import LoadedModel
 from engine.methods.request import FitRequest, check_request
-from engine.methods.run import Run, canonical_surface
+from engine.methods.run import NOT_COMPLETE, UNMEASURED, Run, canonical_surface, load_run
 from engine.sequences.depth_sequence import DepthSequence, load_depth_sequence
+from engine.sequences.mesh_sequence import MeshSequence
 from tests.support.bending_ellipsoid import FAR, bent_meshes, bent_sequence, template
-from tests.support.progress import Listener
+from tests.support.progress import Hurried, Listener
 from tests.support.toy_model import toy_model
+from tests.support.walking_ball import CAMERA
 
 Small = tuple[DeformingMethod, DeformingConfig]
 SUPPLE = NricpConfig(vertices=200, stiffness_first=0.02, stiffness_last=0.002, steps=2, iterations=3)
@@ -55,6 +59,18 @@ def deformed(
     return run_fit(request, progress)
 
 
+def seen_from_both_sides(meshes: MeshSequence) -> DepthSequence:
+    """By a camera at the origin and one beyond that looks back."""
+    back = np.diag([-1.0, 1.0, -1.0, 1.0])
+    back[2, 3] = 2 * FAR
+    views = []
+    for pose in (np.eye(4), back):
+        depths = [render_depth(mesh.vertices, mesh.faces, CAMERA, pose) for mesh in meshes]
+        names, poses = meshes.frame_names, np.stack([pose] * len(meshes))
+        views.append(DepthSequence("bent", Path("bent"), CAMERA, names, meshes.times_s, depths.__getitem__, poses))
+    return replace(views[0], others=(views[1],))
+
+
 def gap(mesh: Mesh, true: NDArray[np.float32]) -> float:
     """Mean distance from those of the ``true`` vertices (V, 3) that may be seen to the nearest of ``mesh``, metres."""
     return float(cKDTree(mesh.vertices).query(true[true[:, 2] < FAR])[0].mean())
@@ -71,6 +87,19 @@ def test_a_mesh_follows_what_it_sees_and_keeps_its_vertices(small: Small, tmp_pa
     assert run.details["template"] == "as stated"
 
 
+def test_what_one_camera_does_not_show_is_a_guess_which_the_verdict_says(small: Small, tmp_path: Path) -> None:
+    run = deformed(small, bent_sequence(2), tmp_path / "run")
+    assert run.verdict != "good"
+    assert run.reason is not None
+    assert "% of the surface" in run.reason
+
+
+def test_seen_from_both_sides_a_deformed_mesh_can_be_good(tmp_path: Path) -> None:
+    pytest.importorskip("rtree")
+    run = deformed((NRICP, SUPPLE), seen_from_both_sides(bent_meshes(2)), tmp_path / "run")
+    assert run.verdict == "good", run.reason
+
+
 def test_a_frame_that_shows_nothing_keeps_the_last_mesh_and_is_lost(small: Small, tmp_path: Path) -> None:
     run = deformed(small, bent_sequence(3, empty=[1]), tmp_path / "run")
     assert [frame.lost for frame in run.frames] == [None, True, None]
@@ -80,6 +109,37 @@ def test_a_frame_that_shows_nothing_keeps_the_last_mesh_and_is_lost(small: Small
 
 def test_stopping_keeps_the_frames_that_are_done(small: Small, tmp_path: Path) -> None:
     run = deformed(small, bent_sequence(3), tmp_path / "run", Listener(stop_after=1))
+    assert run.interrupted
+    assert run.meshes.frame_names == ("000000",)
+
+
+def test_meshes_so_far_are_kept_for_who_waits_for_the_end_and_measured_later(small: Small, tmp_path: Path) -> None:
+    sequence = bent_sequence(3)
+    whole = deformed(small, sequence, tmp_path / "whole")
+    kept = deformed(small, sequence, tmp_path / "run", Hurried("deform", 2))
+    assert not kept.is_complete
+    assert (kept.verdict, kept.reason) == (None, NOT_COMPLETE)
+    assert kept.meshes.frame_names == ("000000", "000001")
+    assert [frame.mean_distance_mm for frame in kept.frames] == [None, None]
+    done = complete_run(kept, sequence, None, Progress())
+    assert done.is_complete and done.interrupted and done.verdict is not None
+    assert UNMEASURED not in done.details
+    assert load_run(done.folder).frame_names == kept.frame_names
+    for row in range(2):
+        np.testing.assert_array_equal(done.meshes.read(row).vertices, whole.meshes.read(row).vertices)
+        assert done.frames[row].mean_distance_mm == whole.frames[row].mean_distance_mm
+
+
+def test_a_frame_is_left_half_done_by_who_waits_for_the_end(tmp_path: Path) -> None:
+    pytest.importorskip("rtree")
+
+    class Later(Hurried):
+        """Once the second frame has begun."""
+
+        def cancelled(self) -> bool:
+            return False
+
+    run = deformed((NRICP, SUPPLE), bent_sequence(3), tmp_path / "run", Later("deform", 1))
     assert run.interrupted
     assert run.meshes.frame_names == ("000000",)
 

@@ -7,6 +7,7 @@ import pytest
 
 from engine.geometry.similarity import Similarity
 from engine.methods.distances import FrameMeasure, Measures, measure
+from engine.methods.support import Support
 from engine.methods.verdict import Evidence, Limit, Thresholds, Verdict, verdict_of
 from engine.models.labels import ModelInfo
 from tests.support.walking_ball import ball_meshes, ball_sequence, moved
@@ -113,6 +114,29 @@ def test_frames_far_from_the_fit_count_as_lost_though_the_method_does_not_say_so
     frames = (LIKE_A_PERSON,) * 79 + (replace(LIKE_A_PERSON, mean_m=0.09),) * 21
     verdict = verdict_of(Evidence(Measures(1.7, frames), (None,) * 100))
     assert verdict == Verdict("poor", "21 of the 100 frames in which the subject is seen are lost")
+
+
+@pytest.mark.parametrize(
+    ("support", "word", "reason"),
+    [
+        (Support(guessed=0.3, stretched=0.02, volume=0.95), "good", "what was seen lies 6 mm from the fit"),
+        (
+            Support(0.58, 0.02, 0.95),
+            "poor",
+            "58% of the surface was not seen, and this method can only guess where it is",
+        ),
+        (Support(0.3, 0.2, 0.95), "poor", "20% of the surface is stretched or shrunk more than the subject can be"),
+        (Support(0.58, 0.6, 0.4), "failed", "60% of the surface is stretched or shrunk more than the subject can be"),
+        (Support(0.3, 0.02, 1.5), "poor", "the volume has become 1.5 times what it was before the mesh was deformed"),
+        (Support(0.3, 0.02, -0.1), "failed", "the volume has become 0 times what it was before the mesh was deformed"),
+    ],
+)
+def test_a_method_that_knows_no_class_is_judged_by_what_of_its_surface_is_known(
+    support: Support, word: str, reason: str
+) -> None:
+    verdict = verdict_of(Evidence(Measures(1.7, (LIKE_A_PERSON,)), (None,), support=support))
+    assert verdict.word == word
+    assert verdict.reason.startswith(reason)
 
 
 def test_thresholds_can_be_others() -> None:

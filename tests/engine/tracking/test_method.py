@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from engine.core.errors import Notice
 from engine.core.progress import Progress
 from engine.geometry.mesh import Mesh
 from engine.methods.job import run_fit
-from engine.methods.method import FitResult, LoadedModel, load_method
+from engine.methods.method import FitResult, FoundCodes, LoadedModel, load_method
 from engine.methods.request import FitRequest
 from engine.models.model import NeuralParametricModel
 from engine.sequences.camera_path import World
@@ -71,7 +71,13 @@ class Counter:
     def reset(self) -> None:
         self.resets += 1
 
-    def finish(self, progress: Progress, source: DepthSequence | None = None, folder: Path | None = None) -> FitResult:
+    def finish(
+        self,
+        progress: Progress,
+        source: DepthSequence | None = None,
+        folder: Path | None = None,
+        keep: Callable[[FoundCodes], None] | None = None,
+    ) -> FitResult:
         raise NotImplementedError
 
 

@@ -52,7 +52,7 @@ class Noting:
     def notices(self) -> tuple[Notice, ...]:
         return ()
 
-    def finish(self, progress: Any, source: Any = None, folder: Any = None) -> Any:
+    def finish(self, progress: Any, source: Any = None, folder: Any = None, keep: Any = None) -> Any:
         raise AssertionError(source)
 
 
