@@ -138,7 +138,7 @@ class FitResult:
     """What of the depth sequence the method took for the subject, by which it is measured; None for all of it."""
     undeformed: Mesh | None = None
     """Of a method that deforms this mesh, whose triangles all frames have, and knows nothing of a class: the verdict
-    asks how much of the result was seen, and how far the mesh was stretched. None where a model knows what is unseen."""
+    asks how much of the result was seen, and how far the mesh was stretched. None where a model says the rest."""
     doubt: str | None = None
     """Why the result as a whole cannot be right, in plain words, such as 'nothing like a human body was found'."""
 
