@@ -53,16 +53,15 @@ def fitting(method: str, steps: int, seconds: float = 0.0, **values: object) -> 
     """Begins a fit, and goes on when ``steps`` of its main stage, and then ``seconds``, are over."""
 
     def begin(window: "MainWindow", work: Path) -> Steps:
-        from dataclasses import replace
-
+        from engine.methods.method import load_method
+        from npm_studio.session.jobs.fitting import fit_request
         from npm_studio.views.workspaces.fit import FitWorkspace
 
         yield from opened(window, work)
         fit, document = window.workspace_of(FitWorkspace), window.session.document
-        chosen = replace(document.state.fit, method=method, values=values)
-        document.follow(replace(document.state, fit=chosen))
-        yield lambda: fit.form.method.id == method
-        command(window, "fit.start")
+        assert fit.observation is not None
+        request = fit_request(load_method(method), values, fit.observation, document, fill_lost=False)
+        fit.fitting.start(request, fit.observation)
         stages = ("fit", "deform")
         yield lambda: fit.fitting.status.stage in stages and fit.fitting.status.done >= steps
         until = time.monotonic() + seconds

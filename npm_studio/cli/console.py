@@ -87,8 +87,6 @@ class ConsoleProgress(Progress):
         }
         if self._starter is not None:
             self._starter.has_begun = True
-            if self._starter.is_to_end:  # nobody heard it, as where Ctrl-C was ignored so far
-                self._on_interrupt(signal.SIGINT, None)
         return self
 
     def __exit__(

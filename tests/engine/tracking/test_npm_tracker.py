@@ -10,13 +10,20 @@ import pytest
 from engine.core.errors import InputError
 from engine.core.progress import Progress
 from engine.geometry.mesh_distance import MeshDistance
+from engine.methods.completing import complete_run
+from engine.methods.job import run_fit
 from engine.methods.method import LoadedModel
+from engine.methods.request import FitRequest
+from engine.models.model import NeuralParametricModel
 from engine.sequences.camera_path import World
 from engine.sequences.depth_sequence import DepthSequence
 from engine.sequences.truth import load_truth
 from engine.tracking.config import TrackerConfig
+from engine.tracking.method import METHOD, FinishedTrack
 from engine.tracking.npm_tracker import NpmTracker
+from npm_studio.resources import demo_model
 from tests.engine.tracking.conftest import FAR_PIXELS, GONE, SHOWN, Tracked, frame_of, nearer, shifted
+from tests.support.progress import Hurried
 from tests.support.toy_model import toy_model
 
 BACK = SHOWN + GONE
@@ -58,6 +65,30 @@ def test_a_finished_track_has_a_mesh_and_a_confidence_of_each_frame(tracked: Tra
     lost = result.confidence < result.lost_below
     assert lost.tolist() == [told.lost for told in tracked.told]
     assert result.artefacts["codes"]["pose"].shape[:2] == (len(tracked.told), 1)
+
+
+def test_a_track_that_is_kept_in_haste_has_codes_and_is_completed_later(
+    tracked: Tracked, demo: DepthSequence, model: NeuralParametricModel, tmp_path: Path
+) -> None:
+    depths = {frame.name: frame.depth_m for frame in tracked.pushed}
+    names, pose = tuple(depths), tracked.told[0].camera_to_world
+    poses, times = np.stack([pose] * len(names)), np.arange(len(names)) / 10
+    images = list(depths.values())
+    sequence = DepthSequence("track", tmp_path, demo.camera, names, times, images.__getitem__, poses)
+    loaded = LoadedModel(demo_model(), model)
+    config, method = TrackerConfig(resolution=32), FinishedTrack(METHOD, tracked.tracker, interrupted=True)
+    request = FitRequest(method, config, sequence, tmp_path / "run", loaded)
+    whole = run_fit(request)
+    kept = run_fit(replace(request, out=tmp_path / "kept"), Hurried("mesh"))
+    assert not kept.is_complete
+    assert kept.interrupted
+    assert not (kept.folder / "meshes").exists()
+    done = complete_run(kept, sequence, loaded, Progress())
+    assert (done.verdict, done.reason, done.details) == (whole.verdict, whole.reason, whole.details)
+    assert [frame.lost for frame in done.frames] == [frame.lost for frame in whole.frames]
+    assert [frame.mean_distance_mm for frame in done.frames] == [frame.mean_distance_mm for frame in whole.frames]
+    assert np.allclose(done.meshes.read(0).vertices, whole.meshes.read(0).vertices, atol=1e-5)
+    assert not list(done.folder.glob("subject_masks*"))
 
 
 @pytest.mark.slow

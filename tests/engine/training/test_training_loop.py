@@ -2,13 +2,15 @@
 
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from engine.core.errors import InputError
+from engine.core.errors import Cancelled, InputError
 from engine.core.progress import Progress
 from engine.dataset.registered import RegisteredDataset, load_registered_dataset
 from engine.models.checkpoint import load_model
@@ -357,6 +359,38 @@ def test_looking_at_what_is_held_out_does_not_change_what_is_learned(
         "shape", dataset, tiny_config(tmp_path, shape__decoder__dropout="0.2"), tmp_path / "b.npm", CPU
     )
     assert same_networks(looked_at, alone)
+
+
+def test_a_look_that_is_broken_off_is_had_when_the_training_goes_on(dataset: RegisteredDataset, tmp_path: Path) -> None:
+    class Waiting(Progress):
+        """For the end, from the first look on."""
+
+        def __init__(self) -> None:
+            self.times, self.is_there = 0, False
+
+        @contextmanager
+        def may_be_left(self) -> Iterator[None]:
+            self.times += 1
+            self.is_there = self.times > 1  # the first is making the stage
+            if self.is_there:
+                raise Cancelled
+            yield
+
+        def is_hurried(self) -> bool:
+            return self.is_there
+
+    config, out = tiny_config(tmp_path, validation__every="5"), tmp_path / "parts.npm"
+    whole, undisturbed = train_stage("shape", dataset, config, tmp_path / "whole.npm", CPU, validation=dataset)
+    stopped, result = train_stage("shape", dataset, config, out, CPU, validation=dataset, progress=Waiting())
+    assert (result.steps, result.interrupted, result.validation) == (5, True, {})
+    assert "lipschitz" not in stopped.info.training
+    assert len(load_model(out).shape_codes) == len(dataset.identities)
+    parts, result = train_stage("shape", dataset, config, out, CPU, start=Start("last"), validation=dataset)
+    assert same_networks(whole, parts)
+    assert result.validation == undisturbed.validation
+    logs = [(training_folder(path) / "log.jsonl").read_text().splitlines() for path in (tmp_path / "whole.npm", out)]
+    looks = [[row["step"] for row in map(json.loads, log) if row["kind"] == "validation"] for log in logs]
+    assert looks == [[5, 10, 12]] * 2
 
 
 def test_a_listener_is_shown_the_pictures(dataset: RegisteredDataset, tmp_path: Path) -> None:

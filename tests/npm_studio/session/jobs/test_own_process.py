@@ -146,26 +146,43 @@ def test_a_command_is_held_goes_on_and_is_ended(command: Command) -> None:
     assert is_gone(heard.process)
 
 
-def test_a_command_that_is_asked_to_stop_before_it_listens_to_ctrl_c_stops_as_soon_as_it_does(
-    command: Command, tmp_path: Path
-) -> None:
-    """As one that was started from the background of a shell, where Ctrl-C is ignored."""
-    command(f"""
+def test_a_command_that_is_asked_to_stop_before_it_has_begun_ends_wherever_it_is(command: Command) -> None:
+    """Even where Ctrl-C is ignored, as in one that was started from the background of a shell."""
+    command("""
         import signal, time
-        from pathlib import Path
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        from npm_studio.cli.console import ConsoleProgress
         from npm_studio.cli.starter import starter
 
-        while not starter().is_to_end:
-            time.sleep(0.01)
-        with ConsoleProgress() as progress:
-            assert progress.cancelled()
-        Path({str(tmp_path / "ended")!r}).touch()
+        starter()
+        time.sleep(3600)
     """)
     with pytest.raises(Cancelled):
         run_command([], "count", Impatient())
-    assert (tmp_path / "ended").exists()
+
+
+def test_what_may_be_left_is_left_as_soon_as_the_window_asks_to_stop(command: Command, tmp_path: Path) -> None:
+    command(f"""
+        import time
+        from pathlib import Path
+        from engine.core.errors import Cancelled
+        from npm_studio.cli.console import ConsoleProgress
+
+        with ConsoleProgress() as progress:
+            try:
+                with progress.may_be_left():
+                    progress.advance(1, {{"begun": 1.0}})
+                    while True:
+                        time.sleep(0.01)
+            except Cancelled:
+                Path({str(tmp_path / "left")!r}).write_text(str(progress.is_hurried()))
+    """)
+    heard = Heard()
+    heard.start(lambda progress: run_command([], "look", progress))
+    heard.wait_for(lambda: heard.done == 1)
+    heard.progress.cancel()
+    heard.wait_for(lambda: heard.outcome is not None)
+    assert isinstance(heard.outcome, Cancelled)
+    assert (tmp_path / "left").read_text() == "True"
 
 
 def test_a_command_that_is_killed_and_one_that_breaks_say_so(command: Command) -> None:
