@@ -19,6 +19,9 @@ _NEAR = 0.03
 _STRETCH = 1.5
 """Factor by which an edge is longer or shorter than before it was deformed where that is no motion of the subject."""
 
+_MOST_FRAMES = 0.9
+"""A mesh that is torn in a few frames is not good."""
+
 
 @dataclass(frozen=True)
 class Support:
@@ -27,7 +30,8 @@ class Support:
     guessed: float
     """Mean fraction of the surface that no camera has seen in its frame."""
     stretched: float
-    """Mean fraction of the surface whose triangles have an edge that is stretched or shrunk beyond measure."""
+    """Fraction of the surface whose triangles have an edge that is stretched or shrunk beyond measure; a tenth of the
+    frames have more."""
     volume: float
     """Median volume, of that before it was deformed."""
 
@@ -55,7 +59,7 @@ def support_of(meshes: MeshSequence, undeformed: Mesh, subject: DepthSequence, p
         stretched.append(float(shares[((ratios > _STRETCH) | (ratios < 1 / _STRETCH)).any(axis=1)].sum()))
         volumes.append(_volume(vertices, faces))
     volume = float(np.median(volumes)) / _volume(undeformed.vertices, faces)
-    return Support(float(np.mean(guessed or [1.0])), float(np.mean(stretched)), volume)
+    return Support(float(np.mean(guessed or [1.0])), float(np.quantile(stretched, _MOST_FRAMES)), volume)
 
 
 def _shown(

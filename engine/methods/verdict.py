@@ -60,7 +60,7 @@ class Thresholds:
     guessed: Limit = Limit(0.5, 0.95)
     """Fraction of the surface that no camera saw, of methods that know nothing of a class: by one camera more than
     half."""
-    stretched: Limit = Limit(0.1, 0.5)
+    stretched: Limit = Limit(0.1, 0.75)
     """Of the same methods, the fraction of the surface that was stretched or shrunk beyond measure."""
     volume: Limit = Limit(1.25, 2.0)
     """Of the same, the factor by which the volume has grown or shrunk."""

@@ -31,7 +31,12 @@ class Thumbnails(QObject):
         session.meshes_ready.connect(self._on_meshes)
 
     def take(self, path: Path) -> None:
-        """Keep how the views look now as the picture of ``path``; where that cannot be, there is none."""
+        """Keep how the views look now as the picture of ``path``; where that cannot be, there is none.
+
+        A window that is gone shows nothing new, and nobody waits for a picture of it.
+        """
+        if not self._viewports.isVisible():
+            return
         size = QSize(*SIZE) * 2  # also for screens with two pixels in place of one
         whole = self._viewports.picture().scaled(
             size, Qt.AspectRatioMode.KeepAspectRatioByExpanding, Qt.TransformationMode.SmoothTransformation
