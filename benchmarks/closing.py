@@ -62,8 +62,8 @@ def fitting(method: str, steps: int, seconds: float = 0.0, **values: object) -> 
         assert fit.observation is not None
         request = fit_request(load_method(method), values, fit.observation, document, fill_lost=False)
         fit.fitting.start(request, fit.observation)
-        stages = ("fit", "deform")
-        yield lambda: fit.fitting.status.stage in stages and fit.fitting.status.done >= steps
+        stage = "deform" if method in ("nricp", "cpd", "pyramid") else "fit"  # these begin with a fit of one frame
+        yield lambda: fit.fitting.status.stage == stage and fit.fitting.status.done >= steps
         until = time.monotonic() + seconds
         yield lambda: time.monotonic() > until
 
