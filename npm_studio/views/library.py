@@ -207,7 +207,9 @@ class Library(QWidget):
 
     def _codes_of(self, what: Dragged) -> Codes | None:
         model = self._document.model
-        return None if model is None else Codes(model.shape_codes[what.number].cpu())
+        if model is None or what.number >= len(model.shape_codes):  # a row of the model before, drawn once more
+            return None
+        return Codes(model.shape_codes[what.number].cpu())
 
     def _on_identity(self, item: QListWidgetItem) -> None:
         identity = int(item.data(_ROW))

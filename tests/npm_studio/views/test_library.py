@@ -83,6 +83,14 @@ def test_bodies_have_pictures_as_soon_as_they_are_made(qtbot: QtBot, studio_wind
     assert window.session.portraits._pictures[key][..., 1].max() == 255
 
 
+def test_rows_of_the_model_before_are_drawn_once_more_without_harm(studio_window: StudioWindow) -> None:
+    library = studio_window.library
+    library.identities.add("Of a larger model", Dragged("identity", 10_000), "")
+    library.identities.scrollToBottom()
+    picture = library.identities.grab().toImage()
+    assert not picture.isNull()  # and no error is on show, which the fixture looks at
+
+
 def test_a_run_of_the_model_is_a_body_of_the_library_and_drags_name_what_they_bring(
     qtbot: QtBot, studio_window: StudioWindow, fitted_run: Path, fine: Fine
 ) -> None:
