@@ -107,9 +107,13 @@ def switch_models(window: "MainWindow", model: Path, count: int) -> None:
 
 
 def load(window: "MainWindow", model: Path) -> None:
-    """Open ``model`` and wait for its fine mesh."""
+    """Read ``model`` from disk, though it may be open, and wait for its fine mesh."""
+    from engine.models.checkpoint import load_model
+    from npm_studio.session.document.explorer import Explorer
+    from npm_studio.session.model import preferred_device
+
     before, finest = window.session.document.model, Finest(window)
-    window.files.open_model(model)
+    window.files.open_model(model, lambda: Explorer(load_model(model, preferred_device())))
     wait_until(lambda: window.session.document.model is not before and finest.is_newest, "the model")
     if window.error is not None:
         sys.exit(window.error.details)

@@ -42,7 +42,7 @@ class Completing(QObject):
         info = JobInfo(f"Complete {run.folder.name}", run.folder, keeps="its codes, of which it can be completed later")
         self._session.jobs.submit(
             "measure",
-            complete_work(run, self._session.document),
+            complete_work(run),
             self._on_finished,
             self._session.failed.emit,
             info=info,

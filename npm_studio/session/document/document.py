@@ -128,6 +128,7 @@ class Document:
         """Put another document in place of this one, with nothing to undo."""
         before = self.state
         self._stack, self._folder = UndoStack(state), folder
+        self._loaded.keep(())
         self._loaded = Loaded.of(state, contents)
         if not is_saved:
             self._stack.mark_changed()

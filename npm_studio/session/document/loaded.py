@@ -40,17 +40,23 @@ class Loaded:
         return loaded
 
     def take_observation(self, observation: Observation) -> None:
-        self.observations[observation.sequence.root.resolve(), observation.capture] = observation
+        key = observation.sequence.root.resolve(), observation.capture
+        before = self.observations.get(key)
+        if before is not None and before is not observation:
+            before.forget_frames()
+        self.observations[key] = observation
 
     def take_run(self, run: Run) -> None:
         self.runs[run.folder.resolve()] = run
 
     def keep(self, states: Iterable[DocumentState]) -> None:
         """Let go of what none of ``states`` names."""
-        states = list(states)
+        states, observations = list(states), self.observations
         models = {state.model for state in states}
         recordings = {(one.path, one.capture) for state in states for one in state.recordings}
         runs = {one.folder for state in states for one in state.runs}
         self.explorers = {key: value for key, value in self.explorers.items() if key in models}
-        self.observations = {key: value for key, value in self.observations.items() if key in recordings}
+        self.observations = {key: value for key, value in observations.items() if key in recordings}
+        for key in observations.keys() - recordings:
+            observations[key].forget_frames()
         self.runs = {key: value for key, value in self.runs.items() if key in runs}

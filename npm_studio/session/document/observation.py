@@ -87,6 +87,11 @@ class Observation:
             self._held -= self._frames.popitem(last=False)[1].nbytes
         return self._frames[index]
 
+    def forget_frames(self) -> None:
+        """Let go of decoded frames, where others hold the recording and nobody shows it; `frame` decodes them again."""
+        self._frames.clear()
+        self._held = 0
+
     def is_placed_for(self, model: NeuralParametricModel) -> bool:
         """Whether its camera is where the recording says, or else where the subject is as ``model`` expects it."""
         from engine.sequences.placement import states_pose

@@ -282,3 +282,21 @@ def test_300_random_actions_undone_and_redone_give_equal_documents(
         document.redo()
         assert (made(document), loaded()) == after
     assert document.redo_name is None
+
+
+def test_a_recording_that_nobody_shows_keeps_no_frames_though_a_job_holds_it(
+    document: Document, depth_capture: Path
+) -> None:
+    def decoded(observation: Observation) -> int:
+        return len(observation._frames)
+
+    first, again, last = (open_observation(depth_capture) for _ in range(3))
+    document.add_observation(first)
+    assert decoded(first)
+    document.add_observation(again)
+    assert not decoded(first) and decoded(again)
+    document.begin(DocumentState(), Contents())
+    assert not decoded(again)
+    document.add_observation(last)
+    assert decoded(last)
+    assert len(again.frame(0).points_world) == len(last.frame(0).points_world)
