@@ -372,8 +372,10 @@ class Viewport(QWidget):
         state = self.camera_state()
         if self._is_placed and state != self._last_state:  # VTK also reports changes of the clipping range
             if (allowed := short_of_pole(state)) is not state:
-                self.view.camera.position = allowed.position  # and this is called again
-                return
+                self._is_placed = False  # close to the pole rounding may ask for another step, and for yet another
+                self.view.camera.position = allowed.position
+                self._is_placed = True
+                state = self.camera_state()
             self._last_state = state
             self._note_motion()
             self.view.update()

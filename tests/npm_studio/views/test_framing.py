@@ -274,6 +274,20 @@ def test_dragging_over_the_top_stops_before_the_marker_of_the_axes_has_no_uprigh
     assert degrees_from_upright(viewport.camera_state()) > 2.99
 
 
+def test_a_camera_that_rounding_keeps_at_the_pole_is_moved_once(
+    studio_window: StudioWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures: list[object] = []
+    monkeypatch.setattr(sys, "excepthook", lambda *error: failures.append(error))
+    viewport = studio_window.viewports.left
+    upright, centre = (0.0, 1.0, 0.0), (0.0, 0.0)
+    x, y, z = focal = (-0.5884769781918052, -1.8635266726001958, -0.0009332907205464242)
+    viewport.set_camera_state(CameraState((x, y, z + 0.2), focal, upright, centre))
+    viewport.view.camera.position = (-0.5864171407811535, -1.679470937064255, -0.0009005211241898454)
+    assert degrees_from_upright(viewport.camera_state()) > 2.99
+    assert failures == []
+
+
 def test_a_view_from_straight_above_is_kept_and_comes_back_as_it_was(studio_window: StudioWindow) -> None:
     viewport = studio_window.viewports.left
     above = CameraState((0.0, 5.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, -1.0), (0.0, 0.0))
