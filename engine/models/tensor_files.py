@@ -34,7 +34,8 @@ def read_tensors(path: Path, missing: str = "copy the whole model folder again")
         state = load_file(path)
     except (SafetensorError, OSError) as error:
         raise InputError(path, f"is damaged ({first_line(error)})", "copy it again") from None
-    state = {key: value if key.endswith("num_batches_tracked") else value.float() for key, value in state.items()}
+    # copies, all of them: a single tensor that lies in the file keeps all of the file in memory
+    state = {key: value.to(_read_as(key, value), copy=True) for key, value in state.items()}
     if not all(bool(torch.isfinite(value).all()) for value in state.values()):
         raise InputError(path, "holds numbers that are not finite", "train it again")
     return state
@@ -61,3 +62,7 @@ def _stored(key: str, value: Tensor, dtype: torch.dtype) -> Tensor:
     value = value.detach().cpu().contiguous()
     # the statistics of a batch normalisation span more than float16 does
     return value if "running_" in key or not value.is_floating_point() else value.to(dtype)
+
+
+def _read_as(key: str, value: Tensor) -> torch.dtype:
+    return value.dtype if key.endswith("num_batches_tracked") else torch.float32

@@ -48,6 +48,13 @@ def test_a_loaded_model_is_frozen_and_in_evaluation_mode(folder: Path) -> None:
         assert not any(parameter.requires_grad for parameter in decoder.parameters())
 
 
+@pytest.mark.skipif(not Path("/proc/self/maps").is_file(), reason="the system does not say what is mapped")
+def test_a_loaded_model_keeps_no_file_in_memory(folder: Path) -> None:
+    model = load_model(folder)
+    assert model.has_pose
+    assert str(folder) not in Path("/proc/self/maps").read_text()
+
+
 def test_code_books_in_float16_come_back_as_close_float32(tmp_path: Path) -> None:
     model = toy_model()
     save_model(model, tmp_path / "half.npm", dtype=torch.float16)
