@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from engine.core.errors import Cancelled, InputError, Notice, Words, plain_words
+from engine.core.process import give_back_memory
 from engine.core.progress import Progress
 from engine.core.streams import begin_with_all_cores
 from npm_studio.session.jobs.events import (
@@ -219,6 +220,7 @@ class JobRunner:
                     self._condition.wait()
                 self._running = self._waiting.popleft()
             self._do(self._running)
+            give_back_memory()
 
     def _do(self, job: _Job) -> None:
         """In a call of its own: a thread that waits for the next job holds nothing of the last one."""
