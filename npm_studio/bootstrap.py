@@ -12,15 +12,17 @@ import os
 import signal
 import socket
 import sys
+import threading
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, NoReturn
 
 from engine.core.errors import InputError
-from engine.core.process import end_process, limit_threads
-from npm_studio.late_import import imported_when_used
+from engine.core.process import end_process, give_back_memory, limit_threads
+from npm_studio.late_import import imported_when_used, not_found
 
 _log = logging.getLogger(__name__)
 
@@ -96,9 +98,25 @@ def create_application() -> "QApplication":
     return app
 
 
+def begin_loading_torch() -> None:
+    """Have a thread load the part of PyTorch that is no Python, which takes a core and not the interpreter's lock."""
+    torch = importlib.util.find_spec("torch")
+    if torch is not None and torch.origin is not None:
+        library = Path(torch.origin).parent / "lib" / "libtorch_cpu.so"  # on Linux; elsewhere the import does it all
+        threading.Thread(target=_load, args=(library,), daemon=True).start()
+
+
+def _load(library: Path) -> None:
+    with suppress(OSError):  # the import says it better
+        ctypes.CDLL(str(library))
+
+
 def import_graphics() -> None:
-    """PyVista and VTK, but not yet the plots of Matplotlib, which PyVista imports for one setting of them."""
-    with imported_when_used("matplotlib.pyplot"):
+    """PyVista and VTK, but not yet the plots of Matplotlib, which PyVista imports for one setting and one kind of
+    chart of them; nor mypy, of which it would import a plug-in where it is installed.
+    """
+    late = imported_when_used("matplotlib.pyplot", "matplotlib.backends.backend_agg", called=("FigureCanvasAgg",))
+    with late, not_found("mypy"):
         importlib.import_module("pyvistaqt")
 
 
@@ -121,6 +139,10 @@ def run_application(begin: "Callable[[], Callable[[MainWindow], None]]") -> NoRe
         splash.say("Loading PyTorch…")
         if settings.threads:
             limit_threads(settings.threads)
+        importlib.import_module("PyQt6.QtOpenGLWidgets")
+        begin_loading_torch()
+        for name in ("QtCore", "QtGui", "QtWidgets"):  # of Python alone: nothing waits for that library
+            importlib.import_module(f"qtpy.{name}")
         importlib.import_module("torch")
         prepare = begin()
         splash.say("Loading 3-D graphics…")
@@ -135,6 +157,7 @@ def run_application(begin: "Callable[[], Callable[[MainWindow], None]]") -> NoRe
     interrupts = _close_on_interrupt(window)
     app.setQuitOnLastWindowClosed(False)
     window.closed.connect(app.quit)
+    _give_back_after_first_mesh(window)
     window.show()
     # no thread runs during a garbage collection: those of half a million objects that stay anyway took 0.2 s
     gc.freeze()
@@ -165,6 +188,14 @@ def _surface_format() -> "QSurfaceFormat":
     wanted.setStencilBufferSize(0)
     wanted.setSamples(0)
     return wanted
+
+
+def _give_back_after_first_mesh(window: "MainWindow") -> None:
+    """What a start had in use for a while is a part of what the process takes: imports, a model as it was read."""
+    from PyQt6.QtCore import Qt, QTimer
+
+    once = Qt.ConnectionType.SingleShotConnection
+    window.session.meshes_ready.connect(lambda _: QTimer.singleShot(0, give_back_memory), once)  # type: ignore[call-arg]
 
 
 def _show_unexpected_errors(window: "MainWindow") -> None:
