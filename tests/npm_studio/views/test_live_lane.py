@@ -15,9 +15,10 @@ import torch
 from PyQt6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
+from engine.models.checkpoint import load_model
 from engine.models.model import NeuralParametricModel
 from engine.surface.folded import SignedDistance
-from npm_studio.session.document.explorer import Codes, codes_of
+from npm_studio.session.document.explorer import Codes, Explorer, codes_of
 from npm_studio.session.live.mesher import Mesher
 from npm_studio.session.live.request import MeshReply, MeshRequest, Quality
 from tests.npm_studio.views.studio_window import StudioWindow
@@ -161,7 +162,7 @@ def test_a_model_that_is_opened_anew_is_not_held_any_more(
     window, before = studio_window, weakref.ref(studio_window.session.document.model)
     for show in (window.show_interpolate, window.show_transfer, window.show_explore):
         fine(window, show)
-    window.files.open_path(toy_folder)
+    window.files.open_model(toy_folder, lambda: Explorer(load_model(toy_folder)))  # as if it had been written again
     qtbot.waitUntil(lambda: window.session.document.model is not before(), timeout=SECONDS)
     fine(window, window.explore.randomise_shape)
     qtbot.waitUntil(lambda: gc.collect() >= 0 and before() is None, timeout=SECONDS)
