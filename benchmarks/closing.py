@@ -79,7 +79,7 @@ def tracking(window: "MainWindow", work: Path) -> Steps:
     fit = window.workspace_of(FitWorkspace)
     assert fit.observation is not None
     fit.tracking.start(recording_on_show(fit.observation, Pace.EVERY))
-    yield lambda: fit.tracking.view is not None and fit.tracking.view.frames >= 10
+    yield lambda: fit.tracking.view is not None and fit.tracking.view.frames >= 3
 
 
 def training(window: "MainWindow", work: Path) -> Steps:
