@@ -32,7 +32,7 @@ VIEWS = (
     *("transfer", "fit", "compare", "train", "jobs", "recording"),
 )
 THEMES = "dark", "light"
-_QUALITY = 75  # of WebP
+_QUALITY = 66  # of WebP
 IDENTITY, SEQUENCE, FRAME = 111, "07_run", 5
 OTHER_IDENTITY, BETWEEN = 20, 25
 FITTED_FRAME = 8
