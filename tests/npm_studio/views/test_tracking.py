@@ -88,7 +88,13 @@ class Standing:
     def reset(self) -> None:
         self.resets += 1
 
-    def finish(self, progress: Progress, source: DepthSequence | None = None, folder: Path | None = None) -> FitResult:
+    def finish(
+        self,
+        progress: Progress,
+        source: DepthSequence | None = None,
+        folder: Path | None = None,
+        keep: object = None,
+    ) -> FitResult:
         vertices, faces = doll_frames()
         names = tuple(self.names)
         placed: NDArray[np.float32] = toy_model().info.similarity.to_world(vertices[: len(names)])
