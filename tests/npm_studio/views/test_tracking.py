@@ -1,5 +1,6 @@
 """A track in the window, with a tracker that is quick: where each frame is, the test says."""
 
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -242,13 +243,13 @@ def test_where_nobody_was_seen_there_is_nothing_to_keep(
     assert tracking.session.document.runs == []
 
 
-def test_opening_a_model_ends_the_track_which_can_still_be_kept(
-    qtbot: QtBot, tracking: StudioWindow, tracker: Standing, toy_folder: Path
+def test_opening_another_model_ends_the_track_which_can_still_be_kept(
+    qtbot: QtBot, tracking: StudioWindow, tracker: Standing, toy_folder: Path, tmp_path: Path
 ) -> None:
     tracker.step.release(1)
     qtbot.waitUntil(lambda: frame_on_show(tracking) == "000000", timeout=SECONDS)
     before = tracking.session.document.model
-    tracking.files.open_model(toy_folder)
+    tracking.files.open_model(Path(shutil.copytree(toy_folder, tmp_path / "other.npm")))
     qtbot.waitUntil(lambda: tracking.session.document.model is not before, timeout=SECONDS)
     tracker.step.release(1)
     qtbot.waitUntil(lambda: tracking.fit.tracking.can_be_kept, timeout=SECONDS)
