@@ -13,8 +13,11 @@ from npm_studio.views.viewport import Viewport
 Surface = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int32]]
 """Vertices (V, 3), metres, their normals (V, 3) and faces (T, 3)."""
 
-_SIZE_OVER_MESH = 0.5
-"""Over a mesh points are small enough for the mesh to show between them."""
+_SIZE_OVER_MESH, _MOST_OVER_MESH, _MOST_BEHIND = 0.5, 2000, 40_000
+"""Over a mesh points are small enough, and few enough, for the mesh to show between them; so are those around it."""
+_AROUND_MESH, _ABOVE_FLOOR = 0.15, 0.01
+"""Of the diagonal of the mesh: how far from its box points are still those of the subject, which it may have missed,
+and how far above its lowest vertex, where the floor may be, they are again."""
 
 
 def draw_frame(
@@ -23,13 +26,13 @@ def draw_frame(
     observed: ObservedFrame,
     depth_range: tuple[float, float],
     surface: Surface | None,
-    draw_points: Callable[[], None] | None = None,
+    draw_points: Callable[[NDArray[np.bool_]], None] | None = None,
 ) -> None:
-    """Bring ``view`` up to date.
+    """Bring ``view`` up to date. Over a mesh the room around it is faint, and some points of the subject are left out.
 
     Args:
         depth_range: metres, of the colours of points
-        draw_points: draws the points instead, in colours of another meaning
+        draw_points: draws the points (P,) of the subject instead, all of them in colours of another meaning
     """
     if surface is not None and drawing.mesh:
         view.mesh.stand_on(None)
@@ -46,9 +49,32 @@ def draw_frame(
         view.colour_bar.hide()
         return
     view.points.set_size(drawing.point_size * (_SIZE_OVER_MESH if surface is not None else 1.0))
+    points, rest = observed.points_world, observed.removed_world
+    near = np.ones(len(points), bool)
+    if surface is not None:
+        near = _is_around(points, surface[0])
+        rest = np.concatenate([rest, points[~near]])
+        rest = rest[_some_of(len(rest), _MOST_BEHIND)]
     if draw_points is not None:
-        draw_points()
+        draw_points(near)
     else:
-        view.points.show(observed.points_world, observed.depth_m, depth_range)
+        rows = np.flatnonzero(near)
+        rows = rows if surface is None else rows[_some_of(len(rows), _MOST_OVER_MESH)]
+        view.points.show(points[rows], observed.depth_m[rows], depth_range)
         view.colour_bar.set_scale("Observed depth", *depth_range, "m", colours_of(DEPTH_COLOURS))
-    view.surroundings.show(observed.removed_world)
+    view.surroundings.show(rest)
+
+
+def _is_around(points: NDArray[np.float32], vertices: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Which of ``points`` (P, 3) are at a mesh with ``vertices`` (V, 3), and not the floor that it stands on."""
+    low, high = vertices.min(axis=0), vertices.max(axis=0)
+    diagonal = float(np.linalg.norm(high - low))
+    low = low - diagonal * np.array([_AROUND_MESH, -_ABOVE_FLOOR, _AROUND_MESH])
+    return np.asarray(((points > low) & (points < high + diagonal * _AROUND_MESH)).all(axis=1))
+
+
+def _some_of(count: int, most: int) -> NDArray[np.intp]:
+    """Not more than ``most`` of ``count`` rows, at random: every so many would make stripes."""
+    if count <= most:
+        return np.arange(count)
+    return np.random.default_rng(0).choice(count, most, replace=False, shuffle=False)

@@ -45,13 +45,24 @@ class PointErrors:
         self.limit_mm = 1.0
         """Where a colour scale ends: a round figure from the first frame."""
 
-    def draw(self, view: Viewport, observation: Observation, meshes: MeshSequence, frame: int) -> None:
-        """Colour the observed points of ``frame`` by their distance; until that is measured they are all alike."""
+    def draw(
+        self,
+        view: Viewport,
+        observation: Observation,
+        meshes: MeshSequence,
+        frame: int,
+        near: NDArray[np.bool_],
+    ) -> None:
+        """Colour the observed points of ``frame`` by their distance; until that is measured they are all alike.
+
+        Args:
+            near: (P,) those to be shown
+        """
         errors = self.of(observation, meshes, frame)
         points, limit = observation.frame(frame).points_world, self.limit_mm
         title = "Distance to the fitted mesh" if errors is not None else "Measuring the distance to the mesh…"
         values = np.zeros(len(points), np.float32) if errors is None else errors
-        view.points.show(points, values, (0.0, limit), DISTANCE_COLOURS)
+        view.points.show(points[near], values[near], (0.0, limit), DISTANCE_COLOURS)
         view.colour_bar.set_scale(title, 0.0, limit, "mm", colours_of(DISTANCE_COLOURS))
 
     def of(self, observation: Observation, meshes: MeshSequence, frame: int) -> NDArray[np.float32] | None:
