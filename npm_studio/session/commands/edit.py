@@ -45,7 +45,7 @@ ADD_BOOKMARK = Command(
 ADD_KEYFRAME = Command(
     "edit.add_keyframe",
     "Add Ke&yframe",
-    "Have the interpolation come through the body on show, where the timeline is or behind the last keyframe.",
+    "Have the interpolation come through the body on show, where the timeline is, or at the end.",
     shortcut="K",
     needs="can_add_keyframe",
 )

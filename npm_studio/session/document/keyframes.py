@@ -104,12 +104,18 @@ def codes_at(now: Interpolation, frames: Sequence[int], even: NDArray[np.float64
 
 
 def with_key(now: Interpolation, body: Exploration, time_s: float) -> Interpolation:
-    """With ``body`` at ``time_s``, in place of a keyframe that is there; at the end of the way behind the last one."""
+    """With ``body`` at ``time_s``, or behind the last keyframe where one is there already or the way is at its end.
+
+    Where the way cannot become longer, nothing is added.
+    """
     time_s = _on_frame(time_s)
-    if time_s >= duration(now) - _STEP_S / 2:
+    is_taken = any(abs(key.time_s - time_s) < _STEP_S / 2 for key in now.keys)
+    if is_taken or time_s > duration(now):
         time_s = min(duration(now) + _AFTER_S, LONGEST_S)
-    others = [key for key in now.keys if abs(key.time_s - time_s) > _STEP_S / 2]
-    return _sorted(now, [*others, Keyframe(time_s, body)], body)
+        if time_s < duration(now) + _STEP_S / 2:
+            return now
+    added = Keyframe(time_s, body)
+    return _sorted(now, [*now.keys, added], added)
 
 
 def with_time(now: Interpolation, place: int, time_s: float) -> Interpolation:
@@ -133,7 +139,7 @@ def without_key(now: Interpolation, place: int) -> Interpolation:
     if len(now.keys) <= 2:
         return now
     left = [key for index, key in enumerate(now.keys) if index != place]
-    return _sorted(now, left, left[min(place, len(left) - 1)].body)
+    return _sorted(now, left, left[min(place, len(left) - 1)])
 
 
 def backwards(now: Interpolation) -> Interpolation:
@@ -143,12 +149,12 @@ def backwards(now: Interpolation) -> Interpolation:
     return replace(now, keys=keys, card=len(keys) - 1 - now.card)
 
 
-def _sorted(now: Interpolation, keys: list[Keyframe], chosen: Exploration) -> Interpolation:
-    """With ``keys`` in the order of their times, the first at zero."""
+def _sorted(now: Interpolation, keys: list[Keyframe], chosen: Keyframe) -> Interpolation:
+    """With ``keys`` in the order of their times, the first at zero; the card is that of ``chosen``, one of them."""
     keys = sorted(keys, key=lambda key: key.time_s)
+    card = next(place for place, key in enumerate(keys) if key is chosen)
     start = keys[0].time_s
     shifted = tuple(replace(key, time_s=_on_frame(key.time_s - start)) for key in keys)
-    card = next(place for place, key in enumerate(shifted) if key.body is chosen)
     return _within(replace(now, keys=shifted, card=card))
 
 

@@ -10,6 +10,7 @@ from PyQt6.QtWidgets import QCheckBox, QHBoxLayout, QPushButton, QWidget
 from npm_studio.session.document.explorer import codes_of
 from npm_studio.session.document.keyframes import (
     FRAME_RATE,
+    LONGEST_S,
     MOST_KEYS,
     backwards,
     codes_at,
@@ -79,8 +80,9 @@ class InterpolateWorkspace(Workspace):
         row = QHBoxLayout()
         row.setSpacing(6)
         self.add, self.add_explored = QPushButton("Add this body"), QPushButton("Add from Explore")
-        self.add.setToolTip("A keyframe of the body on show: where the timeline is, or behind the last one (K)")
-        self.add_explored.setToolTip("A keyframe of the body on show in Explore")
+        where = "where the timeline is, or behind the last one if there is one already"
+        self.add.setToolTip(f"A keyframe of the body on show, {where} (K)")
+        self.add_explored.setToolTip(f"A keyframe of the body on show in Explore, {where}")
         for button in (self.add, self.add_explored):
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
             row.addWidget(button)
@@ -279,6 +281,11 @@ class InterpolateWorkspace(Workspace):
         if self.document.model is not None and len(self.now.keys) < MOST_KEYS:
             time_s = frame_there(self.now, self.now.frame) / FRAME_RATE
             after = with_key(self.now, body, time_s)
+            if after is self.now:
+                self.session.message.emit(
+                    f"There is no time for another keyframe: a path takes {LONGEST_S:.0f} s at most."
+                )
+                return
             self._change("Add Keyframe", replace(after, frame=round(after.keys[after.card].time_s * FRAME_RATE)))
 
     def _change_body(self, what: str, body: Exploration) -> None:

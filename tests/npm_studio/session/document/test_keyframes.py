@@ -6,6 +6,7 @@ import torch
 
 from npm_studio.session.document.keyframes import (
     FRAME_RATE,
+    LONGEST_S,
     backwards,
     codes_at,
     duration,
@@ -77,9 +78,17 @@ def test_a_keyframe_comes_where_the_timeline_is_or_behind_the_last_one() -> None
     behind = with_key(WAY, body(7.0), 2.0)
     assert times(behind) == [0.0, 2.0, 3.0]
     assert behind.card == 2
-    replaced = with_key(between, body(8.0), 0.5)
-    assert times(replaced) == [0.0, 0.5, 2.0]
-    assert replaced.keys[1].body == body(8.0)
+
+
+def test_a_keyframe_never_takes_the_place_of_another_one() -> None:
+    for taken, key in zip((0.0, 2.0), WAY.keys, strict=True):
+        after = with_key(WAY, key.body, taken)
+        assert times(after) == [0.0, 2.0, 3.0]
+        assert after.keys[:2] == WAY.keys
+        assert after.card == 2
+    full = with_time(WAY, 1, LONGEST_S)
+    assert with_key(full, body(7.0), 0.0) is full
+    assert times(with_key(full, body(7.0), 1.0)) == [0.0, 1.0, LONGEST_S]
 
 
 def test_a_keyframe_stays_between_its_neighbours_and_the_first_at_zero() -> None:
