@@ -75,7 +75,7 @@ class Opening:
         """Put a dataset on show in Train, which reads it."""
         state, folder = self._document.state, folder.resolve()
         if folder != state.train.dataset:
-            train = Training(folder, preset=state.train.preset, device=state.train.device)
+            train = Training(folder, device=state.train.device)
             self._document.change(f"Open {folder.name}", replace(state, train=train))
         remember(folder)
         self._document.show_workspace("train")

@@ -37,6 +37,11 @@ class Trainings(QObject):
         job = self.job_of(out)
         return job is not None and not job.is_over
 
+    def can_stop(self, out: Path | None) -> bool:
+        """Whether it runs or waits, and nobody has asked it to stop yet."""
+        job = self.job_of(out)
+        return job is not None and not job.is_over and job.state != "stopping"
+
     def start(self, choice: TrainingChoice, begin: Begin) -> None:
         """Queue a training."""
         self._numbers[choice.out] = self._session.jobs.submit(

@@ -139,7 +139,7 @@ class Training:
     """Empty: the canonical mesh."""
     frame: int = 0
     preset: str = ""
-    """Empty: the smallest."""
+    """Empty: what suits the dataset and the device."""
     device: str = "auto"
     out: str = ""
     """Folder of the model, which need not be there; empty: beside the dataset."""

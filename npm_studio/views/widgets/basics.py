@@ -128,7 +128,8 @@ class Section(QWidget):
         self.body.setSpacing(6)
         row = QHBoxLayout()
         row.setSpacing(2)
-        row.addWidget(heading(title))
+        self.heading = heading(title)
+        row.addWidget(self.heading)
         row.addStretch(1)
         for action in actions:
             row.addWidget(tool_button(action))

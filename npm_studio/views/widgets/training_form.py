@@ -5,19 +5,12 @@ from pathlib import Path
 from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtWidgets import QComboBox, QFileDialog, QFormLayout, QHBoxLayout, QLineEdit, QPushButton, QWidget
 
-from npm_studio.resources import presets
 from npm_studio.session.document.state import Training
-from npm_studio.views.widgets.basics import scrolls_panel
+from npm_studio.session.training_presets import is_for_gpu, presets_by_size, what_for
+from npm_studio.views.widgets.basics import note, scrolls_panel
 
-_SMALLEST = "anny/tiny"
 _OWN_FILE = "File…"
 _DEVICES = {"auto": "Automatic", "cpu": "Processor", "cuda": "GPU"}
-_WHAT_FOR = {
-    "tiny": "to try things out in minutes, without a GPU",
-    "small": "a first look at a class of your own, in minutes",
-    "compact": "models that stay interactive on a laptop without a GPU; train them on a GPU",
-    "full": "the published sizes, for a GPU",
-}
 
 
 class TrainingForm(QWidget):
@@ -28,12 +21,13 @@ class TrainingForm(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.preset, self.device = QComboBox(), QComboBox()
-        for name in presets():
+        for name in presets_by_size():
             self.preset.addItem(name, name)
-            use = _WHAT_FOR.get(name.rpartition("/")[2], "")
-            self.preset.setItemData(self.preset.count() - 1, f"{name}: {use}", Qt.ItemDataRole.ToolTipRole)
+            self.preset.setItemData(self.preset.count() - 1, f"{name}: {what_for(name)}", Qt.ItemDataRole.ToolTipRole)
         self.preset.addItem(_OWN_FILE, "")
         self.preset.setToolTip("Sizes of the networks, batches and steps")
+        self.warning = note("")
+        self.warning.hide()
         for name, title in _DEVICES.items():
             self.device.addItem(title, name)
         self.device.setToolTip("Where it is computed; automatic takes a GPU where there is one")
@@ -65,6 +59,7 @@ class TrainingForm(QWidget):
             field.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
             field.setMinimumContentsLength(8)
             form.addRow(title, field)
+        form.insertRow(2, self.warning)
         self.out.setAccessibleName("Model folder")
         form.addRow("Model", row)
         self.preset.activated.connect(self._on_preset)
@@ -72,23 +67,27 @@ class TrainingForm(QWidget):
         self.held_out.activated.connect(self._on_held_out)
         self.out.editingFinished.connect(self._on_out)
         scrolls_panel(self.preset, self.device, self.held_out)
-        self._shown = Training()
+        self._shown, self._shown_preset = Training(), ""
 
-    def show_choice(self, now: Training, suggested_out: str) -> None:
-        """Show what the document says, without telling anybody."""
-        self._shown = now
-        _choose(self.preset, now.preset or _SMALLEST, Path(now.preset).name)
+    def show_choice(self, now: Training, preset: str, suggested_out: str, has_gpu: bool) -> None:
+        """Show what the document says, without telling anybody.
+
+        Args:
+            preset: that of ``now``, or the one that suits where nobody has chosen any
+            has_gpu: whether a GPU computes it
+        """
+        self._shown, self._shown_preset = now, preset
+        _choose(self.preset, preset, Path(preset).name)
+        is_slow = is_for_gpu(preset) and not has_gpu
+        why = "the processor is chosen" if now.device == "cpu" else "there is none here"
+        self.warning.setText(f"{preset} is meant for a GPU, and {why}." if is_slow else "")
+        self.warning.setVisible(is_slow)
         _choose(self.device, now.device, now.device)
         held_out = None if now.validation is None else str(now.validation)
         _choose(self.held_out, held_out, "" if now.validation is None else now.validation.name)
         if not self.out.hasFocus():
             self.out.setText(now.out)
             self.out.setPlaceholderText(suggested_out)
-
-    @property
-    def shown_preset(self) -> str:
-        """What the document says, while another one may be chosen already."""
-        return self._shown.preset or _SMALLEST
 
     @property
     def chosen_preset(self) -> str:
@@ -106,7 +105,7 @@ class TrainingForm(QWidget):
     def _on_preset(self) -> None:
         if self.preset.currentData() == "":
             name, _ = QFileDialog.getOpenFileName(self, "Choose a preset", "", "Presets (*.yaml *.yml)")
-            _choose(self.preset, name or self._shown.preset or _SMALLEST, Path(name).name)
+            _choose(self.preset, name or self._shown_preset, Path(name).name)
         self.changed.emit()
 
     def _on_held_out(self) -> None:

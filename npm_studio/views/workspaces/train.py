@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import torch
 from PyQt6.QtWidgets import QFileDialog, QWidget
 
 from engine.core.errors import InputError
@@ -26,6 +27,7 @@ from npm_studio.session.jobs.training import (
     suggested_out,
     train_command,
 )
+from npm_studio.session.training_presets import suited_preset
 from npm_studio.views.opening import remember
 from npm_studio.views.questions import Question
 from npm_studio.views.session import Session
@@ -79,7 +81,17 @@ class TrainWorkspace(Workspace):
         """The model that is, or would be, trained."""
         if self.now.out:
             return Path(self.now.out)
-        return None if self.now.dataset is None else suggested_out(self.now.dataset, self.panel.form.chosen_preset)
+        return None if self.now.dataset is None else suggested_out(self.now.dataset, self.preset)
+
+    @property
+    def preset(self) -> str:
+        """The one that is chosen, or else what suits the dataset and the device."""
+        category = "" if self.shown is None else self.shown.dataset.category
+        return self.now.preset or suited_preset(category, self._has_gpu)
+
+    @property
+    def _has_gpu(self) -> bool:
+        return self.now.device != "cpu" and torch.cuda.is_available()
 
     def follow(self, before: DocumentState, after: DocumentState) -> None:
         if before.train == after.train:
@@ -137,7 +149,7 @@ class TrainWorkspace(Workspace):
 
     def open_dataset(self, folder: Path) -> None:
         """Put the dataset in ``folder`` on show."""
-        train = Training(folder.resolve(), preset=self.now.preset, device=self.now.device)
+        train = Training(folder.resolve(), device=self.now.device)
         self.document.change(f"Open {folder.name}", replace(self.document.state, train=train))
 
     def choose_example(self) -> None:
@@ -197,7 +209,7 @@ class TrainWorkspace(Workspace):
         data, out, form = self.now.dataset, self.out, self.panel.form
         if data is None or out is None:
             return None
-        choice = TrainingChoice(data, form.chosen_preset, out, form.chosen_device, form.chosen_held_out)
+        choice = TrainingChoice(data, self.preset, out, form.chosen_device, form.chosen_held_out)
         return train_command(choice, "on" if can_go_on(out) else "anew")
 
     def open_model(self) -> None:
@@ -220,7 +232,7 @@ class TrainWorkspace(Workspace):
             commands.handle(f"train.{name}", handler)
         commands.provide("can_verify", lambda: self.is_active and self.shown is not None)
         commands.provide("can_train", lambda: self.is_active and self._can_train)
-        commands.provide("is_training", lambda: self.trainings.is_running(self.out))
+        commands.provide("is_training", lambda: self.trainings.can_stop(self.out))
         commands.provide("has_trained_model", lambda: self._has_model)
 
     @property
@@ -238,10 +250,11 @@ class TrainWorkspace(Workspace):
         if out.suffix != ".npm":
             self.session.failed.emit(InputError(out, "is no name of a model", "end it with .npm"), "")
             return None
-        return TrainingChoice(data, form.chosen_preset, out, form.chosen_device, form.chosen_held_out)
+        return TrainingChoice(data, self.preset, out, form.chosen_device, form.chosen_held_out)
 
     def _begin(self, choice: TrainingChoice, begin: str) -> None:
-        self._look_at(replace(self.now, out=str(choice.out)))  # of several, the one that is watched
+        # of several, the one that is watched; and its preset, where nobody has chosen any, to go on with
+        self._look_at(replace(self.now, out=str(choice.out), preset=choice.preset))
         self.trainings.start(choice, "on" if begin == "on" else "anew")
         self._show_progress()
         self.scroll_to(self.panel.progress)
@@ -287,18 +300,17 @@ class TrainWorkspace(Workspace):
 
     def _on_form(self) -> None:
         form, now, out = self.panel.form, self.now, self.panel.form.out.text().strip()
-        if out == now.out and form.chosen_preset != now.preset and self._is_suggested:
+        preset = now.preset if form.chosen_preset == self.preset else form.chosen_preset
+        if out == now.out and preset != now.preset and self._is_suggested:
             out = ""  # named after the other preset
-        chosen = replace(
-            now, preset=form.chosen_preset, device=form.chosen_device, validation=form.chosen_held_out, out=out
-        )
+        chosen = replace(now, preset=preset, device=form.chosen_device, validation=form.chosen_held_out, out=out)
         self._look_at(chosen)
 
     @property
     def _is_suggested(self) -> bool:
         """Whether nobody chose another name for the model than is made of the dataset and the preset."""
         data = self.now.dataset
-        return data is not None and self.now.out == str(suggested_out(data, self.panel.form.shown_preset))
+        return data is not None and self.now.out == str(suggested_out(data, self.preset))
 
     def _look_at(self, train: Training) -> None:
         self.document.follow(replace(self.document.state, train=train))
@@ -317,7 +329,8 @@ class TrainWorkspace(Workspace):
     def _show_panel(self) -> None:
         self.panel.show_dataset(self.shown, self.now.dataset)
         self.panel.tree.mark(self.now.identity, self.now.sequence)
-        self.panel.form.show_choice(self.now, "" if self.out is None else str(self.out))
+        out = "" if self.out is None else str(self.out)
+        self.panel.form.show_choice(self.now, self.preset, out, self._has_gpu)
         self._show_progress()
         self.session.state_changed.emit()
 

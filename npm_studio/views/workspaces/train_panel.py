@@ -42,7 +42,7 @@ class TrainPanel(QWidget):
         self.bar.setRange(0, 1000)
         self.progress = note("")
         _stack(training, self.form, self.start_button, self.stop_button, self.bar, self.progress)
-        self.model = Section("Model so far")
+        self.model = Section("Model")
         self.picture = _Picture()
         self.quality = note("")
         self.open_button = action_button("Open model", actions["train.open_model"])
@@ -112,6 +112,8 @@ class TrainPanel(QWidget):
         else:
             self.progress.setText("Trained." if job.state == "done" else "The training failed; its log is under Jobs.")
         self.progress.setVisible(bool(self.progress.text()))
+        is_whole = job is None or job.state == "done"
+        self.model.heading.setText("Model" if is_whole else "Model so far")
 
     def show_learned(self, out: Path | None, curves: Curves, scale: float, can_open: bool) -> None:
         """The newest picture of the model ``out``, what its curves say, and whether there is something to open."""

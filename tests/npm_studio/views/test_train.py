@@ -100,15 +100,15 @@ def test_a_dataset_is_browsed_its_model_trained_watched_and_the_training_goes_on
     window.actions_by_id["train.start"].trigger()
     qtbot.waitUntil(lambda: train.plots.stages == ("shape",), timeout=SECONDS)
     choice, begin = stand_in.begun[0]
-    assert (choice.data, choice.preset, begin) == (dataset.resolve(), "anny/tiny", "anew")
-    assert choice.out == dataset.with_name("ellipsoids-tiny.npm").resolve()
+    assert (choice.data, choice.preset, begin) == (dataset.resolve(), "own/small", "anew")
+    assert choice.out == dataset.with_name("ellipsoids-small.npm").resolve()
     assert train.plots.isVisible()
     assert train.panel.picture.isVisible()
     assert "Poor: the model knows its own data by heart" in train.panel.quality.text()
     qtbot.waitUntil(lambda: train.panel.progress.text() == "Train shape, 100 of 200", timeout=SECONDS)
     (job,) = (job for job in window.session.jobs.jobs if job.lane == "train")
     assert job.info.command == (
-        f"npm-studio train all --config anny/tiny --data {choice.data} --out {choice.out} --device auto --restart"
+        f"npm-studio train all --config own/small --data {choice.data} --out {choice.out} --device auto --restart"
     )
     window.actions_by_id["edit.copy_command"].trigger()
     assert present(QGuiApplication.clipboard()).text() == job.info.command.replace("--restart", "--resume")
@@ -121,8 +121,10 @@ def test_a_dataset_is_browsed_its_model_trained_watched_and_the_training_goes_on
 
     window.show_train()
     train.panel.stop_button.click()
+    assert not train.panel.stop_button.isEnabled()  # once is enough
     qtbot.waitUntil(lambda: train.panel.start_button.isVisible(), timeout=SECONDS)
     assert train.panel.progress.text() == "Stopped; Train goes on from there."
+    assert train.panel.model.heading.text() == "Model so far"
     train.panel.start_button.click()
     present(train.question).answer("Go on")
     qtbot.waitUntil(lambda: len(stand_in.begun) == 2, timeout=SECONDS)
@@ -130,6 +132,31 @@ def test_a_dataset_is_browsed_its_model_trained_watched_and_the_training_goes_on
     stand_in.ends.set()
     qtbot.waitUntil(lambda: not window.session.jobs.unfinished, timeout=SECONDS)
     assert train.panel.progress.text() == "Trained."
+    assert train.panel.model.heading.text() == "Model"
+
+
+def test_what_suits_the_dataset_and_the_device_is_chosen_and_what_needs_a_gpu_says_so(
+    qtbot: QtBot, window: StudioWindow, dataset: Path, stand_in: StandInTraining, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    has_gpu = False
+    monkeypatch.setattr("torch.cuda.is_available", lambda: has_gpu)
+    window.files.open_path(dataset)
+    train, form = window.train, window.train.panel.form
+    qtbot.waitUntil(lambda: train.shown is not None, timeout=SECONDS)
+    assert form.chosen_preset == "own/small" and form.warning.isHidden()
+    form.preset.setCurrentIndex(form.preset.findData("own/compact"))
+    form.preset.activated.emit(form.preset.currentIndex())
+    assert form.warning.isVisible()
+    assert form.warning.text() == "own/compact is meant for a GPU, and there is none here."
+
+    has_gpu = True
+    train.open_dataset(write_ellipsoids(dataset.with_name("others"), 2))
+    qtbot.waitUntil(lambda: train.shown is not None, timeout=SECONDS)
+    assert form.chosen_preset == "own/compact" and form.warning.isHidden()
+    form.device.setCurrentIndex(form.device.findData("cpu"))
+    form.device.activated.emit(form.device.currentIndex())
+    assert form.chosen_preset == "own/small"  # nobody has chosen another one
+    assert present(train.out).name == "others-small.npm"
 
 
 def test_a_model_that_was_not_begun_takes_the_name_of_another_preset(
@@ -150,8 +177,8 @@ def test_a_model_that_was_not_begun_takes_the_name_of_another_preset(
     train.panel.stop_button.click()
     qtbot.waitUntil(lambda: train.panel.start_button.isVisible(), timeout=SECONDS)
     assert train.panel.progress.text() == "Stopped before it had begun."
-    choose("anny/tiny")
-    assert present(train.out).name == "ellipsoids-tiny.npm"
+    choose("own/small")
+    assert present(train.out).name == "ellipsoids-small.npm"
     form.out.setText(str(dataset.with_name("mine.npm")))
     form.out.editingFinished.emit()
     choose("anny/compact")
