@@ -12,6 +12,7 @@ from PyQt6.QtGui import QAction, QImage, QPainter, QPixmap, QResizeEvent
 from PyQt6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
 from engine.core.errors import InputError
+from engine.core.process import give_back_memory
 from npm_studio.session.commands.registry import Commands
 from npm_studio.session.document.state import DocumentState
 from npm_studio.session.document.view_state import CameraState, DisplaySettings, ViewState
@@ -70,8 +71,12 @@ class ViewportArea(QWidget):
         self._note_soon.setSingleShot(True)
         self._note_soon.setInterval(0)
         self._note_soon.timeout.connect(self.note_cameras)
+        self._drop_soon = QTimer(self)
+        self._drop_soon.setSingleShot(True)
+        self._drop_soon.setInterval(0)
+        self._drop_soon.timeout.connect(self.drop_hidden)
         self._all: list[Viewport] = []
-        """All that were ever on show, in their order: making one takes longer than keeping it."""
+        """Those on show and then those that were, in their order: making one takes longer than keeping it."""
         self._count = 1
         self.legend = ColourBar(self, is_strip=True)
         """Below the views, of colours that mean the same in all of them."""
@@ -83,6 +88,7 @@ class ViewportArea(QWidget):
         self.setMinimumSize(320, 240)
         self._document.changed.connect(self._on_document)
         self._document.begun.connect(self._on_begun)
+        self._document.model_changed.connect(self._drop_soon.start)  # also for another document, which may show fewer
         self._register(session.commands)
 
     @property
@@ -261,6 +267,16 @@ class ViewportArea(QWidget):
         picture = self.cut_out() if cut_out else self.picture().toImage()
         if not picture.save(str(path), "PNG"):
             raise InputError(path, "cannot be written", "choose a folder that you may write to")
+
+    def drop_hidden(self) -> None:
+        """Free what the views take that are not on show."""
+        hidden, self._all = self._all[self._count :], self._all[: self._count]
+        for view in hidden:
+            view.close_view()
+            self._grid.removeWidget(view)
+            view.deleteLater()
+        if hidden:
+            QTimer.singleShot(0, give_back_memory)  # when they are gone
 
     def close_views(self) -> None:
         """Free the graphics; call it before the window goes away."""

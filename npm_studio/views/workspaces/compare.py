@@ -225,6 +225,7 @@ class CompareWorkspace(Workspace):
         self.lineup = self.errors = None
         self._wanted = ()
         self.viewports.set_view_count(1)
+        self.viewports.drop_hidden()
         self.curves.hide()
         self.viewports.invite(
             "compare",

@@ -1,5 +1,6 @@
 """What a person made in the window: undone from everywhere, saved, asked about, recovered."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -15,6 +16,7 @@ from npm_studio.session.commands.view import WorkspaceTitle
 from npm_studio.session.document.autosave import drafts_folder, recoverable
 from npm_studio.session.document.bookmarks import with_bookmark
 from npm_studio.session.document.project import AUTOSAVE_NAME, load_project
+from npm_studio.views.viewport import Viewport
 from npm_studio.views.workspaces import registry
 from npm_studio.views.workspaces.base import Workspace, WorkspaceKind
 from tests.npm_studio.views.drops import drop
@@ -268,6 +270,22 @@ def test_another_model_is_opened_without_losing_what_was_made(
     studio_window.actions_by_id["edit.undo"].trigger()
     assert document.state.explore == own
     assert document.model_folder == toy_folder.resolve()
+
+
+def test_views_that_another_model_does_not_show_are_freed_and_made_again(
+    qtbot: QtBot, studio_window: StudioWindow, toy_folder: Path, tmp_path: Path
+) -> None:
+    window, area = studio_window, studio_window.viewports
+    area.set_view_count(6)
+    area.set_view_count(1)
+    assert len(area.findChildren(Viewport)) == 6  # they are wanted again soon
+    other = Path(shutil.copytree(toy_folder, tmp_path / "other.npm"))
+    window.files.open_model(other)
+    qtbot.waitUntil(lambda: window.session.document.model_folder == other.resolve(), timeout=SECONDS)
+    qtbot.waitUntil(lambda: area.findChildren(Viewport) == [area.left], timeout=SECONDS)
+    area.set_view_count(3)
+    assert [view.isVisible() for view in area.views] == [True] * 3
+    assert not area.picture().isNull()
 
 
 def test_what_a_killed_window_had_is_offered_and_comes_back(
