@@ -155,7 +155,7 @@ class ExportDialog(QDialog):
     @property
     def _is_folder(self) -> bool:
         """Whether there are several files."""
-        return self.file_format.per_frame and self.exportable.frames > 1
+        return self.exportable.in_folder or (self.file_format.per_frame and self.exportable.frames > 1)
 
     @property
     def _suggested(self) -> str:

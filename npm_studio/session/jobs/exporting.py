@@ -1,11 +1,12 @@
 """Exports of the window. What draws pictures does so in a process of its own: the window's is for its own drawing."""
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from engine.core.errors import Cancelled
+from engine.core.errors import Cancelled, InputError
+from engine.core.files import replacing_folder
 from engine.core.progress import Progress
 from engine.exports.content import ExportContent, Up
 from engine.exports.export_format import export
@@ -58,6 +59,8 @@ class Exportable:
     """The folder of the run that it is."""
     note: str = ""
     """What is to be known before."""
+    in_folder: bool = False
+    """Whether it is several things, each a file or folder of its own in one folder."""
 
 
 def exportable_run(run: Run) -> Exportable:
@@ -72,6 +75,26 @@ def exportable_run(run: Run) -> Exportable:
         run.cameras_to_world is not None,
         run.folder.resolve(),
     )
+
+
+def all_of(title: str, name: str, each: Sequence[Exportable]) -> Exportable:
+    """All of ``each``, which have the same formats and number of frames, in one new folder."""
+
+    def write(choice: ExportChoice, progress: Progress) -> tuple[str, ...]:
+        out, form, notes = choice.out, export_format(choice.format_name), list[str]()
+        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            raise InputError(out, "is there already", "choose a new folder")
+        with replacing_folder(out) as folder:
+            for number, one in enumerate(each, 1):
+                stem = f"{number} {one.name}"  # some may have the same name
+                is_file = one.frames == 1 or not form.per_frame
+                place = folder / (f"{stem}{form.suffix}" if is_file else stem)
+                notes += one.write(replace(choice, out=place), progress)
+        return tuple(dict.fromkeys(notes))
+
+    first = each[0]
+    one_topology = all(one.one_topology for one in each)
+    return Exportable(title, name, first.frames, one_topology, first.formats, write, note=first.note, in_folder=True)
 
 
 def formats_of(exportable: Exportable) -> tuple[str, ...]:

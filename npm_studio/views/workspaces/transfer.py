@@ -18,7 +18,7 @@ from npm_studio.session.document.state import DocumentState, Exploration
 from npm_studio.session.document.state import Transfer as TransferState
 from npm_studio.session.document.timeline import Playable
 from npm_studio.session.jobs.exportable_bodies import Motion, exportable_motion
-from npm_studio.session.jobs.exporting import Exportable
+from npm_studio.session.jobs.exporting import Exportable, all_of
 from npm_studio.session.live.request import MeshReply
 from npm_studio.session.twins import transfer_command
 from npm_studio.views.session import Session
@@ -143,7 +143,7 @@ class TransferWorkspace(Workspace):
         return self.document.model is not None and bool(self.now.bodies)
 
     def exportables(self) -> list[Exportable]:
-        """Each body in all frames that are played, and in the one on show; the chosen body first."""
+        """Each body in all frames that are played, and in the one on show; the chosen body first, all of them last."""
         explorer, now = self.document.explorer, self.now
         if explorer is None or not now.bodies:
             return []
@@ -161,7 +161,16 @@ class TransferWorkspace(Workspace):
             where = None if places is None else places[shown : shown + 1]
             called = f"{body.shape_name}: the frame on show" if len(poses) > 1 else body.shape_name
             motions.append(Motion(called, body.shape_name, codes[shown : shown + 1], rate, places=where))
-        return [exportable_motion(explorer.model, motion) for motion in motions]
+        each = [exportable_motion(explorer.model, motion) for motion in motions]
+        if len(order) < 2:
+            return each
+        step = len(each) // len(order)
+        kinds = [f": all {len(poses)} frames", ": the frame on show"] if step > 1 else [""]
+        together = [
+            all_of(f"All {len(order)} bodies{kind}", "bodies", [each[step * order.index(p) + k] for p in sorted(order)])
+            for k, kind in enumerate(kinds)
+        ]
+        return each + together
 
     def marked_in_library(self) -> tuple[int | None, int | None]:
         body, source = self.body_on_show(), self.now.source

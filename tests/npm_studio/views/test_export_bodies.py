@@ -9,6 +9,8 @@ import pytest
 import trimesh
 from pytestqt.qtbot import QtBot
 
+from engine.core.errors import InputError
+from engine.core.progress import Progress
 from npm_studio.session.jobs.exporting import ExportChoice, formats_of
 from npm_studio.views.export_dialog import ExportDialog
 from npm_studio.views.viewport import Viewport
@@ -94,13 +96,38 @@ def test_each_body_of_a_transfer_is_exported_in_all_poses_or_that_on_show(
     fine(window, lambda: window.transfer.identity_chosen(2))
     titles = [one.title for one in window.workspace.exportables()]
     frames = len(document.timeline.frame_names)
-    assert titles[:2] == [f"Stout: all {frames} frames", "Stout: the frame on show"] and len(titles) == 4
+    assert titles[:2] == [f"Stout: all {frames} frames", "Stout: the frame on show"]
+    assert titles[4:] == [f"All 2 bodies: all {frames} frames", "All 2 bodies: the frame on show"]
     export(qtbot, window, 0, ExportChoice("glb", tmp_path / "stout.glb"))
     shown = drawn(window.viewports.views[1])
     at = np.float32(1 / document.timeline.frame_rate)
     np.testing.assert_allclose(PlainGlb(tmp_path / "stout.glb").shown(float(at)), shown, atol=1e-5)
     export(qtbot, window, 3, ExportChoice("ply", tmp_path / "first.ply"))
     np.testing.assert_allclose(loaded(tmp_path / "first.ply").vertices, drawn(window.viewports.views[0]), atol=1e-5)
+
+
+def test_all_bodies_of_a_transfer_go_into_one_new_folder(
+    qtbot: QtBot, studio_window: StudioWindow, fine: Fine, tmp_path: Path
+) -> None:
+    window, out = studio_window, tmp_path / "bodies"
+    fine(window, window.show_transfer)
+    fine(window, lambda: window.transfer.identity_chosen(window.transfer.now.bodies[1].identity or 0))  # one twice
+    names = [body.shape_name for body in window.transfer.now.bodies]
+    export(qtbot, window, 5, ExportChoice("ply", out))
+    assert sorted(path.name for path in out.iterdir()) == [f"{place} {name}.ply" for place, name in enumerate(names, 1)]
+    for place, name in enumerate(names):
+        vertices = loaded(out / f"{place + 1} {name}.ply").vertices
+        np.testing.assert_allclose(vertices, drawn(window.viewports.views[place]), atol=1e-5)
+
+    everything = window.workspace.exportables()[4]
+    everything.write(ExportChoice("ply", tmp_path / "all"), Progress())
+    assert [len(list(folder.glob("*.ply"))) for folder in (tmp_path / "all").iterdir()] == [everything.frames] * 2
+    with pytest.raises(InputError, match="is there already; choose a new folder"):
+        everything.write(ExportChoice("ply", out), Progress())
+    dialog = ExportDialog([everything], lambda *_: None, tmp_path, window)
+    dialog.format.setCurrentIndex(dialog.format.findData("glb"))
+    assert dialog._is_folder and dialog._suggested == "bodies-glb"
+    dialog.reject()
 
 
 def test_of_several_things_on_show_the_dialog_asks_which(
