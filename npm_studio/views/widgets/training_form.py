@@ -80,7 +80,7 @@ class TrainingForm(QWidget):
         _choose(self.preset, preset, Path(preset).name)
         is_slow = is_for_gpu(preset) and not has_gpu
         why = "the processor is chosen" if now.device == "cpu" else "there is none here"
-        self.warning.setText(f"{preset} is meant for a GPU, and {why}." if is_slow else "")
+        self.warning.setText(f"Meant for a GPU, and {why}." if is_slow else "")
         self.warning.setVisible(is_slow)
         _choose(self.device, now.device, now.device)
         held_out = None if now.validation is None else str(now.validation)

@@ -147,7 +147,7 @@ def test_what_suits_the_dataset_and_the_device_is_chosen_and_what_needs_a_gpu_sa
     form.preset.setCurrentIndex(form.preset.findData("own/compact"))
     form.preset.activated.emit(form.preset.currentIndex())
     assert form.warning.isVisible()
-    assert form.warning.text() == "own/compact is meant for a GPU, and there is none here."
+    assert form.warning.text() == "Meant for a GPU, and there is none here."
 
     has_gpu = True
     train.open_dataset(write_ellipsoids(dataset.with_name("others"), 2))
