@@ -7,13 +7,19 @@ from PyQt6.QtCore import QStandardPaths
 
 from npm_studio.session.document.document import Document
 from npm_studio.session.document.recognise import Kind, marked_kind
+from npm_studio.session.jobs.fitting import runs_folder
 from npm_studio.views.opening import recent_of_ones_own
 
 
 def folder_of(kind: Kind) -> str:
-    """Where something of this kind was opened last, or else anything at all; the user's home before that."""
+    """Where something of this kind was opened last, or else anything at all; the user's home before that.
+
+    A run is looked for where fits go before any was opened.
+    """
     paths = recent_of_ones_own()
     alike = [path for path in paths if (marked_kind(path) or Kind.SEQUENCE) is kind]  # a recording has no mark
+    if kind is Kind.RUN and not alike and runs_folder().is_dir():
+        return str(runs_folder())
     return str((alike or paths)[0].parent) if paths else str(Path.home())
 
 

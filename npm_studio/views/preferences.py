@@ -22,6 +22,7 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
+from npm_studio.session.jobs.fitting import runs_folder
 from npm_studio.session.settings import Settings, change_settings, load_settings
 from npm_studio.views.widgets.basics import note
 
@@ -92,14 +93,14 @@ class PreferencesDialog(QDialog):
 
 
 class _FolderField(QWidget):
-    """A folder, or none."""
+    """The folder of runs; where none is chosen, the one that is in use is named faintly."""
 
     def __init__(self, folder: Path | None, changed: Changed) -> None:
         super().__init__()
         self._changed = changed
         self.line = QLineEdit("" if folder is None else str(folder))
         self.line.setReadOnly(True)
-        self.line.setPlaceholderText("Not chosen")
+        self.line.setPlaceholderText(str(runs_folder()))
         self.line.textChanged.connect(lambda text: changed(Path(text) if text else None))
         choose = QPushButton("Choose…")
         choose.setAutoDefault(False)

@@ -1,6 +1,6 @@
 """The document: its value, what can be undone of it, and what of it is loaded."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -239,6 +239,18 @@ class Document:
             fit = replace(after.fit, recording=path, run=folder)
             after = replace(after, fit=fit if state.fit.recording == path else replace(fit, frame=0))
         self._change_contents(name, after)
+
+    def add_runs(self, runs: Sequence[Run]) -> None:
+        """Open ``runs`` of one recording as one step; the last comes on show if the recording is."""
+        if not runs:
+            return
+        opened = self.state.runs
+        for run in runs:
+            self._loaded.take_run(run)
+            opened = _with_run(opened, OpenRun(run.folder.resolve(), run.inputs.sequence.resolve()))
+        fit, last = self.state.fit, opened[-1]
+        fit = replace(fit, run=last.folder) if fit.recording == last.recording else fit
+        self._change_contents("Open Earlier Fits", replace(self.state, runs=opened, fit=fit))
 
     def replace_run(self, run: Run) -> None:
         """An open run is another one on disk now; no step."""

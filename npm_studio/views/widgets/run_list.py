@@ -5,7 +5,7 @@ from typing import Any
 
 from PyQt6.QtCore import QPoint, QSize, Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import QAction, QResizeEvent
-from PyQt6.QtWidgets import QHBoxLayout, QListWidget, QListWidgetItem, QSizePolicy, QWidget
+from PyQt6.QtWidgets import QHBoxLayout, QListWidget, QListWidgetItem, QPushButton, QSizePolicy, QWidget
 
 from engine.methods.run import Run
 from npm_studio.views.widgets.basics import ElidedLabel, Section, action_button, note
@@ -72,17 +72,25 @@ class RunList(Section):
     """The folder of the run that the user wants to see, as text."""
     menu_wanted = pyqtSignal(QPoint)
     """Where on the screen; of the run that is chosen."""
+    earlier_wanted = pyqtSignal()
+    """The user wants to see the earlier runs that are offered."""
 
     def __init__(self, show_folder: QAction, compare: QAction, export: QAction, parent: QWidget | None = None) -> None:
         super().__init__("Runs", [show_folder], parent=parent)
         self.list = _Cards()
         self._note = note("Fits of this sequence are listed here.")
+        self.earlier = QPushButton()
+        self.earlier.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.earlier.setToolTip("They lie in the folder of runs; the latest comes on show")
+        self.earlier.clicked.connect(self.earlier_wanted)
+        self.earlier.hide()
         self.verdict = VerdictNote()
         self._place = ElidedLabel()
         self.compare = action_button("Compare with truth", compare)
         self.export = action_button("Export…", export)
         self.body.addWidget(self.list, 1)
         self.body.addWidget(self._note)
+        self.body.addWidget(self.earlier)
         self.body.addWidget(self.verdict)
         self.body.addWidget(self._place)
         ways_on = QHBoxLayout()
@@ -117,6 +125,12 @@ class RunList(Section):
         self.verdict.show_run(on_show, stale)
         self._place.setText(f"Saved in {folder}" if folder else "")
         self._place.setToolTip(folder)
+
+    def offer_earlier(self, count: int) -> None:
+        """Offer to open so many runs that lie on disk."""
+        fits = "1 earlier fit" if count == 1 else f"{count} earlier fits"
+        self.earlier.setText(f"Open {fits} of this recording")
+        self.earlier.setVisible(count > 0)
 
     def _list(self, texts: Sequence[CardText]) -> None:
         self.list.blockSignals(True)

@@ -33,6 +33,7 @@ from npm_studio.views.widgets.verdict import quality_of
 from npm_studio.views.workspaces.base import Actions, Workspace
 from npm_studio.views.workspaces.capture_choice import CaptureChoice
 from npm_studio.views.workspaces.drawing import draw_frame
+from npm_studio.views.workspaces.earlier_fits import EarlierFits
 from npm_studio.views.workspaces.point_errors import PointErrors
 from npm_studio.views.workspaces.run_actions import RunActions
 from npm_studio.views.workspaces.starting_fits import StartingFits
@@ -70,6 +71,8 @@ class FitWorkspace(Workspace):
         fit.body.addWidget(self.progress)
 
         self.runs = RunList(actions["fit.show_folder"], actions["fit.compare_truth"], actions["file.export"])
+        self._earlier = EarlierFits(session, self._update)
+        self.runs.earlier_wanted.connect(self._earlier.open)
         self.run_actions = RunActions(session, actions, lambda: self.run, self)
         self.runs.menu_wanted.connect(self.run_actions.show_menu)
 
@@ -333,6 +336,8 @@ class FitWorkspace(Workspace):
         runs = [] if observation is None else document.runs_of(observation.sequence)
         self._capture.show(observation, most_subjects(runs))
         self.runs.fill(card_texts(runs, document.state.runs, observation), run, stale_text(run, observation))
+        self._earlier.look(observation)
+        self.runs.offer_earlier(len(self._earlier.offered))
         self._show_state()
         if not self.is_active:
             return

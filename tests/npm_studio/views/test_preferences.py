@@ -1,13 +1,14 @@
 from pathlib import Path
 
 import pytest
-from PyQt6.QtWidgets import QApplication, QCheckBox, QComboBox, QFileDialog, QPushButton, QSpinBox
+from PyQt6.QtWidgets import QApplication, QCheckBox, QComboBox, QFileDialog, QLineEdit, QPushButton, QSpinBox
 
-from npm_studio.session.jobs.fitting import new_run_folder
+from npm_studio.session.jobs.fitting import new_run_folder, runs_folder
 from npm_studio.session.model import preferred_device
 from npm_studio.session.settings import Settings, change_settings, load_settings
 from npm_studio.views.preferences import PreferencesDialog
 from tests.npm_studio.views.studio_window import StudioWindow
+from tests.support.present import present
 
 
 def opened(window: StudioWindow) -> PreferencesDialog:
@@ -46,3 +47,10 @@ def test_every_setting_with_a_title_can_be_changed_and_is_kept(
 def test_a_device_that_is_not_there_is_not_insisted_on() -> None:
     change_settings(device="cuda")
     assert preferred_device().type in ("cpu", "cuda")
+
+
+def test_the_folder_of_runs_that_is_in_use_is_named_before_one_is_chosen(window: StudioWindow) -> None:
+    dialog = opened(window)
+    line = present(dialog.fields["runs_folder"].findChild(QLineEdit))
+    assert line.text() == "" and line.placeholderText() == str(runs_folder())
+    dialog.close()
