@@ -101,7 +101,7 @@ class ExportDialog(QDialog):
         column.setContentsMargins(20, 18, 20, 16)
         column.setSpacing(10)
         self.about = note("")
-        column.addWidget(heading(f"Export {on_show[0].name}" if len(on_show) == 1 else "Export what is on show"))
+        column.addWidget(heading(f"Export {on_show[0].title}" if len(on_show) == 1 else "Export what is on show"))
         column.addLayout(form)
         column.addWidget(self.about)
         column.addWidget(self.copied)
@@ -176,7 +176,9 @@ class ExportDialog(QDialog):
     def _choose(self) -> None:
         form, one = self.file_format, self.exportable
         title = "Export into a new folder" if self._is_folder else "Export as a file"
-        name, _ = QFileDialog.getSaveFileName(self, title, str(self._place / self._suggested))
+        suggested = str(self._place / self._suggested)
+        kind = "" if self._is_folder else f"{form.suffix[1:].upper()} (*{form.suffix})"
+        name, _ = QFileDialog.getSaveFileName(self, title, suggested, kind)
         if not name:
             return
         out = Path(name)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from npm_studio.session.commands.registry import Choice
 from npm_studio.session.document.autosave import forget, recoverable
 from npm_studio.session.document.project import AUTOSAVE_NAME, FILE_NAME, load_project, save_project
 from npm_studio.session.document.recognise import Kind
+from npm_studio.session.document.run_steps import run_title
 from npm_studio.session.document.signal import Signal
 from npm_studio.session.jobs.comparison_report import PAGE, ReportChoice, report_choice, write_report
 from npm_studio.session.jobs.events import JobEvent
@@ -73,7 +75,7 @@ class Files(Opening):
         commands.offer("file.recent", self.recent_choices)
         commands.offer("file.built_in_models", self.built_in_models)
         commands.provide("has_model", lambda: self._document.model is not None)
-        commands.provide("can_export", lambda: self._run_on_show is not None or workspace().can_export)
+        commands.provide("can_export", lambda: bool(self._runs_on_show) or workspace().can_export)
 
     def open_project(self, folder: Path, recover: bool = False) -> None:
         """Put a project in place of the document, once what is unsaved of both is settled."""
@@ -220,20 +222,25 @@ class Files(Opening):
             self._say(f"Saved {path}")
 
     @property
-    def _run_on_show(self) -> Run | None:
-        """In Fit, or in Compare: that of Fit where it is compared, else the first."""
+    def _runs_on_show(self) -> list[Run]:
+        """That of Fit, or the sides of Compare that are runs: first that of Fit, where it is compared."""
         state, document = self._document.state, self._document
+        folders: list[Path | None] = []
         match state.view.workspace:
             case "fit":
-                return document.run_at(state.fit.run)
+                folders = [state.fit.run]
             case "compare":
-                compared = [side.path for side in document.comparison.on_show if side.kind == "run"]
-                return document.run_at(state.fit.run if state.fit.run in compared else next(iter(compared), None))
-        return None
+                folders = [side.path for side in document.comparison.on_show if side.kind == "run"]
+                folders.sort(key=lambda folder: folder != state.fit.run)
+        return [run for run in map(document.run_at, folders) if run is not None]
 
     def choose_export(self) -> None:
-        run = self._run_on_show
-        on_show = self._workspace().exportables() if run is None else [exportable_run(run)]
+        names = {one.folder: one.name for one in self._document.state.runs}
+        runs = [
+            exportable_run(run, run_title(run, names.get(run.folder.resolve(), ""), datetime.now()))
+            for run in self._runs_on_show
+        ]
+        on_show = runs or self._workspace().exportables()
         if on_show:
             ExportDialog(on_show, self.export, self.exports, self._parent).open()
 

@@ -24,7 +24,7 @@ from npm_studio.session.document.results import (
     mesh_sequence_of_run,
     mesh_sequence_of_truth,
 )
-from npm_studio.session.document.run_steps import method_title, time_in_words
+from npm_studio.session.document.run_steps import run_title
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,7 +119,7 @@ def _of_recording(observation: Observation, runs: Sequence[Run], names: Mapping[
 
 def _of_run(run: Run, observation: Observation | None, group: str, names: Mapping[Path, str]) -> Offer:
     source = SideSource("run", run.folder.resolve())
-    title = names.get(run.folder.resolve()) or f"{method_title(run.method)}, {time_in_words(run, datetime.now())}"
+    title = run_title(run, names.get(run.folder.resolve(), ""), datetime.now())
     verdict = "" if run.verdict is None else f", {run.verdict}"
     lines = (f"Method {run.method}{verdict}", run.reason or "", str(run.folder))
     opener = partial(_open_run, source, title, run, observation)

@@ -46,6 +46,11 @@ def time_in_words(run: Run, now: datetime) -> str:
     return f"{then.hour}:{then.minute:02d}" if then.date() == now.date() else day_in_words(then, now)
 
 
+def run_title(run: Run, given: str, now: datetime) -> str:
+    """What ``run`` is called: the name it was ``given``, or else its method and when it was written."""
+    return given or f"{method_title(run.method)}, {time_in_words(run, now)}"
+
+
 def method_title(name: str) -> str:
     """What a method is called; its name where it is not installed here."""
     try:

@@ -23,6 +23,10 @@ from npm_studio.session.jobs.own_process import run_command
 PICTURES = ("mp4", "png", "turntable")
 OF_BODIES = ("ply", "obj", "stl", "glb", "npz", "pc2", "mp4", "png", "turntable")
 """Formats of what the sliders make; a table of frames is of runs."""
+_AS_FITTED = (
+    "It stands where the fit has it in the world of its recording, or as the camera of each frame saw it, "
+    "and is not put on the floor."
+)
 _OF_SEVERAL = ("pc2", "csv", "mp4")
 """Formats that say nothing of a single frame."""
 
@@ -44,7 +48,7 @@ class Exportable:
     """Something on show that can be exported."""
 
     title: str
-    """In a list of several, such as ``Anny 000: all 8 frames``."""
+    """As it is called in the window, such as ``Anny 000: all 8 frames``."""
     name: str
     """That its files are suggested to have."""
     frames: int
@@ -63,10 +67,10 @@ class Exportable:
     """Whether it is several things, each a file or folder of its own in one folder."""
 
 
-def exportable_run(run: Run) -> Exportable:
-    """All frames of ``run``."""
+def exportable_run(run: Run, title: str) -> Exportable:
+    """All frames of ``run``, which the window calls ``title``."""
     return Exportable(
-        run.folder.name,
+        title,
         run.folder.name,
         len(run.frames),
         run.meshes.one_topology,
@@ -74,6 +78,7 @@ def exportable_run(run: Run) -> Exportable:
         lambda choice, progress: export_run(run, choice, progress),
         run.cameras_to_world is not None,
         run.folder.resolve(),
+        _AS_FITTED,
     )
 
 

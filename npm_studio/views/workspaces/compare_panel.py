@@ -75,6 +75,7 @@ class ComparePanel:
         self.progress = note("")
         self.report = action_button("Export report…", actions["compare.report"])
         self.picture = action_button("Export picture…", actions["compare.picture"])
+        self.export_run = action_button("Export run…", actions["file.export"])
         self._lay_out(column)
 
     def show_state(self, state: ComparisonState, titles: Sequence[tuple[str, str]], room: int) -> None:
@@ -139,11 +140,12 @@ class ComparePanel:
         errors.body.addLayout(row)
         sequence = Section("Over the sequence, mm")
         sequence.body.addWidget(self.table)
-        sequence.body.addWidget(self.progress)
         exports = QHBoxLayout()
         exports.addWidget(self.report, 1)
         exports.addWidget(self.picture, 1)
         sequence.body.addLayout(exports)
+        sequence.body.addWidget(self.export_run)
+        sequence.body.addWidget(self.progress)  # below: its coming and going moves no button
         column.setSpacing(16)
         for section in (self.sides, shown, errors, sequence):
             column.addWidget(section)

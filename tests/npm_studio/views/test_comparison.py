@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PyQt6.QtCore import QPoint, Qt
-from PyQt6.QtWidgets import QFileDialog
+from PyQt6.QtWidgets import QApplication, QFileDialog
 from pytestqt.qtbot import QtBot
 
 from engine.geometry.mesh import save_mesh
@@ -15,6 +15,7 @@ from npm_studio.session.document.comparison import SideSource
 from npm_studio.session.document.run_steps import renamed
 from npm_studio.session.document.side_errors import ErrorKind
 from npm_studio.session.jobs.comparison_report import report_choice
+from npm_studio.views.export_dialog import ExportDialog
 from npm_studio.views.workspaces.compare_panel import MODES
 from tests.npm_studio.views.drops import drop
 from tests.npm_studio.views.studio_window import StudioWindow
@@ -155,6 +156,32 @@ def test_a_run_that_was_named_has_its_name_where_it_is_compared(qtbot: QtBot, co
     document = comparing.session.document
     document.change("Rename Run", renamed(document.state, document.runs[0].folder.resolve(), "First try"))
     qtbot.waitUntil(lambda: comparing.viewports.left.caption.text[0] == "First try", timeout=SECONDS)
+
+
+def test_each_run_that_is_compared_can_be_exported_by_the_name_that_is_shown(
+    qtbot: QtBot, comparing: StudioWindow, fitted_run: Path, tmp_path: Path
+) -> None:
+    comparing.compare.choose_new_side()
+    comparing.compare.picker.hide()
+    drop(comparing, another_run(fitted_run, tmp_path, "b"))
+    measured(qtbot, comparing, 3)
+    comparing.compare.panel.export_run.click()
+    dialog = present(comparing.findChild(ExportDialog))
+    offered = [dialog.what.itemText(place) for place in range(dialog.what.count())]
+    assert offered == [title_of(comparing, "run"), title_of(comparing, "b")] and dialog.what.isVisibleTo(dialog)
+    dialog.what.setCurrentIndex(1)
+    assert dialog.exportable.name == "b"
+    dialog.reject()
+
+
+def test_measuring_moves_no_button(comparing: StudioWindow) -> None:
+    panel = comparing.compare.panel
+    QApplication.processEvents()
+    places = [panel.report.pos(), panel.export_run.pos()]
+    panel.progress.setText("Measuring…")
+    panel.progress.setVisible(True)
+    QApplication.processEvents()
+    assert panel.progress.isVisible() and [panel.report.pos(), panel.export_run.pos()] == places
 
 
 def test_six_sides_stand_in_six_views(

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import trimesh
-from PyQt6.QtWidgets import QApplication, QFileDialog
+from PyQt6.QtWidgets import QApplication, QFileDialog, QLabel
 from pytestqt.qtbot import QtBot
 
 from engine.core.errors import Cancelled
@@ -59,7 +59,7 @@ def test_the_run_on_show_is_exported_as_the_dialog_says(
 
 
 def test_what_does_not_go_with_a_format_cannot_be_chosen(qtbot: QtBot, window: StudioWindow, run: Run) -> None:
-    dialog = ExportDialog([exportable_run(run)], lambda *_: None, Path(), window)
+    dialog = ExportDialog([exportable_run(run, "Walk")], lambda *_: None, Path(), window)
     dialog.up.setCurrentIndex(1)
     dialog.colours.setChecked(True)
     expected: tuple[tuple[str, Up, bool], ...] = (
@@ -87,7 +87,7 @@ def test_an_export_that_is_cancelled_says_that_nothing_was_written(
     monkeypatch.setattr(exporting, "export_run", work)
     said: list[str] = []
     window.session.message.connect(said.append)
-    window.files.export(exportable_run(run), ExportChoice("ply", tmp_path / "meshes"))
+    window.files.export(exportable_run(run, "Walk"), ExportChoice("ply", tmp_path / "meshes"))
     qtbot.waitUntil(began.is_set, timeout=SECONDS)
     window.session.jobs.cancel("export")
     qtbot.waitUntil(lambda: not window.session.jobs.is_busy("export"), timeout=SECONDS)
@@ -99,7 +99,7 @@ def test_what_is_copied_in_the_dialog_exports_the_same(
     window: StudioWindow, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    dialog = ExportDialog([exportable_run(run)], lambda *_: None, tmp_path, window)
+    dialog = ExportDialog([exportable_run(run, "Walk")], lambda *_: None, tmp_path, window)
     choose(dialog, name)
     dialog.up.setCurrentIndex(1)
     dialog.colours.setChecked(True)
@@ -122,21 +122,43 @@ def test_what_is_copied_in_the_dialog_exports_the_same(
 def test_after_an_export_its_folder_is_offered_and_suggested_the_next_time(
     qtbot: QtBot, window: StudioWindow, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    window.files.export(exportable_run(run), ExportChoice("csv", tmp_path / "table.csv"))
+    window.files.export(exportable_run(run, "Walk"), ExportChoice("csv", tmp_path / "table.csv"))
     qtbot.waitUntil(lambda: window.files.question is not None, timeout=SECONDS)
     question = present(window.files.question)
     assert question.text() == f"Exported {tmp_path / 'table.csv'}" and "Show in Folder" in question.buttons_by_answer
     question.answer("Close")
     asked: list[str] = []
 
-    def save_as(_: object, title: str, suggested: str) -> tuple[str, str]:
+    def save_as(_: object, title: str, suggested: str, kind: str) -> tuple[str, str]:
         asked.append(suggested)
         return "", ""
 
     monkeypatch.setattr(QFileDialog, "getSaveFileName", save_as)
-    dialog = ExportDialog([exportable_run(run)], lambda *_: None, window.files.exports, window)
+    dialog = ExportDialog([exportable_run(run, "Walk")], lambda *_: None, window.files.exports, window)
     dialog.buttons.accepted.emit()
     assert Path(asked[0]).parent == tmp_path
+    dialog.reject()
+
+
+def test_a_dialog_for_a_run_calls_it_as_the_window_does_and_says_where_it_stands(
+    window: StudioWindow, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window.fit.run_actions._rename(run, "Slow walk")
+    window.files.choose_export()
+    dialog = present(window.findChild(ExportDialog))
+    assert "Export Slow walk" in [label.text() for label in dialog.findChildren(QLabel)]
+    assert "not put on the floor" in dialog.about.text()
+    kinds: list[str] = []
+
+    def save_as(_: object, title: str, suggested: str, kind: str) -> tuple[str, str]:
+        kinds.append(kind)
+        return "", ""
+
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", save_as)
+    for name in ("glb", "ply"):
+        choose(dialog, name)
+        dialog.buttons.accepted.emit()
+    assert kinds == ["GLB (*.glb)", ""]  # three PLY files go into a folder
     dialog.reject()
 
 
@@ -144,6 +166,6 @@ def test_after_an_export_its_folder_is_offered_and_suggested_the_next_time(
 def test_pictures_are_drawn_by_a_process_of_their_own(
     qtbot: QtBot, window: StudioWindow, run: Run, tmp_path: Path
 ) -> None:
-    window.files.export(exportable_run(run), ExportChoice("png", tmp_path / "pictures"))
+    window.files.export(exportable_run(run, "Walk"), ExportChoice("png", tmp_path / "pictures"))
     qtbot.waitUntil(lambda: not window.session.jobs.is_busy("export"), timeout=SECONDS)
     assert len(list((tmp_path / "pictures").glob("*.png"))) == 3
