@@ -62,6 +62,13 @@ class Actions(dict[str, QAction]):
             if command.checked:
                 action.setChecked(self._commands.is_checked(command))
 
+    def disabled_at(self, keys: QKeySequence) -> Command | None:
+        """The command that ``keys`` ask for while it cannot be used; None where there is none."""
+        for _, command in commands_in(self._menus):
+            if command.shortcut and QKeySequence(command.shortcut) == keys and not self[command.id].isEnabled():
+                return command
+        return None
+
     def set_theme(self, theme: Theme) -> None:
         for action in self.values():
             name = action.property("icon name")

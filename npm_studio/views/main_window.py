@@ -8,10 +8,11 @@ from typing import TypeVar
 
 from PyQt6 import sip
 from PyQt6.QtCore import QByteArray, QEvent, Qt, QTimer
-from PyQt6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QIcon
-from PyQt6.QtWidgets import QApplication, QMainWindow
+from PyQt6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QIcon, QKeyEvent, QKeySequence
+from PyQt6.QtWidgets import QAbstractSpinBox, QApplication, QLineEdit, QMainWindow
 
 from npm_studio.session.commands.palette import palette_entries
+from npm_studio.session.commands.reasons import reason_against
 from npm_studio.session.commands.table import menus_with
 from npm_studio.session.document.signal import Signal
 from npm_studio.session.document.state import DocumentState
@@ -29,6 +30,7 @@ from npm_studio.views.error_board import ErrorBoard
 from npm_studio.views.files import Files
 from npm_studio.views.jobs_sheet import JobsSheet
 from npm_studio.views.library import Library
+from npm_studio.views.number_fields import NumberFields
 from npm_studio.views.opening import recent_of_ones_own
 from npm_studio.views.page import WINDOW_SIZE, Page
 from npm_studio.views.palette import Palette
@@ -112,12 +114,14 @@ class MainWindow(QMainWindow):
         self._restore()
         self._apply_theme()
         self._show_workspace()
-        self._arrow_keys = ArrowKeys(self.timeline.slider, self)
+        fields = NumberFields(lambda: self.viewports.left.view, self)
+        self._keys = ArrowKeys(self.timeline.slider, self), fields
         app = QApplication.instance()
         assert isinstance(app, QApplication)
         if (hints := app.styleHints()) is not None:
             hints.colorSchemeChanged.connect(lambda _: self._on_preferences())
-        app.installEventFilter(self._arrow_keys)
+        for keys in self._keys:
+            app.installEventFilter(keys)
         # a program that ends by an exception closes no window, and threads in the middle of a mesh would abort it
         atexit.register(self._close_at_exit)
 
@@ -234,14 +238,22 @@ class MainWindow(QMainWindow):
                 other.leave()
         self.page.segments.choose(list(self.workspaces.values()).index(workspace))
         self.page.panel.setCurrentWidget(workspace)
+        self._keep_out_of_fields()
         self._show_library()
         self._show_quality(workspace, "", "good", "")
         workspace.enter()
         self._load_clip(workspace)
         self.refresh_actions()
 
+    def _keep_out_of_fields(self) -> None:
+        """Give the focus to the view where Qt has put it into a field of the panel, in which keys are text."""
+        focused = self.focusWidget()
+        if isinstance(focused, QLineEdit | QAbstractSpinBox) and self.page.panel.isAncestorOf(focused):
+            self.viewports.left.view.setFocus()
+
     def _on_welcome(self) -> None:
         self._show_library()
+        self._keep_out_of_fields()
         self.refresh_actions()
 
     def _on_segment(self, index: int) -> None:
@@ -358,6 +370,12 @@ class MainWindow(QMainWindow):
         if event is not None and event.type() == QEvent.Type.WindowStateChange and self.isVisible():
             QTimer.singleShot(0, functools.partial(keep_on_screen, self))  # what it had before it filled the screen
 
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:
+        """A shortcut of what cannot be done now, which Qt passes on as any key, says why."""
+        if event is not None and (command := self.actions_by_id.disabled_at(QKeySequence(event.keyCombination()))):
+            self.status.say(reason_against(command, self.session.commands))
+        super().keyPressEvent(event)
+
     def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:
         if event is not None and dropped_paths(event.mimeData()):
             event.acceptProposedAction()
@@ -398,6 +416,7 @@ class MainWindow(QMainWindow):
         self.viewports.close_views()
         app = QApplication.instance()
         if app is not None:
-            app.removeEventFilter(self._arrow_keys)
+            for keys in self._keys:
+                app.removeEventFilter(keys)
         super().closeEvent(event)
         self.closed.emit()

@@ -79,6 +79,10 @@ class Palette(QDialog):
                 item.setFlags(Qt.ItemFlag.ItemIsSelectable)
                 item.setData(Qt.ItemDataRole.AccessibleDescriptionRole, entry.reason)
             self.list.addItem(item)
+        if self.list.count() == 0:
+            nothing = QListWidgetItem("No command matches")
+            nothing.setFlags(Qt.ItemFlag.NoItemFlags)
+            self.list.addItem(nothing)
         self.list.setCurrentRow(0)
 
     def _run_marked(self) -> None:
@@ -99,7 +103,8 @@ class _Lines(QStyledItemDelegate):
 
     def paint(self, painter: QPainter | None, option: QStyleOptionViewItem, index: object) -> None:
         entry = index.data(_ENTRY)  # type: ignore[attr-defined]
-        if painter is None or entry is None:
+        if painter is None or entry is None:  # a line that says that there is none
+            super().paint(painter, option, index)  # type: ignore[arg-type]
             return
         palette = option.palette
         text, muted = palette.color(QPalette.ColorRole.Text), palette.color(QPalette.ColorRole.PlaceholderText)

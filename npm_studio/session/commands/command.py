@@ -20,6 +20,8 @@ class Command:
     """Name of the condition that its check mark shows; empty: not checkable."""
     icon: str = ""
     """Name of a file in ``resources`` without ending."""
+    also: str = ""
+    """Other words by which it is looked for, in small letters; they are not shown."""
 
 
 @dataclass(frozen=True)

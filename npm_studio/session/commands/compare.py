@@ -28,12 +28,14 @@ REPORT = Command(
     "Export &Report…",
     "Write table, curves, error maps, a video and a 3-D view of the runs on show as one page.",
     needs="can_report",
+    also="html page",
 )
 PICTURE = Command(
     "compare.picture",
     "Export &Picture…",
     "Save the views as they are, with captions and legend, as a PNG.",
     needs="is_comparing",
+    also="png image screenshot",
 )
 
 COMPARE = Menu("&Compare", (ADD, SWAP, OTHER, None, REPORT, PICTURE))

@@ -26,6 +26,7 @@ DISPLAY = Menu(
             shortcut="C",
             needs="shows_live",
             checked="correspondence_shown",
+            also="color colour",
         ),
         None,
         Command(
@@ -35,6 +36,7 @@ DISPLAY = Menu(
             shortcut="X",
             needs="can_slice",
             checked="slice_shown",
+            also="cut section sdf plane",
         ),
         Command(
             "display.inset",

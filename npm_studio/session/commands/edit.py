@@ -48,6 +48,7 @@ ADD_KEYFRAME = Command(
     "Have the interpolation come through the body on show, where the timeline is, or at the end.",
     shortcut="K",
     needs="can_add_keyframe",
+    also="animate animation",
 )
 COPY_COMMAND = Command(
     "edit.copy_command",
@@ -55,6 +56,7 @@ COPY_COMMAND = Command(
     "What does in a terminal what is on show: meshes of the codes, the fit, the comparison.",
     shortcut="Ctrl+Shift+K",
     needs="has_command_line",
+    also="terminal cli shell",
 )
 
 COPY_PICTURE = Command("edit.copy_picture", "Copy P&icture", "The views as they are, with their captions.", "Ctrl+C")
@@ -87,6 +89,12 @@ EDIT = Menu(
         COPY_COMMAND,
         COPY_PYTHON,
         None,
-        Command("edit.preferences", "Pr&eferences…", "Theme, device, threads and where runs go.", "Ctrl+,"),
+        Command(
+            "edit.preferences",
+            "Pr&eferences…",
+            "Theme, device, threads and where runs go.",
+            "Ctrl+,",
+            also="settings options gpu",
+        ),
     ),
 )

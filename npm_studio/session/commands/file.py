@@ -15,6 +15,7 @@ OPEN_SEQUENCE = Command(
     "Open a folder of depth images to look at and to fit.",
     shortcut="Ctrl+D",
     icon="sequence",
+    also="png import frames images",
 )
 OPEN_RECORDING = Command(
     "file.open_recording",
@@ -22,6 +23,7 @@ OPEN_RECORDING = Command(
     "Open a file that a depth camera recorded, or a point cloud.",
     shortcut="Ctrl+Shift+D",
     icon="sequence",
+    also="bag mkv camera realsense kinect orbbec rgb-d import",
 )
 OPEN_RUN = Command(
     "file.open_run",
@@ -35,6 +37,7 @@ SCREENSHOT = Command(
     "Save the 3-D views as a PNG: as they are, or on transparent ground, as the type of the file says.",
     shortcut="Ctrl+P",
     icon="camera",
+    also="picture image png snapshot",
 )
 EXPORT = Command(
     "file.export",
@@ -42,6 +45,7 @@ EXPORT = Command(
     "Save what is on show for other programs: meshes, an animated GLB, codes, a table, pictures, a video.",
     shortcut="Ctrl+E",
     needs="can_export",
+    also="save mesh meshes glb gltf obj ply stl npz csv table video mp4 animation",
 )
 
 FILE = Menu(

@@ -10,6 +10,7 @@ START = Command(
     shortcut="Ctrl+Return",
     needs="can_fit",
     icon="fit",
+    also="reconstruct register run",
 )
 CANCEL = Command(
     "fit.cancel",
@@ -85,6 +86,7 @@ DELETE_RUN = Command(
     "Take the run on show away; its folder goes to the wastebasket when the window closes, and Undo brings it back.",
     shortcut="Delete",
     needs="has_run",
+    also="remove",
 )
 COMPARE_TRUTH = Command(
     "fit.compare_truth",
@@ -93,6 +95,7 @@ COMPARE_TRUTH = Command(
     shortcut="Ctrl+Shift+C",
     needs="can_compare_truth",
     icon="compare",
+    also="ground error evaluate",
 )
 
 TRACK = Command(
@@ -101,6 +104,7 @@ TRACK = Command(
     "Follow a subject frame by frame: of the recording on show, a folder that is being written, or a camera.",
     shortcut="Ctrl+Shift+T",
     needs="can_track",
+    also="live camera stream follow",
 )
 PAUSE = Command(
     "fit.track_pause",

@@ -11,7 +11,7 @@ from npm_studio.session.commands.registry import Commands
 SELF = "help.palette"
 """The command that shows the list, which is not in it."""
 
-_NOWHERE = 4
+_NOWHERE = 5
 """Rank of an entry in which a word does not occur."""
 
 
@@ -26,6 +26,8 @@ class PaletteEntry:
     shortcut: str = ""
     reason: str = ""
     """Why it cannot be done now; empty where it can."""
+    also: str = ""
+    """Other words by which it is found."""
 
 
 def palette_entries(menus: Sequence[Menu], commands: Commands) -> list[PaletteEntry]:
@@ -43,7 +45,10 @@ def palette_entries(menus: Sequence[Menu], commands: Commands) -> list[PaletteEn
 
 
 def matching(entries: Sequence[PaletteEntry], text: str) -> list[PaletteEntry]:
-    """Those in which every word of ``text`` occurs, best first: at the beginning of the title, in it, in the menu."""
+    """Those in which every word of ``text`` occurs, best first.
+
+    That is at the beginning of the title, in it, in other words for it, in the menu.
+    """
     words = text.lower().split()
     ranked = [(max((_rank(entry, word) for word in words), default=0), entry) for entry in entries]
     found = [pair for pair in ranked if pair[0] < _NOWHERE]
@@ -58,7 +63,9 @@ def _rank(entry: PaletteEntry, word: str) -> int:
         return 1
     if word in title:
         return 2
-    return 3 if word in entry.place.lower() else _NOWHERE
+    if any(other.startswith(word) for other in entry.also.split()):
+        return 3
+    return 4 if word in entry.place.lower() else _NOWHERE
 
 
 def _of_command(command: Command, place: str, commands: Commands) -> PaletteEntry:
@@ -70,7 +77,8 @@ def _of_command(command: Command, place: str, commands: Commands) -> PaletteEntr
         f"{place} · on" if checked else place,
         partial(commands.run, command, not checked),
         command.shortcut,
-        "" if is_enabled else reason_against(command),
+        "" if is_enabled else reason_against(command, commands),
+        command.also,
     )
 
 

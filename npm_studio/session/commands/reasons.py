@@ -1,6 +1,7 @@
 """Why a command cannot be used, by the condition that it needs."""
 
 from npm_studio.session.commands.command import Command
+from npm_studio.session.commands.registry import Commands
 
 _REASONS = {
     "can_undo": "Nothing has been done yet.",
@@ -31,11 +32,24 @@ _REASONS = {
     "is_comparing": "Go to Compare.",
     "has_two_sides": "Compare two sides first.",
     "is_blinking": "Let two sides blink in Compare first.",
+    "can_verify": "Open a dataset first.",
+    "can_train": "Open a dataset first, or wait for the training that runs.",
+    "is_training": "No training of this model is running.",
+    "has_trained_model": "Nothing has been trained yet.",
     "can_report": "A report is of runs: choose one for a side in Compare first.",
 }
+_WORKSPACES = {
+    "fit": ("can_fit", "can_fit_again", "can_mark", "can_refit", "has_run", "can_compare_truth"),
+    "train": ("can_verify", "can_train"),
+    "compare": ("is_comparing", "has_two_sides", "is_blinking", "can_report"),
+}
+"""Conditions that never hold outside of a workspace."""
 _OTHERWISE = "Not possible with what is on show."
 
 
-def reason_against(command: Command) -> str:
-    """A sentence about what ``command`` lacks while it cannot be used."""
+def reason_against(command: Command, commands: Commands) -> str:
+    """A sentence about what ``command`` lacks while it cannot be used; of another workspace, that one first."""
+    for name, conditions in _WORKSPACES.items():
+        if command.needs in conditions and not commands.holds(f"in_{name}"):
+            return f"Go to {name.capitalize()} first."
     return _REASONS.get(command.needs, _OTHERWISE)

@@ -25,6 +25,7 @@ START = Command(
     "Sample what has not been sampled yet and train all stages of the preset, in a process of its own.",
     needs="can_train",
     icon="play",
+    also="learn training",
 )
 STOP = Command(
     "train.stop",

@@ -15,6 +15,8 @@ class WorkspaceTitle:
     title: str
     tooltip: str
     """What one does there, as a sentence."""
+    also: str = ""
+    """Other words by which it is looked for."""
 
 
 def workspace_commands(workspaces: Sequence[WorkspaceTitle]) -> tuple[Command, ...]:
@@ -26,6 +28,7 @@ def workspace_commands(workspaces: Sequence[WorkspaceTitle]) -> tuple[Command, .
             one.tooltip,
             shortcut=f"Ctrl+{number}" if number < 10 else "",
             checked=f"in_{one.name}",
+            also=one.also,
         )
         for number, one in enumerate(workspaces, 1)
     )

@@ -20,7 +20,10 @@ BUILT_IN = (
     ),
     WorkspaceKind(
         WorkspaceTitle(
-            "interpolate", "&Interpolate", "Go through several bodies and poses, one after the other, on a timeline."
+            "interpolate",
+            "&Interpolate",
+            "Go through several bodies and poses, one after the other, on a timeline.",
+            "animate animation keyframes",
         ),
         InterpolateWorkspace,
     ),
@@ -29,6 +32,7 @@ BUILT_IN = (
             "transfer",
             "&Transfer",
             "Show several bodies side by side in one pose, or in those of a fitted sequence.",
+            "retarget retargeting",
         ),
         TransferWorkspace,
     ),
@@ -38,6 +42,7 @@ BUILT_IN = (
             "compare",
             "&Compare",
             "Up to six results beside each other, with their errors as colours, curves and figures.",
+            "evaluate errors",
         ),
         CompareWorkspace,
     ),

@@ -98,3 +98,63 @@ def test_tab_goes_down_the_panel_from_one_direction_to_the_next(studio_window: S
         if focused in sliders:
             reached.append(sliders.index(focused))
     assert reached[:2] == [1, 2]
+
+
+def test_return_in_the_number_of_a_slider_gives_the_focus_to_the_view_and_undo_takes_the_value_back(
+    studio_window: StudioWindow, qtbot: QtBot
+) -> None:
+    window, field = studio_window, studio_window.explore.shape.sliders[0].field
+    before = field.text()
+    window.activateWindow()
+    qtbot.mouseClick(field, Qt.MouseButton.LeftButton)
+    qtbot.keyClicks(field, "1")
+    qtbot.keyClick(field, Qt.Key.Key_Return)
+    assert field.text() == "+1.00 σ"
+    assert QApplication.focusWidget() is window.viewports.left.view
+    qtbot.keyClick(window.viewports.left.view, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert field.text() == before
+
+
+def test_shortcuts_of_the_window_work_from_number_fields_whose_own_undo_is_for_what_is_being_typed(
+    studio_window: StudioWindow, qtbot: QtBot
+) -> None:
+    window, explore = studio_window, studio_window.explore
+    window.activateWindow()
+    control = Qt.KeyboardModifier.ControlModifier
+    for field in (explore.shape.sliders[0].field, explore.shape.count):
+        explore.shape.sliders[1].field.typed.emit(0.5)
+        assert window.session.document.undo_name is not None
+        field.setFocus()
+        qtbot.keyClick(field, Qt.Key.Key_Z, control)
+        assert window.session.document.undo_name is None
+        was = window.theme.name
+        qtbot.keyClick(field, Qt.Key.Key_T, control)
+        assert window.theme.name != was
+    explore.shape.sliders[1].field.typed.emit(0.5)
+    field = explore.shape.sliders[0].field
+    before = field.text()
+    field.setFocus()
+    field.selectAll()
+    qtbot.keyClicks(field, "2")
+    qtbot.keyClick(field, Qt.Key.Key_Z, control)
+    assert field.text() == before
+    assert window.session.document.undo_name is not None
+
+
+def test_no_field_has_the_focus_by_itself_when_a_workspace_is_entered(
+    studio_window: StudioWindow, qtbot: QtBot
+) -> None:
+    window = studio_window
+    window.activateWindow()
+    window.actions_by_id["help.welcome"].trigger()
+    assert window.welcoming.is_shown
+    qtbot.mouseClick(window.welcome.explore, Qt.MouseButton.LeftButton)
+    QApplication.processEvents()
+    assert not isinstance(QApplication.focusWidget(), QLineEdit | QAbstractSpinBox)
+    for show in (window.show_fit, window.show_train, window.show_explore):
+        show()
+        QApplication.processEvents()
+        assert not isinstance(QApplication.focusWidget(), QLineEdit | QAbstractSpinBox)
+        fields = present(window.page.panel.currentWidget()).findChildren(QAbstractSpinBox)
+        if fields:
+            fields[0].setFocus()

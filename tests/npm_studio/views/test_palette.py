@@ -4,6 +4,7 @@ from pytestqt.qtbot import QtBot
 
 from npm_studio.views.palette import Palette
 from tests.npm_studio.views.studio_window import StudioWindow
+from tests.support.present import present
 
 
 def opened(window: StudioWindow) -> Palette:
@@ -36,3 +37,20 @@ def test_arrow_keys_move_through_the_list_from_the_field(studio_window: StudioWi
     qtbot.keyClick(palette.field, Qt.Key.Key_Down)
     assert palette.list.currentRow() == 1
     palette.close()
+
+
+def test_words_that_no_command_has_are_said_to_match_none(studio_window: StudioWindow, qtbot: QtBot) -> None:
+    palette = opened(studio_window)
+    qtbot.keyClicks(palette.field, "qqq")
+    assert [present(palette.list.item(row)).text() for row in range(palette.list.count())] == ["No command matches"]
+    palette.list.grab()
+    qtbot.keyClick(palette.field, Qt.Key.Key_Return)
+    assert palette.isVisible()
+    palette.close()
+
+
+def test_a_shortcut_of_what_cannot_be_done_says_why(studio_window: StudioWindow, qtbot: QtBot) -> None:
+    window = studio_window
+    keys = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
+    qtbot.keyClick(window.viewports.left.view, Qt.Key.Key_C, keys)
+    assert present(window.statusBar()).currentMessage() == "Go to Fit first."
