@@ -31,7 +31,7 @@ from npm_studio.views.files import Files
 from npm_studio.views.jobs_sheet import JobsSheet
 from npm_studio.views.library import Library
 from npm_studio.views.number_fields import NumberFields
-from npm_studio.views.opening import recent_of_ones_own
+from npm_studio.views.opening import recent
 from npm_studio.views.page import WINDOW_SIZE, Page
 from npm_studio.views.palette import Palette
 from npm_studio.views.preferences import PreferencesDialog
@@ -99,7 +99,7 @@ class MainWindow(QMainWindow):
         self.actions_by_id.fill(self)
         titles = [kind.menu.title.replace("&", "") for kind in kinds]
         workspaces = list(self.workspaces.values())
-        self.welcome = Welcome([self.actions_by_id[name] for name in OPENING], recent_of_ones_own)
+        self.welcome = Welcome([self.actions_by_id[name] for name in OPENING], recent)
         self.thumbnails = Thumbnails(session, self.viewports, self)
         parts = self.library, self.viewports, self.timeline, workspaces, self.welcome
         self.page = Page(titles, self.actions_by_id, *parts)

@@ -18,7 +18,7 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
-from npm_studio.session.document.recognise import marked_kind
+from npm_studio.session.document.recognise import Kind, marked_kind
 from npm_studio.session.settings import change_settings, load_settings
 from npm_studio.session.thumbnails import SIZE, thumbnail_of
 from npm_studio.views.theme import Theme, pixmap
@@ -94,6 +94,8 @@ class Welcome(QWidget):
         """
         super().__init__()
         self._recent = recent
+        self._paths: list[Path] = []
+        """Of the cards."""
         self._theme: Theme | None = None
         self.setObjectName("side")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
@@ -155,12 +157,13 @@ class Welcome(QWidget):
         return [card for item in items if item is not None and isinstance(card := item.widget(), ChoiceCard)]
 
     def fill(self) -> None:
-        """List what was open lately, as it is now."""
+        """List what was open lately, as it is now: projects first, and all else by when it was open."""
         for card in self.cards:
             self._cards.removeWidget(card)
             card.hide()
             card.deleteLater()
-        paths = self._recent()[:_MOST]
+        paths = sorted(self._recent(), key=lambda path: marked_kind(path) is not Kind.PROJECT)[:_MOST]
+        self._paths = paths
         for place, path in enumerate(paths):
             card = ChoiceCard(path.name, str(path.parent), _PICTURE)
             card.setToolTip(str(path))
@@ -180,7 +183,7 @@ class Welcome(QWidget):
             return
         for card, name in ((self.explore, "model"), (self.demo, "fit")):
             card.set_picture(pixmap(name, self._theme.accent, 40))
-        for card, path in zip(self.cards, self._recent(), strict=False):
+        for card, path in zip(self.cards, self._paths, strict=True):
             card.set_picture(_picture_of(path, self._theme))
 
 

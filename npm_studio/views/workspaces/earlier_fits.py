@@ -45,10 +45,13 @@ class EarlierFits:
 
     @property
     def offered(self) -> tuple[Path, ...]:
-        """Their folders, the oldest first, without those that are open or deleted."""
+        """Their folders, the oldest first, without those that are open or deleted.
+
+        A run that was copied into a project has its name there, too.
+        """
         state = self._document.state
-        known = {*(one.folder for one in state.runs), *map(Path, state.deleted_runs)}
-        return tuple(folder for folder in self._found if folder not in known)
+        known = {*(one.folder.name for one in state.runs), *(Path(one).name for one in state.deleted_runs)}
+        return tuple(folder for folder in self._found if folder.name not in known)
 
     def open(self) -> None:
         """Open all that are offered, the latest on show; a damaged one is told, and offered no more."""

@@ -8,6 +8,7 @@ from pytestqt.qtbot import QtBot
 from engine.methods.run import Run, RunInputs, frame_records, save_run
 from engine.sequences.depth_sequence import save_depth_sequence
 from npm_studio.session.jobs.fitting import runs_folder
+from tests.npm_studio.views.saving import save
 from tests.npm_studio.views.studio_window import StudioWindow
 from tests.support.walking_ball import CAMERA, RATE, ball_depths, ball_meshes
 
@@ -63,4 +64,20 @@ def test_a_damaged_earlier_fit_is_told_and_the_others_are_opened(
     assert window.error is not None and str(damaged) in window.error.details
     window.error.close()
     assert [one.folder for one in window.session.document.state.runs] == [whole]
+    assert not window.fit.runs.earlier.isVisible()
+
+
+def test_an_earlier_fit_that_was_copied_into_the_open_project_is_not_offered_once_more(
+    window: StudioWindow, qtbot: QtBot, tmp_path: Path
+) -> None:
+    save_depth_sequence(tmp_path / "ball", ball_depths(3), CAMERA, np.eye(4), RATE)
+    fitted(tmp_path / "ball", "one")
+    opened(window, qtbot, tmp_path)
+    window.fit.runs.earlier.click()
+    qtbot.waitUntil(lambda: len(window.session.document.runs) == 1, timeout=SECONDS)
+    save(qtbot, window, tmp_path / "study")
+    window.files.open_project(tmp_path / "study")
+    qtbot.waitUntil(lambda: not window.session.jobs.is_busy("load"), timeout=SECONDS)
+    qtbot.waitUntil(lambda: not window.session.jobs.is_busy("look"), timeout=SECONDS)
+    assert len(window.session.document.runs) == 1
     assert not window.fit.runs.earlier.isVisible()

@@ -3,8 +3,10 @@ from pathlib import Path
 from PyQt6.QtGui import QImage
 from pytestqt.qtbot import QtBot
 
+from npm_studio.resources import demo_model
 from npm_studio.session.settings import load_settings
 from npm_studio.session.thumbnails import SIZE, forget_all_but, thumbnail_of
+from npm_studio.views.opening import remember
 from npm_studio.views.splash import Splash
 from npm_studio.views.theme import DARK
 from tests.npm_studio.views.studio_window import StudioWindow
@@ -52,6 +54,19 @@ def test_a_saved_project_is_among_the_recent_ones_with_its_picture(
     assert not window.welcoming.is_shown
     qtbot.waitUntil(lambda: not window.session.jobs.is_busy("load"), timeout=SECONDS)
     assert window.session.document.folder == folder
+
+
+def test_recordings_runs_and_models_are_among_the_recent_ones_behind_the_projects(
+    window: StudioWindow, tmp_path: Path
+) -> None:
+    for name, mark in (("study", "project.json"), ("walk-1", "run.json"), ("walk", "intrinsics.json")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / mark).write_text("{}")
+        remember(tmp_path / name)
+    remember(demo_model())
+    window.welcoming.show(True)
+    names = [card.accessibleName() for card in window.welcome.cards]
+    assert names == ["study", demo_model().name, "walk", "walk-1"]
 
 
 def test_the_welcome_page_can_be_left_out_at_start(window: StudioWindow) -> None:
