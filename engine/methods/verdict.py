@@ -225,7 +225,8 @@ def _distance_text(evidence: Evidence) -> str:
     size_m = evidence.measures.size_m
     apart = "scan and fit lie" if evidence.is_scan else "what was seen lies"
     other = "each other" if evidence.is_scan else "the fit"
-    return f"{apart} {mean_m * 1000:.3g} mm from {other} on average, {mean_m / size_m:.1%} of its {_length(size_m)}"
+    share = f"{mean_m / size_m:.1%} of the subject's {_length(size_m)}"
+    return f"{apart} {mean_m * 1000:.3g} mm from {other} on average, {share}"
 
 
 def _no_frame_text(evidence: Evidence) -> str:

@@ -57,7 +57,10 @@ class Settings(BaseModel):
     ] = None
     welcome: Annotated[
         bool,
-        Field(title="Welcome page", description="Comes at a start that opens nothing; lists what was open lately."),
+        Field(
+            title="Welcome page",
+            description="Shown when the program starts without a file to open; lists recent files.",
+        ),
     ] = True
     geometry: str = ""
     """Of the window, as Qt writes it, in base64."""

@@ -172,9 +172,8 @@ class Library(QWidget):
         explorer, row = self._document.explorer, sequence.data(0, _ROW)
         if explorer is None or row is None or sequence.childCount():
             return
-        for frame in explorer.clip(int(row)):
-            sample = explorer.model.info.frames[frame].sample
-            leaf = QTreeWidgetItem(sequence, [f"Frame {int(sample)}" if sample.isdigit() else sample])
+        for number, frame in enumerate(explorer.clip(int(row)), 1):
+            leaf = QTreeWidgetItem(sequence, [f"Frame {number}"])
             leaf.setData(0, _ROW, frame)
             self._items[frame] = leaf
 

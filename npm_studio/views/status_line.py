@@ -22,15 +22,18 @@ class StatusLine:
     def __init__(self, bar: QStatusBar, session: Session) -> None:
         self._bar, self._session = bar, session
         self.quality, self.badge, self.machine = QLabel(), Badge(), QLabel()
+        self._dot = QLabel("·")
+        """Between two texts without a badge."""
         self.machine.setToolTip(
             "What computes the meshes; of a GPU, how much of its memory all programs take; memory of this program"
         )
         bar.setSizeGripEnabled(False)
         bar.setContentsMargins(10, 0, 10, 0)
-        for label in (self.quality, self.machine):
+        for label in (self.quality, self._dot, self.machine):
             label.setObjectName("muted")
-        for widget in (self.quality, self.badge, self.machine):
+        for widget in (self.quality, self.badge, self._dot, self.machine):
             bar.addPermanentWidget(widget)
+        self._dot.hide()
         session.message.connect(self.say)
         session.document.model_changed.connect(self._look)
         self._timer = QTimer(bar)
@@ -57,6 +60,7 @@ class StatusLine:
         """How good the mesh on show is, in a word and in numbers."""
         self.badge.set_state(badge, tone)
         self.quality.setText(detail)
+        self._dot.setVisible(bool(detail) and not badge)
 
     def _look(self) -> None:
         model = self._session.document.model

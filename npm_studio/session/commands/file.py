@@ -11,7 +11,7 @@ OPEN_MODEL = Command(
 )
 OPEN_SEQUENCE = Command(
     "file.open_sequence",
-    "Open &Depth Sequence…",
+    "Open &Depth Images (Folder)…",
     "Open a folder of depth images to look at and to fit.",
     shortcut="Ctrl+D",
     icon="sequence",
@@ -19,7 +19,7 @@ OPEN_SEQUENCE = Command(
 )
 OPEN_RECORDING = Command(
     "file.open_recording",
-    "Open Depth Re&cording…",
+    "Open Camera Re&cording (File)…",
     "Open a file that a depth camera recorded, or a point cloud.",
     shortcut="Ctrl+Shift+D",
     icon="sequence",

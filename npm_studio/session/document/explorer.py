@@ -259,8 +259,8 @@ def posture_of(model: NeuralParametricModel, row: int | None) -> str:
     """What the pose of a ``row`` of the pose codes is called; None is the canonical pose."""
     if row is None:
         return "Canonical pose"
-    frame = model.info.frames[row]
-    return f"{pretty(frame.sequence)}, frame {int(frame.sample)}"
+    number = clip_of(model, row).index(row) + 1  # as the timeline counts
+    return f"{pretty(model.info.frames[row].sequence)}, frame {number}"
 
 
 def pretty(name: str) -> str:

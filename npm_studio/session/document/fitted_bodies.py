@@ -46,6 +46,6 @@ def _bodies_of(run: Run, loaded: LoadedModel) -> tuple[Exploration, ...]:
     shape_of = [tuple(code) for code in shapes.cpu().tolist()]
     pose_of = [tuple(code) for code in poses.cpu().tolist()]
     return tuple(
-        Exploration(shape_of[min(index, len(shape_of) - 1)], pose, run.folder.name, f"Frame {frame.name}")
-        for index, (pose, frame) in enumerate(zip(pose_of, run.frames, strict=True))
+        Exploration(shape_of[min(index, len(shape_of) - 1)], pose, run.folder.name, f"Frame {index + 1}")
+        for index, (pose, _) in enumerate(zip(pose_of, run.frames, strict=True))
     )

@@ -106,7 +106,7 @@ def code_in(text: str, size: int, whose: str) -> Code:
         try:
             values.append(float(np.float32(word.replace("−", "-"))))
         except ValueError:
-            raise InputError(whose, f"has '{word}' as its number {place}", "write numbers alone") from None
+            raise InputError(whose, f"value {place}, '{word}', is not a number", "write numbers alone") from None
     if len(values) != size:
         raise InputError(whose, f"has {len(values)} numbers, this model needs {size}", "paste a whole code of it")
     if not np.isfinite(values).all():

@@ -9,7 +9,6 @@ from PyQt6.QtWidgets import (
     QLabel,
     QLineEdit,
     QSizePolicy,
-    QToolTip,
     QVBoxLayout,
     QWidget,
 )
@@ -157,6 +156,8 @@ class ValueField(QLineEdit):
     """A number in standard deviations that is typed over."""
 
     typed = pyqtSignal(float)
+    said = pyqtSignal(str)
+    """What is wrong with what was typed."""
 
     def __init__(self, name: str) -> None:
         super().__init__()
@@ -201,13 +202,17 @@ class ValueField(QLineEdit):
             return
         value = number_in(self.text())
         if value is None or abs(value) > FARTHEST:
-            place = self.mapToGlobal(self.rect().bottomLeft())
-            QToolTip.showText(place, f"Type a number from −{FARTHEST:g} to {FARTHEST:g}, in standard deviations", self)
             self._write()
+            self.said.emit(f"Type a number from −{FARTHEST:g} to {FARTHEST:g}, in standard deviations")
             return
         self.setModified(False)
         self.typed.emit(value)
         self.selectAll()
+        if abs(value) > DirectionSlider.LIMIT:
+            self.said.emit(
+                f"{self.text()} is beyond ±{DirectionSlider.LIMIT:g} σ, "
+                "where hardly any training code is: the surface may break"
+            )
 
     def _write(self) -> None:
         rounded = round(self._value, 2) + 0.0

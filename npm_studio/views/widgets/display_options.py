@@ -23,7 +23,7 @@ class DisplayOptions(Section):
         self._size.setToolTip("Size of the points, pixels")
         self._opacity.setRange(10, 100)
         self._opacity.setToolTip("Opacity of the mesh, percent")
-        self.colours = Segments(("By depth", "By distance to the mesh"))
+        self.colours = Segments(("By depth", "By distance"))
         self.colours.button(0).setToolTip("Colour the points by how far they are from the camera")
         self.colours.button(1).setToolTip("Colour the points by how far they are from the fitted mesh")
         self.colours.chosen.connect(lambda _: self.changed.emit())

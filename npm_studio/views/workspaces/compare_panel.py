@@ -42,7 +42,7 @@ class ComparePanel:
             self.mode.button(place).setAccessibleName(title)
         self.linked = QCheckBox("Link the cameras")
         self.linked.setToolTip(actions["view.link_cameras"].toolTip())
-        self.blinking = QCheckBox("By itself")
+        self.blinking = QCheckBox("Automatic")
         self.blinking.setToolTip("Change sides every 0.7 seconds")
         self.other = action_button("Other side", actions["compare.other"])
         self._blink_row = QHBoxLayout()

@@ -70,6 +70,7 @@ class ExploreWorkspace(Workspace):
             space = sliders.space
             sliders.moved.connect(partial(self._on_slider, space))
             sliders.released.connect(self._on_released)
+            sliders.said.connect(self.session.message)
             sliders.lock_toggled.connect(partial(self._on_lock, space))
             sliders.count_chosen.connect(partial(self._on_count, space))
         self.shape_code.taken.connect(partial(self._on_code, "shape"))
@@ -260,8 +261,8 @@ class ExploreWorkspace(Workspace):
         if self.explorer is None:
             return
         self._by_slider = True
-        name = f"{space.capitalize()} {direction + 1}"
-        self._change(name, self.explorer.moved(self.document.state.explore, space, direction, value), merge=name)
+        moved = self.explorer.moved(self.document.state.explore, space, direction, value)
+        self._change(self._title_of(space, direction), moved, merge=(space, direction))
         self._by_slider = False
 
     def _on_map(self, x: float, y: float) -> None:
@@ -300,8 +301,13 @@ class ExploreWorkspace(Workspace):
         before = self._locked(space)
         after = tuple(sorted({*before, direction} if locked else {*before} - {direction}))
         locks = replace(state.locks, shape=after) if space == "shape" else replace(state.locks, pose=after)
-        name = f"{'Lock' if locked else 'Unlock'} {space.capitalize()} {direction + 1}"
+        name = f"{'Lock' if locked else 'Unlock'} {self._title_of(space, direction)}"
         self.document.change(name, replace(state, locks=locks))
+
+    def _title_of(self, space: Space, direction: int) -> str:
+        """What a slider is called."""
+        name = self.session.portraits.name(space, direction)
+        return f"{space.capitalize()} {direction + 1}" if name is None else name.title
 
     def _on_code(self, space: Space, code: Code) -> None:
         if self.explorer is not None:

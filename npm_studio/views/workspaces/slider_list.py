@@ -16,6 +16,8 @@ class SliderList(Section):
     moved = pyqtSignal(int, float)
     """A direction, by the user, to this many standard deviations."""
     released = pyqtSignal()
+    said = pyqtSignal(str)
+    """About a value that was typed."""
     lock_toggled = pyqtSignal(int, bool)
     count_chosen = pyqtSignal(int)
 
@@ -98,6 +100,7 @@ class SliderList(Section):
         slider.set_share(share)
         slider.moved.connect(lambda value: self.moved.emit(direction, value))
         slider.released.connect(self.released)
+        slider.field.said.connect(self.said)
         slider.lock_toggled.connect(lambda locked: self.lock_toggled.emit(direction, locked))
         self.sliders.append(slider)
         self._column.insertWidget(direction, slider)

@@ -37,14 +37,14 @@ def test_a_subject_far_beyond_what_the_network_has_seen_is_doubted(away_m: float
 
 
 def test_a_fit_that_lies_on_what_was_seen_is_good_and_says_how_near() -> None:
-    assert judged() == Verdict("good", "what was seen lies 6 mm from the fit on average, 0.4% of its 1.7 m")
+    assert judged() == Verdict("good", "what was seen lies 6 mm from the fit on average, 0.4% of the subject's 1.7 m")
 
 
 @pytest.mark.parametrize(
     ("changed", "word", "reason"),
     [
-        ({"mean_m": 0.03}, "poor", "what was seen lies 30 mm from the fit on average, 1.8% of its 1.7 m"),
-        ({"mean_m": 0.09}, "failed", "what was seen lies 90 mm from the fit on average, 5.3% of its 1.7 m"),
+        ({"mean_m": 0.03}, "poor", "what was seen lies 30 mm from the fit on average, 1.8% of the subject's 1.7 m"),
+        ({"mean_m": 0.09}, "failed", "what was seen lies 90 mm from the fit on average, 5.3% of the subject's 1.7 m"),
         ({"beyond": 0.3}, "poor", "30% of what was seen lies more than 0.17 m from the fit"),
         ({"beyond": 0.9}, "failed", "90% of what was seen lies more than 0.17 m from the fit"),
         ({"unseen": 0.5}, "poor", "50% of the fit is where the camera should see it and does not"),
@@ -107,7 +107,9 @@ def test_lost_frames_do_not_count_for_the_distance_and_frames_that_show_nothing_
     far, nothing = replace(LIKE_A_PERSON, mean_m=0.17), FrameMeasure(0)
     frames = (LIKE_A_PERSON,) * 19 + (far,) + (nothing,) * 20
     evidence = Evidence(Measures(1.7, frames), (False,) * 19 + (True,) * 21)
-    assert verdict_of(evidence) == Verdict("good", "what was seen lies 6 mm from the fit on average, 0.4% of its 1.7 m")
+    assert verdict_of(evidence) == Verdict(
+        "good", "what was seen lies 6 mm from the fit on average, 0.4% of the subject's 1.7 m"
+    )
 
 
 def test_frames_far_from_the_fit_count_as_lost_though_the_method_does_not_say_so() -> None:

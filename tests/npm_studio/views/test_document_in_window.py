@@ -85,7 +85,7 @@ def test_caption_library_and_timeline_follow_undo(studio_window: StudioWindow, f
     timeline.seek(0)
     undo = studio_window.actions_by_id["edit.undo"]
     fine(studio_window, undo.trigger)
-    assert studio_window.viewports.left.caption.text == ("Stout", "Bend, frame 2 of Small")
+    assert studio_window.viewports.left.caption.text == ("Stout", "Bend, frame 3 of Small")
     assert library.identities.currentRow() == 2
     assert timeline.frame == 2
 

@@ -35,6 +35,11 @@ def test_everything_beside_the_sliders_does_what_it_says(qtbot: QtBot, studio_wi
     assert document.undo_name == "Shape 1"
     type_value("much")
     assert first.readout == "+0.25 σ"
+    status = present(window.statusBar())
+    assert status.currentMessage() == "Type a number from −9.99 to 9.99, in standard deviations"
+    type_value("9")
+    assert status.currentMessage().startswith("+9.00 σ is beyond ±3 σ")
+    document.undo()
 
     # locked, it stays when a random shape is drawn
     qtbot.mouseClick(first.lock, Qt.MouseButton.LeftButton)
@@ -59,6 +64,11 @@ def test_everything_beside_the_sliders_does_what_it_says(qtbot: QtBot, studio_wi
     window.session.portraits.names_changed.emit()
     assert [slider.name for slider in explore.shape.sliders] == ["Shape 1", "Height (r 0.93)", "Shape 3"]
     assert "5.8 cm from one σ" in explore.shape.sliders[1].slider.toolTip()
+
+    # and steps are called as the sliders are
+    explore.shape.sliders[1].field.typed.emit(0.5)
+    assert document.undo_name == "Height"
+    document.undo()
 
     # the codes are numbers that can be copied, changed and applied
     explore.pages.button(2).click()
@@ -105,7 +115,11 @@ def test_a_code_is_written_and_read_without_loss_and_bad_ones_are_named() -> Non
     code = tuple(float(value) for value in np.random.default_rng(0).normal(size=8).astype(np.float32))
     assert code_in(text_of(code), 8, "it") == code
     assert code_in("[1, 2;\n3]", 3, "it") == (1.0, 2.0, 3.0)
-    for text, words in (("1 2", "has 2 numbers"), ("1 two 3", "'two' as its number 2"), ("1 2 inf", "not finite")):
+    for text, words in (
+        ("1 2", "has 2 numbers"),
+        ("1 two 3", "value 2, 'two', is not a number"),
+        ("1 2 inf", "not finite"),
+    ):
         with pytest.raises(InputError, match=words):
             code_in(text, 3, "the code")
 

@@ -149,7 +149,7 @@ def test_clicking_a_frame_poses_the_shape_and_gives_its_sequence_to_the_timeline
     assert after.shape is before.shape
     timeline = studio_window.session.document.timeline
     assert (timeline.frame_count, timeline.frame) == (3, 2)
-    assert "Bend, frame 2 of Small" in studio_window.viewports.left.caption.text[1]
+    assert "Bend, frame 3 of Small" in studio_window.viewports.left.caption.text[1]
 
 
 def test_playing_a_training_sequence_moves_the_figure(qtbot: QtBot, studio_window: StudioWindow) -> None:
@@ -237,7 +237,7 @@ def test_transfer_shows_two_identities_in_the_same_pose(studio_window: StudioWin
     straight = [view.mesh.vertices.copy() for view in viewports.views]
     fine(studio_window, lambda: studio_window.library.frame_chosen.emit(2))  # bend, frame 2
     for view, before in zip(viewports.views, straight, strict=True):
-        assert view.caption.text[1] == "Bend, frame 2"
+        assert view.caption.text[1] == "Bend, frame 3"
         assert np.abs(view.mesh.vertices - before).max() > 0.05
     fine(studio_window, lambda: studio_window.library.identity_chosen.emit(2))
     assert viewports.left.caption.text[0] == "Stout"

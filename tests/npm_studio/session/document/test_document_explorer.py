@@ -128,4 +128,4 @@ def test_the_map_moves_two_directions_and_leaves_locked_and_all_others_alone() -
     assert float(locked[0]) == pytest.approx(float(before[0]), abs=1e-4)
     assert len(explorer.training_coefficients("pose")) == 24
     assert explorer.title_of("shape", 2) == "Stout"
-    assert explorer.title_of("pose", 8) == "Small, Bend, frame 2"
+    assert explorer.title_of("pose", 8) == "Small, Bend, frame 3"
