@@ -12,6 +12,10 @@ from npm_studio.session.document.state import OpenRun
 from npm_studio.session.jobs.status import taken_text
 from npm_studio.views.widgets.run_card import CardText
 
+_DISTANCE = (
+    "{}: mean from what was seen to the mesh, without lost frames. Against a truth, Compare measures "
+    "the whole surface, also what no camera saw"
+)
 _TRACKER = "npm-tracker"
 
 
@@ -34,7 +38,7 @@ def _card(run: Run, name: str, observation: Observation | None) -> CardText:
     distance = "" if mean_mm is None else f"{mean_mm:.1f} mm"
     made_by = [method_title(run.method), run.inputs.model.stem if run.inputs.model is not None else ""]
     parts = [distance, f"took {taken_text(run.seconds)}", when if name else ""]
-    tips = (str(run.folder), run.reason, side_text(run), refit_text(run))
+    tips = (str(run.folder), distance and _DISTANCE.format(distance), run.reason, side_text(run), refit_text(run))
     return CardText(
         folder=Path(run.folder),
         title=name or when,

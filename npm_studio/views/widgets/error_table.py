@@ -13,7 +13,10 @@ _COLUMNS = (
     ("", "Side"),
     ("Mean", "Mean over the frames, mm"),
     ("Median", "Median over the frames, mm"),
-    ("Worst", "The largest mean error of a frame, mm. A click shows that frame"),
+    (
+        "Worst\nframe",
+        "The mean error of the worst frame, mm; single places in it may be farther off. A click shows that frame",
+    ),
     (
         "Lost",
         "Frames that are lost: against the truth, those more than 40 mm off (100 mm where points correspond); "
@@ -33,6 +36,8 @@ class TableRow:
     """None where it is not measured yet."""
     instead: str = ""
     """Why it is not measured at all."""
+    distance: str = ""
+    """Which one is measured, such as ``both ways between the whole surfaces``."""
 
 
 class ErrorTable(QTableWidget):
@@ -109,10 +114,14 @@ def _cells(row: TableRow) -> list[tuple[str, str]]:
         return [("…", f"{row.title} has not been measured yet")] * (len(_COLUMNS) - 1)
     errors = row.errors
     over = f"{row.title}, over {errors.frames} frame{'s' * (errors.frames > 1)}"
+    which = f" {row.distance}".rstrip()
     lost = "–" if errors.lost is None else str(errors.lost)
     return [
-        (f"{errors.mean_mm:.1f}", f"{over}: mean {errors.mean_mm:.2f} mm"),
-        (f"{errors.median_mm:.1f}", f"{over}: median {errors.median_mm:.2f} mm"),
-        (f"{errors.worst_mm:.1f}", f"{row.title}: worst in frame {errors.worst_frame + 1}. Click to show it"),
+        (f"{errors.mean_mm:.1f}", f"{over}: mean {errors.mean_mm:.2f} mm{which}"),
+        (f"{errors.median_mm:.1f}", f"{over}: median {errors.median_mm:.2f} mm{which}"),
+        (
+            f"{errors.worst_mm:.1f}",
+            f"{row.title}: mean of the worst, frame {errors.worst_frame + 1}{which}. Click to show it",
+        ),
         (lost, f"{over}: nobody says which are lost" if errors.lost is None else f"{over}: {lost} lost"),
     ]

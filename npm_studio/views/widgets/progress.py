@@ -7,6 +7,7 @@ from PyQt6.QtGui import QAction
 from PyQt6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from npm_studio.session.jobs.status import JobStatus, clock_text
+from npm_studio.session.jobs.whole_fit import whole_fraction, whole_seconds_left
 from npm_studio.views.widgets.basics import note
 from npm_studio.views.widgets.fit_curve import FitCurve
 
@@ -22,6 +23,10 @@ _STAGES = {
     "read meshes": "Reading meshes",
     "measure": "Measuring distances",
 }
+_ON_THE_WAY = (
+    "Median distance of the points drawn for this step to the surface as it is now. It may rise, as a fit weighs more "
+    "than this. The card of the run has the mean distance to its meshes, which is measured at the end"
+)
 
 
 class FitProgress(QWidget):
@@ -80,6 +85,8 @@ class FitProgress(QWidget):
         column.addWidget(self.waiting)
         self.name = ""
         """Of the recording that is fitted."""
+        self._reached = 0.0
+        """Of the whole fit, 0 to 1: the bar never goes back."""
         self.is_running = False
         self._show_running(False)
 
@@ -107,7 +114,7 @@ class FitProgress(QWidget):
 
     def begin(self, name: str) -> None:
         """The fit of the recording called ``name`` begins."""
-        self.name = name
+        self.name, self._reached = name, 0.0
         self.curve.show_curve((), None)
         self.detail.setProperty("outcome", False)
         self._show_running(True)
@@ -119,14 +126,16 @@ class FitProgress(QWidget):
     def show_status(self, status: JobStatus) -> None:
         name = _STAGES.get(status.stage, status.stage.capitalize())
         known = status.total > 1
-        self.bar.setRange(0, 1000 if known else 0)
-        self.bar.setValue(round(1000 * status.fraction))
+        self._reached = max(self._reached, whole_fraction(status) or 0.0)
+        self.bar.setRange(0, 1000 if self._reached > 0 else 0)
+        self.bar.setValue(round(1000 * self._reached))
         self.stage.setText(f"{name} {status.done} / {status.total}" if known else name)
         self.stage.setToolTip(self.name)
-        left = status.seconds_left
+        left = whole_seconds_left(status)
         self.eta.setText("" if left is None or not known else f"{clock_text(left)} left")
         apart = status.metrics.get("distance_mm")
-        said = status.message if apart is None else f"{apart:.1f} mm from what was seen"
+        said = status.message if apart is None else f"median {apart:.1f} mm on the way"
+        self.detail.setToolTip("" if apart is None else _ON_THE_WAY)
         self.detail.setText(" · ".join(filter(None, (self.name, said))))
 
     def show_paused(self) -> None:
@@ -140,6 +149,7 @@ class FitProgress(QWidget):
     def end(self, outcome: str) -> None:
         self._show_running(False)
         self.detail.setText(outcome)
+        self.detail.setToolTip("")
         self.detail.setProperty("outcome", True)
 
     def _show_running(self, running: bool) -> None:

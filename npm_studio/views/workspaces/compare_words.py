@@ -5,6 +5,12 @@ from npm_studio.session.document.lineup import Lineup
 from npm_studio.session.document.side_errors import ErrorKind, SideErrors
 from npm_studio.views.widgets.error_table import TableRow
 
+_DISTANCES = {
+    ErrorKind.CORRESPONDENCE: "from each vertex to the same vertex",
+    ErrorKind.SURFACE: "both ways between the whole surfaces",
+    ErrorKind.SEEN: "from what was seen to the mesh",
+}
+
 
 def row_of(side: OpenedSide, lineup: Lineup, errors: SideErrors | None) -> TableRow:
     """Figures of ``side``, or why it has none."""
@@ -12,7 +18,7 @@ def row_of(side: OpenedSide, lineup: Lineup, errors: SideErrors | None) -> Table
         return TableRow(side.title, instead="measured against")
     if errors is None or side not in errors.compared:
         return TableRow(side.title, instead="not measured: what was seen")
-    return TableRow(side.title, errors.of_sequence(side))
+    return TableRow(side.title, errors.of_sequence(side), distance=_DISTANCES[errors.kind])
 
 
 def what_is_measured(lineup: Lineup | None, errors: SideErrors | None) -> str:

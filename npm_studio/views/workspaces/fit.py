@@ -377,6 +377,8 @@ class FitWorkspace(Workspace):
             return
         model = self.document.model
         self.subject.setEnabled(self.observation is not None and not self._is_fitted and not self.tracking.is_there)
+        for widget in (self.form, self.fill_lost):
+            widget.setEnabled(not self._is_fitted)
         self.form.set_lacking(lambda method: what_lacks_here(method.requires, model))
         self.form.set_pointless(() if model is None or model.may_have_sides else ("side",))
         self.progress.offer_another(self.observation is not None and not self._is_fitted)

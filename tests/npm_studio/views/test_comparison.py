@@ -75,6 +75,8 @@ def test_a_run_is_compared_with_its_ground_truth_at_once(comparing: StudioWindow
     assert float(mean) == float(median) == float(worst) == pytest.approx(25, abs=0.1)  # 0.01 canonical units
     assert lost == "0"
     assert comparing.compare.panel.table.texts()[1][0] == "measured against"
+    tips = [present(comparing.compare.panel.table.item(0, column)).toolTip() for column in (1, 2, 3)]
+    assert all("from each vertex to the same vertex" in tip for tip in tips) and "mean of the worst, frame " in tips[2]
 
 
 def test_one_legend_goes_with_the_colours_of_all_views(comparing: StudioWindow) -> None:

@@ -57,6 +57,7 @@ def test_a_card_says_what_made_the_run_how_near_it_came_and_when_in_the_narrowes
     assert card.title.startswith("Today, ") and card.verdict == "good"
     assert card.made_by == "Neural parametric model"
     assert card.figures == "2.5 mm · took 1:15 min"
+    assert "2.5 mm: mean from what was seen to the mesh" in card.tooltip
     window.resize(1024, 640)
     rows = window.fit.runs.list
     shown = present(rows.card(0))
