@@ -43,6 +43,8 @@ class Library(QWidget):
         self._document = document = session.document
         self._items: dict[int, QTreeWidgetItem] = {}
         """Of the frames, by their rows; -1 is the canonical pose."""
+        self._is_begun = False
+        """Whether the lists are about to be filled for another document, whose pose shall be seen in them."""
         self.setObjectName("side")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._title, self._detail = heading("No model"), note("Open a model folder to explore it.")
@@ -95,6 +97,7 @@ class Library(QWidget):
         self.poses.itemActivated.connect(lambda item, _: self._on_pose(item))
         self.poses.itemExpanded.connect(self._list_frames)
         document.model_changed.connect(self._fill)
+        document.begun.connect(self._on_begun)
 
     def mark(self, identity: int | None, row: int | None, body: Exploration | None = None) -> None:
         """Mark what is on show, without telling anybody.
@@ -123,7 +126,18 @@ class Library(QWidget):
                 if branch.isExpanded():
                     self.poses.scrollToItem(branch, QAbstractItemView.ScrollHint.PositionAtTop)
 
+    def _on_begun(self) -> None:
+        self._is_begun = True
+
+    def _reveal(self) -> None:
+        """Open the branches that the pose of the document is in."""
+        now = self._document.state.explore
+        item = None if now.row is None else self._items.get(now.row)
+        while item is not None and (item := item.parent()) is not None:
+            item.setExpanded(True)
+
     def _fill(self) -> None:
+        is_begun, self._is_begun = self._is_begun, False
         self.identities.clear()
         self.poses.clear()
         self._items = {}
@@ -166,6 +180,8 @@ class Library(QWidget):
             if sequences:
                 branches.append(branch)
         self.poses.addTopLevelItems(branches)
+        if is_begun:
+            self._reveal()
 
     def _list_frames(self, sequence: QTreeWidgetItem) -> None:
         """Below a ``sequence`` that is opened: of all there may be tens of thousands."""

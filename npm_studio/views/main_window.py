@@ -197,7 +197,7 @@ class MainWindow(QMainWindow):
             keep_on_screen(self)
         else:
             centre(self, WINDOW_SIZE)
-        if len(settings.panels) == 3:
+        if len(settings.panels) == 3 and all(width > 0 for width in settings.panels):
             self.page.splitter.setSizes(settings.panels)
         if settings.workspace in self.workspaces:
             self.session.document.show_workspace(settings.workspace)
@@ -407,7 +407,7 @@ class MainWindow(QMainWindow):
         geometry = bytes(self.saveGeometry().toBase64().data()).decode()
         remembered: dict[str, object] = {"geometry": geometry, "workspace": self.session.document.state.view.workspace}
         if not self.welcoming.is_shown:
-            remembered["panels"] = tuple(self.page.splitter.sizes())
+            remembered["panels"] = self.page.widths(load_settings().panels)
         change_settings(**remembered)
         self.session.document.timeline.pause()
         self._errors.forget_waiting()

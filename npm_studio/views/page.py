@@ -94,6 +94,14 @@ class Page(QWidget):
         self.panel.setVisible(not shown)
         self._timeline.setVisible(not shown)
 
+    def widths(self, remembered: Sequence[int]) -> tuple[int, ...]:
+        """Pixels of library, views and panel; of a library that is hidden those that were ``remembered``."""
+        library, middle, panel = self.splitter.sizes()
+        if library == 0:
+            library = next(iter(remembered), 0) or _SIDE_WIDTHS[0]
+            middle -= library
+        return library, middle, panel
+
     def reset_widths(self) -> None:
         """The panels as wide as they were at first."""
         self.splitter.setSizes([_SIDE_WIDTHS[0], WINDOW_SIZE[0] - sum(_SIDE_WIDTHS), _SIDE_WIDTHS[1]])

@@ -40,6 +40,8 @@ class Welcoming:
             self._welcome.fill()
             self._session.document.show_workspace(self._first)
             self._welcome.setFocus()
+        if not shown and self._welcome.isVisible():
+            self._page.setFocus()  # or the first button of the bar would have it
         self._page.set_welcome(shown)
         self.changed()
 

@@ -14,6 +14,7 @@ from npm_studio.session.document.explorer import Codes
 from npm_studio.session.document.run_steps import time_in_words
 from npm_studio.session.portraits.store import key_of
 from npm_studio.views.widgets.dragged import Dragged
+from tests.npm_studio.views.saving import save
 from tests.npm_studio.views.studio_window import StudioWindow
 from tests.support.present import present
 
@@ -145,3 +146,22 @@ def test_dragging_over_the_map_moves_the_body_as_one_step(
     page.spaces.button(1).click()
     assert document.state.view.explore.map_space == "pose"
     assert "Pose 1" in page.map._axes[0] and "% of variance" in page.map._axes[0]
+
+
+def test_in_a_project_that_is_opened_the_pose_on_show_is_seen_in_its_open_branch(
+    qtbot: QtBot, studio_window: StudioWindow, fine: Fine, tmp_path: Path
+) -> None:
+    window, poses = studio_window, studio_window.library.poses
+    identity = present(window.library.identities.item(1))
+    fine(window, lambda: window.library.identities.itemActivated.emit(identity))
+    row = present(present(window.session.document.model).frames_of(1))[0]
+    fine(window, lambda: window.library.frame_chosen.emit(row))
+    marked = present(poses.currentItem()).text(0)
+    assert present(poses.currentItem()).parent() is not None
+    save(qtbot, window, tmp_path / "study")
+    window.files.open_project(tmp_path / "study")
+    assert window.session.jobs.is_busy("load")
+    qtbot.waitUntil(lambda: not window.session.jobs.is_busy("load"), timeout=20_000)
+    item = present(poses.currentItem())
+    assert item.text(0) == marked and present(item.parent()).isExpanded()
+    assert window.session.document.state.explore.row == row

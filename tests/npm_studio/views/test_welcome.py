@@ -1,6 +1,7 @@
 from pathlib import Path
 
 from PyQt6.QtGui import QImage
+from PyQt6.QtWidgets import QAbstractButton
 from pytestqt.qtbot import QtBot
 
 from npm_studio.resources import demo_model
@@ -52,6 +53,7 @@ def test_a_saved_project_is_among_the_recent_ones_with_its_picture(
     assert first.accessibleName() == "kept"
     first.click()
     assert not window.welcoming.is_shown
+    assert not isinstance(window.focusWidget(), QAbstractButton)
     qtbot.waitUntil(lambda: not window.session.jobs.is_busy("load"), timeout=SECONDS)
     assert window.session.document.folder == folder
 

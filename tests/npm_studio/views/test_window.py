@@ -185,6 +185,21 @@ def test_the_window_remembers_its_panels(studio_window: StudioWindow, qtbot: QtB
     again.close()
 
 
+def test_the_library_is_as_wide_as_before_when_the_window_was_closed_while_it_was_hidden(
+    studio_window: StudioWindow, qtbot: QtBot
+) -> None:
+    before = studio_window.library.width()
+    studio_window.show_fit()
+    qtbot.waitUntil(lambda: studio_window.page.splitter.sizes()[0] == 0)
+    studio_window.close()
+    again = StudioWindow()
+    again.show()
+    qtbot.waitExposed(again)
+    again.show_explore()
+    qtbot.waitUntil(lambda: abs(again.library.width() - before) <= 2)
+    again.close()
+
+
 def test_an_exception_in_a_slot_is_shown_and_the_window_goes_on(
     window: StudioWindow, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
