@@ -1,5 +1,6 @@
 """Where the built-in models, depth sequence and presets are: in the package, or beside it in a checkout."""
 
+from importlib.metadata import PackageNotFoundError, metadata
 from importlib.resources import files
 from pathlib import Path
 
@@ -14,6 +15,19 @@ _NOT_TRAINING = ("quality", "suites")
 def is_checkout() -> bool:
     """Whether the program runs from a checkout of its sources, editable installation or not."""
     return (_PACKAGE.parent / "pyproject.toml").is_file()
+
+
+def document(name: str) -> str | None:
+    """The address of the document with this ``name``: its file beside the program in a checkout, or else the page of
+    the project, where its metadata name one; None where there is neither."""
+    path = _PACKAGE.parent / "docs" / f"{name}.md"
+    if is_checkout() and path.is_file():
+        return path.as_uri()
+    try:
+        pages = metadata("npm-studio").get_all("Project-URL") or []
+    except PackageNotFoundError:
+        return None
+    return next((page.partition(",")[2].strip() for page in pages), None)
 
 
 def demo_model() -> Path:

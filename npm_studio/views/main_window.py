@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from PyQt6 import sip
-from PyQt6.QtCore import QByteArray, QEvent, Qt, QTimer
+from PyQt6.QtCore import QByteArray, QEvent, Qt, QTimer, QUrl
 from PyQt6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QIcon, QKeyEvent, QKeySequence
 from PyQt6.QtWidgets import QAbstractSpinBox, QApplication, QLineEdit, QMainWindow
 
+from npm_studio import resources
 from npm_studio.session.commands.palette import palette_entries
 from npm_studio.session.commands.reasons import reason_against
 from npm_studio.session.commands.table import menus_with
@@ -35,6 +36,7 @@ from npm_studio.views.opening import recent
 from npm_studio.views.page import WINDOW_SIZE, Page
 from npm_studio.views.palette import Palette
 from npm_studio.views.preferences import PreferencesDialog
+from npm_studio.views.revealing import open_address
 from npm_studio.views.session import Session
 from npm_studio.views.software_rendering import renderer_name
 from npm_studio.views.status_line import StatusLine
@@ -162,6 +164,8 @@ class MainWindow(QMainWindow):
         commands.handle("help.palette", self.show_palette)
         commands.handle("help.shortcuts", self.show_shortcuts)
         commands.handle("help.about", self.show_about)
+        for name in ("tutorial", "troubleshooting"):
+            commands.handle(f"help.{name}", functools.partial(self._open_document, name))
         commands.handle("file.quit", self.close)
 
     def _connect(self) -> None:
@@ -344,6 +348,10 @@ class MainWindow(QMainWindow):
 
     def show_about(self) -> None:
         AboutDialog(renderer_name(self.viewports.left.view.ren_win.ReportCapabilities()), self).open()
+
+    def _open_document(self, name: str) -> None:
+        if address := resources.document(name):
+            open_address(QUrl(address), self.status.say)
 
     def _on_model(self) -> None:
         model = self.session.document.model

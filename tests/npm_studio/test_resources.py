@@ -1,6 +1,7 @@
 """Built-in models and presets, and what a user may call them."""
 
 import shutil
+from email.message import Message
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ from engine.core.errors import InputError
 from engine.training.config import load_training_config
 from npm_studio import resources
 from npm_studio.resources import built_in_models, demo_model, demo_sequence, model_path, preset_path, presets
+from npm_studio.session.commands import table
+from npm_studio.session.commands.table import commands_in, menus_with
 
 
 def test_every_built_in_model_is_known_by_its_name() -> None:
@@ -75,3 +78,25 @@ def test_what_was_installed_inside_the_package_is_found_there(tmp_path: Path, mo
     assert demo_sequence().is_dir()
     assert built_in_models() == {"mine": package / "assets" / "models" / "mine.npm"}
     assert presets() == {"cats/small": package / "configs" / "cats" / "small.yaml"}
+
+
+def test_documents_are_files_beside_a_checkout_and_else_the_page_of_the_project_or_nowhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    address = resources.document("tutorial")
+    assert address is not None
+    assert address.startswith("file:")
+    assert address.endswith("docs/tutorial.md")
+    monkeypatch.setattr(resources, "is_checkout", lambda: False)
+    said = Message()
+    monkeypatch.setattr(resources, "metadata", lambda name: said)
+    assert resources.document("tutorial") is None
+    said["Project-URL"] = "Homepage, https://example.org/npm"
+    assert resources.document("tutorial") == "https://example.org/npm"
+
+
+def test_help_has_the_documents_that_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    named = {command.title for _, command in commands_in(menus_with([]))}
+    assert {"&Tutorial", "T&roubleshooting"} <= named
+    monkeypatch.setattr(table, "document", lambda name: None)
+    assert not {"&Tutorial", "T&roubleshooting"} & {command.title for _, command in commands_in(menus_with([]))}

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from npm_studio.resources import document
 from npm_studio.session.commands.command import Command, Menu
 from npm_studio.session.commands.compare import COMPARE
 from npm_studio.session.commands.display import DISPLAY
@@ -12,22 +13,41 @@ from npm_studio.session.commands.playback import PLAYBACK
 from npm_studio.session.commands.train import TRAIN
 from npm_studio.session.commands.view import WorkspaceTitle, view_menu
 
-HELP = Menu(
-    "&Help",
-    (
-        Command("help.palette", "&Find Command…", "Search for a command by its name, and do it.", "Ctrl+Shift+P"),
-        Command(
-            "help.welcome", "&Welcome Page", "What one can do here, and what was open lately.", checked="welcome_shown"
-        ),
-        Command("help.shortcuts", "&Shortcuts", "List all keyboard shortcuts.", shortcut="F1"),
-        Command("help.about", "&About NPM Studio", "Version, licence and graphics of this program."),
+_DOCUMENTS = (
+    Command(
+        "help.tutorial", "&Tutorial", "Open the tutorial, with the program of the desktop.", also="manual help guide"
+    ),
+    Command(
+        "help.troubleshooting",
+        "T&roubleshooting",
+        "Open the list of problems and their cures, with the program of the desktop.",
+        also="manual help problem error",
     ),
 )
 
 
+def _help_menu() -> Menu:
+    """With the documents that there are."""
+    return Menu(
+        "&Help",
+        (
+            Command("help.palette", "&Find Command…", "Search for a command by its name, and do it.", "Ctrl+Shift+P"),
+            Command(
+                "help.welcome",
+                "&Welcome Page",
+                "What one can do here, and what was open lately.",
+                checked="welcome_shown",
+            ),
+            Command("help.shortcuts", "&Shortcuts", "List all keyboard shortcuts.", shortcut="F1"),
+            *(one for one in _DOCUMENTS if document(one.id.partition(".")[2])),
+            Command("help.about", "&About NPM Studio", "Version, licence and graphics of this program."),
+        ),
+    )
+
+
 def menus_with(workspaces: Sequence[WorkspaceTitle]) -> tuple[Menu, ...]:
     """The menus of a window with these workspaces."""
-    return FILE, EDIT, view_menu(workspaces), DISPLAY, PLAYBACK, FIT, COMPARE, TRAIN, HELP
+    return FILE, EDIT, view_menu(workspaces), DISPLAY, PLAYBACK, FIT, COMPARE, TRAIN, _help_menu()
 
 
 def commands_in(menus: Sequence[Menu]) -> Iterator[tuple[Menu, Command]]:

@@ -1,4 +1,8 @@
+from pathlib import Path
+
+import pytest
 from PyQt6.QtCore import Qt
+from PyQt6.QtGui import QDesktopServices
 from PyQt6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -54,3 +58,13 @@ def test_a_shortcut_of_what_cannot_be_done_says_why(studio_window: StudioWindow,
     keys = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
     qtbot.keyClick(window.viewports.left.view, Qt.Key.Key_C, keys)
     assert present(window.statusBar()).currentMessage() == "Go to Fit first."
+
+
+def test_help_opens_the_tutorial_and_says_where_it_is_if_nothing_opens_it(
+    studio_window: StudioWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(QDesktopServices, "openUrl", lambda address: asked.append(address.toLocalFile()))
+    studio_window.actions_by_id["help.tutorial"].trigger()
+    assert [Path(one).name for one in asked] == ["tutorial.md"]
+    assert present(QApplication.clipboard()).text() == asked[0]
