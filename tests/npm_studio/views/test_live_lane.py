@@ -157,12 +157,16 @@ def test_closing_the_window_waits_for_the_threads_of_earlier_models(
 
 
 def test_a_model_that_is_opened_anew_is_not_held_any_more(
-    qtbot: QtBot, studio_window: StudioWindow, fine: Fine, toy_folder: Path
+    qtbot: QtBot, studio_window: StudioWindow, fine: Fine, toy_folder: Path, tmp_path: Path
 ) -> None:
-    window, before = studio_window, weakref.ref(studio_window.session.document.model)
+    window, own = studio_window, Path(shutil.copytree(toy_folder, tmp_path / "own.npm"))  # which no other test holds
+    first = weakref.ref(window.session.document.model)
+    window.files.open_model(own)
+    qtbot.waitUntil(lambda: window.session.document.model is not first(), timeout=SECONDS)
+    before = weakref.ref(window.session.document.model)
     for show in (window.show_interpolate, window.show_transfer, window.show_explore):
         fine(window, show)
-    window.files.open_model(toy_folder, lambda: Explorer(load_model(toy_folder)))  # as if it had been written again
+    window.files.open_model(own, lambda: Explorer(load_model(own)))  # as if it had been written again
     qtbot.waitUntil(lambda: window.session.document.model is not before(), timeout=SECONDS)
     fine(window, window.explore.randomise_shape)
     qtbot.waitUntil(lambda: gc.collect() >= 0 and before() is None, timeout=SECONDS)
