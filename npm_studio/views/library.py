@@ -44,7 +44,7 @@ class Library(QWidget):
         self._items: dict[int, QTreeWidgetItem] = {}
         """Of the frames, by their rows; -1 is the canonical pose."""
         self._is_begun = False
-        """Whether the lists are about to be filled for another document, whose pose shall be seen in them."""
+        """Whether the lists will be filled for another document."""
         self.setObjectName("side")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._title, self._detail = heading("No model"), note("Open a model folder to explore it.")
