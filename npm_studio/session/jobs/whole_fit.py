@@ -16,7 +16,7 @@ _SHARES = {
 }
 """Where each stage of any method begins and ends, of the whole; those of this project's own as measured on a CPU."""
 _LONG_ENDS = 0.8
-"""Of the whole: stages that end before it say nothing of the long one."""
+"""Stages that end before it say nothing of the long one."""
 
 
 def whole_fraction(status: JobStatus) -> float | None:
@@ -26,7 +26,7 @@ def whole_fraction(status: JobStatus) -> float | None:
 
 
 def whole_seconds_left(status: JobStatus) -> float | None:
-    """Until the fit is over, as fast as its stage is; None before the stage that takes longest has shown that."""
+    """Until the fit is over, as fast as its stage is; None before the longest stage."""
     left, share = status.seconds_left, _SHARES.get(status.stage)
     if left is None or share is None or status.fraction >= 1 or share[1] < _LONG_ENDS:
         return None

@@ -37,7 +37,7 @@ class TableRow:
     instead: str = ""
     """Why it is not measured at all."""
     distance: str = ""
-    """Which one is measured, such as ``both ways between the whole surfaces``."""
+    """Which one is measured, in words."""
 
 
 class ErrorTable(QTableWidget):

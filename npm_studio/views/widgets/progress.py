@@ -25,7 +25,7 @@ _STAGES = {
 }
 _ON_THE_WAY = (
     "Median distance of the points drawn for this step to the surface as it is now. It may rise, as a fit weighs more "
-    "than this. The card of the run has the mean distance to its meshes, which is measured at the end"
+    "than this. The card of the run has the mean distance to its meshes"
 )
 
 

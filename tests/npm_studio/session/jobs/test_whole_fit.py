@@ -28,4 +28,4 @@ def test_the_time_left_is_that_of_the_whole_fit_and_is_not_told_before_the_long_
     now[0] = 11.0
     status.update(Advanced(1, 50, {}))
     assert present(status.seconds_left) == pytest.approx(10)
-    assert 10 < present(whole_seconds_left(status)) < 20  # meshes and measuring are still to come
+    assert 10 < present(whole_seconds_left(status)) < 20
