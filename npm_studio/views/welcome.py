@@ -130,7 +130,7 @@ class Welcome(QWidget):
         column.addWidget(heading("Begin"))
         column.addLayout(choices)
         column.addSpacing(8)
-        column.addWidget(heading("Your own"))
+        column.addWidget(heading("Open your own"))
         column.addLayout(_grid_of(actions))
         column.addWidget(note("Or drop it anywhere on the window: a recording, a model, a run, a project, a dataset."))
         column.addSpacing(8)
@@ -192,7 +192,7 @@ def _grid_of(actions: Sequence[QAction]) -> QGridLayout:
     grid, across = QGridLayout(), (len(actions) + 1) // 2
     grid.setSpacing(8)
     for place, action in enumerate(actions):
-        button = QPushButton(action.text().replace("&", ""))
+        button = QPushButton(action.text().replace("&", "").removeprefix("Open "))  # which the heading says
         button.setToolTip(action.toolTip())
         button.clicked.connect(action.trigger)
         grid.addWidget(button, *divmod(place, across))

@@ -1,7 +1,7 @@
 from pathlib import Path
 
 from PyQt6.QtGui import QImage
-from PyQt6.QtWidgets import QAbstractButton
+from PyQt6.QtWidgets import QAbstractButton, QScrollArea
 from pytestqt.qtbot import QtBot
 
 from npm_studio.resources import demo_model
@@ -11,6 +11,7 @@ from npm_studio.views.opening import remember
 from npm_studio.views.splash import Splash
 from npm_studio.views.theme import DARK
 from tests.npm_studio.views.studio_window import StudioWindow
+from tests.support.present import present
 
 SECONDS = 20_000
 
@@ -38,6 +39,15 @@ def test_the_first_model_comes_beside_the_welcome_page_and_another_one_ends_it(
     assert window.welcoming.is_shown
     window.show_fit()
     assert not window.welcoming.is_shown
+
+
+def test_nothing_on_the_welcome_page_is_cut_off_on_a_small_screen(studio_window: StudioWindow, qtbot: QtBot) -> None:
+    window = studio_window
+    window.resize(1024, 640)
+    window.welcoming.show(True)
+    area = present(window.welcome.findChild(QScrollArea))
+    qtbot.waitUntil(lambda: present(area.widget()).width() == present(area.viewport()).width(), timeout=SECONDS)
+    assert present(area.widget()).minimumSizeHint().width() <= present(area.viewport()).width()
 
 
 def test_a_saved_project_is_among_the_recent_ones_with_its_picture(
