@@ -326,4 +326,6 @@ def write_recording(path: Path) -> Path:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    from engine.core.process import end_process
+
+    end_process(main())  # as the application ends: Python takes widgets apart in any order, which can crash
