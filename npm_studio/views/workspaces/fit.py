@@ -71,7 +71,7 @@ class FitWorkspace(Workspace):
         fit.body.addWidget(self.progress)
 
         self.runs = RunList(actions["fit.show_folder"], actions["fit.compare_truth"], actions["file.export"])
-        self._earlier = EarlierFits(session, self._update)
+        self._earlier = EarlierFits(session, self._offer_earlier)  # no more: a choice may be on its way
         self.runs.earlier_wanted.connect(self._earlier.open)
         self.run_actions = RunActions(session, actions, lambda: self.run, self)
         self.runs.menu_wanted.connect(self.run_actions.show_menu)
@@ -337,7 +337,7 @@ class FitWorkspace(Workspace):
         self._capture.show(observation, most_subjects(runs))
         self.runs.fill(card_texts(runs, document.state.runs, observation), run, stale_text(run, observation))
         self._earlier.look(observation)
-        self.runs.offer_earlier(len(self._earlier.offered))
+        self._offer_earlier()
         self._show_state()
         if not self.is_active:
             return
@@ -370,6 +370,9 @@ class FitWorkspace(Workspace):
     def _register(self, commands: Commands) -> None:
         commands.provide("can_compare_truth", lambda: self.is_active and self.has_truth)
         commands.provide("has_run", lambda: self.is_active and self.run is not None)
+
+    def _offer_earlier(self) -> None:
+        self.runs.offer_earlier(len(self._earlier.offered))
 
     def _show_state(self) -> None:
         """What the Fit button needs, in words, which methods can be chosen, and what a running fit forbids."""
