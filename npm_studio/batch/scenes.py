@@ -6,6 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from engine.core.progress import Progress
 from external.scenes.plan import ScenePlan, checked_plan
 from npm_studio.batch.task import BatchTask
 
@@ -34,7 +35,12 @@ def _task(out: Path, plan: ScenePlan, people: Path | None, device: str) -> Batch
 
 
 def make_recording(
-    out: Path, plan: Mapping[str, Any], device: str, people: Path | None = None, motion: Path | None = None
+    out: Path,
+    plan: Mapping[str, Any],
+    device: str,
+    people: Path | None = None,
+    motion: Path | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Write the scene of ``plan`` to ``out``; how many frames it has.
 
@@ -44,6 +50,7 @@ def make_recording(
 
     Raises:
         InputError: the scene cannot be made, or ``out`` is something else than a scene.
+        Cancelled: ``progress`` asked to stop; ``out`` is left as it was.
     """
     from external.scenes.people import people_of
     from external.scenes.recording import record
@@ -53,7 +60,7 @@ def make_recording(
     if motion is not None:
         checked = replace(checked, motion=str(motion))
     scene = make_scene(checked, people_of(checked, _cast(people)))
-    record(scene, out, device)
+    record(scene, out, device, progress)
     return {"frames": len(scene.times_s)}
 
 

@@ -71,17 +71,13 @@ def run_scene(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _run_one(out: Path, plan: "ScenePlan", device: str) -> dict[str, Any]:
-    from external.scenes.people import anny_casting, people_of
-    from external.scenes.recording import record
-    from external.scenes.scene import make_scene
+    from npm_studio.batch.scenes import make_recording
 
     with ConsoleProgress() as progress:
         progress.stage("body model", 1)
-        scene = make_scene(plan, people_of(plan, anny_casting()))
-        record(scene, out, device, progress)
-        frames = len(scene.times_s)
-        progress.message(f"{out}: {frames} frames of {plan.motion}")
-    return {"out": str(out), "scenes": {str(out): dataclasses.asdict(plan) | {"frames": frames}}}
+        made = make_recording(out, dataclasses.asdict(plan), device, progress=progress)
+        progress.message(f"{out}: {made['frames']} frames of {plan.motion}")
+    return {"out": str(out), "scenes": {str(out): dataclasses.asdict(plan) | made}}
 
 
 def _run_set(options: argparse.Namespace, plans: "Mapping[Path, ScenePlan]", device: str) -> dict[str, Any]:
