@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from PyQt6.QtGui import QPixmap
-    from PyQt6.QtWidgets import QDialog
+    from PyQt6.QtWidgets import QApplication, QDialog
 
     from npm_studio.views.main_window import MainWindow
 
@@ -32,6 +32,7 @@ VIEWS = (
     *("transfer", "fit", "compare", "train", "jobs", "recording"),
 )
 THEMES = "dark", "light"
+FONT = "DejaVu Sans"  # which the script of system packages installs
 _QUALITY = 66  # of WebP
 IDENTITY, SEQUENCE, FRAME = 111, "07_run", 5
 OTHER_IDENTITY, BETWEEN = 20, 25
@@ -78,6 +79,7 @@ def take_all(run: Path | None, scratch: Path) -> None:
         command(["fit", str(resources.demo_sequence()), "--out", str(run)])
     subjects = make_subjects(scratch, run)
     application = bootstrap.create_application()
+    choose_font(application)
     from npm_studio.views.main_window import MainWindow
 
     window = MainWindow()
@@ -89,6 +91,13 @@ def take_all(run: Path | None, scratch: Path) -> None:
         print(path.relative_to(ROOT), path.stat().st_size, flush=True)
     window.close_unasked()
     application.processEvents()
+
+
+def choose_font(application: "QApplication") -> None:
+    """The same on every machine, whatever else is installed there."""
+    font = application.font()
+    font.setFamily(FONT)
+    application.setFont(font)
 
 
 def path_of(view: str, theme: str) -> Path:

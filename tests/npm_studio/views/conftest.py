@@ -55,8 +55,11 @@ def _end_with_parent() -> None:
 def qapp(screen: None) -> object:
     import external.scans  # noqa: F401  with Warp, which a window loads later: no test waits for that
     from npm_studio import bootstrap
+    from scripts.take_screenshots import choose_font
 
-    return bootstrap.create_application()
+    application = bootstrap.create_application()
+    choose_font(application)
+    return application
 
 
 @pytest.fixture
