@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         encoders=_read_metrics(options.encoders),
         notes=_read_notes(options.notes),
         surfaces=("card/surfaces.webp", _caption(model)),
-        curves="card/curves.png" if curves else None,
+        curves="card/curves.webp" if curves else None,
     )
     text = card_text(model, options.model, card)
     with ConsoleProgress() as progress:
@@ -60,7 +60,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
                 folder / "surfaces.webp", quality=85, method=6
             )  # a third of a PNG, which stays in git for ever
             if curves:
-                draw_curves(curves, folder / "curves.png")
+                draw_curves(curves, folder / "curves.webp")
         path = options.model / "README.md"
         with replacing_file(path) as temporary:
             temporary.write_text(text, encoding="utf-8")

@@ -72,7 +72,7 @@ def read_log(path: Path) -> Curves:
 
 
 def draw_curves(curves: Curves, path: Path) -> None:
-    """Write a PNG of all stages, one panel each: errors over minutes, on a logarithmic scale."""
+    """Write a lossless WebP of all stages, one panel each: errors over minutes, on a logarithmic scale."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -85,8 +85,7 @@ def draw_curves(curves: Curves, path: Path) -> None:
     for panel in axes[len(curves) :]:
         panel.set_axis_off()
     figure.set_dpi(110)
-    with path.open("wb") as file:
-        FigureCanvasAgg(figure).print_png(file)
+    FigureCanvasAgg(figure).print_webp(path, pil_kwargs={"lossless": True, "method": 6})
 
 
 def _draw_stage(panel: "Axes", stage: str, metrics: Mapping[tuple[str, str], Curve]) -> None:

@@ -100,7 +100,7 @@ def test_a_card_tells_what_the_model_is_and_how_good(folder: Path, tmp_path: Pat
     assert ["sit", "–"] in rows
     assert ["encoder", "0.8"] in rows
     assert "## Where it fails\n\n- Dolls have no *heads*." in text
-    for name in ("surfaces.webp", "curves.png"):
+    for name in ("surfaces.webp", "curves.webp"):
         assert f"(card/{name})" in text
         path = folder / "card" / name
         assert path.stat().st_size < 250_000
