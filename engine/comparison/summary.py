@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from engine.comparison.comparison import Comparison
 from engine.comparison.frame_errors import FrameErrors
 from engine.comparison.intervals import Interval, paired_difference
+from engine.methods.imported.method import METHOD as MADE_ELSEWHERE
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,8 @@ class SideSummary:
     lost: int | None
     """Of the frames; None where nobody can say."""
     seconds_per_frame: float | None
-    """Of the whole fit, measuring and writing included, over all of its frames; None where nobody said."""
+    """Of the whole fit, measuring and writing included, over all of its frames; None where nobody said, and of meshes
+    made elsewhere, which were only read."""
 
 
 def summarise(comparison: Comparison, errors: FrameErrors, seed: int = 0) -> tuple[SideSummary, ...]:
@@ -49,7 +51,8 @@ def summarise(comparison: Comparison, errors: FrameErrors, seed: int = 0) -> tup
     for index, side in enumerate(comparison.sides):
         metrics = {name: _of_metric(values, index, best[name], seed) for name, values in errors.values.items()}
         lost = int(errors.lost[index].sum()) if errors.lost_known[index] else None
-        seconds = None if side.run is None else side.run.seconds / len(side.run.frames)
+        is_timed = side.run is not None and side.run.method != MADE_ELSEWHERE.id
+        seconds = side.run.seconds / len(side.run.frames) if side.run is not None and is_timed else None
         rows.append(SideSummary(side.name, metrics, lost, seconds))
     return tuple(rows)
 

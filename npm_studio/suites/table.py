@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from engine.comparison.intervals import Interval, bootstrap_mean, paired_difference
 from engine.core.errors import InputError
 from engine.core.files import read_json, replacing_file, write_json
+from engine.methods.imported.method import METHOD as MADE_ELSEWHERE
 from npm_studio.suites.figures import BY_NAME, FIGURES, SECONDS
 from npm_studio.suites.running import Cell
 
@@ -147,6 +148,8 @@ def _groups(cell: Cell, metric: str) -> list[NDArray[np.float64]]:
     assert cell.measures is not None
     if metric == SECONDS:
         facts = cell.measures["facts"]
+        if cell.contender.partition(":")[0] == MADE_ELSEWHERE.id:  # whose meshes were only read
+            return [np.array([math.nan])]
         return [np.array([facts["seconds"] / facts["frames"]])]
     listed = (
         subject["per_frame"].get(metric, [None] * len(subject["frames"])) for subject in cell.measures["subjects"]

@@ -87,7 +87,8 @@ def _metric_rows(numbers: Numbers, metric: MetricDefinition, is_whole: bool) -> 
     best = best_side(numbers.errors.values[metric.name])
     as_good = {index for index, summary in enumerate(each) if best is not None and summary.mean == each[best].mean}
     means = [_mean(summary, metric, index in as_good) for index, summary in enumerate(each)]
-    rows = [_cells(metric.title, "mean over frames", means, as_good)]
+    others = sum(math.isfinite(summary.mean) for summary in each) > 1
+    rows = [_cells(metric.title, "mean over frames", means, as_good if others else set())]
     if is_whole:
         medians = [summary.median for summary in each]
         rows.append(_row("median", medians, [_value(m, metric) for m in medians], is_part=True))
@@ -104,9 +105,9 @@ def _row(
     note: str = "",
     is_part: bool = False,
 ) -> str:
-    """A row whose least value is best."""
+    """A row whose least value is best, where there is another to be better than."""
     known = [value for value in values if value is not None and math.isfinite(value)]
-    best = {index for index, value in enumerate(values) if known and value == min(known)}
+    best = {index for index, value in enumerate(values) if len(known) > 1 and value == min(known)}
     return _cells(title, note, texts, best, is_part)
 
 
@@ -164,8 +165,10 @@ def _why_lost(numbers: Numbers) -> str:
 
 
 def _device(numbers: Numbers) -> str:
-    """Where the runs were made, if in one place."""
-    devices = {side.run.inputs.device for side in numbers.comparison.sides if side.run is not None}
+    """Where the runs that have a time were made, if in one place."""
+    pairs = zip(numbers.comparison.sides, numbers.sides, strict=True)
+    timed = (side.run for side, each in pairs if each.seconds_per_frame is not None)
+    devices = {run.inputs.device for run in timed if run is not None}
     return f"of the whole fit, on {devices.pop()}" if len(devices) == 1 else "of the whole fit, on different devices"
 
 
@@ -179,6 +182,6 @@ def _winners_elsewhere(numbers: Numbers, best: int) -> str:
             if apart.is_beyond_chance:
                 found.append(f"<b>{escape(numbers.sides[other].name)}</b> in {metric.title.lower()}")
     known = [(side.seconds_per_frame, index) for index, side in enumerate(numbers.sides) if side.seconds_per_frame]
-    if known and min(known)[1] != best:
+    if len(known) > 1 and numbers.sides[best].seconds_per_frame and min(known)[1] != best:
         found.append(f"<b>{escape(numbers.sides[min(known)[1]].name)}</b> in time")
     return f"Elsewhere another is better: {', '.join(found)}." if found else ""

@@ -73,6 +73,12 @@ def test_differences_to_npm_are_paired_frame_by_frame() -> None:
     assert not any(row.less for row in table.rows if row.contender == "npm")
 
 
+def test_meshes_made_elsewhere_have_no_time() -> None:
+    table = table_of(cell(A, "npm", 5.0), cell(A, "imported:meshes=x", 6.0))
+    rows = [row.metric for row in table.rows if row.contender.startswith("imported")]
+    assert "surface_mm" in rows and "seconds_per_frame" not in rows
+
+
 def test_who_was_given_something_else_is_not_compared() -> None:
     table = table_of(cell(A, "npm", 5.0), cell(A, "nricp", 6.0, given="other"))
     assert not any(row.less for row in table.rows)

@@ -19,7 +19,7 @@ from npm_studio.reports.comparison.pictures import typical_frame, worst_frames
 from npm_studio.reports.comparison.provenance import content_hash, fit_command
 from npm_studio.reports.comparison.tables import Numbers, as_dict, write_tables
 from npm_studio.reports.line_chart import compared_chart
-from tests.support.compared_runs import recording_of_ball, run_of_ball
+from tests.support.compared_runs import recording_of_ball, run_of_ball, true_meshes
 from tests.support.walking_ball import ball_meshes, moved
 
 
@@ -50,6 +50,17 @@ def test_the_lead_says_who_is_nearest_by_how_much_and_who_is_better_elsewhere() 
     errors = replace(numbers.errors, values=apart)
     swapped = replace(numbers, errors=errors, sides=summarise(numbers.comparison, errors))
     assert lead(swapped).endswith("Elsewhere another is better: <b>off 0</b> in correspondence.")
+
+
+def test_meshes_made_elsewhere_take_no_part_in_times(tmp_path: Path) -> None:
+    recording = recording_of_ball(tmp_path / "walk")
+    runs = {name: run_of_ball(tmp_path / name, recording, method=name) for name in ("imported", "npm")}
+    comparison = compare(sides_of_runs(runs), Side("truth", true_meshes(4)))
+    errors = frame_errors(comparison)
+    numbers = Numbers(comparison, errors, summarise(comparison, errors), 0)
+    assert [side.seconds_per_frame for side in numbers.sides] == [None, 2.0]
+    row = main_table(numbers).split("Seconds per frame")[1]
+    assert "<td>–</td>" in row and "best" not in row and "in time" not in lead(numbers)
 
 
 def test_a_difference_that_may_be_chance_is_called_that() -> None:
