@@ -13,6 +13,7 @@ from torch import Tensor
 from engine.core.errors import Cancelled
 from engine.core.progress import Progress
 from engine.geometry.farthest_points import farthest_points
+from engine.methods.distances import REACH
 from engine.methods.npm.association import samples_at
 from engine.methods.npm.config import FitConfig
 from engine.methods.npm.landmarks import clearness, landmarks_at_rest
@@ -202,7 +203,8 @@ class FitState:
         self.is_seen = observations.seen_by_any
         self.linked = between_seen(self.is_seen)
         self.apart: list[Tensor] = []
-        """Median distances (f,) of observed points from the surface in the last step; none while it is not looked at"""
+        """Mean distances (f,) of observed points from the surface in the last step, NaN where nothing was seen; none
+        while it is not looked at"""
         self.seen = self.is_seen.nonzero()[:, 0]
         worth = clearness(observations).amax(0)
         self.worth = worth[:, None]
@@ -225,11 +227,11 @@ class FitState:
         return FitPreview(step, faces.int().cpu(), vertices.cpu())
 
     def metrics(self) -> dict[str, float]:
-        """How far what was seen lay from the surface before the last step: ``distance_mm``; waits for the device."""
+        """How far what was seen lay from the surface before the last step, on average in the median frame:
+        ``distance_mm``; waits for the device."""
         if not self.apart:
             return {}
-        median = torch.cat(self.apart)[self.is_seen].median()
-        return {"distance_mm": 1000 * float(median) / self.posable.scale}
+        return {"distance_mm": 1000 * float(torch.cat(self.apart).nanmedian()) / self.posable.scale}
 
     def step(self, step: int) -> None:
         """One step of all variables."""
@@ -293,9 +295,7 @@ class FitState:
         if self._surface_share(done) > 0:
             centres = self.observations.camera_centres(frames)
             placed = samples_at(self.surface.placed(variables), self.surface.samples, centres)
-            seen = [view.following(frames, placed, done) for view in self.views]
-            following = _joined([rows for rows, _ in seen])
-            self.apart.append(torch.stack([apart for _, apart in seen]).nanmean(0))
+            following = _joined([view.following(frames, placed, done) for view in self.views])
         return {STEADY: steady_rows(self.steady, steady, self.band(steady, done)).at(frames)} | still, following
 
     def _equations(
@@ -306,12 +306,20 @@ class FitState:
         variables, middle = self.variables.of(frames), steady[frames].mean(1)
         still, following = self.terms(frames, done, steady)
         triple = reduce(SurfaceRows.joined, still.values())  # those that are watched come first
-        equations, linear = self._accumulate(variables, triple, middle, shape_moves)
+        equations, linear, _ = self._accumulate(variables, triple, middle, shape_moves)
         self._leave_if_hurried()
         if following:
             single = reduce(SurfaceRows.joined, following.values())
-            equations = equations + self._accumulate(variables, single, middle, shape_moves)[0]
+            more, _, residuals = self._accumulate(variables, single, middle, shape_moves)
+            self._note_distances(residuals[:, 0].abs(), following["surface"].weights > 0)
+            equations = equations + more
         return equations, linear.first(len(self.steady))
+
+    def _note_distances(self, residuals: Tensor, is_seen: Tensor) -> None:
+        """Of rows (f, N) of which the first (f, M) are of observed points; distances are cut off as those of a run."""
+        extent = self.surface.samples.vertices.amax(0) - self.surface.samples.vertices.amin(0)
+        apart = residuals[:, : is_seen.shape[1]].clamp_max(REACH * extent.max())
+        self.apart.append((apart * is_seen).sum(1) / is_seen.sum(1))
 
     def _leave_if_hurried(self) -> None:
         if self.is_hurried():
@@ -319,8 +327,8 @@ class FitState:
 
     def _accumulate(
         self, variables: Variables, rows: SurfaceRows, middle: Tensor, shape_moves: bool
-    ) -> tuple[NormalEquations, Linearised]:
-        """Of ``rows``, and where their points are."""
+    ) -> tuple[NormalEquations, Linearised, Tensor]:
+        """Of ``rows``, where their points are, and their residuals (f, R, N)."""
         linear = self.surface.linearise(variables, rows, middle, shape_moves)
         residuals = ((linear.placed - rows.targets)[:, None] * rows.directions).sum(-1)  # (f, R, N)
         equations = normal_equations(
@@ -329,7 +337,7 @@ class FitState:
             residuals.flatten(1, 2),
             rows.weights[:, None].expand_as(residuals).flatten(1, 2),
         )
-        return equations, linear
+        return equations, linear, residuals
 
     def _is_steady(self, done: float) -> bool:
         """Whether frames are coupled in time: once all are about where they belong, else they hold each other back."""

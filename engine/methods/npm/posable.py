@@ -14,11 +14,14 @@ from engine.methods.npm.linearisation import Linearised, distance_rates, lineari
 from engine.methods.npm.residuals import SurfaceRows
 from engine.methods.npm.surface_samples import SurfaceSamples, sample_model_surface, thinned
 from engine.methods.npm.variables import FittedModel, Variables
+from engine.surface.extract import extract_surface
 
 SAMPLES = 2048
 """Of the surface, among which partners are sought; they are continuous between samples."""
 RESOLUTION = 48
 """Grid of the mesh that the samples lie on."""
+SHOWN_RESOLUTION = 96
+"""Grid of what is shown meanwhile."""
 
 
 class PosableSurface(Protocol):
@@ -112,7 +115,14 @@ class NeuralSurface:
             return variables.place(self.fitted.local(variables, self.samples.vertices[None]))
 
     def meshes(self, variables: Variables) -> tuple[Tensor, Tensor]:
-        return self.placed(variables), self.samples.faces
+        """Contoured anew: on the grid of the samples, hands and forearms of a body fall apart."""
+        fitted = self.fitted
+        mesh = extract_surface(fitted.model, fitted.shape_code(variables), SHOWN_RESOLUTION)
+        if mesh.is_empty:
+            return self.placed(variables), self.samples.faces
+        vertices, faces = (torch.from_numpy(part).to(fitted.model.device) for part in (mesh.vertices, mesh.faces))
+        with torch.no_grad():
+            return variables.place(fitted.local(variables, vertices[None])), faces
 
     def linearise(self, variables: Variables, rows: SurfaceRows, middle: Tensor, shape_moves: bool) -> Linearised:
         normals, rates = (None, None) if rows.samples is None else (rows.normals, self.rates[rows.samples])

@@ -60,11 +60,10 @@ class SeenTerms:
             rows["landmarks"] = self._landmarks(frames, variables, done)
         return {name: each.weighted(self.worth[frames][:, None]) for name, each in rows.items()}
 
-    def following(self, frames: Tensor, placed: PlacedSamples, done: float) -> tuple[dict[str, SurfaceRows], Tensor]:
+    def following(self, frames: Tensor, placed: PlacedSamples, done: float) -> dict[str, SurfaceRows]:
         """Terms in ``frames`` (f,) along one direction, whose points follow the shape, before ``placed`` samples.
 
-        What is seen of the surface, and where nothing of it was seen; and the median distances (f,) of observed points
-        from the surface, NaN in frames that do not show it.
+        What is seen of the surface, and where nothing of it was seen.
         """
         config, observations = self.config, self.observations
         placed = placed.seen_from(observations.camera_centres(frames))
@@ -83,11 +82,10 @@ class SeenTerms:
             precision = ALONE * precision
         surface = surface_rows(partners, observed, gate)
         free = free_space_rows(observations, frames, placed, self._count(times * config.free_space_points), gate)
-        rows = {
+        return {
             "surface": surface.weighted(config.surface_weight * precision),
             "free space": free.weighted(config.free_space_weight * precision),
         }
-        return rows, torch.where(seen, median, torch.nan)[:, 0]
 
     def _coordinates(self, frames: Tensor, variables: Variables, done: float) -> SurfaceRows:
         config, observations = self.config, self.observations

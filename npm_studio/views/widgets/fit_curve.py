@@ -21,7 +21,7 @@ class FitCurve(QWidget):
         """Steps and millimetres."""
         self._steps = 1
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setToolTip("Median distance of what was seen to the surface, millimetres, after each step")
+        self.setToolTip("Mean distance of what was seen to the surface, millimetres, after each step")
         self.hide()
 
     def sizeHint(self) -> QSize:

@@ -24,8 +24,8 @@ _STAGES = {
     "measure": "Measuring distances",
 }
 _ON_THE_WAY = (
-    "Median distance of the points drawn for this step to the surface as it is now. It may rise, as a fit weighs more "
-    "than this. The card of the run has the mean distance to its meshes"
+    "Mean distance of what was seen to the surface as it is now, in the median frame. It may rise a little, as a fit "
+    "weighs more than this. The card of the run has the mean over all frames that are not lost"
 )
 
 
@@ -134,7 +134,7 @@ class FitProgress(QWidget):
         left = whole_seconds_left(status)
         self.eta.setText("" if left is None or not known else f"{clock_text(left)} left")
         apart = status.metrics.get("distance_mm")
-        said = status.message if apart is None else f"median {apart:.1f} mm on the way"
+        said = status.message if apart is None else f"{apart:.1f} mm on the way"
         self.detail.setToolTip("" if apart is None else _ON_THE_WAY)
         self.detail.setText(" · ".join(filter(None, (self.name, said))))
 

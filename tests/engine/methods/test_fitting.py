@@ -129,6 +129,7 @@ def test_a_fit_says_after_every_step_how_far_what_was_seen_lies_from_the_surface
     fit_codes(model, observe(load_depth_sequence(truth[0]), model), QUICK, progress=listener)
     distances = [line["distance_mm"] for line in listener.metrics if isinstance(line, dict)]
     assert len(distances) == QUICK.steps and 0 < distances[-1] < distances[0]
+    assert distances[-1] < 1.2 * min(distances)
 
 
 def test_a_fit_cancelled_before_it_began_leaves_nothing(
