@@ -5,6 +5,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -36,6 +37,8 @@ POSE_BUDGET_MS = 33.0
 _MAX_CONTOURING_FRACTION = 0.15
 """While previews are projected from shape to shape, contouring takes at most about this part of the time."""
 _COARSE_RESOLUTIONS = (48, 64, 80, 96, 128)
+_CHOSEN_RESOLUTION = 96
+"""Of the preview of a body that somebody chose, if there is time: on coarser grids hands and forearms fall apart."""
 _LOWEST_FINE_RESOLUTION, _WARM_UP_RESOLUTION = 64, 16
 _ANCHOR_COUNTS = (750, 1500, 3000, 6000, 12000, 10**9)
 _SURFACES_KEPT, _ANCHORS_KEPT = 8, 2
@@ -149,7 +152,7 @@ class Mesher:
         self, request: MeshRequest, quality: Quality, cancelled: Callable[[], bool]
     ) -> tuple[_MeshResult, ...] | None:
         """The meshes of ``request``; None when memory ran out, after everything that was kept has been given up."""
-        make = self._fine if quality is Quality.FINE else self._preview
+        make = self._fine if quality is Quality.FINE else partial(self._preview, request.settled)
         try:
             with torch.no_grad(), torch.cuda.stream(self._stream):
                 return tuple(make(place, codes, cancelled) for place, codes in enumerate(request.codes))
@@ -186,20 +189,25 @@ class Mesher:
             assert posed is not None
         return _MeshResult(posed, Quality.FINE, self.fine_resolution)
 
-    def _preview(self, place: int, codes: Codes, cancelled: Callable[[], bool]) -> _MeshResult:
+    def _preview(self, settled: bool, place: int, codes: Codes, cancelled: Callable[[], bool]) -> _MeshResult:
         with a_core_to_draw(self._model.device):
             surface = self._surfaces.get(_key(codes.shape))
             if surface is not None and not surface.mesh.is_empty:
                 return self._repose(surface, codes)
-            return self._project_last_preview(place, codes) or self._preview_by_contouring(place, codes, cancelled)
+            projected = None if settled else self._project_last_preview(place, codes)
+            return projected or self._preview_by_contouring(settled, place, codes, cancelled)
 
-    def _preview_by_contouring(self, place: int, codes: Codes, cancelled: Callable[[], bool]) -> _MeshResult:
+    def _preview_by_contouring(
+        self, settled: bool, place: int, codes: Codes, cancelled: Callable[[], bool]
+    ) -> _MeshResult:
         """The surface on a coarse grid, contoured where the last preview is of another shape or coarser."""
         key, last = _key(codes.shape), self._previews.get(place)
         resolution = self._grid_detail.choose()
         if resolution >= self.fine_resolution:
             return self._fine(place, codes, cancelled)
-        if self._grid_detail.expected_ms(resolution) > POSE_BUDGET_MS:  # most will be projected
+        if settled:
+            resolution = min(resolution, _CHOSEN_RESOLUTION)
+        elif self._grid_detail.expected_ms(resolution) > POSE_BUDGET_MS:  # most will be projected
             resolution = min(resolution, self._projection_detail.choose())
         if last is None or last.shape != key or last.resolution < resolution:
             started = time.perf_counter()

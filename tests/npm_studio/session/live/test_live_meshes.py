@@ -171,6 +171,16 @@ def test_a_pose_preview_before_the_fine_mesh_moves_the_coarse_one_of_the_shape()
     np.testing.assert_allclose(second.meshes[0].vertices, truth, atol=1e-6)
 
 
+def test_a_body_that_was_chosen_is_previewed_in_more_detail_than_one_that_a_slider_passes() -> None:
+    def resolution(settled: bool) -> int:
+        mesher = Mesher(toy_model(), 256)
+        mesher._grid_detail.learn(48, 40.0)
+        wanted = MeshRequest(1, (codes(1, 3),), settled=settled)
+        return mesher.make(wanted, Quality.PREVIEW, not_cancelled).resolution
+
+    assert resolution(settled=False) == 48 and resolution(settled=True) == 80
+
+
 def test_two_figures_that_move_at_once_follow_their_own_shapes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mesher_module, "POSE_BUDGET_MS", 0.0)
     monkeypatch.setattr(mesher_module, "SHAPE_BUDGET_MS", 0.0)
