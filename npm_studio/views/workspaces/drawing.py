@@ -27,12 +27,15 @@ def draw_frame(
     depth_range: tuple[float, float],
     surface: Surface | None,
     draw_points: Callable[[NDArray[np.bool_]], None] | None = None,
+    subject: NDArray[np.floating] | None = None,
 ) -> None:
     """Bring ``view`` up to date. Over a mesh the room around it is faint, and some points of the subject are left out.
 
     Args:
         depth_range: metres, of the colours of points
         draw_points: draws the points (P,) of the subject instead, all of them in colours of another meaning
+        subject: box (2, 3) of the subject in this frame where ``surface`` does not tell, so that the room is as in
+            others
     """
     if surface is not None and drawing.mesh:
         view.mesh.stand_on(None)
@@ -51,8 +54,10 @@ def draw_frame(
     view.points.set_size(drawing.point_size * (_SIZE_OVER_MESH if surface is not None else 1.0))
     points, rest = observed.points_world, observed.removed_world
     near = np.ones(len(points), bool)
-    if surface is not None:
-        near = _is_around(points, surface[0])
+    if subject is None and surface is not None:
+        subject = box_of(surface[0])
+    if subject is not None:
+        near = _is_around(points, subject)
         rest = np.concatenate([rest, points[~near]])
         rest = rest[_some_of(len(rest), _MOST_BEHIND)]
     if draw_points is not None:
@@ -65,9 +70,14 @@ def draw_frame(
     view.surroundings.show(rest)
 
 
-def _is_around(points: NDArray[np.float32], vertices: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Which of ``points`` (P, 3) are at a mesh with ``vertices`` (V, 3), and not the floor that it stands on."""
-    low, high = vertices.min(axis=0), vertices.max(axis=0)
+def box_of(vertices: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(2, 3) lowest and highest corner of ``vertices`` (V, 3)."""
+    return np.stack([vertices.min(axis=0), vertices.max(axis=0)])
+
+
+def _is_around(points: NDArray[np.float32], box: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Which of ``points`` (P, 3) are at a mesh in ``box`` (2, 3), and not the floor that it stands on."""
+    low, high = box
     diagonal = float(np.linalg.norm(high - low))
     low = low - diagonal * np.array([_AROUND_MESH, -_ABOVE_FLOOR, _AROUND_MESH])
     return np.asarray(((points > low) & (points < high + diagonal * _AROUND_MESH)).all(axis=1))

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from npm_studio.session.document.observation import ObservedFrame
 from npm_studio.session.document.view_state import FrameDrawing
-from npm_studio.views.workspaces.drawing import draw_frame
+from npm_studio.views.workspaces.drawing import box_of, draw_frame
 from tests.npm_studio.views.studio_window import StudioWindow
 from tests.support.walking_ball import RADIUS, ball
 
@@ -37,6 +37,12 @@ def test_over_a_mesh_the_room_is_faint_and_the_points_of_the_subject_leave_it_to
     assert view.points.bounds[0, 1] > -RADIUS  # nor of the floor
     assert 1000 < view.surroundings.count < _ON_WALL + _ON_FLOOR
     assert view.surroundings.bounds[0, 2] < -3.9
+
+    room = view.surroundings.count
+    lost = mesh.vertices + np.float32(2.5), *surface[1:]
+    for shown in (None, lost):  # of a frame without a mesh, or with one that is somewhere else
+        draw_frame(view, FrameDrawing(), observed, (2.0, 7.0), shown, subject=box_of(mesh.vertices))
+        assert view.surroundings.count == room and view.points.bounds[0, 2] > -RADIUS - 0.01
 
     draw_frame(view, FrameDrawing(mesh=False), observed, (2.0, 7.0), surface)
     assert view.points.count == len(is_ball) and view.surroundings.count == 0
