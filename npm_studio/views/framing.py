@@ -17,6 +17,9 @@ _BESIDE = 0.15
 _POLE_DEGREES = 3.0
 """From straight above or below, nearer than which VTK's marker of the axes says that it has no upright."""
 
+_IN_SIGHT = 0.25
+"""Of the width or the height of a view: over as much reaches what is seen of something that is in sight."""
+
 Direction = tuple[float, float, float]
 """From what is looked at to the camera."""
 
@@ -90,15 +93,33 @@ def seen_in(bounds: ArrayLike, state: CameraState, size: tuple[int, int], view_a
     """The smallest rectangle of a view of ``size`` around what the camera sees of the box ``bounds`` (2, 3)."""
     low, high = np.asarray(bounds, np.float64)
     corners = np.array([[x, y, z] for x in (low[0], high[0]) for y in (low[1], high[1]) for z in (low[2], high[2])])
+    (x, y), _ = _pixels(corners, state, size, view_angle)
+    return Room(float(x.min()), float(y.min()), float(np.ptp(x)), float(np.ptp(y)))
+
+
+def in_sight(points: ArrayLike, state: CameraState, size: tuple[int, int], view_angle: float, least: float) -> bool:
+    """Whether more than a fraction ``least`` of ``points`` (N, 3) is in a view, and reaches over a good part of it."""
+    pixels, ahead = _pixels(np.asarray(points, np.float64), state, size, view_angle)
+    edge = np.array(size)[:, None]
+    seen = pixels[:, (ahead > 0) & ((pixels >= 0) & (pixels <= edge)).all(axis=0)]
+    is_large = seen.size > 0 and (np.ptp(seen, axis=1) >= _IN_SIGHT * edge[:, 0]).any()
+    return bool(is_large and seen.shape[1] > least * pixels.shape[1])
+
+
+def _pixels(
+    points: NDArray[np.float64], state: CameraState, size: tuple[int, int], view_angle: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Where ``points`` (N, 3) are in a view, (2, N) from its upper left corner, and how far before the camera (N,)."""
     forward = np.subtract(state.focal_point, state.position)
     forward /= np.linalg.norm(forward)
     right = np.cross(forward, state.up)
     right /= np.linalg.norm(right)
-    away = corners - state.position
-    scale = size[1] / 2 / np.tan(np.radians(view_angle / 2)) / (away @ forward)
+    away = points - state.position
+    ahead = away @ forward
+    scale = size[1] / 2 / np.tan(np.radians(view_angle / 2)) / np.where(ahead == 0, 1e-9, ahead)
     x = size[0] / 2 * (1 - state.window_centre[0]) + away @ right * scale
     y = size[1] / 2 * (1 + state.window_centre[1]) - away @ np.cross(right, forward) * scale
-    return Room(float(x.min()), float(y.min()), float(np.ptp(x)), float(np.ptp(y)))
+    return np.stack([x, y]), ahead
 
 
 def short_of_pole(state: CameraState) -> CameraState:

@@ -129,11 +129,12 @@ class KeptBodies(Section):
             body = state.bookmarks[what.number].exploration
             return codes_of(body) if explorer.can_show(body) else None
         if what.kind == "run" and what.number < len(self._document.runs):
+            folder = self._document.runs[what.number].folder.resolve()
             try:
-                bodies = self._session.fitted.of(self._document.runs[what.number].folder.resolve())
+                bodies = self._session.fitted.of(folder)
             except InputError:
                 return None
-            return codes_of(bodies[0]) if bodies else None
+            return codes_of(bodies[self._session.fitted.frame_on_show(folder)]) if bodies else None
         return None
 
     def _on_item(self, item: QListWidgetItem) -> None:

@@ -17,7 +17,17 @@ from npm_studio.session.live.field_picture import field_colours
 from npm_studio.session.live.request import PosedMesh
 from npm_studio.views.canonical_surface import CanonicalSurface, canonical_surface
 from npm_studio.views.cut_out import cut_out, drawn_over, image_of
-from npm_studio.views.framing import Direction, Room, below, camera_for, meet, rooms_beside, seen_in, short_of_pole
+from npm_studio.views.framing import (
+    Direction,
+    Room,
+    below,
+    camera_for,
+    in_sight,
+    meet,
+    rooms_beside,
+    seen_in,
+    short_of_pole,
+)
 from npm_studio.views.inset import Inset
 from npm_studio.views.scene import FaintPoints, Ground, MeshItem, PointsItem
 from npm_studio.views.second_side import SecondSide
@@ -295,6 +305,16 @@ class Viewport(QWidget):
         if not self.mesh.is_visible and self.points.count == 0:
             return None
         return np.stack([np.min(shown, axis=0)[0], np.max(shown, axis=0)[1]])
+
+    @property
+    def is_in_sight(self) -> bool:
+        """Whether the camera sees something of the mesh; where there is none, most of what was observed."""
+        if self.mesh.is_visible:
+            points, least = self.mesh.vertices + self.mesh.actor.position, 0.0
+        else:
+            points, least = self.points.data.points, 0.5
+        some, size = points[:: len(points) // 1000 + 1], (self.width(), self.height())
+        return in_sight(some, self.camera_state(), size, self.view.camera.view_angle, least)
 
     def clear(self) -> None:
         """Nothing but the ground."""

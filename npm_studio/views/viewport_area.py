@@ -1,7 +1,7 @@
 """The middle of the window: one 3-D view, or up to six in a grid."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -34,6 +34,20 @@ _SMALL = 0.7
 """Times the size of what was framed, below which a mesh is framed again when the hand rests."""
 _SLACK = 0.06
 """Fraction of a framed mesh by which another one may be larger before it leaves the view."""
+_REMEMBERED = 50
+"""Framings that undo can go back to."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Framing:
+    """Where cameras were put, and the boxes (2, 3) for which."""
+
+    cameras: tuple[CameraState, ...]
+    boxes: tuple[NDArray[np.float64], ...]
+
+    def is_at(self, cameras: Sequence[CameraState]) -> bool:
+        pairs = zip(self.cameras, cameras, strict=False)
+        return len(self.cameras) == len(cameras) and all(one.is_near(other) for one, other in pairs)
 
 
 class ViewportArea(QWidget):
@@ -61,6 +75,12 @@ class ViewportArea(QWidget):
         self._framed: list[CameraState] = []
         """The cameras as the last framing left them."""
         self._framed_boxes: list[NDArray[np.float64]] = []
+        self._series: list[_Framing] = []
+        """What was framed since somebody asked for it or came into the workspace; what came after it by itself."""
+        self._back: _Framing | None = None
+        """Of the series: what undo goes back to once the body is there."""
+        self.framed: Callable[[], object] = lambda: None
+        """What was framed last, in whatever workspace, which is not held."""
         self._frame_again = QTimer(self)
         self._frame_again.setSingleShot(True)
         self._frame_again.setInterval(0)
@@ -88,6 +108,7 @@ class ViewportArea(QWidget):
         self.setMinimumSize(320, 240)
         self._document.changed.connect(self._on_document)
         self._document.begun.connect(self._on_begun)
+        self._document.undone.connect(self._on_undone)
         self._document.model_changed.connect(self._drop_soon.start)  # also for another document, which may show fewer
         self._register(session.commands)
 
@@ -231,10 +252,22 @@ class ViewportArea(QWidget):
     def keep_in_view(self, inwards: bool = False) -> None:
         """Frame meshes that came into empty views, have outgrown theirs, or, with ``inwards``, are small in them.
 
-        Nothing happens when somebody has moved a camera since the last framing.
+        When somebody has moved a camera since, only what comes into empty views out of sight is framed.
         """
-        if self._is_framed() and (not self._framed_boxes or self._is_outgrown() or (inwards and self._is_small())):
+        back, self._back = self._back, None
+        if not self._framed_boxes:
+            if self._wanted or self._is_framed() or not any(view.is_in_sight for view in self.views):
+                self._frame(self._direction)
+            else:
+                self._framed_boxes = [box for _, box in self._boxes()]
+        elif self._is_framed() and back is not None:
+            for view, state in zip(self.views, back.cameras, strict=False):
+                view.set_camera_state(state)
+            self._framed, self._framed_boxes = list(back.cameras), list(back.boxes)
+        elif self._is_framed() and (self._is_outgrown() or (inwards and self._is_small())):
+            series = self._series
             self._frame(self._direction)
+            self._series = [*series, *self._series][-_REMEMBERED:]
 
     def look_across(self, axis: int) -> None:
         """Turn to where a plane across ``axis`` is seen well."""
@@ -337,6 +370,11 @@ class ViewportArea(QWidget):
         """Another document: its cameras come back with what they look at."""
         self._framed, self._wanted = [], self._document.state.view.cameras
 
+    def _on_undone(self, view: ViewState) -> None:
+        """Cameras that have followed a body by themselves go back with it."""
+        known = [one for one in self._series if [*one.cameras] != self._framed] if self._is_framed() else []
+        self._back = next((one for one in known if one.is_at(view.cameras)), None)
+
     def keep_framed(self) -> None:
         """Frame what there is to see now as before, unless somebody has moved a camera since."""
         if self._is_framed():
@@ -392,6 +430,7 @@ class ViewportArea(QWidget):
             view.frame_bounds(bounds, direction)
         self._direction, self._framed = direction, [view.camera_state() for view in self.views]
         self._framed_boxes = [bounds for _, bounds in boxes]
+        self._series = [_Framing(tuple(self._framed), tuple(self._framed_boxes))]
 
     def _make_views(self, count: int) -> None:
         while len(self._all) < count:

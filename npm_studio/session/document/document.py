@@ -36,6 +36,8 @@ class Document:
         """Recordings or runs changed, or what is loaded of them."""
         self.begun = Signal()
         """Another document has been put in place of this one; told before `changed`."""
+        self.undone = Signal()
+        """Undone or redone: with how one looked at it when it was so; told before `changed`."""
         self.stepped = Signal()
         """Something was done, undone or saved: what could be lost has changed. With whether a new step began."""
         self.timeline.state_changed.connect(self._on_timeline)
@@ -309,6 +311,7 @@ class Document:
         view = replace(before.view, workspace=target.view.workspace)
         self._stack.follow(replace(before, view=view))  # the step stays in the workspace where it was made
         self._stack.follow(replace(move(), view=view))
+        self.undone.emit(target.view)
         self._announce(before)
         self.stepped.emit(True)
 

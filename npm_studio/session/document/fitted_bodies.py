@@ -38,6 +38,15 @@ class FittedBodies:
             self._read[folder] = _bodies_of(run, LoadedModel(place, model))
         return self._read[folder]
 
+    def frame_on_show(self, folder: Path) -> int:
+        """Which of these bodies stands for all: that of the frame which Fit shows of the run, else the first."""
+        document, fit = self._document, self._document.state.fit
+        run, seen = document.run_at(folder), document.observation_at(fit.recording)
+        if run is None or seen is None or fit.run != folder:
+            return 0
+        name = seen.sequence.frame_names[min(fit.frame, len(seen) - 1)]
+        return run.frame_names.index(name) if name in run.frame_names else 0
+
 
 def _bodies_of(run: Run, loaded: LoadedModel) -> tuple[Exploration, ...]:
     shapes, poses = codes_of_run(run, loaded)

@@ -178,4 +178,4 @@ class DocumentState:
     """Folders of runs that are to go to the wastebasket at the end; until then undo brings them back. Absolute, also in
     an automatic copy: a project does not name them."""
     view: ViewState = ViewState()
-    """How one looks at it. Undo leaves it alone, but for the workspace."""
+    """How one looks at it. Undo leaves it alone, but for the workspace and cameras that followed by themselves."""

@@ -160,10 +160,9 @@ class Workspace(QWidget):
             return ()
 
     def run_chosen(self, folder: Path) -> None:
-        """A run was clicked in the library: the body of the frame that Fit shows of it, or of its first one."""
+        """A run was clicked in the library: the body that its picture there shows."""
         if bodies := self.bodies_of(folder):
-            fit = self.document.state.fit
-            self.body_chosen(bodies[min(fit.frame, len(bodies) - 1) if fit.run == folder else 0])
+            self.body_chosen(bodies[self.session.fitted.frame_on_show(folder)])
 
     def unkept(self) -> str:
         """What would be lost with the window, for a list, such as ``Track walk: 34 frames``; nothing: empty."""
@@ -201,11 +200,9 @@ class Workspace(QWidget):
 
     def frame_once(self, what: object, inwards: bool = False) -> None:
         """Point the camera at everything, the first time that ``what`` is on show; later see `keep_in_view`."""
-        if self._framed() is not what:
-            self._framed = weakref.ref(what)
-            self.viewports.frame_all()
-        else:
-            self.viewports.keep_in_view(inwards)
+        is_new = what is not self._framed() and what is not self.viewports.framed()
+        self._framed = self.viewports.framed = weakref.ref(what)
+        self.viewports.frame_all() if is_new else self.viewports.keep_in_view(inwards)
 
     def frame_live(self, what: object, reply: MeshReply) -> None:
         """The same for live meshes: they never leave the view, and when the hand rests they fill it."""

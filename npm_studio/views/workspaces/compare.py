@@ -218,6 +218,8 @@ class CompareWorkspace(Workspace):
             self._load(wanted)
         else:
             self._draw()
+            if self.lineup is not None:
+                self.frame_once(self.lineup.sides[0])
             self._measure()
         self._show_colours()
 

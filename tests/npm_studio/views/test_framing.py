@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,20 @@ from PyQt6 import sip
 from pytestqt.qtbot import QtBot
 
 from npm_studio.session.document.view_state import CameraState
-from npm_studio.views.framing import Room, below, box_among, camera_for, meet, rooms_beside, seen_in, short_of_pole
+from npm_studio.views.framing import (
+    Room,
+    below,
+    box_among,
+    camera_for,
+    in_sight,
+    meet,
+    rooms_beside,
+    seen_in,
+    short_of_pole,
+)
 from npm_studio.views.session import Session
 from npm_studio.views.viewport import Viewport
+from npm_studio.views.viewport_area import ViewportArea
 from tests.npm_studio.views.studio_window import StudioWindow
 from tests.npm_studio.views.test_display import Fine, toggle
 
@@ -68,6 +80,19 @@ def test_where_a_box_is_seen_is_known(direction: tuple[float, float, float]) -> 
     seen, room = pixels(corners_of(TALL), state, size), seen_in(TALL, state, size, ANGLE)
     np.testing.assert_allclose((room.left, room.top), seen.min(axis=0), atol=1e-6)
     np.testing.assert_allclose((room.left + room.width, room.top + room.height), seen.max(axis=0), atol=1e-6)
+
+
+def test_what_reaches_over_a_good_part_of_a_view_is_in_sight() -> None:
+    size, body = (870, 760), TALL[0] + np.random.default_rng(0).random((500, 3)) * np.ptp(TALL, axis=0)
+    state = camera_for(TALL, (0.0, 0.0, 1.0), size, [Room(0, 0, *size)], ANGLE)
+
+    def is_in_sight(z: float, x: float = 0.0, least: float = 0.0) -> bool:
+        camera = replace(state, position=(x, 0.9, z), focal_point=(x, 0.9, z - 1))
+        return in_sight(body, camera, size, ANGLE, least)
+
+    assert is_in_sight(state.position[2], least=0.9)
+    assert is_in_sight(1.0) and not is_in_sight(1.0, least=0.9)  # a part of it, near
+    assert not is_in_sight(-1.0) and not is_in_sight(40.0) and not is_in_sight(4.0, x=3.0)
 
 
 def test_rectangles_meet_where_they_have_something_in_common() -> None:
@@ -184,6 +209,47 @@ def test_a_figure_that_outgrows_its_view_is_framed_again(studio_window: StudioWi
     viewports.keep_in_view(inwards=True)
     low, high = seen_box(view)
     assert float((high - low).max()) > 0.6 * min(view.width(), view.height())
+
+
+def test_a_camera_that_was_moved_stays_in_other_workspaces_unless_the_body_is_out_of_sight_there(
+    studio_window: StudioWindow, fine: Fine
+) -> None:
+    window, view = studio_window, studio_window.viewports.left
+    window.viewports.frame_all()
+    view.view.camera.Azimuth(40)
+    moved = view.camera_state()
+    fine(window, window.show_interpolate)
+    assert view.camera_state().is_near(moved)
+    view.set_camera_state(replace(moved, position=(9.0, 1.0, 4.0), focal_point=(9.0, 1.0, 0.0)))
+    fine(window, window.show_explore)
+    low, high = seen_box(view)
+    assert (low >= -2).all() and (high <= (view.width() + 2, view.height() + 2)).all()
+
+
+def test_undo_brings_back_where_the_camera_was_before_it_followed_the_body(
+    studio_window: StudioWindow, fine: Fine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window, view, document = studio_window, studio_window.viewports.left, studio_window.session.document
+    has_outgrown = False
+    monkeypatch.setattr(ViewportArea, "_is_outgrown", lambda _: has_outgrown)
+    window.viewports.frame_all()
+    fine(window, lambda: window.library.identity_chosen.emit(1))
+    before = view.camera_state()
+    window.viewports.note_cameras()
+    has_outgrown = True
+    fine(window, window.explore.randomise_shape)
+    has_outgrown, after = False, view.camera_state()
+    window.viewports.note_cameras()
+    assert not after.is_near(before)
+    fine(window, document.undo)
+    assert view.camera_state().is_near(before)
+    window.viewports.note_cameras()
+    fine(window, document.redo)
+    assert view.camera_state().is_near(after)
+    view.view.camera.Azimuth(40)
+    moved = view.camera_state()
+    fine(window, document.undo)
+    assert view.camera_state().is_near(moved)
 
 
 def test_choosing_the_axis_of_a_slice_turns_to_where_it_is_seen(qtbot: QtBot, studio_window: StudioWindow) -> None:

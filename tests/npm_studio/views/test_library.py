@@ -1,6 +1,7 @@
 """The lists on the left: pictures, bookmarks and fits, and the map, which shows the same bodies."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from PyQt6.QtGui import QGuiApplication
 from PyQt6.QtWidgets import QLineEdit, QMenu
 from pytestqt.qtbot import QtBot
 
-from npm_studio.session.document.explorer import Codes
+from npm_studio.session.document.explorer import Codes, codes_of
 from npm_studio.session.document.run_steps import time_in_words
 from npm_studio.session.portraits.store import key_of
 from npm_studio.views.widgets.dragged import Dragged
@@ -105,7 +106,14 @@ def test_a_run_of_the_model_is_a_body_of_the_library_and_drags_name_what_they_br
     fine(window, lambda: library.kept.list.itemClicked.emit(library.kept.list.item(0)))
     shown = window.session.document.state.explore
     assert shown.shape_name == "run"
-    assert shown.pose_name.startswith("Frame ")
+    assert shown.pose_name == "Frame 1"
+    fit = window.session.document.state.fit
+    window.session.document.follow(replace(window.session.document.state, fit=replace(fit, frame=1)))
+    row = present(library.kept.list.item(0))
+    pictured = present(library.kept._codes_of(library.kept.list.what(row)))
+    fine(window, lambda: library.kept.list.itemClicked.emit(row))
+    shown = window.session.document.state.explore
+    assert shown.pose_name == "Frame 2" and key_of(pictured) == key_of(codes_of(shown))
     library.kept.list.setCurrentRow(0)
     assert Dragged.of(library.kept.list.mimeData([])) == Dragged("run", 0)
     library.identities.setCurrentRow(2)
