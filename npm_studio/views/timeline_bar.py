@@ -32,6 +32,7 @@ class TimelineBar(QWidget):
         self.slider = BarSlider(0)
         self.slider.setAccessibleName("Frame")
         self.slider.valueChanged.connect(self._on_scrub)
+        self.slider.sliderReleased.connect(self._on_released)
         self.track = FrameTrack(timeline, self.slider)
         """Stands below."""
         self.track.marked.connect(timeline.mark)
@@ -79,7 +80,7 @@ class TimelineBar(QWidget):
         commands.handle("playback.first", self.first)
         commands.handle("playback.last", self.last)
         commands.handle("playback.loop", self.set_loop)
-        commands.provide("has_clip", lambda: timeline.frame_count > 1)
+        commands.provide("has_clip", lambda: timeline.frame_count > 1 and not commands.holds("welcome_shown"))
         commands.provide("is_looping", lambda: timeline.loop)
 
     def minimumSizeHint(self) -> QSize:
@@ -138,7 +139,7 @@ class TimelineBar(QWidget):
             self._play.setIcon(self._icons[int(self._timeline.playing)])
 
     def _show(self) -> None:
-        count = self._timeline.frame_count
+        count, is_on_show = self._timeline.frame_count, self._timeline.is_on_show
         self.slider.blockSignals(True)
         self.slider.setRange(0, max(count - 1, 0))
         self.slider.setValue(self._timeline.frame)
@@ -148,7 +149,9 @@ class TimelineBar(QWidget):
             widget.setEnabled(count > 1)
         metrics = QFontMetrics(self.readout.font())
         self.readout.setFixedWidth(metrics.horizontalAdvance(f"{count} / {count}" if count else "No clip") + 8)
-        self.readout.setText(f"{self._timeline.frame + 1} / {count}" if count else "No clip")
+        number = f"{self._timeline.frame + 1}" if is_on_show else "–"
+        self.readout.setText(f"{number} / {count}" if count else "No clip")
+        self.readout.setToolTip("" if is_on_show else "What is on show is no frame of this sequence")
         self.setToolTip("" if count else "Choose a pose in the library, or open a depth sequence, to have frames here")
 
     def _on_marked(self) -> None:
@@ -164,6 +167,11 @@ class TimelineBar(QWidget):
         rates = {**state.view.frame_rates, state.view.workspace: float(value)}
         self._document.follow(replace(state, view=replace(state.view, frame_rates=rates)))
         self._timeline.set_frame_rate(float(value))
+
+    def _on_released(self) -> None:
+        """Where the handle was already, while something else was on show."""
+        if not self._timeline.is_on_show:
+            self._on_scrub(self.slider.value())
 
     def _on_scrub(self, frame: int) -> None:
         self._timeline.pause()

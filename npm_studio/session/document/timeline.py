@@ -35,6 +35,8 @@ class Playable:
     """Where to begin."""
     fits: tuple[FrameFit | None, ...] = ()
     """Of the run on show, for each frame; empty where there is none."""
+    is_on_show: bool = True
+    """Whether the frame where it begins is on show, and not something that is none of them."""
 
 
 class Timeline:
@@ -44,6 +46,8 @@ class Timeline:
         self.frame_names: tuple[str, ...] = ()
         self.frame_rate = 30.0
         self.frame, self.playing, self.loop = 0, False, True
+        self.is_on_show = True
+        """Whether the frame is; where something else is, playback goes on from the frame."""
         self.frame_changed = Signal()
         self.state_changed = Signal()
         self.fits: tuple[FrameFit | None, ...] = ()
@@ -61,7 +65,7 @@ class Timeline:
         """Stop, and take a new clip."""
         self.frame_names, self.frame_rate = playable.frame_names, playable.frame_rate
         self.frame = max(0, min(playable.frame, self.frame_count - 1))
-        self.playing, self._fraction = False, 0.0
+        self.playing, self._fraction, self.is_on_show = False, 0.0, playable.is_on_show
         self.state_changed.emit()
         self.set_fits(playable.fits)
         self.mark(None)
@@ -93,15 +97,15 @@ class Timeline:
         """Go to ``frame``, clamped to the clip."""
         frame = max(0, min(frame, self.frame_count - 1))
         self._fraction = 0.0
-        if frame != self.frame:
-            self.frame = frame
+        if frame != self.frame or not self.is_on_show:
+            self.frame, self.is_on_show = frame, True
             self.frame_changed.emit(frame)
 
-    def place(self, frame: int) -> None:
-        """Stand at ``frame`` where that is on show already: nobody needs to be told to show it."""
+    def place(self, frame: int, is_on_show: bool = True) -> None:
+        """Stand at ``frame`` where that, or what is none of the frames, is on show already: nobody has to show it."""
         frame = max(0, min(frame, self.frame_count - 1))
-        if frame != self.frame:
-            self.frame, self._fraction = frame, 0.0
+        if (frame, is_on_show) != (self.frame, self.is_on_show):
+            self.frame, self.is_on_show, self._fraction = frame, is_on_show, 0.0
             self.state_changed.emit()
 
     def step(self, frames: int) -> None:

@@ -118,7 +118,8 @@ class ExploreWorkspace(Workspace):
         if explorer is None or now.clip_row is None:
             return Playable()
         rows, frames = explorer.clip(now.clip_row), explorer.model.info.frames
-        return Playable(tuple(str(frames[row]) for row in rows), TRAINING_FRAME_RATE, rows.index(now.clip_row))
+        names, place = tuple(str(frames[row]) for row in rows), rows.index(now.clip_row)
+        return Playable(names, TRAINING_FRAME_RATE, place, is_on_show=now.row is not None)
 
     def show_frame(self, frame: int) -> None:
         explorer, now = self.explorer, self.document.state.explore
@@ -215,7 +216,7 @@ class ExploreWorkspace(Workspace):
             if row is None or before.explore.clip_row not in rows:
                 self.clip_changed.emit()
             else:
-                self.document.timeline.place(rows.index(row))
+                self.document.timeline.place(rows.index(row), after.explore.row is not None)
 
     def _change(self, name: str, now: Exploration, merge: object = None) -> None:
         self.document.change(name, replace(self.document.state, explore=now), merge)

@@ -112,7 +112,8 @@ class TransferWorkspace(Workspace):
         if now.source.clip_row is None:
             return Playable()
         rows, frames = explorer.clip(now.source.clip_row), explorer.model.info.frames
-        return Playable(tuple(str(frames[row]) for row in rows), TRAINING_FRAME_RATE, rows.index(now.source.clip_row))
+        names, place = tuple(str(frames[row]) for row in rows), rows.index(now.source.clip_row)
+        return Playable(names, TRAINING_FRAME_RATE, place, is_on_show=now.source.row is not None)
 
     def show_frame(self, frame: int) -> None:
         explorer, now = self.document.explorer, self.now
@@ -148,7 +149,7 @@ class TransferWorkspace(Workspace):
         if explorer is None or not now.bodies:
             return []
         poses, names, rate, places = self._played()
-        shown = min(self._frame_on_show(), len(poses) - 1)
+        shown, pose_now = min(self._frame_on_show(), len(poses) - 1), self._pose_of(now.frame)
         chosen = now.card if now.card < len(now.bodies) else 0
         order = [chosen, *(place for place in range(len(now.bodies)) if place != chosen)]
         motions = []
@@ -159,8 +160,9 @@ class TransferWorkspace(Workspace):
             if len(poses) > 1:
                 motions.append(Motion(called, body.shape_name, codes, rate, names, places))
             where = None if places is None else places[shown : shown + 1]
+            still = [Codes(codes_of(body).shape, pose_now)]
             called = f"{body.shape_name}: the frame on show" if len(poses) > 1 else body.shape_name
-            motions.append(Motion(called, body.shape_name, codes[shown : shown + 1], rate, places=where))
+            motions.append(Motion(called, body.shape_name, still, rate, places=where))
         each = [exportable_motion(explorer.model, motion) for motion in motions]
         if len(order) < 2:
             return each
@@ -204,7 +206,8 @@ class TransferWorkspace(Workspace):
     def run_chosen(self, folder: Path) -> None:
         """All take the poses of a run, frame by frame."""
         if self.bodies_of(folder):
-            self._change("Poses of a Run", replace(self.now, run=folder, frame=0))
+            frame = self.session.fitted.frame_on_show(folder)
+            self._change("Poses of a Run", replace(self.now, run=folder, frame=frame))
 
     def take_explore_pose(self) -> None:
         """All take the pose that Explore shows."""
@@ -242,7 +245,7 @@ class TransferWorkspace(Workspace):
         elif new.run is not None:
             self.document.timeline.place(new.frame)
         elif new.source.clip_row in rows:
-            self.document.timeline.place(rows.index(new.source.clip_row))
+            self.document.timeline.place(rows.index(new.source.clip_row), new.source.row is not None)
         self._request(not self.document.timeline.playing)
 
     # ---- inside

@@ -152,6 +152,21 @@ def test_clicking_a_frame_poses_the_shape_and_gives_its_sequence_to_the_timeline
     assert "Bend, frame 3 of Small" in studio_window.viewports.left.caption.text[1]
 
 
+def test_a_random_pose_is_no_frame_of_the_sequence_that_it_was_taken_from(
+    studio_window: StudioWindow, fine: Fine
+) -> None:
+    window, bar = studio_window, studio_window.timeline
+    fine(window, lambda: window.library.frame_chosen.emit(8))
+    assert bar.readout.text() == "3 / 3"
+    fine(window, window.explore.randomise_pose)
+    assert bar.readout.text() == "– / 3" and "no frame" in bar.readout.toolTip()
+    fine(window, bar.slider.sliderReleased.emit)
+    assert bar.readout.text() == "3 / 3" and window.session.document.state.explore.row == 8
+    fine(window, window.explore.randomise_pose)
+    fine(window, window.session.document.undo)
+    assert bar.readout.text() == "3 / 3"
+
+
 def test_playing_a_training_sequence_moves_the_figure(qtbot: QtBot, studio_window: StudioWindow) -> None:
     seen: set[int] = set()
     studio_window.session.document.timeline.frame_changed.connect(seen.add)

@@ -50,6 +50,17 @@ def test_a_step_pauses_and_goes_around_the_ends_when_looping(timeline: Timeline)
     assert timeline.frame == 9
 
 
+def test_from_what_is_no_frame_of_the_clip_playback_goes_on_and_a_click_goes_back(timeline: Timeline) -> None:
+    shown: list[int] = []
+    timeline.frame_changed.connect(shown.append)
+    timeline.place(3, is_on_show=False)
+    assert (timeline.frame, timeline.is_on_show, shown) == (3, False, [])
+    timeline.seek(3)
+    timeline.place(3, is_on_show=False)
+    timeline.step(1)
+    assert (timeline.is_on_show, shown) == (True, [3, 4])
+
+
 def test_nothing_plays_without_a_clip() -> None:
     timeline = Timeline()
     timeline.toggle()
