@@ -11,7 +11,7 @@ from npm_studio.views.welcome import Welcome
 
 
 class Welcoming:
-    """Of one window. The page goes as soon as something is opened, or another workspace chosen."""
+    """Of one window. The page goes as soon as something is opened or done, or another workspace chosen."""
 
     def __init__(self, page: Page, welcome: Welcome, session: Session, files: Files, first: str) -> None:
         """
@@ -27,6 +27,7 @@ class Welcoming:
         welcome.path_chosen.connect(self._open)
         session.document.changed.connect(self._on_document)
         session.document.begun.connect(lambda: self.show(False))
+        session.document.stepped.connect(lambda _: self._on_step())
         session.commands.handle("help.welcome", self.show)
         session.commands.provide("welcome_shown", lambda: self.is_shown)
 
@@ -38,6 +39,7 @@ class Welcoming:
         """Put the page in place of library, timeline and panel, or take it away."""
         if shown:
             self._welcome.fill()
+            self._session.document.timeline.pause()
             self._session.document.show_workspace(self._first)
             self._welcome.setFocus()
         if not shown and self._welcome.isVisible():
@@ -53,6 +55,10 @@ class Welcoming:
     def _open(self, path: Path) -> None:
         self._files.open_path(path)
         self.show(False)
+
+    def _on_step(self) -> None:
+        if self.is_shown:  # by a shortcut: what it does is to be seen
+            self.show(False)
 
     def _on_document(self, before: DocumentState, after: DocumentState) -> None:
         opened = (before.recordings, before.runs) != (after.recordings, after.runs)

@@ -32,7 +32,7 @@ from npm_studio.views.widgets.sequence_list import SequenceList, what_can_be_ope
 from npm_studio.views.widgets.verdict import quality_of
 from npm_studio.views.workspaces.base import Actions, Workspace
 from npm_studio.views.workspaces.capture_choice import CaptureChoice
-from npm_studio.views.workspaces.drawing import draw_frame
+from npm_studio.views.workspaces.drawing import box_of, draw_frame
 from npm_studio.views.workspaces.earlier_fits import EarlierFits
 from npm_studio.views.workspaces.point_errors import PointErrors
 from npm_studio.views.workspaces.run_actions import RunActions
@@ -73,7 +73,7 @@ class FitWorkspace(Workspace):
         self.runs = RunList(actions["fit.show_folder"], actions["fit.compare_truth"], actions["file.export"])
         self._earlier = EarlierFits(session, self._offer_earlier)  # no more: a choice may be on its way
         self.runs.earlier_wanted.connect(self._earlier.open)
-        self.run_actions = RunActions(session, actions, lambda: self.run, self)
+        self.run_actions = RunActions(session, actions, lambda: self.run_on_show, self)
         self.runs.menu_wanted.connect(self.run_actions.show_menu)
 
         self.column.setSpacing(18)
@@ -113,9 +113,14 @@ class FitWorkspace(Workspace):
         return None if run is self._damaged else run
 
     @property
+    def run_on_show(self) -> Run | None:
+        """The same; none while a track has the views to itself."""
+        return None if self.tracking.is_there else self.run
+
+    @property
     def has_truth(self) -> bool:
         """Whether the recording of the run on show came with the truth."""
-        shown = self.run is not None and self.observation is not None and not self._is_preview
+        shown = self.run_on_show is not None and self.observation is not None and not self._is_preview
         return shown and self.observation is not None and self.observation.sequence.truth_folder is not None
 
     @property
@@ -291,6 +296,7 @@ class FitWorkspace(Workspace):
             if meshes is not None and index is not None and drawing.mesh:
                 mesh = meshes.read(index)
                 surface = mesh.vertices, vertex_normals(mesh.vertices, mesh.faces), mesh.faces
+            subject = self._subject_near(meshes, frame) if meshes is not None and drawing.mesh else None
         except InputError as error:
             self.document.timeline.pause()
             self.session.failed.emit(error, "")
@@ -298,12 +304,23 @@ class FitWorkspace(Workspace):
         errors = None
         if drawing.errors and meshes is not None and index is not None and not self._is_preview:
             errors = functools.partial(self._errors.draw, view, observation, meshes, frame)
-        draw_frame(view, drawing, observed, observation.depth_range, surface, errors)
+        draw_frame(view, drawing, observed, observation.depth_range, surface, errors, subject)
         what = "observed points" if meshes is None else "preview of the fit" if self._is_preview else "fitted mesh"
         fit = self._fits[frame] if self._fits else None
         said = "" if fit is None else f" · {fit.in_words()}"
         view.caption.set_text(sequence.name, f"Frame {frame + 1} of {len(sequence)} · {what}{said}")
         view.redraw()
+
+    def _subject_near(self, meshes: MeshSequence, frame: int) -> NDArray[np.float32] | None:
+        """Box (2, 3) of the mesh of the nearest frame that has one and is not lost; None where ``frame`` is that."""
+        assert self.observation is not None
+        names, fits = self.observation.sequence.frame_names, () if self._is_preview else self._fits
+        lost = {place for place, fit in enumerate(fits) if fit is not None and fit.lost}
+        for place in sorted(set(range(len(names))) - lost, key=lambda other: abs(other - frame)):
+            index = meshes.index_of(names[place])
+            if index is not None:
+                return None if place == frame else box_of(meshes.read(index).vertices)
+        return None
 
     @property
     def _is_fitted(self) -> bool:
@@ -369,7 +386,7 @@ class FitWorkspace(Workspace):
 
     def _register(self, commands: Commands) -> None:
         commands.provide("can_compare_truth", lambda: self.is_active and self.has_truth)
-        commands.provide("has_run", lambda: self.is_active and self.run is not None)
+        commands.provide("has_run", lambda: self.is_active and self.run_on_show is not None)
 
     def _offer_earlier(self) -> None:
         self.runs.offer_earlier(len(self._earlier.offered))

@@ -31,6 +31,9 @@ class OnShow(Protocol):
     @property
     def run(self) -> Run | None: ...
 
+    @property
+    def run_on_show(self) -> Run | None: ...
+
 
 class StartingFits:
     """Says what can be fitted, and has it fitted."""
@@ -125,4 +128,4 @@ class StartingFits:
         commands.provide("can_fit", lambda: on_show.is_active and self.can_fit)
         commands.provide("can_fit_again", lambda: on_show.is_active and self.can_fit_again)
         commands.provide("can_refit", lambda: on_show.is_active and self.can_refit)
-        commands.provide("can_mark", lambda: on_show.is_active and on_show.run is not None)
+        commands.provide("can_mark", lambda: on_show.is_active and on_show.run_on_show is not None)

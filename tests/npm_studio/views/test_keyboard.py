@@ -141,6 +141,35 @@ def test_shortcuts_of_the_window_work_from_number_fields_whose_own_undo_is_for_w
     assert window.session.document.undo_name is not None
 
 
+def test_space_presses_a_button_that_was_reached_by_tab_and_else_plays(
+    studio_window: StudioWindow, qtbot: QtBot
+) -> None:
+    window, timeline = studio_window, studio_window.session.document.timeline
+    window.activateWindow()
+    button = window.explore.pages.button(1)
+    pressed: list[bool] = []
+    button.clicked.connect(pressed.append)
+    button.setFocus(Qt.FocusReason.TabFocusReason)
+    qtbot.keyClick(button, Qt.Key.Key_Space)
+    assert pressed and not timeline.playing
+    button.setFocus(Qt.FocusReason.OtherFocusReason)
+    window.viewports.left.view.setFocus(Qt.FocusReason.MouseFocusReason)
+    qtbot.keyClick(window.viewports.left.view, Qt.Key.Key_Space)
+    assert timeline.playing
+
+
+def test_on_the_welcome_page_nothing_plays_and_what_a_key_does_is_shown(
+    studio_window: StudioWindow, qtbot: QtBot
+) -> None:
+    window = studio_window
+    window.activateWindow()
+    window.actions_by_id["help.welcome"].trigger()
+    qtbot.keyClick(window.welcome, Qt.Key.Key_Space)
+    assert not window.session.document.timeline.playing
+    qtbot.keyClick(window.welcome, Qt.Key.Key_S)
+    assert window.session.document.undo_name == "Random Shape" and not window.welcoming.is_shown
+
+
 def test_no_field_has_the_focus_by_itself_when_a_workspace_is_entered(
     studio_window: StudioWindow, qtbot: QtBot
 ) -> None:
