@@ -36,7 +36,8 @@ POSE_BUDGET_MS = 33.0
 """Moving a surface to a new pose or a slightly different shape may: thirty of them fit into a second."""
 _MAX_CONTOURING_FRACTION = 0.15
 """While previews are projected from shape to shape, contouring takes at most about this part of the time."""
-_COARSE_RESOLUTIONS = (48, 64, 80, 96, 128)
+_COARSE_RESOLUTIONS = (64, 80, 96, 128)
+"""Coarser ones would hardly be made faster, and bodies lose their forearms."""
 _CHOSEN_RESOLUTION = 96
 """Of the preview of a body that somebody chose, if there is time: on coarser grids hands and forearms fall apart."""
 _LOWEST_FINE_RESOLUTION, _WARM_UP_RESOLUTION = 64, 16

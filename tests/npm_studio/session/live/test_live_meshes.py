@@ -156,15 +156,15 @@ def test_a_shape_without_a_surface_is_nothing_and_says_nothing_of_how_long_other
     for quality in (Quality.PREVIEW, Quality.FINE, Quality.PREVIEW):
         (mesh,) = mesher.make(request(nothing), quality, not_cancelled).meshes
         assert len(mesh.vertices) == len(mesh.faces) == 0
-    assert mesher.make(request(codes(0, 0)), Quality.PREVIEW, not_cancelled).resolution == 48
+    assert mesher.make(request(codes(0, 0)), Quality.PREVIEW, not_cancelled).resolution == 64
 
 
 def test_a_pose_preview_before_the_fine_mesh_moves_the_coarse_one_of_the_shape() -> None:
     mesher = Mesher(toy_model(), 96)
     for _ in range(3):  # until the resolution has settled
-        mesher._grid_detail.learn(48, 80.0)
+        mesher._grid_detail.learn(64, 80.0)
         first = mesher.make(request(codes(2, 6)), Quality.PREVIEW, not_cancelled)
-    mesher._grid_detail.learn(48, 80.0)
+    mesher._grid_detail.learn(64, 80.0)
     second = mesher.make(request(codes(2, 7)), Quality.PREVIEW, not_cancelled)
     assert second.meshes[0].faces is first.meshes[0].faces
     truth = pose_vertices(toy_model(), codes(2, 7).shape, codes(2, 7).pose, first.meshes[0].canonical)  # type: ignore[arg-type]
@@ -174,11 +174,11 @@ def test_a_pose_preview_before_the_fine_mesh_moves_the_coarse_one_of_the_shape()
 def test_a_body_that_was_chosen_is_previewed_in_more_detail_than_one_that_a_slider_passes() -> None:
     def resolution(settled: bool) -> int:
         mesher = Mesher(toy_model(), 256)
-        mesher._grid_detail.learn(48, 40.0)
+        mesher._grid_detail.learn(64, 70.0)
         wanted = MeshRequest(1, (codes(1, 3),), settled=settled)
         return mesher.make(wanted, Quality.PREVIEW, not_cancelled).resolution
 
-    assert resolution(settled=False) == 48 and resolution(settled=True) == 80
+    assert resolution(settled=False) == 64 and resolution(settled=True) == 80
 
 
 def test_two_figures_that_move_at_once_follow_their_own_shapes(monkeypatch: pytest.MonkeyPatch) -> None:
