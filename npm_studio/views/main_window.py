@@ -379,9 +379,12 @@ class MainWindow(QMainWindow):
             QTimer.singleShot(0, functools.partial(keep_on_screen, self))  # what it had before it filled the screen
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
-        """A shortcut of what cannot be done now, which Qt passes on as any key, says why."""
+        """A shortcut of what cannot be done now, which Qt passes on as any key, says what it is and why."""
+        if event is not None and event.key() == Qt.Key.Key_Delete and self.workspace.take_chosen_away():
+            return
         if event is not None and (command := self.actions_by_id.disabled_at(QKeySequence(event.keyCombination()))):
-            self.status.say(reason_against(command, self.session.commands))
+            title = self.session.commands.title(command).replace("&", "").rstrip("…")
+            self.status.say(f"{title}: {reason_against(command, self.session.commands)}")
         super().keyPressEvent(event)
 
     def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:

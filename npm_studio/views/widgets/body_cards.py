@@ -139,8 +139,10 @@ class BodyCard(CardFrame):
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
         if event is not None and event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
             self.clicked.emit()
-            return
-        super().keyPressEvent(event)
+        elif event is not None and event.key() == Qt.Key.Key_Delete and self.remove.isVisible():
+            self.remove.click()
+        else:
+            super().keyPressEvent(event)
 
     def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:
         if event is not None and Dragged.of(event.mimeData()) is not None:

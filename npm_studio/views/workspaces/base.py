@@ -137,6 +137,10 @@ class Workspace(QWidget):
     def canonical_pose_chosen(self) -> None:
         """The canonical pose was clicked in the library."""
 
+    def take_chosen_away(self) -> bool:
+        """Delete was pressed; whether there is anything here that it is for."""
+        return False
+
     def body_on_show(self) -> Exploration | None:
         """The body that the lists of the library would change, which may be one of the bookmarks."""
         return None

@@ -231,6 +231,13 @@ class InterpolateWorkspace(Workspace):
         """A keyframe of the body on show in Explore."""
         self._add(self.document.state.explore)
 
+    def take_chosen_away(self) -> bool:
+        if len(self.now.keys) > 2:
+            self._on_removed(self.now.card)
+        else:
+            self.session.message.emit("Two keyframes always stay.")
+        return True
+
     def reverse(self) -> None:
         self._change("Reverse Keyframes", backwards(self.now))
 

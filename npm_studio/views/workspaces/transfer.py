@@ -225,6 +225,13 @@ class TransferWorkspace(Workspace):
             free = (one for one in range(len(explorer.model.info.identities)) if one not in taken)
             self._add(explorer.trained(next(free, 0)))
 
+    def take_chosen_away(self) -> bool:
+        if len(self.now.bodies) > 1:
+            self._on_removed(self.now.card)
+        else:
+            self.session.message.emit("One body always stays.")
+        return True
+
     def command_line(self) -> str | None:
         model, place = self.document.model, self.document.model_folder
         return None if model is None or place is None else transfer_command(place, model, self.now)

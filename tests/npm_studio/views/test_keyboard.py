@@ -158,6 +158,23 @@ def test_space_presses_a_button_that_was_reached_by_tab_and_else_plays(
     assert timeline.playing
 
 
+def test_delete_takes_the_chosen_keyframe_or_body_away_but_for_the_last_ones(
+    studio_window: StudioWindow, qtbot: QtBot
+) -> None:
+    window, state = studio_window, lambda: studio_window.session.document.state
+    window.activateWindow()
+    window.show_interpolate()
+    window.interpolate.add_explore()
+    for left in (2, 2):
+        qtbot.keyClick(window.viewports.left.view, Qt.Key.Key_Delete)
+        assert len(state().interpolate.keys) == left
+    assert present(window.statusBar()).currentMessage() == "Two keyframes always stay."
+    window.show_transfer()
+    for left in (1, 1):
+        qtbot.keyClick(window.viewports.left.view, Qt.Key.Key_Delete)
+        assert len(state().transfer.bodies) == left
+
+
 def test_on_the_welcome_page_nothing_plays_and_what_a_key_does_is_shown(
     studio_window: StudioWindow, qtbot: QtBot
 ) -> None:

@@ -57,7 +57,7 @@ def test_a_shortcut_of_what_cannot_be_done_says_why(studio_window: StudioWindow,
     window = studio_window
     keys = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
     qtbot.keyClick(window.viewports.left.view, Qt.Key.Key_C, keys)
-    assert present(window.statusBar()).currentMessage() == "Go to Fit first."
+    assert present(window.statusBar()).currentMessage() == "Compare with Truth: Go to Fit first."
 
 
 def test_help_opens_the_tutorial_and_says_where_it_is_if_nothing_opens_it(
