@@ -2,6 +2,7 @@
 
 import atexit
 import functools
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -142,8 +143,8 @@ class MainWindow(QMainWindow):
     def _register(self) -> None:
         session, document = self.session, self.session.document
         commands = session.commands
-        commands.handle("edit.undo", document.undo)
-        commands.handle("edit.redo", document.redo)
+        commands.handle("edit.undo", lambda: self._say_of(f"Undone: {document.undo_name}.", document.undo))
+        commands.handle("edit.redo", lambda: self._say_of(f"Done again: {document.redo_name}.", document.redo))
         commands.provide("can_undo", lambda: document.undo_name is not None)
         commands.provide("can_redo", lambda: document.redo_name is not None)
         commands.entitle("edit.undo", lambda: f"&Undo {document.undo_name or ''}".rstrip())
@@ -167,6 +168,11 @@ class MainWindow(QMainWindow):
         for name in ("tutorial", "troubleshooting"):
             commands.handle(f"help.{name}", functools.partial(self._open_document, name))
         commands.handle("file.quit", self.close)
+
+    def _say_of(self, words: str, act: Callable[[], None]) -> None:
+        """In place of what was said when it was done."""
+        act()
+        self.status.say(words)
 
     def _connect(self) -> None:
         session, document = self.session, self.session.document
