@@ -16,6 +16,7 @@ from engine.methods.run import Run, RunInputs, frame_records, load_run, save_run
 from engine.sequences.depth_sequence import save_depth_sequence
 from npm_studio.session.jobs import fitting
 from npm_studio.views.theme import DARK, LIGHT, Theme
+from npm_studio.views.workspaces.drawing import box_of
 from tests.npm_studio.views.studio_window import StudioWindow
 from tests.support.present import present
 from tests.support.walking_ball import CAMERA, RATE, Tells, TellsConfig, ball_depths, ball_meshes
@@ -100,6 +101,9 @@ def test_the_timeline_shows_distance_confidence_and_lost_frames_of_the_run_on_sh
     assert track.limit_mm == pytest.approx(10.0)  # by the frames that are not lost
     assert track.frame_at(track.width()) == 2
     assert track.words_of(1).startswith("Frame 2: 60 mm from what was seen · confidence 0.10 · lost\n")
+    meshes = present(window.fit._meshes)  # in a lost frame the subject is where it was, for the room to stay as it is
+    np.testing.assert_array_equal(present(window.fit._subject_near(meshes, 1)), box_of(meshes.read(0).vertices))
+    assert window.fit._subject_near(meshes, 2) is None
     window.session.document.timeline.seek(1)
     assert "60 mm from what was seen · confidence 0.10 · lost" in window.viewports.left.caption.text[1]
     show(qtbot, window, runs[2])
