@@ -208,7 +208,7 @@ class Mesher:
             return self._fine(place, codes, cancelled)
         if settled:
             resolution = min(resolution, _CHOSEN_RESOLUTION)
-        elif self._grid_detail.expected_ms(resolution) > POSE_BUDGET_MS:  # most will be projected
+        elif not self._is_contoured_each_time(resolution):  # most will be projected
             resolution = min(resolution, self._projection_detail.choose())
         if last is None or last.shape != key or last.resolution < resolution:
             started = time.perf_counter()
@@ -220,12 +220,16 @@ class Mesher:
             make_posed_mesh(self._posed(codes, last.mesh.vertices), last.mesh), Quality.PREVIEW, last.resolution
         )
 
+    def _is_contoured_each_time(self, resolution: int) -> bool:
+        """Whether that leaves as much of the time of a preview for its pose."""
+        return self._grid_detail.expected_ms(resolution) <= POSE_BUDGET_MS / 2
+
     def _project_last_preview(self, place: int, codes: Codes) -> _MeshResult | None:
         """The last preview of another shape moved onto this one; None when contouring is as fast, or it is too far."""
         started, last = time.perf_counter(), self._previews.get(place)
         if last is None or last.shape == _key(codes.shape) or last.mesh.is_empty or started > last.stale_at:
             return None
-        if self._grid_detail.expected_ms(last.resolution) <= POSE_BUDGET_MS:
+        if self._is_contoured_each_time(last.resolution):
             return None
         distance, cell = SignedDistance(self._model, codes.shape), 1.0 / (last.resolution - 1)
         mesh = project_onto_level_set(distance, last.mesh, cell, self._model.device)
