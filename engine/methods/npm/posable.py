@@ -5,11 +5,13 @@ of a fit are the same for both.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from engine.geometry.topology import signed_volume, triangle_areas
 from engine.methods.npm.linearisation import Linearised, distance_rates, linearise
 from engine.methods.npm.residuals import SurfaceRows
 from engine.methods.npm.surface_samples import SurfaceSamples, sample_model_surface, thinned
@@ -18,10 +20,12 @@ from engine.surface.extract import extract_surface
 
 SAMPLES = 2048
 """Of the surface, among which partners are sought; they are continuous between samples."""
-RESOLUTION = 48
-"""Grid of the mesh that the samples lie on."""
-SHOWN_RESOLUTION = 96
-"""Grid of what is shown meanwhile."""
+CELLS = 2.1
+"""Of the grid of the mesh that the samples lie on, in the mean thickness of the subject. With fewer forearms fall apart
+and hands are mittens; with more, or with more samples, points find the wrong finger."""
+COARSEST, FINEST = 40, 128
+_FIRST_RESOLUTION = 64
+"""Of the mesh that the thickness is measured on."""
 
 
 class PosableSurface(Protocol):
@@ -90,13 +94,23 @@ class NeuralPosable:
     def keeps_shape(self) -> bool:
         return self.fitted.keeps_shape
 
+    @cached_property
+    def resolution(self) -> int:
+        """Of the grid of the mesh that samples lie on, by the mean thickness: twice the volume of the mean shape by its
+        area."""
+        shape = self.fitted.shape_code(self.fitted.mean(1))
+        mesh = extract_surface(self.fitted.model, shape, _FIRST_RESOLUTION)
+        volume, area = signed_volume(mesh.vertices, mesh.faces), triangle_areas(mesh.vertices, mesh.faces).sum()
+        wanted = CELLS * area / (2 * volume) if volume > 0 else COARSEST
+        return round(min(max(wanted, COARSEST), FINEST))
+
     def local(self, variables: Variables, points: Tensor) -> Tensor:
         return self.fitted.local(variables, points)
 
     def surface(self, variables: Variables, seed: int) -> "NeuralSurface":
         """Contoured, with `SAMPLES` samples."""
         fitted = self.fitted
-        sampled = sample_model_surface(fitted.model, fitted.shape_code(variables), seed, RESOLUTION)
+        sampled = sample_model_surface(fitted.model, fitted.shape_code(variables), seed, self.resolution)
         samples = thinned(sampled, SAMPLES)
         return NeuralSurface(fitted, samples, distance_rates(fitted, variables, samples.points))
 
@@ -115,14 +129,7 @@ class NeuralSurface:
             return variables.place(self.fitted.local(variables, self.samples.vertices[None]))
 
     def meshes(self, variables: Variables) -> tuple[Tensor, Tensor]:
-        """Contoured anew: on the grid of the samples, hands and forearms of a body fall apart."""
-        fitted = self.fitted
-        mesh = extract_surface(fitted.model, fitted.shape_code(variables), SHOWN_RESOLUTION)
-        if mesh.is_empty:
-            return self.placed(variables), self.samples.faces
-        vertices, faces = (torch.from_numpy(part).to(fitted.model.device) for part in (mesh.vertices, mesh.faces))
-        with torch.no_grad():
-            return variables.place(fitted.local(variables, vertices[None])), faces
+        return self.placed(variables), self.samples.faces
 
     def linearise(self, variables: Variables, rows: SurfaceRows, middle: Tensor, shape_moves: bool) -> Linearised:
         normals, rates = (None, None) if rows.samples is None else (rows.normals, self.rates[rows.samples])
