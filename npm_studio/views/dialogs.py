@@ -131,6 +131,7 @@ class ShortcutsDialog(QDialog):
 
     def __init__(self, menus: Sequence[Menu], parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._menus = menus
         self.setWindowTitle("Shortcuts")
         inside = QWidget()
@@ -177,6 +178,7 @@ class AboutDialog(QDialog):
 
     def __init__(self, renderer: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle("About NPM Studio")
         try:
             own = version("npm-studio")

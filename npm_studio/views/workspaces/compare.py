@@ -200,6 +200,8 @@ class CompareWorkspace(Workspace):
         titles = [(offer.title, offer.detail) for offer in shown]
         room = MOST_SIDES - len(shown) if self.state.mode == "beside" else 2 - len(shown)
         self.panel.show_state(self.state, titles, room)
+        if not shown:
+            self._forget()
         if not self.is_active:
             return
         self._set_blinking(self.panel.blinking.isChecked())
@@ -223,9 +225,13 @@ class CompareWorkspace(Workspace):
             self._measure()
         self._show_colours()
 
-    def _show_nothing(self) -> None:
+    def _forget(self) -> None:
+        """Let go of what was compared, which another document would keep in memory."""
         self.lineup = self.errors = None
         self._wanted = ()
+        self._loading.forget()
+
+    def _show_nothing(self) -> None:
         self.viewports.set_view_count(1)
         self.viewports.drop_hidden()
         self.curves.hide()

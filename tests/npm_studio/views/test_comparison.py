@@ -12,8 +12,10 @@ from engine.geometry.mesh import save_mesh
 from engine.methods.run import load_run
 from npm_studio.session.document.compared_sides import offers
 from npm_studio.session.document.comparison import SideSource
+from npm_studio.session.document.loaded import Contents
 from npm_studio.session.document.run_steps import renamed
 from npm_studio.session.document.side_errors import ErrorKind
+from npm_studio.session.document.state import DocumentState
 from npm_studio.session.jobs.comparison_report import report_choice
 from npm_studio.views.export_dialog import ExportDialog
 from npm_studio.views.workspaces.compare_panel import MODES
@@ -77,6 +79,12 @@ def test_a_run_is_compared_with_its_ground_truth_at_once(comparing: StudioWindow
     assert comparing.compare.panel.table.texts()[1][0] == "measured against"
     tips = [present(comparing.compare.panel.table.item(0, column)).toolTip() for column in (1, 2, 3)]
     assert all("from each vertex to the same vertex" in tip for tip in tips) and "mean of the worst, frame " in tips[2]
+
+
+def test_what_was_compared_is_let_go_when_another_document_comes(comparing: StudioWindow) -> None:
+    comparing.show_explore()
+    comparing.session.document.begin(DocumentState(), Contents())
+    assert comparing.compare.lineup is None
 
 
 def test_one_legend_goes_with_the_colours_of_all_views(comparing: StudioWindow) -> None:

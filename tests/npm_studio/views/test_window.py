@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from PyQt6.QtCore import Qt
+from PyQt6.QtCore import QEvent, Qt
 from PyQt6.QtGui import QImage
 from PyQt6.QtWidgets import QApplication, QFileDialog, QMenu
 from pytestqt.qtbot import QtBot
@@ -44,6 +44,8 @@ def test_every_command_runs_or_is_disabled_on_an_empty_document(
         for dialog in QApplication.topLevelWidgets():
             if isinstance(dialog, ShortcutsDialog | AboutDialog):
                 dialog.close()
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
+    assert not window.findChildren(ShortcutsDialog) + window.findChildren(AboutDialog)  # they have not piled up
     assert opened == ["open_model", "open_sequence"]
     assert not window.isVisible()
 
