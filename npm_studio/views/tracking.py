@@ -182,7 +182,7 @@ class Tracking(QObject):
         track = self.track
         if track is None or track.is_unwanted or self._is_writing or not track.can_be_kept:
             return ""
-        return f"Track {track.what.name}: {track.frames} frames"
+        return f"Track {track.what.name}: {track.frames} frames, not kept yet"
 
     def end_and_keep(self) -> None:
         """End the track and write what was tracked as a run, for somebody who waits for that."""
@@ -219,6 +219,7 @@ class Tracking(QObject):
             self._end(nobody if track.frames else "")
         else:
             self.panel.end(f"{track.frames} frames were tracked", can_be_kept=True)
+            self.advanced.emit()
             self._session.message.emit("The track is over. Keep it as a run, or discard it.")
         self.changed.emit()
         if self._is_to_be_kept:

@@ -61,7 +61,7 @@ class TrackStage:
         said = "lost" if tracked.lost else f"confidence {tracked.confidence:.2f}"
         rate = "" if shown.rate is None else f" · {shown.rate:.1f} frames per second"
         text = f"Frame {tracked.name} · {said} · {1e3 * tracked.latency_s:.0f} ms{rate}"
-        view.caption.set_text(f"Tracking {track.what.name}", text)
+        view.caption.set_text(f"{'Tracking' if self._tracking.is_running else 'Track of'} {track.what.name}", text)
         view.redraw()
 
     def _on_switched(self) -> None:

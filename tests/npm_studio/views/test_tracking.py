@@ -213,6 +213,7 @@ def test_a_stopped_track_is_kept_as_a_run_that_comes_on_show(
     tracker.step.release(1)
     qtbot.waitUntil(lambda: fit.tracking.can_be_kept, timeout=SECONDS)
     assert not fit.progress.isVisible() and fit.tracking.panel.keep.isVisible()
+    assert tracking.viewports.left.caption.text[0] == "Track of doll"
     qtbot.mouseClick(fit.tracking.panel.keep, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: fit.run is not None, timeout=SECONDS)
     run = present(fit.run)
@@ -263,6 +264,7 @@ def test_a_window_that_is_closed_asks_about_a_track_that_would_be_lost(
     tracking.close()
     assert tracking.isVisible()
     question = present(tracking.closing.question)
+    assert "not kept yet" in question.text()
     button = next(each for each in question.findChildren(QPushButton) if "Cancel" in each.text().replace("&", ""))
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
     assert tracking.isVisible() and tracking.fit.tracking.is_running
