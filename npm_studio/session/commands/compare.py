@@ -7,7 +7,7 @@ ADD = Command(
     "&Add Side…",
     "Compare one more: a run, the truth, what was seen, or meshes from disk.",
     shortcut="A",
-    needs="is_comparing",
+    needs="can_add_side",
 )
 SWAP = Command(
     "compare.swap",

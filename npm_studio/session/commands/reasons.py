@@ -30,6 +30,7 @@ _REASONS = {
     "can_keep_track": "There is no track to keep.",
     "can_discard_track": "There is no track.",
     "is_comparing": "Go to Compare.",
+    "can_add_side": "Swipe and blink are of two sides, side by side of six.",
     "has_two_sides": "Compare two sides first.",
     "is_blinking": "Let two sides blink in Compare first.",
     "can_verify": "Open a dataset first.",
@@ -41,7 +42,7 @@ _REASONS = {
 _WORKSPACES = {
     "fit": ("can_fit", "can_fit_again", "can_mark", "can_refit", "has_run", "can_compare_truth"),
     "train": ("can_verify", "can_train"),
-    "compare": ("is_comparing", "has_two_sides", "is_blinking", "can_report"),
+    "compare": ("is_comparing", "can_add_side", "has_two_sides", "is_blinking", "can_report"),
 }
 """Conditions that never hold outside of a workspace."""
 _OTHERWISE = "Not possible with what is on show."

@@ -169,7 +169,7 @@ class Workspace(QWidget):
             self.body_chosen(bodies[self.session.fitted.frame_on_show(folder)])
 
     def unkept(self) -> str:
-        """What would be lost with the window, for a list, such as ``Track walk: 34 frames, not kept yet``; nothing: empty."""
+        """What would be lost with the window, for a list, such as ``Track walk: 34 frames``; nothing: empty."""
         return ""
 
     def keep(self) -> None:

@@ -194,12 +194,16 @@ class CompareWorkspace(Workspace):
         if self.is_active:
             self.enter() if not self.state.sides else self._show_state()
 
+    @property
+    def _room(self) -> int:
+        """For so many more sides."""
+        return (MOST_SIDES if self.state.mode == "beside" else 2) - len(self.state.on_show)
+
     def _show_state(self) -> None:
         by_source = {offer.source: offer for offer in self._offers}
         shown = [by_source[source] for source in self.state.on_show if source in by_source]
         titles = [(offer.title, offer.detail) for offer in shown]
-        room = MOST_SIDES - len(shown) if self.state.mode == "beside" else 2 - len(shown)
-        self.panel.show_state(self.state, titles, room)
+        self.panel.show_state(self.state, titles, self._room)
         if not shown:
             self._forget()
         if not self.is_active:
@@ -360,6 +364,7 @@ class CompareWorkspace(Workspace):
         commands.handle("compare.other", self.show_other)
         commands.handle("fit.compare_truth", self.compare_with_truth)
         commands.provide("is_comparing", lambda: self.is_active and self.lineup is not None)
+        commands.provide("can_add_side", lambda: self.is_active and self._room > 0)
         commands.provide("can_report", lambda: self.is_active and report_choice(self.document) is not None)
         commands.provide("has_two_sides", lambda: self.is_active and len(self.state.sides) > 1)
         commands.provide("is_blinking", lambda: self.is_active and self.state.mode == "blink")

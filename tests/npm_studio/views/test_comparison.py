@@ -214,6 +214,7 @@ def test_six_sides_stand_in_six_views(
     assert views[2].points.count > 100
     assert not views[2].mesh.is_visible
     assert not comparing.compare.panel.add.isEnabled()
+    assert not comparing.actions_by_id["compare.add"].isEnabled()
     assert comparing.compare.panel.report.isEnabled()
     assert [run.name for run in present(report_choice(comparing.session.document)).runs] == ["run", "b", "c", "d"]
     assert comparing.compare.isVisible()  # a run that is dropped here is compared, and not shown in Fit
