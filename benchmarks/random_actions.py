@@ -9,9 +9,10 @@ equal. Reported are exceptions, errors that are no fault of an input, lines that
 half. Exits 1 when there was one of these, or the second half grew by more than 2 % and 20 MB.
 
 What is loaded or begun once, such as modules, shaders and threads, is so before the first half: all workspaces are
-shown, all commands given and all things dropped once, another model among them, and a track and a fit are begun. After
-each half all work is stopped and the document is that of the beginning, read again and with nothing to undo. Memory is
-measured as in `leaks.py`, with large blocks apart, so that holes between blocks in use do not count.
+shown, all commands given and all things dropped once, another model among them, a track is begun, and a fit is
+brought to its end. After each half all work is stopped and the document is that of the beginning, read again and with
+nothing to undo. Memory is measured as in `leaks.py`, with large blocks apart, so that holes between blocks in use do
+not count.
 """
 
 import argparse
@@ -257,7 +258,8 @@ def warm_up(window: "MainWindow", monkey: Monkey) -> None:
                 run_for(0.05)
     document.show_workspace("fit")
     fit.start()
-    run_for(10.0)
+    run_for(1.0)
+    wait_until(lambda: not is_busy(window), "the end of a fit", 600.0)
     print("everything has been done once", flush=True)
 
 
