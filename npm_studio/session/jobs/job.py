@@ -16,6 +16,7 @@ from npm_studio.session.jobs.events import (
     Started,
     Stopped,
 )
+from npm_studio.session.jobs.stages import stage_title
 
 JobState = Literal["waiting", "running", "paused", "stopping", "done", "failed", "stopped"]
 MOST_LINES = 500
@@ -127,12 +128,12 @@ def stopping(job: Job) -> Job:
 
 
 def in_words(job: Job) -> str:
-    """How far it is, for a sentence: ``train shape, 400 of 2000``."""
+    """How far it is, for a sentence: ``training shape, 400 of 2000``."""
     if job.state == "waiting":
         return "waiting"
-    if job.fraction is None:
-        return job.stage or "running"
-    return f"{job.stage}, {job.done} of {job.total}"
+    title = stage_title(job.stage)
+    stage = title[:1].lower() + title[1:] or "running"
+    return stage if job.fraction is None else f"{stage}, {job.done} of {job.total}"
 
 
 def _saying(job: Job, line: str) -> Job:

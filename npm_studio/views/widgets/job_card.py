@@ -9,6 +9,7 @@ from PyQt6.QtWidgets import QHBoxLayout, QLabel, QPlainTextEdit, QProgressBar, Q
 
 from npm_studio.session.jobs.board import JobBoard
 from npm_studio.session.jobs.job import Job
+from npm_studio.session.jobs.stages import stage_title
 from npm_studio.session.jobs.status import clock_text
 from npm_studio.session.memory import resident_bytes
 from npm_studio.views.widgets.badge import Badge, Tone
@@ -114,7 +115,7 @@ class JobCard(CardFrame):
         self.bar.setRange(0, 0 if fraction is None and job.state == "running" else 1000)
         self.bar.setValue(round(1000 * (fraction or 0.0)))
         counted = f" {job.done:,} / {job.total:,}" if fraction is not None else ""
-        stage = f"{job.stage[:1].upper()}{job.stage[1:]}{counted}"
+        stage = f"{stage_title(job.stage)}{counted}"
         self.stage.setText("" if job.is_over else stage or ("Waits for its turn" if job.state == "waiting" else ""))
         self.stage.setToolTip(self.stage.text())
         left, taken = job.seconds_left(now), job.seconds(now)

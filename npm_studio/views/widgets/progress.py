@@ -6,23 +6,12 @@ from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QAction
 from PyQt6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
+from npm_studio.session.jobs.stages import stage_title
 from npm_studio.session.jobs.status import JobStatus, clock_text
 from npm_studio.session.jobs.whole_fit import whole_fraction, whole_seconds_left
 from npm_studio.views.widgets.basics import note
 from npm_studio.views.widgets.fit_curve import FitCurve
 
-_STAGES = {
-    "read depth": "Reading depth images",
-    "search": "Searching first poses",
-    "fit": "Fitting",
-    "mesh": "Making meshes",
-    "track": "Tracking",
-    "body model": "Loading the body model",
-    "align": "Aligning",
-    "deform": "Deforming",
-    "read meshes": "Reading meshes",
-    "measure": "Measuring distances",
-}
 _ON_THE_WAY = (
     "Mean distance of what was seen to the surface as it is now, in the median frame. It may rise a little, as a fit "
     "weighs more than this. The card of the run has the mean over all frames that are not lost"
@@ -124,7 +113,7 @@ class FitProgress(QWidget):
         self.bar.setRange(0, 0)
 
     def show_status(self, status: JobStatus) -> None:
-        name = _STAGES.get(status.stage, status.stage.capitalize())
+        name = stage_title(status.stage)
         known = status.total > 1
         self._reached = max(self._reached, whole_fraction(status) or 0.0)
         self.bar.setRange(0, 1000 if self._reached > 0 else 0)

@@ -27,6 +27,7 @@ class SliderList(Section):
         self.sliders: list[DirectionSlider] = []
         self._explorer: Explorer | None = None
         self._empty = note("")
+        self._empty.setAlignment(Qt.AlignmentFlag.AlignTop)
         self._area = QScrollArea()
         self._area.setWidgetResizable(True)
         self._area.setFrameShape(QFrame.Shape.NoFrame)

@@ -259,7 +259,7 @@ def test_closing_names_what_runs_and_waits_and_what_is_stopped_is_kept_after_the
 
     fitting.close()
     question = present(fitting.closing.question)
-    assert question.text() == "2 things are not finished:\n•  Fit doll: fit, 1 of 4\n•  Fit another: waiting"
+    assert question.text() == "2 things are not finished:\n•  Fit doll: fitting, 1 of 4\n•  Fit another: waiting"
     assert list(question.buttons_by_answer) == ["Stop and keep", "Wait, then close", "Stop and discard", "Cancel"]
     question.answer("Stop and keep")
     qtbot.waitUntil(lambda: fitting.files.question is not None, timeout=SECONDS)

@@ -105,7 +105,7 @@ def test_a_dataset_is_browsed_its_model_trained_watched_and_the_training_goes_on
     assert train.plots.isVisible()
     assert train.panel.picture.isVisible()
     assert "Poor: the model knows its own data by heart" in train.panel.quality.text()
-    qtbot.waitUntil(lambda: train.panel.progress.text() == "Train shape, 100 of 200", timeout=SECONDS)
+    qtbot.waitUntil(lambda: train.panel.progress.text() == "Training shape, 100 of 200", timeout=SECONDS)
     (job,) = (job for job in window.session.jobs.jobs if job.lane == "train")
     assert job.info.command == (
         f"npm-studio train all --config own/small --data {choice.data} --out {choice.out} --device auto --restart"

@@ -151,7 +151,7 @@ def test_while_a_job_waits_for_its_user_its_expected_end_does_not_move() -> None
     held = paused(job, True, 20.0)
     assert held.seconds_left(500.0) == pytest.approx(30.0)
     assert paused(held, False, 500.0).seconds_left(500.0) == pytest.approx(30.0)
-    assert in_words(held) == "fit, 25 of 100"
+    assert in_words(held) == "fitting, 25 of 100"
     assert held.seconds(31.0) == 30.0
 
 
