@@ -105,6 +105,10 @@ class TrainingPlots(QWidget):
             painter.setPen(QPen(QColor(theme.accent), 1.6))
             points = [at(step, value) for step, value in zip(trained.steps, trained.values, strict=True) if value > 0]
             painter.drawPolyline(QPolygonF(points))
+            if len(points) == 1:
+                painter.setBrush(QColor(theme.accent))
+                painter.drawEllipse(points[0], 2, 2)
+                painter.setBrush(Qt.BrushStyle.NoBrush)
         if held_out is not None:
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(QColor(mixed(theme.warn, theme.text, 0.1)))

@@ -31,6 +31,7 @@ class TrainPanel(QWidget):
         self.tree = DatasetTree()
         self.verify_button = action_button("Verify", actions["train.verify"])
         self.verified = note("")
+        self.verified.hide()
         _stack(data, self.about, self.tree, self.verify_button, self.verified)
         training = Section("Training")
         self.form = TrainingForm()

@@ -20,7 +20,8 @@ from npm_studio.reports.training_quality import quality_in_words
 from npm_studio.session.jobs.training import Begin, TrainingChoice, TrainingEnd
 from npm_studio.views import training
 from npm_studio.views.opening import recent
-from npm_studio.views.widgets.training_plots import title_of
+from npm_studio.views.theme import theme_of
+from npm_studio.views.widgets.training_plots import TrainingPlots, title_of
 from tests.npm_studio.views.studio_window import StudioWindow
 from tests.support.ellipsoids import write_ellipsoids
 from tests.support.present import present
@@ -205,6 +206,16 @@ def test_a_curve_is_called_by_as_much_as_there_is_room_for(qapp: object) -> None
     assert shorter == "Shape encoder, mm"
     assert title_of("shape-encoder", "error", font.horizontalAdvance(shorter) - 1, font) == "Shape encoder"
     assert title_of("coordinates", "error", 30, font).endswith("…")
+
+
+def test_what_has_been_measured_once_is_a_dot(qtbot: QtBot) -> None:
+    plots = TrainingPlots()
+    qtbot.addWidget(plots)
+    plots.resize(300, 120)
+    plots.show_curves({"shape": {("train", "sdf"): Curve([100], [1.0], [0.004])}}, 0.4)
+    image = plots.grab().toImage()
+    colours = {image.pixelColor(x, y).name() for x in range(image.width()) for y in range(image.height())}
+    assert theme_of(plots).accent in colours
 
 
 def test_what_curves_say_is_in_millimetres() -> None:
