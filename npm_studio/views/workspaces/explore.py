@@ -139,8 +139,8 @@ class ExploreWorkspace(Workspace):
         self.show_posed_mesh(self.viewports.left, mesh, similarity)
         self.slicing.follow()
         self._figures.follow(mesh, similarity, reply.quality is Quality.FINE)
+        self._caption()  # which leaves less room
         self.frame_live(model, reply)
-        self._caption()
         self.report_quality(reply)
 
     @property

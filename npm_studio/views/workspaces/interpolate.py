@@ -166,9 +166,9 @@ class InterpolateWorkspace(Workspace):
         model = self.document.model
         if model is not None:
             self.show_posed_mesh(self.viewports.left, reply.meshes[0], model.info.similarity)
-            self.frame_live(model, reply)
             frame = min(self._frames.get(reply.generation, self.now.frame), frame_count(self.now) - 1)
-            self.viewports.left.caption.set_text(*place_in_words(self.now, frame))
+            self.viewports.left.caption.set_text(*place_in_words(self.now, frame))  # which leaves less room
+            self.frame_live(model, reply)
             self.report_quality(reply)
 
     @property
