@@ -248,6 +248,9 @@ def warm_up(window: "MainWindow", monkey: Monkey) -> None:
     fit.tracking.start(recording_on_show(document.observations[0], Pace.EVERY))
     wait_until(lambda: fit.tracking.view is not None or not fit.tracking.is_there, "a tracked frame")
     stop_all(window)
+    before = len(document.runs)
+    fit.start()
+    wait_until(lambda: len(document.runs) > before and not is_busy(window), "a fit that is measured", 600.0)
     given = set(LEFT_OUT)
     for workspace in window.workspaces:
         for name, action in window.actions_by_id.items():
@@ -256,10 +259,6 @@ def warm_up(window: "MainWindow", monkey: Monkey) -> None:
                 given.add(name)
                 action.trigger()
                 run_for(0.05)
-    document.show_workspace("fit")
-    fit.start()
-    run_for(1.0)
-    wait_until(lambda: not is_busy(window), "the end of a fit", 600.0)
     print("everything has been done once", flush=True)
 
 
