@@ -20,6 +20,11 @@ _POLE_DEGREES = 3.0
 _IN_SIGHT = 0.25
 """Of the width or the height of a view: over as much reaches what is seen of something that is in sight."""
 
+_SMALL = 0.7
+"""Times the size of what was framed, below which a mesh is framed again when the hand rests."""
+_SLACK = 0.06
+"""Fraction of a framed mesh by which another one may be larger before it leaves the view."""
+
 Direction = tuple[float, float, float]
 """From what is looked at to the camera."""
 
@@ -151,3 +156,32 @@ def box_among(box: ArrayLike, seen: ArrayLike) -> NDArray[np.float64] | None:
 def _triple(point: NDArray[np.float64]) -> tuple[float, float, float]:
     x, y, z = (float(part) for part in point)
     return x, y, z
+
+
+@dataclass(frozen=True, eq=False)
+class Framing:
+    """Where cameras were put, and the boxes (2, 3) for which."""
+
+    cameras: tuple[CameraState, ...]
+    boxes: tuple[NDArray[np.float64], ...]
+
+    def is_at(self, cameras: Sequence[CameraState]) -> bool:
+        pairs = zip(self.cameras, cameras, strict=False)
+        return len(self.cameras) == len(cameras) and all(one.is_near(other) for one, other in pairs)
+
+
+def is_outgrown(boxes: Sequence[NDArray[np.float64]], framed: Sequence[NDArray[np.float64]]) -> bool:
+    """Whether one of ``boxes`` (2, 3) reaches out of that which was framed in its view."""
+    return any(
+        bool((box[0] < old[0] - slack).any() or (box[1] > old[1] + slack).any())
+        for box, old in zip(boxes, framed, strict=False)
+        for slack in [_SLACK * (old[1] - old[0]).max()]
+    )
+
+
+def is_small(boxes: Sequence[NDArray[np.float64]], framed: Sequence[NDArray[np.float64]]) -> bool:
+    """Whether none of ``boxes`` (2, 3) fills its view any more."""
+    return all(
+        float((box[1] - box[0]).max()) < _SMALL * float((old[1] - old[0]).max())
+        for box, old in zip(boxes, framed, strict=False)
+    )

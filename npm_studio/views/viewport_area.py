@@ -1,7 +1,7 @@
 """The middle of the window: one 3-D view, or up to six in a grid."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from npm_studio.session.commands.registry import Commands
 from npm_studio.session.document.state import DocumentState
 from npm_studio.session.document.view_state import CameraState, DisplaySettings, ViewState
 from npm_studio.session.settings import change_settings
-from npm_studio.views.framing import Direction
+from npm_studio.views.framing import Direction, Framing, is_outgrown, is_small
 from npm_studio.views.session import Session
 from npm_studio.views.theme import Theme
 from npm_studio.views.viewport import Viewport
@@ -30,24 +30,8 @@ _ACROSS: tuple[Direction, ...] = ((1.0, 0.1, 0.34), (0.34, 1.0, 1.0), _USUAL)
 _COLUMNS = {1: 1, 2: 2, 3: 3, 4: 2, 5: 3, 6: 3}
 """Of so many views."""
 _ROWS = 2
-_SMALL = 0.7
-"""Times the size of what was framed, below which a mesh is framed again when the hand rests."""
-_SLACK = 0.06
-"""Fraction of a framed mesh by which another one may be larger before it leaves the view."""
 _REMEMBERED = 50
 """Framings that undo can go back to."""
-
-
-@dataclass(frozen=True, eq=False)
-class _Framing:
-    """Where cameras were put, and the boxes (2, 3) for which."""
-
-    cameras: tuple[CameraState, ...]
-    boxes: tuple[NDArray[np.float64], ...]
-
-    def is_at(self, cameras: Sequence[CameraState]) -> bool:
-        pairs = zip(self.cameras, cameras, strict=False)
-        return len(self.cameras) == len(cameras) and all(one.is_near(other) for one, other in pairs)
 
 
 class ViewportArea(QWidget):
@@ -75,9 +59,9 @@ class ViewportArea(QWidget):
         self._framed: list[CameraState] = []
         """The cameras as the last framing left them."""
         self._framed_boxes: list[NDArray[np.float64]] = []
-        self._series: list[_Framing] = []
+        self._series: list[Framing] = []
         """What was framed since somebody asked for it or came into the workspace; what came after it by itself."""
-        self._back: _Framing | None = None
+        self._back: Framing | None = None
         """Of the series: what undo goes back to once the body is there."""
         self.framed: Callable[[], object] = lambda: None
         """What was framed last, in whatever workspace, which is not held."""
@@ -264,7 +248,7 @@ class ViewportArea(QWidget):
             for view, state in zip(self.views, back.cameras, strict=False):
                 view.set_camera_state(state)
             self._framed, self._framed_boxes = list(back.cameras), list(back.boxes)
-        elif self._is_framed() and (self._is_outgrown() or (inwards and self._is_small())):
+        elif self._is_framed() and (is_outgrown(*self._sizes()) or (inwards and is_small(*self._sizes()))):
             series = self._series
             self._frame(self._direction)
             self._series = [*series, *self._series][-_REMEMBERED:]
@@ -386,21 +370,6 @@ class ViewportArea(QWidget):
             view.camera_state().is_near(state) for view, state in zip(self.views, self._framed, strict=False)
         )
 
-    def _is_outgrown(self) -> bool:
-        """Whether something reaches out of the box that was framed in its view."""
-        return any(
-            bool((box[0] < framed[0] - slack).any() or (box[1] > framed[1] + slack).any())
-            for (_, box), framed in zip(self._boxes(), self._framed_boxes, strict=False)
-            for slack in [_SLACK * (framed[1] - framed[0]).max()]
-        )
-
-    def _is_small(self) -> bool:
-        """Whether nothing fills its view any more."""
-        return all(
-            float((box[1] - box[0]).max()) < _SMALL * float((framed[1] - framed[0]).max())
-            for (_, box), framed in zip(self._boxes(), self._framed_boxes, strict=False)
-        )
-
     def _apply_display(self) -> None:
         for view in self._all:
             view.set_display(self._display_now)
@@ -417,6 +386,10 @@ class ViewportArea(QWidget):
             return [(self.left, np.stack([joint[:, 0].min(axis=0), joint[:, 1].max(axis=0)]))]
         return known
 
+    def _sizes(self) -> tuple[list[NDArray[np.float64]], list[NDArray[np.float64]]]:
+        """Boxes of what there is to see, and those that were framed."""
+        return [box for _, box in self._boxes()], self._framed_boxes
+
     def _frame(self, direction: Direction) -> None:
         boxes = self._boxes()
         if not boxes:
@@ -430,7 +403,7 @@ class ViewportArea(QWidget):
             view.frame_bounds(bounds, direction)
         self._direction, self._framed = direction, [view.camera_state() for view in self.views]
         self._framed_boxes = [bounds for _, bounds in boxes]
-        self._series = [_Framing(tuple(self._framed), tuple(self._framed_boxes))]
+        self._series = [Framing(tuple(self._framed), tuple(self._framed_boxes))]
 
     def _make_views(self, count: int) -> None:
         while len(self._all) < count:

@@ -100,6 +100,8 @@ class NeuralPosable:
         area."""
         shape = self.fitted.shape_code(self.fitted.mean(1))
         mesh = extract_surface(self.fitted.model, shape, _FIRST_RESOLUTION)
+        if mesh.is_empty:  # of a model that has hardly learned anything; its shapes may have a surface
+            return COARSEST
         volume, area = signed_volume(mesh.vertices, mesh.faces), triangle_areas(mesh.vertices, mesh.faces).sum()
         wanted = CELLS * area / (2 * volume) if volume > 0 else COARSEST
         return round(min(max(wanted, COARSEST), FINEST))

@@ -11,6 +11,7 @@ from PyQt6 import sip
 from pytestqt.qtbot import QtBot
 
 from npm_studio.session.document.view_state import CameraState
+from npm_studio.views import viewport_area
 from npm_studio.views.framing import (
     Room,
     below,
@@ -24,7 +25,6 @@ from npm_studio.views.framing import (
 )
 from npm_studio.views.session import Session
 from npm_studio.views.viewport import Viewport
-from npm_studio.views.viewport_area import ViewportArea
 from tests.npm_studio.views.studio_window import StudioWindow
 from tests.npm_studio.views.test_display import Fine, toggle
 
@@ -231,7 +231,7 @@ def test_undo_brings_back_where_the_camera_was_before_it_followed_the_body(
 ) -> None:
     window, view, document = studio_window, studio_window.viewports.left, studio_window.session.document
     has_outgrown = False
-    monkeypatch.setattr(ViewportArea, "_is_outgrown", lambda _: has_outgrown)
+    monkeypatch.setattr(viewport_area, "is_outgrown", lambda *_: has_outgrown)
     window.viewports.frame_all()
     fine(window, lambda: window.library.identity_chosen.emit(1))
     before = view.camera_state()
