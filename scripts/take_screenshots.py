@@ -148,6 +148,12 @@ def views(window: "MainWindow", subjects: Subjects) -> Iterator[tuple[str, Calla
     def wait(done: Callable[[], bool]) -> None:
         wait_until(window, done)
 
+    def frame_fine() -> None:
+        """Frame the mesh that was asked for last, and none that came on the way to it."""
+        settle(window)
+        wait(lambda: window.badge.text == "Fine")
+        window.viewports.frame_all()
+
     def search() -> None:
         actions["help.palette"].trigger()
         next(one for one in dialogs() if isinstance(one, Palette)).field.setText("run")
@@ -164,10 +170,8 @@ def views(window: "MainWindow", subjects: Subjects) -> Iterator[tuple[str, Calla
     explore.identity_chosen(IDENTITY)
     window.library.reveal_poses_of(IDENTITY)
     explore.frame_chosen(rows[FRAME])
-    wait(lambda: window.badge.text == "Fine")
-    window.viewports.frame_all()
+    frame_fine()
     wait(lambda: window.session.portraits.name("shape", 0) is not None)
-    settle(window, 3 * _QUIET)  # small pictures of bodies come one by one
     yield "explore", None
     yield "palette", search
     yield "preferences", actions["edit.preferences"].trigger
@@ -186,15 +190,13 @@ def views(window: "MainWindow", subjects: Subjects) -> Iterator[tuple[str, Calla
     interpolate.identity_chosen(OTHER_IDENTITY)
     timeline.seek(BETWEEN)
     interpolate.add_shown()
-    wait(lambda: window.badge.text == "Fine")
-    window.viewports.frame_all()
+    frame_fine()
     yield "interpolate", None
 
     document.show_workspace("transfer")
     actions["display.correspondence"].trigger()
     window.workspace_of(TransferWorkspace).frame_chosen(rows[FRAME])
-    wait(lambda: window.badge.text == "Fine")
-    window.viewports.frame_all()
+    frame_fine()
     yield "transfer", None
     actions["display.correspondence"].trigger()
 
@@ -231,8 +233,8 @@ def views(window: "MainWindow", subjects: Subjects) -> Iterator[tuple[str, Calla
     yield "recording", None
 
 
-def settle(window: "MainWindow", seconds: float = _QUIET) -> None:
-    """Let ``window`` work until nothing new has come for ``seconds``."""
+def settle(window: "MainWindow") -> None:
+    """Let ``window`` work until all that it waits for is there, and nothing new has come for a second."""
     session, last = window.session, [time.monotonic()]
 
     def note(*_: object) -> None:
@@ -244,9 +246,10 @@ def settle(window: "MainWindow", seconds: float = _QUIET) -> None:
         signal.connect(note)
 
     def is_quiet() -> bool:
-        if any(session.jobs.is_busy(lane) for lane in ("load", "measure", "look")) or not portraits.is_allowed:
+        at_work = any(session.jobs.is_busy(lane) for lane in ("load", "measure", "look"))
+        if at_work or not portraits.is_allowed or not portraits.are_complete:
             note()
-        return time.monotonic() - last[0] > seconds
+        return time.monotonic() - last[0] > _QUIET
 
     wait_until(window, is_quiet)
     for signal in signals:

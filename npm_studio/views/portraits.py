@@ -60,6 +60,11 @@ class Portraits(QObject):
         self.names_changed.emit()
         return retired
 
+    @property
+    def are_complete(self) -> bool:
+        """Whether all that was asked for has been made; it may still be on its way through the event loop."""
+        return self._worker is None or self._worker.is_done
+
     def pixmap(self, codes: Codes, theme: Theme, size: int, kind: int = LISTS) -> QPixmap | None:
         """The picture in the colours of ``theme``, ``size`` pixels high and wide; None where it is to come."""
         key = key_of(codes)

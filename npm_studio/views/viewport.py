@@ -112,6 +112,7 @@ class Viewport(QWidget):
         )
         self._place_axes()
         self.show_axes(self._has_axes)
+        self._show_ground()  # whose shadow is as dark as the theme has it
         self.redraw()
 
     def show_axes(self, shown: bool) -> None:

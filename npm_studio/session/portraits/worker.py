@@ -66,7 +66,7 @@ class PortraitWorker:
         self._order = itertools.count()
         self._wanted: set[str] = set()
         self._on_show: Mesh | None = None
-        self._closed = False
+        self._closed = self._is_at_work = False
         self._frame: Frame | None = None
         self._surface: tuple[bytes, Mesh] | None = None
         self._shapes: list[Shape] = []
@@ -99,6 +99,12 @@ class PortraitWorker:
                 heapq.heappush(self._tasks, _Task((ON_SHOW, 0), self._measure_shown))
             self._condition.notify()
 
+    @property
+    def is_done(self) -> bool:
+        """Whether all that was asked for has been told."""
+        with self._condition:
+            return not self._tasks and not self._is_at_work
+
     def close(self, timeout: float = 10.0) -> bool:
         """Stop, and wait for the thread; False when it did not end in ``timeout`` seconds."""
         with self._condition:
@@ -122,14 +128,16 @@ class PortraitWorker:
             except Exception as error:  # a picture that is missing is no reason to stop anybody
                 _log.error("a picture or a measurement could not be made", exc_info=error)
                 is_done = True
-            if not is_done:
-                with self._condition:
+            with self._condition:
+                self._is_at_work = False
+                if not is_done:
                     heapq.heappush(self._tasks, task)
 
     def _take(self) -> _Task | None:
         with self._condition:
             while not self._closed:
                 if self._tasks and (self._tasks[0].rank[0] == READ or self._has_time()):
+                    self._is_at_work = True
                     return heapq.heappop(self._tasks)
                 self._condition.wait(_WAIT if self._tasks else None)
             return None
