@@ -15,6 +15,9 @@ class Progress:
     def stage(self, name: str, total: int) -> None:
         """A new stage of ``total`` steps begins."""
 
+    def resumed(self, done: int) -> None:
+        """The stage that has just begun goes on after ``done`` steps, which were done some other time."""
+
     def advance(self, done: int, metrics: Mapping[str, float] | None = None) -> None:
         """``done`` steps of the current stage are finished; ``metrics`` are current values by name."""
 
@@ -54,6 +57,9 @@ class ForwardedProgress(Progress):
 
     def stage(self, name: str, total: int) -> None:
         self._inner.stage(name, total)
+
+    def resumed(self, done: int) -> None:
+        self._inner.resumed(done)
 
     def advance(self, done: int, metrics: Mapping[str, float] | None = None) -> None:
         self._inner.advance(done, metrics)

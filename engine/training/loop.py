@@ -113,6 +113,8 @@ class _Loop:
             if not resumed:
                 self._keep("last")  # something to go on from, whenever the program is killed
             self.progress.stage(f"train {self.stage.name}", total)
+            if self.stepper.steps_done:
+                self.progress.resumed(self.stepper.steps_done)
             self.stage.network.train()
             self.clock.start()
             kept = time.perf_counter()

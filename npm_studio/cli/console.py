@@ -77,7 +77,7 @@ class ConsoleProgress(Progress):
         self._silent = self._starter is not None or not is_rank_zero()
         self._is_terminal = sys.stderr.isatty()
         self._pause = 0.1 if self._is_terminal else seconds_between_lines
-        self._name, self._total, self._started, self._last = "", 0, 0.0, 0.0
+        self._name, self._total, self._before, self._started, self._last = "", 0, 0, 0.0, 0.0
         self._stop, self._asked, self._may_be_left = False, 0.0, False
         self._open_line = False
 
@@ -101,9 +101,14 @@ class ConsoleProgress(Progress):
         _log.info("%s: %d steps", name, total)
         if self._starter is not None:
             self._starter.tell("stage", name=name, total=total)
-        self._name, self._total, self._started, self._last = name, total, time.monotonic(), 0.0
+        self._name, self._total, self._before, self._started, self._last = name, total, 0, time.monotonic(), 0.0
         if not self._is_terminal and not self._silent:
             print(f"{name}: {total} steps", file=sys.stderr, flush=True)
+
+    def resumed(self, done: int) -> None:
+        self._before = done
+        if self._starter is not None:
+            self._starter.tell("resumed", done=done)
 
     def advance(self, done: int, metrics: Mapping[str, float] | None = None) -> None:
         now = time.monotonic()
@@ -114,7 +119,7 @@ class ConsoleProgress(Progress):
             return
         self._last = now
         elapsed = now - self._started
-        remaining = elapsed / max(done, 1) * (self._total - done)
+        remaining = elapsed / max(done - self._before, 1) * (self._total - done)
         values = "  ".join(f"{key} {value:.4g}" for key, value in (metrics or {}).items())
         times = f"{_clock(elapsed)} elapsed, {_clock(remaining)} left"
         text = f"{self._name}: {done}/{self._total}  {times}  {values}".rstrip()

@@ -33,6 +33,13 @@ class StageStarted(JobEvent):
 
 
 @dataclass(frozen=True)
+class Resumed(JobEvent):
+    """The stage goes on after ``done`` steps, which were done some other time."""
+
+    done: int
+
+
+@dataclass(frozen=True)
 class Advanced(JobEvent):
     """``done`` steps of the stage are finished."""
 

@@ -12,6 +12,7 @@ from npm_studio.session.jobs.events import (
     JobEvent,
     Message,
     ProcessBegan,
+    Resumed,
     StageStarted,
     Started,
     Stopped,
@@ -55,6 +56,8 @@ class Job:
     done: int = 0
     total: int = 0
     """Steps of the stage; 0 where nobody knows."""
+    before: int = 0
+    """Of them those that were done some other time."""
     metrics: Mapping[str, float] = field(default_factory=dict)
     """Of the stage."""
     log: tuple[str, ...] = ()
@@ -76,10 +79,10 @@ class Job:
 
     def seconds_left(self, now: float) -> float | None:
         """Until the stage ends, at the speed so far; None while nothing can be said."""
-        if self.done == 0 or self.total <= 1 or self.state not in ("running", "paused"):
+        if self.done <= self.before or self.total <= 1 or self.state not in ("running", "paused"):
             return None
         until = self.paused_at if self.state == "paused" else now
-        return (until - self.stage_began_at) / self.done * max(self.total - self.done, 0)
+        return (until - self.stage_began_at) / (self.done - self.before) * max(self.total - self.done, 0)
 
     def seconds(self, now: float) -> float | None:
         """Since it began, or that it took; None while it waits."""
@@ -96,9 +99,11 @@ def after(job: Job, event: JobEvent, now: float) -> Job:
         case ProcessBegan():
             return replace(job, process=event.process)
         case StageStarted():
-            began = replace(job, stage=event.name, total=event.total, done=0, metrics={})
+            began = replace(job, stage=event.name, total=event.total, done=0, before=0, metrics={})
             line = f"{event.name}: {event.total} steps" if event.total > 1 else event.name
             return _saying(replace(began, stage_began_at=now, paused_at=now), line)
+        case Resumed():
+            return replace(job, done=event.done, before=event.done)
         case Advanced():
             return replace(job, done=event.done, metrics={**job.metrics, **event.metrics})
         case Message():

@@ -131,6 +131,8 @@ class _Conversation:
         match said["event"]:
             case "stage":
                 self._progress.stage(str(said["name"]), int(said["total"]))
+            case "resumed":
+                self._progress.resumed(int(said["done"]))
             case "advanced":
                 self._progress.advance(int(said["done"]), {str(k): float(v) for k, v in said["metrics"].items()})
             case "message":

@@ -25,6 +25,7 @@ from npm_studio.session.jobs.events import (
     Message,
     Previewed,
     ProcessBegan,
+    Resumed,
     StageStarted,
     Started,
     Stopped,
@@ -59,6 +60,9 @@ class QueueProgress(Progress):
     def stage(self, name: str, total: int) -> None:
         _log.info("job %d: %s: %d steps", self._job, name, total)
         self._events.post(StageStarted(self._job, name, total))
+
+    def resumed(self, done: int) -> None:
+        self._events.post(Resumed(self._job, done))
 
     def advance(self, done: int, metrics: Mapping[str, float] | None = None) -> None:
         self._end_if_unwanted()

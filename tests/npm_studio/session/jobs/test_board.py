@@ -9,7 +9,7 @@ import pytest
 from engine.core.errors import Cancelled
 from engine.core.progress import Progress
 from npm_studio.session.jobs.board import MOST_AGAIN, MOST_OVER, JobBoard
-from npm_studio.session.jobs.events import Advanced, Message, StageStarted, Started
+from npm_studio.session.jobs.events import Advanced, Message, Resumed, StageStarted, Started
 from npm_studio.session.jobs.job import MOST_LINES, Job, JobInfo, after, in_words, paused
 from tests.support.present import present
 
@@ -153,6 +153,13 @@ def test_while_a_job_waits_for_its_user_its_expected_end_does_not_move() -> None
     assert paused(held, False, 500.0).seconds_left(500.0) == pytest.approx(30.0)
     assert in_words(held) == "fitting, 25 of 100"
     assert held.seconds(31.0) == 30.0
+
+
+def test_a_stage_that_goes_on_is_expected_to_end_at_the_speed_of_its_new_steps() -> None:
+    job = after(Job(1, "train", JobInfo("Train a"), 0.0), Started(1), 1.0)
+    job = after(after(job, StageStarted(1, "train shape", 1000), 10.0), Resumed(1, 900), 10.0)
+    assert job.fraction == 0.9 and job.seconds_left(12.0) is None
+    assert after(job, Advanced(1, 910), 20.0).seconds_left(20.0) == pytest.approx(90.0)
 
 
 def test_the_log_of_a_job_keeps_its_last_lines() -> None:
