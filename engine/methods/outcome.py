@@ -10,7 +10,7 @@ from engine.methods.filling import fill_lost
 from engine.methods.method import FitResult
 from engine.methods.request import FitRequest
 from engine.methods.result_frames import check_result, frames_of, with_meshes_only
-from engine.methods.run import SCAN, RunFrame
+from engine.methods.run import SCAN, SKIPPED, RunFrame
 from engine.methods.scan_distances import measure_scan
 from engine.methods.support import support_of
 from engine.methods.verdict import Evidence, Verdict, verdict_of
@@ -49,7 +49,8 @@ def outcome_of(request: FitRequest, result: FitResult, progress: Progress) -> Ou
     support = None
     if result.undeformed is not None and sequence.scan is None:
         support = support_of(result.meshes, result.undeformed, subject, progress)
-    verdict = verdict_of(Evidence(measures, lost, result.doubt, model, support, sequence.scan is not None))
+    skipped = result.details.get(SKIPPED, 0)
+    verdict = verdict_of(Evidence(measures, lost, result.doubt, model, support, sequence.scan is not None, skipped))
     if request.fill_lost:
         result, frames = fill_lost(result, frames)
         filled = [row for row, frame in enumerate(frames) if frame.filled]

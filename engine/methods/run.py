@@ -48,6 +48,8 @@ _REMEDY = remedy("give the folder of a run; to make one, {}", Task.FIT)
 CANONICAL_SURFACE = "canonical.ply"
 SUBJECTS = "subjects"
 """In the details of a run: how many subjects its method found, of which it is of one."""
+SKIPPED = "skipped_frames"
+"""In the details of a run: how many frames came too fast for its tracker."""
 SIDE = "side"
 """In the details of a run: of which side a hand is, as `engine.methods.npm.sides.Side.as_dict` says it."""
 CAMERAS = "cameras"

@@ -66,6 +66,8 @@ class Thresholds:
     """Of the same, the factor by which the volume has grown or shrunk."""
     lost: Limit = Limit(0.2, 0.5)
     """Fraction of the frames, in which something is seen, that are lost or farther from the fit than a failed one."""
+    skipped: Limit = Limit(0.5, 1.0)
+    """Fraction of the frames of a source that its tracker did not look at, as they came too fast."""
 
 
 THRESHOLDS = Thresholds()
@@ -94,6 +96,8 @@ class Evidence:
     """Of a method that knows nothing of a class; None where a model says what was not seen, and of scans."""
     is_scan: bool = False
     """Whether all sides were seen, and distances are those of both directions, see `engine.methods.scan_distances`."""
+    skipped: int = 0
+    """Frames that came too fast for a tracker, beside those of ``measures``."""
 
     def __post_init__(self) -> None:
         assert len(self.lost) == len(self.measures.frames), (len(self.lost), len(self.measures.frames))
@@ -127,6 +131,9 @@ def _findings(evidence: Evidence, limits: Thresholds) -> Iterator[Verdict]:
     if not compared:
         yield Verdict("failed", _no_frame_text(evidence))
         return
+    came = evidence.skipped + len(evidence.lost)
+    text = f"{evidence.skipped} of {came} frames came too fast to be followed: what moved between the others was missed"
+    yield from _said(limits.skipped, evidence.skipped / came, text)
     share = seen_m / size_m
     text = f"what was seen measures {_length(seen_m)}, the fit {_length(size_m)}"
     yield from _said(limits.below_fit, share, f"{text}: only a part of the subject is seen, or it is another thing")

@@ -32,6 +32,8 @@ class KeptFrames:
         self._times: list[float] = []
         self._poses: list[NDArray[np.float64]] = []
         self._times_assumed = False
+        self.skipped = 0
+        """Frames that came between those kept, too fast to be tracked"""
 
     def __enter__(self) -> "KeptFrames":
         return self
@@ -49,6 +51,7 @@ class KeptFrames:
         self._times.append(tracked.time_s)
         self._poses.append(tracked.camera_to_world)
         self._times_assumed |= frame.time_s is None
+        self.skipped += frame.dropped
 
     def sequence(self) -> DepthSequence:
         """All frames so far, in the world of the track; to be read as long as this is open."""

@@ -80,6 +80,8 @@ class FinishedTrack:
     method: TrackerMethod
     tracker: Tracker
     interrupted: bool
+    skipped: int = 0
+    """Frames that came too fast for it"""
 
     @property
     def id(self) -> str:
@@ -99,9 +101,12 @@ class FinishedTrack:
 
     def fit(self, source: DepthSequence, inputs: MethodInputs, config: Any, progress: Progress) -> FitResult:
         """What was tracked of ``source``, whose frames are those that were pushed."""
+        from engine.methods.run import SKIPPED
+
+        skipped = {SKIPPED: self.skipped}
 
         def keep(found: FoundCodes) -> None:
-            inputs.keep(replace(found, interrupted=self.interrupted))
+            inputs.keep(replace(found, interrupted=self.interrupted, details={**found.details, **skipped}))
 
         result = self.tracker.finish(progress, source, inputs.folder, keep)
-        return replace(result, interrupted=self.interrupted)
+        return replace(result, interrupted=self.interrupted, details={**result.details, **skipped})

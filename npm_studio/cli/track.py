@@ -179,7 +179,7 @@ def _written(
     from engine.tracking.method import METHOD, FinishedTrack
     from npm_studio.cli.fit import lines, summary
 
-    method = FinishedTrack(METHOD, tracker, interrupted)
+    method = FinishedTrack(METHOD, tracker, interrupted, kept.skipped)
     request = FitRequest(
         method, TrackerConfig(), kept.sequence(), options.out, loaded, seed=options.seed, capture=stated(options)
     )

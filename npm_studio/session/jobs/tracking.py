@@ -195,7 +195,7 @@ class Track:
             save_depth_sequence(
                 self.what.root, images, sequence.camera, poses, times, sequence.frame_names, world=sequence.world
             )
-        method = FinishedTrack(METHOD, self._tracker, self._interrupted)
+        method = FinishedTrack(METHOD, self._tracker, self._interrupted, self._kept.skipped)
         out = new_run_folder(self.what.root, project)
         request = FitRequest(method, TrackerConfig(), sequence, out, self._loaded, capture=self.what.capture)
         with torch.cuda.stream(lane_stream(self._loaded.model.device, "track")):

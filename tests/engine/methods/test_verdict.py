@@ -84,6 +84,13 @@ def test_the_worst_finding_decides_and_causes_come_before_what_they_lead_to() ->
     assert judged(pixels=60, beyond=0.9, mean_m=0.17).reason.startswith("the subject fills 60 pixels")
 
 
+def test_a_track_that_missed_most_of_the_frames_is_poor_and_says_so() -> None:
+    frames = Measures(1.7, (LIKE_A_PERSON,) * 5)
+    verdict = verdict_of(Evidence(frames, (False,) * 5, model=BODIES, skipped=15))
+    assert verdict.word == "poor" and verdict.reason.startswith("15 of 20 frames came too fast to be followed")
+    assert verdict_of(Evidence(frames, (False,) * 5, model=BODIES, skipped=4)).word == "good"
+
+
 def test_noise_of_the_camera_is_allowed_to_small_subjects() -> None:
     hand = replace(LIKE_A_PERSON, seen_m=0.14, mean_m=0.004)
     assert verdict_of(Evidence(Measures(0.14, (hand,)), (False,))).word == "good"

@@ -17,9 +17,12 @@ def test_frames_are_kept_without_loss_in_the_world_of_the_track(demo: DepthSeque
     with KeptFrames(Playback(few), tmp_path) as kept:
         for index, frame in enumerate(few):
             pose = index * np.eye(4)
-            kept.keep(frame, replace(tracked(1, frame.name), camera_to_world=pose, time_s=float(index)))
+            kept.keep(
+                replace(frame, dropped=index),
+                replace(tracked(1, frame.name), camera_to_world=pose, time_s=float(index)),
+            )
         sequence = kept.sequence()
-        assert len(kept) == len(sequence) == 3
+        assert len(kept) == len(sequence) == 3 and kept.skipped == 3
         assert sequence.frame_names == few.frame_names
         assert sequence.world is World.UPRIGHT
         for index in (2, 0, 1):
