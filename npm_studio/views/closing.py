@@ -83,12 +83,14 @@ class Closing:
         text = f"{lines[0]}." if one else f"{len(lines)} things are not finished:\n{listed}"
         if one and work:
             text = f"{work[0].info.title} is not finished: {in_words(work[0])}."
-        answers = {"Stop and keep": self._stop}
+        runs = bool(work) or any(workspace.is_at_work() for workspace in unkept)
+        keep, discard = ("Stop and keep", "Stop and discard") if runs else ("Keep", "Discard")
+        answers = {keep: self._stop}
         if not unkept:  # a track may have no end
             answers["Wait, then close"] = self._wait
         if unkept or any(job.lane == "fit" for job in work):
-            answers["Stop and discard"] = self._discard
-        self.question = Question(self._window, text, _what_follows(work, bool(unkept)), answers)
+            answers[discard] = self._discard
+        self.question = Question(self._window, text, _what_follows(work, bool(unkept), keep, discard), answers)
         self.question.finished.connect(self._forget_question)
         self.question.open()
 
@@ -150,11 +152,11 @@ class Closing:
         self.question = None
 
 
-def _what_follows(work: Sequence[Job], has_track: bool) -> str:
+def _what_follows(work: Sequence[Job], has_track: bool, keep: str, discard: str) -> str:
     """Of the answers, for ``work`` that runs or waits and perhaps a track."""
     lanes = {job.lane for job in work if job.state != "waiting"} | ({_TRACK} if has_track else set())
     kept = [words for lane, words in _KEPT.items() if lane in lanes]
     kept += ["what waits is not begun"] if any(job.state == "waiting" for job in work) else []
     gone = [f"a {lane}" for lane in ("fit", _TRACK) if lane in lanes]
-    text = f"Stop and keep: {'; '.join(kept)}."
-    return f"{text}\n\nStop and discard: {' or '.join(gone)} leaves nothing." if gone else text
+    text = f"{keep}: {'; '.join(kept)}."
+    return f"{text}\n\n{discard}: {' or '.join(gone)} leaves nothing." if gone else text

@@ -172,6 +172,10 @@ class Workspace(QWidget):
         """What would be lost with the window, for a list, such as ``Track walk: 34 frames``; nothing: empty."""
         return ""
 
+    def is_at_work(self) -> bool:
+        """Whether what is `unkept` is still being made."""
+        return False
+
     def keep(self) -> None:
         """The window is to close: end what is `unkept`, and keep it."""
 

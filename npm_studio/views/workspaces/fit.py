@@ -191,6 +191,9 @@ class FitWorkspace(Workspace):
     def unkept(self) -> str:
         return self.tracking.unkept()
 
+    def is_at_work(self) -> bool:
+        return self.tracking.is_running
+
     def keep(self) -> None:
         self.tracking.end_and_keep()
 

@@ -254,6 +254,8 @@ def test_opening_another_model_ends_the_track_which_can_still_be_kept(
     qtbot.waitUntil(lambda: tracking.session.document.model is not before, timeout=SECONDS)
     tracker.step.release(1)
     qtbot.waitUntil(lambda: tracking.fit.tracking.can_be_kept, timeout=SECONDS)
+    tracking.close()  # the track is over: there is nothing to stop
+    assert list(present(tracking.closing.question).buttons_by_answer) == ["Keep", "Discard", "Cancel"]
 
 
 def test_a_window_that_is_closed_asks_about_a_track_that_would_be_lost(
