@@ -44,8 +44,8 @@ def run_verify(options: argparse.Namespace) -> dict[str, Any]:
     if not options.json:
         for problem in found.problems:
             print(problem.line(words))
-        checked = ", ".join(f"{count} {name}" for name, count in found.checked.items())
-        print(f"{options.dataset}: {'problems found' if found.problems else 'clean'} ({checked} checked)")
+        head = "problems found" if found.problems else "clean"
+        print(f"{options.dataset}: {head} ({found.checked_in_words()})")
     if found.problems:
         if options.json:
             print(json.dumps(results))

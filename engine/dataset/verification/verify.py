@@ -37,6 +37,16 @@ class Verification:
     checked: dict[str, int]
     """How many identities, sequences, frames and pools were looked at."""
 
+    def checked_in_words(self) -> str:
+        """Without what there is none of."""
+        counts = {name: count for name, count in self.checked.items() if count}
+        words = {
+            "pools": ("set of distance samples", "sets of distance samples"),
+            "identities": ("identity", "identities"),
+        }
+        named = (f"{count:,} {words.get(name, (name[:-1], name))[count > 1]}" for name, count in counts.items())
+        return f"{', '.join(named) or 'nothing'} checked"
+
 
 def verify_dataset(
     root: Path,

@@ -85,9 +85,9 @@ class TrainPanel(QWidget):
         more = len(found.problems) - len(lines)
         lines += [f"And {more} more: npm-studio dataset verify lists all."] if more > 0 else []
         lines += [each.line(words) for each in found.notes[:_MOST_PROBLEMS]] if not found.problems else []
-        checked = ", ".join(f"{count} {name}" for name, count in found.checked.items())
-        head = f"{len(found.problems)} problems" if found.problems else "Clean"
-        self.verified.setText("\n".join([f"{head} ({checked} checked).", *lines]))
+        count = len(found.problems)
+        head = f"{count} problem{'s' * (count > 1)}" if count else "Clean"
+        self.verified.setText("\n".join([f"{head} ({found.checked_in_words()}).", *lines]))
         self.verified.show()
 
     def show_job(self, job: Job | None, can_go_on: bool) -> None:
