@@ -57,7 +57,7 @@ def configure_scene(parser: argparse.ArgumentParser) -> None:
     camera = "what it does, and says of its pose (default: still, which says nothing)"
     parser.add_argument("--camera", choices=get_args(CameraKind), default=usual["camera"], help=camera)
     add("intrinsics_error", float, "by which part the stated focal lengths are too long")
-    add_workers(parser)
+    add_workers(parser, "with --set, ", "one for each core, without Dask")
     add_seed(parser)
     add_device(parser)
     add_json(parser)

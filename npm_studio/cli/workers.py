@@ -8,18 +8,24 @@ if TYPE_CHECKING:
     from npm_studio.batch.workers import Workers
 
 
-def add_workers(parser: argparse.ArgumentParser) -> None:
+def add_workers(
+    parser: argparse.ArgumentParser, when: str = "", usual: str = "one for each GPU, or else for each core"
+) -> None:
+    """
+    Args:
+        when: they apply, where that is not always
+        usual: processes of this machine, where nothing is stated
+    """
     parser.add_argument(
         "--scheduler",
         metavar="ADDRESS",
-        help="of a Dask scheduler, tcp://HOST:8786, whose workers do it (default: processes of this machine)",
+        help=f"{when}of a Dask scheduler, tcp://HOST:8786, whose workers do it (default: processes of this machine)",
     )
     parser.add_argument(
         "--workers",
         type=_count,
         metavar="N",
-        help="processes of this machine (default: one for each GPU, or else for each core); 0: this one alone, without"
-        " Dask",
+        help=f"{when}processes of this machine (default: {usual}); 0: this one alone, without Dask",
     )
 
 
