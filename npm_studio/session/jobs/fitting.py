@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Mapping
 from datetime import datetime
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +31,9 @@ def new_run_folder(sequence: Path, project: Path | None = None, now: datetime | 
     """A new folder for a run of ``sequence``, named after it and the time, in `runs_folder`."""
     name = re.sub(r"[^\w.-]+", "-", sequence.resolve().name)
     stamp = (now or datetime.now()).strftime("%Y%m%d-%H%M%S")
-    endings = ("", *(f"-{number}" for number in range(2, 100)))  # of fits that end within a second
-    folders = [runs_folder(project) / f"{name}-{stamp}{ending}" for ending in endings]
-    return next((folder for folder in folders if not folder.exists()), folders[0])
+    endings = chain([""], (f"-{number}" for number in count(2)))  # of fits that end within a second
+    folders = (runs_folder(project) / f"{name}-{stamp}{ending}" for ending in endings)
+    return next(folder for folder in folders if not folder.exists())
 
 
 def fit_request(

@@ -3,6 +3,7 @@
 import re
 import shlex
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 from typing import Literal
 
@@ -113,5 +114,5 @@ def newest_preview(out: Path) -> Path | None:
 def suggested_out(data: Path, preset: str) -> Path:
     """A model folder beside the dataset, named after both, where there is nothing yet."""
     name = re.sub(r"[^\w.-]+", "-", f"{data.name}-{Path(preset).stem}")
-    candidates = (data.parent / f"{name}{number}.npm" for number in ("", *(f"-{n}" for n in range(2, 1000))))
+    candidates = (data.parent / f"{name}{number}.npm" for number in chain([""], (f"-{n}" for n in count(2))))
     return next(path for path in candidates if not has_earlier(path) and not path.exists())

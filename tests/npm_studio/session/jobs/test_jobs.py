@@ -190,6 +190,10 @@ def test_a_run_goes_into_the_project_or_to_the_users_data(monkeypatch: pytest.Mo
     assert out == tmp_path / "data" / "npm-studio" / "runs" / "my-walk-20260102-030405"
     inside = fitting.new_run_folder(sequence, tmp_path / "study", datetime(2026, 1, 2, 3, 4, 5))
     assert inside == tmp_path / "study" / "runs" / "my-walk-20260102-030405"
+    for _ in range(120):  # as many as end within a second, each in a folder of its own
+        inside.mkdir(parents=True)
+        inside = fitting.new_run_folder(sequence, tmp_path / "study", datetime(2026, 1, 2, 3, 4, 5))
+    assert inside.name.endswith("-030405-121")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="threads have priorities of their own on Linux only")
