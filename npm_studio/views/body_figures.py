@@ -13,6 +13,7 @@ from npm_studio.session.portraits.measuring import Shape
 from npm_studio.views.portraits import Portraits
 from npm_studio.views.theme import theme_of
 from npm_studio.views.viewport import Viewport
+from npm_studio.views.widgets.overlay import ground_of
 
 _BETWEEN = "  ·  "
 _HEIGHT, _BOTTOM, _BESIDE, _WIDTH, _PADDING = 24, 10, 110, 276, 12
@@ -114,11 +115,10 @@ class _Line(QWidget):
         mode = Qt.TextElideMode.ElideRight
         lines = [metrics.elidedText(line, mode, self.width() - 2 * _PADDING) for line in self._lines(self.width())]
         width = max(metrics.horizontalAdvance(line) for line in lines) + 2 * _PADDING
-        ground, colour = QColor(theme.panel), QColor(theme.text)
-        ground.setAlpha(170)
+        colour = QColor(theme.text)
         colour.setAlpha(90 if self._is_faded else 255)
         painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(ground)
+        painter.setBrush(ground_of(theme))
         area = QRectF((self.width() - width) / 2, 0, width, self.height())
         painter.drawRoundedRect(area, 6, 6)
         painter.setPen(colour)

@@ -213,6 +213,7 @@ QToolButton#segment[place="last"] {{ border-top-right-radius: 7px; border-bottom
 QToolButton#segment:hover {{ color: {theme.text}; }}
 QToolButton#segment:focus {{ border: 2px solid {theme.accent}; padding: 4px 13px; color: {theme.text}; }}
 QToolButton#segment:checked {{ background: {chosen}; color: {theme.text}; font-weight: 600; }}
+QToolButton#segment:disabled {{ background: {theme.field}; color: {faded}; }}
 QLineEdit, QSpinBox, QDoubleSpinBox, QComboBox {{ background: {theme.field}; border: 1px solid {theme.border};
     border-radius: 6px; padding: 4px 7px; min-height: 18px; selection-background-color: {theme.accent}; }}
 QLineEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus, QComboBox:focus {{ border-color: {theme.accent}; }}

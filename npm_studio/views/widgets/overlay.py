@@ -14,6 +14,13 @@ _PADDING = 6
 """Pixels of ground around a caption."""
 
 
+def ground_of(theme: Theme) -> QColor:
+    """What texts over a view stand on: it lets through where a surface is, and all of them are as easy to read."""
+    ground = QColor(theme.panel)
+    ground.setAlpha(210)
+    return ground
+
+
 class Caption(QWidget):
     """A title and a second line in an upper corner of a view, behind the mark of a side where it shows one."""
 
@@ -44,8 +51,7 @@ class Caption(QWidget):
         self.update()
 
     def set_theme(self, theme: Theme) -> None:
-        self._text, self._muted, self._ground = QColor(theme.text), QColor(theme.muted), QColor(theme.panel)
-        self._ground.setAlpha(210)
+        self._text, self._ground = QColor(theme.text), ground_of(theme)
         self._muted = QColor(mixed(theme.muted, theme.text, 0.35))  # read over whatever is behind it
         self.update()
 
@@ -147,8 +153,7 @@ class ColourBar(QWidget):
         self.update()
 
     def set_theme(self, theme: Theme) -> None:
-        self._text, self._ground = QColor(theme.text), QColor(theme.panel)
-        self._ground.setAlpha(255 if self._is_strip else 190)
+        self._text, self._ground = QColor(theme.text), QColor(theme.panel) if self._is_strip else ground_of(theme)
         self.update()
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
