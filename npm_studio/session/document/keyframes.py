@@ -52,13 +52,23 @@ def frame_names(now: Interpolation) -> tuple[str, ...]:
     )
 
 
-def place_in_words(now: Interpolation, frame: int) -> tuple[str, str]:
-    """Between which keyframes ``frame`` is, and how far: ``Tall  →  Lean``, ``20% of the way · 0.40 s of 2.00 s``."""
-    time = frame_there(now, frame) / FRAME_RATE
+def path_time(now: Interpolation, frame: int, even: NDArray[np.float64] | None = None) -> float:
+    """Seconds, among those of the keyframes, of the body at ``frame``; ``even`` as in `codes_at`."""
+    there = frame_there(now, frame)
+    return there / FRAME_RATE if even is None else float(even[there])
+
+
+def place_in_words(now: Interpolation, frame: int, even: NDArray[np.float64] | None = None) -> tuple[str, str]:
+    """Between which keyframes ``frame`` is, and how far: ``Tall  →  Lean``, ``20% of the way · 0.40 s of 2.00 s``.
+
+    Args:
+        even: as in `codes_at`
+    """
+    time, at = frame_there(now, frame) / FRAME_RATE, path_time(now, frame, even)
     times = [key.time_s for key in now.keys]
-    after = min(max(int(np.searchsorted(times, time - 1e-9)), 1), len(times) - 1)
+    after = min(max(int(np.searchsorted(times, at - 1e-9)), 1), len(times) - 1)
     start, end = now.keys[after - 1], now.keys[after]
-    share = (time - start.time_s) / (end.time_s - start.time_s)
+    share = (at - start.time_s) / (end.time_s - start.time_s)
     back = ", going back" if frame > frames_there(now) - 1 else ""
     return (
         f"{start.body.shape_name}  →  {end.body.shape_name}",

@@ -1,10 +1,12 @@
 """Keyframes under the timeline: each a diamond that is dragged to another time."""
 
+import numpy as np
+from numpy.typing import NDArray
 from PyQt6.QtCore import QPoint, QPointF, QRectF, QSize, Qt, pyqtSignal
 from PyQt6.QtGui import QColor, QFontMetrics, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
 from PyQt6.QtWidgets import QSizePolicy, QWidget
 
-from npm_studio.session.document.keyframes import FRAME_RATE, duration, frame_count
+from npm_studio.session.document.keyframes import FRAME_RATE, duration, frame_count, frame_of
 from npm_studio.session.document.state import Interpolation
 from npm_studio.session.document.timeline import Timeline
 from npm_studio.views.theme import theme_of
@@ -34,6 +36,8 @@ class KeyTrack(QWidget):
         self._timeline = timeline
         self._slider: BarSlider | None = None
         self._now = Interpolation()
+        self._times: list[float] = []
+        """Seconds at which each keyframe is passed."""
         self._dragged: int | None = None
         self._grabbed = (0.0, 1.0)
         """Pixels of second zero, and of each second, when the drag began: the way grows while its end is dragged."""
@@ -48,8 +52,10 @@ class KeyTrack(QWidget):
         """Frames are where those of ``slider``, the timeline's, are."""
         self._slider = slider
 
-    def show_keys(self, now: Interpolation) -> None:
+    def show_keys(self, now: Interpolation, even: NDArray[np.float64] | None = None) -> None:
+        """``even`` is as in `npm_studio.session.document.keyframes.codes_at`."""
         self._now = now
+        self._times = [frame_of(now, place, even) / FRAME_RATE for place in range(len(now.keys))]
         self.update()
 
     def place_of(self, time_s: float) -> QPointF:
@@ -65,10 +71,11 @@ class KeyTrack(QWidget):
             self._grabbed = start, max(self._x(FRAME_RATE) - start, 1e-3)
             self.picked.emit(self._dragged)
             self._timeline.pause()
-            self._timeline.seek(round(self._now.keys[self._dragged].time_s * FRAME_RATE))
+            self._timeline.seek(round(self._times[self._dragged] * FRAME_RATE))
 
     def mouseMoveEvent(self, event: QMouseEvent | None) -> None:
-        if event is not None and self._dragged is not None and self._dragged > 0:
+        first = len(self._now.keys) - 1 if self._now.constant_speed else 1  # the speed says when others are passed
+        if event is not None and self._dragged is not None and self._dragged >= first:
             start, second = self._grabbed
             self.moved.emit(self._dragged, max((event.position().x() - start) / second, 0.0))
 
@@ -105,15 +112,15 @@ class KeyTrack(QWidget):
             if QFontMetrics(font).horizontalAdvance("and back") < area.width():
                 painter.setPen(text)
                 painter.drawText(area, Qt.AlignmentFlag.AlignCenter, "and back")
-        for place, key in enumerate(self._now.keys):
+        for place, time_s in enumerate(self._times):
             chosen = place == self._now.card
             painter.setPen(QPen(QColor(theme.accent if self.hasFocus() and chosen else theme.panel), 1.5))
             painter.setBrush(QColor(theme.accent if chosen else theme.muted))
-            painter.drawPolygon(_diamond(self.place_of(key.time_s)))
+            painter.drawPolygon(_diamond(self.place_of(time_s)))
         painter.setPen(text)
         metrics, right = QFontMetrics(font), -1.0
-        for key in self._now.keys:
-            said, x = f"{key.time_s:.2f} s", self.place_of(key.time_s).x()
+        for time_s in self._times:
+            said, x = f"{time_s:.2f} s", self.place_of(time_s).x()
             left = x - metrics.horizontalAdvance(said) / 2
             if left > right:
                 painter.drawText(QPointF(left, self.height() - 3), said)
@@ -123,7 +130,7 @@ class KeyTrack(QWidget):
         painter.drawLine(QPointF(cursor, 2), QPointF(cursor, self.height() - 14))
 
     def _key_at(self, place: QPointF) -> int | None:
-        found = [(abs(self.place_of(key.time_s).x() - place.x()), number) for number, key in enumerate(self._now.keys)]
+        found = [(abs(self.place_of(time_s).x() - place.x()), number) for number, time_s in enumerate(self._times)]
         distance, nearest = min(found, default=(_REACH + 1, 0))
         return nearest if distance <= _REACH else None
 

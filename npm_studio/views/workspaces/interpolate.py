@@ -20,6 +20,7 @@ from npm_studio.session.document.keyframes import (
     frame_there,
     frames_there,
     path_of,
+    path_time,
     place_in_words,
     with_body,
     with_key,
@@ -167,7 +168,8 @@ class InterpolateWorkspace(Workspace):
         if model is not None:
             self.show_posed_mesh(self.viewports.left, reply.meshes[0], model.info.similarity)
             frame = min(self._frames.get(reply.generation, self.now.frame), frame_count(self.now) - 1)
-            self.viewports.left.caption.set_text(*place_in_words(self.now, frame))  # which leaves less room
+            words = place_in_words(self.now, frame, self.speed.times)
+            self.viewports.left.caption.set_text(*words)  # which leaves less room
             self.frame_live(model, reply)
             self.report_quality(reply)
 
@@ -222,9 +224,9 @@ class InterpolateWorkspace(Workspace):
         """A keyframe of the body on show, where the timeline is."""
         codes = codes_at(self.now, [self.now.frame], self.speed.times)[0]
         pose = None if codes.pose is None else tuple(codes.pose.tolist())
-        time_s = frame_there(self.now, self.now.frame) / FRAME_RATE
+        time_s = path_time(self.now, self.now.frame, self.speed.times)
         near = next((key.body for key in self.now.keys if abs(key.time_s - time_s) < 0.5 / FRAME_RATE), None)
-        between = Exploration(tuple(codes.shape.tolist()), pose, "In between", f"Pose at {time_s:.2f} s")
+        between = Exploration(tuple(codes.shape.tolist()), pose, "In between", "Pose in between")
         self._add(near or between)
 
     def add_explore(self) -> None:
@@ -286,7 +288,7 @@ class InterpolateWorkspace(Workspace):
 
     def _add(self, body: Exploration) -> None:
         if self.document.model is not None and len(self.now.keys) < MOST_KEYS:
-            time_s = frame_there(self.now, self.now.frame) / FRAME_RATE
+            time_s = path_time(self.now, self.now.frame, self.speed.times)
             after = with_key(self.now, body, time_s)
             if after is self.now:
                 self.session.message.emit(
@@ -333,7 +335,7 @@ class InterpolateWorkspace(Workspace):
         self.session.settle()
 
     def _on_speed(self) -> None:
-        self._show_speed()
+        self._show()
         self._request(True)
 
     def _show_speed(self) -> None:
@@ -359,13 +361,13 @@ class InterpolateWorkspace(Workspace):
             ],
             now.card,
         )
-        self.track.show_keys(now)
         self.spaces.choose(_SPACES.index(now.space))
         for box, on in ((self.smooth, now.smooth), (self.even, now.constant_speed), (self.back, now.there_and_back)):
             box.setChecked(on)
         for button in (self.add, self.add_explored):
             button.setEnabled(len(now.keys) < MOST_KEYS)
         self.speed.follow(now if self.is_active else None)
+        self.track.show_keys(now, self.speed.times)
         self._show_speed()
 
     def _request(self, settled: bool) -> None:

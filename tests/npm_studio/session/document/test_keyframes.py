@@ -14,6 +14,7 @@ from npm_studio.session.document.keyframes import (
     frame_names,
     frame_there,
     frames_there,
+    path_time,
     place_in_words,
     with_body,
     with_key,
@@ -41,6 +42,12 @@ def test_the_timeline_goes_there_and_back_without_showing_an_end_twice() -> None
     assert frame_names(WAY)[61] == "1.97 s, back"
     assert frame_count(replace(WAY, there_and_back=False)) == 61
     assert place_in_words(WAY, 12) == ("Tall  →  Lean", "20% of the way · 0.40 s of 2.00 s")
+
+
+def test_at_constant_speed_a_frame_is_where_the_surface_is_and_not_where_its_time_would_be() -> None:
+    now, even = with_key(WAY, body(5.0, "Wide"), 0.5), np.linspace(0.0, 2.0, 61) ** 2 / 2
+    assert path_time(now, 29, even) == pytest.approx(0.467, abs=0.001)
+    assert place_in_words(now, 29, even) == ("Tall  →  Wide", "93% of the way · 0.97 s of 2.00 s")
 
 
 def test_codes_go_through_every_keyframe_at_its_time() -> None:
