@@ -53,6 +53,11 @@ def below(room: Room, top: float) -> Room:
     return Room(room.left, first, room.width, room.top + room.height - first)
 
 
+def above(room: Room, bottom: float) -> Room:
+    """The part of ``room`` that is above ``bottom``, with a pixel at least."""
+    return Room(room.left, room.top, room.width, max(min(room.height, bottom - room.top), 1))
+
+
 def rooms_beside(size: tuple[int, int], covered: Room | None) -> list[Room]:
     """The rectangles that are left of a view of ``size`` with its upper right corner ``covered``."""
     width, height = size

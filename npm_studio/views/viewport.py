@@ -20,6 +20,7 @@ from npm_studio.views.cut_out import cut_out, drawn_over, image_of
 from npm_studio.views.framing import (
     Direction,
     Room,
+    above,
     below,
     camera_for,
     in_sight,
@@ -82,6 +83,8 @@ class Viewport(QWidget):
         self.frame_rate = FrameRate(self, self.view.ren_win)
         self.caption = Caption(self)
         self.colour_bar = ColourBar(self)
+        self.notes: list[QWidget] = []
+        """What others write at the lower edge, above the colour bar."""
         self.view.camera.view_angle = 28
         self._is_placed = True
         """Whether the camera is where it shall be, and not on its way there."""
@@ -288,9 +291,22 @@ class Viewport(QWidget):
         ground = self.caption.ground
         written = Room(self.caption.x() + ground.x(), self.caption.y(), ground.width(), ground.height())
         if not ground.isEmpty() and meet(written, seen_in(bounds, state, size, angle)):
-            state = camera_for(bounds, direction, size, [below(room, top) for room in rooms], angle)
+            rooms = [below(room, top) for room in rooms]
+            state = camera_for(bounds, direction, size, rooms, angle)
+        seen = seen_in(bounds, state, size, angle)
+        if met := [written.top for written in self._written_below() if meet(written, seen)]:
+            state = camera_for(bounds, direction, size, [above(room, min(met)) for room in rooms], angle)
         self.set_camera_state(state)
         self.redraw()
+
+    def _written_below(self) -> list[Room]:
+        """What covers the lower edge of a slice, which fills its box as no body does; its scale is still to come."""
+        if not self._field_around():
+            return []
+        bar = self.colour_bar
+        lift = self.height() - bar.y() if bar.isHidden() else 0
+        notes = [Room(one.x(), one.y() - lift, one.width(), one.height()) for one in self.notes if not one.isHidden()]
+        return [*notes, Room(bar.x(), bar.y(), bar.width(), bar.height())]
 
     def _field_around(self) -> float:
         """Metres of the field that a slice shows around the mesh."""

@@ -12,8 +12,10 @@ from npm_studio.session.document.explorer import tensor_of
 from npm_studio.session.document.view_state import DisplaySettings
 from npm_studio.session.live.field import FINE_NODES, SliceReply
 from npm_studio.session.settings import load_settings
+from npm_studio.views.framing import seen_in
 from npm_studio.views.viewport import Viewport
 from tests.npm_studio.views.studio_window import StudioWindow
+from tests.support.present import present
 
 Fine = Callable[..., None]
 
@@ -172,7 +174,10 @@ def test_a_slice_shows_the_field_of_the_model_on_the_canonical_figure(
     mesh, similarity, _ = view._live
     np.testing.assert_allclose(view.mesh.vertices, similarity.to_world(mesh.canonical))
     assert view.colour_bar.isVisible()
-    assert studio_window.explore._figures._line.geometry().bottom() < view.colour_bar.y()
+    line = studio_window.explore._figures._line.geometry()
+    assert line.bottom() < view.colour_bar.y()
+    seen = seen_in(present(view.visible_bounds()), view.camera_state(), (view.width(), view.height()), 28)
+    assert seen.top + seen.height < line.top()  # nothing is written over the feet
     assert view.caption.text[1] == "Canonical pose, cut open"
     after = picture(qtbot, studio_window)
     assert changed_share(before, after) > 0.1
