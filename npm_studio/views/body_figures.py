@@ -13,7 +13,7 @@ from npm_studio.session.portraits.measuring import Shape
 from npm_studio.views.portraits import Portraits
 from npm_studio.views.theme import theme_of
 from npm_studio.views.viewport import Viewport
-from npm_studio.views.widgets.overlay import ground_of
+from npm_studio.views.widgets.overlay import paint_ground
 
 _BETWEEN = "  ·  "
 _HEIGHT, _BOTTOM, _BESIDE, _WIDTH, _PADDING = 24, 10, 110, 276, 12
@@ -27,6 +27,7 @@ class BodyFigures(QObject):
         super().__init__()
         self._portraits, self._view = portraits, view
         self._line = _Line(view)
+        view.notes.append(self._line)
         self._canonical: NDArray[np.float32] | None = None
         self._asked: Mesh | None = None
         for widget in (view, view.colour_bar):
@@ -117,10 +118,8 @@ class _Line(QWidget):
         width = max(metrics.horizontalAdvance(line) for line in lines) + 2 * _PADDING
         colour = QColor(theme.text)
         colour.setAlpha(90 if self._is_faded else 255)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(ground_of(theme))
         area = QRectF((self.width() - width) / 2, 0, width, self.height())
-        painter.drawRoundedRect(area, 6, 6)
+        paint_ground(self, painter, area)
         painter.setPen(colour)
         painter.drawText(area, Qt.AlignmentFlag.AlignCenter, "\n".join(lines))
 

@@ -317,7 +317,8 @@ class MainWindow(QMainWindow):
         document = self.session.document
         parts = [document.folder.name] if document.folder else []
         parts += [document.model.info.name] if document.model else []
-        self.setWindowTitle(" – ".join([*parts, "NPM Studio"]) + "[*]")
+        first, *others = [*parts, "NPM Studio"]
+        self.setWindowTitle(" – ".join([f"{first}[*]", *others]))
         self.setWindowModified(not document.is_clean)
 
     def refresh_actions(self) -> None:

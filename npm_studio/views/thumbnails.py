@@ -5,6 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from PyQt6.QtCore import QObject, QSize, Qt, QTimer
+from PyQt6.QtGui import QPainter
 
 from npm_studio.session.live.request import MeshReply, Quality
 from npm_studio.session.thumbnails import SIZE, forget_all_but, thumbnail_of
@@ -38,16 +39,17 @@ class Thumbnails(QObject):
         if not self._viewports.isVisible():
             return
         size = QSize(*SIZE) * 2  # also for screens with two pixels in place of one
-        whole = self._viewports.picture().scaled(
-            size, Qt.AspectRatioMode.KeepAspectRatioByExpanding, Qt.TransformationMode.SmoothTransformation
-        )
-        cut = whole.copy(
-            (whole.width() - size.width()) // 2, (whole.height() - size.height()) // 2, size.width(), size.height()
-        )
+        smooth = Qt.TransformationMode.SmoothTransformation
+        whole = self._viewports.picture().scaled(size, Qt.AspectRatioMode.KeepAspectRatio, smooth)
+        # beside a high view its background goes on: cut to shape, bodies would lose heads
+        picture = whole.copy(0, 0, 1, whole.height()).scaled(size)
+        painter = QPainter(picture)
+        painter.drawPixmap((size.width() - whole.width()) // 2, (size.height() - whole.height()) // 2, whole)
+        painter.end()
         target = thumbnail_of(path)
         with suppress(OSError):
             target.parent.mkdir(parents=True, exist_ok=True)
-        if not cut.save(str(target), "PNG"):
+        if not picture.save(str(target), "PNG"):
             _log.info("no picture of %s could be kept", path)
         forget_all_but(recent())
 

@@ -7,18 +7,21 @@ from PyQt6.QtCore import QRectF, QSize, Qt
 from PyQt6.QtGui import QAction, QColor, QFont, QFontMetrics, QImage, QPainter, QPaintEvent
 from PyQt6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from npm_studio.views.theme import Theme, mixed, pixmap
+from npm_studio.views.theme import Theme, mixed, pixmap, theme_of
 from npm_studio.views.widgets.side_marks import SIZE, paint_mark
 
 _PADDING = 6
 """Pixels of ground around a caption."""
 
 
-def ground_of(theme: Theme) -> QColor:
-    """What texts over a view stand on: it lets through where a surface is, and all of them are as easy to read."""
+def paint_ground(widget: QWidget, painter: QPainter, area: QRectF) -> None:
+    """What texts over a view stand on: it lets through where a surface is, and is seen before any background."""
+    theme = theme_of(widget)
     ground = QColor(theme.panel)
     ground.setAlpha(210)
-    return ground
+    painter.setPen(QColor(theme.border))
+    painter.setBrush(ground)
+    painter.drawRoundedRect(area.adjusted(0.5, 0.5, -0.5, -0.5), 6, 6)
 
 
 class Caption(QWidget):
@@ -30,7 +33,7 @@ class Caption(QWidget):
         self._place: int | None = None
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self._title, self._detail = "", ""
-        self._text, self._muted, self._ground = QColor("white"), QColor("grey"), QColor("black")
+        self._text, self._muted = QColor("white"), QColor("grey")
 
     @property
     def text(self) -> tuple[str, str]:
@@ -51,7 +54,7 @@ class Caption(QWidget):
         self.update()
 
     def set_theme(self, theme: Theme) -> None:
-        self._text, self._ground = QColor(theme.text), ground_of(theme)
+        self._text = QColor(theme.text)
         self._muted = QColor(mixed(theme.muted, theme.text, 0.35))  # read over whatever is behind it
         self.update()
 
@@ -98,9 +101,8 @@ class Caption(QWidget):
         metrics, texts = self._lines()
         lines = zip(self._fonts(), (self._text, self._muted), metrics, texts, strict=True)
         room = self.width() - 2 * _PADDING - mark
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(self._ground)  # or it could not be read over a wall of points
-        painter.drawRoundedRect(self.ground, 6, 6)
+        if any(texts):
+            paint_ground(self, painter, self.ground)  # or it could not be read over a wall of points
         left = _PADDING if at_left else self.width() - _PADDING - SIZE
         if self._place is not None:
             paint_mark(painter, QRectF(left, _PADDING, SIZE, SIZE), self._place)
@@ -125,7 +127,7 @@ class ColourBar(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self._title, self._low, self._high, self._unit = "", 0.0, 1.0, ""
         self._gradient = QImage()
-        self._text, self._ground = QColor("white"), QColor("black")
+        self._text = QColor("white")
         self.hide()
 
     def sizeHint(self) -> QSize:
@@ -153,19 +155,17 @@ class ColourBar(QWidget):
         self.update()
 
     def set_theme(self, theme: Theme) -> None:
-        self._text, self._ground = QColor(theme.text), QColor(theme.panel) if self._is_strip else ground_of(theme)
+        self._text = QColor(theme.text)
         self.update()
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(self._ground)
         if self._is_strip:
-            painter.drawRect(self.rect())
+            painter.fillRect(self.rect(), QColor(theme_of(self).panel))
             self._paint_strip(painter)
             return
-        painter.drawRoundedRect(QRectF(self.rect()), 7, 7)
+        paint_ground(self, painter, QRectF(self.rect()))
         painter.drawImage(self._BAR, self._gradient)
         painter.setPen(self._text)
         font = painter.font()
