@@ -19,6 +19,9 @@ from engine.sequences.reader import registered_readers
 
 _BYTES_IN_MEMORY = 2**29
 _FRAMES_FOR_RANGE = 8
+_AROUND_MESH, _ABOVE_FLOOR = 0.15, 0.01
+"""Of the diagonal of a mesh: how far from its box points are still those of the subject, which it may have missed,
+and how far above its lowest vertex, where the floor may be, they are again."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,3 +184,16 @@ def observation_in(
     if model is None:  # upright and above the ground, until there is a model to place it for
         subject = place(subject, CameraPlacement((0.0, 1.0, 0.0), float("inf")), scene)
     return Observation(subject, scene, capture, model)
+
+
+def box_of(vertices: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(2, 3) lowest and highest corner of ``vertices`` (V, 3)."""
+    return np.stack([vertices.min(axis=0), vertices.max(axis=0)])
+
+
+def is_around(points: NDArray[np.float32], box: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Which of ``points`` (P, 3) are at a mesh in ``box`` (2, 3), and not the floor that it stands on."""
+    low, high = box
+    diagonal = float(np.linalg.norm(high - low))
+    low = low - diagonal * np.array([_AROUND_MESH, -_ABOVE_FLOOR, _AROUND_MESH])
+    return np.asarray(((points > low) & (points < high + diagonal * _AROUND_MESH)).all(axis=1))

@@ -3,6 +3,7 @@
 import threading
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +17,10 @@ from engine.evaluate.correspondence import Correspondences, same_triangles, vert
 from engine.geometry.mesh import Mesh
 from engine.geometry.mesh_distance import MeshDistance
 from engine.methods.distances import REACH, size_of
+from engine.methods.verdict import THRESHOLDS
 from npm_studio.session.document.compared_sides import OpenedSide
 from npm_studio.session.document.lineup import Lineup
+from npm_studio.session.document.observation import box_of, is_around
 
 _MOST_HELD = 2**28
 """Bytes of values that are kept; figures of all frames are."""
@@ -209,15 +212,29 @@ class SideErrors:
         return values, 0.5 * (mean_mm(there) + mean_mm(back))
 
     def _of_points(self, side: OpenedSide, frame: int) -> tuple[NDArray[np.float32], float]:
-        """Of what was seen to the mesh of ``side``; in the mean each is cut off at a tenth of the size of the subject,
-        as in `engine.methods.distances.measure`."""
+        """Of what was seen to the mesh of ``side``, NaN of a room around the subject; in the mean each is cut off at a
+        tenth of the size of the subject, as in `engine.methods.distances.measure`."""
         assert self.reference.observation is not None
         points = self.reference.observation.sequence.points_world(self.lineup.row(self.reference, frame))
         mesh = self._mesh(side, frame)
         if not is_surface(mesh) or len(points) == 0:
             return np.full(len(points), np.nan, np.float32), np.nan
         values = 1000 * self._meters[side](points, mesh, FARTHEST_M)
-        return values, float(np.minimum(values, 1000 * self._reach_m).mean(dtype=np.float64))
+        if self._shows_room:
+            meshes = (self._mesh(each, frame) for each in self.compared)
+            near = [is_around(points, box_of(each.vertices)) for each in meshes if is_surface(each)]
+            values[~np.any(near, axis=0)] = np.nan
+        counted = np.minimum(values[np.isfinite(values)], 1000 * self._reach_m)
+        return values, float(counted.mean(dtype=np.float64)) if len(counted) else np.nan
+
+    @cached_property
+    def _shows_room(self) -> bool:
+        """Whether the camera saw more than the subject; in the job, for it reads a frame."""
+        assert self.reference.observation is not None
+        row = self.lineup.row(self.reference, len(self.lineup) // 2)
+        points = self.reference.observation.sequence.points_world(row)
+        low, high = np.percentile(points, [1, 99], axis=0) if len(points) else np.zeros((2, 3))
+        return bool((high - low).max() > THRESHOLDS.above_fit.poor * self._reach_m / REACH)
 
     def _mesh(self, side: OpenedSide, frame: int) -> Mesh:
         surface = self.lineup.surface(side, frame)  # which the window will draw

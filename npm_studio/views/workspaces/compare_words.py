@@ -29,7 +29,7 @@ def what_is_measured(lineup: Lineup | None, errors: SideErrors | None) -> str:
         ErrorKind.CORRESPONDENCE: "Correspondence error: from each vertex to the same vertex.",
         ErrorKind.SURFACE: "Surface distance: from each vertex to the nearest point, as not all sides have the same "
         "triangles. Means count both directions.",
-        ErrorKind.SEEN: "From each point that the camera saw to the nearest point of the mesh.",
+        ErrorKind.SEEN: "From each point of the subject that the camera saw to the nearest point of the mesh.",
     }
     left_out = max(lineup.left_out.values(), default=0)
     lines = [words[errors.kind], *(side.note for side in lineup.sides if side.note)]

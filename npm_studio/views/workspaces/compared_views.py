@@ -121,9 +121,9 @@ def _draw_mesh(place: _Place, side: OpenedSide, shown: Shown, frame: int, values
         place.mesh.colour_by(None)
         seen = shown.errors.reference
         assert seen.observation is not None
-        points = seen.observation.frame(shown.lineup.row(seen, frame)).points_world
+        points, known = seen.observation.frame(shown.lineup.row(seen, frame)).points_world, np.isfinite(values)
         place.points.set_size(_OVER_MESH)
-        place.points.show(points, values, (0.0, shown.scale_mm), DISTANCE_COLOURS)
+        place.points.show(points[known], values[known], (0.0, shown.scale_mm), DISTANCE_COLOURS)
         return
     place.points.hide()
     fits = values is not None and len(values) == len(surface.vertices)

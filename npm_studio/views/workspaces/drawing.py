@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from npm_studio.session.document.observation import ObservedFrame
+from npm_studio.session.document.observation import ObservedFrame, box_of, is_around
 from npm_studio.session.document.view_state import FrameDrawing
 from npm_studio.views.scene import DEPTH_COLOURS, colours_of
 from npm_studio.views.viewport import Viewport
@@ -15,9 +15,6 @@ Surface = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int32]]
 
 _SIZE_OVER_MESH, _MOST_OVER_MESH, _MOST_BEHIND = 0.5, 2000, 40_000
 """Over a mesh points are small enough, and few enough, for the mesh to show between them; so are those around it."""
-_AROUND_MESH, _ABOVE_FLOOR = 0.15, 0.01
-"""Of the diagonal of the mesh: how far from its box points are still those of the subject, which it may have missed,
-and how far above its lowest vertex, where the floor may be, they are again."""
 
 
 def draw_frame(
@@ -57,7 +54,7 @@ def draw_frame(
     if subject is None and surface is not None:
         subject = box_of(surface[0])
     if subject is not None:
-        near = _is_around(points, subject)
+        near = is_around(points, subject)
         rest = np.concatenate([rest, points[~near]])
         rest = rest[_some_of(len(rest), _MOST_BEHIND)]
     if draw_points is not None:
@@ -68,19 +65,6 @@ def draw_frame(
         view.points.show(points[rows], observed.depth_m[rows], depth_range)
         view.colour_bar.set_scale("Observed depth", *depth_range, "m", colours_of(DEPTH_COLOURS))
     view.surroundings.show(rest)
-
-
-def box_of(vertices: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(2, 3) lowest and highest corner of ``vertices`` (V, 3)."""
-    return np.stack([vertices.min(axis=0), vertices.max(axis=0)])
-
-
-def _is_around(points: NDArray[np.float32], box: NDArray[np.floating]) -> NDArray[np.bool_]:
-    """Which of ``points`` (P, 3) are at a mesh in ``box`` (2, 3), and not the floor that it stands on."""
-    low, high = box
-    diagonal = float(np.linalg.norm(high - low))
-    low = low - diagonal * np.array([_AROUND_MESH, -_ABOVE_FLOOR, _AROUND_MESH])
-    return np.asarray(((points > low) & (points < high + diagonal * _AROUND_MESH)).all(axis=1))
 
 
 def _some_of(count: int, most: int) -> NDArray[np.intp]:

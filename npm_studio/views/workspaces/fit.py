@@ -13,7 +13,7 @@ from engine.methods.run import Run
 from engine.methods.run_summary import most_subjects
 from engine.sequences.mesh_sequence import MeshSequence
 from npm_studio.session.commands.registry import Commands
-from npm_studio.session.document.observation import Observation
+from npm_studio.session.document.observation import Observation, box_of
 from npm_studio.session.document.results import bounds_of, fits_of_run, mesh_sequence_of_run
 from npm_studio.session.document.state import DocumentState
 from npm_studio.session.document.timeline import FrameFit, Playable
@@ -32,7 +32,7 @@ from npm_studio.views.widgets.sequence_list import SequenceList, what_can_be_ope
 from npm_studio.views.widgets.verdict import quality_of
 from npm_studio.views.workspaces.base import Actions, Workspace
 from npm_studio.views.workspaces.capture_choice import CaptureChoice
-from npm_studio.views.workspaces.drawing import box_of, draw_frame
+from npm_studio.views.workspaces.drawing import draw_frame
 from npm_studio.views.workspaces.earlier_fits import EarlierFits
 from npm_studio.views.workspaces.point_errors import PointErrors
 from npm_studio.views.workspaces.run_actions import RunActions

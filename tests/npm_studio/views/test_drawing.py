@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from npm_studio.session.document.observation import ObservedFrame
+from npm_studio.session.document.observation import ObservedFrame, box_of
 from npm_studio.session.document.view_state import FrameDrawing
-from npm_studio.views.workspaces.drawing import box_of, draw_frame
+from npm_studio.views.workspaces.drawing import draw_frame
 from tests.npm_studio.views.studio_window import StudioWindow
 from tests.support.walking_ball import RADIUS, ball
 

@@ -14,9 +14,9 @@ from engine.methods.method import FitResult
 from engine.methods.request import FitRequest
 from engine.methods.run import Run, RunInputs, frame_records, load_run, save_run
 from engine.sequences.depth_sequence import save_depth_sequence
+from npm_studio.session.document.observation import box_of
 from npm_studio.session.jobs import fitting
 from npm_studio.views.theme import DARK, LIGHT, Theme
-from npm_studio.views.workspaces.drawing import box_of
 from tests.npm_studio.views.studio_window import StudioWindow
 from tests.support.present import present
 from tests.support.walking_ball import CAMERA, RATE, Tells, TellsConfig, ball_depths, ball_meshes

@@ -95,6 +95,18 @@ def test_what_was_seen_is_measured_to_each_side(depth_capture: Path) -> None:
     assert (errors.curve_mm(moved) > 10).all()
 
 
+def test_the_room_around_the_subject_does_not_count(depth_capture: Path) -> None:
+    alone = load_depth_sequence(depth_capture)
+    truth, behind = side(mesh_sequence_of_truth(alone), "truth"), np.float32(1.5 * alone.depth_m(0).max())
+    room = replace(alone, read_frame=lambda row: np.where(alone.depth_m(row) > 0, alone.depth_m(row), behind))
+    views = [Observation(sequence) for sequence in (alone, room)]
+    seen = [replace(truth, source=SideSource("observation", depth_capture), observation=view) for view in views]
+    of_alone, of_room = (measured(truth, each, reference=each) for each in seen)
+    np.testing.assert_allclose(of_room.curve_mm(truth), of_alone.curve_mm(truth), rtol=0.2)
+    values = present(of_room.values_mm(truth, 1))
+    assert np.isfinite(values).sum() == len(views[0].frame(1).points_world) < len(values) / 5
+
+
 def test_the_frame_on_show_is_measured_first_and_what_was_measured_stays() -> None:
     one, truth = side(spheres("a", [1, 2, 3], "012")), side(spheres("t", [1, 1, 1], "012"), "truth")
     errors = SideErrors(Lineup([one], truth))
