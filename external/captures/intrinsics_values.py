@@ -41,6 +41,12 @@ class Intrinsics:
     distorted: bool = False
     """Whether a lens distortion is stated as well."""
 
+    @property
+    def origin(self) -> str:
+        """``intrinsics from camera.json``, or ``intrinsics 525,525,320,240`` of stated numbers."""
+        numbers = self.source.removeprefix("the ")
+        return numbers if numbers != self.source else f"intrinsics from {Path(self.source).name}"
+
     def camera(self, width: int, height: int) -> PinholeCamera:
         """The camera; ``width`` and ``height`` of the frames apply where the intrinsics do not state a size.
 

@@ -87,7 +87,7 @@ def read_npy_file(path: Path, options: CaptureOptions) -> Recording:
     scaled, warnings = intrinsics.scaled_to(camera, (width, height))
     return Recording(
         path=path,
-        origin=f"npy: has depth {images.shape} {images.dtype}, intrinsics from {Path(camera.source).name}",
+        origin=f"npy: has depth {images.shape} {images.dtype}, {camera.origin}",
         camera=scaled,
         frame_names=tuple(f"{index:06d}" for index in range(len(images))),
         read_stored=lambda index: np.array(images[index]),

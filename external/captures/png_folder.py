@@ -111,7 +111,7 @@ def read_png_folder(folder: Path, options: CaptureOptions) -> Recording:
     kind = f"floating-point {images.kind}" if floats else images.kind
     return Recording(
         path=folder,
-        origin=f"folder of {kind}: {where} has {len(paths)} of them, intrinsics from {Path(chosen.source).name}",
+        origin=f"folder of {kind}: {where} has {len(paths)} of them, {chosen.origin}",
         camera=camera,
         frame_names=tuple(path.stem for path in paths),
         read_stored=read_stored,

@@ -102,7 +102,7 @@ def settle_layout(root: Path, options: CaptureOptions, files: WholeFiles) -> Fol
     times = frame_times(path, chosen.frame_rate)
     pose, world, pose_said = _pose(root)
     where = f"{images.place.name}/" if images.place != root else "the folder"
-    source = f"intrinsics from {Path(chosen.source).name}"
+    source = chosen.origin
     why = f"; {unit.per_metre:g} units per metre, {unit.why}" if unit.why else ""
     return FolderLayout(
         root=root,
