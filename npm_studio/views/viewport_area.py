@@ -194,8 +194,8 @@ class ViewportArea(QWidget):
         if lowest_m is not None and (view.floor_m is None or not self._wanted):
             view = replace(view, floor_m=lowest_m)
             self._set_view(view)
-        if view.floor_m is not None:
-            self.left.ground.place(view.floor_m)
+        ground = self.left.ground
+        ground.place(ground.height if view.floor_m is None else view.floor_m)
 
     def set_theme(self, theme: Theme) -> None:
         if theme != self._theme:
