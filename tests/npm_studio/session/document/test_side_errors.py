@@ -104,7 +104,8 @@ def test_the_room_around_the_subject_does_not_count(depth_capture: Path) -> None
     of_alone, of_room = (measured(truth, each, reference=each) for each in seen)
     np.testing.assert_allclose(of_room.curve_mm(truth), of_alone.curve_mm(truth), rtol=0.2)
     values = present(of_room.values_mm(truth, 1))
-    assert np.isfinite(values).sum() == len(views[0].frame(1).points_world) < len(values) / 5
+    of_subject = len(views[0].frame(1).points_world)
+    assert 0.99 * of_subject < np.isfinite(values).sum() <= of_subject < len(values) / 5
 
 
 def test_the_frame_on_show_is_measured_first_and_what_was_measured_stays() -> None:
