@@ -351,8 +351,10 @@ class ViewportArea(QWidget):
             self.changed.emit()
 
     def _on_begun(self) -> None:
-        """Another document: its cameras come back with what they look at."""
+        """Another document: its cameras come back with what they look at, and nothing is kept of the last one."""
         self._framed, self._wanted = [], self._document.state.view.cameras
+        for view in self._all:
+            view.view.give_back_graphics()
 
     def _on_undone(self, view: ViewState) -> None:
         """Cameras that have followed a body by themselves go back with it."""

@@ -54,6 +54,13 @@ class VtkWidget(QtInteractor):
             self._pace.hurry()
         super().update()
 
+    def give_back_graphics(self) -> None:
+        """Free shaders, textures and buffers, those of what was on show once among them; drawing makes new ones."""
+        if self.isValid():
+            self.makeCurrent()
+            self.ren_win.ReleaseGraphicsResources(self.ren_win)
+            self.doneCurrent()
+
     def mousePressEvent(self, event: QMouseEvent | None) -> None:
         if event is not None and event.button() == Qt.MouseButton.RightButton:
             self._pressed_at = event.position()

@@ -231,6 +231,15 @@ def test_the_frame_rate_counts_drawn_frames(qtbot: QtBot, studio_window: StudioW
     assert "ms to draw" in view.frame_rate.text
 
 
+def test_with_new_graphics_a_view_looks_as_before(qtbot: QtBot, studio_window: StudioWindow) -> None:
+    for name in ("display.inset", "display.correspondence"):
+        toggle(studio_window, name)
+    before = picture(qtbot, studio_window)
+    for view in studio_window.viewports.views:
+        view.view.give_back_graphics()
+    assert changed_share(before, picture(qtbot, studio_window)) < 0.0005
+
+
 def test_a_hundred_moves_make_no_new_actor(qtbot: QtBot, studio_window: StudioWindow) -> None:
     studio_window.resize(700, 560)
     for name in ("correspondence", "inset", "slice"):
