@@ -219,13 +219,16 @@ class SideErrors:
         mesh = self._mesh(side, frame)
         if not is_surface(mesh) or len(points) == 0:
             return np.full(len(points), np.nan, np.float32), np.nan
-        values = 1000 * self._meters[side](points, mesh, FARTHEST_M)
+        values, near = np.full(len(points), np.nan, np.float32), np.ones(len(points), np.bool_)
         if self._shows_room:
             meshes = (self._mesh(each, frame) for each in self.compared)
-            near = [is_around(points, box_of(each.vertices)) for each in meshes if is_surface(each)]
-            values[~np.any(near, axis=0)] = np.nan
-        counted = np.minimum(values[np.isfinite(values)], 1000 * self._reach_m)
-        return values, float(counted.mean(dtype=np.float64)) if len(counted) else np.nan
+            boxes = (box_of(each.vertices) for each in meshes if is_surface(each))
+            near = np.any([is_around(points, box) for box in boxes], axis=0)
+        if not near.any():
+            return values, np.nan
+        values[near] = 1000 * self._meters[side](points[near], mesh, FARTHEST_M)
+        counted = np.minimum(values[near], 1000 * self._reach_m)
+        return values, float(counted.mean(dtype=np.float64))
 
     @cached_property
     def _shows_room(self) -> bool:

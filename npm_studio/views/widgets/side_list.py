@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 from PyQt6.QtCore import QSize, Qt, pyqtSignal
 from PyQt6.QtGui import QAction, QFontMetrics
-from PyQt6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton, QWidget
+from PyQt6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
 
 from npm_studio.session.document.comparison import LAYOUTS
-from npm_studio.views.theme import icon, theme_of
 from npm_studio.views.widgets.basics import Section, Segments
 from npm_studio.views.widgets.side_marks import SIZE, side_icon, side_letter
+from npm_studio.views.widgets.tinted_button import TintedButton
 
 
 class SideList(Section):
@@ -59,9 +59,7 @@ class SideRow(QWidget):
         self.choice = _TitleButton()
         self.choice.setIcon(side_icon(place))
         self.choice.setIconSize(QSize(SIZE, SIZE))
-        self.remove = QToolButton()
-        self.remove.setAutoRaise(True)
-        self.remove.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.remove = TintedButton("close", f"Take side {side_letter(place)} away", "")
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(4)
@@ -79,8 +77,6 @@ class SideRow(QWidget):
         )
         self.remove.setVisible(bool(title))
         self.remove.setToolTip(f"Take {title} away")
-        self.remove.setAccessibleName(f"Take side {letter} away")
-        self.remove.setIcon(icon("close", theme_of(self)))
 
 
 class _TitleButton(QPushButton):
