@@ -23,7 +23,7 @@ _REASONS = {
     "can_mark": "Show a run in Fit first.",
     "can_refit": "Mark some frames of a run of the open model: drag over the curves under the timeline.",
     "has_run": "Open a run in Fit first.",
-    "can_export": "Open a model, or show a run in Fit or Compare first.",
+    "can_export": "Show a run in Fit or Compare, or go with a model to Explore, Interpolate or Transfer.",
     "can_compare_truth": "Needs a run in Fit whose recording came with the truth.",
     "can_track": "Open a model in Fit, and end what runs there.",
     "is_tracking": "Nothing is being tracked.",
