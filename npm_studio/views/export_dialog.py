@@ -160,7 +160,10 @@ class ExportDialog(QDialog):
     @property
     def _suggested(self) -> str:
         form, name = self.file_format, self.exportable.name
-        return f"{name}-{form.name}" if self._is_folder else f"{name}{form.suffix}"
+        if self._is_folder:
+            return f"{name}-{form.name}"
+        special = "" if form.suffix == f".{form.name}" else f"-{form.name}"  # not the name of a video for a turntable
+        return f"{name}{special}{form.suffix}"
 
     def _script(self) -> Script:
         assert self.exportable.run is not None

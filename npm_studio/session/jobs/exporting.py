@@ -24,7 +24,7 @@ PICTURES = ("mp4", "png", "turntable")
 OF_BODIES = ("ply", "obj", "stl", "glb", "npz", "pc2", "mp4", "png", "turntable")
 """Formats of what the sliders make; a table of frames is of runs."""
 _AS_FITTED = (
-    "It stands where the fit has it in the world of its recording, or as the camera of each frame saw it, "
+    "The run stands where the fit has it in the world of its recording, or as the camera of each frame saw it, "
     "and is not put on the floor."
 )
 _OF_SEVERAL = ("pc2", "csv", "mp4")
