@@ -318,8 +318,8 @@ class Files(Opening):
         page = out / PAGE
         answers: dict[str, Callable[[], object]] = {}
         if page.is_file():
-            answers["Open Report"] = partial(open_with_desktop, page, self._say)
-        answers["Show in Folder"] = partial(open_with_desktop, out if out.is_dir() else out.parent, self._say)
+            answers["Open report"] = partial(open_with_desktop, page, self._say)
+        answers["Show in folder"] = partial(open_with_desktop, out if out.is_dir() else out.parent, self._say)
         self._ask(text, "", answers, cancel="Close")
         if self.question is not None:
             self.question.setIcon(QMessageBox.Icon.Information)

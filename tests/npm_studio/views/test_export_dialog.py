@@ -125,7 +125,7 @@ def test_after_an_export_its_folder_is_offered_and_suggested_the_next_time(
     window.files.export(exportable_run(run, "Walk"), ExportChoice("csv", tmp_path / "table.csv"))
     qtbot.waitUntil(lambda: window.files.question is not None, timeout=SECONDS)
     question = present(window.files.question)
-    assert question.text() == f"Exported {tmp_path / 'table.csv'}" and "Show in Folder" in question.buttons_by_answer
+    assert question.text() == f"Exported {tmp_path / 'table.csv'}" and "Show in folder" in question.buttons_by_answer
     question.answer("Close")
     asked: list[str] = []
 
