@@ -71,6 +71,8 @@ class ViewportArea(QWidget):
         self._frame_again.timeout.connect(self.keep_framed)
         self._wanted: tuple[CameraState, ...] = ()
         """Where the cameras of a document were when it was left, until something is on show again."""
+        self._came_back: list[CameraState] = []
+        """Those of them that had been framed: they stay, whatever size the window has, until something else comes."""
         self._note_soon = QTimer(self)
         self._note_soon.setSingleShot(True)
         self._note_soon.setInterval(0)
@@ -240,7 +242,7 @@ class ViewportArea(QWidget):
         """
         back, self._back = self._back, None
         if not self._framed_boxes:
-            if self._wanted or self._is_framed() or not any(view.is_in_sight for view in self.views):
+            if self._wanted or self._nobody_moved() or not any(view.is_in_sight for view in self.views):
                 self._frame(self._direction)
             else:
                 self._framed_boxes = [box for _, box in self._boxes()]
@@ -308,7 +310,8 @@ class ViewportArea(QWidget):
         """Tell the document where the cameras are."""
         if not self._wanted:
             cameras = tuple(view.camera_state() for view in self.views)
-            self._set_view(replace(self._document.state.view, cameras=cameras))
+            framed_from = self._direction if self._nobody_moved() else None
+            self._set_view(replace(self._document.state.view, cameras=cameras, framed_from=framed_from))
 
     def _register(self, commands: Commands) -> None:
         commands.handle("display.wireframe", self.set_wireframe)
@@ -352,7 +355,7 @@ class ViewportArea(QWidget):
 
     def _on_begun(self) -> None:
         """Another document: its cameras come back with what they look at, and nothing is kept of the last one."""
-        self._framed, self._wanted = [], self._document.state.view.cameras
+        self._framed, self._came_back, self._wanted = [], [], self._document.state.view.cameras
         for view in self._all:
             view.view.give_back_graphics()
 
@@ -368,9 +371,15 @@ class ViewportArea(QWidget):
 
     def _is_framed(self) -> bool:
         """Whether the cameras are where the last framing left them."""
-        return bool(self._framed) and all(
-            view.camera_state().is_near(state) for view, state in zip(self.views, self._framed, strict=False)
-        )
+        return self._are_at(self._framed)
+
+    def _nobody_moved(self) -> bool:
+        """Whether they are there, or where an earlier window left them so."""
+        return self._is_framed() or self._are_at(self._came_back)
+
+    def _are_at(self, states: Sequence[CameraState]) -> bool:
+        pairs = zip(self.views, states, strict=False)
+        return bool(states) and all(view.camera_state().is_near(state) for view, state in pairs)
 
     def _apply_display(self) -> None:
         for view in self._all:
@@ -400,6 +409,8 @@ class ViewportArea(QWidget):
             for view, state in zip(self.views, self._wanted, strict=False):
                 view.set_camera_state(state)
             self._wanted, self._framed_boxes = (), [bounds for _, bounds in boxes]
+            if (framed_from := self._document.state.view.framed_from) is not None:
+                self._direction, self._came_back = framed_from, [view.camera_state() for view in self.views]
             return
         for view, bounds in boxes:
             view.frame_bounds(bounds, direction)

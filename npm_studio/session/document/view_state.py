@@ -105,3 +105,5 @@ class ViewState:
     """Frames per second that somebody chose, by workspace; others play as recorded."""
     floor_m: float | None = None
     """Height of the floor that bodies of the model stand on, metres, which the cameras see; None until one does."""
+    framed_from: tuple[float, float, float] | None = None
+    """Direction to cameras that see everything, as they do until somebody moves one: None from then on."""

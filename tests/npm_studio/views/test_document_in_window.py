@@ -163,6 +163,7 @@ def test_a_project_opens_in_another_window_as_it_was_left(
     qtbot.wait(50)
     shown = second_window.viewports.left.camera_state()
     assert shown.is_near(saved.view.cameras[0])
+    assert second_window.viewports._nobody_moved()  # so that what comes on show next is seen as a whole
     assert second_window.session.document.is_clean
 
 

@@ -84,6 +84,7 @@ def state(tmp_path: Path, depth_capture: Path, fitted_run: Path) -> DocumentStat
             ExploreView("map", 5, 30, "pose"),
             {"fit": 12.0},
             -0.75,
+            (0.0, 0.1, 1.0),
         ),
     )
 
