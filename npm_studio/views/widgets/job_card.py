@@ -10,7 +10,7 @@ from PyQt6.QtWidgets import QHBoxLayout, QLabel, QPlainTextEdit, QProgressBar, Q
 from npm_studio.session.jobs.board import JobBoard
 from npm_studio.session.jobs.job import Job
 from npm_studio.session.jobs.stages import stage_title
-from npm_studio.session.jobs.status import clock_text
+from npm_studio.session.jobs.status import clock_text, taken_text
 from npm_studio.session.memory import resident_bytes
 from npm_studio.views.widgets.badge import Badge, Tone
 from npm_studio.views.widgets.basics import CardFrame, ElidedLabel, heading, note
@@ -120,7 +120,7 @@ class JobCard(CardFrame):
         self.stage.setToolTip(self.stage.text())
         left, taken = job.seconds_left(now), job.seconds(now)
         if job.is_over:
-            self.time.setText("" if taken is None else f"took {clock_text(taken)}")
+            self.time.setText("" if taken is None else f"took {taken_text(taken)}")
         else:
             self.time.setText("" if left is None else f"{clock_text(left)} left")
 

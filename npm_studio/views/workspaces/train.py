@@ -316,12 +316,12 @@ class TrainWorkspace(Workspace):
         self.document.follow(replace(self.document.state, train=train))
 
     def _on_advanced(self, out: Path) -> None:
+        if self.shown is not None and self.shown.lacks_samples:
+            self._read(again=True)  # it has been prepared meanwhile
         if out == self.out:
             self._show_progress()
 
     def _on_ended(self, out: Path) -> None:
-        if self.shown is not None and self.shown.lacks_samples:
-            self._read(again=True)  # it has been prepared meanwhile
         self._on_advanced(out)
         if out == self.out and self._has_model:
             self.scroll_to(self.panel.model)
