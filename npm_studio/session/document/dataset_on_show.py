@@ -50,8 +50,8 @@ class DatasetOnShow:
         """One line about all of it."""
         summary = self.summary
         counted = f"{len(summary.identities)} identities · {summary.sequences} sequences · {summary.frames:,} frames"
-        size = "" if summary.size_m is None else f" · {max(summary.size_m):.3g} m across"
-        return f"{counted}{size} · {summary.bytes_on_disk / 1e6:,.0f} MB"
+        size = "" if summary.size_m is None else f" · {max(summary.size_m):.3g}\u00a0m across"
+        return f"{counted}{size} · {summary.bytes_on_disk / 1e6:,.0f}\u00a0MB"
 
 
 def open_on_show(folder: Path) -> DatasetOnShow:
