@@ -23,6 +23,9 @@ SHAPE_POINTS = 4096
 SHAPE_ROUNDS = 6
 _OUTLYING = 2.0
 """Expected errors at which a signed distance counts a quarter."""
+_WIDE_AT_FIRST = 0.04
+"""Canonical units that all points are expected to be off in the first round at least: so far are head and feet of who
+is far smaller than the mean shape, however sure the network is of them."""
 _SHAPE_PRIOR = 1.0
 _SHAPE_OBSERVATIONS = 400.0
 """Independent observations that these points are worth; their errors are much alike."""
@@ -79,21 +82,22 @@ def _alignable(view: Observations) -> tuple[Tensor, Tensor, Tensor]:
 def shape_through_coordinates(fitted: FittedModel, observations: Observations) -> Tensor:
     """The shape (S,) whose surface goes through the canonical coordinates of all frames, and of the landmarks.
 
-    Minimises their squared signed distances in expected errors, under the loss of Geman and McClure, and the squared
-    shape in standard deviations, by Gauss-Newton steps from the mean shape.
+    Minimises their squared signed distances in expected errors, under the loss of Geman and McClure, from wide to
+    narrow, and the squared shape in standard deviations, by Gauss-Newton steps from the mean shape.
     """
     points, deviations, shares = points_at_rest(observations)
     space = fitted.shapes
     along = space.derivative
-    points = points[:, None]
+    points, wider = points[:, None], (_WIDE_AT_FIRST / deviations).clamp_min(1)
     shape = torch.zeros(len(space.scales), device=points.device)
-    for _ in range(SHAPE_ROUNDS):
+    for done in torch.linspace(0, 1, SHAPE_ROUNDS).tolist():
         codes = space.code(shape).expand(len(points), -1).clone().requires_grad_()
         with torch.enable_grad():
             distance = fitted.model.sdf(codes, points)[:, 0]
             (gradient,) = torch.autograd.grad(distance.sum(), codes)
-        residuals = distance.detach() / deviations
-        jacobian = (gradient @ along) / deviations[:, None]
+        expected = deviations * wider ** (1 - done)
+        residuals = distance.detach() / expected
+        jacobian = (gradient @ along) / expected[:, None]
         weights = shares * redescending(residuals.square(), _OUTLYING)
         normal = (weights[:, None] * jacobian).T @ jacobian + _SHAPE_PRIOR * torch.eye(len(shape), device=shape.device)
         right = jacobian.T @ (weights * residuals) + _SHAPE_PRIOR * shape

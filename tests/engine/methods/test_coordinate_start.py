@@ -86,6 +86,24 @@ def test_the_first_shape_is_that_whose_surface_the_coordinates_lie_on(seen: Seen
     assert off(code) < 0.4 * min(off(model.shape_codes.mean(0)), off(model.shape_codes[2]))
 
 
+def test_the_first_shape_is_found_many_expected_errors_from_the_mean_one(seen: Seen) -> None:
+    model = toy_model()
+    fitted = FittedModel.of(model, False, 3)
+    said = seen.observations.coordinates
+    assert said is not None
+    points = torch.tensor(seen.canonical)[None]
+    sure = Coordinates(said.canonical, torch.full_like(said.deviations, 0.002))
+    code = fitted.shapes.code(
+        shape_through_coordinates(fitted, dataclasses.replace(seen.observations, coordinates=sure))
+    )
+
+    def off(other: Tensor) -> float:
+        return float(model.sdf(other[None], points).abs().mean())
+
+    assert off(model.shape_codes.mean(0)) > 10 * 0.002
+    assert off(code) < 0.006
+
+
 def test_the_first_place_is_where_the_coordinates_say(seen: Seen) -> None:
     fitted = FittedModel.of(toy_model(), False, 3)
     variables = aligned(fitted, seen.observations, fitted.mean(FRAMES))
