@@ -49,6 +49,8 @@ class FrameMeasure:
     neighbours in the row; None where no three in a row show the subject."""
     away_m: float | None = None
     """Median distance, metres, from the camera to what was seen, along its axis; None where nothing was."""
+    below_m: float | None = None
+    """How far, metres, the mesh reaches below the floor, and below what was seen; None where no floor is known."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +102,7 @@ def measure(
     index_of = {name: index for index, name in enumerate(sequence.frame_names)}
     frames = [index_of[meshes.frame_names[row]] for row in rows]
     for number, of_camera in enumerate(views):
-        meter, own = _Meter(of_camera.camera, REACH * size_m), []
+        meter, own = _Meter(of_camera.camera, REACH * size_m, sequence.floor_m), []
         for row, view in zip(rows, _views(of_camera, frames), strict=True):
             own.append(meter(view, meshes.read(row)))
             progress.advance(number * len(rows) + len(own))
@@ -138,7 +140,7 @@ def _together(views: Sequence[FrameMeasure]) -> FrameMeasure:
     seen_m = max((view.seen_m for view in views if view.seen_m is not None), default=None)
     means = {
         name: _mean(getattr(view, name) for view in views)
-        for name in ("mean_m", "beyond", "unseen", "noise_m", "away_m")
+        for name in ("mean_m", "beyond", "unseen", "noise_m", "away_m", "below_m")
     }
     return FrameMeasure(pixels, seen_m, **means)
 
@@ -175,8 +177,8 @@ def noise_of(depth_m: NDArray[np.float32]) -> float | None:
 class _Meter:
     """Compares frames of a sequence with meshes; what depends on the triangles alone is kept for the next frame."""
 
-    def __init__(self, camera: PinholeCamera, reach_m: float) -> None:
-        self._camera, self._reach_m = camera, reach_m
+    def __init__(self, camera: PinholeCamera, reach_m: float, floor_m: float | None) -> None:
+        self._camera, self._reach_m, self._floor_m = camera, reach_m, floor_m
         self._distance_to = MeshDistance()
         self._faces: NDArray[np.int32] | None = None
 
@@ -189,7 +191,15 @@ class _Meter:
             return FrameMeasure(view.pixels, seen_m, noise_m=view.noise_m, away_m=away_m)
         distances = self._distance_to(view.points, mesh, self._reach_m)
         mean_m, beyond = float(distances.mean(dtype=np.float64)), float((distances >= self._reach_m).mean())
-        return FrameMeasure(view.pixels, seen_m, mean_m, beyond, self._unseen(view, mesh), view.noise_m, away_m)
+        unseen, below_m = self._unseen(view, mesh), self._below(view, mesh)
+        return FrameMeasure(view.pixels, seen_m, mean_m, beyond, unseen, view.noise_m, away_m, below_m)
+
+    def _below(self, view: _View, mesh: Mesh) -> float | None:
+        """`FrameMeasure.below_m` of one frame."""
+        if self._floor_m is None:
+            return None
+        lowest_seen = float(np.quantile(view.points[:, 1], _OF_EXTENT[0]))
+        return max(0.0, min(self._floor_m, lowest_seen) - float(mesh.vertices[:, 1].min()))
 
     def _unseen(self, view: _View, mesh: Mesh) -> float | None:
         """`FrameMeasure.unseen` of one frame."""

@@ -57,6 +57,9 @@ class Thresholds:
     unseen: Limit = Limit(0.2, 0.8)
     """Fraction of the surface of the fit that should be seen and is not: of bodies that are fitted well, in rooms and
     with holes of sensors, 0 to 7 %; of halves of bodies 19 to 47 %."""
+    below_m: Limit = Limit(0.05, 0.25)
+    """Metres that the fit reaches below a floor that is known: of bodies that are fitted well, in the median frame, up
+    to 13 mm."""
     guessed: Limit = Limit(0.5, 0.95)
     """Fraction of the surface that no camera saw, of methods that know nothing of a class: by one camera more than
     half."""
@@ -149,6 +152,8 @@ def _findings(evidence: Evidence, limits: Thresholds) -> Iterator[Verdict]:
         text = f"{unseen:.0%} of the fit is where the camera should see it and does not"
         text = f"{text}: it hides, or the subject is another thing"
     yield from _said(limits.unseen, unseen, text)
+    below_m = _median(compared, lambda frame: frame.below_m)
+    yield from _said(limits.below_m, below_m, f"the fit reaches {_length(below_m)} below the floor")
     if evidence.support is not None:
         yield from _support_findings(evidence.support, limits)
     yield from _lost_findings(evidence, limits)

@@ -71,6 +71,8 @@ class DepthSequence:
     """(F, 4, 4) rigid: OpenCV camera axes to world metres; None where nobody said where the camera was."""
     world: World = World.PLACED
     """What is known of the world of ``cameras_to_world``."""
+    floor_m: float | None = None
+    """Height of the floor, metres, in a world with Y up; None where none was sought or seen."""
     times_assumed: bool = False
     """Whether ``times_s`` are made up, because nobody said when the frames were taken."""
     origin: str = "NPM Studio depth sequence"

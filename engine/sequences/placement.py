@@ -11,7 +11,7 @@ from engine.geometry.depth import point_image
 from engine.geometry.similarity import Similarity
 from engine.sequences.camera_path import World, stands_still
 from engine.sequences.depth_sequence import DepthSequence
-from engine.sequences.planes import background_planes
+from engine.sequences.planes import Plane, background_planes
 
 if TYPE_CHECKING:
     from engine.models.model import NeuralParametricModel
@@ -69,15 +69,11 @@ def states_pose(sequence: DepthSequence) -> bool:
     return sequence.cameras_to_world is not None and sequence.world is World.PLACED
 
 
-def floor_normal(scene: DepthSequence) -> NDArray[np.float64] | None:
-    """Upward unit normal (3,) of the floor in the camera axes of the first frame, sought before isolation.
-
-    None where no floor is seen.
-    """
+def floor_plane(scene: DepthSequence) -> Plane | None:
+    """The floor in the camera axes of the first frame, sought before isolation; None where none is seen."""
     still = stands_still(scene.cameras_to_world)
     planes = background_planes(scene) if still else background_planes(scene, frames=1)
-    floors = [plane for plane in planes if plane.is_floor]
-    return np.array(floors[0].normal) if floors else None
+    return next((plane for plane in planes if plane.is_floor), None)
 
 
 def place(sequence: DepthSequence, placement: CameraPlacement, scene: DepthSequence | None = None) -> DepthSequence:
@@ -131,7 +127,7 @@ def move_world(sequence: DepthSequence, transform: NDArray[np.float64]) -> Depth
     """``sequence`` with all its cameras moved by a rigid ``transform`` (4, 4), to where the subject is placed."""
     poses = [transform @ sequence.camera_at(index) for index in range(len(sequence))]
     others = tuple(move_world(other, transform) for other in sequence.others)
-    return replace(sequence, cameras_to_world=np.stack(poses), world=World.PLACED, others=others)
+    return replace(sequence, cameras_to_world=np.stack(poses), world=World.PLACED, floor_m=None, others=others)
 
 
 def upright(up: NDArray[np.float64], forward: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
@@ -155,11 +151,10 @@ def _up_world(sequence: DepthSequence, scene: DepthSequence) -> tuple[NDArray[np
     if sequence.cameras_to_world is not None and sequence.world is World.UPRIGHT:
         return np.array([0.0, 1.0, 0.0]), "vertical and path of the camera as recorded"
     rotation = scene.camera_at(0)[:3, :3]
-    floor = floor_normal(scene)
+    floor = floor_plane(scene)
     if floor is None:
         return rotation @ [0.0, -1.0, 0.0], "no floor seen, camera taken to be level"
-    tilt = np.degrees(np.arccos(np.clip(-floor[1], -1, 1)))
-    return rotation @ floor, f"tilt of {tilt:.0f} degrees from the floor"
+    return rotation @ np.array(floor.normal), f"tilt of {floor.tilt_degrees:.0f} degrees from the floor"
 
 
 def _facing_median(vertices: NDArray[np.float64], faces: NDArray[np.int32]) -> NDArray[np.float64]:

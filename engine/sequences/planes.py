@@ -44,6 +44,11 @@ class Plane:
         """Whether it lies under a camera that is tilted by less than 60 degrees and held upright."""
         return -self.normal[1] > max(0.5, abs(self.normal[0]), 0.5 * abs(self.normal[2]))
 
+    @property
+    def tilt_degrees(self) -> float:
+        """Of the camera, where this is a floor."""
+        return float(np.degrees(np.arccos(np.clip(-self.normal[1], -1, 1))))
+
 
 def thickness(z: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
     """Half the thickness (...) in metres within which points at depth ``z`` (...) belong to a plane.

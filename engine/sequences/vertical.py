@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from engine.core.errors import Notice
 from engine.sequences.camera_path import World
 from engine.sequences.depth_sequence import DepthSequence
-from engine.sequences.placement import ahead, floor_normal, upright
+from engine.sequences.placement import ahead, floor_plane, upright
 
 if TYPE_CHECKING:
     from engine.models.model import NeuralParametricModel
@@ -33,6 +33,8 @@ class Vertical:
     """How it is known, in words"""
     is_guessed: bool = False
     """Whether neither the recording nor a floor says it"""
+    floor: NDArray[np.float64] | None = None
+    """(3,) a point of the floor there; None where none was sought or seen"""
 
 
 def stand_upright(sequence: DepthSequence, scene: DepthSequence, model: "NeuralParametricModel") -> DepthSequence:
@@ -55,6 +57,7 @@ def stand_upright(sequence: DepthSequence, scene: DepthSequence, model: "NeuralP
         sequence,
         cameras_to_world=poses,
         world=World.UPRIGHT,
+        floor_m=None if vertical.floor is None else float(turned[1, :3] @ vertical.floor + turned[1, 3]),
         origin=f"{sequence.origin}; {said}",
         warnings=(*sequence.warnings, Notice(said)) if vertical.is_guessed else sequence.warnings,
     )
@@ -64,11 +67,13 @@ def find_vertical(sequence: DepthSequence, scene: DepthSequence, model: "NeuralP
     """The vertical of a recording; see the head of this file."""
     if sequence.cameras_to_world is not None and sequence.world is not World.ARBITRARY:
         return Vertical(np.array([0.0, 1.0, 0.0]), 1.0, "as recorded")
-    rotation = sequence.camera_at(0)[:3, :3]
-    floor = floor_normal(scene)
+    floor = floor_plane(scene)
     if floor is not None:
-        tilt = np.degrees(np.arccos(np.clip(-floor[1], -1, 1)))
-        return Vertical(rotation @ floor, 2.0, f"by the floor, the camera is tilted by {tilt:.0f} degrees")
+        camera, normal = scene.camera_at(0), np.array(floor.normal)
+        how = f"by the floor, the camera is tilted by {floor.tilt_degrees:.0f} degrees"
+        point = camera[:3, :3] @ (floor.offset * normal) + camera[:3, 3]
+        return Vertical(camera[:3, :3] @ normal, 2.0, how, floor=point)
+    rotation = sequence.camera_at(0)[:3, :3]
     assert model.coordinate_network is not None
     if not model.coordinate_network.config.upright:  # what has no vertical is no worse for a wrong one
         how = f"no floor is seen and {model.info.category} may be turned anyhow, the camera is taken to be level"

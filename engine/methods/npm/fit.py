@@ -14,14 +14,14 @@ from engine.core.errors import Cancelled
 from engine.core.progress import Progress
 from engine.geometry.farthest_points import farthest_points
 from engine.methods.distances import REACH
-from engine.methods.npm.association import samples_at
+from engine.methods.npm.association import PlacedSamples, samples_at
 from engine.methods.npm.config import FitConfig
 from engine.methods.npm.landmarks import clearness, landmarks_at_rest
 from engine.methods.npm.linearisation import Linearised
 from engine.methods.npm.normal_equations import Coupling, NormalEquations, normal_equations, shape_information, solve
 from engine.methods.npm.observations import Observations
 from engine.methods.npm.posable import NeuralPosable, NeuralSurface, Posable, PosableSurface
-from engine.methods.npm.residuals import SurfaceRows
+from engine.methods.npm.residuals import SurfaceRows, floor_rows
 from engine.methods.npm.seen_terms import SeenTerms, surface_share
 from engine.methods.npm.shape_deviations import shape_deviations
 from engine.methods.npm.start import first_variables
@@ -39,6 +39,12 @@ STEADY_OBSERVATIONS = 100.0
 """Independent observations that they are worth, on the scale of ``surface_weight``."""
 STEADY_POINTS = 24
 """Of the surface, whose acceleration is watched, far from each other: hands and feet are among them."""
+FLOOR_OBSERVATIONS = 300.0
+"""Independent observations that what lies below the floor is worth in a frame, likewise."""
+FLOOR_POINTS = 32
+"""Lowest samples that are asked about: half of those of two feet."""
+FLOOR_DEVIATION_M, FLOOR_SLACK_M, FLOOR_GATE_M = 0.01, 0.005, 0.12
+"""Expected error of the floor; how deep below it costs nothing; and at which depth a sample counts a quarter."""
 DAMPING = 0.3
 """Added to the diagonal of codes in standard deviations; places, in canonical units and radians, have 1."""
 LARGEST_STEP = 1.0
@@ -296,7 +302,16 @@ class FitState:
             centres = self.observations.camera_centres(frames)
             placed = samples_at(self.surface.placed(variables), self.surface.samples, centres)
             following = _joined([view.following(frames, placed, done) for view in self.views])
+            if self.observations.floor is not None:
+                following["floor"] = self._above_floor(self.observations.floor, frames, placed)
         return {STEADY: steady_rows(self.steady, steady, self.band(steady, done)).at(frames)} | still, following
+
+    def _above_floor(self, floor: float, frames: Tensor, placed: PlacedSamples) -> SurfaceRows:
+        """What of the ``placed`` samples of ``frames`` (f,) lies below the ``floor``."""
+        scale = self.posable.scale
+        rows = floor_rows(floor - FLOOR_SLACK_M * scale, placed, FLOOR_POINTS, FLOOR_GATE_M * scale)
+        precision = FLOOR_OBSERVATIONS / (FLOOR_DEVIATION_M * scale) ** 2 / FLOOR_POINTS
+        return rows.weighted(precision * self.worth[frames] * self.is_seen[frames, None])
 
     def _equations(
         self, frames: Tensor, done: float, shape_moves: bool, steady: Tensor

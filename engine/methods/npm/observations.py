@@ -72,6 +72,8 @@ class Observations:
     """How many subjects were found; these observations are of one of them"""
     mirrored: Tensor | None = None
     """(F,) log odds that the subject is seen in a mirror, NaN where it is not seen; None where no network tells"""
+    floor: float | None = None
+    """Height along y, canonical units, that nothing of the subject is below; None where nobody knows"""
     others: tuple["Observations", ...] = ()
     """What other cameras saw of the subject in the same frames, in the same space"""
 
@@ -129,6 +131,7 @@ class Observations:
             rotations=to_camera @ rotations,
             translations=shifts + (to_camera @ translations[..., None])[..., 0],
             landmarks=landmarks,
+            floor=None,
             others=tuple(other.relocated(rotations, translations) for other in self.others),
         )
 

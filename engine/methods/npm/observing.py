@@ -32,6 +32,8 @@ FEWEST_PIXELS = 50
 """A frame with fewer pixels of the subject that have a normal shows nothing to fit."""
 EMPTY_FRACTION = 0.9
 """Of the pixels around a subject; where more are without depth, nothing stands around it."""
+_OUTLYING, _LOW_FRAMES = 0.005, 0.1
+"""Fraction of the points of a frame that may lie anywhere, and of frames that may show the subject below its floor."""
 _UNKNOWN_DEVIATION = 0.3
 """Canonical units; of pixels of which the network says nothing."""
 _MOVED_AT_ONCE = 64
@@ -147,7 +149,7 @@ def observe(
     ]
     known = next((view.landmarks for view in views if view.landmarks is not None), None)
     first, *others = (replace(view, landmarks=view.landmarks or known) for view in views)
-    observations = replace(first, others=tuple(others))
+    observations = replace(first, floor=_floor(sequence, first, model), others=tuple(others))
     if not bool(observations.seen_by_any.any()):
         raise _shows_nothing(sequence, model.info.category)
     _tell_of_others(first.subjects, progress)
@@ -223,6 +225,16 @@ def _observe_view(
         subjects=1 if follower is None else len(follower.subjects),
         mirrored=torch.tensor(mirrored, device=device) if _tells_sides(model) else None,
     )
+
+
+def _floor(sequence: DepthSequence, seen: Observations, model: NeuralParametricModel) -> float | None:
+    """`Observations.floor`: the floor of ``sequence``, or as low as the subject is seen where that is not the floor
+    that it is on."""
+    if sequence.floor_m is None or not seen.seen.any():
+        return None
+    heights = seen.points[seen.seen][..., 1]
+    lowest = heights.kthvalue(1 + round(_OUTLYING * heights.shape[1]), dim=1).values.quantile(_LOW_FRAMES)
+    return min(float(model.info.similarity.to_canonical([0.0, sequence.floor_m, 0.0])[1]), float(lowest))
 
 
 def _tells_sides(model: NeuralParametricModel) -> bool:

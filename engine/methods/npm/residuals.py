@@ -122,14 +122,32 @@ def free_space_rows(
     ahead = torch.where(inside & subject & (depth > 0), (depth - HIDDEN_BAND - z).clamp_min(0), 0)
     gap, worst = torch.maximum(beside, ahead).topk(min(count, beside.shape[1]), dim=1)
 
-    def of_worst(values: Tensor) -> Tensor:
-        return torch.gather(values, 1, worst[..., None].expand(-1, -1, values.shape[-1]))
-
     across = torch.cat((offset / length.clamp_min(_SMALLEST)[..., None], torch.zeros_like(z)[..., None]), dim=-1)
     along = -torch.eye(3, device=z.device)[2]
     directions = observations.from_camera(frames, torch.where((beside > ahead)[..., None], across, along))
-    directions = of_worst(directions)
+    directions = _at(worst, directions)
     samples = placed.samples
-    targets = of_worst(placed.points) - gap[..., None] * directions
+    targets = _at(worst, placed.points) - gap[..., None] * directions
     weights = (gap > 0) * redescending(gap.square(), gate)
     return SurfaceRows(samples.points[worst], samples.normals[worst], directions[:, None], targets, weights, worst)
+
+
+@torch.no_grad()
+def floor_rows(floor: float, placed: PlacedSamples, count: int, gate: float) -> SurfaceRows:
+    """The ``count`` lowest samples of each frame, of which those below the height ``floor`` are pulled up to it.
+
+    Args:
+        gate: depth at which a sample counts a quarter
+    """
+    samples = placed.samples
+    above, lowest = (placed.points[..., 1] - floor).topk(min(count, placed.points.shape[1]), dim=1, largest=False)
+    points = _at(lowest, placed.points)
+    up = torch.eye(3, device=points.device)[1].expand_as(points)
+    weights = (above < 0) * redescending(above.square(), gate)
+    targets = points - above[..., None] * up
+    return SurfaceRows(samples.points[lowest], samples.normals[lowest], up[:, None], targets, weights, lowest)
+
+
+def _at(picks: Tensor, values: Tensor) -> Tensor:
+    """Rows ``picks`` (F, N) of ``values`` (F, P, D)."""
+    return torch.gather(values, 1, picks[..., None].expand(-1, -1, values.shape[-1]))

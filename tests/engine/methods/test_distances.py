@@ -44,6 +44,16 @@ def test_the_mean_distance_is_that_of_the_pixels(by: tuple[float, float, float])
         assert measured.pixels == (sequence.depth_m(frame) > 0).sum()
 
 
+def test_how_far_a_mesh_reaches_below_a_known_floor_is_measured_unless_the_subject_is_seen_there() -> None:
+    sequence, meshes = ball_sequence(1), ball_meshes(1)
+    lowest = float(meshes.read(0).vertices[:, 1].min())
+    assert first(sequence, meshes).below_m is None
+    assert first(replace(sequence, floor_m=lowest - 0.1), meshes).below_m == 0
+    assert present(first(replace(sequence, floor_m=lowest + 5), meshes).below_m) < 0.05
+    sunk = moved(meshes, range(1), (0.0, -0.1, 0.0))
+    assert first(replace(sequence, floor_m=lowest), sunk).below_m == pytest.approx(0.1, abs=1e-4)
+
+
 def test_the_camera_may_move() -> None:
     sequence, meshes = ball_sequence(2), ball_meshes(2)
     poses = np.tile(np.eye(4), (2, 1, 1))

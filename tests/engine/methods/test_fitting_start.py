@@ -43,6 +43,16 @@ def observations(sequence_folder: Path) -> Observations:
     return observe(load_depth_sequence(sequence_folder), toy_model())
 
 
+def test_a_floor_is_no_higher_than_the_subject_is_seen(sequence_folder: Path, observations: Observations) -> None:
+    sequence, model = load_depth_sequence(sequence_folder), toy_model()
+    lowest = float(observations.points[..., 1].min())
+    assert observations.floor is None
+    for floor, used in ((lowest - 0.1, lowest - 0.1), (lowest + 0.1, lowest)):
+        floor_m = float(model.info.similarity.to_world([0.0, floor, 0.0])[1])
+        found = observe(dataclasses.replace(sequence, floor_m=floor_m), model).floor
+        assert found == pytest.approx(used, abs=0.01)
+
+
 def true_pose(model: NeuralParametricModel) -> Tensor:
     assert model.pose_codes is not None
     bent, raised = model.frames_of(IDENTITY)[1], model.frames_of(IDENTITY)[4]

@@ -22,6 +22,7 @@ from engine.methods.npm.residuals import (
     SILHOUETTE_SLACK,
     SurfaceRows,
     coordinate_rows,
+    floor_rows,
     free_space_rows,
     surface_rows,
 )
@@ -276,3 +277,19 @@ def test_only_the_worst_samples_are_kept() -> None:
     placed = placed_at(torch.stack(samples)[None])
     rows = free_space_rows(wall(), torch.tensor([0]), placed, 1, gate=1.0)
     assert torch.equal(rows.canonical[0], placed.samples.points[1:2])
+
+
+def test_the_lowest_samples_are_lifted_to_the_floor_that_they_are_below() -> None:
+    placed, _ = placed_sphere(sphere(80, 1))
+    floor, gate, count = float(CENTRE[1] - 0.8 * RADIUS), 0.05, 20
+    rows = floor_rows(floor, placed, count, gate)
+    for frame in range(2):
+        lowest = sorted(range(80), key=lambda index: float(placed.points[frame, index, 1]))[:count]
+        assert rows.samples is not None and rows.samples[frame].tolist() == lowest
+        for row, index in enumerate(lowest):
+            depth = floor - float(placed.points[frame, index, 1])
+            gap = float((placed.points[frame, index] - rows.targets[frame, row]) @ rows.directions[frame, 0, row])
+            weight = 1 / (1 + (depth / gate) ** 2) ** 2 if depth > 0 else 0
+            assert float(rows.weights[frame, row]) == pytest.approx(weight, abs=1e-4)
+            assert gap == pytest.approx(-depth, abs=1e-5)
+    assert (rows.weights > 0).any() and (rows.weights == 0).any()

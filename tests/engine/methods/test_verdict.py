@@ -49,6 +49,8 @@ def test_a_fit_that_lies_on_what_was_seen_is_good_and_says_how_near() -> None:
         ({"beyond": 0.9}, "failed", "90% of what was seen lies more than 0.17 m from the fit"),
         ({"unseen": 0.5}, "poor", "50% of the fit is where the camera should see it and does not"),
         ({"unseen": 0.9}, "failed", "90% of the fit is where the camera should see it and does not"),
+        ({"below_m": 0.12}, "poor", "the fit reaches 0.12 m below the floor"),
+        ({"below_m": 0.3}, "failed", "the fit reaches 0.3 m below the floor"),
         ({"lost": 3}, "poor", "3 of the 10 frames in which the subject is seen are lost"),
         ({"lost": 8}, "failed", "8 of the 10 frames in which the subject is seen are lost"),
         ({"lost": 10}, "failed", "all frames are lost"),

@@ -12,7 +12,7 @@ from engine.geometry.similarity import Similarity
 from engine.models.checkpoint import load_model
 from engine.sequences.depth_sequence import load_depth_sequence
 from engine.sequences.isolation import Isolation, isolate
-from engine.sequences.placement import CameraPlacement, floor_normal, place, states_pose, upright
+from engine.sequences.placement import CameraPlacement, floor_plane, place, states_pose, upright
 from engine.surface.extract import extract_surface, pose_vertices
 from npm_studio.cli.words import words
 from npm_studio.resources import demo_model, demo_sequence
@@ -38,9 +38,9 @@ def test_a_pose_that_is_stated_is_kept() -> None:
 @pytest.mark.parametrize("tilt", [0.0, 12.0, 35.0])
 def test_the_floor_gives_the_vertical(tilt: float) -> None:
     scene, _, pose = room_sequence(tilt)
-    up = floor_normal(scene)
-    assert up is not None
-    assert angle_between(pose[:3, :3] @ up, np.array([0.0, 1.0, 0.0])) < 0.5
+    floor = floor_plane(scene)
+    assert floor is not None
+    assert angle_between(pose[:3, :3] @ np.array(floor.normal), np.array([0.0, 1.0, 0.0])) < 0.5
 
 
 @pytest.mark.parametrize("tilt", [0.0, 12.0, 35.0])

@@ -83,6 +83,7 @@ def test_standing_upright_keeps_the_subject_where_the_camera_saw_it() -> None:
     for index in range(len(scene)):
         np.testing.assert_allclose(upright.points_world(index), scene.points_world(index) @ camera[:3, :3].T, atol=1e-4)
     assert "; up: by the floor" in upright.origin and upright.warnings == scene.warnings
+    assert upright.floor_m == pytest.approx(-pose[1, 3], abs=0.02)
 
 
 def test_an_upright_recording_is_warned_of_only_where_its_vertical_was_guessed() -> None:
@@ -90,8 +91,9 @@ def test_an_upright_recording_is_warned_of_only_where_its_vertical_was_guessed()
     upright = stand_upright(recorded, recorded, plate_model())
     assert "; up: as recorded" in upright.origin and upright.warnings == recorded.warnings
     level = plate_sequence(PLATES, wall=False)
-    (warning,) = stand_upright(level, level, plate_model()).warnings
-    assert str(warning).startswith("up: no floor is seen")
+    guessed = stand_upright(level, level, plate_model())
+    assert str(guessed.warnings[0]).startswith("up: no floor is seen")
+    assert len(guessed.warnings) == 1 and guessed.floor_m is None
 
 
 @pytest.mark.parametrize("world", [World.UPRIGHT, World.ARBITRARY])
