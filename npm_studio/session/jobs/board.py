@@ -113,7 +113,7 @@ class JobBoard:
         if number not in self._lane_of:
             return
         if number in self._listed:
-            self._listed[number] = jobs.stopping(self._listed[number])
+            self._listed[number] = jobs.stopping(self._listed[number], self._clock())
         self._runners[self._lane_of[number]].stop(number, discard)
         self.changed.emit()
 

@@ -67,6 +67,8 @@ class Job:
     stage_began_at: float = 0.0
     """Moved on by the time that it was paused."""
     paused_at: float = 0.0
+    paused_s: float = 0.0
+    """For how long it was paused, all times together, the present one left out."""
 
     @property
     def is_over(self) -> bool:
@@ -85,10 +87,11 @@ class Job:
         return (until - self.stage_began_at) / (self.done - self.before) * max(self.total - self.done, 0)
 
     def seconds(self, now: float) -> float | None:
-        """Since it began, or that it took; None while it waits."""
+        """Of work since it began, or that it took, without pauses; None while it waits."""
         if self.began_at is None:
             return None
-        return (now if self.ended_at is None else self.ended_at) - self.began_at
+        until = self.ended_at if self.ended_at is not None else self.paused_at if self.state == "paused" else now
+        return until - self.began_at - self.paused_s
 
 
 def after(job: Job, event: JobEvent, now: float) -> Job:
@@ -123,13 +126,20 @@ def paused(job: Job, hold: bool, now: float) -> Job:
     if hold and job.state in ("waiting", "running"):
         return replace(job, state="paused", paused_at=now)
     if not hold and job.state == "paused":
-        return replace(job, state="running", stage_began_at=job.stage_began_at + now - job.paused_at)
+        return _going_on(job, now, "running")
     return job
 
 
-def stopping(job: Job) -> Job:
-    """``job`` when it has been asked to stop."""
+def stopping(job: Job, now: float) -> Job:
+    """``job`` when it has been asked to stop, paused or not."""
+    if job.state == "paused":
+        return _going_on(job, now, "stopping")
     return job if job.is_over else replace(job, state="stopping")
+
+
+def _going_on(job: Job, now: float, state: JobState) -> Job:
+    pause = now - job.paused_at
+    return replace(job, state=state, stage_began_at=job.stage_began_at + pause, paused_s=job.paused_s + pause)
 
 
 def in_words(job: Job) -> str:

@@ -10,7 +10,7 @@ from engine.core.errors import Cancelled
 from engine.core.progress import Progress
 from npm_studio.session.jobs.board import MOST_AGAIN, MOST_OVER, JobBoard
 from npm_studio.session.jobs.events import Advanced, Message, Resumed, StageStarted, Started
-from npm_studio.session.jobs.job import MOST_LINES, Job, JobInfo, after, in_words, paused
+from npm_studio.session.jobs.job import MOST_LINES, Job, JobInfo, after, in_words, paused, stopping
 from tests.support.present import present
 
 
@@ -152,7 +152,8 @@ def test_while_a_job_waits_for_its_user_its_expected_end_does_not_move() -> None
     assert held.seconds_left(500.0) == pytest.approx(30.0)
     assert paused(held, False, 500.0).seconds_left(500.0) == pytest.approx(30.0)
     assert in_words(held) == "fitting, 25 of 100"
-    assert held.seconds(31.0) == 30.0
+    assert held.seconds(500.0) == 19.0
+    assert paused(held, False, 500.0).seconds(501.0) == stopping(held, 500.0).seconds(501.0) == 20.0  # of work
 
 
 def test_a_stage_that_goes_on_is_expected_to_end_at_the_speed_of_its_new_steps() -> None:
