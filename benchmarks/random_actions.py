@@ -11,8 +11,9 @@ half. Exits 1 when there was one of these, or the second half grew by more than 
 What is loaded or begun once, such as modules, shaders and threads, is so before the first half: all workspaces are
 shown, all commands given and all things dropped once, another model among them, a track is begun, and a fit is
 brought to its end. After each half all work is stopped and the document is that of the beginning, read again and with
-nothing to undo. Memory is measured as in `leaks.py`, with large blocks apart, so that holes between blocks in use do
-not count.
+nothing to undo, all its small pictures made; three times, of which the least memory counts, since what was on its way
+when the work was stopped goes with the next document. Memory is measured as in `leaks.py`, with large blocks apart, so
+that holes between blocks in use do not count.
 """
 
 import argparse
@@ -24,6 +25,7 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Callable
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -281,7 +283,13 @@ def begin_again(window: "MainWindow", first: "DocumentState") -> None:
     stop_all(window)
     window.session.document.begin(*read_contents(first, Progress()))
     run_for(5.0)
-    wait_until(lambda: not is_busy(window), "what was measured again")
+    portraits = window.session.portraits
+    wait_until(lambda: not is_busy(window) and portraits.are_complete, "what is measured and pictured again", 300.0)
+
+
+def after_beginning_again(window: "MainWindow", first: "DocumentState") -> dict[str, float]:
+    begin_again(window, first)
+    return left_behind()
 
 
 def measure(window: "MainWindow", monkey: Monkey, actions: int, failures: list[str]) -> dict[str, Any]:
@@ -299,8 +307,7 @@ def measure(window: "MainWindow", monkey: Monkey, actions: int, failures: list[s
             state = window.session.document.state
             if adapter.validate_json(adapter.dump_json(state)) != state:
                 failures.append(f"the document is another one once it was written, after {monkey.last}")
-        begin_again(window, first)
-        memory.append(left_behind())
+        memory.append(min((after_beginning_again(window, first) for _ in range(3)), key=itemgetter("memory_mb")))
         print(f"half {half + 1}: {memory[-1]}", flush=True)
     return {"memory": memory, "done": dict(monkey.done)}
 
