@@ -214,12 +214,13 @@ class Files(Opening):
             self.save_screenshot(Path(name).with_suffix(".png"), cut_out=kind == _CUT_OUT)
 
     def save_screenshot(self, path: Path, cut_out: bool = False) -> None:
-        try:
-            self._viewports.save_screenshot(path, cut_out)
-        except InputError as error:
-            self._session.failed.emit(error, "")
-        else:
+        """Write the views as they are, captions included, as a PNG; or as `ViewportArea.cut_out`."""
+        picture = self._viewports.cut_out() if cut_out else self._viewports.picture().toImage()
+        if picture.save(str(path), "PNG"):
             self._say(f"Saved {path}")
+        else:
+            error = InputError(path, "cannot be written", "choose a folder that you may write to")
+            self._session.failed.emit(error, "")
 
     @property
     def _runs_on_show(self) -> list[Run]:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +10,6 @@ from PyQt6.QtCore import QPoint, Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import QAction, QImage, QPainter, QPixmap, QResizeEvent
 from PyQt6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
-from engine.core.errors import InputError
 from engine.core.process import give_back_memory
 from npm_studio.session.commands.registry import Commands
 from npm_studio.session.document.state import DocumentState
@@ -276,16 +274,6 @@ class ViewportArea(QWidget):
             painter.drawImage(view.mapTo(self, QPoint(0, 0)), view.cut_out())
         painter.end()
         return picture
-
-    def save_screenshot(self, path: Path, cut_out: bool = False) -> None:
-        """Write the views as they are, captions included, as a PNG; or as `cut_out`.
-
-        Raises:
-            InputError: the file cannot be written.
-        """
-        picture = self.cut_out() if cut_out else self.picture().toImage()
-        if not picture.save(str(path), "PNG"):
-            raise InputError(path, "cannot be written", "choose a folder that you may write to")
 
     def drop_hidden(self) -> None:
         """Free what the views take that are not on show."""

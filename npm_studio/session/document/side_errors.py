@@ -224,8 +224,8 @@ class SideErrors:
             meshes = (self._mesh(each, frame) for each in self.compared)
             boxes = (box_of(each.vertices) for each in meshes if is_surface(each))
             near = np.any([is_around(points, box) for box in boxes], axis=0)
-        if not near.any():
-            return values, np.nan
+        if not near.any():  # the fit is somewhere else, and no better than one that is as far away as counts
+            return values, 1000 * self._reach_m
         values[near] = 1000 * self._meters[side](points[near], mesh, FARTHEST_M)
         counted = np.minimum(values[near], 1000 * self._reach_m)
         return values, float(counted.mean(dtype=np.float64))
