@@ -107,6 +107,10 @@ def test_the_room_around_the_subject_does_not_count(depth_capture: Path) -> None
     of_subject = len(views[0].frame(1).points_world)
     assert 0.99 * of_subject < np.isfinite(values).sum() <= of_subject < len(values) / 5
 
+    away = side(mesh_sequence_of_truth(alone).map(lambda _, vertices: vertices + np.float32(20)))
+    farthest = measured(away, seen[1], reference=seen[1]).curve_mm(away)
+    assert len(set(farthest)) == 1 and farthest[0] > 10 * np.nanmax(of_room.curve_mm(truth))
+
 
 def test_the_frame_on_show_is_measured_first_and_what_was_measured_stays() -> None:
     one, truth = side(spheres("a", [1, 2, 3], "012")), side(spheres("t", [1, 1, 1], "012"), "truth")
