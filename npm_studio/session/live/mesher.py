@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
+from math import inf
 
 import numpy as np
 import torch
@@ -19,6 +20,8 @@ from engine.geometry.mesh import Mesh
 from engine.models.model import NeuralParametricModel
 from engine.surface.extract import extract_surface, pose_vertices
 from engine.surface.folded import SignedDistance
+from engine.surface.lipschitz import measure_half_error, measure_half_pose_error
+from engine.surface.precision import half_is_fast
 from npm_studio.session.document.explorer import Codes, Explorer, codes_of
 from npm_studio.session.live.anchors import Anchors, choose_anchors
 from npm_studio.session.live.level_of_detail import LevelOfDetail
@@ -33,13 +36,17 @@ FINE_RESOLUTION = 256
 SHAPE_BUDGET_MS = 120.0
 """Contouring a preview of a new shape may take this long."""
 POSE_BUDGET_MS = 33.0
-"""Moving a surface to a new pose or a slightly different shape may: thirty of them fit into a second."""
+"""Moving a surface to a new pose may: thirty of them fit into a second."""
+PROJECTION_BUDGET_MS = 25.0
+"""Most previews of a shape that changes little by little may: with contouring in between, thirty fit into a second."""
 _MAX_CONTOURING_FRACTION = 0.15
 """While previews are projected from shape to shape, contouring takes at most about this part of the time."""
 _COARSE_RESOLUTIONS = (64, 80, 96, 128)
 """Coarser ones would hardly be made faster, and bodies lose their forearms."""
 _CHOSEN_RESOLUTION = 96
 """Of the preview of a body that somebody chose, if there is time: on coarser grids hands and forearms fall apart."""
+_LARGEST_HALF_ERROR_CELLS = 0.125
+"""By which half precision may move a preview, in cells of its grid: its triangles are off by more."""
 _LOWEST_FINE_RESOLUTION, _WARM_UP_RESOLUTION = 64, 16
 _ANCHOR_COUNTS = (750, 1500, 3000, 6000, 12000, 10**9)
 _SURFACES_KEPT, _ANCHORS_KEPT = 8, 2
@@ -101,11 +108,13 @@ class Mesher:
         self._prefetched = PrefetchedPoses()
         grids = [*(r for r in _COARSE_RESOLUTIONS if r < self.fine_resolution), self.fine_resolution]
         self._grid_detail = LevelOfDetail(grids, SHAPE_BUDGET_MS, power=2)
-        self._projection_detail = LevelOfDetail(grids, POSE_BUDGET_MS, power=2)
+        self._projection_detail = LevelOfDetail(grids, PROJECTION_BUDGET_MS, power=2)
         self._anchor_detail = LevelOfDetail(_ANCHOR_COUNTS, POSE_BUDGET_MS, power=1)
         self._previews: dict[int, _Preview] = {}
         """By place among the meshes of a request."""
         self._warm, self._notice = False, ""
+        self._half_pose_error = inf
+        """Of positions, see `measure_half_pose_error`; infinite until there was time to measure it."""
         self._stream = lane_stream(model.device, "meshes", urgent=True)
 
     def make(self, request: MeshRequest, quality: Quality, cancelled: Callable[[], bool]) -> MeshReply:
@@ -133,7 +142,10 @@ class Mesher:
         )
 
     def prefetch(self, request: MeshRequest, cancelled: Callable[[], bool]) -> None:
-        """Pose what will be asked for next, as far as there is time and memory; previews of it are fine meshes then."""
+        """Pose what will be asked for next, as far as there is time and memory; previews of it are fine meshes then.
+
+        After a fine mesh there is time to measure, too, how well previews can be posed in half precision.
+        """
         try:
             for codes in request.ahead:
                 surface = self._surfaces.get(_key(codes.shape))
@@ -143,6 +155,9 @@ class Mesher:
                     posing = self._prefetched.posing(_key(codes.shape, codes.pose), surface.mesh)
                     if not posing.resume(self._pose_of(codes), self._chunk, cancelled):
                         return
+            if self._surfaces and half_is_fast(self._model.device) and not cancelled():
+                with torch.cuda.stream(self._stream):
+                    self._half_pose_error = measure_half_pose_error(self._model)
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -212,13 +227,11 @@ class Mesher:
             resolution = min(resolution, self._projection_detail.choose())
         if last is None or last.shape != key or last.resolution < resolution:
             started = time.perf_counter()
-            mesh = self._contour(codes.shape, resolution, cancelled)
+            mesh = self._contour(codes.shape, resolution, cancelled, half=self._is_half_enough(resolution))
             now = time.perf_counter()
             last = _Preview(key, mesh, resolution, now + (now - started) * (1 / _MAX_CONTOURING_FRACTION - 1))
             self._previews[place] = last
-        return _MeshResult(
-            make_posed_mesh(self._posed(codes, last.mesh.vertices), last.mesh), Quality.PREVIEW, last.resolution
-        )
+        return _MeshResult(self._posed_preview(codes, last.mesh, last.resolution), Quality.PREVIEW, last.resolution)
 
     def _is_contoured_each_time(self, resolution: int) -> bool:
         """Whether that leaves as much of the time of a preview for its pose."""
@@ -231,11 +244,12 @@ class Mesher:
             return None
         if self._is_contoured_each_time(last.resolution):
             return None
-        distance, cell = SignedDistance(self._model, codes.shape), 1.0 / (last.resolution - 1)
+        half, cell = self._is_half_enough(last.resolution), 1.0 / (last.resolution - 1)
+        distance = SignedDistance(self._model, codes.shape, half)
         mesh = project_onto_level_set(distance, last.mesh, cell, self._model.device)
         if mesh is None:
             return None
-        posed = make_posed_mesh(self._posed(codes, mesh.vertices), mesh)
+        posed = self._posed_preview(codes, mesh, last.resolution)
         self._previews[place] = replace(last, shape=_key(codes.shape), mesh=mesh)
         self._projection_detail.learn(last.resolution, 1e3 * (time.perf_counter() - started))
         return _MeshResult(posed, Quality.PREVIEW, last.resolution)
@@ -264,19 +278,29 @@ class Mesher:
     def _pose_of(self, codes: Codes) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
         return lambda vertices: self._posed(codes, vertices)
 
-    def _posed(self, codes: Codes, vertices: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _posed_preview(self, codes: Codes, mesh: Mesh, resolution: int) -> PosedMesh:
+        """``mesh``, contoured on a grid of ``resolution``, in its pose."""
+        half = self._half_pose_error <= _LARGEST_HALF_ERROR_CELLS / (resolution - 1)
+        return make_posed_mesh(self._posed(codes, mesh.vertices, half or None), mesh)
+
+    def _posed(self, codes: Codes, vertices: NDArray[np.float32], half: bool | None = None) -> NDArray[np.float32]:
         if codes.pose is None or len(vertices) == 0:
             return vertices
         device = self._model.device
-        return pose_vertices(self._model, codes.shape.to(device), codes.pose.to(device), vertices, half=None)
+        return pose_vertices(self._model, codes.shape.to(device), codes.pose.to(device), vertices, half)
 
-    def _contour(self, shape_code: Tensor, resolution: int, cancelled: Callable[[], bool]) -> Mesh:
+    def _is_half_enough(self, resolution: int) -> bool:
+        """Whether a surface on a grid of ``resolution`` looks the same in half precision, which takes half the time."""
+        largest = _LARGEST_HALF_ERROR_CELLS / (resolution - 1)
+        return half_is_fast(self._model.device) and measure_half_error(self._model) <= largest
+
+    def _contour(self, shape_code: Tensor, resolution: int, cancelled: Callable[[], bool], half: bool = False) -> Mesh:
         code = shape_code.to(self._model.device)
         if not self._warm:  # what is loaded and measured once would count as slowness of the level of detail
             extract_surface(self._model, code, _WARM_UP_RESOLUTION, cancelled=cancelled)
             self._warm = True
         started = time.perf_counter()
-        mesh = extract_surface(self._model, code, resolution, cancelled=cancelled)
+        mesh = extract_surface(self._model, code, resolution, half=half, cancelled=cancelled)
         if not mesh.is_empty:  # that nothing is contoured fast says nothing about the next shape
             self._grid_detail.learn(resolution, 1e3 * (time.perf_counter() - started))
         return mesh
