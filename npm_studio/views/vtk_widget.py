@@ -19,6 +19,8 @@ class _FormatOnce(QSurfaceFormat):
 
 
 rwi.QSurfaceFormat = _FormatOnce
+# pictures are copied as large as they are: a software renderer would mix pixels with their neighbours all the same
+rwi.GL_LINEAR = 0x2600  # GL_NEAREST
 
 
 class VtkWidget(QtInteractor):
