@@ -13,6 +13,8 @@ from PyQt6.QtWidgets import QWidget
 REST_MS = 150
 """Without a change for this long a view is at rest, and drawn at its best."""
 _INTERVAL_S, _INTERVAL_ALONE_S = 1 / 60, 1 / 20
+_WAIT_FOR_VIEW_S = 1 / 15
+"""From the drawing of a view until other widgets are drawn without it: by then it has mostly changed again."""
 _PAUSE_FRACTION = 0.15
 """Of the time that drawing a window took, until it is drawn again."""
 _SOFTWARE = ("llvmpipe", "softpipe", "swrast", "swr ", "swiftshader", "gdi generic", "software", "basic render")
@@ -97,13 +99,13 @@ class Pace(QObject):
         self._timer.start(max(0, math.ceil(1e3 * wait)))
 
     def _draw(self) -> None:
-        started = perf_counter()
+        started, alone = perf_counter(), _WAIT_FOR_VIEW_S if self._is_urgent else _INTERVAL_ALONE_S
         self._is_urgent, self._is_drawing = False, True
         QCoreApplication.sendEvent(self._window, QEvent(QEvent.Type.UpdateRequest))
         self._is_drawing = False
         now = perf_counter()
         self._soon = max(started + _INTERVAL_S, now + _PAUSE_FRACTION * (now - started))
-        self._later = max(started + _INTERVAL_ALONE_S, self._soon)
+        self._later = max(started + alone, self._soon)
 
 
 def pace_of(window: QWidget) -> Pace:
