@@ -2,6 +2,7 @@ import gc
 import threading
 import weakref
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -169,6 +170,30 @@ def test_a_pose_preview_before_the_fine_mesh_moves_the_coarse_one_of_the_shape()
     assert second.meshes[0].faces is first.meshes[0].faces
     truth = pose_vertices(toy_model(), codes(2, 7).shape, codes(2, 7).pose, first.meshes[0].canonical)  # type: ignore[arg-type]
     np.testing.assert_allclose(second.meshes[0].vertices, truth, atol=1e-6)
+
+
+@pytest.mark.parametrize(("off", "half"), [(1e-3, True), (1e-2, False)])
+def test_previews_are_made_in_half_precision_only_where_that_is_a_fraction_of_a_cell_off(
+    off: float, half: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mesher_module, "SHAPE_BUDGET_MS", 0.0)
+    monkeypatch.setattr(mesher_module, "half_is_fast", lambda device: True)
+    for measure in ("measure_half_error", "measure_half_pose_error"):
+        monkeypatch.setattr(mesher_module, measure, lambda model: off)
+    asked: list[bool | None] = []
+    for work in (extract_surface, pose_vertices):
+
+        def note(*given: Any, work: Any = work, **more: Any) -> Any:
+            asked.append(more.get("half", given[-1]))
+            return work(*given, **more)
+
+        monkeypatch.setattr(mesher_module, work.__name__, note)
+    mesher = Mesher(toy_model(), 96)
+    mesher.make(request(codes(1, 3)), Quality.FINE, not_cancelled)
+    mesher.prefetch(request(codes(1, 3)), not_cancelled)
+    assert True not in asked
+    mesher.make(request(codes(2, 3)), Quality.PREVIEW, not_cancelled)
+    assert asked[-2:] == [half, half or None]
 
 
 def test_a_body_that_was_chosen_is_previewed_in_more_detail_than_one_that_a_slider_passes() -> None:
