@@ -1,5 +1,6 @@
 """Small pictures of bodies for whoever shows them, made in the background; what is measured of bodies, too."""
 
+from collections import OrderedDict
 from contextlib import suppress
 
 import numpy as np
@@ -13,6 +14,9 @@ from npm_studio.session.portraits.painting import Picture
 from npm_studio.session.portraits.store import key_of
 from npm_studio.session.portraits.worker import LISTS, PortraitListener, PortraitWorker
 from npm_studio.views.theme import Theme
+
+MOST_PICTURES = 1000
+"""In memory, those that were looked at last, about 20 KB each: far more than a window shows. Others are on disk."""
 
 
 class Portraits(QObject):
@@ -31,8 +35,8 @@ class Portraits(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._worker: PortraitWorker | None = None
-        self._pictures: dict[str, Picture] = {}
-        self._pixmaps: dict[tuple[str, str, int], QPixmap] = {}
+        self._pictures: OrderedDict[str, tuple[Picture, dict[tuple[str, int], QPixmap]]] = OrderedDict()
+        """Each with its pixmaps by theme and size, what was looked at last at the end."""
         self._names: dict[str, Names] = {}
         self.is_allowed = False
         """Whether there is time for pictures; read by the thread that makes them."""
@@ -45,7 +49,8 @@ class Portraits(QObject):
         retired, self._worker = self._worker, None
         if retired is not None:
             retired.close(timeout=0)
-        self._pictures, self._pixmaps, self._names = {}, {}, {}
+        self._pictures.clear()
+        self._names = {}
         self.is_allowed = False  # until the first mesh is there
         if explorer is not None:
             worker: PortraitWorker
@@ -68,12 +73,15 @@ class Portraits(QObject):
     def pixmap(self, codes: Codes, theme: Theme, size: int, kind: int = LISTS) -> QPixmap | None:
         """The picture in the colours of ``theme``, ``size`` pixels high and wide; None where it is to come."""
         key = key_of(codes)
-        known = self._pixmaps.get((key, theme.name, size))
-        if known is None and (picture := self._pictures.get(key)) is not None:
-            known = self._pixmaps[key, theme.name, size] = _tinted(picture, theme, size)
-        if known is None and self._worker is not None:
-            self._worker.request(codes, kind)
-        return known
+        if key not in self._pictures:
+            if self._worker is not None:
+                self._worker.request(codes, kind)
+            return None
+        self._pictures.move_to_end(key)
+        picture, pixmaps = self._pictures[key]
+        if (theme.name, size) not in pixmaps:
+            pixmaps[theme.name, size] = _tinted(picture, theme, size)
+        return pixmaps[theme.name, size]
 
     def name(self, space: str, direction: int) -> DirectionName | None:
         """What a direction does; None where nothing fits, or nobody knows yet."""
@@ -92,7 +100,9 @@ class Portraits(QObject):
 
     def _on_picture(self, worker: PortraitWorker, key: str, picture: Picture) -> None:
         if worker is self._worker:
-            self._pictures[key] = picture
+            self._pictures[key] = picture, {}
+            if len(self._pictures) > MOST_PICTURES:
+                self._pictures.popitem(last=False)
             self.arrived.emit(key)
 
     def _on_names(self, worker: PortraitWorker, names: dict[str, Names]) -> None:

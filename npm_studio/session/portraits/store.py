@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,8 @@ class PortraitStore:
                 return None
             with Image.open(path) as image:
                 picture = np.asarray(image)
+            with suppress(OSError):
+                path.touch()  # those that nobody looks at go first
         except (OSError, ValueError) as error:
             _log.warning("%s is made again: %s", path, error)
             return None
@@ -64,7 +67,7 @@ class PortraitStore:
             _log.warning("%s cannot be written: %s", self.folder, error)
 
     def tidy(self) -> None:
-        """Take the oldest pictures away where there are too many."""
+        """Take away the pictures that were used longest ago where there are too many."""
         try:
             pictures = sorted(self.folder.glob("*.png"), key=lambda path: path.stat().st_mtime)
             for path in pictures[:-MOST_PICTURES]:

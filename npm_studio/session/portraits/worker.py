@@ -75,7 +75,7 @@ class PortraitWorker:
         self._thread.start()
 
     def request(self, codes: Codes, kind: int = LISTS) -> None:
-        """Picture ``codes``; of those for lists the one that was asked for last comes first."""
+        """Picture ``codes``; of those for lists the one that was asked for last comes first, all are told once."""
         key = key_of(codes)
         with self._condition:
             if key in self._wanted:
@@ -149,7 +149,7 @@ class PortraitWorker:
         """The picture as it is on disk; where it is not, it is made when there is time."""
         picture = self._store.picture(key)
         if picture is not None:
-            self._listener.picture(key, picture)
+            self._tell(key, picture)
             return True
         with self._condition:
             order = next(self._order)
@@ -161,8 +161,13 @@ class PortraitWorker:
         frame = self._frame_of_all()
         picture = paint(self._mesh(codes), frame)
         self._store.keep_picture(key, picture)
-        self._listener.picture(key, picture)
+        self._tell(key, picture)
         return True
+
+    def _tell(self, key: str, picture: Picture) -> None:
+        self._listener.picture(key, picture)
+        with self._condition:
+            self._wanted.discard(key)  # whoever has dropped it may ask again
 
     def _measure_shown(self) -> bool:
         with self._condition:

@@ -6,18 +6,22 @@ from datetime import datetime
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PyQt6.QtCore import QPoint, Qt
 from PyQt6.QtGui import QGuiApplication
 from PyQt6.QtWidgets import QLineEdit, QMenu
 from pytestqt.qtbot import QtBot
 
-from npm_studio.session.document.explorer import Codes, codes_of
+from npm_studio.session.document.explorer import Codes, Explorer, codes_of
 from npm_studio.session.document.run_steps import time_in_words
 from npm_studio.session.portraits.store import key_of
+from npm_studio.views import portraits as views_portraits
+from npm_studio.views.theme import DARK
 from npm_studio.views.widgets.dragged import Dragged
 from tests.npm_studio.views.saving import save
 from tests.npm_studio.views.studio_window import StudioWindow
 from tests.support.present import present
+from tests.support.toy_model import toy_model
 
 Fine = Callable[..., None]
 
@@ -82,7 +86,21 @@ def test_bodies_have_pictures_as_soon_as_they_are_made(qtbot: QtBot, studio_wind
     model = present(window.session.document.model)
     key = key_of(Codes(model.shape_codes[1]))
     qtbot.waitUntil(lambda: key in window.session.portraits._pictures, timeout=20_000)
-    assert window.session.portraits._pictures[key][..., 1].max() == 255
+    assert window.session.portraits._pictures[key][0][..., 1].max() == 255
+
+
+def test_of_many_pictures_those_that_were_looked_at_last_are_in_memory(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(views_portraits, "MOST_PICTURES", 2)
+    portraits, model = views_portraits.Portraits(), toy_model()
+    portraits.open(Explorer(model, seed=0))
+    portraits.is_allowed = True
+    for row in (0, 1, 0, 2, 1):
+        codes = Codes(model.shape_codes[row])
+        qtbot.waitUntil(lambda codes=codes: portraits.pixmap(codes, DARK, 34) is not None, timeout=20_000)  # type: ignore[misc]
+    assert list(portraits._pictures) == [key_of(Codes(model.shape_codes[row])) for row in (2, 1)]
+    assert present(portraits.open(None)).close()
 
 
 def test_rows_of_the_model_before_are_drawn_once_more_without_harm(studio_window: StudioWindow) -> None:
