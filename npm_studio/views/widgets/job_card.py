@@ -102,8 +102,12 @@ class JobCard(CardFrame):
         self.stop.setToolTip("Take it out of the queue" if waits else what_stays)
         self.again.setVisible(job.is_over and job.info.again is not None)
         goes_on = job.lane == "train" and job.state != "done" and bool(keeps)
-        self.again.setText("Go on" if goes_on else "Run again")
-        self.again.setToolTip("Go on from where it was" if goes_on else "Do the same once more")
+        out = job.info.out
+        is_again = any(out is not None and other.info.out == out for other in self._board.unfinished)
+        self.again.setEnabled(not is_again)
+        self.again.setText("Runs again" if is_again else "Go on" if goes_on else "Run again")
+        tip = "Go on from where it was" if goes_on else "Do the same once more"
+        self.again.setToolTip("It runs or waits above; stop it there first" if is_again else tip)
         self.reveal.setVisible(job.is_over and job.info.out is not None and job.info.out.exists())
         self.show_log.setVisible(bool(job.log))
         self.copy.setVisible(bool(job.info.command))

@@ -130,9 +130,11 @@ def test_a_dataset_is_browsed_its_model_trained_watched_and_the_training_goes_on
     present(train.question).answer("Go on")
     qtbot.waitUntil(lambda: len(stand_in.begun) == 2, timeout=SECONDS)
     assert stand_in.begun[1] == (choice, "on")
+    again = window.jobs_sheet.cards[job.number].again
+    assert (again.text(), again.isEnabled()) == ("Runs again", False)
     stand_in.ends.set()
     qtbot.waitUntil(lambda: not window.session.jobs.unfinished, timeout=SECONDS)
-    assert train.panel.progress.text() == "Trained."
+    assert train.panel.progress.text() == "Trained." and again.isEnabled()
     assert train.panel.model.heading.text() == "Model"
 
 
