@@ -47,6 +47,21 @@ class OpenedSide:
     """What was decided when it was opened."""
 
 
+def is_same(one: OpenedSide, other: OpenedSide) -> bool:
+    """Whether both have the same meshes in the same place: also of a run and a copy of it, whatever they are called."""
+    if one is other or not one.source.kind == other.source.kind == "run":
+        return one is other
+    (run, place, *_), (also, its_place, *_) = one.origin, other.origin
+    assert isinstance(run, Run) and isinstance(also, Run)
+    return place is its_place and (run is also or _what_it_says(run) == _what_it_says(also))
+
+
+def _what_it_says(run: Run) -> tuple[object, ...]:
+    """Of itself, with all digits: no two fits say the same."""
+    frames = [(frame.name, frame.lost, frame.filled, frame.mean_distance_mm) for frame in run.frames]
+    return run.method, run.timings, run.interrupted, run.subject, run.verdict, run.details, frames
+
+
 @dataclass(frozen=True, eq=False)
 class Offer:
     """Something that can be a side."""

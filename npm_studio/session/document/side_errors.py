@@ -18,7 +18,7 @@ from engine.geometry.mesh import Mesh
 from engine.geometry.mesh_distance import MeshDistance
 from engine.methods.distances import REACH, size_of
 from engine.methods.verdict import THRESHOLDS
-from npm_studio.session.document.compared_sides import OpenedSide
+from npm_studio.session.document.compared_sides import OpenedSide, is_same
 from npm_studio.session.document.lineup import Lineup
 from npm_studio.session.document.observation import box_of, is_around
 
@@ -97,6 +97,18 @@ class SideErrors:
         self._figures: dict[tuple[OpenedSide, int], FrameError] = {}
         self._values: dict[tuple[OpenedSide, int], NDArray[np.float32]] = {}
         self._held, self._lock = 0, threading.Lock()
+
+    def take_over(self, before: "SideErrors") -> None:
+        """What was measured of the same meshes, which may have been written to another folder since."""
+        others = [before.reference, *before.compared]
+        sides = [next((o for o in others if is_same(side, o)), None) for side in (self.reference, *self.compared)]
+        twins = dict(zip(sides[1:], self.compared, strict=True))
+        as_before = self.kind is before.kind and self.lineup.frame_names == before.lineup.frame_names
+        if as_before and sides[0] is before.reference and twins.keys() == {*before.compared}:
+            with before._lock:
+                self._figures = {(twins[side], frame): known for (side, frame), known in before._figures.items()}
+                self._values = {(twins[side], frame): known for (side, frame), known in before._values.items()}
+                self._held = before._held
 
     def values_mm(self, side: OpenedSide, frame: int) -> NDArray[np.float32] | None:
         """Of each vertex of ``side`` (V,), or each point that was seen (P,); None until they are measured."""

@@ -9,7 +9,15 @@ from PyQt6.QtWidgets import QFileDialog, QWidget
 from engine.methods.run import Run
 from engine.sequences.named_meshes import ENDINGS
 from npm_studio.session.commands.registry import Commands
-from npm_studio.session.document.compared_sides import Offer, first_sides, offers, reference_of, references
+from npm_studio.session.document.compared_sides import (
+    Offer,
+    OpenedSide,
+    first_sides,
+    is_same,
+    offers,
+    reference_of,
+    references,
+)
 from npm_studio.session.document.comparison import MOST_SIDES, ComparisonState, SideSource
 from npm_studio.session.document.lineup import Lineup
 from npm_studio.session.document.side_errors import SideErrors
@@ -38,6 +46,8 @@ class CompareWorkspace(Workspace):
         super().__init__(session, viewports, actions)
         self.lineup: Lineup | None = None
         self.errors: SideErrors | None = None
+        self._framed_by: OpenedSide | None = None
+        """What the camera was pointed at; a side that was only written elsewhere moves no camera."""
         self._loading, self._measuring = LineupLoading(session, self), ErrorMeasuring(session, self)
         self._offers: tuple[Offer, ...] = ()
         self._wanted: tuple[Offer, ...] = ()
@@ -224,14 +234,13 @@ class CompareWorkspace(Workspace):
             self._load(wanted)
         else:
             self._draw()
-            if self.lineup is not None:
-                self.frame_once(self.lineup.sides[0])
+            self._frame_first()
             self._measure()
         self._show_colours()
 
     def _forget(self) -> None:
         """Let go of what was compared, which another document would keep in memory."""
-        self.lineup = self.errors = None
+        self.lineup = self.errors = self._framed_by = None
         self._wanted = ()
         self._loading.forget()
 
@@ -284,8 +293,15 @@ class CompareWorkspace(Workspace):
             self._place_views()
             self._show_colours()
             self._draw()
-            self.frame_once(lineup.sides[0])
+            self._frame_first()
             self._measure()
+
+    def _frame_first(self) -> None:
+        if self.lineup is not None:
+            first = self.lineup.sides[0]
+            if self._framed_by is None or not is_same(self._framed_by, first):
+                self._framed_by = first
+            self.frame_once(self._framed_by)
 
     def _place_views(self) -> None:
         if self.lineup is not None:

@@ -26,16 +26,17 @@ class LineupLoading(QObject):
         super().__init__(parent)
         self._session = session
         self._opened: _Opened = {}
+        self._errors: SideErrors | None = None
         self._asked = 0
 
     def forget(self) -> None:
         """Read everything anew the next time: files may have changed."""
-        self._opened = {}
+        self._opened, self._errors = {}, None
 
     def load(self, wanted: tuple[Offer, ...], frame: int) -> None:
         """Open ``wanted``, the reference last, and read what is seen of them in ``frame``."""
         self._asked += 1
-        known = dict(self._opened)
+        known, measured = dict(self._opened), self._errors
 
         def work(progress: Progress) -> tuple[_Opened, Lineup, SideErrors | None]:
             opened: _Opened = {}
@@ -47,6 +48,8 @@ class LineupLoading(QObject):
             lineup = Lineup([opened[offer.source] for offer in wanted[:-1]], opened[wanted[-1].source])
             lineup.prepare(min(frame, len(lineup) - 1))
             errors = SideErrors(lineup)
+            if measured is not None:
+                errors.take_over(measured)
             return opened, lineup, errors if errors.compared else None
 
         number = self._asked
@@ -56,8 +59,8 @@ class LineupLoading(QObject):
         if number != self._asked:
             return
         assert isinstance(result, tuple)
-        self._opened, lineup, errors = result
-        self.loaded.emit(lineup, errors)
+        self._opened, lineup, self._errors = result
+        self.loaded.emit(lineup, self._errors)
 
     def _on_failed(self, number: int, error: Exception, traceback: str) -> None:
         if number == self._asked:

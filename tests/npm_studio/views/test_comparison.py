@@ -168,6 +168,18 @@ def test_a_run_that_was_named_has_its_name_where_it_is_compared(qtbot: QtBot, co
     qtbot.waitUntil(lambda: comparing.viewports.left.caption.text[0] == "First try", timeout=SECONDS)
 
 
+def test_a_comparison_is_not_measured_again_when_its_project_is_saved(
+    qtbot: QtBot, comparing: StudioWindow, tmp_path: Path
+) -> None:
+    before, camera = present(comparing.compare.errors), comparing.viewports.left.camera_state()
+    comparing.files.save_in(tmp_path / "kept")
+    qtbot.waitUntil(lambda: comparing.compare.errors not in (None, before), timeout=SECONDS)
+    errors = present(comparing.compare.errors)
+    figures = [each.figure(each.compared[0], 1) for each in (before, errors)]
+    assert figures[0] is figures[1] is not None and errors.is_known(0)
+    assert comparing.viewports.left.camera_state() == camera
+
+
 def test_each_run_that_is_compared_can_be_exported_by_the_name_that_is_shown(
     qtbot: QtBot, comparing: StudioWindow, fitted_run: Path, tmp_path: Path
 ) -> None:
