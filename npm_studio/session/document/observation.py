@@ -1,6 +1,7 @@
 """A depth sequence as it is shown: points with their depth, some frames kept in memory."""
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from engine.sequences.opening import open_recording, subject_of
 from engine.sequences.reader import registered_readers
 
 _BYTES_IN_MEMORY = 2**29
-_FRAMES_FOR_RANGE = 8
+_FRAMES_FOR_RANGE, _POINTS_FOR_RANGE = 8, 20_000
 _AROUND_MESH, _ABOVE_FLOOR = 0.15, 0.01
 """Of the diagonal of a mesh: how far from its box points are still those of the subject, which it may have missed,
 and how far above its lowest vertex, where the floor may be, they are again."""
@@ -61,11 +62,11 @@ class Observation:
         self._frames: OrderedDict[int, ObservedFrame] = OrderedDict()
         self._held = 0
         picks = np.unique(np.linspace(0, len(sequence) - 1, _FRAMES_FOR_RANGE).astype(int))
-        frames = [self.frame(int(index)) for index in (*picks, *self.sequence.first_seen())]
-        depths = np.concatenate([frame.depth_m for frame in frames])
+        self.picks = (*picks.tolist(), *self.sequence.first_seen())
+        """Frames that stand for all."""
+        frames = [self.frame(index) for index in self.picks]
         points = np.concatenate([frame.points_world for frame in frames])
-        near, far = np.percentile(depths, [1, 99])
-        self.depth_range: tuple[float, float] = (float(near), float(max(far, near + 1e-3)))
+        self.depth_range: tuple[float, float] = range_of(np.concatenate([frame.depth_m for frame in frames]))
         """Depths (m) between which nearly all points of the sequence lie; the same colours for all frames."""
         self.bounds: NDArray[np.float32] = np.percentile(points, [0.5, 99.5], axis=0).astype(np.float32)
         """(2, 3) lowest and highest corner of nearly all points, metres."""
@@ -89,6 +90,19 @@ class Observation:
         while self._held > _BYTES_IN_MEMORY and len(self._frames) > 1:
             self._held -= self._frames.popitem(last=False)[1].nbytes
         return self._frames[index]
+
+    def depth_range_in(self, boxes: Mapping[int, NDArray[np.floating]]) -> tuple[float, float]:
+        """The same of what is around a subject, whose ``boxes`` (2, 3) in some frames these are.
+
+        Raises:
+            InputError: an image is damaged.
+        """
+        depths = [np.empty(0, np.float32)]
+        for index, box in boxes.items():
+            frame = self.frame(index)
+            some = slice(None, None, len(frame.depth_m) // _POINTS_FOR_RANGE + 1)
+            depths.append(frame.depth_m[some][is_around(frame.points_world[some], box)])
+        return range_of(np.concatenate(depths)) if any(map(len, depths)) else self.depth_range
 
     def forget_frames(self) -> None:
         """Let go of decoded frames, where others hold the recording and nobody shows it; `frame` decodes them again."""
@@ -184,6 +198,12 @@ def observation_in(
     if model is None:  # upright and above the ground, until there is a model to place it for
         subject = place(subject, CameraPlacement((0.0, 1.0, 0.0), float("inf")), scene)
     return Observation(subject, scene, capture, model)
+
+
+def range_of(depth_m: NDArray[np.float32]) -> tuple[float, float]:
+    """Between which nearly all of ``depth_m`` (P,) lie."""
+    near, far = np.percentile(depth_m, [1, 99]) if len(depth_m) else (0.0, 1.0)
+    return float(near), float(max(far, near + 1e-3))
 
 
 def box_of(vertices: NDArray[np.float32]) -> NDArray[np.float32]:

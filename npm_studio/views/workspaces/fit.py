@@ -52,6 +52,8 @@ class FitWorkspace(Workspace):
         self._fits: tuple[FrameFit | None, ...] = ()
         self._bounds: NDArray[np.float32] | None = None
         """(2, 3) lowest and highest corner, metres, of the meshes on show."""
+        self._depth_range: tuple[float, float] | None = None
+        """Metres, of what is seen where they are."""
 
         self.sequences = SequenceList(actions["file.open_sequence"])
         self._capture = CaptureChoice(session)
@@ -225,7 +227,7 @@ class FitWorkspace(Workspace):
     def _on_preview(self, is_first: bool) -> None:
         preview = self.fitting.preview
         if self._is_preview and preview is not None:
-            self._bounds = bounds_of(preview)
+            self._bounds, self._depth_range = bounds_of(preview), self._depths(preview)
         self._draw()
         self._report()
         if is_first and self.is_active and self._is_preview:
@@ -252,19 +254,31 @@ class FitWorkspace(Workspace):
             self.viewports.keep_framed()
 
     def _take_run(self, run: Run | None) -> None:
-        self._meshes, self._fits, self._bounds = None, (), None
+        self._meshes, self._fits, self._bounds, self._depth_range = None, (), None, None
         observation = self.observation
         if run is None or run.decoding is not None:  # to decode meshes would hold up the window
             return
         meshes = mesh_sequence_of_run(run, None if observation is None else observation.sequence)
         try:
             self._bounds = bounds_of(meshes)
-        except InputError as error:  # one of its meshes is damaged
+            if observation is not None:
+                self._fits = fits_of_run(run, observation.sequence)
+                self._depth_range = self._depths(meshes)
+        except InputError as error:  # one of its meshes or images is damaged
             self._damaged = run
             self.session.failed.emit(error, "")
             return
         self._meshes = meshes
-        self._fits = () if observation is None else fits_of_run(run, observation.sequence)
+
+    def _depths(self, meshes: MeshSequence) -> tuple[float, float]:
+        """Between which the subject is seen, by frames that are not lost."""
+        assert self.observation is not None
+        names, boxes = self.observation.sequence.frame_names, {}
+        for frame in self.observation.picks:
+            fit, index = self._fits[frame] if self._fits else None, meshes.index_of(names[frame])
+            if index is not None and (fit is None or not fit.lost):
+                boxes[frame] = box_of(meshes.read(index).vertices)
+        return self.observation.depth_range_in(boxes)
 
     def _show_fits(self) -> None:
         """On the timeline, which plays the sequence on show."""
@@ -307,7 +321,8 @@ class FitWorkspace(Workspace):
         errors = None
         if drawing.errors and meshes is not None and index is not None and not self._is_preview:
             errors = functools.partial(self._errors.draw, view, observation, meshes, frame)
-        draw_frame(view, drawing, observed, observation.depth_range, surface, errors, subject)
+        depths = (None if meshes is None else self._depth_range) or observation.depth_range
+        draw_frame(view, drawing, observed, depths, surface, errors, subject)
         what = "observed points" if meshes is None else "preview of the fit" if self._is_preview else "fitted mesh"
         fit = self._fits[frame] if self._fits else None
         said = "" if fit is None else f" · {fit.in_words()}"

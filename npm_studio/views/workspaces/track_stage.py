@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from engine.methods.run import Run
-from npm_studio.session.jobs.tracking import TrackView
+from npm_studio.session.document.observation import is_around, range_of
 from npm_studio.views.tracking import Tracking
 from npm_studio.views.workspaces.base import Workspace
 from npm_studio.views.workspaces.drawing import draw_frame
@@ -52,12 +52,14 @@ class TrackStage:
             if self._depth_range is None:
                 low, high = mesh.box
                 view.ground.place(float(low[1]), (float(low[0] + high[0]) / 2, float(low[2] + high[2]) / 2))
-        depth_range = self._depth_range or _range_of(shown)
+        seen = shown.observed
+        own = seen.depth_m if mesh is None else seen.depth_m[is_around(seen.points_world, mesh.box)]
+        depth_range = self._depth_range or range_of(own)
         if not tracked.lost:
             self._depth_range = depth_range
         view.focus = None if mesh is None else mesh.box.astype(np.float64)
         view.mark_lost(tracked.lost)
-        draw_frame(view, workspace.document.state.view.frame_drawing, shown.observed, depth_range, surface)
+        draw_frame(view, workspace.document.state.view.frame_drawing, seen, depth_range, surface)
         said = "lost" if tracked.lost else f"confidence {tracked.confidence:.2f}"
         rate = "" if shown.rate is None else f" · {shown.rate:.1f} frames per second"
         text = f"Frame {tracked.name} · {said} · {1e3 * tracked.latency_s:.0f} ms{rate}"
@@ -74,12 +76,3 @@ class TrackStage:
             session.run_wanted.emit(run.folder, None)
         else:
             session.document.add_run(run, show=True, name=f"Keep {run.folder.name}")
-
-
-def _range_of(view: TrackView) -> tuple[float, float]:
-    """Depths (m) between which nearly all points lie."""
-    depths = view.observed.depth_m
-    if not len(depths):
-        return 0.0, 1.0
-    near, far = np.percentile(depths, [1, 99])
-    return float(near), float(max(far, near + 1e-3))

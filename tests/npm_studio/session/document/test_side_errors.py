@@ -14,7 +14,7 @@ from npm_studio.session.document import side_errors as module
 from npm_studio.session.document.compared_sides import OpenedSide
 from npm_studio.session.document.comparison import SideSource
 from npm_studio.session.document.lineup import Lineup
-from npm_studio.session.document.observation import Observation
+from npm_studio.session.document.observation import Observation, box_of
 from npm_studio.session.document.results import mesh_sequence_of_truth
 from npm_studio.session.document.side_errors import ErrorKind, SideErrors
 from tests.support.compared import side, spheres
@@ -106,6 +106,9 @@ def test_the_room_around_the_subject_does_not_count(depth_capture: Path) -> None
     values = present(of_room.values_mm(truth, 1))
     of_subject = len(views[0].frame(1).points_world)
     assert 0.99 * of_subject < np.isfinite(values).sum() <= of_subject < len(values) / 5
+
+    boxes = {row: box_of(truth.meshes.read(row).vertices) for row in range(len(alone))}  # nor in the colours of depth
+    np.testing.assert_allclose(views[1].depth_range_in(boxes), views[0].depth_range, rtol=0.05)
 
     away = side(mesh_sequence_of_truth(alone).map(lambda _, vertices: vertices + np.float32(20)))
     farthest = measured(away, seen[1], reference=seen[1]).curve_mm(away)
