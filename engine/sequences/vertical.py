@@ -18,6 +18,8 @@ _TILTS_DEGREES = 0.0, 12.0, 24.0, 36.0, 48.0
 """That a camera which sees no floor may look down by."""
 _CLEARLY = 1.05
 """Times as familiar as with a level camera, for another tilt to be taken."""
+_LEVEL = 0.99
+"""Cosine of the angle to the recorded vertical within which a plane is the floor."""
 _FRAMES = 3
 
 
@@ -34,7 +36,7 @@ class Vertical:
     is_guessed: bool = False
     """Whether neither the recording nor a floor says it"""
     floor: NDArray[np.float64] | None = None
-    """(3,) a point of the floor there; None where none was sought or seen"""
+    """(3,) a point of the floor there; None where none was seen"""
 
 
 def stand_upright(sequence: DepthSequence, scene: DepthSequence, model: "NeuralParametricModel") -> DepthSequence:
@@ -65,14 +67,17 @@ def stand_upright(sequence: DepthSequence, scene: DepthSequence, model: "NeuralP
 
 def find_vertical(sequence: DepthSequence, scene: DepthSequence, model: "NeuralParametricModel") -> Vertical:
     """The vertical of a recording; see the head of this file."""
-    if sequence.cameras_to_world is not None and sequence.world is not World.ARBITRARY:
-        return Vertical(np.array([0.0, 1.0, 0.0]), 1.0, "as recorded")
-    floor = floor_plane(scene)
+    floor, camera = floor_plane(scene), scene.camera_at(0)
+    normal, point = None, None
     if floor is not None:
-        camera, normal = scene.camera_at(0), np.array(floor.normal)
+        normal = camera[:3, :3] @ floor.normal
+        point = floor.offset * normal + camera[:3, 3]
+    if sequence.cameras_to_world is not None and sequence.world is not World.ARBITRARY:
+        is_level = normal is not None and normal[1] > _LEVEL
+        return Vertical(np.array([0.0, 1.0, 0.0]), 1.0, "as recorded", floor=point if is_level else None)
+    if floor is not None and normal is not None:
         how = f"by the floor, the camera is tilted by {floor.tilt_degrees:.0f} degrees"
-        point = camera[:3, :3] @ (floor.offset * normal) + camera[:3, 3]
-        return Vertical(camera[:3, :3] @ normal, 2.0, how, floor=point)
+        return Vertical(normal, 2.0, how, floor=point)
     rotation = sequence.camera_at(0)[:3, :3]
     assert model.coordinate_network is not None
     if not model.coordinate_network.config.upright:  # what has no vertical is no worse for a wrong one

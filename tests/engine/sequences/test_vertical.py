@@ -37,6 +37,14 @@ def test_an_upright_recording_stays_as_recorded(world: World) -> None:
     vertical = find_vertical(sequence, sequence, plate_model())
     np.testing.assert_array_equal(vertical.up, [0, 1, 0])
     assert vertical.how == "as recorded"
+    assert vertical.floor is not None and abs(vertical.floor[1]) < 0.02  # where `walk` has it
+
+
+def test_a_plane_that_leans_from_the_recorded_vertical_is_no_floor() -> None:
+    leaning = np.eye(4)
+    leaning[:3, :3] = Rotation.from_euler("x", 12, degrees=True).as_matrix()
+    scene, _ = walked_room(walk(), World.UPRIGHT, recorded=leaning @ walk())
+    assert find_vertical(scene, scene, plate_model()).floor is None
 
 
 @pytest.mark.parametrize("tilt", [0.0, 12.0, 35.0])
