@@ -25,20 +25,28 @@ from engine.methods.npm.residuals import SurfaceRows, floor_rows
 from engine.methods.npm.seen_terms import SeenTerms, surface_share
 from engine.methods.npm.shape_deviations import shape_deviations
 from engine.methods.npm.start import first_variables
-from engine.methods.npm.steadiness import acceleration_band, expected_accelerations, steady_rows
+from engine.methods.npm.steadiness import (
+    acceleration_band,
+    expected_accelerations,
+    expected_speeds,
+    speed_band,
+    steady_rows,
+)
 from engine.methods.npm.variables import RIGID, FittedModel, Variables, mean_variables, nearest_seen
 from engine.models.model import NeuralParametricModel
 from engine.surface.folded import not_cancelled
 from engine.surface.precision import bfloat16_is_fast
 
 STEADY = "steady"
-"""The term of the points whose acceleration is watched."""
+"""The term of the points whose motion is watched."""
 STEADY_FROM = 0.6
 """Fraction of the steps after which frames are coupled in time."""
 STEADY_OBSERVATIONS = 100.0
-"""Independent observations that they are worth, on the scale of ``surface_weight``."""
+"""Independent observations that their accelerations are worth, on the scale of ``surface_weight``, and their speeds."""
 STEADY_POINTS = 24
-"""Of the surface, whose acceleration is watched, far from each other: hands and feet are among them."""
+"""Of the surface, whose motion is watched, far from each other: hands and feet are among them."""
+SPEED_AT_REST = 0.01
+"""Canonical units per second that a point moves where it seems to stand: 2.5 cm/s of people."""
 FLOOR_OBSERVATIONS = 300.0
 """Independent observations that what lies below the floor is worth in a frame, likewise."""
 FLOOR_POINTS = 32
@@ -265,10 +273,15 @@ class FitState:
         return self.with_priors(equations), coupling, steady.mean(1)
 
     def band(self, steady: Tensor, done: float) -> Tensor:
-        """How the points ``steady`` (F, N, 3) whose acceleration is watched are coupled in time (F, N, 5)."""
+        """How the points ``steady`` (F, N, 3) whose motion is watched are coupled in time (F, N, 5)."""
         times_s, observed = self.observations.times_s, STEADY_OBSERVATIONS * self._is_steady(done)
-        expected = expected_accelerations(steady, times_s, max(self.config.acceleration, 1e-6))
-        return acceleration_band(times_s, observed / (3 * STEADY_POINTS) * self.linked * self.worth[:, 0], expected)
+        worth = observed / (3 * STEADY_POINTS) * self.worth[:, 0]
+        accelerations = expected_accelerations(steady, times_s, max(self.config.acceleration, 1e-6))
+        speeds = expected_speeds(steady, times_s, SPEED_AT_REST)
+        both_seen = self.is_seen & self.is_seen.roll(-1)
+        return acceleration_band(times_s, worth * self.linked, accelerations) + speed_band(
+            times_s, worth * both_seen, speeds
+        )
 
     def coupling(self, watched: Sequence[Linearised], steady: Tensor, done: float) -> Coupling:
         """Of all frames in time, by ``watched`` points, the same in some after others of the frames."""
@@ -279,7 +292,7 @@ class FitState:
         )
 
     def placed_steady(self) -> Tensor:
-        """Where the points (F, N, 3) are whose acceleration is watched."""
+        """Where the points (F, N, 3) are whose motion is watched."""
         with torch.no_grad():
             return self.variables.place(self.posable.local(self.variables, self.steady[None]))
 
@@ -316,7 +329,7 @@ class FitState:
     def _equations(
         self, frames: Tensor, done: float, shape_moves: bool, steady: Tensor
     ) -> tuple[NormalEquations, Linearised]:
-        """Of ``frames`` (f,), without priors, and the points whose acceleration is watched."""
+        """Of ``frames`` (f,), without priors, and the points whose motion is watched."""
         self._leave_if_hurried()
         variables, middle = self.variables.of(frames), steady[frames].mean(1)
         still, following = self.terms(frames, done, steady)

@@ -1,7 +1,7 @@
-"""How much points of the surface accelerate: their second differences in time, of all frames together.
+"""How much points of the surface accelerate, and what stands moves: differences in time, of all frames together.
 
-With the second differences ``D`` of irregular times and their weights ``W``, the energy of the coordinates ``p`` of a
-point is half of ``p^T B p``, with ``B = D^T W D``. Each frame is coupled with two before and two after it, so that
+With the first or second differences ``D`` of irregular times and their weights ``W``, the energy of the coordinates
+``p`` of a point is half of ``p^T B p``, with ``B = D^T W D``. Each frame is coupled with two before and two after it:
 ``B`` is five numbers for each frame and point.
 """
 
@@ -13,7 +13,8 @@ from engine.methods.npm.residuals import SurfaceRows
 REACH = 2
 """Frames before and after a frame that it is coupled with."""
 APART_S = 0.1
-"""Seconds between the positions that say how much a point accelerates: errors of single frames count for little."""
+"""Seconds between the positions that say how fast a point is and how much it accelerates: errors of single frames count
+for little."""
 MOVING = 6.0
 """Times what is seen at that scale that a point is expected to accelerate: it is far more at shorter ones."""
 _SMALLEST = 1e-6
@@ -29,8 +30,7 @@ def expected_accelerations(placed: Tensor, times_s: Tensor, least: float) -> Ten
         times_s: (F,) increasing
     """
     last = len(times_s) - 1
-    before = (torch.searchsorted(times_s, times_s - APART_S, right=True) - 1).clamp_min(0)
-    after = torch.searchsorted(times_s, times_s + APART_S).clamp_max(last)
+    before, after = _apart(times_s)
     to_before, to_after = (
         gap.clamp_min(_SMALLEST)[:, None, None] for gap in (times_s - times_s[before], times_s[after] - times_s)
     )
@@ -41,6 +41,19 @@ def expected_accelerations(placed: Tensor, times_s: Tensor, least: float) -> Ten
     frames = torch.arange(len(times_s), device=times_s.device)
     squared = squared[frames.clamp(first_whole, torch.maximum(first_whole, last_whole))]
     return ((squared[before] + squared + squared[after]) / 3 + least**2).sqrt()
+
+
+def expected_speeds(placed: Tensor, times_s: Tensor, least: float) -> Tensor:
+    """Likewise in canonical units per second: who walks is expected to move on, and a foot that stands is not."""
+    before, after = _apart(times_s)
+    gap = (times_s[after] - times_s[before]).clamp_min(_SMALLEST)[:, None, None]
+    return (((placed[after] - placed[before]) / gap).square().sum(-1) + least**2).sqrt()
+
+
+def _apart(times_s: Tensor) -> tuple[Tensor, Tensor]:
+    """The frames (F,) that are `APART_S` before and after each; the first and the last near the ends."""
+    before = (torch.searchsorted(times_s, times_s - APART_S, right=True) - 1).clamp_min(0)
+    return before, torch.searchsorted(times_s, times_s + APART_S).clamp_max(len(times_s) - 1)
 
 
 def acceleration_band(times_s: Tensor, precisions: Tensor, expected: Tensor) -> Tensor:
@@ -67,6 +80,24 @@ def acceleration_band(times_s: Tensor, precisions: Tensor, expected: Tensor) -> 
             product = weights * (departure[:, one] * departure[:, other])[:, None]
             band[..., REACH + other - one] += product.roll(one - 1, 0)
     return band
+
+
+def speed_band(times_s: Tensor, precisions: Tensor, expected: Tensor) -> Tensor:
+    """``B`` (F, N, 5) of the motion from each frame to the next.
+
+    Args:
+        times_s: (F,) increasing
+        precisions: (F,) weights of the motion from a frame to the next, 0 where none is expected
+        expected: (F, N) speeds, canonical units per second
+    """
+    to_after = times_s.roll(-1) - times_s
+    to_after[-1] = 1
+    deviation = torch.maximum(expected, expected.roll(-1, 0)) * to_after[:, None]
+    weights = precisions[:, None] / deviation.clamp_min(_SMALLEST).square()
+    weights[-1] = 0
+    before = weights.roll(1, 0)
+    nothing = torch.zeros_like(weights)
+    return torch.stack((nothing, -before, before + weights, -weights, nothing), dim=-1)
 
 
 def across_frames(band: Tensor, values: Tensor) -> Tensor:

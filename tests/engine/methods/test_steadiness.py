@@ -8,6 +8,8 @@ from engine.methods.npm.steadiness import (
     acceleration_band,
     across_frames,
     expected_accelerations,
+    expected_speeds,
+    speed_band,
     steady_rows,
 )
 
@@ -42,6 +44,27 @@ def test_the_band_is_the_matrix_of_the_energy_of_all_frames() -> None:
     band, placed = acceleration_band(TIMES, PRECISIONS, EXPECTED), random(FRAMES, POINTS, 3, seed=2).requires_grad_()
     (gradient,) = torch.autograd.grad(energy(placed), placed)
     torch.testing.assert_close(across_frames(band, placed.detach()), gradient)
+
+
+def test_the_band_of_speeds_is_the_matrix_of_the_energy_of_all_motions() -> None:
+    placed = random(FRAMES, POINTS, 3, seed=2).requires_grad_()
+    total = torch.zeros((), dtype=torch.float64)
+    for frame in range(FRAMES - 1):
+        moved = (placed[frame + 1] - placed[frame]) / (TIMES[frame + 1] - TIMES[frame])
+        total = total + 0.5 * PRECISIONS[frame] * (moved / EXPECTED[frame, :, None]).square().sum()
+    (gradient,) = torch.autograd.grad(total, placed)
+    torch.testing.assert_close(across_frames(speed_band(TIMES, PRECISIONS, EXPECTED), placed.detach()), gradient)
+
+
+def test_who_moves_is_expected_to_and_who_trembles_is_not() -> None:
+    times = torch.arange(31, dtype=torch.float64) / 30
+    walk = 2.0 * times[:, None] * torch.tensor([1.0, 0.0, 0.0], dtype=torch.float64)
+    tremble = torch.where(torch.arange(31) % 2 == 0, 0.5, -0.5)[:, None] * torch.tensor([0.02, 0.0, 0.0])
+    expected = expected_speeds(torch.stack((torch.zeros(31, 3), tremble, walk), dim=1), times, 0.01)
+    torch.testing.assert_close(expected[:, 0], torch.full((31,), 0.01, dtype=torch.float64))
+    torch.testing.assert_close(expected[:, 2], torch.full((31,), (4 + 1e-4) ** 0.5, dtype=torch.float64))
+    assert (expected[3:-3, 1] < 0.02 * 30 / 3).all()
+    assert torch.isfinite(expected_speeds(random(1, POINTS, 3, seed=4), TIMES[:1], 0.01)).all()
 
 
 def test_rows_of_frames_have_the_gradient_of_the_energy_of_all() -> None:
