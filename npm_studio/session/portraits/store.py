@@ -19,7 +19,7 @@ from npm_studio.session.portraits.painting import SIZE, Picture
 VERSION = 1
 """To be raised when pictures or measurements of the same codes change."""
 MOST_PICTURES = 4000
-"""Of a model; more would be those of codes that nobody looks at any more."""
+"""Of all models; more would be those of codes that nobody looks at any more."""
 _log = logging.getLogger(__name__)
 
 
@@ -69,7 +69,7 @@ class PortraitStore:
     def tidy(self) -> None:
         """Take away the pictures that were used longest ago where there are too many."""
         try:
-            pictures = sorted(self.folder.glob("*.png"), key=lambda path: path.stat().st_mtime)
+            pictures = sorted(self.folder.parent.glob("*/*.png"), key=lambda path: path.stat().st_mtime)
             for path in pictures[:-MOST_PICTURES]:
                 path.unlink(missing_ok=True)
         except OSError as error:
