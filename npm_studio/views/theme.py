@@ -244,7 +244,7 @@ QTreeView::branch {{ background: transparent; }}
 QTreeView::branch:selected {{ background: {mixed(theme.field, theme.accent, 0.35)}; }}
 QTreeView::branch:has-children:closed {{ image: url(icons:chevron-right.svg); }}
 QTreeView::branch:has-children:open {{ image: url(icons:chevron-down.svg); }}
-QTableView QHeaderView {{ border: none; border-radius: 0; padding: 0; background: transparent; }}
+QHeaderView {{ border: none; border-radius: 0; padding: 0; background: transparent; }}
 QHeaderView::section {{ background: transparent; border: none; border-bottom: 1px solid {theme.border};
     padding: 4px 6px; color: {theme.muted}; }}
 QProgressBar {{ background: {theme.field}; border: 1px solid {theme.border}; border-radius: 5px; height: 8px;

@@ -20,9 +20,10 @@ def lead(numbers: Numbers) -> str:
         return "No frame is known of all sides."
     means = [side.metrics[metric.name].mean for side in numbers.sides]
     against = "the truth" if numbers.comparison.reference is not None else "what was seen"
-    text = (
-        f"<b>{escape(numbers.sides[best].name)}</b> is nearest to {against}: {_value(means[best], metric)} on average"
-    )
+    name, value = f"<b>{escape(numbers.sides[best].name)}</b>", _value(means[best], metric)
+    if len(numbers.sides) == 1:
+        return f"{name} is {value} from {against} on average."
+    text = f"{name} is nearest to {against}: {value} on average"
     others = [index for index, mean in enumerate(means) if index != best and math.isfinite(mean)]
     if others:
         next_best = min(others, key=lambda index: means[index])

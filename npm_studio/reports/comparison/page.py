@@ -24,6 +24,11 @@ from npm_studio.reports.report import RESOURCES, STYLE
 
 _SCRIPTS = ("comparison_meshes.js", "comparison_view.js", "comparison_page.js")
 _CHARTED = ("surface_mm", "correspondence_mm", "seen_mm")
+_NUMBERS_NOTE = (
+    "Under a mean: by how much it is above the best one, and the interval that holds this difference with 95 % "
+    "confidence. Frames are paired, and drawn in blocks because neighbours are alike. Where the interval holds zero, "
+    "marked ≈, the difference may be chance."
+)
 _MOST_COLUMNS = 6
 """Of views beside each other."""
 
@@ -78,7 +83,7 @@ def write_page(page: Page, path: Path) -> None:
         lead=lead(numbers),
         notes=_notes(page.notes),
         numbers=main_table(numbers),
-        numbers_note=escape(_numbers_note()),
+        numbers_note=escape(_NUMBERS_NOTE) if count > 1 else "",
         view_note=escape(page.view.note),
         columns=str(columns),
         cells="\n".join(_cell(side, index) for index, side in enumerate(page.view.manifest["sides"])),
@@ -242,16 +247,10 @@ def _none(text: str) -> str:
     return f'<p class="quiet">{escape(text)}</p>'
 
 
-def _numbers_note() -> str:
-    return (
-        "Under a mean: by how much it is above the best one, and the interval that holds this difference with 95 % "
-        "confidence. Frames are paired, and drawn in blocks because neighbours are alike. Where the interval holds "
-        "zero, marked ≈, the difference may be chance."
-    )
-
-
 def _worst_note(page: Page) -> str:
     metric = page.numbers.errors.metrics[0].title.lower()
+    if len(page.numbers.sides) == 1:
+        return f"The worst by {metric}; neighbours are passed over."
     return f"The worst of each side by {metric}, then those in which any of them is worst; neighbours are passed over."
 
 

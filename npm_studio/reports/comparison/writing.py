@@ -95,7 +95,8 @@ def write_comparison(
 
 def _title(numbers: Numbers) -> str:
     recordings = {side.run.inputs.sequence.name for side in numbers.comparison.sides if side.run is not None}
-    return f"{len(numbers.sides)} results of {' and '.join(sorted(recordings)[:2])}"
+    count = len(numbers.sides)
+    return f"{f'{count} results' if count > 1 else 'A result'} of {' and '.join(sorted(recordings)[:2])}"
 
 
 def _summary(compared: Compared) -> str:

@@ -50,6 +50,7 @@ def test_the_lead_says_who_is_nearest_by_how_much_and_who_is_better_elsewhere() 
     errors = replace(numbers.errors, values=apart)
     swapped = replace(numbers, errors=errors, sides=summarise(numbers.comparison, errors))
     assert lead(swapped).endswith("Elsewhere another is better: <b>off 0</b> in correspondence.")
+    assert lead(numbers_of(0.02)) == "<b>off 0</b> is 9.9 mm from the truth on average."
 
 
 def test_meshes_made_elsewhere_take_no_part_in_times(tmp_path: Path) -> None:
