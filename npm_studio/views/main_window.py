@@ -138,6 +138,7 @@ class MainWindow(QMainWindow):
         return self.workspaces[name] is self.workspace
 
     def _on_tab(self, name: str, checked: bool) -> None:
+        self.welcoming.show(False)
         self.session.document.show_workspace(name)
 
     def _register(self) -> None:
@@ -267,8 +268,7 @@ class MainWindow(QMainWindow):
         self.refresh_actions()
 
     def _on_segment(self, index: int) -> None:
-        self.welcoming.show(False)
-        self.session.document.show_workspace(list(self.workspaces)[index])
+        self._on_tab(list(self.workspaces)[index], True)
 
     def set_library(self, shown: bool) -> None:
         state = self.session.document.state

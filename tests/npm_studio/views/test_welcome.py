@@ -20,6 +20,9 @@ def test_exploring_from_the_welcome_page_shows_library_and_sliders(studio_window
     window = studio_window
     window.actions_by_id["help.welcome"].trigger()
     assert window.welcome.isVisible()
+    window.actions_by_id["view.explore"].trigger()  # also where it is on show beside the page
+    assert not window.welcome.isVisible()
+    window.actions_by_id["help.welcome"].trigger()
     assert window.viewports.isVisible()
     assert not window.library.isVisible()
     assert not window.page.panel.isVisible()
