@@ -196,6 +196,7 @@ QPushButton#row[faint="true"] {{ color: {theme.muted}; border-style: dashed; }}
 #popup {{ background: {theme.panel}; border: 1px solid {theme.border}; }}
 QPushButton#primary {{ background: {theme.accent}; color: {theme.accent_text}; border-color: {theme.accent};
     font-weight: 600; }}
+QPushButton#primary:focus {{ border: 2px solid {theme.text}; padding: 4px 11px; outline: none; }}
 QPushButton#primary:hover {{ background: {mixed(theme.accent, "#ffffff", 0.12)}; }}
 QPushButton#primary:pressed {{ background: {mixed(theme.accent, "#000000", 0.12)}; }}
 QPushButton#primary:disabled {{ background: {mixed(theme.panel, theme.accent, 0.25)}; border-color: {theme.border};

@@ -185,6 +185,21 @@ class _ScrollsPanel(QObject):
         return super().eventFilter(watched, event)
 
 
+def tab_before(widget: QWidget, added: QWidget) -> None:
+    """Let the tabulator go through ``added``, which came later than ``widget`` and stands above it, before that."""
+    last = widget.previousInFocusChain()
+    while last is not None and not _takes_tab(last):
+        last = last.previousInFocusChain()
+    for each in added.findChildren(QWidget):
+        if _takes_tab(each) and each.window() is widget.window():
+            QWidget.setTabOrder(last, each)
+            last = each
+
+
+def _takes_tab(widget: QWidget) -> bool:
+    return bool(widget.focusPolicy().value & Qt.FocusPolicy.TabFocus.value) and widget.focusProxy() is None
+
+
 def scrolls_panel(*fields: QWidget) -> None:
     """Over ``fields`` the wheel scrolls the panel around them instead of changing a value by accident."""
     for each in fields:

@@ -23,7 +23,7 @@ from npm_studio.views.framing import box_among
 from npm_studio.views.session import Session
 from npm_studio.views.tracking import Tracking
 from npm_studio.views.viewport_area import ViewportArea
-from npm_studio.views.widgets.basics import Section
+from npm_studio.views.widgets.basics import Section, tab_before
 from npm_studio.views.widgets.card_texts import card_texts, stale_text
 from npm_studio.views.widgets.display_options import DisplayOptions
 from npm_studio.views.widgets.method_form import MethodForm
@@ -134,6 +134,7 @@ class FitWorkspace(Workspace):
             self._form.changed.connect(self._on_form)
             body = self._fit_section.body
             body.insertWidget(body.indexOf(self.fill_lost), self._form)
+            tab_before(self.fill_lost, self._form)
             self._show_state()
         return self._form
 

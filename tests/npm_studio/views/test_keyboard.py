@@ -100,6 +100,18 @@ def test_tab_goes_down_the_panel_from_one_direction_to_the_next(studio_window: S
     assert reached[:2] == [1, 2]
 
 
+def test_tab_goes_from_the_method_of_a_fit_to_what_stands_below_it(window: StudioWindow, qtbot: QtBot) -> None:
+    window.show_fit()
+    window.activateWindow()
+    form = window.fit.form
+    qtbot.waitUntil(form.fields["steps"].isVisible)
+    form.choice.setFocus()
+    for field in [form.choice, *form.fields.values(), window.fit.fill_lost]:
+        if field.isVisible():
+            assert QApplication.focusWidget() is field
+            qtbot.keyClick(window, Qt.Key.Key_Tab)
+
+
 def test_return_in_the_number_of_a_slider_gives_the_focus_to_the_view_and_undo_takes_the_value_back(
     studio_window: StudioWindow, qtbot: QtBot
 ) -> None:
