@@ -42,8 +42,8 @@ from npm_studio.views.widgets.overlay import Caption, ColourBar
 _AXES_PIXELS = 88
 _CAPTION_PIXELS, _CAPTION_FRACTION = 54, 0.2
 """Of a view, that are left to the caption of a side; not more than that fraction."""
-_FIELD_AROUND = 0.085
-"""Canonical units around the mesh that a slice fills before it has faded away."""
+_FIELD_AROUND = 0.1
+"""Canonical units around the mesh at which a slice has faded away."""
 
 
 class Viewport(QWidget):
