@@ -239,6 +239,8 @@ QAbstractItemView::item {{ padding: 3px 5px; border-radius: 4px; }}
 QAbstractItemView::item:hover {{ background: {mixed(theme.field, theme.text, 0.07)}; }}
 QAbstractItemView::item:selected {{ background: {mixed(theme.field, theme.accent, 0.35)}; color: {theme.text}; }}
 #cards::item:selected {{ background: {mixed(theme.field, theme.accent, 0.10)}; border: 1px solid {theme.accent}; }}
+QAbstractSpinBox::up-arrow:disabled, QAbstractSpinBox::down-arrow:disabled, QComboBox::down-arrow:disabled {{
+    image: none; }}
 QTreeView {{ show-decoration-selected: 1; }}
 QTreeView::item {{ border-radius: 0; }}
 QTreeView::branch {{ background: transparent; }}

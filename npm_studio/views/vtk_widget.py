@@ -1,5 +1,7 @@
 """The widget that VTK draws into."""
 
+from math import floor
+
 from PyQt6.QtCore import QPoint, QPointF, Qt, pyqtSignal
 from PyQt6.QtGui import QKeyEvent, QMouseEvent, QSurfaceFormat
 from pyvistaqt import QtInteractor, rwi
@@ -21,6 +23,8 @@ class _FormatOnce(QSurfaceFormat):
 rwi.QSurfaceFormat = _FormatOnce
 # pictures are copied as large as they are: a software renderer would mix pixels with their neighbours all the same
 rwi.GL_LINEAR = 0x2600  # GL_NEAREST
+# as Qt does with halves, or a line at the edge would stay black where the screen is scaled by 1.5
+rwi.round = lambda pixels: floor(pixels + 0.5)
 
 
 class VtkWidget(QtInteractor):

@@ -53,7 +53,7 @@ class SequenceList(Section):
 
 
 def what_can_be_opened() -> str:
-    titles = ", ".join(reader.title for reader in registered_readers())
+    titles = ", ".join(reader.title.replace(" ", "\N{NO-BREAK SPACE}") for reader in registered_readers())
     return f"A folder of depth images or a recording: {titles}."
 
 
