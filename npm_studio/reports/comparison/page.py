@@ -83,7 +83,7 @@ def write_page(page: Page, path: Path) -> None:
         lead=lead(numbers),
         notes=_notes(page.notes),
         numbers=main_table(numbers),
-        numbers_note=escape(_NUMBERS_NOTE) if count > 1 else "",
+        numbers_note=escape(_NUMBERS_NOTE) if len(numbers.sides) > 1 else "",
         view_note=escape(page.view.note),
         columns=str(columns),
         cells="\n".join(_cell(side, index) for index, side in enumerate(page.view.manifest["sides"])),
