@@ -66,7 +66,8 @@ def _moved(pose: NDArray[np.float64], points: NDArray[np.float32]) -> NDArray[np
 
 
 def _codes(run: Run, rows: Sequence[int]) -> dict[str, NDArray] | None:
-    """The arrays of the run's codes, of ``rows`` where they are of frames; with names and times of these."""
+    """The arrays of the run's codes, of ``rows`` where they are of frames; with names and times of these, and where the
+    meshes that are decoded of them stand, metres."""
     if _CODES not in run.artefacts:
         return None
     count = len(run.frames)
@@ -76,6 +77,9 @@ def _codes(run: Run, rows: Sequence[int]) -> dict[str, NDArray] | None:
     arrays |= {name: arrays[name][list(rows)] for name in of_frames}
     arrays["frame_names"] = np.array([run.frame_names[row] for row in rows])
     arrays["times_s"] = run.meshes.times_s[list(rows)]
+    places = [run.frames[row].subject_to_world for row in rows]
+    if all(place is not None for place in places):
+        arrays["subject_to_world"] = np.stack([place for place in places if place is not None])
     if run.inputs.similarity is not None:
         arrays["similarity_scale"] = np.array(run.inputs.similarity.scale, np.float64)
         arrays["similarity_centre"] = np.array(run.inputs.similarity.centre, np.float64)

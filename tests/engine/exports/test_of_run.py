@@ -98,6 +98,10 @@ def test_codes_are_those_of_the_run_with_names_and_times(tmp_path: Path) -> None
         assert file["frame_names"].tolist() == list(NAMES)
         np.testing.assert_array_equal(file["times_s"], TIMES_S)
         assert file["similarity_scale"] == 0.4
+    run = saved(tmp_path / "placed", moving_box())
+    frames = tuple(replace(frame, subject_to_world=row * np.eye(4)) for row, frame in enumerate(run.frames))
+    codes = content_of_run(replace(run, frames=frames), rows=[1, 3]).codes
+    assert codes is not None and codes["subject_to_world"][:, 0, 0].tolist() == [1, 3]
 
 
 def test_the_table_has_what_the_run_knows_and_the_metrics_of_its_evaluation(tmp_path: Path) -> None:
