@@ -67,7 +67,9 @@ class Observation:
         frames = [self.frame(index) for index in self.picks]
         points = np.concatenate([frame.points_world for frame in frames])
         self.depth_range: tuple[float, float] = range_of(np.concatenate([frame.depth_m for frame in frames]))
-        """Depths (m) between which nearly all points of the sequence lie; the same colours for all frames."""
+        """Depths (m) between which nearly all points of the sequence lie."""
+        self.colour_range = self.depth_range
+        """Those that colours span in all frames: of the subject, where somebody has found it."""
         self.bounds: NDArray[np.float32] = np.percentile(points, [0.5, 99.5], axis=0).astype(np.float32)
         """(2, 3) lowest and highest corner of nearly all points, metres."""
 
@@ -92,7 +94,7 @@ class Observation:
         return self._frames[index]
 
     def depth_range_in(self, boxes: Mapping[int, NDArray[np.floating]]) -> tuple[float, float]:
-        """The same of what is around a subject, whose ``boxes`` (2, 3) in some frames these are.
+        """`colour_range` of what is around a subject, whose ``boxes`` (2, 3) in some frames these are.
 
         Raises:
             InputError: an image is damaged.
@@ -102,7 +104,7 @@ class Observation:
             frame = self.frame(index)
             some = slice(None, None, len(frame.depth_m) // _POINTS_FOR_RANGE + 1)
             depths.append(frame.depth_m[some][is_around(frame.points_world[some], box)])
-        return range_of(np.concatenate(depths)) if any(map(len, depths)) else self.depth_range
+        return range_of(np.concatenate(depths)) if any(map(len, depths)) else self.colour_range
 
     def forget_frames(self) -> None:
         """Let go of decoded frames, where others hold the recording and nobody shows it; `frame` decodes them again."""

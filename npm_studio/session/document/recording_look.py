@@ -22,7 +22,7 @@ from engine.sequences.opening import open_recording
 from engine.sequences.planes import frame_indices
 from engine.sequences.reader import registered_readers
 from npm_studio.session.document.model_checks import Check, class_check, looks_like_another, size_check
-from npm_studio.session.document.observation import Observation, observation_in
+from npm_studio.session.document.observation import Observation, observation_in, range_of
 
 FRAMES = 3
 """That are looked at, evenly spread."""
@@ -128,6 +128,8 @@ def _checked(
         return replace(look, checks=(other,))
     if model.coordinate_network is not None and look.capture.subject is None:
         frames = _by_network(look, observation.sequence, model, progress)
+        kept = np.concatenate([frame.depth_m[frame.kept] for frame in frames])
+        observation.colour_range = range_of(kept) if len(kept) else observation.depth_range
         look = replace(look, frames=frames, how=f"the subject, as the model {model.info.name} sees it")
         progress.preview(look)
     elif not look.capture.isolation:

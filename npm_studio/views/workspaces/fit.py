@@ -322,7 +322,7 @@ class FitWorkspace(Workspace):
         errors = None
         if drawing.errors and meshes is not None and index is not None and not self._is_preview:
             errors = functools.partial(self._errors.draw, view, observation, meshes, frame)
-        depths = (None if meshes is None else self._depth_range) or observation.depth_range
+        depths = (None if meshes is None else self._depth_range) or observation.colour_range
         draw_frame(view, drawing, observed, depths, surface, errors, subject)
         what = "observed points" if meshes is None else "preview of the fit" if self._is_preview else "fitted mesh"
         fit = self._fits[frame] if self._fits else None

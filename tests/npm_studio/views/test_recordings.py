@@ -1,19 +1,26 @@
 """Recordings of depth cameras in the application: opened, looked at, their subject isolated."""
 
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
 from PyQt6.QtCore import QPoint, Qt
 from pytestqt.qtbot import QtBot
 
+from engine.core.progress import Progress
 from engine.models.checkpoint import load_model
+from engine.models.networks.coordinates import CoordinateNetwork
 from engine.sequences.capture_options import CaptureOptions
 from engine.sequences.depth_sequence import load_depth_sequence, write_frame
 from engine.sequences.isolation import Isolation
 from engine.sequences.opening import open_subject
 from engine.sequences.reader import registered_readers
+from npm_studio.session.document import recording_look
 from npm_studio.session.document.project import load_project
+from npm_studio.session.document.recording_look import FrameLook, RecordingLook
 from npm_studio.session.document.state import OpenRecording
 from npm_studio.views.recording_sheet import RecordingSheet
 from npm_studio.views.widgets.subject import SubjectPanel
@@ -24,6 +31,7 @@ from tests.npm_studio.views.sheets import answerable, asked, open_dropped
 from tests.npm_studio.views.studio_window import StudioWindow
 from tests.support import capture_files as files
 from tests.support.present import present
+from tests.support.toy_model import toy_model
 
 SECONDS = 30_000
 
@@ -278,6 +286,20 @@ def test_a_sheet_waits_until_another_question_is_answered(qtbot: QtBot, window: 
     present(window.files.question).answer("Yes")
     qtbot.waitUntil(sheet.isVisible, timeout=SECONDS)
     sheet.open_button.click()
+
+
+def test_colours_of_depth_span_the_subject_that_the_model_sees(
+    recording: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def doll(look: RecordingLook, *_: object) -> tuple[FrameLook, ...]:
+        return tuple(replace(frame, kept=frame.depth_m < frame.depth_m.max() - 0.3) for frame in look.frames)
+
+    monkeypatch.setattr(recording_look, "_by_network", doll)
+    monkeypatch.setattr(recording_look, "looks_like_another", lambda *_: None)
+    network = SimpleNamespace(config=SimpleNamespace(upright=False))
+    model = replace(toy_model(), coordinate_network=cast(CoordinateNetwork, network))
+    seen = present(recording_look.look_at(recording, CaptureOptions(), model, Progress()).observation)
+    assert seen.colour_range[1] < seen.depth_range[1] - 0.3
 
 
 def test_the_range_of_depth_is_dragged_in_the_histogram(
