@@ -8,7 +8,7 @@ from PyQt6.QtCore import QObject, pyqtSignal
 from engine.core.errors import InputError
 from engine.training.state import training_folder
 from npm_studio.reports.training_curves import Curves, read_log
-from npm_studio.session.jobs.events import Advanced, JobEvent, Previewed
+from npm_studio.session.jobs.events import Advanced, JobEvent, Previewed, StageStarted
 from npm_studio.session.jobs.job import Job, JobInfo
 from npm_studio.session.jobs.training import Begin, TrainingChoice, TrainingEnd, train, train_command
 from npm_studio.views.session import Session
@@ -76,7 +76,7 @@ class Trainings(QObject):
         self._session.jobs.submit("train", work, finished, failed, stopped, info=JobInfo(title, out, can_pause=True))
 
     def _on_event(self, choice: TrainingChoice, event: JobEvent) -> None:
-        if isinstance(event, Previewed) or (isinstance(event, Advanced) and event.metrics):
+        if isinstance(event, Previewed | StageStarted) or (isinstance(event, Advanced) and event.metrics):
             self.advanced.emit(choice.out)
 
     def _on_finished(self, result: object) -> None:
