@@ -163,14 +163,14 @@ def test_a_recording_is_fitted_frame_by_frame_into_an_ordinary_run(
     model: NeuralParametricModel, demo: DepthSequence, folder: Path
 ) -> None:
     method = load_method("npm-tracker")
-    config = method.config_type(resolution=32)
+    config = method.config_type(resolution=64)
     loaded = LoadedModel(demo_model(), model)
     request = FitRequest(method, config, demo.subset(range(2)), folder / "run", loaded)
     run = run_fit(request)
     assert run.method == "npm-tracker"
     assert run.verdict == "good"
     assert [frame.lost for frame in run.frames] == [False, False]
-    assert all(frame.mean_distance_mm is not None and frame.mean_distance_mm < 20 for frame in run.frames)
+    assert all(frame.mean_distance_mm is not None and frame.mean_distance_mm < 10 for frame in run.frames)
     assert (run.folder / "codes.npz").is_file()
 
 
