@@ -18,6 +18,7 @@ _TILTS_DEGREES = 0.0, 12.0, 24.0, 36.0, 48.0
 """That a camera which sees no floor may look down by."""
 _CLEARLY = 1.05
 """Times as familiar as with a level camera, for another tilt to be taken."""
+_RECORDED = "as recorded"
 _LEVEL = 0.99
 """Cosine of the angle to the recorded vertical within which a plane is the floor."""
 _FRAMES = 3
@@ -54,12 +55,15 @@ def stand_upright(sequence: DepthSequence, scene: DepthSequence, model: "NeuralP
     turned[:3, :3] = upright(vertical.up, ahead(first, vertical.up))
     turned[:3, 3] = -turned[:3, :3] @ first[:3, 3]
     poses = np.stack([turned @ sequence.camera_at(index) for index in range(len(sequence))])
+    floor_m = None if vertical.floor is None else float(turned[1, :3] @ vertical.floor + turned[1, 3])
     said = f"up: {vertical.how} (within about {vertical.deviation_degrees:.0f} degrees)"
+    if floor_m is not None and vertical.how == _RECORDED:  # else it has been said how it was seen
+        said += f"; a floor is seen {-floor_m:.2f} m below the first camera"
     return replace(
         sequence,
         cameras_to_world=poses,
         world=World.UPRIGHT,
-        floor_m=None if vertical.floor is None else float(turned[1, :3] @ vertical.floor + turned[1, 3]),
+        floor_m=floor_m,
         origin=f"{sequence.origin}; {said}",
         warnings=(*sequence.warnings, Notice(said)) if vertical.is_guessed else sequence.warnings,
     )
@@ -74,7 +78,7 @@ def find_vertical(sequence: DepthSequence, scene: DepthSequence, model: "NeuralP
         point = floor.offset * normal + camera[:3, 3]
     if sequence.cameras_to_world is not None and sequence.world is not World.ARBITRARY:
         is_level = normal is not None and normal[1] > _LEVEL
-        return Vertical(np.array([0.0, 1.0, 0.0]), 1.0, "as recorded", floor=point if is_level else None)
+        return Vertical(np.array([0.0, 1.0, 0.0]), 1.0, _RECORDED, floor=point if is_level else None)
     if floor is not None and normal is not None:
         how = f"by the floor, the camera is tilted by {floor.tilt_degrees:.0f} degrees"
         return Vertical(normal, 2.0, how, floor=point)

@@ -98,6 +98,7 @@ def test_an_upright_recording_is_warned_of_only_where_its_vertical_was_guessed()
     recorded, _ = walked_room(walk(), World.UPRIGHT)
     upright = stand_upright(recorded, recorded, plate_model())
     assert "; up: as recorded" in upright.origin and upright.warnings == recorded.warnings
+    assert upright.origin.endswith(f"a floor is seen {walk()[0, 1, 3]:.2f} m below the first camera")
     level = plate_sequence(PLATES, wall=False)
     guessed = stand_upright(level, level, plate_model())
     assert str(guessed.warnings[0]).startswith("up: no floor is seen")
