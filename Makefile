@@ -11,7 +11,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
-XVFB := xvfb-run -a -s "-screen 0 1600x1000x24"
+XVFB := xvfb-run -a -s "-screen 0 1600x1000x24 -noreset"
 
 .PHONY: help demo test quick studio imports bench system
 

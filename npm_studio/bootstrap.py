@@ -4,6 +4,7 @@ Nothing of Qt is imported before `check_display` has found a display, because Qt
 """
 
 import ctypes
+import faulthandler
 import gc
 import importlib
 import importlib.util
@@ -127,6 +128,8 @@ def run_application(begin: "Callable[[], Callable[[MainWindow], None]]") -> NoRe
         begin: called as soon as PyTorch is there, while nothing but a splash is on screen; returns what opens files in
             the window. What it raises ends the application.
     """
+    if sys.stderr is not None:  # a crash in a library would end the process without a word
+        faulthandler.enable()
     app = create_application()
     from npm_studio.session.settings import load_settings
     from npm_studio.views.splash import Splash

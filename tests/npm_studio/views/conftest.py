@@ -40,6 +40,7 @@ def screen() -> Iterator[None]:
     assert shutil.which("Xvfb"), "these tests need a display or Xvfb (Debian, Ubuntu: apt-get install xvfb)"
     read, write = os.pipe()
     command = ["Xvfb", "-displayfd", str(write), "-screen", "0", "1600x1000x24", "-nolisten", "tcp"]
+    command += ["-noreset"]  # else it begins anew when its last window goes, and refuses one that comes just then
     subprocess.Popen(command, pass_fds=[write], stderr=subprocess.DEVNULL, preexec_fn=_end_with_parent)
     os.close(write)
     with os.fdopen(read) as pipe:
