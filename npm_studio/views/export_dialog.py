@@ -45,6 +45,17 @@ _OF_ONE = {
     "turntable": "Turntable (MP4)",
 }
 """Where there is one frame alone."""
+_MESHES = "Meshes are in metres."
+_ABOUT = {
+    **dict.fromkeys(("ply", "obj", "pc2"), _MESHES),
+    "stl": "Meshes are in metres; programs for printing take the numbers for millimetres: scale by 1000 there.",
+    "glb": "The mesh is in metres and has Y up, as GLB files have; programs with Z up turn it.",
+    "npz": "Codes as NumPy arrays, with the times of the frames; they are the model's own, without a unit.",
+    "csv": "A row for each frame: time, confidence, distance in millimetres, and metrics where it was evaluated.",
+    **dict.fromkeys(("mp4", "png", "turntable"), "The surface alone, as in reports, 600 by 800 pixels."),
+}
+"""What is to be known of each format."""
+_OF_MESHES = ("ply", "obj", "stl", "glb", "pc2")
 
 
 class ExportDialog(QDialog):
@@ -140,13 +151,13 @@ class ExportDialog(QDialog):
             self.format.addItem((_OF_ONE if one.frames == 1 else _TITLES)[name], name)
         self.format.setCurrentIndex(max(self.format.findData(before), 0))
         self.format.blockSignals(False)
-        units = "All meshes are in metres. GLB files have Y up; programs with Z up turn them."
-        self.about.setText(f"{units} {one.note}".strip())
         self.copy.setVisible(one.run is not None)
         self._show_state()
 
     def _show_state(self) -> None:
         form, one = self.file_format, self.exportable
+        words = [_ABOUT[form.name], *([one.note] if form.name in _OF_MESHES else [])]
+        self.about.setText(" ".join(words).strip())
         self.frame.setEnabled("camera" in form.frames_of_reference and one.has_cameras)
         in_camera = self.frame.isEnabled() and self.frame.currentData() == "camera"
         self.up.setEnabled("z" in form.ups and not in_camera)

@@ -158,6 +158,11 @@ def test_a_dialog_for_a_run_calls_it_as_the_window_does_and_says_where_it_stands
     for name in ("glb", "ply"):
         choose(dialog, name)
         dialog.buttons.accepted.emit()
+        assert "in metres" in dialog.about.text()
+    for name, words in (("npz", "Codes"), ("csv", "A row for each frame"), ("mp4", "surface alone")):
+        choose(dialog, name)
+        assert words in dialog.about.text()
+        assert "floor" not in dialog.about.text()  # which is said of meshes
     assert kinds == ["GLB (*.glb)", ""]  # three PLY files go into a folder
     dialog.reject()
 
