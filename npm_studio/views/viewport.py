@@ -37,7 +37,7 @@ from npm_studio.views.software_rendering import Motion
 from npm_studio.views.theme import Theme
 from npm_studio.views.vtk_widget import VtkWidget
 from npm_studio.views.widgets.frame_rate import FrameRate
-from npm_studio.views.widgets.overlay import Caption, ColourBar
+from npm_studio.views.widgets.overlay import Caption, ColourBar, FocusFrame
 
 _AXES_PIXELS = 88
 _CAPTION_PIXELS, _CAPTION_FRACTION = 54, 0.2
@@ -65,6 +65,7 @@ class Viewport(QWidget):
         # smoothing in the shader costs a software renderer half of what multi-sampling does
         self.view: Any = VtkWidget(self, auto_update=False, multi_samples=1)
         self.view.setAcceptDrops(False)
+        self.view.setAccessibleName("3-D view")
         self.view.iren.clear_key_event_callbacks()
         self.view.iren.interactor.EnableRenderOff()
         self.view.enable_terrain_style(mouse_wheel_zooms=True, shift_pans=True)
@@ -83,6 +84,8 @@ class Viewport(QWidget):
         self.frame_rate = FrameRate(self, self.view.ren_win)
         self.caption = Caption(self)
         self.colour_bar = ColourBar(self)
+        self.focus_frame = FocusFrame(self)
+        self.view.focus_shown.connect(self.focus_frame.setVisible)
         self.notes: list[QWidget] = []
         """What others write at the lower edge, above the colour bar."""
         self.view.camera.view_angle = 28
@@ -372,12 +375,13 @@ class Viewport(QWidget):
         )
         rate = self.frame_rate.sizeHint()
         self.frame_rate.setGeometry(18, 58, rate.width(), rate.height())
+        self.focus_frame.place()
         self.inset.place()
         self._place_caption()
         self._place_axes()
         if self._second is not None:
             self._second.follow()
-        for overlay in (self.caption, self.colour_bar, self.frame_rate):
+        for overlay in (self.caption, self.colour_bar, self.frame_rate, self.focus_frame):
             overlay.raise_()
         self.resized.emit()
 

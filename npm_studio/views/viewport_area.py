@@ -19,6 +19,7 @@ from npm_studio.views.framing import Direction, Framing, is_outgrown, is_small
 from npm_studio.views.session import Session
 from npm_studio.views.theme import Theme
 from npm_studio.views.viewport import Viewport
+from npm_studio.views.widgets.basics import tab_after
 from npm_studio.views.widgets.overlay import ColourBar, Invitation
 
 _FRONT, _SIDE, _TOP = (0.0, 0.0, 1.0), (1.0, 0.0, 0.0), (0.0, 1.0, 0.0)
@@ -408,7 +409,10 @@ class ViewportArea(QWidget):
 
     def _make_views(self, count: int) -> None:
         while len(self._all) < count:
-            self._all.append(self._new_view())
+            view = self._new_view()
+            if self._all:
+                tab_after(self._all[-1].view, view)
+            self._all.append(view)
 
     def _new_view(self) -> Viewport:
         view = Viewport(self._theme, self)

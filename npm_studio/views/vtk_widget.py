@@ -3,7 +3,7 @@
 from math import floor
 
 from PyQt6.QtCore import QPoint, QPointF, Qt, pyqtSignal
-from PyQt6.QtGui import QKeyEvent, QMouseEvent, QSurfaceFormat
+from PyQt6.QtGui import QContextMenuEvent, QFocusEvent, QKeyEvent, QMouseEvent, QSurfaceFormat
 from pyvistaqt import QtInteractor, rwi
 
 from npm_studio.views.software_rendering import Pace, is_software, pace_of, renderer_name
@@ -31,7 +31,9 @@ class VtkWidget(QtInteractor):
     """Draws when Qt asks for it; all keys go to the application."""
 
     menu_wanted = pyqtSignal(QPoint)
-    """Somebody clicked with the right button, there on the screen, without moving the mouse."""
+    """Somebody clicked with the right button, there on the screen, without moving the mouse; or used the key."""
+    focus_shown = pyqtSignal(bool)
+    """Whether it has come to have the focus by the tabulator, which is to be seen."""
 
     _pace: Pace | None = None
     _pressed_at: QPointF | None = None
@@ -80,6 +82,19 @@ class VtkWidget(QtInteractor):
         self._pressed_at = None
         if moved <= _STILL:
             self.menu_wanted.emit(event.globalPosition().toPoint())
+
+    def focusInEvent(self, event: QFocusEvent | None) -> None:
+        super().focusInEvent(event)
+        by_key = Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason
+        self.focus_shown.emit(event is not None and event.reason() in by_key)
+
+    def focusOutEvent(self, event: QFocusEvent | None) -> None:
+        super().focusOutEvent(event)
+        self.focus_shown.emit(False)
+
+    def contextMenuEvent(self, event: QContextMenuEvent | None) -> None:
+        if event is not None and event.reason() == QContextMenuEvent.Reason.Keyboard:
+            self.menu_wanted.emit(self.mapToGlobal(self.rect().center()))
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
         if event is not None:

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from PyQt6.QtCore import QEvent, QObject, QSize, Qt, pyqtSignal
-from PyQt6.QtGui import QAction, QFontMetrics, QPainter, QPaintEvent, QResizeEvent
+from PyQt6.QtCore import QEvent, QObject, QRectF, QSize, Qt, pyqtSignal
+from PyQt6.QtGui import QAction, QColor, QFontMetrics, QPainter, QPaintEvent, QPen, QResizeEvent
 from PyQt6.QtWidgets import (
     QButtonGroup,
     QFrame,
@@ -15,6 +15,8 @@ from PyQt6.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+
+from npm_studio.views.theme import theme_of
 
 MARGIN = 14
 """Pixels between the edge of a panel and what is in it."""
@@ -174,6 +176,19 @@ class CardFrame(QFrame):
     def mousePressEvent(self, event: object) -> None:
         self.clicked.emit()
 
+    def paintEvent(self, event: QPaintEvent | None) -> None:
+        super().paintEvent(event)
+        if self.hasFocus():
+            paint_focus(self, 7)
+
+
+def paint_focus(widget: QWidget, radius: float) -> None:
+    """A frame that says where the keys go, just within ``widget``, with corners of ``radius`` pixels."""
+    painter = QPainter(widget)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(QPen(QColor(theme_of(widget).accent), 2))
+    painter.drawRoundedRect(QRectF(widget.rect()).adjusted(1, 1, -1, -1), radius, radius)
+
 
 class _ScrollsPanel(QObject):
     """Leaves the wheel to what is around a field."""
@@ -187,11 +202,21 @@ class _ScrollsPanel(QObject):
 
 def tab_before(widget: QWidget, added: QWidget) -> None:
     """Let the tabulator go through ``added``, which came later than ``widget`` and stands above it, before that."""
-    last = widget.previousInFocusChain()
+    previous = widget.previousInFocusChain()
+    if previous is not None:
+        tab_after(previous, added)
+
+
+def tab_after(widget: QWidget, added: QWidget) -> None:
+    """Let the tabulator go from ``widget``, or what it would have come to before, through ``added``, which came later
+    than what stands below it."""
+    last: QWidget | None = widget
     while last is not None and not _takes_tab(last):
         last = last.previousInFocusChain()
-    for each in added.findChildren(QWidget):
-        if _takes_tab(each) and each.window() is widget.window():
+        if last is widget:
+            return
+    for each in (added, *added.findChildren(QWidget)):
+        if last is not None and each is not last and _takes_tab(each) and each.window() is widget.window():
             QWidget.setTabOrder(last, each)
             last = each
 

@@ -10,7 +10,7 @@ from PyQt6.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QVBoxLayout, QW
 from npm_studio.session.document.explorer import Codes
 from npm_studio.session.portraits.worker import SLIDERS
 from npm_studio.views.portraits import Portraits
-from npm_studio.views.widgets.basics import CardFrame, ElidedLabel, scrolls_panel
+from npm_studio.views.widgets.basics import CardFrame, ElidedLabel, scrolls_panel, tab_after
 from npm_studio.views.widgets.direction_slider import PortraitLabel
 from npm_studio.views.widgets.dragged import Dragged
 from npm_studio.views.widgets.tinted_button import TintedButton
@@ -71,8 +71,9 @@ class BodyCards(QWidget):
         card.dropped.connect(lambda what: self.dropped.emit(place, what))
         card.remove.clicked.connect(lambda: self.removed.emit(place))
         card.time.valueChanged.connect(lambda seconds: self.timed.emit(place, seconds))
-        self.cards.append(card)
         self._column.addWidget(card)
+        tab_after(self.cards[-1].remove if self.cards else self, card)
+        self.cards.append(card)
 
 
 class BodyCard(CardFrame):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from PyQt6.QtCore import QRectF, QSize, Qt
-from PyQt6.QtGui import QAction, QColor, QFont, QFontMetrics, QImage, QPainter, QPaintEvent
+from PyQt6.QtGui import QAction, QColor, QFont, QFontMetrics, QImage, QPainter, QPaintEvent, QRegion
 from PyQt6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from npm_studio.views.theme import Theme, mixed, pixmap, theme_of
@@ -22,6 +22,26 @@ def paint_ground(widget: QWidget, painter: QPainter, area: QRectF) -> None:
     painter.setPen(QColor(theme.border))
     painter.setBrush(ground)
     painter.drawRoundedRect(area.adjusted(0.5, 0.5, -0.5, -0.5), 6, 6)
+
+
+class FocusFrame(QWidget):
+    """A frame around a view that has come to have the focus by the tabulator."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.hide()
+
+    def place(self) -> None:
+        """Along the edges of its parent; the middle is left out, which would have to be mixed with what is below."""
+        parent = self.parentWidget()
+        assert parent is not None
+        self.setGeometry(parent.rect())
+        self.setMask(QRegion(self.rect()).subtracted(QRegion(self.rect().adjusted(2, 2, -2, -2))))
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:
+        painter = QPainter(self)
+        painter.fillRect(self.rect(), QColor(theme_of(self).accent))
 
 
 class Caption(QWidget):

@@ -5,7 +5,7 @@ from PyQt6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QSpinBox, 
 
 from npm_studio.session.document.explorer import Explorer, Space
 from npm_studio.views.portraits import Portraits
-from npm_studio.views.widgets.basics import Section, note, scrolls_panel
+from npm_studio.views.widgets.basics import Section, note, scrolls_panel, tab_before
 from npm_studio.views.widgets.direction_slider import END, DirectionSlider
 from npm_studio.views.workspaces.base import Actions
 
@@ -105,6 +105,7 @@ class SliderList(Section):
         slider.lock_toggled.connect(lambda locked: self.lock_toggled.emit(direction, locked))
         self.sliders.append(slider)
         self._column.insertWidget(direction, slider)
+        tab_before(self.count, slider)
 
     def _take_away(self, count: int) -> None:
         """All but the first ``count`` sliders."""

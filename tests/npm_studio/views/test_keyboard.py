@@ -100,6 +100,75 @@ def test_tab_goes_down_the_panel_from_one_direction_to_the_next(studio_window: S
     assert reached[:2] == [1, 2]
 
 
+@pytest.mark.parametrize("workspace", ["explore", "interpolate", "transfer"])
+def test_tab_goes_through_views_playback_and_panel_and_comes_to_the_status_line_last(
+    studio_window: StudioWindow, qtbot: QtBot, workspace: str
+) -> None:
+    window = studio_window
+    window.session.document.show_workspace(workspace)
+    qtbot.wait(50)
+    order = taking_tab(window)
+    parts = [window.viewports, window.timeline, window.page.panel, window.jobs_sheet.button]
+    places = [index for one in order for index, part in enumerate(parts) if part is one or part.isAncestorOf(one)]
+    assert places == sorted(places)
+    assert set(places) == set(range(len(parts)))
+
+
+def test_tab_goes_through_a_body_before_the_next_one(studio_window: StudioWindow, qtbot: QtBot) -> None:
+    window = studio_window
+    window.session.document.show_workspace("interpolate")
+    qtbot.wait(50)
+    window.interpolate.add_shown()
+    cards = window.interpolate.cards.cards
+    assert len(cards) == 3
+    qtbot.waitUntil(cards[2].isVisible)
+    order = taking_tab(window)
+    places = [index for one in order for index, card in enumerate(cards) if card is one or card.isAncestorOf(one)]
+    assert places == sorted(places)
+    assert order.index(cards[2]) < order.index(window.interpolate.add)
+
+
+def taking_tab(window: QWidget) -> list[QWidget]:
+    """What the tabulator comes to, one after the other."""
+    found, widget = list[QWidget](), window.nextInFocusChain()
+    while widget is not None and widget is not window:
+        if widget.focusPolicy().value & Qt.FocusPolicy.TabFocus.value and widget.isVisible() and widget.isEnabled():
+            found.append(widget)
+        widget = widget.nextInFocusChain()
+    return found
+
+
+def test_the_focus_of_a_view_is_seen_when_it_came_by_tab_and_not_by_the_mouse(window: StudioWindow) -> None:
+    window.activateWindow()
+    left = window.viewports.left
+    for reason, seen in (
+        (Qt.FocusReason.TabFocusReason, True),
+        (Qt.FocusReason.MouseFocusReason, False),
+        (Qt.FocusReason.BacktabFocusReason, True),
+        (Qt.FocusReason.OtherFocusReason, False),
+    ):
+        window.setFocus()
+        left.view.setFocus(reason)
+        assert left.view.hasFocus()
+        assert left.focus_frame.isVisible() is seen, reason
+    left.view.setFocus(Qt.FocusReason.TabFocusReason)
+    left.view.clearFocus()
+    assert not left.focus_frame.isVisible()
+
+
+def test_the_focus_of_a_card_is_seen(studio_window: StudioWindow) -> None:
+    window = studio_window
+    window.session.document.show_workspace("interpolate")
+    window.activateWindow()
+    card = window.interpolate.cards.cards[1]
+    window.setFocus()
+    before = card.grab().toImage()
+    card.setFocus(Qt.FocusReason.TabFocusReason)
+    QApplication.processEvents()
+    assert card.hasFocus()
+    assert card.grab().toImage() != before
+
+
 def test_tab_goes_from_the_method_of_a_fit_to_what_stands_below_it(window: StudioWindow, qtbot: QtBot) -> None:
     window.show_fit()
     window.activateWindow()
