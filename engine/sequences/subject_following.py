@@ -35,6 +35,8 @@ _BLOCK, _BLOCK_S = 16, 0.5
 """Frames, and seconds, that are looked at at once on a device that is fast and slow to start."""
 _CLOSE = 0.4
 """Canonical units between two subjects across the line of sight, below which each frame is looked at by itself."""
+_RECORDED_FROM = 0.1, 10.0
+"""Canonical units: within these distances subjects are recorded, bodies from 0.2 to 20 m."""
 _JUMP = 0.15
 """Canonical units from where a subject is expected, beyond which the frame is looked at by itself."""
 _VELOCITY_S = 0.3
@@ -340,6 +342,19 @@ class SubjectFollower:
         return result
 
 
+def shows_nothing(sequence: DepthSequence, model: NeuralParametricModel, fix: str) -> InputError:
+    """That subjects of ``model`` were not found in ``sequence``; ``fix`` is the cure unless they would be at a distance
+    at which nobody records them, as they are in a wrong unit."""
+    problem = f"shows nothing like {model.info.category}"
+    depths = [depth[depth > 0] for depth in map(sequence.depth_m, sequence.first_seen())]
+    away_m = float(np.median(depths[0])) if depths else 1.0
+    near, far = (times / model.info.similarity.scale for times in _RECORDED_FROM)
+    if near <= away_m <= far:
+        return InputError(sequence.root, problem, fix)
+    away = f"{away_m:.2f} m" if away_m >= 1 else f"{1000 * away_m:.3g} mm"
+    return InputError(sequence.root, f"{problem}, at {away} from the camera", remedy("correct {}", Setting.DEPTH_UNITS))
+
+
 def each_subject(
     sequence: DepthSequence, model: NeuralParametricModel, progress: Progress | None = None
 ) -> tuple[DepthSequence, ...]:
@@ -366,7 +381,7 @@ def each_subject(
         rows.append([None if one is None else packed(one.mask) for one in found])
         progress.advance(frame + 1)
     if not follower.subjects:
-        raise InputError(sequence.root, f"shows nothing like {model.info.category}", "look at it")
+        raise shows_nothing(sequence, model, "look at it")
     nothing = packed(np.zeros((sequence.camera.height, sequence.camera.width), np.bool_))
     masks = [[row[n] if n < len(row) else None for row in rows] for n in follower.subjects]
     count = len(masks)

@@ -21,7 +21,7 @@ from engine.sequences.depth_sequence import DepthSequence
 from engine.sequences.isolation import packed
 from engine.sequences.reading_ahead import THREADS, reading_ahead
 from engine.sequences.subject_finder import FoundSubject
-from engine.sequences.subject_following import SubjectFollower
+from engine.sequences.subject_following import SubjectFollower, shows_nothing
 from engine.sequences.subject_landmarks import SubjectLandmarks
 
 POINTS_PER_FRAME = 4096
@@ -151,7 +151,7 @@ def observe(
     first, *others = (replace(view, landmarks=view.landmarks or known) for view in views)
     observations = replace(first, floor=_floor(sequence, first, model), others=tuple(others))
     if not bool(observations.seen_by_any.any()):
-        raise _shows_nothing(sequence, model.info.category)
+        raise _shows_nothing(sequence, model)
     _tell_of_others(first.subjects, progress)
     return observations
 
@@ -251,12 +251,12 @@ def _landmarks(frames: list[SubjectLandmarks | None], device: torch.device) -> O
     return ObservedLandmarks(*(torch.from_numpy(part).to(device) for part in parts))
 
 
-def _shows_nothing(sequence: DepthSequence, category: str) -> InputError:
+def _shows_nothing(sequence: DepthSequence, model: NeuralParametricModel) -> InputError:
     if sequence.scene is None:
-        return InputError(sequence.root, f"shows nothing like {category}", "look at it, or isolate the subject")
+        return shows_nothing(sequence, model, "look at it, or isolate the subject")
     parts = (Setting.MASKS, Setting.DEPTH_RANGE, Setting.REMOVE_PLANES)
     fix = remedy("check {}, {} and {}, or use a model of its class", *parts)
-    return InputError(sequence.root, f"what was isolated of it does not look like {category}", fix)
+    return InputError(sequence.root, f"what was isolated of it does not look like {model.info.category}", fix)
 
 
 def _images(sequence: DepthSequence) -> Iterator[_Image]:

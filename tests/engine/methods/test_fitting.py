@@ -290,6 +290,16 @@ def test_a_sequence_that_shows_nothing_at_all_is_refused(truth: tuple[Path, np.n
     with pytest.raises(InputError, match="shows nothing like dolls") as caught:
         observe(load_depth_sequence(tmp_path / "nothing"), toy_model())
     assert "\n" not in str(caught.value)
+    assert "depth units" not in str(caught.value)
+
+
+def test_where_a_subject_would_be_millimetres_away_the_unit_is_what_is_to_be_corrected(tmp_path: Path) -> None:
+    camera = PinholeCamera(160, 120, 143.0, 144.0, 80.0, 60.0)
+    depth = np.zeros((120, 160), np.float32)
+    depth[50, 60:65] = 0.004
+    save_depth_sequence(tmp_path / "near", [depth] * 2, camera, np.eye(4), 10.0)
+    with pytest.raises(InputError, match=r"nothing like dolls, at 4 mm from the camera; .*depth units per metre"):
+        observe(load_depth_sequence(tmp_path / "near"), toy_model())
 
 
 def test_a_subject_that_the_reduced_maps_miss_is_not_seen(tmp_path: Path) -> None:
