@@ -12,17 +12,22 @@ import numpy as np
 import pyvista as pv
 from numpy.typing import NDArray
 
+from npm_studio.reports.pictures.colours import colour_errors
 from npm_studio.views.shading import hide_far_side, light_like_a_studio
 from npm_studio.views.theme import Theme
 
-DISTANCE_COLOURS = "viridis"
+DISTANCE_COLOURS = "distance"
+"""As reports have them."""
 DEPTH_COLOURS = "cividis"
 
 
 @cache
 def colour_table(name: str) -> pv.LookupTable:
-    """One of matplotlib's perceptually uniform colour maps."""
-    return pv.LookupTable(name, n_values=256)
+    """`DISTANCE_COLOURS`, or one of matplotlib's perceptually uniform colour maps."""
+    if name != DISTANCE_COLOURS:
+        return pv.LookupTable(name, n_values=256)
+    colours = colour_errors(np.linspace(0, 1, 256), 1.0)
+    return pv.LookupTable(values=np.hstack([colours, np.full((256, 1), 255, np.uint8)]))
 
 
 def colours_of(name: str) -> Sequence[Sequence[int]]:
