@@ -11,11 +11,11 @@ from PyQt6.QtWidgets import (
     QLineEdit,
 )
 
+from npm_studio.views.widgets.basics import BY_TAB
 from npm_studio.views.widgets.latent_map import LatentMap
 
 _OWN_KEYS = (Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Home, Qt.Key.Key_End)
 _OWNERS = (QAbstractSlider, QAbstractItemView, QComboBox, QAbstractSpinBox, QLineEdit, LatentMap)
-_BY_KEY = (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason)
 
 
 class ArrowKeys(QObject):
@@ -30,7 +30,7 @@ class ArrowKeys(QObject):
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         if isinstance(event, QFocusEvent) and event.gotFocus():
-            self._is_by_key = event.reason() in _BY_KEY
+            self._is_by_key = event.reason() in BY_TAB
         is_asked = isinstance(event, QKeyEvent) and event.type() == QEvent.Type.ShortcutOverride
         if isinstance(event, QKeyEvent) and is_asked and self._is_own(watched, event):
             event.accept()

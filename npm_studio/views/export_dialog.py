@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from PyQt6.QtCore import Qt
+from PyQt6.QtCore import Qt, QTimer
 from PyQt6.QtGui import QGuiApplication
 from PyQt6.QtWidgets import (
     QCheckBox,
@@ -50,8 +50,9 @@ _ABOUT = {
     **dict.fromkeys(("ply", "obj", "pc2"), _MESHES),
     "stl": "Meshes are in metres; programs for printing take the numbers for millimetres: scale by 1000 there.",
     "glb": "The mesh is in metres and has Y up, as GLB files have; programs with Z up turn it.",
-    "npz": "Codes as NumPy arrays, with the times of the frames; they are the model's own, without a unit.",
-    "csv": "A row for each frame: time, confidence, distance in millimetres, and metrics where it was evaluated.",
+    "npz": "Codes as NumPy arrays, names and times of the frames, and where the subject stands in each.",
+    "csv": "A row for each frame: time, confidence, distance of what was seen in millimetres; and metrics, where "
+    "npm-studio evaluate has measured the run.",
     **dict.fromkeys(("mp4", "png", "turntable"), "The surface alone, as in reports, 600 by 800 pixels."),
 }
 """What is to be known of each format."""
@@ -67,12 +68,14 @@ class ExportDialog(QDialog):
         chosen: Callable[[Exportable, ExportChoice], None],
         place: Path,
         parent: QWidget | None = None,
+        file_format: str = "",
     ) -> None:
         """
         Args:
             on_show: what there is to choose from, at least one
             chosen: is called with what the user wants, and how
             place: the folder that is suggested
+            file_format: which is chosen at first, if it can hold what is on show
         """
         super().__init__(parent)
         self.setWindowTitle("Export")
@@ -124,6 +127,7 @@ class ExportDialog(QDialog):
         self.buttons.rejected.connect(self.reject)
         self.setMinimumWidth(460)
         self._show_formats()
+        self.format.setCurrentIndex(max(self.format.findData(file_format), 0))
 
     @property
     def exportable(self) -> Exportable:
@@ -158,6 +162,7 @@ class ExportDialog(QDialog):
         form, one = self.file_format, self.exportable
         words = [_ABOUT[form.name], *([one.note] if form.name in _OF_MESHES else [])]
         self.about.setText(" ".join(words).strip())
+        QTimer.singleShot(0, self.adjustSize)
         self.frame.setEnabled("camera" in form.frames_of_reference and one.has_cameras)
         in_camera = self.frame.isEnabled() and self.frame.currentData() == "camera"
         self.up.setEnabled("z" in form.ups and not in_camera)

@@ -54,6 +54,8 @@ class Files(Opening):
         self._viewports, self._workspace, self._parent = viewports, workspace, parent
         self.question: Question | None = None
         self.exports = place_of(QStandardPaths.StandardLocation.DocumentsLocation)
+        self._export_format = ""
+        """That was chosen last."""
         """Where something was exported to last."""
         self.sheets = Sheets(session, self, lambda: self.question is None, parent)
         self.saved = Signal()
@@ -243,7 +245,7 @@ class Files(Opening):
         ]
         on_show = runs or self._workspace().exportables()
         if on_show:
-            ExportDialog(on_show, self.export, self.exports, self._parent).open()
+            ExportDialog(on_show, self.export, self.exports, self._parent, self._export_format).open()
 
     def export(self, exportable: Exportable, choice: ExportChoice) -> None:
         """Write ``exportable`` for other programs in the background; it can be cancelled, and leaves nothing then."""
@@ -252,6 +254,7 @@ class Files(Opening):
             assert isinstance(notes, tuple)
             return "; ".join([f"Exported {choice.out}", *notes])
 
+        self._export_format = choice.format_name
         self._export(choice.out, lambda progress: exportable.write(choice, progress), finished)
 
     def choose_report(self) -> None:

@@ -411,6 +411,14 @@ class MainWindow(QMainWindow):
         if not sip.isdeleted(self):
             self.close_unasked()
 
+    def focusNextPrevChild(self, next: bool) -> bool:
+        """The view gets the focus of what goes away, which Qt would pass on as if somebody had pressed Tab."""
+        focused = self.focusWidget()
+        if focused is not None and not focused.isVisible():
+            self.viewports.left.view.setFocus()
+            return True
+        return super().focusNextPrevChild(next)
+
     def close_unasked(self) -> None:
         """Close without asking anything: running work keeps its best, and what is not saved can be recovered."""
         self.closing.is_unasked = True

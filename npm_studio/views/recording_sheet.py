@@ -245,7 +245,9 @@ class RecordingSheet(QDialog):
         frame = self._look.frames[min(self.frame.value(), len(self._look.frames) - 1)]
         self.picture.show_frame(frame)
         kept = self._look.how if frame.kept.any() else "nothing of the subject"
-        self.caption.setText(f"Frame {frame.index + 1} of {len(self._look.scene)}. In colour: {kept}.")
+        count, looked_at = len(self._look.scene), len(self._look.frames)
+        which = f", {self.frame.value() + 1} of {looked_at} that were looked at" if looked_at < count else ""
+        self.caption.setText(f"Frame {frame.index + 1} of {count}{which}. In colour: {kept}.")
 
     def _show_state(self) -> None:
         is_open = self._look is not None and self._look.observation is not None

@@ -27,7 +27,10 @@ class Theme:
     muted: str
     """Secondary text."""
     accent: str
+    primary: str
+    """The ground of a main button."""
     accent_text: str
+    """On the accent and on main buttons."""
     good: str
     warn: str
     bad: str
@@ -49,6 +52,7 @@ DARK = Theme(
     text="#e7e8ec",
     muted="#9a9eaa",
     accent="#5b8cff",
+    primary="#3d6de0",
     accent_text="#ffffff",
     good="#4fb286",
     warn="#e0a346",
@@ -68,6 +72,7 @@ LIGHT = Theme(
     text="#23262d",
     muted="#646a76",
     accent="#2f66e0",
+    primary="#2f66e0",
     accent_text="#ffffff",
     good="#2c8a60",
     warn="#b57410",
@@ -130,12 +135,16 @@ def _palette(theme: Theme) -> QPalette:
     palette = QPalette()
     for role, colour in roles.items():
         palette.setColor(role, QColor(colour))
-    faded = QColor(theme.muted)
-    faded.setAlpha(130)
+    faded = QColor(faded_text(theme))
     for role in (QPalette.ColorRole.WindowText, QPalette.ColorRole.Text, QPalette.ColorRole.ButtonText):
         palette.setColor(QPalette.ColorGroup.Disabled, role, faded)
     palette.setColor(QPalette.ColorGroup.Disabled, QPalette.ColorRole.Highlight, QColor(theme.border))
     return palette
+
+
+def faded_text(theme: Theme) -> str:
+    """Of what cannot be used now: seen to be so, and still to be read."""
+    return mixed(theme.panel, theme.muted, 0.7)
 
 
 def mixed(colour: str, other: str, share: float) -> str:
@@ -149,7 +158,7 @@ def _style_sheet(theme: Theme) -> str:
     hover = mixed(theme.panel, theme.text, 0.08)
     pressed = mixed(theme.panel, theme.text, 0.14)
     chosen = mixed(theme.panel, theme.accent, 0.28)
-    faded = mixed(theme.panel, theme.muted, 0.45)
+    faded = faded_text(theme)
     return f"""
 QMainWindow, QDialog {{ background: {theme.panel}; }}
 QToolTip {{ background: {theme.field}; color: {theme.text}; border: 1px solid {theme.border}; padding: 4px 6px; }}
@@ -194,12 +203,12 @@ QPushButton#row {{ text-align: left; padding: 5px 8px; background: {theme.field}
 QPushButton#row:hover {{ background: {hover}; }}
 QPushButton#row[faint="true"] {{ color: {theme.muted}; border-style: dashed; }}
 #popup {{ background: {theme.panel}; border: 1px solid {theme.border}; }}
-QPushButton#primary {{ background: {theme.accent}; color: {theme.accent_text}; border-color: {theme.accent};
+QPushButton#primary {{ background: {theme.primary}; color: {theme.accent_text}; border-color: {theme.primary};
     font-weight: 600; }}
 QPushButton#primary:focus {{ border: 2px solid {theme.text}; padding: 4px 11px; outline: none; }}
-QPushButton#primary:hover {{ background: {mixed(theme.accent, "#ffffff", 0.12)}; }}
-QPushButton#primary:pressed {{ background: {mixed(theme.accent, "#000000", 0.12)}; }}
-QPushButton#primary:disabled {{ background: {mixed(theme.panel, theme.accent, 0.25)}; border-color: {theme.border};
+QPushButton#primary:hover {{ background: {mixed(theme.primary, "#000000", 0.12)}; }}
+QPushButton#primary:pressed {{ background: {mixed(theme.primary, "#000000", 0.24)}; }}
+QPushButton#primary:disabled {{ background: {mixed(theme.panel, theme.text, 0.05)}; border-color: {theme.border};
     color: {faded}; }}
 QToolButton {{ background: transparent; border: none; border-radius: 6px; padding: 4px; }}
 QToolButton:hover {{ background: {hover}; }}

@@ -7,6 +7,7 @@ from PyQt6.QtGui import QContextMenuEvent, QFocusEvent, QKeyEvent, QMouseEvent, 
 from pyvistaqt import QtInteractor, rwi
 
 from npm_studio.views.software_rendering import Pace, is_software, pace_of, renderer_name
+from npm_studio.views.widgets.basics import BY_TAB
 
 _STILL = 3
 """Pixels that a mouse moves in a click; more is a drag, which zooms."""
@@ -85,8 +86,7 @@ class VtkWidget(QtInteractor):
 
     def focusInEvent(self, event: QFocusEvent | None) -> None:
         super().focusInEvent(event)
-        by_key = Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason
-        self.focus_shown.emit(event is not None and event.reason() in by_key)
+        self.focus_shown.emit(event is not None and event.reason() in BY_TAB)
 
     def focusOutEvent(self, event: QFocusEvent | None) -> None:
         super().focusOutEvent(event)

@@ -18,6 +18,8 @@ from PyQt6.QtWidgets import (
 
 from npm_studio.views.theme import theme_of
 
+BY_TAB = Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason
+
 MARGIN = 14
 """Pixels between the edge of a panel and what is in it."""
 

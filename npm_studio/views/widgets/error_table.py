@@ -38,6 +38,8 @@ class TableRow:
     """Why it is not measured at all."""
     distance: str = ""
     """Which one is measured, in words."""
+    is_complete: bool = True
+    """Whether all frames are measured."""
 
 
 class ErrorTable(QTableWidget):
@@ -113,14 +115,15 @@ def _cells(row: TableRow) -> list[tuple[str, str]]:
     if row.errors is None:
         return [("…", f"{row.title} has not been measured yet")] * (len(_COLUMNS) - 1)
     errors = row.errors
-    over = f"{row.title}, over {errors.frames} frame{'s' * (errors.frames > 1)}"
+    so_far, dots = ("", "") if row.is_complete else (" so far", "…")
+    over = f"{row.title}, over {errors.frames} frame{'s' * (errors.frames > 1)}{so_far}"
     which = f" {row.distance}".rstrip()
     lost = "–" if errors.lost is None else str(errors.lost)
     return [
-        (f"{errors.mean_mm:.1f}", f"{over}: mean {errors.mean_mm:.2f} mm{which}"),
-        (f"{errors.median_mm:.1f}", f"{over}: median {errors.median_mm:.2f} mm{which}"),
+        (f"{errors.mean_mm:.1f}{dots}", f"{over}: mean {errors.mean_mm:.2f} mm{which}"),
+        (f"{errors.median_mm:.1f}{dots}", f"{over}: median {errors.median_mm:.2f} mm{which}"),
         (
-            f"{errors.worst_mm:.1f}",
+            f"{errors.worst_mm:.1f}{dots}",
             f"{row.title}: mean of the worst, frame {errors.worst_frame + 1}{which}. Click to show it",
         ),
         (lost, f"{over}: nobody says which are lost" if errors.lost is None else f"{over}: {lost} lost"),

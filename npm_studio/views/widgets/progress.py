@@ -64,13 +64,13 @@ class FitProgress(QWidget):
         column.addLayout(starts)
         column.addLayout(labels)
         column.addWidget(self.bar)
-        column.addWidget(self.curve)
-        column.addWidget(self.detail)
-        stops = QHBoxLayout()
+        stops = QHBoxLayout()  # above what comes and goes, so that they stay where they are
         stops.addWidget(self.cancel_button, 1)
         stops.addWidget(self.pause_button)
         stops.addWidget(self.discard_button)
         column.addLayout(stops)
+        column.addWidget(self.curve)
+        column.addWidget(self.detail)
         column.addWidget(self.waiting)
         self.name = ""
         """Of the recording that is fitted."""
@@ -123,7 +123,7 @@ class FitProgress(QWidget):
         left = whole_seconds_left(status)
         self.eta.setText("" if left is None or not known else f"{clock_text(left)} left")
         apart = status.metrics.get("distance_mm")
-        said = status.message if apart is None else f"{apart:.1f} mm on the way"
+        said = status.message if apart is None else f"{apart:.1f} mm so far"
         self.detail.setToolTip("" if apart is None else _ON_THE_WAY)
         self.detail.setText(" · ".join(filter(None, (self.name, said))))
 

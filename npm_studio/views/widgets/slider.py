@@ -1,7 +1,7 @@
 """A slider that fills from its origin."""
 
 from PyQt6.QtCore import QPointF, QRectF, QSize, Qt
-from PyQt6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPalette, QWheelEvent
+from PyQt6.QtGui import QMouseEvent, QPainter, QPaintEvent, QPalette, QPen, QWheelEvent
 from PyQt6.QtWidgets import QSizePolicy, QSlider, QWidget
 
 
@@ -65,10 +65,10 @@ class BarSlider(QSlider):
             painter.drawRect(QRectF(self.x_of(self._origin) - 0.5, middle - 5, 1, 10))
         handle = QPointF(self.x_of(self.value()), middle)
         if self.hasFocus():
-            halo = QColor(accent)
-            halo.setAlpha(70)
-            painter.setBrush(halo)
+            painter.setPen(QPen(accent, 2))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawEllipse(handle, self._RADIUS + 3, self._RADIUS + 3)
+            painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(accent if self.isEnabled() else groove)
         painter.drawEllipse(handle, self._RADIUS, self._RADIUS)
         painter.setBrush(palette.color(QPalette.ColorRole.Base) if not self.isSliderDown() else accent)

@@ -61,7 +61,7 @@ class TrainingForm(QWidget):
             form.addRow(title, field)
         form.insertRow(2, self.warning)
         self.out.setAccessibleName("Model folder")
-        form.addRow("Model", row)
+        form.addRow("Save as", row)
         self.preset.activated.connect(self._on_preset)
         self.device.activated.connect(lambda _: self.changed.emit())
         self.held_out.activated.connect(self._on_held_out)

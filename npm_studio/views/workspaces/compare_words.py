@@ -18,7 +18,9 @@ def row_of(side: OpenedSide, lineup: Lineup, errors: SideErrors | None) -> Table
         return TableRow(side.title, instead="measured against")
     if errors is None or side not in errors.compared:
         return TableRow(side.title, instead="not measured: what was seen")
-    return TableRow(side.title, errors.of_sequence(side), distance=_DISTANCES[errors.kind])
+    return TableRow(
+        side.title, errors.of_sequence(side), distance=_DISTANCES[errors.kind], is_complete=errors.is_complete
+    )
 
 
 def what_is_measured(lineup: Lineup | None, errors: SideErrors | None) -> str:

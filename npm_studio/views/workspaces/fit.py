@@ -240,6 +240,7 @@ class FitWorkspace(Workspace):
         is_on_show = run is not None and on_show is not None and on_show.sequence.root == fitted.sequence.root
         if run is not None:
             self.document.add_run(run, show=is_on_show, name=f"Fit {fitted.sequence.name}")
+            self.scroll_to(self.runs)
         self._after_fit()
         if run is not None and is_on_show and self.is_active and run.is_complete and not run.interrupted:
             self.document.timeline.play()

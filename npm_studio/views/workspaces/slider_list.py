@@ -1,11 +1,12 @@
 """The sliders of one space: as many of its leading directions as somebody wants."""
 
-from PyQt6.QtCore import Qt, pyqtSignal
+from PyQt6.QtCore import QEvent, QObject, Qt, pyqtSignal
+from PyQt6.QtGui import QFocusEvent
 from PyQt6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QSpinBox, QVBoxLayout, QWidget
 
 from npm_studio.session.document.explorer import Explorer, Space
 from npm_studio.views.portraits import Portraits
-from npm_studio.views.widgets.basics import Section, note, scrolls_panel, tab_before
+from npm_studio.views.widgets.basics import BY_TAB, Section, note, scrolls_panel, tab_before
 from npm_studio.views.widgets.direction_slider import END, DirectionSlider
 from npm_studio.views.workspaces.base import Actions
 
@@ -79,6 +80,14 @@ class SliderList(Section):
         nothing = "a single training identity" if self.space == "shape" else "no pose part"
         self._empty.setText("" if explorer is None else f"This model has {nothing}, so there is nothing to move.")
 
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Somebody who comes to a value by Tab sees all of its slider."""
+        if isinstance(event, QFocusEvent) and event.gotFocus() and event.reason() in BY_TAB:
+            for slider in self.sliders:
+                if isinstance(watched, QWidget) and slider.isAncestorOf(watched):
+                    self._area.ensureWidgetVisible(slider, 0, 0)
+        return super().eventFilter(watched, event)
+
     def show_values(self, values: list[float]) -> None:
         """Standard deviations of the directions, but for one that is being dragged."""
         for slider, value in zip(self.sliders, values, strict=False):
@@ -106,6 +115,8 @@ class SliderList(Section):
         self.sliders.append(slider)
         self._column.insertWidget(direction, slider)
         tab_before(self.count, slider)
+        for part in slider.findChildren(QWidget):
+            part.installEventFilter(self)
 
     def _take_away(self, count: int) -> None:
         """All but the first ``count`` sliders."""

@@ -3,7 +3,7 @@
 import pytest
 from PyQt6.QtGui import QColor
 
-from npm_studio.views.theme import DARK, LIGHT, Theme, mixed
+from npm_studio.views.theme import DARK, LIGHT, Theme, faded_text, mixed
 from npm_studio.views.widgets.badge import colours_of
 
 
@@ -29,6 +29,8 @@ def test_text_is_readable_on_every_ground(theme: Theme) -> None:
             text, behind = colours_of(tone, theme)
             assert contrast(text, mixed(ground, behind.name(), behind.alphaF())) > 4.5, tone
     assert contrast(theme.text, mixed(theme.field, theme.accent, 0.35)) > 4.5  # of a chosen line
+    assert contrast(theme.accent_text, theme.primary) > 4.5
+    assert contrast(faded_text(theme), theme.panel) > 2.5  # of what cannot be used, which need not be read as easily
 
 
 @pytest.mark.parametrize("theme", [DARK, LIGHT], ids=["dark", "light"])

@@ -120,7 +120,7 @@ def test_a_running_fit_shows_its_progress_and_a_preview_over_the_points(
     stand_in.step.release(1)
     qtbot.waitUntil(lambda: progress.stage.text() == "Fitting 2 / 4", timeout=SECONDS)
     assert progress.bar.value() > 250
-    assert "0.5 mm on the way" in progress.detail.text() and "Mean distance" in progress.detail.toolTip()
+    assert "0.5 mm so far" in progress.detail.text() and "Mean distance" in progress.detail.toolTip()
     assert progress.eta.text().endswith("left")
     assert progress.cancel_button.isVisible()
     assert not progress.start_button.isVisible() and not fitting.fit.subject.isEnabled()
