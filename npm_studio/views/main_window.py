@@ -10,7 +10,7 @@ from typing import TypeVar
 from PyQt6 import sip
 from PyQt6.QtCore import QByteArray, QEvent, Qt, QTimer, QUrl
 from PyQt6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QIcon, QKeyEvent, QKeySequence
-from PyQt6.QtWidgets import QAbstractSpinBox, QApplication, QLineEdit, QMainWindow
+from PyQt6.QtWidgets import QApplication, QMainWindow
 
 from npm_studio import resources
 from npm_studio.session.commands.palette import palette_entries
@@ -249,22 +249,23 @@ class MainWindow(QMainWindow):
                 other.leave()
         self.page.segments.choose(list(self.workspaces.values()).index(workspace))
         self.page.panel.setCurrentWidget(workspace)
-        self._keep_out_of_fields()
+        self._keep_out_of_panel()
         self._show_library()
         self._show_quality(workspace, "", "good", "")
         workspace.enter()
         self._load_clip(workspace)
         self.refresh_actions()
 
-    def _keep_out_of_fields(self) -> None:
-        """Give the focus to the view where Qt has put it into a field of the panel, in which keys are text."""
+    def _keep_out_of_panel(self) -> None:
+        """Give the focus to the view where Qt has put it into the panel: in a field keys are text, on a button it looks
+        as if that was chosen."""
         focused = self.focusWidget()
-        if isinstance(focused, QLineEdit | QAbstractSpinBox) and self.page.panel.isAncestorOf(focused):
+        if focused is not None and self.page.panel.isAncestorOf(focused):
             self.viewports.left.view.setFocus()
 
     def _on_welcome(self) -> None:
         self._show_library()
-        self._keep_out_of_fields()
+        self._keep_out_of_panel()
         self.refresh_actions()
 
     def _on_segment(self, index: int) -> None:
@@ -412,9 +413,10 @@ class MainWindow(QMainWindow):
             self.close_unasked()
 
     def focusNextPrevChild(self, next: bool) -> bool:
-        """The view gets the focus of what goes away, which Qt would pass on as if somebody had pressed Tab."""
+        """The view gets the focus of what goes away with all around it, which Qt would pass on as Tab does."""
         focused = self.focusWidget()
-        if focused is not None and not focused.isVisible():
+        around = None if focused is None else focused.parentWidget()
+        if around is not None and not around.isVisible():
             self.viewports.left.view.setFocus()
             return True
         return super().focusNextPrevChild(next)

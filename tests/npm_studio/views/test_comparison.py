@@ -14,10 +14,11 @@ from npm_studio.session.document.compared_sides import offers
 from npm_studio.session.document.comparison import SideSource
 from npm_studio.session.document.loaded import Contents
 from npm_studio.session.document.run_steps import renamed
-from npm_studio.session.document.side_errors import ErrorKind
+from npm_studio.session.document.side_errors import ErrorKind, SequenceError
 from npm_studio.session.document.state import DocumentState
 from npm_studio.session.jobs.comparison_report import report_choice
 from npm_studio.views.export_dialog import ExportDialog
+from npm_studio.views.widgets.error_table import ErrorTable, TableRow
 from npm_studio.views.workspaces.compare_panel import MODES
 from tests.npm_studio.views.drops import drop
 from tests.npm_studio.views.studio_window import StudioWindow
@@ -85,6 +86,14 @@ def test_what_was_compared_is_let_go_when_another_document_comes(comparing: Stud
     comparing.show_explore()
     comparing.session.document.begin(DocumentState(), Contents())
     assert comparing.compare.lineup is None
+
+
+def test_figures_of_frames_that_are_not_all_measured_are_marked(qapp: QApplication) -> None:
+    table = ErrorTable()
+    error = SequenceError(2.04, 1.9, 3.2, 4, 0, 13)
+    table.fill([TableRow("A fit", error, is_complete=False), TableRow("A fit", error)])
+    assert table.texts() == [["2.0…", "1.9…", "3.2…", "0"], ["2.0", "1.9", "3.2", "0"]]
+    assert "over 13 frames so far" in present(table.item(0, 1)).toolTip()
 
 
 def test_one_legend_goes_with_the_colours_of_all_views(comparing: StudioWindow) -> None:

@@ -138,6 +138,11 @@ def test_after_an_export_its_folder_is_offered_and_suggested_the_next_time(
     dialog.buttons.accepted.emit()
     assert Path(asked[0]).parent == tmp_path
     dialog.reject()
+    window.fit.run_actions._rename(run, "Walk")
+    window.files.choose_export()
+    dialog = window.findChildren(ExportDialog)[-1]
+    assert dialog.file_format.name == "csv"  # as the last time
+    dialog.reject()
 
 
 def test_a_dialog_for_a_run_calls_it_as_the_window_does_and_says_where_it_stands(

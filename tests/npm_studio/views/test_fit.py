@@ -123,6 +123,7 @@ def test_a_running_fit_shows_its_progress_and_a_preview_over_the_points(
     assert "0.5 mm so far" in progress.detail.text() and "Mean distance" in progress.detail.toolTip()
     assert progress.eta.text().endswith("left")
     assert progress.cancel_button.isVisible()
+    assert progress.cancel_button.y() < progress.curve.y()  # which comes later, and moves no button
     assert not progress.start_button.isVisible() and not fitting.fit.subject.isEnabled()
     assert not fitting.fit.form.isEnabled() and not fitting.fit.fill_lost.isEnabled()
     assert progress.curve.isVisible() and progress.curve.points == ((1, 1.0), (2, 0.5))

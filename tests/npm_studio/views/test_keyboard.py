@@ -156,6 +156,19 @@ def test_the_focus_of_a_view_is_seen_when_it_came_by_tab_and_not_by_the_mouse(wi
     assert not left.focus_frame.isVisible()
 
 
+@pytest.mark.parametrize("place", ["panel", "library"])
+def test_no_view_is_framed_when_what_had_the_focus_goes_away(studio_window: StudioWindow, place: str) -> None:
+    window = studio_window
+    window.activateWindow()
+    focused = {"panel": window.explore.shape.sliders[0].slider, "library": window.library.identities}[place]
+    focused.setFocus()
+    assert focused.hasFocus()
+    window.page.segments.button(3).click()
+    assert window.workspace is window.fit
+    assert window.viewports.left.view.hasFocus()
+    assert not window.viewports.left.focus_frame.isVisible()
+
+
 def test_the_focus_of_a_card_is_seen(studio_window: StudioWindow) -> None:
     window = studio_window
     window.session.document.show_workspace("interpolate")
