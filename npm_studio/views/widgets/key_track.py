@@ -14,6 +14,8 @@ from npm_studio.views.widgets.slider import BarSlider
 
 _HEIGHT, _REACH, _SIZE = 34, 9.0, 6.0
 """Pixels: of the track, around a diamond that is clicked, and from its middle to its corners."""
+_APART = 6
+"""Pixels between times."""
 
 
 class KeyTrack(QWidget):
@@ -118,16 +120,24 @@ class KeyTrack(QWidget):
             painter.setBrush(QColor(theme.accent if chosen else theme.muted))
             painter.drawPolygon(_diamond(self.place_of(time_s)))
         painter.setPen(text)
-        metrics, right = QFontMetrics(font), -1.0
-        for time_s in self._times:
-            said, x = f"{time_s:.2f} s", self.place_of(time_s).x()
-            left = x - metrics.horizontalAdvance(said) / 2
-            if left > right:
-                painter.drawText(QPointF(left, self.height() - 3), said)
-                right = left + metrics.horizontalAdvance(said) + 6
+        for place, left in self.labels(QFontMetrics(font)).items():
+            painter.drawText(QPointF(left, self.height() - 3), _said(self._times[place]))
         cursor = self._x(self._timeline.frame)
         painter.setPen(QPen(QColor(theme.text), 1))
         painter.drawLine(QPointF(cursor, 2), QPointF(cursor, self.height() - 14))
+
+    def labels(self, metrics: QFontMetrics) -> dict[int, float]:
+        """The keyframes whose time there is room for, and where it begins: first the chosen one, then both ends."""
+        last = len(self._times) - 1
+        found: dict[int, tuple[float, float]] = {}
+        for place in dict.fromkeys((self._now.card, 0, last, *range(last))):
+            if place > last:
+                continue
+            width = metrics.horizontalAdvance(_said(self._times[place]))
+            left = self.place_of(self._times[place]).x() - width / 2
+            if all(left > end + _APART or left + width + _APART < start for start, end in found.values()):
+                found[place] = left, left + width
+        return {place: left for place, (left, _) in found.items()}
 
     def _key_at(self, place: QPointF) -> int | None:
         found = [(abs(self.place_of(time_s).x() - place.x()), number) for number, time_s in enumerate(self._times)]
@@ -140,6 +150,10 @@ class KeyTrack(QWidget):
         offset = self._slider.mapTo(self.window(), QPoint(0, 0)).x() - self.mapTo(self.window(), QPoint(0, 0)).x()
         start, end = self._slider.x_of(0), self._slider.x_of(self._slider.maximum())
         return offset + start + (end - start) * frame / max(self._slider.maximum(), 1)
+
+
+def _said(time_s: float) -> str:
+    return f"{time_s:.2f} s"
 
 
 def _diamond(middle: QPointF) -> QPolygonF:

@@ -1,18 +1,22 @@
 """Interpolation through keyframes, and transfer onto several bodies, by what a person does."""
 
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PyQt6.QtCore import QPoint, QPointF, Qt
-from PyQt6.QtGui import QDropEvent, QGuiApplication
-from PyQt6.QtWidgets import QFileDialog
+from PyQt6.QtGui import QDropEvent, QFontMetrics, QGuiApplication
+from PyQt6.QtWidgets import QApplication, QFileDialog
 from pytestqt.qtbot import QtBot
 
 from npm_studio.session.document.bookmarks import with_bookmark
+from npm_studio.session.document.state import Exploration, Interpolation, Keyframe
+from npm_studio.session.document.timeline import Timeline
 from npm_studio.views.widgets.body_cards import BodyCard
 from npm_studio.views.widgets.dragged import Dragged
+from npm_studio.views.widgets.key_track import KeyTrack
 from tests.npm_studio.views.studio_window import StudioWindow
 from tests.support.present import present
 
@@ -23,6 +27,18 @@ def drop(card: BodyCard, what: Dragged) -> None:
     mime, copy = what.to_mime(), Qt.DropAction.CopyAction
     button, modifiers = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
     card.dropEvent(QDropEvent(QPointF(5, 5), copy, mime, button, modifiers))
+
+
+def test_the_chosen_keyframe_and_both_ends_say_their_times_before_others_that_have_no_room(qapp: QApplication) -> None:
+    track = KeyTrack(Timeline())  # a pixel for each frame
+    keys = tuple(Keyframe(time_s, Exploration()) for time_s in (0.0, 1.8, 2.0, 2.2, 4.0))
+    metrics = QFontMetrics(track.font())
+    for card in (0, 2, 3):
+        track.show_keys(Interpolation(keys=keys, card=card))
+        labels = track.labels(metrics)
+        assert {card, 0, 4} <= labels.keys()
+        ends = [(left, left + metrics.horizontalAdvance("0.00 s")) for left in sorted(labels.values())]
+        assert all(end < start for (_, end), (start, _) in pairwise(ends))
 
 
 def test_keyframes_are_added_dragged_timed_and_deleted_by_named_steps(
