@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from engine.methods.npm.confidence import MEASURES as AGAINST
 from engine.methods.npm.confidence import sureness_of
 from engine.methods.npm.config import FitConfig
 from engine.methods.npm.fit import fitted_model
@@ -141,7 +142,7 @@ class Attempts:
     def _on_host(self, numbers: Tensor, time_s: float, sight: Sight, variables: Variables) -> Attempt:
         """The only wait for the device."""
         values = numbers.double().cpu()
-        sizes = (len(self.fitted.poses.scales), 9, 3, 3 * WATCHED, 3, MEASURES)
+        sizes = (len(self.fitted.poses.scales), 9, 3, 3 * WATCHED, len(AGAINST), MEASURES)
         pose, rotation, translation, watched, doubts, measures = values.split(sizes)
         probability = float(sureness_of(doubts[None])[0])
         score, _, *middle, count = measures.tolist()

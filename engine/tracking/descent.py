@@ -68,7 +68,7 @@ class Descended:
     watched: Tensor
     """(1, 24, 3)"""
     doubts: Tensor
-    """(1, 3) as `engine.methods.npm.confidence.doubts`"""
+    """(1, K) as `engine.methods.npm.confidence.doubts`"""
     apart: Tensor
     """(1,) median distance of observed points from the surface before the last step, canonical units"""
 
@@ -235,19 +235,13 @@ class Descent:
         fitted, said, coordinates = self._fitted, observations.landmarks, observations.coordinates
         assert coordinates is not None
         placed = place_samples(fitted, variables, subject.samples, observations.camera_centres(self._frame))
-        partners = find_partners(placed, observations.points, observations.normals)
-        off = ((observations.points - partners.points) * partners.normals).sum(-1).abs()
         if said is not None:
             gaps = variables.place(fitted.local(variables, said.canonical)) - said.positions
             agreement = gaps.norm(dim=-1).mean(1)
         else:
             gaps = variables.place(fitted.local(variables, coordinates.canonical)) - observations.points
             agreement = gaps.norm(dim=-1).median(1).values
-        measures = {
-            "landmarks_mean": agreement,
-            "surface": off.mean(1),
-            "pose": variables.poses.square().mean(1).sqrt(),
-        }
+        measures = {"landmarks_mean": agreement, "pose": variables.poses.square().mean(1).sqrt()}
         against = torch.stack([doubt(measures[name], usual) for name, usual in MEASURES.items()], dim=1)
         return Descended(variables, placed.points[:, subject.watched], against, apart)
 
