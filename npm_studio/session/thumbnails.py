@@ -12,7 +12,7 @@ SIZE = (240, 150)
 
 
 def thumbnail_of(path: Path) -> Path:
-    """Where the picture of ``path``, a project, model, recording or run, is, if there is one."""
+    """Where the picture of the project or model ``path`` is, if there is one."""
     name = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:24]
     return _folder() / f"{name}.png"
 

@@ -1,4 +1,4 @@
-"""Takes small pictures of projects that are saved, and of models, recordings and runs that are opened."""
+"""Takes small pictures of projects that are saved and of models that are opened."""
 
 import logging
 from contextlib import suppress
@@ -7,7 +7,6 @@ from pathlib import Path
 from PyQt6.QtCore import QObject, QSize, Qt, QTimer
 from PyQt6.QtGui import QPainter
 
-from npm_studio.session.document.state import DocumentState
 from npm_studio.session.live.request import MeshReply, Quality
 from npm_studio.session.thumbnails import SIZE, forget_all_but, thumbnail_of
 from npm_studio.views.opening import recent
@@ -15,7 +14,7 @@ from npm_studio.views.session import Session
 from npm_studio.views.viewport_area import ViewportArea
 
 _LATER_MS = 1500
-"""After the first fine mesh of a model or a recording has come, when the hand of the user is perhaps elsewhere."""
+"""After the first fine mesh of a model, when the hand of the user is perhaps elsewhere."""
 _log = logging.getLogger(__name__)
 
 
@@ -29,9 +28,8 @@ class Thumbnails(QObject):
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
         self._soon.setInterval(_LATER_MS)
-        self._soon.timeout.connect(self._take_of_what_is_on_show)
+        self._soon.timeout.connect(self._take_of_model)
         session.meshes_ready.connect(self._on_meshes)
-        session.document.changed.connect(self._on_document)
 
     def take(self, path: Path) -> None:
         """Keep how the views look now as the picture of ``path``; where that cannot be, there is none.
@@ -62,16 +60,7 @@ class Thumbnails(QObject):
             if not thumbnail_of(folder).is_file():
                 self._soon.start()
 
-    def _on_document(self, before: DocumentState, after: DocumentState) -> None:
-        if (before.fit.recording, before.fit.run) != (after.fit.recording, after.fit.run):
-            self._soon.start()
-
-    def _take_of_what_is_on_show(self) -> None:
+    def _take_of_model(self) -> None:
         state = self._session.document.state
-        match state.view.workspace:
-            case "explore" if state.model is not None and state.model == self._model:
-                self.take(state.model)
-            case "fit":
-                path = state.fit.run or state.fit.recording
-                if path is not None and path.resolve() in recent() and not thumbnail_of(path).is_file():
-                    self.take(path)
+        if state.view.workspace == "explore" and state.model is not None and state.model == self._model:
+            self.take(state.model)

@@ -71,15 +71,6 @@ def test_a_saved_project_is_among_the_recent_ones_with_its_picture(
     assert window.session.document.folder == folder
 
 
-def test_a_recording_that_is_opened_is_among_the_recent_ones_with_its_picture(
-    studio_window: StudioWindow, capture: Path, qtbot: QtBot
-) -> None:
-    window = studio_window
-    window.files.open_sequence(capture)
-    qtbot.waitUntil(lambda: thumbnail_of(capture).is_file(), timeout=SECONDS)
-    assert not QImage(str(thumbnail_of(capture))).isNull()
-
-
 def test_recordings_runs_and_models_are_among_the_recent_ones_behind_the_projects(
     window: StudioWindow, tmp_path: Path
 ) -> None:
