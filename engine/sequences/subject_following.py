@@ -36,7 +36,7 @@ _BLOCK, _BLOCK_S = 16, 0.5
 _CLOSE = 0.4
 """Canonical units between two subjects across the line of sight, below which each frame is looked at by itself."""
 _RECORDED_FROM = 0.1, 10.0
-"""Canonical units: within these distances subjects are recorded, bodies from 0.2 to 20 m."""
+"""Canonical units: within these distances subjects are recorded, bodies from 0.25 to 25 m."""
 _JUMP = 0.15
 """Canonical units from where a subject is expected, beyond which the frame is looked at by itself."""
 _VELOCITY_S = 0.3
