@@ -44,7 +44,7 @@ class CoordinateTraining:
     name = "coordinates"
     codes: Tensor | None = None
     capturable = False  # a ray caster of its own stream renders the inputs
-    compilable = False
+    compilable = True
 
     def __init__(
         self,
@@ -203,6 +203,7 @@ class _Averaged(nn.Module):
         self.learned = network
         self.mean = copy.deepcopy(network).requires_grad_(False)
 
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
     def average(self, fresh: Tensor) -> None:
         """Take a share ``fresh`` (a 0-d tensor) of the network as it is now into the average."""
         with torch.no_grad():

@@ -54,6 +54,22 @@ def same(one: CoordinateNetwork, other: CoordinateNetwork) -> bool:
     return all(torch.equal(first[key], second[key]) for key in first)
 
 
+def test_a_compiled_loss_is_the_same_and_averages_the_network_as_well(dataset: RegisteredDataset) -> None:
+    stages = [training(dataset, mirrored=0.5) for _ in range(2)]
+    samples = stages[0].draw(torch.arange(4) % stages[0].rows, ALL, torch.Generator().manual_seed(0))
+    settings = torch.tensor([0.5])
+    for stage, loss in zip(stages, (stages[0].loss, torch.compile(stages[1].loss, backend="aot_eager")), strict=True):
+        assert stage.compilable
+        for _ in range(2):
+            loss(None, settings, *samples)[0].backward()
+            with torch.no_grad():
+                for parameter in stage.network.learned.parameters():
+                    parameter.sub_(0.01 * present(parameter.grad))
+    states = (stage.network.state_dict().values() for stage in stages)
+    for one, other in zip(*states, strict=True):
+        torch.testing.assert_close(one, other)
+
+
 def test_a_network_learns_one_crop_by_heart_and_says_how_sure_it_is(dataset: RegisteredDataset) -> None:
     stage = training(dataset, average=0.0, isolated=1.0, clean=1.0, distances=(0.9, 1.0))
     samples = stage.draw(torch.tensor([2]), ALL, torch.Generator().manual_seed(0))
