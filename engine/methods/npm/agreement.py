@@ -1,19 +1,16 @@
-"""How well a fit agrees, frame by frame, with what was seen and with what the network has said of it."""
+"""How well a fit agrees, frame by frame, with what the network has said, and how usual its poses are."""
 
 from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor
 
-from engine.methods.npm.association import find_partners, place_samples
 from engine.methods.npm.fit import FittedCodes
 from engine.methods.npm.observations import Observations
-from engine.methods.npm.surface_samples import SurfaceSamples, sample_model_surface
 from engine.methods.npm.variables import FittedModel, Variables
 from engine.models.model import NeuralParametricModel
 
 _POINTS = 512
-_RESOLUTION = 48
 _FRAMES_AT_ONCE = 32
 
 
@@ -26,8 +23,6 @@ class Agreement:
     landmarks_mean: Tensor
     """Mean distance from landmarks to where the fit puts their canonical coordinates: a limb that is lost is a few of
     them; NaN without landmarks"""
-    surface: Tensor
-    """Mean distance of observed points from the fitted surface, along its normals"""
     pose: Tensor
     """Root mean square of the pose in standard deviations of the poses that the model has learned"""
 
@@ -44,9 +39,8 @@ def agreement(model: NeuralParametricModel, observations: Observations, fitted: 
         fitted.rotations.to(device),
         fitted.translations.to(device),
     )
-    samples = sample_model_surface(used.model, used.shape_code(variables), resolution=_RESOLUTION)
     parts = [
-        _of_some(used, observations, variables, samples, frames)
+        _of_some(used, observations, variables, frames)
         for frames in torch.arange(len(observations), device=device).split(_FRAMES_AT_ONCE)
     ]
     return Agreement(*(torch.cat([getattr(part, field.name) for part in parts]) for field in fields(Agreement)))
@@ -70,22 +64,17 @@ def agreement_of_views(model: NeuralParametricModel, observations: Observations,
     return replace(found, pose=found.pose / seen.sum(0).clamp_min(1).sqrt())
 
 
-def _of_some(
-    used: FittedModel, observations: Observations, variables: Variables, samples: SurfaceSamples, frames: Tensor
-) -> Agreement:
+def _of_some(used: FittedModel, observations: Observations, variables: Variables, frames: Tensor) -> Agreement:
     """Of ``frames`` (f,)."""
     own, seen = variables.of(frames), observations.at(frames)
     assert seen.coordinates is not None
     points = seen.points[:, :_POINTS]
     gaps = (own.place(used.local(own, seen.coordinates.canonical[:, :_POINTS])) - points).norm(dim=-1)
-    placed = place_samples(used, own, samples, observations.camera_centres(frames))
-    partners = find_partners(placed, points, seen.normals[:, :_POINTS])
     apart = torch.full_like(gaps[:, :1], torch.nan)
     if seen.landmarks is not None:
         apart = (own.place(used.local(own, seen.landmarks.canonical)) - seen.landmarks.positions).norm(dim=-1)
     return Agreement(
         pixels=gaps.median(1).values,
         landmarks_mean=apart.mean(1),
-        surface=((points - partners.points) * partners.normals).sum(-1).abs().mean(1),
         pose=own.poses.square().mean(1).sqrt(),
     )

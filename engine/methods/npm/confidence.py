@@ -3,8 +3,7 @@
 The network and the fit go wrong in different ways: the network by what it has not learned, pixel by pixel, the fit as
 a whole, when it ends in a wrong pose. Where they agree, both are believed. What else speaks against a frame, a little,
 is a pose that training has hardly seen. Each measure counts by its logarithm, and the log odds of being lost are their
-weighted sum, as benchmarks/confidence.py has chosen it; what else `engine.methods.npm.agreement` measures added
-nothing.
+weighted sum, as benchmarks/confidence.py has chosen it. How far the fitted surface is from what was seen adds nothing.
 """
 
 import numpy as np

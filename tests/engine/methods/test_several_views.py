@@ -218,8 +218,8 @@ def test_how_well_several_cameras_agree_is_their_mean_in_which_an_unusual_pose_c
     fitted = fit_codes(model, observations, QUICK.model_copy(update={"steps": 2}))
     both = agreement_of_views(model, observations, fitted)
     alone = [agreement(model, dataclasses.replace(view, others=()), fitted) for view in observations.views]
-    torch.testing.assert_close(both.surface, (alone[0].surface + alone[1].surface) / 2)
+    torch.testing.assert_close(both.pixels, (alone[0].pixels + alone[1].pixels) / 2)
     torch.testing.assert_close(both.pose, alone[0].pose / 2**0.5)
     gone = dataclasses.replace(observations.others[0], seen=torch.tensor([True, True, False]))
     part = agreement_of_views(model, dataclasses.replace(observations, others=(gone,)), fitted)
-    assert part.surface[2] == alone[0].surface[2] and part.pose[2] == alone[0].pose[2]
+    assert part.pixels[2] == alone[0].pixels[2] and part.pose[2] == alone[0].pose[2]
