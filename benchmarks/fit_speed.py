@@ -20,6 +20,7 @@ The exit status is 1 when a bar is missed; bars are of a data-centre GPU and the
 
 import argparse
 import json
+import os
 import resource
 import statistics
 import subprocess
@@ -118,9 +119,10 @@ def measure_command(recording: Path, model: Path, device: str, fields: Sequence[
         out = Path(folder) / "run"
         command = [sys.executable, "-m", "npm_studio", "fit", str(recording), "--out", str(out)]
         command += ["--model", str(model), "--device", device, *fields]
+        environment = os.environ | {"PYTHONDONTWRITEBYTECODE": ""}  # a second start has its modules compiled
         for _ in range(repeats + 1):
             started = time.perf_counter()
-            finished = subprocess.run(command, capture_output=True, text=True, check=False)
+            finished = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
             seconds.append(time.perf_counter() - started)
             if not (out / "run.json").is_file():
                 raise SystemExit(f"the command has failed:\n{finished.stderr}")
