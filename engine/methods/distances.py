@@ -51,6 +51,9 @@ class FrameMeasure:
     """Median distance, metres, from the camera to what was seen, along its axis; None where nothing was."""
     below_m: float | None = None
     """How far, metres, the mesh reaches below the floor, and below what was seen; None where no floor is known."""
+    open_m: float | None = None
+    """Longest side, metres, of the box in world axes around the surface of the mesh that faces the camera and has
+    nothing nearer before it, in the picture or not; None where there is no such surface."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,7 +145,8 @@ def _together(views: Sequence[FrameMeasure]) -> FrameMeasure:
         name: _mean(getattr(view, name) for view in views)
         for name in ("mean_m", "beyond", "unseen", "noise_m", "away_m", "below_m")
     }
-    return FrameMeasure(pixels, seen_m, **means)
+    open_m = max((view.open_m for view in views if view.open_m is not None), default=None)
+    return FrameMeasure(pixels, seen_m, **means, open_m=open_m)
 
 
 def _mean(values: Iterable[float | None]) -> float | None:
@@ -185,14 +189,14 @@ class _Meter:
     def __call__(self, view: _View, mesh: Mesh) -> FrameMeasure:
         if view.pixels == 0:
             return FrameMeasure(0)
-        seen_m = float(np.ptp(np.quantile(view.points, _OF_EXTENT, axis=0), axis=0).max())
+        seen_m = _extent(view.points)
         away_m = float(np.median((view.points - view.pose[:3, 3]) @ view.pose[:3, 2]))
         if mesh.is_empty or self._reach_m <= 0 or not np.isfinite(mesh.vertices).all():
             return FrameMeasure(view.pixels, seen_m, noise_m=view.noise_m, away_m=away_m)
         distances = self._distance_to(view.points, mesh, self._reach_m)
         mean_m, beyond = float(distances.mean(dtype=np.float64)), float((distances >= self._reach_m).mean())
-        unseen, below_m = self._unseen(view, mesh), self._below(view, mesh)
-        return FrameMeasure(view.pixels, seen_m, mean_m, beyond, unseen, view.noise_m, away_m, below_m)
+        (unseen, open_m), below_m = self._unseen_and_open(view, mesh), self._below(view, mesh)
+        return FrameMeasure(view.pixels, seen_m, mean_m, beyond, unseen, view.noise_m, away_m, below_m, open_m)
 
     def _below(self, view: _View, mesh: Mesh) -> float | None:
         """`FrameMeasure.below_m` of one frame."""
@@ -201,8 +205,8 @@ class _Meter:
         lowest_seen = float(np.quantile(view.points[:, 1], _OF_EXTENT[0]))
         return max(0.0, min(self._floor_m, lowest_seen) - float(mesh.vertices[:, 1].min()))
 
-    def _unseen(self, view: _View, mesh: Mesh) -> float | None:
-        """`FrameMeasure.unseen` of one frame."""
+    def _unseen_and_open(self, view: _View, mesh: Mesh) -> tuple[float | None, float | None]:
+        """`FrameMeasure.unseen` and `FrameMeasure.open_m` of one frame."""
         from scipy.spatial import cKDTree
 
         pose, depth_m, scene_m = view.pose, view.depth_m, view.scene_m
@@ -215,11 +219,14 @@ class _Meter:
         pixel = row[inside].astype(int), column[inside].astype(int)
         z, there, anything = local[inside, 2], depth_m[pixel], scene_m[pixel]
         expected = (anything == 0) | (z - anything <= self._reach_m)  # nothing else before it
+        free = ~inside
+        free[inside] = expected
+        open_m = _extent(surface[free]) if free.any() else None
         if not expected.any():
-            return None
+            return None, open_m
         missed = expected & ((there == 0) | (z - there < -self._reach_m))  # in this pixel; perhaps it is beside it
         distances = cKDTree(view.points).query(surface[inside][missed], distance_upper_bound=self._reach_m)[0]
-        return float(np.isinf(distances).sum() / expected.sum())
+        return float(np.isinf(distances).sum() / expected.sum()), open_m
 
     def _facing(self, mesh: Mesh, eye: NDArray[np.float64]) -> NDArray[np.float64]:
         """Samples (N, 3) of the surface, spread evenly, that face ``eye`` (3,)."""
@@ -232,6 +239,11 @@ class _Meter:
         towards = ((eye - surface) * face_normals(mesh.vertices, corners)).sum(axis=1) > 0
         facing: NDArray[np.float64] = surface[towards]
         return facing
+
+
+def _extent(points: NDArray[np.floating]) -> float:
+    """Longest side of the box in world axes around most of ``points`` (N, 3)."""
+    return float(np.ptp(np.quantile(points, _OF_EXTENT, axis=0), axis=0).max())
 
 
 def _points(camera: PinholeCamera, depth_m: NDArray[np.float32], pixels: NDArray[np.intp]) -> NDArray[np.float64]:

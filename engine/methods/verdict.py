@@ -41,7 +41,8 @@ class Thresholds:
     above_class: Limit = Limit(1.0, 1.5)
     """The same, when it is more than fits into the cube."""
     below_fit: Limit = Limit(0.55, 0.2)
-    """Size of what is seen, of the size of the fit: less is a part of the subject, or another thing."""
+    """Size of what is seen, of the size of the fit without what lies behind something nearer, such as a table: less is
+    a part of the subject, or another thing."""
     above_fit: Limit = Limit(1.4, 3.0)
     """The same, when more is seen than was fitted."""
     distance: Limit = Limit(0.015, 0.05)
@@ -137,10 +138,11 @@ def _findings(evidence: Evidence, limits: Thresholds) -> Iterator[Verdict]:
     came = evidence.skipped + len(evidence.lost)
     text = f"{evidence.skipped} of {came} frames came too fast to be followed: what moved between the others was missed"
     yield from _said(limits.skipped, evidence.skipped / came, text)
-    share = seen_m / size_m
     text = f"what was seen measures {_length(seen_m)}, the fit {_length(size_m)}"
-    yield from _said(limits.below_fit, share, f"{text}: only a part of the subject is seen, or it is another thing")
-    yield from _said(limits.above_fit, share, f"{text}: background is taken for the subject, or it is another thing")
+    part = f"{text}: only a part of the subject is seen, or it is another thing"
+    yield from _said(limits.below_fit, seen_m / _open_size(evidence), part)
+    large = f"{text}: background is taken for the subject, or it is another thing"
+    yield from _said(limits.above_fit, seen_m / size_m, large)
     beyond = _mean(compared, lambda frame: frame.beyond)
     reach = _length(evidence.measures.reach_m)
     yield from _said(limits.beyond, beyond, f"{beyond:.0%} of what was seen lies more than {reach} from the fit")
@@ -168,6 +170,13 @@ def _support_findings(support: Support, limits: Thresholds) -> Iterator[Verdict]
     yield from _said(limits.volume, factor, text)
     text = f"{support.guessed:.0%} of the surface was not seen, and this method can only guess where it is"
     yield from _said(limits.guessed, support.guessed, text)
+
+
+def _open_size(evidence: Evidence) -> float:
+    """Metres that the fit measures where nothing nearer is before it, no more than all of it."""
+    known = _known(list(evidence.measures.frames), lambda frame: frame.open_m)
+    size_m = evidence.measures.size_m
+    return min(size_m, float(np.median(known))) if known else size_m
 
 
 def _class_findings(model: ModelInfo, seen_m: float, limits: Thresholds) -> Iterator[Verdict]:

@@ -113,6 +113,20 @@ def test_what_stands_before_a_subject_that_was_isolated_hides_it() -> None:
     assert present(first(replace(isolated, scene=replace(scene, read_frame=lambda _: wall)), meshes).unseen) > 0.3
 
 
+def test_the_open_part_of_a_subject_is_what_nothing_nearer_hides_even_outside_the_picture() -> None:
+    sequence, meshes = ball_sequence(1), ball_meshes(1)
+    corner = sequence.depth_m(0).copy()
+    corner[:60], corner[:, :80] = 1.0, 1.0
+    cut = np.where(corner == 1, np.float32(0), corner)
+    isolated = replace(sequence, read_frame=lambda _: cut)
+    scene = replace(sequence, read_frame=lambda _: corner)
+    assert present(first(replace(isolated, scene=scene), meshes).open_m) == pytest.approx(RADIUS, rel=0.15)
+    assert present(first(isolated, meshes).open_m) == pytest.approx(2 * RADIUS, rel=0.1)
+    halved = replace(sequence.camera, cx=0.0)
+    outside = replace(sequence, camera=halved)
+    assert present(first(outside, meshes).open_m) == pytest.approx(2 * RADIUS, rel=0.1)
+
+
 def test_frames_that_show_nothing_and_meshes_that_are_none_have_no_distance() -> None:
     sequence, meshes = ball_sequence(4, empty=[1]), ball_meshes(4)
     nothing = Mesh(np.zeros((0, 3), np.float32), np.zeros((0, 3), np.int32))
@@ -134,6 +148,7 @@ def test_some_rows_can_be_measured_alone() -> None:
 def test_sizes_are_those_of_boxes() -> None:
     measured = first(ball_sequence(1), ball_meshes(1))
     assert present(measured.seen_m) == pytest.approx(2 * RADIUS, rel=0.1)
+    assert present(measured.open_m) == pytest.approx(2 * RADIUS, rel=0.1)
 
 
 def test_noise_of_pixels_is_told_from_slopes_and_edges() -> None:

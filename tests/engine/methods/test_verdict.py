@@ -36,6 +36,12 @@ def test_a_subject_far_beyond_what_the_network_has_seen_is_doubted(away_m: float
     assert judged(away_m=away_m).word == "good"  # nobody knows what it has seen
 
 
+def test_what_hides_behind_something_nearer_is_not_missed() -> None:
+    assert judged(seen_m=0.8, open_m=0.85).word == "good"  # legs behind a table
+    assert judged(seen_m=0.8, open_m=1.7).word == "poor"  # no legs where nothing hides them
+    assert judged(seen_m=1.7, open_m=9.0).word == "good"
+
+
 def test_a_fit_that_lies_on_what_was_seen_is_good_and_says_how_near() -> None:
     assert judged() == Verdict("good", "what was seen lies 6 mm from the fit on average, 0.4% of the subject's 1.7 m")
 
