@@ -53,7 +53,7 @@ class FitConfig(Config):
     """Fraction of that weight that is left at the end."""
     landmark_weight: Weight = 80.0
     """Independent observations that the landmarks of a frame are worth, where the network says any."""
-    free_space_weight: Weight = 2000.0
+    free_space_weight: Weight = 100.0
     """Weight of model points in space that the camera saw to be empty, on the scale of ``surface_weight``."""
     pose_prior: Weight = 0.2
     """Weight of the squared pose codes, in standard deviations."""

@@ -64,7 +64,7 @@ def off_mm(fitted: FittedCodes) -> float:
 def test_what_one_camera_sees_from_the_side_alone_is_found_with_a_second_one(folders: list[Path]) -> None:
     model, side, front = toy_model(), folders[1], folders[0]
     one, two = (fit_codes(model, observe(opened(*some), model), QUICK) for some in ((side,), (side, front)))
-    assert off_mm(two) < 0.3 * off_mm(one)
+    assert off_mm(two) < 0.5 * off_mm(one)
 
 
 def test_the_run_of_several_cameras_names_them_says_how_they_agree_and_is_measured_by_all(
