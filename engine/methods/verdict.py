@@ -174,7 +174,7 @@ def _support_findings(support: Support, limits: Thresholds) -> Iterator[Verdict]
 
 def _open_size(evidence: Evidence) -> float:
     """Metres that the fit measures where nothing nearer is before it, no more than all of it."""
-    known = _known(list(evidence.measures.frames), lambda frame: frame.open_m)
+    known = _known(list(evidence.measures.frames), lambda frame: frame.open_m or None)  # a single point has no size
     size_m = evidence.measures.size_m
     return min(size_m, float(np.median(known))) if known else size_m
 

@@ -40,6 +40,7 @@ def test_what_hides_behind_something_nearer_is_not_missed() -> None:
     assert judged(seen_m=0.8, open_m=0.85).word == "good"  # legs behind a table
     assert judged(seen_m=0.8, open_m=1.7).word == "poor"  # no legs where nothing hides them
     assert judged(seen_m=1.7, open_m=9.0).word == "good"
+    assert judged(seen_m=0.8, open_m=0.0).word == "poor"  # a single point says nothing
 
 
 def test_a_fit_that_lies_on_what_was_seen_is_good_and_says_how_near() -> None:
