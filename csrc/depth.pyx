@@ -24,6 +24,7 @@ cdef extern from *:
 
 
 cdef double FLATNESS = 1e-6
+cdef Py_ssize_t SHARED_FROM = 100000  # pixels: fewer are done before other threads have started
 
 
 def thread_count():
@@ -42,7 +43,7 @@ def backproject_depth(const float[:, ::1] depth not None, double fx, double fy, 
     cdef float[::1] y = ((np.arange(height) + 0.5 - cy) / fy).astype(np.float32)
     cdef float z, nan = np.nan
     with nogil:
-        for r in prange(height, schedule="static"):
+        for r in prange(height, schedule="static", use_threads_if=height * width >= SHARED_FROM):
             for c in range(width):
                 z = depth[r, c]
                 z = z if z > 0 and isfinite(z) else nan
@@ -63,7 +64,7 @@ def depth_normals(const float[:, :, ::1] points not None, float eps=1e-12):
     normals = np.full((height, width, 3), np.nan, np.float32)
     cdef float[:, :, ::1] out = normals
     with nogil:
-        for r in prange(1, height - 1, schedule="static"):
+        for r in prange(1, height - 1, schedule="static", use_threads_if=height * width >= SHARED_FROM):
             _row_normals(points, r, eps, out)
     return normals
 

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from engine.core.errors import Cancelled, InputError, Notice, Setting, remedy
 from engine.core.progress import Progress
+from engine.geometry.camera import PinholeCamera
 from engine.geometry.depth import point_and_normal_images
 from engine.methods.npm.observations import Coordinates, Observations, ObservedLandmarks
 from engine.models.model import NeuralParametricModel
@@ -42,21 +43,37 @@ _MOVED_AT_ONCE = 64
 
 @dataclass(frozen=True, eq=False)
 class _Image:
-    """One frame as read, camera axes."""
+    """One frame as read."""
 
     depth: NDArray[np.float32]
     """(H, W) of the scene, metres"""
     isolated: NDArray[np.bool_] | None
     """(H, W) pixels that were kept by an isolation; None without one"""
-    points: NDArray[np.float32]
-    """(H, W, 3) metres, NaN where unknown"""
-    normals: NDArray[np.float32]
-    """(H, W, 3)"""
 
     @property
     def visible(self) -> NDArray[np.float32]:
         """(H, W) depth of what may be the subject, 0 elsewhere."""
         return self.depth if self.isolated is None else np.where(self.isolated, self.depth, np.float32(0))
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """The part of an image that has the subject in it, camera axes."""
+
+    points: NDArray[np.float32]
+    """(h, w, 3) metres, NaN where unknown"""
+    normals: NDArray[np.float32]
+    """(h, w, 3)"""
+    first: tuple[int, int]
+    """Row and column of its first pixel"""
+    width: int
+    """Of the whole image"""
+
+    def rows_of(self, pixels: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Where ``pixels`` (N,) of the whole image, all of them in the part, are among its own (h * w)."""
+        row, column = np.divmod(pixels, self.width)
+        rows: NDArray[np.int64] = (row - self.first[0]) * self.points.shape[1] + column - self.first[1]
+        return rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,35 +111,57 @@ class _Maps:
     """0 where no pixel shows the subject"""
 
 
+@dataclass(frozen=True, eq=False)
+class _Told:
+    """What else is known of one frame."""
+
+    seen: bool
+    """Whether it shows enough of the subject to fit"""
+    mask: bytes
+    """Of the subject, `packed`"""
+    landmarks: SubjectLandmarks | None
+    """In the space of the fit"""
+    mirrored: float
+    """See `FoundSubject`; NaN where unknown"""
+    empty: float
+    """See `empty_around`; NaN where the subject is not seen"""
+
+
+_Taken = tuple[_Maps, _Samples, _Told]
+
+
 class _Rows:
-    """Maps and samples of one frame after the other, as tensors on a device; of few frames at once on the host."""
+    """What was taken from one frame after the other: arrays as tensors on a device; of few frames at once on the
+    host."""
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
-        self._waiting: list[tuple[Future[_Maps], _Samples]] = []
+        self._waiting: list[Future[_Taken]] = []
         self._moved: list[dict[str, Tensor]] = []
+        self._told: list[_Told] = []
 
-    def add(self, maps: Future[_Maps], samples: _Samples) -> None:
-        self._waiting.append((maps, samples))
+    def add(self, taken: Future[_Taken]) -> None:
+        self._waiting.append(taken)
         if len(self._waiting) == _MOVED_AT_ONCE:
             self._move()
 
-    def tensors(self) -> dict[str, Tensor]:
-        """Fields (F, ...) of `_Maps` and `_Samples` by name."""
+    def all(self) -> tuple[dict[str, Tensor], list[_Told]]:
+        """Fields (F, ...) of `_Maps` and `_Samples` by name, and the rest by frame."""
         self._move()
-        return {name: torch.cat([part[name] for part in self._moved]) for name in self._moved[0]}
+        return {name: torch.cat([part[name] for part in self._moved]) for name in self._moved[0]}, self._told
 
     def _move(self) -> None:
         if not self._waiting:
             return
-        done = [(maps.result(), samples) for maps, samples in self._waiting]
+        maps, samples, told = zip(*(each.result() for each in self._waiting), strict=True)
         self._waiting.clear()
         part: dict[str, Tensor] = {}
-        for frames in zip(*done, strict=True):
+        for frames in (maps, samples):
             for field in fields(frames[0]):
                 stacked = np.stack([getattr(frame, field.name) for frame in frames])
                 part[field.name] = torch.from_numpy(stacked).to(self._device)
         self._moved.append(part)
+        self._told += told
 
 
 def observe(
@@ -169,34 +208,39 @@ def _observe_view(
     stride = max(1, camera.width // MAP_WIDTH)
     poses = np.stack([sequence.camera_at(frame) for frame in range(len(sequence))])
     centres = similarity.to_canonical(poses[:, :3, 3]).astype(np.float64)
-    generator = np.random.default_rng(seed)
-    rows, seen, empty, mirrored = _Rows(device), [], [], []
-    landmarks: list[SubjectLandmarks | None] = []
-    masks, nothing = [], _Samples.nothing(points_per_frame)
+    rows = _Rows(device)
     follower = None if model.coordinate_network is None else SubjectFollower(sequence, model)
+
+    def take(frame: int, image: _Image, found: FoundSubject | None) -> _Taken:
+        """All of one frame that does not depend on others, in any thread."""
+        subject = _subject_mask(image, found)
+        part = _part(image.depth, subject, camera)
+        good = _good(part, subject)
+        is_known = found is not None or follower is None  # else nothing is like the model's class
+        seen = bool(is_known and subject[::stride, ::stride].any() and good.sum() >= FEWEST_PIXELS)
+        samples, landmarks, place = _Samples.nothing(points_per_frame), None, (poses[frame, :3, :3], centres[frame])
+        if seen:
+            generator = np.random.default_rng((seed, frame))
+            samples = _sample(part, good.ravel(), found, points_per_frame, generator).placed(similarity.scale, *place)
+            if found is not None and found.landmarks is not None:
+                landmarks = found.landmarks.placed(similarity.scale, *place)
+        told = _Told(
+            seen=seen,
+            mask=packed(subject & seen),
+            landmarks=landmarks,
+            mirrored=found.mirrored if seen and found is not None else np.nan,
+            empty=empty_around(image.depth, subject) if seen else np.nan,
+        )
+        return _reduced(image.depth, subject, stride, similarity.scale), samples, told
+
     with ThreadPoolExecutor(THREADS) as pool:
         for frame, (image, found) in enumerate(_subjects(sequence, follower)):
             if progress.cancelled():
                 raise Cancelled
-            subject = _subject_mask(image, found)
-            maps = pool.submit(_reduced, image.depth, subject, stride, similarity.scale)
-            good = subject & np.isfinite(image.normals[..., 0])
-            is_known = found is not None or model.coordinate_network is None  # else nothing is like the model's class
-            in_map = bool(subject[::stride, ::stride].any())
-            seen.append(bool(is_known and in_map and good.sum() >= FEWEST_PIXELS))
-            samples, own_landmarks, place = nothing, None, (poses[frame, :3, :3], centres[frame])
-            if seen[-1]:
-                samples = _sample(image, good.ravel(), found, points_per_frame, generator)
-                samples = samples.placed(similarity.scale, *place)
-                if found is not None and found.landmarks is not None:
-                    own_landmarks = found.landmarks.placed(similarity.scale, *place)
-                empty.append(empty_around(image.depth, subject))
-            rows.add(maps, samples)
-            landmarks.append(own_landmarks)
-            mirrored.append(found.mirrored if seen[-1] and found is not None else np.nan)
-            masks.append(packed(subject & seen[-1]))
+            rows.add(pool.submit(take, frame, image, found))
             progress.advance(done + frame + 1)
-        tensors = rows.tensors()
+        tensors, told = rows.all()
+    empty = [frame.empty for frame in told if frame.seen]
     # reduced pixel j is the full pixel s j, whose centre is s j + 0.5: u_reduced = (u - 0.5) / s + 0.5
     intrinsics = (
         camera.fx / stride, camera.fy / stride, (camera.cx - 0.5) / stride + 0.5, (camera.cy - 0.5) / stride + 0.5,
@@ -210,7 +254,7 @@ def _observe_view(
     return Observations(
         points=tensors["points"],
         normals=tensors["normals"],
-        seen=torch.tensor(seen, device=device),
+        seen=torch.tensor([frame.seen for frame in told], device=device),
         depth=tensors["depth"],
         subject=tensors["subject"],
         silhouette=tensors["silhouette"],
@@ -220,10 +264,10 @@ def _observe_view(
         intrinsics=intrinsics,
         times_s=torch.tensor(sequence.times_s - sequence.times_s[0], dtype=torch.float32, device=device),
         coordinates=coordinates,
-        landmarks=_landmarks(landmarks, device),
-        masks=None if coordinates is None else tuple(masks),
+        landmarks=_landmarks([frame.landmarks for frame in told], device),
+        masks=None if coordinates is None else tuple(frame.mask for frame in told),
         subjects=1 if follower is None else len(follower.subjects),
-        mirrored=torch.tensor(mirrored, device=device) if _tells_sides(model) else None,
+        mirrored=torch.tensor([frame.mirrored for frame in told], device=device) if _tells_sides(model) else None,
     )
 
 
@@ -265,7 +309,7 @@ def _images(sequence: DepthSequence) -> Iterator[_Image]:
     def read(frame: int) -> _Image:
         depth = (sequence if scene is None else scene).depth_m(frame)
         isolated = None if scene is None else sequence.depth_m(frame) > 0
-        return _Image(depth, isolated, *point_and_normal_images(depth, sequence.camera))
+        return _Image(depth, isolated)
 
     return reading_ahead(read, len(sequence))
 
@@ -306,23 +350,47 @@ def _reduced(depth: NDArray[np.float32], subject: NDArray[np.bool_], stride: int
     return _Maps(depth[::stride, ::stride] * np.float32(scale), small, silhouette)
 
 
+def _part(depth: NDArray[np.float32], subject: NDArray[np.bool_], camera: PinholeCamera) -> _Part:
+    """Of an image (H, W), metres, what the ``subject`` (H, W) is in, with the neighbours that its normals need."""
+    (top, bottom), (left, right) = (_span(np.asarray(subject.any(axis))) for axis in (1, 0))
+    inside = depth[top:bottom, left:right]
+    height, width = inside.shape
+    own = PinholeCamera(width, height, camera.fx, camera.fy, camera.cx - left, camera.cy - top)
+    return _Part(*point_and_normal_images(inside, own), (top, left), depth.shape[1])
+
+
+def _span(has_any: NDArray[np.bool_]) -> tuple[int, int]:
+    """First row or column of the subject and the one after its last, with one more at either side if there is one."""
+    known = np.flatnonzero(has_any)
+    first, last = (known[0], known[-1]) if len(known) else (0, 0)
+    return max(0, int(first) - 1), min(len(has_any), int(last) + 2)
+
+
+def _good(part: _Part, subject: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(H, W) pixels of the ``subject`` (H, W) that have a normal."""
+    (top, left), (height, width) = part.first, part.points.shape[:2]
+    inside, good = (slice(top, top + height), slice(left, left + width)), np.zeros_like(subject)
+    good[inside] = subject[inside] & np.isfinite(part.normals[..., 0])
+    return good
+
+
 def _sample(
-    image: _Image, good: NDArray[np.bool_], found: FoundSubject | None, count: int, generator: np.random.Generator
+    part: _Part, good: NDArray[np.bool_], found: FoundSubject | None, count: int, generator: np.random.Generator
 ) -> _Samples:
     """``count`` random points of the pixels that are ``good`` (H * W,), camera axes."""
     picks = None
     canonical, deviations = np.zeros((count, 3), np.float32), np.full(count, _UNKNOWN_DEVIATION, np.float32)
     if found is not None:
-        pixels = found.pixels
-        known = np.flatnonzero(good[pixels])
+        known = np.flatnonzero(good[found.pixels])
         if len(known) >= FEWEST_PIXELS:
             chosen = known[generator.integers(len(known), size=count)]
-            picks = pixels[chosen]
+            picks = found.pixels[chosen]
             canonical = found.canonical[chosen]
             deviations = found.deviations[chosen]
     if picks is None:
         picks = generator.choice(np.flatnonzero(good), count)
-    return _Samples(image.points.reshape(-1, 3)[picks], image.normals.reshape(-1, 3)[picks], canonical, deviations)
+    rows = part.rows_of(picks)
+    return _Samples(part.points.reshape(-1, 3)[rows], part.normals.reshape(-1, 3)[rows], canonical, deviations)
 
 
 def empty_around(depth: NDArray[np.float32], subject: NDArray[np.bool_]) -> float:
