@@ -119,7 +119,9 @@ def measure_command(recording: Path, model: Path, device: str, fields: Sequence[
         out = Path(folder) / "run"
         command = [sys.executable, "-m", "npm_studio", "fit", str(recording), "--out", str(out)]
         command += ["--model", str(model), "--device", device, *fields]
-        environment = os.environ | {"PYTHONDONTWRITEBYTECODE": ""}  # a second start has its modules compiled
+        # a second start has its modules compiled, also where those of libraries cannot be written beside them
+        compiled = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(Path(folder) / "compiled")}
+        environment = os.environ | compiled
         for _ in range(repeats + 1):
             started = time.perf_counter()
             finished = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
