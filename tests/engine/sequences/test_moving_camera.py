@@ -153,6 +153,18 @@ def test_observations_of_a_fit_coincide_and_project_onto_their_own_pixels() -> N
     assert off_the_subject(similarity.to_world(one.points[4].numpy())).max() > 0.02
 
 
+def test_a_fit_sees_the_points_and_normals_of_the_whole_image_in_the_part_that_shows_the_subject() -> None:
+    sequence, _ = walked_room(walk(), World.PLACED, background=False)
+    similarity = Similarity(0.4, (0.1, 1.0, 0.0))
+    observations = observe(sequence, toy_model_in(similarity))
+    for index in range(len(sequence)):
+        points, normals = observed_points_and_normals(sequence, index)
+        world = similarity.to_world(observations.points[index].numpy())
+        distance, nearest = KDTree(points).query(world)
+        assert distance.max() < 1e-5
+        np.testing.assert_allclose(observations.normals[index], normals[nearest], atol=1e-5)
+
+
 def test_every_frame_judges_poses_from_its_own_camera() -> None:
     sequence, _ = walked_room(walk(), World.PLACED, background=False)
     similarity = Similarity(0.4, (0.1, 1.0, 0.0))
