@@ -12,7 +12,7 @@ from engine.methods.npm.confidence import sureness_of
 from engine.methods.npm.config import FitConfig
 from engine.methods.npm.fit import fitted_model
 from engine.methods.npm.landmarks import landmarks_at_rest
-from engine.methods.npm.observing import FEWEST_PIXELS
+from engine.methods.npm.observed_frame import FEWEST_PIXELS
 from engine.methods.npm.start import aligned, shape_through_coordinates
 from engine.methods.npm.variables import Variables
 from engine.models.model import NeuralParametricModel

@@ -23,7 +23,7 @@ from engine.geometry.mesh import Mesh
 from engine.methods.method import FitResult, FoundCodes, LoadedModel
 from engine.methods.npm.confidence import LOST_BELOW
 from engine.methods.npm.config import FitConfig
-from engine.methods.npm.observing import EMPTY_FRACTION, FEWEST_PIXELS, empty_around
+from engine.methods.npm.observed_frame import EMPTY_FRACTION, FEWEST_PIXELS, empty_around
 from engine.methods.npm.sequence import subject_poses
 from engine.methods.npm.sides import CERTAIN
 from engine.sequences.camera_path import World

@@ -15,7 +15,7 @@ from engine.geometry.camera import PinholeCamera
 from engine.geometry.depth import MIN_COSINE
 from engine.geometry.nearest_pixels import nearest_pixels
 from engine.methods.npm.observations import Coordinates, Observations, ObservedLandmarks
-from engine.methods.npm.observing import FEWEST_PIXELS, MAP_WIDTH
+from engine.methods.npm.observed_frame import FEWEST_PIXELS, MAP_WIDTH
 from engine.sequences.subject_finder import Looks, SubjectFinder
 
 _BRIDGED = 0.03

@@ -17,7 +17,8 @@ from engine.methods.npm.config import FitConfig
 from engine.methods.npm.fit import FitPreview, FittedCodes, between_seen, fit_codes
 from engine.methods.npm.method import METHOD
 from engine.methods.npm.observations import Observations
-from engine.methods.npm.observing import MAP_WIDTH, observe
+from engine.methods.npm.observed_frame import MAP_WIDTH
+from engine.methods.npm.observing import observe
 from engine.methods.npm.search import shortest_path
 from engine.methods.npm.variables import Variables, mean_variables
 from engine.methods.request import FitRequest
