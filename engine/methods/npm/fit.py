@@ -59,6 +59,9 @@ LARGEST_STEP = 1.0
 """Standard deviations that a code moves in one step at most."""
 AVERAGED = 5
 """Last steps whose outcomes are averaged, each of which looked at other points."""
+WORTH_UNSEEN = 0.01
+"""Of a frame that does not show the subject, against the clearest ones: little, so that those beside it lead it, and more
+than single precision needs to solve for its step."""
 SHAPE_CHANGED = 0.1
 """Standard deviations of a code, after which the surface is sampled anew; between, samples follow it."""
 _FRAMES_AT_ONCE = {"cpu": 16, "cuda": 64}
@@ -220,7 +223,7 @@ class FitState:
         """Mean distances (f,) of observed points from the surface in the last step, NaN where nothing was seen; none
         while it is not looked at"""
         self.seen = self.is_seen.nonzero()[:, 0]
-        worth = clearness(observations).amax(0)
+        worth = clearness(observations).amax(0).where(self.is_seen, WORTH_UNSEEN)
         self.worth = worth[:, None]
         """(F, 1) factor of all that concerns a frame, priors and damping: what its clearest view is worth"""
         self.information: Tensor | None = None
