@@ -60,8 +60,8 @@ LARGEST_STEP = 1.0
 AVERAGED = 5
 """Last steps whose outcomes are averaged, each of which looked at other points."""
 WORTH_UNSEEN = 0.01
-"""Of a frame that does not show the subject, against the clearest ones: little, so that those beside it lead it, and more
-than single precision needs to solve for its step."""
+"""Of a frame that does not show the subject, against the clearest ones: little, so that those beside it lead it, but
+enough to solve for its step in single precision."""
 SHAPE_CHANGED = 0.1
 """Standard deviations of a code, after which the surface is sampled anew; between, samples follow it."""
 _FRAMES_AT_ONCE = {"cpu": 16, "cuda": 64}
